@@ -1,0 +1,34 @@
+"""Record LLM calls of the OpenAI SDK once; replay them offline, with the SDK's own types."""
+
+from .errors import (
+    CorruptRecording,
+    IncompleteRecording,
+    MissingRecording,
+    RecorderError,
+    UnknownMode,
+    UnpatchableSDK,
+    UnrecordableCall,
+    UnrecordableValue,
+    UnusableFolder,
+    UnwritableRecording,
+)
+from .modes import InferenceMode
+from .recorder import inference_recording
+from .session import Exchange, Session
+
+__all__ = [
+    "CorruptRecording",
+    "Exchange",
+    "IncompleteRecording",
+    "InferenceMode",
+    "MissingRecording",
+    "RecorderError",
+    "Session",
+    "UnknownMode",
+    "UnpatchableSDK",
+    "UnrecordableCall",
+    "UnrecordableValue",
+    "UnusableFolder",
+    "UnwritableRecording",
+    "inference_recording",
+]

@@ -1,0 +1,115 @@
+"""Every error this package raises, each with its parts as attributes and a text that names the next step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+
+class RecorderError(Exception):
+    """Base of all errors of this package."""
+
+
+class UnknownMode(RecorderError, ValueError):
+    """A mode that is none of live, record, replay, record-if-missing."""
+
+    def __init__(self, value: object, source: str, known: Sequence[str]) -> None:
+        self.value = value
+        self.source = source
+        self.known = tuple(known)
+        super().__init__(f"{source} is {value!r}; it must be one of {', '.join(self.known)}")
+
+
+class UnusableFolder(RecorderError, OSError):
+    """A folder of recordings that cannot be read or written as the mode needs."""
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        self.folder = folder
+        self.reason = reason
+        super().__init__(f"cannot keep recordings in {folder}: {reason}; pass another storage_dir or repair this one")
+
+
+class MissingRecording(RecorderError, RuntimeError):
+    """A call in replay that no recording answers; nothing was sent.
+
+    Attributes: `key` (64 hex digits), `summary` (endpoint and model), `test_id`, `looked_in` (folders, in order).
+    """
+
+    def __init__(self, *, key: str, summary: str, test_id: str | None, looked_in: Sequence[Path]) -> None:
+        self.key = key
+        self.summary = summary
+        self.test_id = test_id
+        self.looked_in = tuple(looked_in)
+        folders = "\n".join(f"    {folder}" for folder in self.looked_in)
+        super().__init__(
+            f"Recording not found for {summary}\n"
+            f"  test: {test_id or '(outside a test)'}\n"
+            f"  key: {key}\n"
+            f"  looked in:\n{folders}\n"
+            "  to record it, run once with a key and LLAMA_STACK_TEST_INFERENCE_MODE=record-if-missing"
+        )
+
+
+class IncompleteRecording(RecorderError, RuntimeError):
+    """A consumer asked a replayed stream for more chunks than the one that was recorded had read.
+
+    Attributes: `path` (the recording's file), `chunks` (how many it holds).
+    """
+
+    def __init__(self, path: Path | str, chunks: int) -> None:
+        self.path = Path(path)
+        self.chunks = chunks
+        super().__init__(
+            f"{path} ends after {chunks} chunks because its consumer left the stream there while recording; "
+            "record it again to read further (LLAMA_STACK_TEST_INFERENCE_MODE=record)"
+        )
+
+
+class CorruptRecording(RecorderError, ValueError):
+    """A recording that cannot be read; it is neither treated as missing nor overwritten by record-if-missing.
+
+    Attributes: `path`, `reason`.
+    """
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        self.path = Path(path)
+        self.reason = reason
+        super().__init__(
+            f"{path} is not a readable recording: {reason}; restore it from version control, "
+            "or delete it and record it again (LLAMA_STACK_TEST_INFERENCE_MODE=record-if-missing)"
+        )
+
+
+class UnwritableRecording(RecorderError, OSError):
+    """An answer arrived but its recording could not be written; what was stored before is untouched.
+
+    Attributes: `path`, `reason`, `response` (the answer as it will never be read from the file; None if unknown).
+    """
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        self.path = Path(path)
+        self.reason = reason
+        self.response: object = None
+        super().__init__(f"cannot write the recording {path}: {reason}; the answer itself is this error's .response")
+
+
+class UnrecordableValue(RecorderError, TypeError):
+    """A value in a request or an answer that has no JSON form."""
+
+
+class UnrecordableCall(RecorderError, RuntimeError):
+    """A call that this package cannot record or replay."""
+
+
+class UnpatchableSDK(RecorderError, RuntimeError):
+    """The installed openai package lacks a method that this package has to intercept."""
+
+
+def refuse(value: object, where: str) -> NoReturn:
+    """Raise UnrecordableValue for `value`, found at the JSON path `where`."""
+    kind = type(value)
+    raise UnrecordableValue(
+        f"{where} is a {kind.__module__}.{kind.__qualname__}, which has no JSON form; "
+        "pass its JSON (such as model_dump()) or leave it out"
+    )

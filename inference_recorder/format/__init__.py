@@ -1,0 +1,1 @@
+"""The recording file: its bytes, and what they mean."""

@@ -1,0 +1,181 @@
+"""Exceptions in a recording: what is kept of one, and how it is raised again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from ..identity.jsonable import JsonObject, JsonValue
+from . import json_bytes
+from .recording import Failure, Http
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+    import openai
+
+
+def failure_to_json(failure: Failure) -> JsonObject:
+    """Return the members of a recording's "response" that tell of a failure."""
+    data: JsonObject = {
+        "category": failure.category,
+        "provider": failure.provider,
+        "type": failure.type,
+        "message": failure.message,
+    }
+    if failure.status_code is not None:
+        data |= {"status_code": failure.status_code, "body": failure.body}
+    elif failure.body is not None:
+        data["body"] = failure.body
+    if failure.text is not None:
+        data["text"] = failure.text
+    return {"is_exception": True, "exception_data": data, "exception_message": failure.message}
+
+
+def failure_from_json(response: JsonObject) -> Failure:
+    """Return the failure that a recording's "response" tells of; raises ValueError for a malformed one.
+
+    Before exception_data there was only a message; such a failure is an APIError.
+    """
+    data = response.get("exception_data")
+    if not isinstance(data, dict):
+        return Failure("APIError", str(response.get("exception_message", "Unknown error")))
+    status_code = data.get("status_code")
+    if status_code is not None and (type(status_code) is not int or not 100 <= status_code <= 599):
+        raise ValueError(f"status_code {status_code!r} is none of HTTP's")
+    text = data.get("text")
+    return Failure(
+        type=str(data.get("type", "APIError")),
+        message=str(data.get("message", response.get("exception_message", ""))),
+        status_code=status_code,
+        body=data.get("body"),
+        text=text if isinstance(text, str) else None,
+        category=str(data.get("category", "provider_sdk")),
+        provider=str(data.get("provider", "openai")),
+    )
+
+
+def describe_failure(error: BaseException) -> Failure | None:
+    """Return what a recording keeps of `error`, None for one that is no answer of a server.
+
+    Recordable are the SDK's APIErrors and, in a stream, the HTTP library's own transport errors, which the SDK lets
+    through there.
+    """
+    import openai
+
+    if isinstance(error, openai.APIError):
+        kind = _public_class(type(error), openai.APIError)
+        response = getattr(error, "response", None)
+        status_code = getattr(error, "status_code", None) if response is not None else None
+        body = _json_or_text(error.body)
+        text = None if response is None else _text(response)
+        if text is not None and json_bytes.loads(_response_text(body).encode()) == _parsed(text):
+            text = None
+        return Failure(kind.__name__, error.message, status_code, body, text)
+    package = type(error).__module__.partition(".")[0]
+    if package in ("httpx", "httpx2") and _is_transport_error(type(error)):
+        return Failure(f"{package}.{type(error).__name__}", str(error), category="transport", provider=package)
+    return None
+
+
+def revive_failure(failure: Failure, http: Http | None, library: ModuleType, method: str, url: str) -> BaseException:
+    """Return the exception that was recorded, of the same class.
+
+    `library` is the HTTP library of the client that asks (httpx or httpx2); the exception's request and response are
+    of it. The class is looked up by name among the SDK's own errors, never imported.
+    """
+    import openai
+
+    request = library.Request(method, url)
+    if failure.category == "transport":
+        return _transport_error(library, failure.type.rpartition(".")[2])(failure.message, request=request)
+    kind = _api_error(failure)
+    error: openai.APIError
+    if issubclass(kind, openai.APITimeoutError):
+        error = kind(request)
+    elif issubclass(kind, openai.APIConnectionError):
+        error = kind(message=failure.message, request=request)
+    elif issubclass(kind, openai.APIResponseValidationError):
+        error = kind(_response(failure, http, library, request), failure.body, message=failure.message)
+    elif issubclass(kind, openai.APIStatusError):
+        response = _response(failure, http, library, request)
+        if kind.__init__ is openai.APIStatusError.__init__:
+            error = kind(failure.message, response=response, body=failure.body)
+        else:  # OAuthError words its message itself
+            error = kind(response=response, body=failure.body)  # type: ignore[call-arg]
+    else:
+        error = openai.APIError(failure.message, request, body=failure.body)
+    error.message = failure.message
+    error.args = (failure.message,)
+    return error
+
+
+def _transport_error(library: ModuleType, name: str) -> Callable[..., BaseException]:
+    kind = getattr(library, name, None)
+    if not isinstance(kind, type) or not _is_transport_error(kind):
+        kind = library.TransportError
+    return cast("Callable[..., BaseException]", kind)
+
+
+def _api_error(failure: Failure) -> type[openai.APIError]:
+    import openai
+
+    kind = getattr(openai, failure.type, None)
+    if isinstance(kind, type) and issubclass(kind, openai.APIError):
+        return kind
+    return openai.APIStatusError if failure.status_code is not None else openai.APIError
+
+
+def _response(failure: Failure, http: Http | None, library: ModuleType, request: object) -> Any:
+    text = failure.text if failure.text is not None else _response_text(failure.body)
+    headers = _headers(failure, http)
+    return library.Response(failure.status_code or 500, headers=headers, content=text.encode(), request=request)
+
+
+def _headers(failure: Failure, http: Http | None) -> dict[str, str]:
+    headers = dict(http.headers) if http is not None else {}
+    if failure.text is None:
+        headers.setdefault("content-type", "application/json")
+    return headers
+
+
+def _public_class(kind: type, base: type) -> type:
+    for candidate in kind.__mro__:
+        if candidate.__module__.partition(".")[0] == "openai" and issubclass(candidate, base):
+            return candidate
+    return base
+
+
+def _is_transport_error(kind: type) -> bool:
+    return any(
+        base.__name__ == "TransportError" and base.__module__.partition(".")[0] in ("httpx", "httpx2")
+        for base in kind.__mro__
+    )
+
+
+def _response_text(body: JsonValue) -> str:
+    # The SDK hands out what lies under "error"; see openai/_client.py, _make_status_error.
+    if isinstance(body, str):
+        return json_bytes.dumps(body).decode()
+    return json_bytes.dumps({"error": body}).decode()
+
+
+def _parsed(text: str) -> JsonValue:
+    try:
+        return json_bytes.loads(text.encode())
+    except ValueError:
+        return object()
+
+
+def _text(response: object) -> str | None:
+    try:
+        text = response.text  # type: ignore[attr-defined]  # httpx or httpx2
+    except Exception:  # a response closed before it was read has none
+        return None
+    return text if isinstance(text, str) else None
+
+
+def _json_or_text(body: object) -> JsonValue:
+    if body is None or isinstance(body, (str, int, float, bool, dict, list)):
+        return body
+    return str(body)

@@ -1,0 +1,45 @@
+"""Lists of models: one file for each set of models a key has met, replayed as their union."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from hashlib import sha256
+
+from ..identity.jsonable import JsonValue
+from .codec import chunk_value, untyped
+from .recording import Answer, Recording
+
+MODEL_TYPE = "openai.types.model.Model"
+
+
+def model_set_digest(models: Iterable[str]) -> str:
+    """Return the 8 hex digits that tell one server's set of models from another's.
+
+    The order and repetition of `models` do not matter. Two sets share a digest about once in 4 billion.
+
+    Source: llama-stack `api_recorder.py`, `_model_identifiers_digest`; the names are joined with "|", so a name that
+    holds one is ambiguous there too.
+    """
+    return sha256("|".join(sorted(set(models))).encode()).hexdigest()[:8]
+
+
+def models_in(answer: Answer) -> list[JsonValue]:
+    """Return the models of one recorded list, as the server sent them; older files hold a page with them as "data"."""
+    if answer.chunks is not None:
+        return [untyped(chunk_value(chunk)) for chunk in answer.chunks]
+    page = untyped(answer.body)
+    items = page.get("data", []) if isinstance(page, dict) else []
+    return [untyped(item) for item in items]
+
+
+def union(recordings: Sequence[Recording]) -> Recording:
+    """Return one recording with the models of all, each id once (the last one stands), sorted by id."""
+    by_id = {
+        str(model["id"]): model
+        for recording in recordings
+        for model in models_in(recording.answer)
+        if isinstance(model, dict) and "id" in model
+    }
+    models = [by_id[name] for name in sorted(by_id)]
+    return replace(recordings[0], answer=replace(recordings[0].answer, body=None, chunks=models))

@@ -1,0 +1,63 @@
+"""A recording in memory: what was asked, and what it came to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ..identity.jsonable import JsonObject, JsonValue
+
+Chunk: TypeAlias = "bytes | JsonValue"
+"""One item of a list body: its JSON text (a line of a file in our layout) or its value (any other layout)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Http:
+    """What is known of the HTTP response below an answer; a recording from elsewhere has none."""
+
+    status_code: int
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An exception in the recording's own form.
+
+    Source: llama-stack `exception_utils.py`; `text`, the response's own text, is ours and kept only where the
+    exception's body does not say it all.
+    """
+
+    type: str
+    """The class's name: "RateLimitError"; for an exception of the HTTP library with its package: "httpx.ReadError"."""
+    message: str
+    status_code: int | None = None
+    body: JsonValue = None
+    text: str | None = None
+    category: str = "provider_sdk"
+    provider: str = "openai"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a call came to: a body, chunks, a failure, or chunks and then a failure."""
+
+    body: JsonValue = None
+    """Of a plain answer: `{"__type__": name, "__data__": value}`, or a value without a type."""
+    chunks: Sequence[Chunk] | None = None
+    """Of a stream or a list of models: its items."""
+    is_streaming: bool = False
+    is_complete: bool = True
+    """False for a stream whose consumer left before its end."""
+    failure: Failure | None = None
+    http: Http | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A recording as read from `path`."""
+
+    path: str
+    test_id: str | None
+    request: JsonObject
+    answer: Answer

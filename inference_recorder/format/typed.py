@@ -1,0 +1,150 @@
+"""JSON -> the SDK's own objects: what its construction gives, at the price of one validation.
+
+The SDK builds its answers with `construct_type`, which walks type annotations in Python. Strict validation in
+pydantic-core gives the same object at a fraction of the cost wherever it succeeds, but for one thing: it counts extra
+fields as set and the SDK does not, except below a union, which the SDK validates itself. A `Reviver` knows for its type
+where the SDK would construct; what validation refuses, or cannot give in the SDK's way, the SDK builds.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import cache
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import pydantic
+from pydantic_core import PydanticUndefined
+
+from ..identity.jsonable import JsonValue
+
+_Forget = Callable[[Any], None]
+"""Takes the extra fields out of the fields set of one value and of all below it."""
+
+
+class NotValidatable(Exception):
+    """The SDK's construction of this type cannot be had by validation."""
+
+
+class Reviver:
+    """Builds values of one type of the SDK from JSON; equal to the SDK's own in type, values and fields set."""
+
+    def __init__(self, type_: Any) -> None:
+        self._type = type_
+        self._validator: Any = None
+        self._forget_extras: _Forget | None = None
+        try:
+            forget = _forgetter(type_, frozenset())
+        except NotValidatable:
+            return
+        if inspect.isclass(type_) and issubclass(type_, pydantic.BaseModel):
+            self._validator = type_.__pydantic_validator__
+        else:
+            self._validator = pydantic.TypeAdapter(type_).validator
+        self._forget_extras = forget
+
+    def from_value(self, value: JsonValue) -> Any:
+        """Return the object that the SDK would build from a parsed answer."""
+        if self._validator is not None:
+            try:
+                revived = self._validator.validate_python(value, strict=True)
+            except pydantic.ValidationError:
+                pass
+            else:
+                if self._forget_extras is not None:
+                    self._forget_extras(revived)
+                return revived
+        return constructed(self._type, value)
+
+    def from_json(self, content: bytes, parse: Callable[[], JsonValue]) -> Any:
+        """Return the object that the SDK would build from JSON bytes; `parse` gives their value where it is needed."""
+        if self._validator is not None:
+            try:
+                revived = self._validator.validate_json(content, strict=True)
+            except pydantic.ValidationError:
+                pass
+            else:
+                if self._forget_extras is not None:
+                    self._forget_extras(revived)
+                return revived
+        return constructed(self._type, parse())
+
+
+@cache
+def reviver(type_: Any) -> Reviver:
+    """Return the one Reviver of a type."""
+    return Reviver(type_)
+
+
+def constructed(type_: Any, value: JsonValue) -> Any:
+    """Return what the SDK's own construction gives: the reference for all that is faster."""
+    from openai._models import construct_type
+
+    return construct_type(type_=type_, value=value)
+
+
+def _forgetter(type_: Any, above: frozenset[Any]) -> _Forget | None:
+    """Return how to undo what validating a value of `type_` counts as set, None where there is nothing to undo.
+
+    Raises NotValidatable where construction differs in more than that.
+    """
+    if type_ in above:
+        raise NotValidatable(f"{type_} holds itself")
+    origin = get_origin(type_)
+    if origin is Annotated:  # the SDK's marks, such as a discriminator; pydantic passes over them
+        return _forgetter(get_args(type_)[0], above)
+    if origin in (Union, UnionType):
+        return None  # the SDK validates unions as pydantic does
+    if origin is Literal or type_ in (str, int, float, bool, object):
+        return None
+    if origin is list:
+        return _each(_forgetter(get_args(type_)[0], above), iter)
+    if origin is dict:
+        return _each(_forgetter(get_args(type_)[1], above), dict.values)
+    if inspect.isclass(type_) and issubclass(type_, pydantic.BaseModel):
+        return _model_forgetter(type_, above | {type_})
+    raise NotValidatable(f"{type_} is not known to validate as it is constructed")
+
+
+def _model_forgetter(model: type[pydantic.BaseModel], above: frozenset[Any]) -> _Forget:
+    if model.__pydantic_generic_metadata__["args"] or _has_typed_extras(model):
+        raise NotValidatable(f"{model} is generic or types its extra fields")
+    below: list[tuple[str, _Forget]] = []
+    for name, field in model.model_fields.items():
+        # The SDK leaves an aliased field's alias among the extras, and puts a default where the answer has a null.
+        if field.alias is not None or field.default_factory is not None:
+            raise NotValidatable(f"{model}.{name} has an alias or a made default")
+        if field.default is not PydanticUndefined and field.default is not None:
+            raise NotValidatable(f"{model}.{name} has a default that is not None")
+        forget = _forgetter(field.annotation, above)
+        if forget is not None:
+            below.append((name, forget))
+
+    def forget_extras(value: Any) -> None:
+        extra = value.__pydantic_extra__
+        if extra:
+            value.__pydantic_fields_set__.difference_update(extra)
+        for name, forget in below:
+            forget(getattr(value, name))
+
+    return forget_extras
+
+
+def _each(forget: _Forget | None, items_of: Callable[[Any], Any]) -> _Forget | None:
+    if forget is None:
+        return None
+
+    def forget_in_each(items: Any) -> None:
+        for item in items_of(items):
+            forget(item)
+
+    return forget_in_each
+
+
+def _has_typed_extras(model: type[pydantic.BaseModel]) -> bool:
+    model.model_rebuild()
+    schema: Any = model.__pydantic_core_schema__
+    while schema.get("type") in ("definitions", "model"):
+        schema = schema["schema"]
+    return schema.get("type") != "model-fields" or "extras_schema" in schema

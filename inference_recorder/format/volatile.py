@@ -1,0 +1,42 @@
+"""What differs between two recordings of one answer and nobody can ask for later: written as a constant.
+
+Source: llama-stack `api_recorder.py`, `_normalize_response`. Unlike the ancestor we keep every id that a later request
+may name (a response's, a file's, a tool call's), and the type of each field.
+"""
+
+from __future__ import annotations
+
+from ..identity.jsonable import JsonValue
+
+_OBJECTS_NOBODY_NAMES = frozenset({"chat.completion", "chat.completion.chunk", "text_completion"})
+_EPOCH = "1970-01-01T00:00:00.000000Z"
+
+
+def recorded_id(key: str) -> str:
+    """Return the id that an answer to this key carries in its recording."""
+    return f"rec-{key[:12]}"
+
+
+def without_volatile(data: JsonValue, key: str) -> JsonValue:
+    """Return the object of an answer with id and times made constant, at its top level only; `data` is left alone."""
+    if not isinstance(data, dict):
+        return data
+    kind = data.get("object")
+    stable = dict(data)
+    if kind in _OBJECTS_NOBODY_NAMES and isinstance(data.get("id"), str):
+        stable["id"] = recorded_id(key)
+    if kind != "model" and _is_number(data.get("created")):
+        stable["created"] = 0
+    if "created_at" in data:
+        if isinstance(data["created_at"], str):
+            stable["created_at"] = _EPOCH
+        elif _is_number(data["created_at"]):
+            stable["created_at"] = 0
+    for name, value in data.items():
+        if name.endswith("_duration") and _is_number(value):
+            stable[name] = 0
+    return stable
+
+
+def _is_number(value: JsonValue) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -1,0 +1,1 @@
+"""Which recording answers which request."""

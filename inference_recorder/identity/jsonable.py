@@ -1,0 +1,117 @@
+"""The JSON form of what a caller passed to the SDK."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import enum
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeAlias
+
+from ..errors import refuse
+
+JsonValue: TypeAlias = Any
+"""A str, int, float, bool, None, or a list or str-keyed dict of these (mypy has no useful recursive JSON type)."""
+JsonObject: TypeAlias = dict[str, JsonValue]
+
+NOT_PART_OF_A_REQUEST = frozenset({"extra_headers", "timeout"})
+"""Keyword arguments of every SDK method that say how to call, not what to ask; neither hashed nor stored."""
+
+_SENTINEL_NAMES = frozenset({"NotGiven", "Omit"})
+
+
+class _NotPlainJson(Exception):
+    pass
+
+
+def is_sentinel(value: object) -> bool:
+    """Whether `value` is one of the SDK's marks for "not given", whichever instance of them."""
+    kind = type(value)
+    return kind.__name__ in _SENTINEL_NAMES and kind.__module__.partition(".")[0] == "openai"
+
+
+def canonical_text(arguments: Mapping[str, object]) -> str:
+    """Return the text whose bytes a key is made of: sorted keys, ", " and ": ", ASCII escapes.
+
+    Raises UnrecordableValue where a value has no JSON form.
+    """
+    # json, not orjson: the key is a hash of these exact bytes.
+    return json.dumps(arguments, sort_keys=True, default=_stop)
+
+
+def plain_arguments(kwargs: Mapping[str, object]) -> tuple[JsonObject, str, Mapping[str, object]]:
+    """Return the request's body, its canonical text and the keyword arguments to call the SDK with.
+
+    The body holds `kwargs` without sentinels and without what is no part of a request. One-shot iterables are read
+    once: the body holds their items and so do the returned keyword arguments, which are else `kwargs` itself.
+    Raises UnrecordableValue, naming the JSON path, where a value has no JSON form.
+    """
+    body = {
+        name: value for name, value in kwargs.items() if name not in NOT_PART_OF_A_REQUEST and not is_sentinel(value)
+    }
+    try:
+        return body, canonical_text(body), kwargs
+    except (_NotPlainJson, TypeError, ValueError, RecursionError):
+        pass
+    callable_with = _with_iterators_read(kwargs)
+    body = {name: plain(callable_with[name], f"$.{name}") for name in body}
+    return body, canonical_text(body), callable_with
+
+
+def plain(value: object, where: str = "$") -> JsonValue:
+    """Return `value` in JSON's own types, as the SDK would send it; raises UnrecordableValue naming the path."""
+    return _plain(value, where, ())
+
+
+def _plain(value: object, where: str, ancestors: tuple[int, ...]) -> JsonValue:
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value.value if isinstance(value, enum.Enum) else value
+    if id(value) in ancestors or len(ancestors) > 400:
+        refuse(value, f"{where} (nested in itself, or too deep)")
+    inside = (*ancestors, id(value))
+    if isinstance(value, Mapping):
+        return {
+            _name(name, where): _plain(item, f"{where}.{name}", inside)
+            for name, item in value.items()
+            if not is_sentinel(item)
+        }
+    if isinstance(value, enum.Enum):
+        return _plain(value.value, where, inside)
+    if isinstance(value, (datetime.datetime, datetime.date)):
+        return value.isoformat()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return _plain(fields, where, inside)
+    if not isinstance(value, type) and callable(dump := getattr(value, "model_dump", None)):
+        # exclude_unset and JSON mode: what the SDK itself sends for a pydantic model (openai/_utils/_transform.py).
+        return _plain(dump(mode="json", exclude_unset=True, by_alias=True), where, inside)
+    if isinstance(value, (bytes, bytearray, memoryview, set, frozenset)):
+        refuse(value, where)
+    if isinstance(value, Iterable) and not isinstance(value, type):
+        return [_plain(item, f"{where}[{place}]", inside) for place, item in enumerate(value)]
+    refuse(value, where)
+
+
+def _name(name: object, where: str) -> str:
+    if isinstance(name, enum.Enum):
+        name = name.value
+    if isinstance(name, str):
+        return name
+    if name is None or isinstance(name, (bool, int, float)):
+        return str(next(iter(json.loads(json.dumps({name: 0})))))  # as json spells it: true, null, 1.5
+    refuse(name, f"a name in {where}")
+
+
+def _with_iterators_read(value: Any) -> Any:
+    if isinstance(value, Iterator):
+        return [_with_iterators_read(item) for item in value]
+    if type(value) is dict:
+        return {name: _with_iterators_read(item) for name, item in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(_with_iterators_read(item) for item in value)
+    return value
+
+
+def _stop(value: object) -> None:
+    raise _NotPlainJson

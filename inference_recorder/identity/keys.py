@@ -1,0 +1,108 @@
+"""The key of a request, and the older keys under which a recording of it may lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from json.encoder import encode_basestring_ascii
+from urllib.parse import urlparse
+
+from .jsonable import canonical_text
+from .normalisation import BodyRules, is_untouched, normalised
+from .request import Request
+
+_LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "0.0.0.0", "::1"})  # noqa: S104 - names to compare, nothing is bound
+_NO_TEST_ID = object()
+
+_TestIdRule = Callable[[str, "str | None", "str | None"], object]
+"""(path, host, test id) -> the value of the key's "test_id", or _NO_TEST_ID for none at all."""
+
+
+def _shared_model_lists_have_null(path: str, host: str | None, test_id: str | None) -> object:
+    is_shared = path == "/v1/models" or (path.endswith("/models") and host not in _LOCAL_HOSTS)
+    return None if is_shared else test_id
+
+
+def _no_model_list_has_one(path: str, host: str | None, test_id: str | None) -> object:
+    return _NO_TEST_ID if path.endswith("/models") else test_id
+
+
+def _exempt(*paths: str) -> _TestIdRule:
+    return lambda path, host, test_id: _NO_TEST_ID if path in paths else test_id
+
+
+def _none_has_one(path: str, host: str | None, test_id: str | None) -> object:
+    return _NO_TEST_ID
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One age of the ancestor's key rule. Names and order are those of the format's description."""
+
+    name: str
+    body_rules: BodyRules
+    test_id_rule: _TestIdRule
+    digits: int = 64
+
+
+_ALL = BodyRules()
+_NO_FILE_SEARCH = BodyRules(hides_file_search=False)
+_NO_PROJECT = BodyRules(hides_file_search=False, drops_project_id=False)
+_ONLY_FLOATS = BodyRules(hides_file_search=False, drops_project_id=False, drops_bedrock_stream_options=False)
+_NONE = BodyRules(False, False, False, False)
+_THREE_EXEMPT = _exempt("/v1/models", "/v1/openai/v1/models", "/api/tags")
+_TWO_EXEMPT = _exempt("/v1/models", "/api/tags")
+
+GENERATIONS = (
+    Generation("G10", _ALL, _shared_model_lists_have_null),
+    Generation("G9", _ALL, _no_model_list_has_one),
+    Generation("G8", _ALL, _THREE_EXEMPT),
+    Generation("G7", _NO_FILE_SEARCH, _THREE_EXEMPT),
+    Generation("G6", _NO_PROJECT, _THREE_EXEMPT),
+    Generation("G5", _ONLY_FLOATS, _THREE_EXEMPT),
+    Generation("G4", _ONLY_FLOATS, _TWO_EXEMPT),
+    Generation("G3", _NONE, _TWO_EXEMPT),
+    Generation("G1", _NONE, _none_has_one, digits=12),
+)
+"""Newest first. The first one names what is written; all are looked up, in this order."""
+
+
+def request_key(request: Request, test_id: str | None, generation: Generation = GENERATIONS[0]) -> str:
+    """Return the name under which a recording of `request`, made in the test `test_id`, is stored.
+
+    64 hex digits (12 under the oldest generation) of the sha256 of
+    `json.dumps({"body", "endpoint", "method", "test_id"}, sort_keys=True)`, the body normalised, "endpoint" being the
+    url's path.
+    """
+    path, host, is_bedrock = _url_parts(request.url)
+    text = request.body_text
+    if not is_untouched(text, is_bedrock=is_bedrock):
+        text = canonical_text(normalised(request.body, generation.body_rules, is_bedrock=is_bedrock))
+    scope = generation.test_id_rule(path, host, test_id)
+    end = "}" if scope is _NO_TEST_ID else f', "test_id": {_json_string(scope)}}}'
+    # Built by hand, since the body's text is there already; the names are in sorted order.
+    identity = f'{{"body": {text}, "endpoint": {_json_string(path)}, "method": {_json_string(request.method)}{end}'
+    return sha256(identity.encode()).hexdigest()[: generation.digits]
+
+
+def older_keys(request: Request, test_id: str | None) -> Iterator[tuple[Generation, str]]:
+    """Yield each other name under which an older generation may have stored `request`, newest first."""
+    seen = {request_key(request, test_id)}
+    for generation in GENERATIONS[1:]:
+        key = request_key(request, test_id, generation)
+        if key not in seen:
+            seen.add(key)
+            yield generation, key
+
+
+@lru_cache(maxsize=1024)
+def _url_parts(url: str) -> tuple[str, str | None, bool]:
+    parts = urlparse(url)
+    return parts.path, parts.hostname, "bedrock" in parts.netloc
+
+
+@lru_cache(maxsize=1024)
+def _json_string(value: object) -> str:
+    return "null" if value is None else encode_basestring_ascii(str(value))

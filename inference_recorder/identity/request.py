@@ -1,0 +1,67 @@
+"""One call of the SDK, as its recording knows it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import urlparse
+
+from .jsonable import JsonObject
+
+MODEL_LIST_ENDPOINT = "/v1/models"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call of the SDK. `endpoint` starts with "/v1"; `url` is the client's base url and the endpoint."""
+
+    method: str
+    """POST, as the recordings have it for every method of the table; else the method that is really sent."""
+    endpoint: str
+    url: str
+    body: JsonObject
+    """The arguments, live: whoever stores them takes `frozen_body()` before the call goes on."""
+    body_text: str
+    """The canonical text of `body` (see `jsonable.canonical_text`)."""
+
+    @property
+    def model(self) -> str:
+        """The model that was asked for, "" where the request names none."""
+        model = self.body.get("model", "")
+        return model if isinstance(model, str) else ""
+
+    @property
+    def is_streaming(self) -> bool:
+        return bool(self.body.get("stream"))
+
+    @property
+    def is_model_list(self) -> bool:
+        return self.endpoint == MODEL_LIST_ENDPOINT and self.method == "POST"
+
+    @property
+    def summary(self) -> str:
+        """The request in a few words, for people."""
+        asked = f"{self.method} {self.endpoint}"
+        return f"{asked} (model {self.model})" if self.model else asked
+
+    def frozen_body(self) -> JsonObject:
+        """Return a copy of the body that later changes by the caller do not reach, in the caller's own order."""
+        body: JsonObject = json.loads(json.dumps(self.body))
+        return body
+
+
+@lru_cache(maxsize=1024)
+def recorded_url(base_url: str, endpoint: str) -> str:
+    """Return the url that a recording of `endpoint` holds, for a client with this base url.
+
+    Credentials, query and fragment of the base url are left out. A Databricks workspace's host is hidden, as the
+    ancestor hides it, because the host names the customer: `__databricks__` stands for all up to the domain's end.
+
+    Source: llama-stack `api_recorder.py`, `_patched_inference_method`; the endpoint's own "/v1" follows the base url's.
+    """
+    parts = urlparse(base_url)
+    host = parts.netloc.rpartition("@")[2]
+    url = parts._replace(netloc=host, query="", fragment="", params="").geturl().rstrip("/") + endpoint
+    _, databricks, path = url.rpartition("cloud.databricks.com")
+    return f"__databricks__{path}" if databricks else url

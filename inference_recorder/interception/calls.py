@@ -1,0 +1,71 @@
+"""What one door tells the other about a call: as which request, and who records it. Holds state while the call runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..format.recording import Http
+from ..identity.jsonable import plain_arguments
+from ..identity.request import Request, recorded_url
+from ..session import Replay
+from .http import RAW_RESPONSE_HEADER
+
+if TYPE_CHECKING:
+    from .table import Method
+
+_NO_BASE_URL = "https://api.openai.com/v1"
+"""Taken for a client that has none, such as a mock."""
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """A call on its way from the method door to the client door."""
+
+    request: Request
+    kwargs: Mapping[str, Any]
+    """What to call the SDK with: one-shot iterables have been read into lists."""
+    is_recorded_above: bool = False
+    """Whether the method door records the result; the client door then only notes the HTTP response."""
+    replay: Replay | None = None
+    """The decision of the method door, where it leaves the reviving to the client door."""
+    http: Http | None = None
+    """What the client door saw of the HTTP response."""
+
+
+_handed_down: ContextVar[Call | None] = ContextVar("inference_recorder_call", default=None)
+
+
+@contextmanager
+def handed_down(call: Call) -> Iterator[None]:
+    """Tell the client door, for the length of the block, that the request it will see is this call."""
+    token = _handed_down.set(call)
+    try:
+        yield
+    finally:
+        _handed_down.reset(token)
+
+
+def take_handed_down() -> Call | None:
+    """Return the call that the method door handed down, once: a request that it causes elsewhere is another call."""
+    call = _handed_down.get()
+    if call is not None:
+        _handed_down.set(None)
+    return call
+
+
+def described(method: Method, client: object, kwargs: Mapping[str, Any]) -> Call:
+    """Return the call of a table's method with these keyword arguments; raises UnrecordableValue for unheard ones."""
+    body, text, sdk_kwargs = plain_arguments(kwargs)
+    base_url = getattr(client, "base_url", None)
+    url = recorded_url(_NO_BASE_URL if base_url is None else str(base_url), method.endpoint)
+    return Call(Request("POST", method.endpoint, url, body, text), sdk_kwargs)
+
+
+def is_raw(kwargs: Mapping[str, Any]) -> bool:
+    """Whether a raw wrapper of the SDK makes this call, who wants the HTTP response."""
+    headers = kwargs.get("extra_headers")
+    return isinstance(headers, Mapping) and RAW_RESPONSE_HEADER in headers

@@ -1,0 +1,197 @@
+"""The client door: every request of an SDK client that the method door does not answer or record itself.
+
+Replay hands an HTTP response in memory to the client's own `_process_response`; raw responses, parsers, streams and
+pages are then the SDK's work. Recording takes the response that reaches `_process_response`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from ..errors import UnrecordableCall
+from ..format.failures import revive_failure
+from ..identity.request import Request
+from ..session import Replay
+from .active import current_session
+from .calls import Call, take_handed_down
+from .http import asynchronously, kept, library_of, memory_response, raised_again, server_sent_text
+from .options import described_options, memory_request
+from .patching import Target
+from .responses import ResponseTape, body_bytes
+from .saving import keep_async, settled, settled_async
+from .streams import check_complete
+from .tape import Tape
+
+_heard: ContextVar[Call | ResponseTape | None] = ContextVar("inference_recorder_response", default=None)
+"""Who waits for the response of the request that is under way in this context."""
+
+_MODULE = "openai._base_client"
+
+
+def targets() -> list[Target]:
+    """Return the methods to patch: where every request of every client begins, and where its response arrives."""
+    return [
+        Target(_MODULE, "SyncAPIClient", "request", _request),
+        Target(_MODULE, "AsyncAPIClient", "request", _request_async),
+        Target(_MODULE, "SyncAPIClient", "_process_response", _process_response),
+        Target(_MODULE, "AsyncAPIClient", "_process_response", _process_response_async),
+    ]
+
+
+def _request(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    call = take_handed_down()
+    session = current_session()
+    if session is None:
+        return wrapped(*args, **kwargs)
+    if call is not None and call.is_recorded_above:
+        with _listening(call):
+            return wrapped(*args, **kwargs)
+    request = _request_of(call, instance, args, kwargs)
+    plan = call.replay if call is not None and call.replay is not None else settled(session, request)
+    if plan is None:
+        return wrapped(*args, **kwargs)
+    if isinstance(plan, Replay):
+        return instance._process_response(**_replayed(plan, request, instance, args, kwargs, is_async=False))
+    tape = ResponseTape(Tape(session, plan), instance)
+    try:
+        with _listening(tape):
+            result = wrapped(*args, **kwargs)
+    except Exception as error:
+        if not tape.has_heard:
+            tape.tape.keep(tape.tape.failed(error))
+        raise
+    except BaseException:
+        if not tape.has_heard:
+            session.abandon(plan)
+        raise
+    return _checked(result, tape)
+
+
+async def _request_async(
+    wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    call = take_handed_down()
+    session = current_session()
+    if session is None:
+        return await wrapped(*args, **kwargs)
+    if call is not None and call.is_recorded_above:
+        with _listening(call):
+            return await wrapped(*args, **kwargs)
+    request = _request_of(call, instance, args, kwargs)
+    plan = call.replay if call is not None and call.replay is not None else await settled_async(session, request)
+    if plan is None:
+        return await wrapped(*args, **kwargs)
+    if isinstance(plan, Replay):
+        return await instance._process_response(**_replayed(plan, request, instance, args, kwargs, is_async=True))
+    tape = ResponseTape(Tape(session, plan), instance)
+    try:
+        with _listening(tape):
+            result = await wrapped(*args, **kwargs)
+    except Exception as error:
+        if not tape.has_heard:
+            await keep_async(tape.tape, tape.tape.failed(error))
+        raise
+    except BaseException:
+        if not tape.has_heard:
+            session.abandon(plan)
+        raise
+    return _checked(result, tape)
+
+
+def _process_response(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    listener = _heard.get()
+    if listener is not None and (tape := _heard_by(listener, kwargs)) is not None:
+        if kwargs["response"].is_closed:
+            tape.tape.keep(tape.whole(kwargs["response"]), kwargs["response"])
+        else:
+            tape.pass_on_bytes(kwargs["response"])
+    return wrapped(*args, **kwargs)
+
+
+async def _process_response_async(
+    wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    listener = _heard.get()
+    if listener is not None and (tape := _heard_by(listener, kwargs)) is not None:
+        if kwargs["response"].is_closed:
+            await keep_async(tape.tape, tape.whole(kwargs["response"]), kwargs["response"])
+        else:
+            tape.pass_on_bytes(kwargs["response"])
+    return await wrapped(*args, **kwargs)
+
+
+def _heard_by(listener: Call | ResponseTape, kwargs: dict[str, Any]) -> ResponseTape | None:
+    """Take note of a response; returns the tape that is to store it, None where the method door will."""
+    _heard.set(None)
+    if isinstance(listener, Call):
+        listener.http = kept(kwargs["response"])
+        return None
+    listener.hear(kwargs["response"], kwargs["cast_to"], kwargs["stream_cls"])
+    return listener
+
+
+def _request_of(call: Call | None, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Request:
+    if call is not None:
+        return call.request
+    return described_options(client, _argument(args, kwargs, 1, "options"))
+
+
+def _replayed(
+    plan: Replay, request: Request, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, is_async: bool
+) -> dict[str, Any]:
+    """Return the arguments for `_process_response` that make it give the recorded answer; raises a recorded failure."""
+    options = _argument(args, kwargs, 1, "options")
+    recording, answer, library = plan.recording, plan.recording.answer, library_of(client)
+    if answer.failure is not None and not answer.is_streaming:
+        raise revive_failure(answer.failure, answer.http, library, options.method.upper(), request.url)
+    content: Any
+    if answer.is_streaming:
+        revived = raised_again(client, answer, options.method.upper(), request.url)
+        content, media_type = server_sent_text(answer, revived, lambda: check_complete(recording)), "text/event-stream"
+    else:
+        content, media_type = body_bytes(recording, is_model_list=request.is_model_list)
+        if not answer.is_complete:
+            content = _then_incomplete(content, lambda: check_complete(recording))
+    if is_async and not isinstance(content, bytes):
+        content = asynchronously(content)
+    cast_to = client._maybe_override_cast_to(_argument(args, kwargs, 0, "cast_to"), options)
+    memory = memory_request(client, options, library)
+    return {
+        "cast_to": cast_to,
+        "options": options,
+        "response": memory_response(library, memory, answer.http, content, media_type),
+        "stream": kwargs.get("stream", False),
+        "stream_cls": kwargs.get("stream_cls"),
+        "retries_taken": 0,
+    }
+
+
+def _then_incomplete(content: bytes, check_end: Callable[[], None]) -> Iterator[bytes]:
+    yield content
+    check_end()
+
+
+def _checked(result: Any, tape: ResponseTape) -> Any:
+    if not tape.has_heard:
+        tape.tape.session.abandon(tape.tape.plan)
+        raise UnrecordableCall(
+            f"{tape.tape.plan.request.summary} was answered by {type(tape.client).__qualname__} without a response "
+            "passing its _process_response; it cannot be recorded"
+        )
+    return result
+
+
+def _argument(args: tuple[Any, ...], kwargs: dict[str, Any], place: int, name: str) -> Any:
+    return args[place] if len(args) > place else kwargs[name]
+
+
+@contextmanager
+def _listening(listener: Call | ResponseTape) -> Iterator[None]:
+    token = _heard.set(listener)
+    try:
+        yield
+    finally:
+        _heard.reset(token)

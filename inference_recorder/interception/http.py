@@ -1,0 +1,108 @@
+"""HTTP responses: what a recording keeps of one, and one in memory made from a recording.
+
+The SDK's clients use httpx or httpx2; a response is made of the library its client uses.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from datetime import timedelta
+from types import ModuleType
+from typing import Any
+
+from ..format import json_bytes
+from ..format.codec import chunk_value, untyped
+from ..format.failures import revive_failure
+from ..format.recording import Answer, Failure, Http
+from ..identity.jsonable import JsonValue
+
+_LIBRARIES = ("httpx2", "httpx")
+_KEPT_HEADERS = frozenset(
+    {"content-type", "x-request-id", "openai-version", "openai-model", "openai-processing-ms", "retry-after"}
+)
+_KEPT_HEADER_START = "x-ratelimit-"
+RAW_RESPONSE_HEADER = "X-Stainless-Raw-Response"
+"""Set by the SDK's raw wrappers on the calls they make. Source: openai/_constants.py."""
+
+
+def library_of(client: object) -> ModuleType:
+    """Return the HTTP library (httpx or httpx2) whose requests and responses this SDK client deals in."""
+    for kind in type(getattr(client, "_client", None)).__mro__:
+        root = kind.__module__.partition(".")[0]
+        if root in _LIBRARIES:
+            return sys.modules[root]
+    return next(sys.modules[name] for name in _LIBRARIES if name in sys.modules)
+
+
+def kept(response: Any) -> Http | None:
+    """Return what a recording keeps of a response: its status and a few headers, none of them a secret."""
+    headers = getattr(response, "headers", None)
+    status_code = getattr(response, "status_code", None)
+    if not isinstance(status_code, int) or not isinstance(headers, Mapping):
+        return None
+    return Http(
+        status_code,
+        {
+            name.lower(): value
+            for name, value in sorted(headers.items())
+            if name.lower() in _KEPT_HEADERS or name.lower().startswith(_KEPT_HEADER_START)
+        },
+    )
+
+
+def memory_response(library: ModuleType, request: Any, http: Http | None, content: Any, media_type: str) -> Any:
+    """Return a response of `library` with this content: bytes, or an iterator of bytes to stream."""
+    headers = {"content-type": media_type} | (dict(http.headers) if http is not None else {})
+    if isinstance(content, bytes):
+        headers["content-length"] = str(len(content))
+    response = library.Response(
+        200 if http is None else http.status_code, headers=headers, content=content, request=request
+    )
+    response.elapsed = timedelta(0)
+    return response
+
+
+def server_sent_text(
+    answer: Answer, failure_of: Callable[[Failure], BaseException], check_end: Callable[[], None]
+) -> Iterator[bytes]:
+    """Yield a recorded stream as the server sent it: one event a chunk, and its end or its failure.
+
+    `check_end` raises where the recording ends before its stream did.
+    """
+    has_events = False
+    for chunk in answer.chunks or ():
+        value = chunk_value(chunk)
+        data = untyped(value)
+        event = event_name(value, data)
+        has_events = has_events or event is not None
+        start = b"" if event is None else b"event: " + event.encode() + b"\n"
+        yield start + b"data: " + json_bytes.dumps(data) + b"\n\n"
+    if answer.failure is not None:
+        if answer.failure.type != "APIError" or answer.failure.body is None:
+            raise failure_of(answer.failure)
+        yield b"data: " + json_bytes.dumps({"error": answer.failure.body}) + b"\n\n"
+        return
+    check_end()
+    if not has_events:
+        yield b"data: [DONE]\n\n"
+
+
+async def asynchronously(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield the same bytes to an async reader."""
+    for part in parts:
+        yield part
+
+
+def event_name(item: JsonValue, data: JsonValue) -> str | None:
+    """Return the SSE event of a chunk: its own "__event__" if it has one, else the type that its data names."""
+    if isinstance(item, dict) and "__event__" in item:
+        name = item["__event__"]
+        return name if isinstance(name, str) and "\n" not in name and "\r" not in name else None
+    kind = data.get("type") if isinstance(data, dict) else None
+    return kind if isinstance(kind, str) and "\n" not in kind and "\r" not in kind else None
+
+
+def raised_again(client: object, answer: Answer, method: str, url: str) -> Callable[[Failure], BaseException]:
+    """Return what makes the exceptions of this answer, with requests of the client's own HTTP library."""
+    return lambda failure: revive_failure(failure, answer.http, library_of(client), method, url)

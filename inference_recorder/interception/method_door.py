@@ -1,0 +1,250 @@
+"""The method door: the table's methods, recorded as what they return and replayed without the SDK's machinery."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..errors import UnrecordableValue
+from ..format.codec import untyped
+from ..format.failures import revive_failure
+from ..format.model_lists import models_in
+from ..format.recording import Answer
+from ..format.typed import constructed, reviver
+from ..session import Replay, Session
+from .active import current_session
+from .calls import Call, described, handed_down, is_raw
+from .http import library_of
+from .patching import Target, Wrapper
+from .saving import keep_async, settled, settled_async
+from .streams import record_iterable, record_stream, replayed_stream
+from .table import METHODS, Method
+from .tape import Tape
+
+
+def targets() -> list[Target]:
+    """Return the methods to patch: two for each row of the table."""
+    return [
+        Target(method.module, start + method.owner, method.attribute, wrapper, method.since)
+        for method in METHODS
+        for start, wrapper in (("", _sync_wrapper(method)), ("Async", _async_wrapper(method)))
+    ]
+
+
+def _sync_wrapper(method: Method) -> Wrapper:
+    def intercept(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        session = current_session()
+        if session is None:
+            return wrapped(*args, **kwargs)
+        return _called(method, session, wrapped, instance, args, kwargs)
+
+    return intercept
+
+
+def _async_wrapper(method: Method) -> Wrapper:
+    if method.is_list:
+        return _paginator_wrapper(method)
+
+    async def intercept(
+        wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        session = current_session()
+        if session is None:
+            return await wrapped(*args, **kwargs)
+        return await _called_async(method, session, wrapped, instance, args, kwargs)
+
+    return intercept
+
+
+def _paginator_wrapper(method: Method) -> Wrapper:
+    def intercept(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        session = current_session()
+        if session is None:
+            return wrapped(*args, **kwargs)
+
+        async def page_of(*args: Any, **kwargs: Any) -> Any:
+            pages = wrapped(*args, **kwargs)
+            return await pages if hasattr(pages, "__await__") else [item async for item in pages]
+
+        paginator = _paginator(_client_of(instance), method)
+        paginator._get_page = lambda: _called_async(method, session, page_of, instance, args, kwargs)
+        return paginator
+
+    return intercept
+
+
+def _called(
+    method: Method,
+    session: Session,
+    wrapped: Callable[..., Any],
+    instance: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Any:
+    client = _client_of(instance)
+    call = _described(method, client, args, kwargs)
+    if _is_for_the_client_door(client, kwargs):
+        with handed_down(call):
+            return wrapped(**call.kwargs)
+    plan = settled(session, call.request)
+    if plan is None:
+        return wrapped(**call.kwargs)
+    if isinstance(plan, Replay):
+        if _is_revived_here(method, plan, kwargs):
+            return _replayed(method, plan, client, call, is_async=False)
+        call.replay = plan
+        with handed_down(call):
+            return wrapped(**call.kwargs)
+    tape, call.is_recorded_above = Tape(session, plan), True
+    try:
+        with handed_down(call):
+            result = wrapped(**call.kwargs)
+    except Exception as error:
+        tape.http = call.http
+        tape.keep(tape.failed(error))
+        raise
+    except BaseException:
+        session.abandon(plan)
+        raise
+    tape.http = call.http
+    if (stream := _recorded_stream(result, tape, method, client, call)) is not None:
+        return stream
+    tape.keep(_answer(method, result, tape), result)
+    return result
+
+
+async def _called_async(
+    method: Method,
+    session: Session,
+    wrapped: Callable[..., Any],
+    instance: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Any:
+    client = _client_of(instance)
+    call = _described(method, client, args, kwargs)
+    if _is_for_the_client_door(client, kwargs):
+        with handed_down(call):
+            return await wrapped(**call.kwargs)
+    plan = await settled_async(session, call.request)
+    if plan is None:
+        return await wrapped(**call.kwargs)
+    if isinstance(plan, Replay):
+        if _is_revived_here(method, plan, kwargs):
+            return _replayed(method, plan, client, call, is_async=True)
+        call.replay = plan
+        with handed_down(call):
+            return await wrapped(**call.kwargs)
+    tape, call.is_recorded_above = Tape(session, plan), True
+    try:
+        with handed_down(call):
+            result = await wrapped(**call.kwargs)
+    except Exception as error:
+        tape.http = call.http
+        await keep_async(tape, tape.failed(error))
+        raise
+    except BaseException:
+        session.abandon(plan)
+        raise
+    tape.http = call.http
+    if (stream := _recorded_stream(result, tape, method, client, call)) is not None:
+        return stream
+    await keep_async(tape, _answer(method, result, tape), result)
+    return result
+
+
+def _described(method: Method, client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
+    if args:
+        raise UnrecordableValue(f"{method.name} takes keyword arguments only; {len(args)} were passed by position")
+    return described(method, client, kwargs)
+
+
+def _is_for_the_client_door(client: Any, kwargs: Mapping[str, Any]) -> bool:
+    """Whether only the SDK itself can give what the caller wants: the HTTP response, or its own strict validation."""
+    return is_raw(kwargs) or getattr(client, "_strict_response_validation", False) is True
+
+
+def _is_revived_here(method: Method, plan: Replay, kwargs: Mapping[str, Any]) -> bool:
+    answer = plan.recording.answer
+    if answer.failure is not None or answer.is_streaming or method.is_list:
+        return True
+    data = untyped(answer.body)
+    # Embeddings in base64 were recorded by a raw call: the SDK decodes what it asked for so, for who asked for nothing.
+    is_decoded_by_the_sdk = method.name == "embeddings.create" and "encoding_format" not in kwargs
+    return not (is_decoded_by_the_sdk and _has_encoded_embeddings(data))
+
+
+def _has_encoded_embeddings(data: Any) -> bool:
+    items = data.get("data") if isinstance(data, dict) else None
+    return isinstance(items, list) and any(
+        isinstance(item, dict) and isinstance(item.get("embedding"), str) for item in items
+    )
+
+
+def _replayed(method: Method, plan: Replay, client: Any, call: Call, *, is_async: bool) -> Any:
+    answer, url = plan.recording.answer, call.request.url
+    if answer.failure is not None and not answer.is_streaming:
+        raise revive_failure(answer.failure, answer.http, library_of(client), "POST", url)
+    if answer.is_streaming:
+        return replayed_stream(plan, method, client, url, is_async=is_async)
+    if method.is_list:
+        return _page(method, models_in(answer), client, is_async=is_async)
+    if isinstance(answer.body, dict) and "__type__" in answer.body:
+        result = reviver(method.answer_type).from_value(untyped(answer.body))
+        _add_request_id(result, answer)
+        return result
+    return answer.body  # what a mock returned: it had no type then
+
+
+def _recorded_stream(result: Any, tape: Tape, method: Method, client: Any, call: Call) -> Any:
+    """Return the stream that passes its chunks by `tape`, None where the result is none."""
+    from openai import AsyncStream, Stream
+
+    if isinstance(result, (Stream, AsyncStream)):
+        return record_stream(result, tape)
+    if call.request.is_streaming and hasattr(result, "__next__" if not hasattr(result, "__aiter__") else "__aiter__"):
+        return record_iterable(result, tape, method, client, call.request.url)
+    return None
+
+
+def _answer(method: Method, result: Any, tape: Tape) -> Answer:
+    try:
+        if method.is_list:
+            return tape.models(list(getattr(result, "data", result)))
+        return tape.whole(result)
+    except BaseException:
+        tape.session.abandon(tape.plan)
+        raise
+
+
+def _add_request_id(result: Any, answer: Answer) -> None:
+    # As openai/_models.py, add_request_id: on the outermost object of every answer, None where the server sent none.
+    if hasattr(result, "__pydantic_fields_set__"):
+        result.__dict__["_request_id"] = None if answer.http is None else answer.http.headers.get("x-request-id")
+
+
+def _page(method: Method, items: list[Any], client: Any, *, is_async: bool) -> Any:
+    from openai.pagination import AsyncPage, SyncPage
+
+    kind: Any = AsyncPage if is_async else SyncPage
+    page: Any = constructed(kind[method.answer_type], {"data": items, "object": "list"})
+    page._set_private_attributes(client=client, model=method.answer_type, options=_list_options(method))
+    return page
+
+
+def _paginator(client: Any, method: Method) -> Any:
+    from openai._base_client import AsyncPaginator
+    from openai.pagination import AsyncPage
+
+    page_type: Any = AsyncPage
+    return AsyncPaginator(client, _list_options(method), page_type[method.answer_type], method.answer_type)
+
+
+def _list_options(method: Method) -> Any:
+    from openai._models import FinalRequestOptions
+
+    return FinalRequestOptions.construct(method="get", url=method.endpoint.removeprefix("/v1"))
+
+
+def _client_of(instance: Any) -> Any:
+    return getattr(instance, "_client", None)

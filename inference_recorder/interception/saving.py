@@ -1,0 +1,38 @@
+"""Storing and waiting, once with `await` and once without. Neither blocks an event loop for another worker."""
+
+from __future__ import annotations
+
+import time
+
+from ..format.recording import Answer
+from ..identity.request import Request
+from ..session import Record, Replay, Session, Wait
+from .tape import Tape
+
+
+def settled(session: Session, request: Request) -> Replay | Record | None:
+    """Return what is to be done with a call, once other workers who ask for the same have ended."""
+    plan = session.decide(request)
+    while isinstance(plan, Wait):
+        time.sleep(plan.pause_seconds)
+        plan = session.decide_again(plan)
+    return plan
+
+
+async def settled_async(session: Session, request: Request) -> Replay | Record | None:
+    """Return what is to be done with a call, once other workers who ask for the same have ended."""
+    import anyio
+
+    plan = session.decide(request)
+    while isinstance(plan, Wait):
+        await anyio.sleep(plan.pause_seconds)
+        plan = session.decide_again(plan)
+    return plan
+
+
+async def keep_async(tape: Tape, answer: Answer | None, response: object = None) -> None:
+    """Store the answer as `Tape.keep` does; where that takes waiting for another writer, a thread does it."""
+    import anyio.to_thread
+
+    if answer is None or not tape.keep_if_free(answer, response):
+        await anyio.to_thread.run_sync(tape.keep, answer, response)

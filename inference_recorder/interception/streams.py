@@ -1,0 +1,193 @@
+"""Streamed answers: the real `Stream` and `AsyncStream`, recorded while they pass and replayed from a recording."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
+from typing import Any
+
+from ..errors import CorruptRecording, IncompleteRecording
+from ..format.codec import chunk_data_bytes, chunk_value, untyped
+from ..format.failures import revive_failure
+from ..format.recording import Chunk, Recording
+from ..format.typed import Reviver, reviver
+from ..session import Replay
+from .http import asynchronously, kept, library_of, memory_response, raised_again, server_sent_text
+from .saving import keep_async
+from .table import Method
+from .tape import Tape
+
+
+def record_stream(stream: Any, tape: Tape) -> Any:
+    """Return the SDK's stream, whose chunks now pass `tape` on their way; it is the same object."""
+    response = getattr(stream, "response", None)
+    tape.http = kept(response) or tape.http
+    source = stream._iterator
+    stream._iterator = _taped_async(source, tape) if hasattr(source, "__anext__") else _taped(source, tape)
+    _tell_of_closing(response, tape)
+    weakref.finalize(stream, tape.left)
+    return stream
+
+
+def record_iterable(chunks: Any, tape: Tape, method: Method, client: Any, url: str) -> Any:
+    """Return a real stream over what a mock returned in a stream's place."""
+    is_async = hasattr(chunks, "__aiter__")
+    source = aiter(chunks) if is_async else iter(chunks)
+    taped = _taped_async(source, tape) if is_async else _taped(source, tape)
+    stream = _stream_over(taped, method, client, url, b"", is_async=is_async)
+    weakref.finalize(stream, tape.left)
+    return stream
+
+
+def replayed_stream(plan: Replay, method: Method, client: Any, url: str, *, is_async: bool) -> Any:
+    """Return a stream that yields the recorded chunks and then ends, or fails, as the recorded one did."""
+    recording = plan.recording
+    response_text: Any = server_sent_text(
+        recording.answer,
+        raised_again(client, recording.answer, "POST", url),
+        lambda: check_complete(recording),
+    )
+    if is_async:
+        response_text = asynchronously(response_text)
+    stream = _stream_over(None, method, client, url, response_text, is_async=is_async, recording=recording)
+    chunks = revived_chunks(recording, reviver(method.chunk_type), client, url)
+    stream._iterator = (_replayed_async if is_async else _replayed)(chunks, stream.response)
+    return stream
+
+
+def revived_chunks(recording: Recording, chunk_reviver: Reviver, client: Any, url: str) -> Iterator[Any]:
+    """Yield the recorded chunks as the SDK's objects, built when asked for; then raise the failure there was, if any.
+
+    Raises IncompleteRecording where the recorded consumer had left, CorruptRecording for a chunk that is no JSON.
+    """
+    answer = recording.answer
+    for place, chunk in enumerate(answer.chunks or ()):
+        content = chunk_data_bytes(chunk)
+        if content is None:
+            yield chunk_reviver.from_value(_chunk_data(chunk, place, recording))
+        else:
+            yield chunk_reviver.from_json(content, partial(_chunk_data, chunk, place, recording))
+    if answer.failure is not None:
+        raise revive_failure(answer.failure, answer.http, library_of(client), "POST", url)
+    check_complete(recording)
+
+
+def check_complete(recording: Recording) -> None:
+    """Raise IncompleteRecording where the recorded stream was left before its end."""
+    if not recording.answer.is_complete:
+        raise IncompleteRecording(recording.path, len(recording.answer.chunks or ()))
+
+
+def _taped(source: Iterator[Any], tape: Tape) -> Iterator[Any]:
+    try:
+        while True:
+            tape.is_pulling = True
+            try:
+                chunk = next(source)
+            except StopIteration:
+                break
+            finally:
+                tape.is_pulling = False
+            tape.add(chunk)
+            yield chunk
+    except Exception as error:
+        tape.keep(tape.broken(error))
+        raise
+    except BaseException:  # closed or interrupted
+        tape.left()
+        raise
+    tape.keep(tape.complete())
+
+
+async def _taped_async(source: AsyncIterator[Any], tape: Tape) -> AsyncIterator[Any]:
+    try:
+        while True:
+            tape.is_pulling = True
+            try:
+                chunk = await anext(source)
+            except StopAsyncIteration:
+                break
+            finally:
+                tape.is_pulling = False
+            tape.add(chunk)
+            yield chunk
+    except Exception as error:
+        await keep_async(tape, tape.broken(error))
+        raise
+    except BaseException:  # closed, cancelled or interrupted
+        tape.left()
+        raise
+    await keep_async(tape, tape.complete())
+
+
+def _replayed(chunks: Iterator[Any], response: Any) -> Iterator[Any]:
+    try:
+        for chunk in chunks:
+            if response.is_closed:
+                return
+            yield chunk
+    finally:
+        response.close()
+
+
+async def _replayed_async(chunks: Iterator[Any], response: Any) -> AsyncIterator[Any]:
+    try:
+        for chunk in chunks:
+            if response.is_closed:
+                return
+            yield chunk
+    finally:
+        await response.aclose()
+
+
+def _stream_over(
+    iterator: Any,
+    method: Method,
+    client: Any,
+    url: str,
+    content: Any,
+    *,
+    is_async: bool,
+    recording: Recording | None = None,
+) -> Any:
+    """Return a stream of the SDK's own class whose chunks come from `iterator`.
+
+    Not by the class's own construction, which would begin to decode the response.
+    """
+    from openai import AsyncStream, Stream
+
+    kind: Any = AsyncStream if is_async else Stream
+    library = library_of(client)
+    stream = kind.__new__(kind)
+    http = recording.answer.http if recording is not None else None
+    stream.response = memory_response(library, library.Request("POST", url), http, content, "text/event-stream")
+    stream._cast_to = method.chunk_type
+    stream._client = client
+    stream._options = None
+    stream._iterator = iterator
+    return stream
+
+
+def _tell_of_closing(response: Any, tape: Tape) -> None:
+    """Have the response tell `tape` that it is closed early: by the stream, or by a helper that holds only it."""
+    for name in ("close", "aclose"):
+        original = getattr(response, name, None)
+        if callable(original):
+            setattr(response, name, _telling(original, tape))
+
+
+def _telling(close: Callable[[], Any], tape: Tape) -> Callable[[], Any]:
+    def close_and_tell() -> Any:
+        if not tape.is_pulling:
+            tape.left()
+        return close()
+
+    return close_and_tell
+
+
+def _chunk_data(chunk: Chunk, place: int, recording: Recording) -> Any:
+    try:
+        return untyped(chunk_value(chunk))
+    except (ValueError, RecursionError) as error:
+        raise CorruptRecording(recording.path, f"$.response.body[{place}] is not JSON: {error}") from None

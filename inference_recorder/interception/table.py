@@ -1,0 +1,77 @@
+"""The methods of the SDK that make inference calls: one row each, for both colours.
+
+Adding a method is adding a row; wrapping, restoring, recording and replaying follow from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One method that the method door wraps. `answer` and `chunk` name types, "" where there is none."""
+
+    name: str
+    """As callers write it after the client: "chat.completions.create"."""
+    endpoint: str
+    """As recordings have it: "/v1" and the path the SDK asks for."""
+    module: str
+    owner: str
+    """The sync class; the async one is called the same with "Async" before it."""
+    answer: str
+    chunk: str = ""
+    is_list: bool = False
+    """Answers with a page of items; the async method is a plain function that returns a paginator."""
+    since: str = ""
+    """The first SDK version that has it, "" for all we support."""
+
+    @property
+    def attribute(self) -> str:
+        return self.name.rpartition(".")[2]
+
+    @property
+    def answer_type(self) -> Any:
+        """The type of a whole answer (of an item, for a list)."""
+        return _type_named(self.answer)
+
+    @property
+    def chunk_type(self) -> Any:
+        """The type of one chunk of a streamed answer; a union for some methods."""
+        return _type_named(self.chunk)
+
+
+_RESOURCES = "openai.resources."
+
+METHODS = (
+    Method("chat.completions.create", "/v1/chat/completions",
+           _RESOURCES + "chat.completions.completions", "Completions",
+           answer="openai.types.chat:ChatCompletion", chunk="openai.types.chat:ChatCompletionChunk"),
+    Method("completions.create", "/v1/completions", _RESOURCES + "completions", "Completions",
+           answer="openai.types:Completion", chunk="openai.types:Completion"),
+    Method("embeddings.create", "/v1/embeddings", _RESOURCES + "embeddings", "Embeddings",
+           answer="openai.types:CreateEmbeddingResponse"),
+    Method("responses.create", "/v1/responses", _RESOURCES + "responses.responses", "Responses",
+           answer="openai.types.responses:Response", chunk="openai.types.responses:ResponseStreamEvent"),
+    Method("moderations.create", "/v1/moderations", _RESOURCES + "moderations", "Moderations",
+           answer="openai.types:ModerationCreateResponse"),
+    Method("images.generate", "/v1/images/generations", _RESOURCES + "images", "Images",
+           answer="openai.types:ImagesResponse", chunk="openai.types:ImageGenStreamEvent"),
+    Method("models.list", "/v1/models", _RESOURCES + "models", "Models",
+           answer="openai.types:Model", is_list=True),
+)  # fmt: skip
+
+
+@cache
+def method_for(endpoint: str) -> Method | None:
+    """Return the row of an endpoint, None where the table has none."""
+    return next((method for method in METHODS if method.endpoint == endpoint), None)
+
+
+@cache
+def _type_named(name: str) -> Any:
+    module, _, attribute = name.partition(":")
+    return getattr(import_module(module), attribute)

@@ -1,0 +1,109 @@
+"""One call being recorded: keeps what arrives and stores it exactly once, however the call ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import UnwritableRecording
+from ..format import json_bytes
+from ..format.codec import typed
+from ..format.failures import describe_failure
+from ..format.recording import Answer, Chunk, Failure, Http
+from ..format.volatile import without_volatile
+from ..identity.jsonable import JsonValue, plain
+from ..session import Record, Session
+from .http import kept
+
+_CONNECTION_ERRORS = frozenset({"APIConnectionError", "APITimeoutError"})
+
+
+class Tape:
+    """What has been heard of one call so far."""
+
+    def __init__(self, session: Session, plan: Record) -> None:
+        self.session = session
+        self.plan = plan
+        self.http: Http | None = None
+        self.is_pulling = False
+        """Whether the next chunk is being fetched: who closes the stream then is the SDK, at the stream's end."""
+        self._chunks: list[Chunk] = []
+
+    def add(self, chunk: object) -> None:
+        """Take down one chunk, as it is now: its consumer may change it."""
+        self._chunks.append(json_bytes.dumps(body_of(chunk, self.plan.key)))
+
+    def whole(self, result: object) -> Answer:
+        """Return the answer that a plain result is; raises UnrecordableValue where it has no JSON form."""
+        return Answer(body=body_of(result, self.plan.key), http=self.http)
+
+    def models(self, items: Sequence[object]) -> Answer:
+        """Return the answer that a list of models is."""
+        return Answer(chunks=[body_of(item, self.plan.key) for item in items], http=self.http)
+
+    def complete(self) -> Answer:
+        """Return the answer that the chunks so far are, as a whole stream."""
+        return self._streamed()
+
+    def failed(self, error: BaseException) -> Answer | None:
+        """Return the answer that a failed call is, None where it is not worth one."""
+        failure = describe_failure(error)
+        if failure is None or not self._is_worth_keeping(failure):
+            return None
+        return Answer(failure=failure, http=self.http or kept(getattr(error, "response", None)))
+
+    def broken(self, error: BaseException) -> Answer | None:
+        """Return the answer that a stream is which ended by `error`, None where it is not worth one.
+
+        An error that is no answer of a server's cuts the stream short, as leaving it does.
+        """
+        failure = describe_failure(error)
+        if failure is not None and not self._is_worth_keeping(failure):
+            return None
+        return self._streamed(failure=failure, is_complete=failure is not None)
+
+    def keep(self, answer: Answer | None, response: object = None) -> None:
+        """Store the answer now, or give the call up for None. An error of storing holds the `response`."""
+        if answer is None:
+            self.session.abandon(self.plan)
+            return
+        try:
+            self.session.save(self.plan, answer)
+        except UnwritableRecording as error:
+            error.response = response
+            raise
+
+    def keep_if_free(self, answer: Answer, response: object = None) -> bool:
+        """Store the answer if that takes no waiting for another writer; returns whether it did."""
+        try:
+            return self.session.save(self.plan, answer, wait=False)
+        except UnwritableRecording as error:
+            error.response = response
+            raise
+
+    def left(self, answer: Answer | None = None) -> None:
+        """Store what was heard before the consumer left (the chunks, else `answer`); a finalizer may call it too."""
+        if not self.plan.is_over:
+            heard = answer or self._streamed(is_complete=False)
+            if not self.session.save(self.plan, heard, wait=False):
+                self.session.save_later(self.plan, heard)
+
+    def _streamed(self, *, failure: Failure | None = None, is_complete: bool = True) -> Answer:
+        return Answer(
+            chunks=self._chunks, is_streaming=True, is_complete=is_complete, failure=failure, http=self.http
+        )  # fmt: skip
+
+    def _is_worth_keeping(self, failure: Failure) -> bool:
+        is_connection_error = failure.category == "transport" or failure.type in _CONNECTION_ERRORS
+        return self.session.keeps_failure(failure.status_code, is_connection_error)
+
+
+def body_of(value: object, key: str) -> JsonValue:
+    """Return what a recording holds of a result or a chunk; raises UnrecordableValue where it has no JSON form."""
+    dump: Any = getattr(value, "model_dump", None)
+    fields = getattr(type(value), "model_fields", None)
+    if not callable(dump) or not isinstance(fields, dict):
+        return plain(value, "the answer")
+    kind = type(value)
+    data = dump(mode="json", exclude_unset=True, by_alias=True, warnings=False)
+    return typed(f"{kind.__module__}.{kind.__qualname__}", without_volatile(data, key))

@@ -1,0 +1,59 @@
+"""What a session does with a call."""
+
+from __future__ import annotations
+
+import os
+from enum import Enum
+
+from .errors import UnknownMode
+
+MODE_VARIABLES = ("LLAMA_STACK_TEST_INFERENCE_MODE", "OGX_TEST_INFERENCE_MODE")
+
+
+class InferenceMode(str, Enum):
+    """What a session does with a call of the SDK."""
+
+    LIVE = "live"
+    """Nothing is touched: every call goes out and none is recorded."""
+    RECORD = "record"
+    """Every call goes out and is recorded, replacing what was there."""
+    REPLAY = "replay"
+    """Every call is answered from a recording; one without a recording raises MissingRecording."""
+    RECORD_IF_MISSING = "record-if-missing"
+    """A call with a recording is answered from it, any other goes out and is recorded."""
+
+    def __str__(self) -> str:
+        return self.value
+
+    @property
+    def reads(self) -> bool:
+        """Whether a recording may answer a call."""
+        return self in (InferenceMode.REPLAY, InferenceMode.RECORD_IF_MISSING)
+
+    @property
+    def writes(self) -> bool:
+        """Whether a call may be recorded."""
+        return self in (InferenceMode.RECORD, InferenceMode.RECORD_IF_MISSING)
+
+
+def mode_from(value: str | InferenceMode | None = None) -> InferenceMode:
+    """Return the mode that `value` names, else the one the environment names, else replay.
+
+    Upper and lower case are one. Raises UnknownMode, which says where the unknown name came from.
+    """
+    if value is not None:
+        return _parse(value, "mode")
+    for variable in MODE_VARIABLES:
+        name = os.environ.get(variable)
+        if name:
+            return _parse(name, variable)
+    return InferenceMode.REPLAY
+
+
+def _parse(value: object, source: str) -> InferenceMode:
+    if isinstance(value, InferenceMode):
+        return value
+    try:
+        return InferenceMode(str(value).strip().lower())
+    except ValueError:
+        raise UnknownMode(value, source, [mode.value for mode in InferenceMode]) from None

@@ -1,0 +1,130 @@
+"""`inference_recording()`: opens a session and holds the patches while it is open."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, TypeVar, cast
+
+from .interception import active, client_door, method_door, patching
+from .modes import InferenceMode, mode_from
+from .session import Session
+from .storage.places import check_usable, places_from
+from .storage.store import Store
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class inference_recording:  # noqa: N801 - it is used as a function
+    """Record the SDK's calls in the block, or answer them from recordings.
+
+    Used with `with`, in sync and async code, or as a decorator of a function, coroutine function or generator; each
+    run of a decorated function is a session of its own. Yields the `Session`.
+
+    Args:
+        mode: "live", "record", "replay" or "record-if-missing"; else LLAMA_STACK_TEST_INFERENCE_MODE (then
+            OGX_TEST_INFERENCE_MODE) says, else "replay".
+        storage_dir: the folder of recordings; else LLAMA_STACK_TEST_RECORDING_DIR (then OGX_TEST_RECORDING_DIR), else
+            "recordings". Recordings are looked for in its `recordings/` and `responses/` too.
+        test_id: part of every request's identity; else the test that runs when the call is made, else null.
+        record_errors: whether failed calls are recorded; by default all in "record", and in "record-if-missing" those
+            that the next run would meet again (not 408, 409, 429, 5xx, timeouts and connection errors).
+
+    Raises, on entering: UnknownMode, UnusableFolder, UnpatchableSDK.
+    """
+
+    def __init__(
+        self,
+        mode: str | InferenceMode | None = None,
+        storage_dir: str | os.PathLike[str] | None = None,
+        *,
+        test_id: str | None = None,
+        record_errors: bool | None = None,
+    ) -> None:
+        self._mode = mode
+        self._storage_dir = storage_dir
+        self._test_id = test_id
+        self._record_errors = record_errors
+        self._entered: list[Session] = []
+
+    def __enter__(self) -> Session:
+        mode = mode_from(self._mode)
+        places = places_from(self._storage_dir)
+        if mode is not InferenceMode.LIVE:
+            check_usable(places, mode)
+            patching.hold(_targets())
+        session = Session(mode, Store(places), test_id=self._test_id, record_errors=self._record_errors)
+        active.enter(session)
+        self._entered.append(session)
+        return session
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        session = self._entered.pop()
+        active.leave(session)
+        if session.mode is not InferenceMode.LIVE:
+            patching.let_go()
+        session.close()
+
+    def __call__(self, function: _Function) -> _Function:
+        if inspect.isasyncgenfunction(function):
+            decorated: Callable[..., Any] = self._around_async_generator(function)
+        elif inspect.iscoroutinefunction(function):
+            decorated = self._around_coroutine(function)
+        elif inspect.isgeneratorfunction(function):
+            decorated = self._around_generator(function)
+        elif inspect.isclass(function) or not callable(function):
+            raise TypeError(f"inference_recording decorates functions, not {function!r}")
+        else:
+            decorated = self._around_function(function)
+        return cast(_Function, functools.wraps(function)(decorated))
+
+    def _anew(self) -> inference_recording:
+        return type(self)(
+            self._mode, self._storage_dir, test_id=self._test_id, record_errors=self._record_errors
+        )  # fmt: skip
+
+    def _around_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any, **kwargs: Any) -> Any:
+            with self._anew():
+                return function(*args, **kwargs)
+
+        return run
+
+    def _around_coroutine(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        async def run(*args: Any, **kwargs: Any) -> Any:
+            with self._anew():
+                return await function(*args, **kwargs)
+
+        return run
+
+    def _around_generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any, **kwargs: Any) -> Any:
+            with self._anew():
+                return (yield from function(*args, **kwargs))
+
+        return run
+
+    def _around_async_generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        async def run(*args: Any, **kwargs: Any) -> Any:
+            with self._anew():
+                generator = function(*args, **kwargs)
+                try:
+                    sent = None
+                    while True:
+                        sent = yield await generator.asend(sent)
+                except StopAsyncIteration:
+                    return
+                finally:
+                    await generator.aclose()
+
+        return run
+
+
+@functools.cache
+def _targets() -> tuple[patching.Target, ...]:
+    return (*method_door.targets(), *client_door.targets())

@@ -1,0 +1,337 @@
+"""One use of a recorder: decides what happens to a call, keeps what came of it, and counts."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from .errors import MissingRecording
+from .format.codec import decode, encode
+from .format.model_lists import model_set_digest, models_in, union
+from .format.recording import Answer, Recording
+from .identity.jsonable import JsonObject
+from .identity.keys import older_keys, request_key
+from .identity.request import Request
+from .modes import InferenceMode
+from .running_test import running_test_id
+from .storage.locks import Flight
+from .storage.store import Store, row_name
+
+Outcome = Literal["replayed", "recorded", "missed", "passed"]
+
+TRANSIENT_STATUS_CODES = frozenset({408, 409, 429})
+_PATIENCE_SECONDS = 120.0
+_LONGEST_PAUSE_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One call, as a session remembers it."""
+
+    endpoint: str
+    model: str
+    key: str
+    """"" for a call that passed, whose key nobody computed."""
+    test_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """The decision to answer from a recording."""
+
+    recording: Recording
+    key: str
+
+
+@dataclass(slots=True, eq=False)
+class Record:
+    """The decision to let the call go out and keep what it comes to. Ends by `Session.save` or `Session.abandon`."""
+
+    request: Request
+    body: JsonObject
+    key: str
+    test_id: str | None
+    place: int
+    flight: Flight | None
+    is_over: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Wait:
+    """The decision to wait: another worker asks the API for the same key now. `Session.decide_again` after a pause."""
+
+    request: Request
+    key: str
+    test_id: str | None
+    place: int
+    until: float = field(default_factory=lambda: time.monotonic() + _PATIENCE_SECONDS)
+    pause_seconds: float = 0.002
+
+
+Plan = Replay | Record | Wait | None
+
+
+@dataclass(slots=True)
+class _Row:
+    """The answers to one key, as far as this session has come."""
+
+    name: str
+    """The key, or the older one under which the row lies."""
+    asked: int = 0
+    last: int | None = None
+    """The last place that is filled, once a call asked for one beyond it."""
+    is_own: bool = False
+    """Whether this session found nothing there and records it: then a further call is a further answer."""
+    flying: int | None = None
+    """The place that is being asked of the API now, in record-if-missing."""
+
+
+class Session:
+    """What `with inference_recording(...)` yields. Ask it for `counts`, `replayed`, `recorded`, `missed`, `passed`."""
+
+    def __init__(
+        self, mode: InferenceMode, store: Store, *, test_id: str | None = None, record_errors: bool | None = None
+    ) -> None:
+        self.mode = mode
+        self.store = store
+        self.is_open = True
+        self._test_id = test_id
+        self._keeps_transient_errors = mode is InferenceMode.RECORD if record_errors is None else record_errors
+        self._keeps_errors = record_errors is not False
+        self._rows: dict[str, _Row] = {}
+        self._exchanges: dict[Outcome, list[Exchange]] = {"replayed": [], "recorded": [], "missed": [], "passed": []}
+        self._saving: list[threading.Thread] = []
+        self._unsaved: list[Exception] = []
+        self._guard = threading.RLock()
+
+    @property
+    def counts(self) -> Counter[Outcome]:
+        """How many calls were replayed, recorded, missed and passed; what never happened is left out."""
+        return Counter({outcome: len(calls) for outcome, calls in self._exchanges.items() if calls})
+
+    @property
+    def replayed(self) -> tuple[Exchange, ...]:
+        """The calls answered from a recording, in their order."""
+        return tuple(self._exchanges["replayed"])
+
+    @property
+    def recorded(self) -> tuple[Exchange, ...]:
+        """The calls whose answer was stored, in the order of storing."""
+        return tuple(self._exchanges["recorded"])
+
+    @property
+    def missed(self) -> tuple[Exchange, ...]:
+        """The calls that raised MissingRecording, whether or not the code under test let it through."""
+        return tuple(self._exchanges["missed"])
+
+    @property
+    def passed(self) -> tuple[Exchange, ...]:
+        """The calls that went out without being recorded."""
+        return tuple(self._exchanges["passed"])
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{count} {outcome}" for outcome, count in self.counts.items()) or "no calls yet"
+        return f"<inference_recorder.Session {self.mode} in {self.store.places.written}: {counts}>"
+
+    def decide(self, request: Request) -> Plan:
+        """Return what is to be done with a call: answer it, let it go out and record it, wait, or (None) let it pass.
+
+        Raises MissingRecording in replay where no recording answers, CorruptRecording where one cannot be read.
+        """
+        if self.mode is InferenceMode.LIVE:
+            self.note_passed(request.endpoint, request.model)
+            return None
+        test_id = self._test_id if self._test_id is not None else running_test_id()
+        key = request_key(request, test_id)
+        with self._guard:
+            row = self._rows.get(key)
+            if row is None:
+                row = self._rows[key] = _Row(key)
+            if row.flying is not None and not self.store.locks.is_flying(_running_task()):
+                # Asked again before the first answer is there: both get that one. Asked again later is a new question,
+                # as a loop that polls asks it.
+                return Wait(request, key, test_id, row.flying)
+            row.asked += 1
+            place = row.asked
+        if not self.mode.reads:
+            row.is_own = True
+            return Record(request, request.frozen_body(), key, test_id, place, None)
+        if (recording := self._find(request, key, test_id, row, place)) is not None:
+            return self._replay(recording, request, key, test_id)
+        if self.mode is InferenceMode.REPLAY:
+            self._note("missed", Exchange(request.endpoint, request.model, key, test_id))
+            looked_in = self.store.places.read
+            raise MissingRecording(key=key, summary=request.summary, test_id=test_id, looked_in=looked_in)
+        return self.decide_again(Wait(request, key, test_id, place))
+
+    def decide_again(self, wait: Wait) -> Replay | Record | Wait:
+        """Return what is to be done with a call that had no recording a moment ago.
+
+        Whoever has a flight of its own under way does not wait for another's, and nobody waits for ever: such a call
+        goes out too.
+        """
+        request, key, row = wait.request, wait.key, self._rows[wait.key]
+        holder = _running_task()
+        flight = self.store.locks.try_flight(row_name(key, wait.place), holder)
+        if flight is None and not self.store.locks.is_flying(holder) and time.monotonic() < wait.until:
+            wait.pause_seconds = min(wait.pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
+            return wait
+        try:
+            recording = self._find(request, key, wait.test_id, row, wait.place)
+        except BaseException:
+            if flight is not None:
+                flight.land()
+            raise
+        if recording is not None:
+            if flight is not None:
+                flight.land()
+            return self._replay(recording, request, key, wait.test_id)
+        row.is_own = True
+        row.flying = wait.place
+        return Record(request, request.frozen_body(), key, wait.test_id, wait.place, flight)
+
+    def save(self, plan: Record, answer: Answer, *, wait: bool = True) -> bool:
+        """Store what a call came to, once; False, with nothing stored, where a lock is taken and `wait` is False.
+
+        Raises UnwritableRecording or UnrecordableValue; the plan is over then too.
+        """
+        with self._guard:
+            if plan.is_over:
+                return True
+            plan.is_over = True
+        is_written = False
+        try:
+            content = encode(plan.test_id, _request_as_recorded(plan), answer)
+            is_written = self.store.write(_file_name(plan, answer), content, wait=wait) is not None
+            if not is_written:
+                plan.is_over = False
+                return False
+        finally:
+            if plan.is_over:
+                self._land(plan)
+        self._note("recorded", Exchange(plan.request.endpoint, plan.request.model, plan.key, plan.test_id))
+        return True
+
+    def save_later(self, plan: Record, answer: Answer) -> None:
+        """Store what a call came to in a thread of its own; `close` waits for it. For those who may not wait."""
+        thread = threading.Thread(target=self._save_aside, args=(plan, answer), name="inference_recorder-save")
+        self._saving.append(thread)
+        thread.start()
+
+    def _save_aside(self, plan: Record, answer: Answer) -> None:
+        try:
+            self.save(plan, answer)
+        except Exception as error:  # raised by close(), where somebody hears it
+            self._unsaved.append(error)
+
+    def abandon(self, plan: Record) -> None:
+        """Give up on a call that came to nothing that can be stored. Its place in the row goes to the next."""
+        with self._guard:
+            if plan.is_over:
+                return
+            plan.is_over = True
+            row = self._rows[plan.key]
+            if row.asked == plan.place:
+                row.asked -= 1
+        self._land(plan)
+
+    def keeps_failure(self, status_code: int | None, is_connection_error: bool) -> bool:
+        """Whether a failed call is worth a recording here: not if the next run had better ask again."""
+        if not self._keeps_errors:
+            return False
+        is_transient = is_connection_error or (
+            status_code is not None and (status_code in TRANSIENT_STATUS_CODES or status_code >= 500)
+        )
+        return self._keeps_transient_errors or not is_transient
+
+    def note_passed(self, endpoint: str, model: str = "") -> None:
+        """Count a call that went out without being recorded."""
+        self._note("passed", Exchange(endpoint, model, "", None))
+
+    def close(self) -> None:
+        """Wait for what is being stored, and cut off what the rows that were recorded anew held beyond their end.
+
+        Raises the first error of storing that no caller could be told of.
+        """
+        self.is_open = False
+        while self._saving:
+            self._saving.pop().join()
+        if self.mode is InferenceMode.RECORD:
+            stored = {exchange.key for exchange in self._exchanges["recorded"]}
+            for key, row in self._rows.items():
+                if key in stored:
+                    self.store.cut_row(key, row.asked)
+        if self._unsaved:
+            raise self._unsaved[0]
+
+    def _replay(self, recording: Recording, request: Request, key: str, test_id: str | None) -> Replay:
+        self._note("replayed", Exchange(request.endpoint, request.model, key, test_id))
+        return Replay(recording, key)
+
+    def _find(self, request: Request, key: str, test_id: str | None, row: _Row, place: int) -> Recording | None:
+        if request.is_model_list:
+            return self._find_models(key, older_keys(request, test_id))
+        if row.last is not None and place > row.last:
+            place = row.last
+        stored = self.store.read(row_name(row.name, place))
+        if stored is None and not row.is_own:
+            while stored is None and place > 1:
+                place -= 1
+                stored = self.store.read(row_name(row.name, place))
+            if self.mode is InferenceMode.REPLAY:  # elsewhere another worker may be adding to the row
+                row.last = place
+        if stored is None and not row.is_own:
+            for _, older_key in older_keys(request, test_id):
+                if (stored := self.store.read(older_key)) is not None:
+                    row.name, row.last = older_key, None
+                    break
+        return None if stored is None else decode(stored.content, stored.path)
+
+    def _find_models(self, key: str, older: Iterable[tuple[object, str]]) -> Recording | None:
+        for name in (key, *(older_key for _, older_key in older)):
+            found = self.store.read_all(f"models-{name}-") or [s for s in (self.store.read(name),) if s is not None]
+            if found:
+                return union([decode(stored.content, stored.path) for stored in found])
+        return None
+
+    def _note(self, outcome: Outcome, exchange: Exchange) -> None:
+        self._exchanges[outcome].append(exchange)
+
+    def _land(self, plan: Record) -> None:
+        row = self._rows[plan.key]
+        if row.flying == plan.place:
+            row.flying = None
+        if plan.flight is not None:
+            plan.flight.land()
+
+
+def _request_as_recorded(plan: Record) -> JsonObject:
+    return {
+        "method": plan.request.method,
+        "url": plan.request.url,
+        "headers": {},
+        "body": plan.body,
+        "endpoint": plan.request.endpoint,
+        "model": plan.body.get("model", "") if isinstance(plan.body.get("model", ""), str) else "",
+    }
+
+
+def _file_name(plan: Record, answer: Answer) -> str:
+    if plan.request.is_model_list and answer.failure is None:
+        names = [str(model.get("id")) for model in models_in(answer) if isinstance(model, dict)]
+        return f"models-{plan.key}-{model_set_digest(names)}"
+    return row_name(plan.key, plan.place)
+
+
+def _running_task() -> object:
+    """Return what a flight is held by: the task that runs now, else the thread."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        task = None
+    return threading.get_ident() if task is None else id(task)

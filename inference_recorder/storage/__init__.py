@@ -1,0 +1,1 @@
+"""Where recordings lie, and how they get there whole."""

@@ -1,0 +1,140 @@
+"""What all tests share: the server, clients of both colours, and a folder for recordings."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+from inference_recorder.modes import MODE_VARIABLES
+from inference_recorder.storage.places import FOLDER_VARIABLES
+
+from .openai_server import OpenAIServer, running_server
+
+SHARED = Path(__file__).parents[2] / "shared"
+HELLO: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Say hello."}]}
+
+
+class Colour:
+    """One of the SDK's two colours, called the same way: a test says what happens once and is run for both."""
+
+    is_async = False
+
+    def __init__(self, base_url: str, **options: Any) -> None:
+        self.client: Any = self._make(base_url=base_url, **{"api_key": "sk-test", "max_retries": 0} | options)
+
+    def _make(self, **options: Any) -> Any:
+        return openai.OpenAI(**options)
+
+    def call(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
+        """Return the result of the client's method of this name."""
+        return self.wait(attrgetter(name)(self.client)(*args, **kwargs))
+
+    def wait(self, result: Any) -> Any:
+        """Return what an async method's result becomes; a sync one is there already."""
+        return result
+
+    def items(self, stream: Any) -> list[Any]:
+        """Return all chunks of a stream, or items of a page."""
+        return list(stream)
+
+    def take(self, stream: Any, count: int) -> list[Any]:
+        """Return the next `count` chunks of a stream."""
+        return [next(stream) for _ in range(count)]
+
+    def close(self) -> None:
+        self.client.close()
+
+
+class AsyncColour(Colour):
+    """The SDK's async colour, on an event loop of its own."""
+
+    is_async = True
+
+    def _make(self, **options: Any) -> Any:
+        self.loop = asyncio.new_event_loop()
+        return openai.AsyncOpenAI(**options)
+
+    def wait(self, result: Any) -> Any:
+        return self.loop.run_until_complete(_awaited(result)) if hasattr(result, "__await__") else result
+
+    def items(self, stream: Any) -> list[Any]:
+        return self.wait(_collected(stream))
+
+    def take(self, stream: Any, count: int) -> list[Any]:
+        return [self.wait(anext(stream)) for _ in range(count)]
+
+    def close(self) -> None:
+        self.wait(self.client.close())
+        gc.collect()
+        self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+        self.loop.close()
+
+
+async def _awaited(result: Awaitable[Any]) -> Any:
+    return await result
+
+
+async def _collected(stream: AsyncIterator[Any]) -> list[Any]:
+    return [item async for item in stream]
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*MODE_VARIABLES, *FOLDER_VARIABLES, *(name for name in os.environ if name.startswith("OPENAI_"))):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def _running_server() -> Iterator[OpenAIServer]:
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture
+def server(_running_server: OpenAIServer) -> OpenAIServer:
+    _running_server.asked.clear()
+    _running_server.scripts.clear()
+    return _running_server
+
+
+@pytest.fixture
+def recordings(tmp_path: Path) -> Path:
+    return tmp_path / "recordings"
+
+
+@pytest.fixture
+def client(server: OpenAIServer) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=server.base_url, api_key="sk-test", max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture(params=[Colour, AsyncColour], ids=["sync", "async"])
+def make_sdk(request: pytest.FixtureRequest, server: OpenAIServer) -> Iterator[Callable[..., Colour]]:
+    """Makes callers of one colour, with the options of a client."""
+    made: list[Colour] = []
+
+    def make(**options: Any) -> Colour:
+        made.append(request.param(**{"base_url": server.base_url} | options))
+        return made[-1]
+
+    yield make
+    for colour in made:
+        colour.close()
+
+
+@pytest.fixture
+def sdk(make_sdk: Callable[..., Colour]) -> Colour:
+    return make_sdk()
+
+
+def files_of(folder: Path) -> list[str]:
+    """Return the names of the recordings in a folder."""
+    return sorted(path.name for path in folder.glob("*.json"))

@@ -1,0 +1,404 @@
+"""The main job over real HTTP: what was recorded is replayed, equal, with nothing sent."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from unittest.mock import AsyncMock, Mock, patch
+
+import openai
+import pytest
+from openai.types.chat import ChatCompletion
+
+from inference_recorder import MissingRecording, inference_recording
+
+from .conftest import HELLO, Colour, files_of
+from .differences import differences, without_volatile
+from .openai_server import OpenAIServer, Reply, chunks, completion, error
+
+CALLS: dict[str, tuple[str, dict[str, Any]]] = {
+    "chat": ("chat.completions.create", HELLO),
+    "chat streamed": ("chat.completions.create", HELLO | {"stream": True, "stream_options": {"include_usage": True}}),
+    "completions": ("completions.create", {"model": "m", "prompt": "Say hi"}),
+    "completions streamed": ("completions.create", {"model": "m", "prompt": "Say hi", "stream": True}),
+    "embeddings": ("embeddings.create", {"model": "text-embedding-3-small", "input": ["a", "bcd"]}),
+    "embeddings in base64": ("embeddings.create", {"model": "m", "input": "a", "encoding_format": "base64"}),
+    "responses": ("responses.create", {"model": "gpt-4o", "input": "Say hello."}),
+    "responses streamed": ("responses.create", {"model": "gpt-4o", "input": "Say hello.", "stream": True}),
+    "moderations": ("moderations.create", {"input": "I like you."}),
+    "images": ("images.generate", {"model": "gpt-image-1", "prompt": "a cat"}),
+}
+
+
+@pytest.mark.parametrize(("name", "kwargs"), CALLS.values(), ids=CALLS)
+def test_every_method_of_the_table_replays_what_was_answered(
+    name: str, kwargs: dict[str, Any], sdk: Colour, server: OpenAIServer, recordings: Path
+) -> None:
+    """The promise of the product, in one test: live, recorded and replayed answers are the same objects."""
+    live = _answer(sdk, name, kwargs)
+    with inference_recording("record", recordings) as recording:
+        recorded = _answer(sdk, name, kwargs)
+    asked = server.count
+    with inference_recording("replay", recordings) as replaying:
+        replayed = _answer(sdk, name, kwargs)
+
+    assert asked == server.count == 2
+    assert {"recorded": 1} == recording.counts
+    assert {"replayed": 1} == replaying.counts
+    assert [] == differences([without_volatile(item) for item in recorded], [without_volatile(item) for item in replayed])
+    assert [type(item) for item in live] == [type(item) for item in replayed]
+
+
+def test_a_model_list_replays_as_pages_and_as_an_iterator(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
+    """Apps await the page or iterate over it; the ancestor could only be iterated."""
+    with inference_recording("record", recordings):
+        recorded = sdk.call("models.list")
+    with inference_recording("replay", recordings):
+        replayed = sdk.call("models.list")
+        items = sdk.items(sdk.client.models.list())
+
+    assert 1 == server.count
+    assert [] == differences(recorded.data, replayed.data)
+    assert type(recorded) is type(replayed)
+    assert ["gpt-4o", "gpt-4o-mini"] == [model.id for model in items]
+    assert not replayed.has_next_page()
+    [name] = files_of(recordings)
+    assert name.startswith("models-")
+
+
+def test_a_streamed_answer_is_a_real_stream_in_both_modes(sdk: Colour, recordings: Path) -> None:
+    """Frameworks check the class, use it as a context manager and read `.response`."""
+    kind = openai.AsyncStream if sdk.is_async else openai.Stream
+    for mode in ("record", "replay"):
+        with inference_recording(mode, recordings):
+            stream = sdk.call("chat.completions.create", **HELLO, stream=True)
+            text = "".join(_text(item) for item in sdk.items(stream))
+
+        assert kind is type(stream)
+        assert "Hello!" == text
+        assert 200 == stream.response.status_code
+        assert "text/event-stream" in stream.response.headers["content-type"]
+        assert stream.response.is_closed
+
+
+def test_a_missing_recording_is_an_error_and_nothing_is_sent(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
+    """A test that reaches the network in CI costs money or hangs; this one must say what to do instead."""
+    with inference_recording("replay", recordings, test_id="tests/a.py::b") as session:
+        with pytest.raises(RuntimeError, match="^Recording not found") as caught:
+            sdk.call("chat.completions.create", **HELLO)
+
+    assert isinstance(caught.value, MissingRecording)
+    assert 0 == server.count
+    assert {"missed": 1} == session.counts
+    assert "tests/a.py::b" in str(caught.value)
+    assert "/v1/chat/completions (model gpt-4o)" in str(caught.value)
+    assert str(recordings) in str(caught.value)
+    assert "record-if-missing" in str(caught.value)
+
+
+def test_repeated_requests_replay_in_their_order_and_then_the_last(sdk: Colour, recordings: Path) -> None:
+    """A loop that asks the same thing until the answer changes must end in replay too."""
+    with inference_recording("record", recordings):
+        recorded = [_said(sdk) for _ in range(3)]
+    with inference_recording("replay", recordings):
+        replayed = [_said(sdk) for _ in range(5)]
+
+    assert ["Hello 0!", "Hello 1!", "Hello 2!"] == recorded
+    assert [*recorded, "Hello 2!", "Hello 2!"] == replayed
+    assert 3 == len(files_of(recordings))
+
+
+def test_recording_anew_replaces_the_whole_row(sdk: Colour, recordings: Path) -> None:
+    """A row that kept an old third answer would replay a mixture of two days."""
+    with inference_recording("record", recordings):
+        for _ in range(3):
+            _said(sdk)
+    with inference_recording("record", recordings):
+        last = _said(sdk)
+
+    assert 1 == len(files_of(recordings))
+    with inference_recording("replay", recordings):
+        assert last == _said(sdk)
+
+
+def test_record_if_missing_asks_only_for_what_is_not_there(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
+    """Adding one test to a suite must not record, and pay for, all the others again."""
+    with inference_recording("record-if-missing", recordings) as first:
+        sdk.call("chat.completions.create", **HELLO)
+    with inference_recording("record-if-missing", recordings) as second:
+        sdk.call("chat.completions.create", **HELLO)
+        sdk.call("chat.completions.create", **HELLO | {"temperature": 0.5})
+
+    assert {"recorded": 1} == first.counts
+    assert {"replayed": 1, "recorded": 1} == second.counts
+    assert 2 == server.count
+
+
+def test_record_if_missing_records_a_polling_loop_to_its_end(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
+    """Answering the second poll with the first one's fresh recording would poll for ever."""
+    server.answers("/v1/chat/completions", *(Reply(completion(text)) for text in ("queued", "running", "done")))
+    with inference_recording("record-if-missing", recordings):
+        recorded = [_said(sdk) for _ in range(3)]
+    with inference_recording("record-if-missing", recordings):
+        replayed = [_said(sdk) for _ in range(4)]
+
+    assert ["queued", "running", "done"] == recorded
+    assert ["queued", "running", "done", "done"] == replayed
+    assert 3 == server.count
+
+
+def test_live_touches_nothing(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
+    """Debugging against the real API must be the plain SDK."""
+    before = openai.resources.chat.completions.Completions.__dict__["create"]
+    with inference_recording("live", recordings):
+        assert before is openai.resources.chat.completions.Completions.__dict__["create"]
+        sdk.call("chat.completions.create", **HELLO)
+
+    assert 1 == server.count
+    assert not recordings.exists()
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (error(400, code="bad"), openai.BadRequestError),
+        (error(401), openai.AuthenticationError),
+        (error(403), openai.PermissionDeniedError),
+        (error(404), openai.NotFoundError),
+        (error(409), openai.ConflictError),
+        (error(422), openai.UnprocessableEntityError),
+        (error(429, retry_after="7"), openai.RateLimitError),
+        (error(500), openai.InternalServerError),
+        (error(418), openai.APIStatusError),
+        (Reply({"detail": "Not authenticated"}, status=401), openai.AuthenticationError),
+        (Reply(content=b"upstream died", status=502, media_type="text/plain"), openai.InternalServerError),
+        (Reply(content=b"", status=503), openai.InternalServerError),
+    ],
+    ids=["400", "401", "403", "404", "409", "422", "429", "500", "418", "no error member", "text", "empty"],
+)
+@pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
+def test_a_failed_call_fails_again_in_replay(
+    reply: Reply, kind: type[openai.APIStatusError], streamed: bool, sdk: Colour, server: OpenAIServer, recordings: Path
+) -> None:
+    """Error handling is tested too; it reads the class, the code, the body and the response."""
+    server.answers("/v1/chat/completions", reply)
+    caught = []
+    for mode in ("record", "replay"):
+        with inference_recording(mode, recordings), pytest.raises(openai.APIStatusError) as error:
+            sdk.call("chat.completions.create", **HELLO, stream=streamed)
+        caught.append(error.value)
+
+    recorded, replayed = caught
+    assert 1 == server.count
+    assert kind is type(recorded) is type(replayed)
+    for name in ("message", "status_code", "body", "code", "param", "type", "request_id"):
+        assert getattr(recorded, name) == getattr(replayed, name), name
+    assert str(recorded) == str(replayed)
+    assert recorded.response.text == replayed.response.text or recorded.response.json() == replayed.response.json()
+    assert recorded.response.headers.get("retry-after") == replayed.response.headers.get("retry-after")
+    assert type(recorded.response) is type(replayed.response)
+    assert str(recorded.request.url) != ""
+
+
+def test_a_lost_connection_and_a_timeout_fail_again_in_replay(make_sdk: Any, server: OpenAIServer, recordings: Path) -> None:
+    """They are the failures that retry logic is written for."""
+    server.answers("/v1/chat/completions", Reply(completion(), delay_seconds=0.5))
+    for name, sdk, kind in (
+        ("gone", make_sdk(base_url="http://127.0.0.1:9/v1"), openai.APIConnectionError),
+        ("slow", make_sdk(timeout=0.05), openai.APITimeoutError),
+    ):
+        with inference_recording("record", recordings / name), pytest.raises(openai.APIConnectionError) as recorded:
+            sdk.call("chat.completions.create", **HELLO)
+        with inference_recording("replay", recordings / name), pytest.raises(openai.APIConnectionError) as replayed:
+            sdk.call("chat.completions.create", **HELLO)
+
+        assert kind is type(recorded.value) is type(replayed.value)
+        assert recorded.value.message == replayed.value.message
+
+
+@pytest.mark.parametrize("status", [408, 409, 429, 500, 503])
+def test_record_if_missing_does_not_keep_what_the_next_run_may_get(
+    status: int, sdk: Colour, server: OpenAIServer, recordings: Path
+) -> None:
+    """A rate limit at recording time, kept, would fail the suite until somebody finds the file."""
+    server.answers("/v1/chat/completions", error(status), Reply(completion("at last")))
+    with inference_recording("record-if-missing", recordings) as session:
+        with pytest.raises(openai.APIStatusError):
+            sdk.call("chat.completions.create", **HELLO)
+        assert "at last" == _said(sdk)
+
+    assert {"recorded": 1} == session.counts
+    with inference_recording("replay", recordings):
+        assert "at last" == _said(sdk)
+
+
+@pytest.mark.parametrize(
+    ("mode", "record_errors", "kept"),
+    [("record-if-missing", True, 1), ("record", False, 0), ("record", None, 1), ("record-if-missing", None, 0)],
+)
+def test_record_errors_says_which_failures_are_kept(
+    mode: str, record_errors: bool | None, kept: int, client: openai.OpenAI, server: OpenAIServer, recordings: Path
+) -> None:
+    """Whoever tests their handling of rate limits wants the 429; most others do not."""
+    server.answers("/v1/chat/completions", error(429))
+    with inference_recording(mode, recordings, record_errors=record_errors), pytest.raises(openai.RateLimitError):
+        client.chat.completions.create(**HELLO)
+
+    assert kept == len(files_of(recordings))
+
+
+def test_a_call_whose_transport_method_is_mocked_is_recorded(client: openai.OpenAI, recordings: Path) -> None:
+    """The ancestor's users, and many others, mock `_post` below `create`."""
+    answer = ChatCompletion.model_validate(completion("from a mock"))
+    client.chat.completions._post = Mock(return_value=answer)  # type: ignore[method-assign]
+    with inference_recording("record", recordings):
+        assert answer is client.chat.completions.create(**HELLO)
+    with inference_recording("replay", recordings):
+        replayed = client.chat.completions.create(**HELLO)
+
+    assert "from a mock" == replayed.choices[0].message.content
+    client.chat.completions._post.assert_called_once()
+
+
+async def test_a_call_whose_async_transport_method_is_mocked_is_recorded(recordings: Path) -> None:
+    """As above, awaited."""
+    answer = ChatCompletion.model_validate(completion("from a mock"))
+    async with openai.AsyncOpenAI(api_key="x") as client:
+        client.chat.completions._post = AsyncMock(return_value=answer)  # type: ignore[method-assign]
+        with inference_recording("record", recordings):
+            await client.chat.completions.create(**HELLO)
+        with inference_recording("replay", recordings):
+            replayed = await client.chat.completions.create(**HELLO)
+
+        client.chat.completions._post.assert_called_once()
+    assert "from a mock" == replayed.choices[0].message.content
+
+
+async def test_a_create_that_was_patched_is_recorded_and_restored(recordings: Path) -> None:
+    """`unittest.mock.patch` puts a mock in the method's place, which is called without the resource."""
+    answer = ChatCompletion.model_validate(completion("patched"))
+
+    async def create(*args: Any, **kwargs: Any) -> ChatCompletion:
+        return answer
+
+    owner = openai.resources.chat.completions.AsyncCompletions
+    with patch("openai.resources.chat.completions.AsyncCompletions.create", side_effect=create) as mock:
+        async with openai.AsyncOpenAI(api_key="x", base_url="http://127.0.0.1:9/v1") as client:
+            with inference_recording("record", recordings):
+                assert answer is await client.chat.completions.create(**HELLO)
+            with inference_recording("replay", recordings):
+                replayed = await client.chat.completions.create(**HELLO)
+        assert mock is owner.__dict__["create"]
+
+    mock.assert_called_once_with(**HELLO)
+    assert "patched" == replayed.choices[0].message.content
+    assert "/v1/v1/chat/completions" in json.loads(next(recordings.glob("*.json")).read_text())["request"]["url"]
+
+
+async def test_a_patched_create_that_returns_a_generator_is_a_real_stream(recordings: Path) -> None:
+    """Mocks of streams are async generators; what gets them here expects `async with` and `.close()`."""
+
+    async def create(*args: Any, **kwargs: Any) -> Any:
+        async def generate() -> Any:
+            for item in chunks("one", "two"):
+                yield openai.types.chat.ChatCompletionChunk.model_validate(item)
+
+        return generate()
+
+    texts = []
+    with patch("openai.resources.chat.completions.AsyncCompletions.create", side_effect=create):
+        async with openai.AsyncOpenAI(api_key="x") as client:
+            for mode in ("record", "replay"):
+                with inference_recording(mode, recordings):
+                    async with await client.chat.completions.create(**HELLO, stream=True) as stream:
+                        assert openai.AsyncStream is type(stream)
+                        texts.append("".join([_text(item) async for item in stream]))
+
+    assert ["onetwo", "onetwo"] == texts
+
+
+@pytest.mark.parametrize("name", ["chat.completions", "responses"])
+def test_raw_responses_and_plain_calls_serve_each_other(
+    name: str, sdk: Colour, server: OpenAIServer, recordings: Path
+) -> None:
+    """langchain asks raw what a test's own code asks plainly; one recording answers both."""
+    kwargs = HELLO if name == "chat.completions" else {"model": "m", "input": "Hi"}
+    with inference_recording("record", recordings / "plain"):
+        plain = sdk.call(f"{name}.create", **kwargs)
+    with inference_recording("replay", recordings / "plain"):
+        raw = sdk.call(f"{name}.with_raw_response.create", **kwargs)
+    assert [] == differences(without_volatile(plain), without_volatile(raw.parse()))
+    assert ("req_0", 200) == (raw.request_id, raw.status_code)
+
+    with inference_recording("record", recordings / "raw"):
+        raw = sdk.call(f"{name}.with_raw_response.create", **kwargs)
+    with inference_recording("replay", recordings / "raw"):
+        plain = sdk.call(f"{name}.create", **kwargs)
+    assert 2 == server.count
+    assert [] == differences(without_volatile(raw.parse()), without_volatile(plain))
+    assert "req_1" == plain._request_id
+
+
+def test_parse_replays_the_parsed_object(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
+    """`parse` never calls `create`; openai-agents, instructor and langchain's structured output rely on it."""
+    import pydantic
+
+    class City(pydantic.BaseModel):
+        name: str
+
+    server.answers("/v1/chat/completions", Reply(completion('{"name": "Paris"}')))
+    cities = []
+    for mode in ("record", "replay"):
+        with inference_recording(mode, recordings):
+            parsed = sdk.call("chat.completions.parse", **HELLO, response_format=City)
+        cities.append(parsed.choices[0].message.parsed)
+
+    assert [City(name="Paris"), City(name="Paris")] == cities
+    assert 1 == server.count
+
+
+def test_responses_parse_replays_the_parsed_object(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
+    """As above, for the Responses API."""
+    import pydantic
+
+    class City(pydantic.BaseModel):
+        name: str
+
+    from .openai_server import response
+
+    server.answers("/v1/responses", Reply(response('{"name": "Paris"}')))
+    cities = []
+    for mode in ("record", "replay"):
+        with inference_recording(mode, recordings):
+            cities.append(sdk.call("responses.parse", model="m", input="Hi", text_format=City).output_parsed)
+
+    assert [City(name="Paris"), City(name="Paris")] == cities
+    assert 1 == server.count
+
+
+def test_nothing_of_the_request_but_its_arguments_is_stored(sdk: Colour, recordings: Path) -> None:
+    """Recordings are committed: no key, no header, no cookie may be in them."""
+    with inference_recording("record", recordings):
+        sdk.call("chat.completions.create", **HELLO, extra_headers={"X-Secret": "hush"}, timeout=12.5)
+    text = next(recordings.glob("*.json")).read_text()
+
+    assert "sk-test" not in text
+    assert "hush" not in text
+    assert "12.5" not in text
+    assert "session=secret" not in text
+    assert "req_0" in text
+    assert HELLO == json.loads(text)["request"]["body"]
+
+
+def _answer(sdk: Colour, name: str, kwargs: dict[str, Any]) -> list[Any]:
+    result = sdk.call(name, **kwargs)
+    return sdk.items(result) if kwargs.get("stream") else [result]
+
+
+def _said(sdk: Colour) -> str:
+    return str(sdk.call("chat.completions.create", **HELLO).choices[0].message.content)
+
+
+def _text(item: Any) -> str:
+    return item.choices[0].delta.content or "" if item.choices else ""

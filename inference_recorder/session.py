@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from .errors import MissingRecording
 from .format.codec import decode, encode
@@ -29,8 +29,7 @@ _PATIENCE_SECONDS = 120.0
 _LONGEST_PAUSE_SECONDS = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(NamedTuple):
     """One call, as a session remembers it."""
 
     endpoint: str
@@ -40,8 +39,7 @@ class Exchange:
     test_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
+class Replay(NamedTuple):
     """The decision to answer from a recording."""
 
     recording: Recording

@@ -146,7 +146,9 @@ def completion(text: str = "Hello!", *, number: int = 0, **changes: Any) -> dict
     } | changes
 
 
-def chunk(delta: dict[str, Any] | None, *, number: int = 0, finish: str | None = None, **changes: Any) -> dict[str, Any]:
+def chunk(
+    delta: dict[str, Any] | None, *, number: int = 0, finish: str | None = None, **changes: Any
+) -> dict[str, Any]:
     """Return one chunk of a streamed chat completion; None as delta gives the usage chunk without choices."""
     choices = [] if delta is None else [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}]
     return {
@@ -224,8 +226,16 @@ def response_events(text: str = "Hello!", *, number: int = 0) -> list[dict[str, 
     events: list[dict[str, Any]] = [
         {"type": "response.created", "response": begun},
         {"type": "response.in_progress", "response": begun},
-        {"type": "response.output_item.added", "output_index": 0, "item": message | {"content": [], "status": "in_progress"}},
-        {"type": "response.content_part.added", **place, "part": {"type": "output_text", "text": "", "annotations": []}},
+        {
+            "type": "response.output_item.added",
+            "output_index": 0,
+            "item": message | {"content": [], "status": "in_progress"},
+        },
+        {
+            "type": "response.content_part.added",
+            **place,
+            "part": {"type": "output_text", "text": "", "annotations": []},
+        },
         *({"type": "response.output_text.delta", **place, "delta": word, "logprobs": []} for word in text.split(" ")),
         {"type": "response.output_text.done", **place, "text": text, "logprobs": []},
         {"type": "response.content_part.done", **place, "part": message["content"][0]},
@@ -252,7 +262,9 @@ def _usual(asked: Asked, number: int) -> Reply:
         choice = {"index": 0, "text": "Hi", "logprobs": None, "finish_reason": "stop"}
         if body.get("stream"):
             return Reply(events=[text | {"choices": [choice]}, text | {"choices": [choice | {"text": "!"}]}])
-        return Reply(text | {"choices": [choice], "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}})
+        return Reply(
+            text | {"choices": [choice], "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}}
+        )
     if path == "/responses":
         if body.get("stream"):
             return Reply(events=response_events("Hello there !", number=number), is_done_sent=False)

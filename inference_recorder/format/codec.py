@@ -13,12 +13,13 @@ from . import json_bytes
 from .failures import failure_from_json, failure_to_json
 from .recording import Answer, Chunk, Http, Recording
 
+_RESPONSE_START = b'\n  "response": {\n'
 _LIST_START = b'\n    "body": [\n'
 _LIST_END = b"\n    ],\n"
 _LINE_INDENT = b"      "
+_FIRST_LINE = _LIST_START + _LINE_INDENT + b'{"'
 _LINE_SEPARATOR = b",\n" + _LINE_INDENT
 _DATA_MARK = b'"__data__":'
-_EXACT_MARK = b'"has_large_integers": true'
 
 
 def encode(test_id: str | None, request: JsonObject, answer: Answer) -> bytes:
@@ -45,25 +46,20 @@ def encode(test_id: str | None, request: JsonObject, answer: Answer) -> bytes:
 
 
 def decode(content: bytes, path: str) -> Recording:
-    """Return the recording that `content`, read from `path`, holds; raises CorruptRecording."""
-    is_exact = _EXACT_MARK in content
-    if not is_exact and (parts := _split_list(content)) is not None:
-        document_bytes, lines = parts
+    """Return the recording that `content`, read from `path`, holds; raises CorruptRecording.
+
+    Of a file in our layout only the response is parsed, and of a list only what is around its lines.
+    """
+    start = content.find(_RESPONSE_START)
+    if start >= 0:
+        document_bytes, lines = _split_list(content, start)
         try:
             document = json_bytes.loads(document_bytes)
         except (ValueError, RecursionError):
-            pass  # not our layout after all
-        else:
-            if isinstance(document, dict) and not document.get("id_normalization_mapping"):
-                return _recording(document, path, lines)
-    try:
-        document = json_bytes.loads(content, exactly=is_exact)
-    except RecursionError:
-        raise CorruptRecording(path, "its JSON is nested too deep to read") from None
-    except ValueError as error:
-        raise CorruptRecording(path, _unreadable(content, error)) from None
-    if not isinstance(document, dict):
-        raise CorruptRecording(path, f"it holds a JSON {type(document).__name__}, not an object")
+            document = {}  # not our layout after all
+        if document.get("id_normalization_mapping") == {} and not _is_exact(document):
+            return _recording(document, path, lines)
+    document = _whole_document(content, path)
     return _recording(_with_ids_normalised(document, path), path, None)
 
 
@@ -92,16 +88,34 @@ def untyped(body: JsonValue) -> JsonValue:
     return body
 
 
-def _split_list(content: bytes) -> tuple[bytes, list[Chunk]] | None:
-    start = content.find(_LIST_START + _LINE_INDENT + b'{"')
-    if start < 0:
-        return None
-    first_line = start + len(_LIST_START)
-    end = content.find(_LIST_END, first_line)
+def _split_list(content: bytes, start: int) -> tuple[bytes, list[Chunk] | None]:
+    """Return the JSON of the response that begins at `start`, without the lines of its list, and those lines."""
+    list_start = start + len(_RESPONSE_START) - 1
+    end = content.find(_LIST_END, list_start) if content.startswith(_FIRST_LINE, list_start) else -1
     if end < 0:
-        return None
+        return b"{" + content[start + 1 :], None
+    first_line = list_start + len(_LIST_START)
     lines: list[Chunk] = [*content[first_line + len(_LINE_INDENT) : end].split(_LINE_SEPARATOR)]
-    return content[:first_line] + content[end + 1 :], lines
+    return b"{" + content[start + 1 : first_line] + content[end + 1 :], lines
+
+
+def _whole_document(content: bytes, path: str) -> JsonObject:
+    try:
+        document = json_bytes.loads(content)
+        if _is_exact(document):
+            document = json_bytes.loads(content, exactly=True)
+    except RecursionError:
+        raise CorruptRecording(path, "its JSON is nested too deep to read") from None
+    except ValueError as error:
+        raise CorruptRecording(path, _unreadable(content, error)) from None
+    if not isinstance(document, dict):
+        raise CorruptRecording(path, f"it holds a JSON {type(document).__name__}, not an object")
+    return document
+
+
+def _is_exact(document: JsonValue) -> bool:
+    response = document.get("response") if isinstance(document, dict) else None
+    return isinstance(response, dict) and response.get("has_large_integers") is True
 
 
 def _line(chunk: Chunk) -> bytes:
@@ -114,8 +128,9 @@ def _values(chunks: Sequence[Chunk]) -> list[JsonValue]:
 
 
 def _recording(document: JsonObject, path: str, lines: list[Chunk] | None) -> Recording:
-    request = _member(document, "request", dict, path, "$")
-    response = _member(document, "response", dict, path, "$")
+    response = document.get("response")
+    if not isinstance(response, dict):
+        raise CorruptRecording(path, "$.response must be an object")
     is_streaming = bool(response.get("is_streaming", False))
     body = response.get("body")
     chunks = lines if lines is not None else body if isinstance(body, list) else None
@@ -127,11 +142,8 @@ def _recording(document: JsonObject, path: str, lines: list[Chunk] | None) -> Re
             failure = failure_from_json(response)
         except (TypeError, ValueError) as error:
             raise CorruptRecording(path, f"$.response.exception_data: {error}") from None
-    test_id = document.get("test_id")
     return Recording(
         path,
-        test_id if isinstance(test_id, str) else None,
-        request,
         Answer(
             body=None if chunks is not None else body,
             chunks=chunks,
@@ -148,22 +160,14 @@ def _http(value: JsonValue, path: str) -> Http | None:
         return None
     if isinstance(value, dict):
         status_code, headers = value.get("status_code"), value.get("headers")
-        is_status = type(status_code) is int and 100 <= status_code <= 599
-        if is_status and isinstance(headers, dict) and _has_strings(headers):
-            return Http(status_code, headers)
+        if isinstance(status_code, int) and 100 <= status_code <= 599 and isinstance(headers, dict):
+            if _has_strings(headers):
+                return Http(status_code, headers)
     raise CorruptRecording(path, "$.response.http must hold a status_code of 100 to 599 and headers, names to strings")
 
 
 def _has_strings(value: JsonObject) -> bool:
     return all(isinstance(item, str) for item in value.values())
-
-
-def _member(document: JsonObject, name: str, kind: type, path: str, where: str) -> JsonObject:
-    value = document.get(name)
-    if not isinstance(value, kind):
-        found = "missing" if name not in document else f"a {type(value).__name__}"
-        raise CorruptRecording(path, f"{where}.{name} must be an object and is {found}")
-    return value  # type: ignore[return-value]  # isinstance with a variable class does not narrow
 
 
 def _with_ids_normalised(document: JsonObject, path: str) -> JsonObject:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from hashlib import sha256
 
 from ..identity.jsonable import JsonValue
@@ -42,4 +41,4 @@ def union(recordings: Sequence[Recording]) -> Recording:
         if isinstance(model, dict) and "id" in model
     }
     models = [by_id[name] for name in sorted(by_id)]
-    return replace(recordings[0], answer=replace(recordings[0].answer, body=None, chunks=models))
+    return recordings[0]._replace(answer=recordings[0].answer._replace(body=None, chunks=models))

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from ..identity.jsonable import JsonObject, JsonValue
+from ..identity.jsonable import JsonValue
 
 Chunk: TypeAlias = "bytes | JsonValue"
 """One item of a list body: its JSON text (a line of a file in our layout) or its value (any other layout)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Http:
+class Http(NamedTuple):
     """What is known of the HTTP response below an answer; a recording from elsewhere has none."""
 
     status_code: int
@@ -38,8 +37,7 @@ class Failure:
     provider: str = "openai"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a call came to: a body, chunks, a failure, or chunks and then a failure."""
 
     body: JsonValue = None
@@ -53,11 +51,8 @@ class Answer:
     http: Http | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Recording:
+class Recording(NamedTuple):
     """A recording as read from `path`."""
 
     path: str
-    test_id: str | None
-    request: JsonObject
     answer: Answer

@@ -19,6 +19,7 @@ NOT_PART_OF_A_REQUEST = frozenset({"extra_headers", "timeout"})
 """Keyword arguments of every SDK method that say how to call, not what to ask; neither hashed nor stored."""
 
 _SENTINEL_NAMES = frozenset({"NotGiven", "Omit"})
+_PLAIN_TYPES = frozenset({str, int, float, bool, list, dict, tuple, type(None)})
 
 
 class _NotPlainJson(Exception):
@@ -36,8 +37,7 @@ def canonical_text(arguments: Mapping[str, object]) -> str:
 
     Raises UnrecordableValue where a value has no JSON form.
     """
-    # json, not orjson: the key is a hash of these exact bytes.
-    return json.dumps(arguments, sort_keys=True, default=_stop)
+    return _CANONICAL.encode(arguments)
 
 
 def plain_arguments(kwargs: Mapping[str, object]) -> tuple[JsonObject, str, Mapping[str, object]]:
@@ -48,7 +48,9 @@ def plain_arguments(kwargs: Mapping[str, object]) -> tuple[JsonObject, str, Mapp
     Raises UnrecordableValue, naming the JSON path, where a value has no JSON form.
     """
     body = {
-        name: value for name, value in kwargs.items() if name not in NOT_PART_OF_A_REQUEST and not is_sentinel(value)
+        name: value
+        for name, value in kwargs.items()
+        if name not in NOT_PART_OF_A_REQUEST and (type(value) in _PLAIN_TYPES or not is_sentinel(value))
     }
     try:
         return body, canonical_text(body), kwargs
@@ -115,3 +117,7 @@ def _with_iterators_read(value: Any) -> Any:
 
 def _stop(value: object) -> None:
     raise _NotPlainJson
+
+
+# json, not orjson: the key is a hash of these exact bytes. A cycle ends in a RecursionError.
+_CANONICAL = json.JSONEncoder(sort_keys=True, default=_stop, check_circular=False)

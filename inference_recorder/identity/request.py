@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import urlparse
 
 from .jsonable import JsonObject
@@ -12,8 +12,7 @@ from .jsonable import JsonObject
 MODEL_LIST_ENDPOINT = "/v1/models"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One call of the SDK. `endpoint` starts with "/v1"; `url` is the client's base url and the endpoint."""
 
     method: str

@@ -28,8 +28,8 @@ class Call:
     request: Request
     kwargs: Mapping[str, Any]
     """What to call the SDK with: one-shot iterables have been read into lists."""
-    is_recorded_above: bool = False
-    """Whether the method door records the result; the client door then only notes the HTTP response."""
+    is_settled_above: bool = False
+    """Whether the method door has decided and records the result, or not; the client door only notes the response."""
     replay: Replay | None = None
     """The decision of the method door, where it leaves the reviving to the client door."""
     http: Http | None = None

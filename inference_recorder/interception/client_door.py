@@ -46,7 +46,7 @@ def _request(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], 
     session = current_session()
     if session is None:
         return wrapped(*args, **kwargs)
-    if call is not None and call.is_recorded_above:
+    if call is not None and call.is_settled_above:
         with _listening(call):
             return wrapped(*args, **kwargs)
     request = _request_of(call, instance, args, kwargs)
@@ -77,7 +77,7 @@ async def _request_async(
     session = current_session()
     if session is None:
         return await wrapped(*args, **kwargs)
-    if call is not None and call.is_recorded_above:
+    if call is not None and call.is_settled_above:
         with _listening(call):
             return await wrapped(*args, **kwargs)
     request = _request_of(call, instance, args, kwargs)

@@ -87,15 +87,17 @@ def _called(
         with handed_down(call):
             return wrapped(**call.kwargs)
     plan = settled(session, call.request)
-    if plan is None:
-        return wrapped(**call.kwargs)
     if isinstance(plan, Replay):
         if _is_revived_here(method, plan, kwargs):
             return _replayed(method, plan, client, call, is_async=False)
         call.replay = plan
         with handed_down(call):
             return wrapped(**call.kwargs)
-    tape, call.is_recorded_above = Tape(session, plan), True
+    call.is_settled_above = True
+    if plan is None:
+        with handed_down(call):
+            return wrapped(**call.kwargs)
+    tape = Tape(session, plan)
     try:
         with handed_down(call):
             result = wrapped(**call.kwargs)
@@ -127,15 +129,17 @@ async def _called_async(
         with handed_down(call):
             return await wrapped(**call.kwargs)
     plan = await settled_async(session, call.request)
-    if plan is None:
-        return await wrapped(**call.kwargs)
     if isinstance(plan, Replay):
         if _is_revived_here(method, plan, kwargs):
             return _replayed(method, plan, client, call, is_async=True)
         call.replay = plan
         with handed_down(call):
             return await wrapped(**call.kwargs)
-    tape, call.is_recorded_above = Tape(session, plan), True
+    call.is_settled_above = True
+    if plan is None:
+        with handed_down(call):
+            return await wrapped(**call.kwargs)
+    tape = Tape(session, plan)
     try:
         with handed_down(call):
             result = await wrapped(**call.kwargs)

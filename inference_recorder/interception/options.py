@@ -68,7 +68,7 @@ def _body(options: Any) -> JsonObject:
         body["content"] = _digest(bytes(content))
     elif content is not None:
         body["content"] = _digest(_content_of(content, "the request's content"))
-    if options.extra_json:
+    if options.extra_json is not None:
         body["extra_body"] = plain(options.extra_json)
     query = plain(options.params or {})
     if "?" in options.url:

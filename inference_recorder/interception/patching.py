@@ -75,8 +75,9 @@ def hold(targets: Iterable[Target]) -> None:
         try:
             for name in _targets:
                 if name in sys.modules:
-                    _patch_module(sys.modules[name])
-                if name not in _hooked_modules:
+                    if not _is_being_imported(sys.modules[name]):
+                        _patch_module(sys.modules[name])
+                elif name not in _hooked_modules:
                     _hooked_modules.add(name)
                     wrapt.register_post_import_hook(_patch_if_held, name)
         except BaseException:
@@ -118,8 +119,8 @@ def _patch_if_held(module: Any) -> None:
 
 def _patch_module(module: Any) -> None:
     name = module.__name__
-    if name in _patched_modules or getattr(getattr(module, "__spec__", None), "_initializing", False):
-        return  # one that is being imported now comes back through its hook
+    if name in _patched_modules:
+        return
     _patched_modules.add(name)
     version = sdk_version()
     if missing := missing_targets(_targets[name], {name: module}, version):
@@ -140,6 +141,10 @@ def _patch_module(module: Any) -> None:
         wrapped = kind(original, target.wrapper)
         setattr(owner, target.method, wrapped)
         _patched.append((owner, target.method, original, wrapped))
+
+
+def _is_being_imported(module: Any) -> bool:
+    return getattr(getattr(module, "__spec__", None), "_initializing", False) is True
 
 
 def sdk_version() -> str:

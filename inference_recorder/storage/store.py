@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import CorruptRecording, UnwritableRecording
 from .locks import Locks
 from .places import Places
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
+_USUAL_SIZE = 1 << 15
 _READ_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _WRITE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """A file as it was found."""
 
     path: str
@@ -148,13 +148,14 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _read_all(descriptor: int) -> bytes:
-    size = os.fstat(descriptor).st_size
-    content = os.read(descriptor, size + 1)
-    if len(content) == size:
+    content = os.read(descriptor, _USUAL_SIZE)
+    if len(content) < _USUAL_SIZE:  # a regular file reads short only at its end
         return content
+    rest = os.fstat(descriptor).st_size - len(content)
     parts = [content]
     while parts[-1]:
-        parts.append(os.read(descriptor, 1 << 20))
+        parts.append(os.read(descriptor, max(rest, 0) + 1))
+        rest -= len(parts[-1])
     return b"".join(parts)
 
 

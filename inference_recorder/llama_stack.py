@@ -1,0 +1,122 @@
+"""llama-stack's recorder under the names of both its generations: migrating is one changed import line.
+
+    from inference_recorder.llama_stack import inference_recording  # was: from llama_stack.testing...
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .format.codec import decode, encode, untyped
+from .format.json_bytes import loads
+from .format.model_lists import model_set_digest
+from .format.recording import Answer
+from .format.typed import reviver
+from .identity.jsonable import JsonObject, JsonValue, canonical_text, plain
+from .identity.keys import request_key
+from .identity.request import Request
+from .interception.table import method_for
+from .interception.tape import body_of
+from .modes import InferenceMode, mode_from
+from .recorder import inference_recording
+from .running_test import running_test_id
+from .storage.places import Places
+from .storage.store import Store
+
+APIRecordingMode = InferenceMode
+api_recording = inference_recording
+
+_MODEL_LISTS = frozenset({"/v1/models", "/v1/openai/v1/models"})
+
+
+def get_inference_mode() -> InferenceMode:
+    """Return the mode that the environment names, replay where it names none; raises UnknownMode."""
+    return mode_from()
+
+
+def setup_inference_recording() -> inference_recording | None:
+    """Return a recorder with the environment's mode and folder, None in live mode, as llama-stack does."""
+    mode = mode_from()
+    return None if mode is InferenceMode.LIVE else inference_recording(mode)
+
+
+def normalize_inference_request(method: str, url: str, headers: Mapping[str, Any], body: Mapping[str, Any]) -> str:
+    """Return the key of a request in the test that runs now: 64 hex digits. `headers` do not matter."""
+    arguments: JsonObject = plain(body)
+    return request_key(Request(method.upper(), "", url, arguments, canonical_text(arguments)), running_test_id())
+
+
+get_api_recording_mode = get_inference_mode
+setup_api_recording = setup_inference_recording
+normalize_request = normalize_inference_request
+
+
+class ResponseStorage:
+    """Recordings below `base_dir`, by hash: written to its `recordings/`, found there, in `responses/` and beside."""
+
+    def __init__(self, base_dir: str | os.PathLike[str]) -> None:
+        self.base_dir = Path(base_dir)
+        folder = self.base_dir / "recordings"
+        self._store = Store(Places(written=folder, read=(folder, self.base_dir / "responses", self.base_dir)))
+
+    def store_recording(self, request_hash: str, request: Mapping[str, Any], response: Mapping[str, Any]) -> None:
+        """Store a request and its response, {"body": a value or typed object or list of them, "is_streaming": bool}.
+
+        Raises UnrecordableValue, UnwritableRecording, or ValueError for a hash that is no plain file name.
+        """
+        body = response.get("body")
+        name, is_list = request_hash, isinstance(body, (list, tuple))
+        if request.get("endpoint") in _MODEL_LISTS and is_list:
+            name = f"models-{request_hash}-{model_set_digest(_model_id(model) for model in body or ())}"
+        answer = Answer(
+            body=None if is_list else body_of(body, request_hash),
+            chunks=[body_of(item, request_hash) for item in body or ()] if is_list else None,
+            is_streaming=bool(response.get("is_streaming", False)),
+        )
+        self._store.write(name, encode(running_test_id(), plain(request), answer))
+
+    def find_recording(self, request_hash: str) -> dict[str, Any] | None:
+        """Return the recording of a hash as a dict, its body in the SDK's types, None where there is none.
+
+        Raises CorruptRecording. The type of a body comes from the request's endpoint, never from the file.
+        """
+        stored = self._store.read(request_hash)
+        if stored is None:
+            return None
+        decode(stored.content, stored.path)
+        recording: dict[str, Any] = loads(stored.content)
+        method = method_for(recording.get("request", {}).get("endpoint", ""))
+        body = recording["response"].get("body")
+        if isinstance(body, list):
+            kind = None if method is None else method.answer_type if method.is_list else method.chunk_type
+            recording["response"]["body"] = [_revived(item, kind) for item in body]
+        else:
+            recording["response"]["body"] = _revived(body, None if method is None else method.answer_type)
+        return recording
+
+
+def _revived(body: JsonValue, kind: Any) -> Any:
+    data = untyped(body)
+    return data if kind is None or data is body else reviver(kind).from_value(data)
+
+
+def _model_id(model: Any) -> str:
+    return str(model["id"] if isinstance(model, Mapping) else model.id)
+
+
+__all__ = [
+    "APIRecordingMode",
+    "InferenceMode",
+    "ResponseStorage",
+    "api_recording",
+    "get_api_recording_mode",
+    "get_inference_mode",
+    "inference_recording",
+    "normalize_inference_request",
+    "normalize_request",
+    "setup_api_recording",
+    "setup_inference_recording",
+]

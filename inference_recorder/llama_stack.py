@@ -1,6 +1,6 @@
 """llama-stack's recorder under the names of both its generations: migrating is one changed import line.
 
-    from inference_recorder.llama_stack import inference_recording  # was: from llama_stack.testing...
+from inference_recorder.llama_stack import inference_recording  # was: from llama_stack.testing...
 """
 
 from __future__ import annotations

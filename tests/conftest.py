@@ -12,11 +12,16 @@ from typing import Any
 
 import openai
 import pytest
+from hypothesis import HealthCheck, settings
 
 from inference_recorder.modes import MODE_VARIABLES
 from inference_recorder.storage.places import FOLDER_VARIABLES
 
 from .openai_server import OpenAIServer, running_server
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ours")
 
 SHARED = Path(__file__).parents[2] / "shared"
 HELLO: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Say hello."}]}

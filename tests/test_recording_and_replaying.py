@@ -89,7 +89,7 @@ def test_a_missing_recording_is_an_error_and_nothing_is_sent(
 ) -> None:
     """A test that reaches the network in CI costs money or hangs; this one must say what to do instead."""
     with inference_recording("replay", recordings, test_id="tests/a.py::b") as session:
-        with pytest.raises(RuntimeError, match="^Recording not found") as caught:
+        with pytest.raises(RuntimeError, match=r"^Recording not found") as caught:
             sdk.call("chat.completions.create", **HELLO)
 
     assert isinstance(caught.value, MissingRecording)

@@ -160,9 +160,9 @@ def _http(value: JsonValue, path: str) -> Http | None:
         return None
     if isinstance(value, dict):
         status_code, headers = value.get("status_code"), value.get("headers")
-        if isinstance(status_code, int) and 100 <= status_code <= 599 and isinstance(headers, dict):
-            if _has_strings(headers):
-                return Http(status_code, headers)
+        is_status = isinstance(status_code, int) and 100 <= status_code <= 599
+        if is_status and isinstance(headers, dict) and _has_strings(headers):
+            return Http(status_code, headers)  # type: ignore[arg-type]  # is_status is not seen to narrow
     raise CorruptRecording(path, "$.response.http must hold a status_code of 100 to 599 and headers, names to strings")
 
 

@@ -12,12 +12,12 @@ import inspect
 from collections.abc import Callable
 from functools import cache
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
-
-import pydantic
-from pydantic_core import PydanticUndefined
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 from ..identity.jsonable import JsonValue
+
+if TYPE_CHECKING:
+    import pydantic
 
 _Forget = Callable[[Any], None]
 """Takes the extra fields out of the fields set of one value and of all below it."""
@@ -31,7 +31,10 @@ class Reviver:
     """Builds values of one type of the SDK from JSON; equal to the SDK's own in type, values and fields set."""
 
     def __init__(self, type_: Any) -> None:
+        import pydantic
+
         self._type = type_
+        self._refused = pydantic.ValidationError
         self._validator: Any = None
         self._forget_extras: _Forget | None = None
         try:
@@ -49,7 +52,7 @@ class Reviver:
         if self._validator is not None:
             try:
                 revived = self._validator.validate_python(value, strict=True)
-            except pydantic.ValidationError:
+            except self._refused:
                 pass
             else:
                 if self._forget_extras is not None:
@@ -62,7 +65,7 @@ class Reviver:
         if self._validator is not None:
             try:
                 revived = self._validator.validate_json(content, strict=True)
-            except pydantic.ValidationError:
+            except self._refused:
                 pass
             else:
                 if self._forget_extras is not None:
@@ -91,6 +94,8 @@ def _forgetter(type_: Any, above: frozenset[Any]) -> _Forget | None:
     """
     if type_ in above:
         raise NotValidatable(f"{type_} holds itself")
+    import pydantic
+
     origin = get_origin(type_)
     if origin is Annotated:  # the SDK's marks, such as a discriminator; pydantic passes over them
         return _forgetter(get_args(type_)[0], above)
@@ -110,6 +115,8 @@ def _forgetter(type_: Any, above: frozenset[Any]) -> _Forget | None:
 def _model_forgetter(model: type[pydantic.BaseModel], above: frozenset[Any]) -> _Forget:
     if model.__pydantic_generic_metadata__["args"] or _has_typed_extras(model):
         raise NotValidatable(f"{model} is generic or types its extra fields")
+    from pydantic_core import PydanticUndefined
+
     below: list[tuple[str, _Forget]] = []
     for name, field in model.model_fields.items():
         # The SDK leaves an aliased field's alias among the extras, and puts a default where the answer has a null.

@@ -19,6 +19,7 @@ NOT_PART_OF_A_REQUEST = frozenset({"extra_headers", "timeout"})
 """Keyword arguments of every SDK method that say how to call, not what to ask; neither hashed nor stored."""
 
 _SENTINEL_NAMES = frozenset({"NotGiven", "Omit"})
+_DEEPEST = 200
 _PLAIN_TYPES = frozenset({str, int, float, bool, list, dict, tuple, type(None)})
 
 
@@ -69,7 +70,7 @@ def plain(value: object, where: str = "$") -> JsonValue:
 def _plain(value: object, where: str, ancestors: tuple[int, ...]) -> JsonValue:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value.value if isinstance(value, enum.Enum) else value
-    if id(value) in ancestors or len(ancestors) > 400:
+    if id(value) in ancestors or len(ancestors) > _DEEPEST:
         refuse(value, f"{where} (nested in itself, or too deep)")
     inside = (*ancestors, id(value))
     if isinstance(value, Mapping):
@@ -105,13 +106,15 @@ def _name(name: object, where: str) -> str:
     refuse(name, f"a name in {where}")
 
 
-def _with_iterators_read(value: Any) -> Any:
+def _with_iterators_read(value: Any, depth: int = 0) -> Any:
+    if depth > _DEEPEST:  # left to `plain`, which says where
+        return value
     if isinstance(value, Iterator):
-        return [_with_iterators_read(item) for item in value]
+        return [_with_iterators_read(item, depth + 1) for item in value]
     if type(value) is dict:
-        return {name: _with_iterators_read(item) for name, item in value.items()}
+        return {name: _with_iterators_read(item, depth + 1) for name, item in value.items()}
     if type(value) in (list, tuple):
-        return type(value)(_with_iterators_read(item) for item in value)
+        return type(value)(_with_iterators_read(item, depth + 1) for item in value)
     return value
 
 

@@ -36,6 +36,7 @@ class Call:
     """What the client door saw of the HTTP response."""
 
 
+_listener: ContextVar[object] = ContextVar("inference_recorder_listener", default=None)
 _handed_down: ContextVar[Call | None] = ContextVar("inference_recorder_call", default=None)
 
 
@@ -55,6 +56,24 @@ def take_handed_down() -> Call | None:
     if call is not None:
         _handed_down.set(None)
     return call
+
+
+@contextmanager
+def listening(listener: object) -> Iterator[None]:
+    """Have `listener` be the one who waits for the response of the request made in the block."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+def take_listener() -> object:
+    """Return who waits for the response that arrived now, once; None where nobody does."""
+    listener = _listener.get()
+    if listener is not None:
+        _listener.set(None)
+    return listener
 
 
 def described(method: Method, client: object, kwargs: Mapping[str, Any]) -> Call:

@@ -7,8 +7,6 @@ pages are then the SDK's work. Recording takes the response that reaches `_proce
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 from ..errors import UnrecordableCall
@@ -16,7 +14,7 @@ from ..format.failures import revive_failure
 from ..identity.request import Request
 from ..session import Replay
 from .active import current_session
-from .calls import Call, take_handed_down
+from .calls import Call, listening, take_handed_down, take_listener
 from .http import asynchronously, kept, library_of, memory_response, raised_again, server_sent_text
 from .options import described_options, memory_request
 from .patching import Target
@@ -24,9 +22,6 @@ from .responses import ResponseTape, body_bytes
 from .saving import keep_async, settled, settled_async
 from .streams import check_complete
 from .tape import Tape
-
-_heard: ContextVar[Call | ResponseTape | None] = ContextVar("inference_recorder_response", default=None)
-"""Who waits for the response of the request that is under way in this context."""
 
 _MODULE = "openai._base_client"
 
@@ -47,7 +42,7 @@ def _request(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], 
     if session is None:
         return wrapped(*args, **kwargs)
     if call is not None and call.is_settled_above:
-        with _listening(call):
+        with listening(call):
             return wrapped(*args, **kwargs)
     request = _request_of(call, instance, args, kwargs)
     plan = call.replay if call is not None and call.replay is not None else settled(session, request)
@@ -57,7 +52,7 @@ def _request(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], 
         return instance._process_response(**_replayed(plan, request, instance, args, kwargs, is_async=False))
     tape = ResponseTape(Tape(session, plan), instance)
     try:
-        with _listening(tape):
+        with listening(tape):
             result = wrapped(*args, **kwargs)
     except Exception as error:
         if not tape.has_heard:
@@ -78,7 +73,7 @@ async def _request_async(
     if session is None:
         return await wrapped(*args, **kwargs)
     if call is not None and call.is_settled_above:
-        with _listening(call):
+        with listening(call):
             return await wrapped(*args, **kwargs)
     request = _request_of(call, instance, args, kwargs)
     plan = call.replay if call is not None and call.replay is not None else await settled_async(session, request)
@@ -88,7 +83,7 @@ async def _request_async(
         return await instance._process_response(**_replayed(plan, request, instance, args, kwargs, is_async=True))
     tape = ResponseTape(Tape(session, plan), instance)
     try:
-        with _listening(tape):
+        with listening(tape):
             result = await wrapped(*args, **kwargs)
     except Exception as error:
         if not tape.has_heard:
@@ -102,8 +97,7 @@ async def _request_async(
 
 
 def _process_response(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    listener = _heard.get()
-    if listener is not None and (tape := _heard_by(listener, kwargs)) is not None:
+    if (tape := _listener_to(kwargs)) is not None:
         if kwargs["response"].is_closed:
             tape.tape.keep(tape.whole(kwargs["response"]), kwargs["response"])
         else:
@@ -114,8 +108,7 @@ def _process_response(wrapped: Callable[..., Any], instance: Any, args: tuple[An
 async def _process_response_async(
     wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    listener = _heard.get()
-    if listener is not None and (tape := _heard_by(listener, kwargs)) is not None:
+    if (tape := _listener_to(kwargs)) is not None:
         if kwargs["response"].is_closed:
             await keep_async(tape.tape, tape.whole(kwargs["response"]), kwargs["response"])
         else:
@@ -123,11 +116,12 @@ async def _process_response_async(
     return await wrapped(*args, **kwargs)
 
 
-def _heard_by(listener: Call | ResponseTape, kwargs: dict[str, Any]) -> ResponseTape | None:
-    """Take note of a response; returns the tape that is to store it, None where the method door will."""
-    _heard.set(None)
+def _listener_to(kwargs: dict[str, Any]) -> ResponseTape | None:
+    """Have whoever listens take note of a response; returns the tape that is to store it, None where none is."""
+    listener = take_listener()
     if isinstance(listener, Call):
         listener.http = kept(kwargs["response"])
+    if not isinstance(listener, ResponseTape):
         return None
     listener.hear(kwargs["response"], kwargs["cast_to"], kwargs["stream_cls"])
     return listener
@@ -186,12 +180,3 @@ def _checked(result: Any, tape: ResponseTape) -> Any:
 
 def _argument(args: tuple[Any, ...], kwargs: dict[str, Any], place: int, name: str) -> Any:
     return args[place] if len(args) > place else kwargs[name]
-
-
-@contextmanager
-def _listening(listener: Call | ResponseTape) -> Iterator[None]:
-    token = _heard.set(listener)
-    try:
-        yield
-    finally:
-        _heard.reset(token)

@@ -1,0 +1,179 @@
+"""Keys: the ancestor's, to the last byte, however they are computed."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from typing import Any
+from urllib.parse import urlparse
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from inference_recorder.identity.jsonable import canonical_text
+from inference_recorder.identity.keys import GENERATIONS, older_keys, request_key
+from inference_recorder.identity.normalisation import (
+    BodyRules,
+    a_dict_directly_in_a_list_counts_as_a_root,
+    is_untouched,
+    normalised,
+)
+from inference_recorder.identity.request import Request, recorded_url
+
+RULES = {generation.name: generation for generation in GENERATIONS}
+UUID = "0b7a8e62-1f0a-4d5c-9a53-2f6f0f0c8b11"
+
+_TEXTS = st.one_of(
+    st.text(max_size=20),
+    st.sampled_from(
+        [
+            "score: 0.123456",
+            "x, attributes: {'a': 1}",
+            f"document_id: {UUID}",
+            f"<|{UUID}|>",
+            "pi is 3.14159265",
+            "-1.00001",
+            "٣.١٤١٥٩",
+            "1e-7",
+            "a.b.c",
+            "1.2345",
+            "|",
+        ]
+    ),
+)
+_NUMBERS = st.one_of(st.integers(), st.floats(allow_nan=False), st.sampled_from([0.1, 1e-7, 0.123456789, 1e22, -0.0]))
+_JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), _NUMBERS, _TEXTS),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.dictionaries(st.one_of(_TEXTS, st.sampled_from(["project_id", "stream_options"])), inner, max_size=4),
+    ),
+    max_leaves=20,
+)
+_BODIES = st.fixed_dictionaries(
+    {"model": st.just("m")},
+    optional={
+        "messages": _JSON,
+        "stream_options": _JSON,
+        "extra_body": st.dictionaries(st.sampled_from(["project_id", "top_k"]), _JSON),
+        "extra_query": _JSON,
+    },
+)
+
+
+def asked(body: dict[str, Any], url: str = "https://api.openai.com/v1/v1/chat/completions") -> Request:
+    return Request("POST", "/v1/chat/completions", url, body, canonical_text(body))
+
+
+@given(body=_BODIES, is_bedrock=st.booleans())
+@example(body={"messages": ["0.12345"]}, is_bedrock=False)
+def test_a_key_computed_the_short_way_is_the_ancestors(body: dict[str, Any], is_bedrock: bool) -> None:
+    """The short way skips the rules where a look at the text says that they change nothing."""
+    url = f"https://{'bedrock' if is_bedrock else 'api'}.example.com/v1/v1/chat/completions"
+    long_way = json.dumps(
+        {
+            "method": "POST",
+            "endpoint": urlparse(url).path,
+            "body": normalised(body, BodyRules(), is_bedrock=is_bedrock),
+            "test_id": "t",
+        },
+        sort_keys=True,
+    )
+
+    assert sha256(long_way.encode()).hexdigest() == request_key(asked(body, url), "t")
+
+
+@given(body=_BODIES)
+def test_a_body_said_to_be_untouched_is_untouched(body: dict[str, Any]) -> None:
+    """The look at the text may err on one side only."""
+    if is_untouched(canonical_text(body), is_bedrock=False):
+        assert canonical_text(body) == canonical_text(normalised(body, BodyRules(), is_bedrock=False))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("score: 0.8731, next", "score: __NORMALIZED__, next"),
+        ("score:-1e-5", "score: __NORMALIZED__"),
+        ("a, attributes: {'x': {'y': 1}} b", "a} b"),
+        (f"document_id: {UUID}!", "document_id: __NORMALIZED__!"),
+        (f"see <|{UUID}|>", "see <|__NORMALIZED__|>"),
+        ("1.23456789 and 0.1234 and 0.123", "1.23457 and 0.12340 and 0.123"),
+        ("-2.000004", "-2.00000"),
+    ],
+    ids=["score", "negative score", "attributes to the first brace", "document id", "citation", "decimals", "negative"],
+)
+def test_strings_are_normalised_as_the_ancestor_does(text: str, expected: str) -> None:
+    """File search puts scores and ids into prompts that differ from run to run."""
+    assert {"a": expected} == normalised({"a": text}, BodyRules(), is_bedrock=False)
+
+
+def test_a_dict_directly_in_a_list_counts_as_a_root_and_loses_its_project() -> None:
+    """A quirk that real keys depend on."""
+    inner = {"extra_body": {"project_id": "p", "a": 1}}
+    assert a_dict_directly_in_a_list_counts_as_a_root([inner], BodyRules()) == [{"extra_body": {"a": 1}}]
+    assert {"a": inner} == normalised({"a": inner}, BodyRules(), is_bedrock=False)
+    assert inner == {"extra_body": {"project_id": "p", "a": 1}}
+
+
+def test_bedrock_hosts_ignore_stream_options_at_the_top_only() -> None:
+    """Their gateway adds them or not."""
+    url = "https://bedrock-runtime.us-west-2.amazonaws.com/openai/v1/v1/chat/completions"
+    plain, with_options = (
+        asked({"model": "m"}, url),
+        asked({"model": "m", "stream_options": {"include_usage": True}}, url),
+    )
+    nested = asked({"model": "m", "extra_body": {"stream_options": 1}}, url)
+
+    assert request_key(plain, None) == request_key(with_options, None)
+    assert request_key(plain, None) != request_key(nested, None)
+
+
+@pytest.mark.parametrize(
+    ("rule", "url", "carried"),
+    [
+        ("G10", "https://api.openai.com/v1/models", "null"),
+        ("G10", "https://api.openai.com/v1/v1/models", "null"),
+        ("G10", "http://localhost:8000/v1/v1/models", '"t"'),
+        ("G10", "http://localhost:8000/v1/models", "null"),
+        ("G10", "https://api.openai.com/v1/v1/chat/completions", '"t"'),
+        ("G9", "http://localhost:8000/v1/v1/models", None),
+        ("G8", "https://api.openai.com/v1/v1/models", '"t"'),
+        ("G8", "https://host/v1/openai/v1/models", None),
+        ("G4", "https://host/v1/openai/v1/models", '"t"'),
+        ("G3", "https://host/v1/models", None),
+        ("G1", "https://api.openai.com/v1/v1/chat/completions", None),
+    ],
+)
+def test_which_keys_carry_the_test_id(rule: str, url: str, carried: str | None) -> None:
+    """The rule changed with almost every generation; each one has files in somebody's repository."""
+    generation = RULES[rule]
+    end = "" if carried is None else f', "test_id": {carried}'
+    identity = f'{{"body": {{}}, "endpoint": "{urlparse(url).path}", "method": "POST"{end}}}'
+
+    assert sha256(identity.encode()).hexdigest()[: generation.digits] == request_key(asked({}, url), "t", generation)
+
+
+def test_older_keys_are_tried_newest_first_and_each_once() -> None:
+    """Two rules can hit two files; the newest rule wins."""
+    body = {"messages": "score: 0.123456789", "extra_body": {"project_id": "p"}}
+    found = list(older_keys(asked(body), "t"))
+
+    assert [generation.name for generation, _ in found] == ["G7", "G6", "G3", "G1"]
+    assert len({key for _, key in found}) == len(found)
+    assert len(found[-1][1]) == 12
+
+
+@pytest.mark.parametrize(
+    ("base_url", "expected"),
+    [
+        ("https://api.openai.com/v1/", "https://api.openai.com/v1/v1/chat/completions"),
+        ("https://user:secret@host/v1?key=1#x", "https://host/v1/v1/chat/completions"),
+        ("http://localhost:11434/v1", "http://localhost:11434/v1/v1/chat/completions"),
+        ("https://adb-12345.6.cloud.databricks.com/serving", "__databricks__/serving/v1/chat/completions"),
+    ],
+)
+def test_the_recorded_url_holds_no_secret(base_url: str, expected: str) -> None:
+    """Urls carry passwords, signatures and customers' names; recordings are committed."""
+    assert expected == recorded_url(base_url, "/v1/chat/completions")

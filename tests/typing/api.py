@@ -1,0 +1,37 @@
+"""The face as a type checker sees it from outside; run by `mypy --strict`, never imported by a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from typing_extensions import assert_type
+
+from inference_recorder import Exchange, InferenceMode, Session, inference_recording
+
+with inference_recording() as session:
+    assert_type(session, Session)
+    assert_type(session.mode, InferenceMode)
+    assert_type(session.recorded, tuple[Exchange, ...])
+    assert_type(session.counts["recorded"], int)
+
+with inference_recording("replay", Path("recordings"), test_id="mine", record_errors=True):
+    pass
+
+
+@inference_recording(mode=InferenceMode.REPLAY)
+def function(number: int) -> str:
+    return str(number)
+
+
+@inference_recording("record")
+async def coroutine(number: int) -> str:
+    return str(number)
+
+
+@inference_recording("record")
+def fixture() -> Iterator[int]:
+    yield 1
+
+
+assert_type(function(1), str)

@@ -150,22 +150,29 @@ class Session:
             row = self._rows.get(key)
             if row is None:
                 row = self._rows[key] = _Row(key)
-            if row.flying is not None and not self.store.locks.is_flying(_running_task()):
-                # Asked again before the first answer is there: both get that one. Asked again later is a new question,
-                # as a loop that polls asks it.
-                return Wait(request, key, test_id, row.flying)
+            if self.mode is InferenceMode.RECORD_IF_MISSING:
+                return self._find_or_wait(request, key, test_id, row)
             row.asked += 1
             place = row.asked
-        if not self.mode.reads:
+        if self.mode is InferenceMode.RECORD:
             row.is_own = True
             return Record(request, request.frozen_body(), key, test_id, place, None)
         if (recording := self._find(request, key, test_id, row, place)) is not None:
             return self._replay(recording, request, key, test_id)
-        if self.mode is InferenceMode.REPLAY:
-            self._note("missed", Exchange(request.endpoint, request.model, key, test_id))
-            looked_in = self.store.places.read
-            raise MissingRecording(key=key, summary=request.summary, test_id=test_id, looked_in=looked_in)
-        return self.decide_again(Wait(request, key, test_id, place))
+        self._note("missed", Exchange(request.endpoint, request.model, key, test_id))
+        looked_in = self.store.places.read
+        raise MissingRecording(key=key, summary=request.summary, test_id=test_id, looked_in=looked_in)
+
+    def _find_or_wait(self, request: Request, key: str, test_id: str | None, row: _Row) -> Plan:
+        if row.flying is not None and not self.store.locks.is_flying(_running_task()):
+            # Asked again before the first answer is there: both get that one. Asked again later is a new question, as a
+            # loop that polls asks it.
+            return Wait(request, key, test_id, row.flying)
+        row.asked += 1
+        if (recording := self._find(request, key, test_id, row, row.asked)) is not None:
+            return self._replay(recording, request, key, test_id)
+        row.flying = row.asked
+        return self.decide_again(Wait(request, key, test_id, row.asked))
 
     def decide_again(self, wait: Wait) -> Replay | Record | Wait:
         """Return what is to be done with a call that had no recording a moment ago.
@@ -182,12 +189,10 @@ class Session:
         try:
             recording = self._find(request, key, wait.test_id, row, wait.place)
         except BaseException:
-            if flight is not None:
-                flight.land()
+            self._land(row, wait.place, flight)
             raise
         if recording is not None:
-            if flight is not None:
-                flight.land()
+            self._land(row, wait.place, flight)
             return self._replay(recording, request, key, wait.test_id)
         row.is_own = True
         row.flying = wait.place
@@ -211,7 +216,7 @@ class Session:
                 return False
         finally:
             if plan.is_over:
-                self._land(plan)
+                self._land(self._rows[plan.key], plan.place, plan.flight)
         self._note("recorded", Exchange(plan.request.endpoint, plan.request.model, plan.key, plan.test_id))
         return True
 
@@ -236,7 +241,7 @@ class Session:
             row = self._rows[plan.key]
             if row.asked == plan.place:
                 row.asked -= 1
-        self._land(plan)
+        self._land(row, plan.place, plan.flight)
 
     def keeps_failure(self, status_code: int | None, is_connection_error: bool) -> bool:
         """Whether a failed call is worth a recording here: not if the next run had better ask again."""
@@ -300,12 +305,11 @@ class Session:
     def _note(self, outcome: Outcome, exchange: Exchange) -> None:
         self._exchanges[outcome].append(exchange)
 
-    def _land(self, plan: Record) -> None:
-        row = self._rows[plan.key]
-        if row.flying == plan.place:
+    def _land(self, row: _Row, place: int, flight: Flight | None) -> None:
+        if row.flying == place:
             row.flying = None
-        if plan.flight is not None:
-            plan.flight.land()
+        if flight is not None:
+            flight.land()
 
 
 def _request_as_recorded(plan: Record) -> JsonObject:

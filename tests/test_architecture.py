@@ -99,7 +99,7 @@ def test_importing_the_package_imports_no_sdk_and_no_terminal() -> None:
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
-    assert result.stdout.strip() == "[]"
+    assert "[]" == result.stdout.strip()
 
 
 @pytest.mark.parametrize("module", MODULES)

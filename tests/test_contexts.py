@@ -61,8 +61,8 @@ def test_an_inner_session_takes_the_calls_and_gives_them_back(client: openai.Ope
             client.chat.completions.create(**HELLO)
         client.chat.completions.create(**HELLO)
 
-    assert outer.counts == {"recorded": 2}
-    assert inner.counts == {"replayed": 1}
+    assert {"recorded": 2} == outer.counts
+    assert {"replayed": 1} == inner.counts
 
 
 def test_live_inside_replay_lets_calls_pass(client: openai.OpenAI, server: OpenAIServer, recordings: Path) -> None:
@@ -71,9 +71,9 @@ def test_live_inside_replay_lets_calls_pass(client: openai.OpenAI, server: OpenA
         client.chat.completions.create(**HELLO)
         client.models.list()
 
-    assert server.count == 2
-    assert outer.counts == {}
-    assert inner.counts == {"passed": 2}
+    assert 2 == server.count
+    assert {} == outer.counts
+    assert {"passed": 2} == inner.counts
 
 
 def test_an_exception_leaves_the_context(client: openai.OpenAI, recordings: Path) -> None:
@@ -93,7 +93,7 @@ def test_contexts_may_be_left_in_any_order(client: openai.OpenAI, recordings: Pa
     client.chat.completions.create(**HELLO)
     second.__exit__(None, None, None)
 
-    assert session.counts == {"recorded": 1}
+    assert {"recorded": 1} == session.counts
 
 
 def test_two_threads_have_their_own_contexts(client: openai.OpenAI, server: OpenAIServer, recordings: Path) -> None:
@@ -118,8 +118,8 @@ def test_two_threads_have_their_own_contexts(client: openai.OpenAI, server: Open
     for thread in threads:
         thread.join()
 
-    assert counts == {"record": {"recorded": 5}, "replay": {"missed": 5}}
-    assert server.count == 5
+    assert {"record": {"recorded": 5}, "replay": {"missed": 5}} == counts
+    assert 5 == server.count
 
 
 def test_a_thread_that_lost_the_context_belongs_to_the_innermost_open_session(
@@ -131,8 +131,8 @@ def test_a_thread_that_lost_the_context_belongs_to_the_innermost_open_session(
         thread.start()
         thread.join()
 
-    assert outer.counts == {}
-    assert inner.counts == {"recorded": 1}
+    assert {} == outer.counts
+    assert {"recorded": 1} == inner.counts
 
 
 def test_a_context_may_be_left_in_another_context_than_it_was_entered_in(
@@ -145,8 +145,8 @@ def test_a_context_may_be_left_in_another_context_than_it_was_entered_in(
     contextvars.copy_context().run(recording.__exit__, None, None, None)
     client.chat.completions.create(**HELLO)
 
-    assert session.counts == {"recorded": 1}
-    assert server.count == 2
+    assert {"recorded": 1} == session.counts
+    assert 2 == server.count
 
 
 async def test_two_tasks_have_their_own_contexts(server: OpenAIServer, recordings: Path) -> None:
@@ -161,7 +161,7 @@ async def test_two_tasks_have_their_own_contexts(server: OpenAIServer, recording
     async with openai.AsyncOpenAI(base_url=server.base_url, api_key="x") as client:
         counts = await asyncio.gather(run(client, "a"), run(client, "b"))
 
-    assert counts == [{"recorded": 3}, {"recorded": 3}]
+    assert [{"recorded": 3}, {"recorded": 3}] == counts
     assert 3 == len(files_of(recordings / "a")) == len(files_of(recordings / "b"))
 
 
@@ -173,12 +173,12 @@ def test_a_mock_that_outlives_the_context_leaves_no_wrapper_behind(client: opena
         mock.start()
     mock.stop()
     assert original is not Completions.__dict__["create"]
-    assert client.chat.completions.create(**HELLO).choices[0].message.content == "Hello 0!"
+    assert "Hello 0!" == client.chat.completions.create(**HELLO).choices[0].message.content
 
     with inference_recording("record", recordings) as session:
         client.chat.completions.create(**HELLO)
 
-    assert session.counts == {"recorded": 1}
+    assert {"recorded": 1} == session.counts
     assert original is Completions.__dict__["create"]
 
 
@@ -190,7 +190,7 @@ def test_a_method_kept_from_inside_passes_outside(client: openai.OpenAI, recordi
     kept(**HELLO)
     raw(**HELLO)
 
-    assert session.counts == {}
+    assert {} == session.counts
     assert not recordings.exists()
 
 
@@ -206,7 +206,7 @@ def test_a_method_kept_from_before_is_recorded(client: openai.OpenAI, server: Op
             client.chat.completions.create(**HELLO, extra_body={"top_k": 5}),
         ]
 
-    assert server.count == 1
+    assert 1 == server.count
     assert {recorded.choices[0].message.content} == {answer.choices[0].message.content for answer in answers}
 
 
@@ -235,12 +235,12 @@ def test_functions_of_every_kind_are_decorated(client: openai.OpenAI, server: Op
     async def collect() -> list[str]:
         return [item async for item in async_generator()]
 
-    assert plain("one") == "one"
-    assert asyncio.run(coroutine("two")) == "two"
-    assert list(generator()) == ["generated"]
-    assert asyncio.run(collect()) == ["async"]
-    assert (plain.__name__, plain.__doc__) == ("plain", "Says it.")
-    assert server.count == 4
+    assert "one" == plain("one")
+    assert "two" == asyncio.run(coroutine("two"))
+    assert ["generated"] == list(generator())
+    assert ["async"] == asyncio.run(collect())
+    assert ("plain", "Says it.") == (plain.__name__, plain.__doc__)
+    assert 4 == server.count
     with pytest.raises(TypeError, match="decorates functions"):
         recorded(object())  # type: ignore[type-var]
 
@@ -253,7 +253,7 @@ def test_a_decorated_function_may_call_itself(client: openai.OpenAI, recordings:
         client.chat.completions.create(**HELLO)
         return countdown(number - 1) if number else 0
 
-    assert countdown(2) == 0
+    assert 0 == countdown(2)
 
 
 @pytest.mark.parametrize("mode", ["rekord", "", "none"])
@@ -309,7 +309,7 @@ def test_the_environment_chooses_the_folder(
     with inference_recording("record"):
         client.chat.completions.create(**HELLO)
 
-    assert len(files_of(tmp_path / expected)) == 1
+    assert 1 == len(files_of(tmp_path / expected))
 
 
 def test_a_folder_that_is_a_file_is_an_error_at_entry(tmp_path: Path) -> None:
@@ -337,7 +337,7 @@ def test_a_test_id_given_takes_precedence(client: openai.OpenAI, recordings: Pat
     with inference_recording("replay", recordings), pytest.raises(MissingRecording):
         client.chat.completions.create(**HELLO)
 
-    assert session.recorded[0].test_id == "mine"
+    assert "mine" == session.recorded[0].test_id
 
 
 def test_async_methods_are_wrapped_too(recordings: Path) -> None:
@@ -373,9 +373,9 @@ def test_the_sdk_may_be_imported_at_any_time(when: str, recordings: Path, server
         [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=False, timeout=60
     )
 
-    assert result.stderr == ""
-    assert "0" if when == "after" else result.stdout.strip() == "2"
-    assert server.count == 2
+    assert "" == result.stderr
+    assert "0" if "after" == when else "2" == result.stdout.strip()
+    assert 2 == server.count
     if when != "after":
         bodies = [path.read_text() for path in recordings.glob("*.json")]
-        assert sum('"extra_body": {}' in body for body in bodies) == 1, "the method door saw it"
+        assert 1 == sum('"extra_body": {}' in body for body in bodies), "the method door saw it"

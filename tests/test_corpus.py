@@ -50,7 +50,7 @@ def corpus() -> list[tuple[Path, dict[str, Any], str | None]]:
 @NO_CORPUS
 def test_most_real_recordings_are_found_by_a_rule() -> None:
     """The figure of the closing note; a rule that stops deriving its keys orphans a user's recordings."""
-    assert Counter(rule for _, _, rule in corpus()) == {"G10": 193, "G8": 31, "G7": 19, None: 10}
+    assert {"G10": 193, "G8": 31, "G7": 19, None: 10} == Counter(rule for _, _, rule in corpus())
 
 
 @NO_CORPUS
@@ -67,9 +67,9 @@ def test_every_derivable_real_recording_replays_as_the_sdk_builds_it(
             continue
         replayed += 1
         expected, actual = _expected(document, path), asyncio.run(_replayed(document, path.parent, is_async, door))
-        assert differences(expected, actual) == [], path
+        assert [] == differences(expected, actual), path
 
-    assert replayed == 243
+    assert 243 == replayed
 
 
 def test_the_specifications_recording_replays(tmp_path: Path) -> None:
@@ -78,9 +78,9 @@ def test_the_specifications_recording_replays(tmp_path: Path) -> None:
     for is_async in (False, True):
         chunks = asyncio.run(_replayed(document, SEED.parent, is_async))
 
-        assert len(chunks) == 11
-        assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == "HUMANS LIVE ON EARTH."
-        assert chunks[-1].usage.total_tokens == 44
+        assert 11 == len(chunks)
+        assert "HUMANS LIVE ON EARTH." == "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
+        assert 44 == chunks[-1].usage.total_tokens
         assert {"rec-792f5c2603ba"} == {chunk.id for chunk in chunks}
 
 

@@ -48,7 +48,7 @@ def test_normalize_request_gives_the_key_of_the_running_test(monkeypatch: pytest
     request = document["request"]
     key = ancestor.normalize_inference_request("post", request["url"], {"Authorization": "x"}, request["body"])
 
-    assert key == "792f5c2603ba2d22d48aebd47738190504316f2b7821673677c4af11131b4f0b"
+    assert "792f5c2603ba2d22d48aebd47738190504316f2b7821673677c4af11131b4f0b" == key
 
 
 def test_a_response_storage_finds_what_it_stored(tmp_path: Path) -> None:
@@ -64,10 +64,10 @@ def test_a_response_storage_finds_what_it_stored(tmp_path: Path) -> None:
     found = storage.find_recording("test_hash_123")
 
     assert found is not None
-    assert found["request"]["model"] == "m"
-    assert found["response"]["body"]["content"] == "test response"
+    assert "m" == found["request"]["model"]
+    assert "test response" == found["response"]["body"]["content"]
     assert storage.find_recording("another") is None
-    assert files_of(tmp_path / "recordings") == ["test_hash_123.json"]
+    assert ["test_hash_123.json"] == files_of(tmp_path / "recordings")
 
 
 @pytest.mark.parametrize("is_streaming", [False, True])
@@ -84,7 +84,7 @@ def test_a_response_storage_gives_typed_bodies_back(is_streaming: bool, tmp_path
     if is_streaming:
         assert [ChatCompletionChunk, ChatCompletionChunk] == [type(item) for item in found["response"]["body"]]
     else:
-        assert found["response"]["body"].choices[0].message.content == "typed"
+        assert "typed" == found["response"]["body"].choices[0].message.content
 
 
 def test_a_response_storage_refuses_what_it_cannot_store(tmp_path: Path) -> None:
@@ -126,4 +126,4 @@ async def test_the_ancestors_own_test_of_recording_passes(tmp_path: Path) -> Non
         replayed = await client.chat.completions.create(**HELLO, temperature=0.7, user=openai.NOT_GIVEN)
 
     await client.close()
-    assert replayed.choices[0].message.content == "Hi"
+    assert "Hi" == replayed.choices[0].message.content

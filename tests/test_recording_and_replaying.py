@@ -44,10 +44,10 @@ def test_every_method_of_the_table_replays_what_was_answered(
         replayed = _answer(sdk, name, kwargs)
 
     assert asked == server.count == 2
-    assert recording.counts == {"recorded": 1}
-    assert replaying.counts == {"replayed": 1}
-    assert (
-        differences([without_volatile(item) for item in recorded], [without_volatile(item) for item in replayed]) == []
+    assert {"recorded": 1} == recording.counts
+    assert {"replayed": 1} == replaying.counts
+    assert [] == differences(
+        [without_volatile(item) for item in recorded], [without_volatile(item) for item in replayed]
     )
     assert [type(item) for item in live] == [type(item) for item in replayed]
 
@@ -60,10 +60,10 @@ def test_a_model_list_replays_as_pages_and_as_an_iterator(sdk: Colour, server: O
         replayed = sdk.call("models.list")
         items = sdk.items(sdk.client.models.list())
 
-    assert server.count == 1
-    assert differences(recorded.data, replayed.data) == []
+    assert 1 == server.count
+    assert [] == differences(recorded.data, replayed.data)
     assert type(recorded) is type(replayed)
-    assert [model.id for model in items] == ["gpt-4o", "gpt-4o-mini"]
+    assert ["gpt-4o", "gpt-4o-mini"] == [model.id for model in items]
     assert not replayed.has_next_page()
     [name] = files_of(recordings)
     assert name.startswith("models-")
@@ -78,8 +78,8 @@ def test_a_streamed_answer_is_a_real_stream_in_both_modes(sdk: Colour, recording
             text = "".join(_text(item) for item in sdk.items(stream))
 
         assert kind is type(stream)
-        assert text == "Hello!"
-        assert stream.response.status_code == 200
+        assert "Hello!" == text
+        assert 200 == stream.response.status_code
         assert "text/event-stream" in stream.response.headers["content-type"]
         assert stream.response.is_closed
 
@@ -93,8 +93,8 @@ def test_a_missing_recording_is_an_error_and_nothing_is_sent(
             sdk.call("chat.completions.create", **HELLO)
 
     assert isinstance(caught.value, MissingRecording)
-    assert server.count == 0
-    assert session.counts == {"missed": 1}
+    assert 0 == server.count
+    assert {"missed": 1} == session.counts
     assert "tests/a.py::b" in str(caught.value)
     assert "/v1/chat/completions (model gpt-4o)" in str(caught.value)
     assert str(recordings) in str(caught.value)
@@ -108,9 +108,9 @@ def test_repeated_requests_replay_in_their_order_and_then_the_last(sdk: Colour, 
     with inference_recording("replay", recordings):
         replayed = [_said(sdk) for _ in range(5)]
 
-    assert recorded == ["Hello 0!", "Hello 1!", "Hello 2!"]
+    assert ["Hello 0!", "Hello 1!", "Hello 2!"] == recorded
     assert [*recorded, "Hello 2!", "Hello 2!"] == replayed
-    assert len(files_of(recordings)) == 3
+    assert 3 == len(files_of(recordings))
 
 
 def test_recording_anew_replaces_the_whole_row(sdk: Colour, recordings: Path) -> None:
@@ -121,7 +121,7 @@ def test_recording_anew_replaces_the_whole_row(sdk: Colour, recordings: Path) ->
     with inference_recording("record", recordings):
         last = _said(sdk)
 
-    assert len(files_of(recordings)) == 1
+    assert 1 == len(files_of(recordings))
     with inference_recording("replay", recordings):
         assert last == _said(sdk)
 
@@ -134,9 +134,9 @@ def test_record_if_missing_asks_only_for_what_is_not_there(sdk: Colour, server: 
         sdk.call("chat.completions.create", **HELLO)
         sdk.call("chat.completions.create", **HELLO | {"temperature": 0.5})
 
-    assert first.counts == {"recorded": 1}
-    assert second.counts == {"replayed": 1, "recorded": 1}
-    assert server.count == 2
+    assert {"recorded": 1} == first.counts
+    assert {"replayed": 1, "recorded": 1} == second.counts
+    assert 2 == server.count
 
 
 def test_record_if_missing_records_a_polling_loop_to_its_end(
@@ -149,9 +149,9 @@ def test_record_if_missing_records_a_polling_loop_to_its_end(
     with inference_recording("record-if-missing", recordings):
         replayed = [_said(sdk) for _ in range(4)]
 
-    assert recorded == ["queued", "running", "done"]
-    assert replayed == ["queued", "running", "done", "done"]
-    assert server.count == 3
+    assert ["queued", "running", "done"] == recorded
+    assert ["queued", "running", "done", "done"] == replayed
+    assert 3 == server.count
 
 
 def test_live_touches_nothing(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
@@ -161,7 +161,7 @@ def test_live_touches_nothing(sdk: Colour, server: OpenAIServer, recordings: Pat
         assert before is openai.resources.chat.completions.Completions.__dict__["create"]
         sdk.call("chat.completions.create", **HELLO)
 
-    assert server.count == 1
+    assert 1 == server.count
     assert not recordings.exists()
 
 
@@ -196,7 +196,7 @@ def test_a_failed_call_fails_again_in_replay(
         caught.append(error.value)
 
     recorded, replayed = caught
-    assert server.count == 1
+    assert 1 == server.count
     assert kind is type(recorded) is type(replayed)
     for name in ("message", "status_code", "body", "code", "param", "type", "request_id"):
         assert getattr(recorded, name) == getattr(replayed, name), name
@@ -234,11 +234,11 @@ def test_record_if_missing_does_not_keep_what_the_next_run_may_get(
     with inference_recording("record-if-missing", recordings) as session:
         with pytest.raises(openai.APIStatusError):
             sdk.call("chat.completions.create", **HELLO)
-        assert _said(sdk) == "at last"
+        assert "at last" == _said(sdk)
 
-    assert session.counts == {"recorded": 1}
+    assert {"recorded": 1} == session.counts
     with inference_recording("replay", recordings):
-        assert _said(sdk) == "at last"
+        assert "at last" == _said(sdk)
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,7 @@ def test_a_call_whose_transport_method_is_mocked_is_recorded(client: openai.Open
     with inference_recording("replay", recordings):
         replayed = client.chat.completions.create(**HELLO)
 
-    assert replayed.choices[0].message.content == "from a mock"
+    assert "from a mock" == replayed.choices[0].message.content
     client.chat.completions._post.assert_called_once()
 
 
@@ -280,7 +280,7 @@ async def test_a_call_whose_async_transport_method_is_mocked_is_recorded(recordi
             replayed = await client.chat.completions.create(**HELLO)
 
         client.chat.completions._post.assert_called_once()
-    assert replayed.choices[0].message.content == "from a mock"
+    assert "from a mock" == replayed.choices[0].message.content
 
 
 async def test_a_create_that_was_patched_is_recorded_and_restored(recordings: Path) -> None:
@@ -300,7 +300,7 @@ async def test_a_create_that_was_patched_is_recorded_and_restored(recordings: Pa
         assert mock is owner.__dict__["create"]
 
     mock.assert_called_once_with(**HELLO)
-    assert replayed.choices[0].message.content == "patched"
+    assert "patched" == replayed.choices[0].message.content
     assert "/v1/v1/chat/completions" in json.loads(next(recordings.glob("*.json")).read_text())["request"]["url"]
 
 
@@ -323,7 +323,7 @@ async def test_a_patched_create_that_returns_a_generator_is_a_real_stream(record
                         assert openai.AsyncStream is type(stream)
                         texts.append("".join([_text(item) async for item in stream]))
 
-    assert texts == ["onetwo", "onetwo"]
+    assert ["onetwo", "onetwo"] == texts
 
 
 @pytest.mark.parametrize("name", ["chat.completions", "responses"])
@@ -336,16 +336,16 @@ def test_raw_responses_and_plain_calls_serve_each_other(
         plain = sdk.call(f"{name}.create", **kwargs)
     with inference_recording("replay", recordings / "plain"):
         raw = sdk.call(f"{name}.with_raw_response.create", **kwargs)
-    assert differences(without_volatile(plain), without_volatile(raw.parse())) == []
-    assert (raw.request_id, raw.status_code) == ("req_0", 200)
+    assert [] == differences(without_volatile(plain), without_volatile(raw.parse()))
+    assert ("req_0", 200) == (raw.request_id, raw.status_code)
 
     with inference_recording("record", recordings / "raw"):
         raw = sdk.call(f"{name}.with_raw_response.create", **kwargs)
     with inference_recording("replay", recordings / "raw"):
         plain = sdk.call(f"{name}.create", **kwargs)
-    assert server.count == 2
-    assert differences(without_volatile(raw.parse()), without_volatile(plain)) == []
-    assert plain._request_id == "req_1"
+    assert 2 == server.count
+    assert [] == differences(without_volatile(raw.parse()), without_volatile(plain))
+    assert "req_1" == plain._request_id
 
 
 def test_parse_replays_the_parsed_object(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
@@ -363,7 +363,7 @@ def test_parse_replays_the_parsed_object(sdk: Colour, server: OpenAIServer, reco
         cities.append(parsed.choices[0].message.parsed)
 
     assert [City(name="Paris"), City(name="Paris")] == cities
-    assert server.count == 1
+    assert 1 == server.count
 
 
 def test_responses_parse_replays_the_parsed_object(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
@@ -382,7 +382,7 @@ def test_responses_parse_replays_the_parsed_object(sdk: Colour, server: OpenAISe
             cities.append(sdk.call("responses.parse", model="m", input="Hi", text_format=City).output_parsed)
 
     assert [City(name="Paris"), City(name="Paris")] == cities
-    assert server.count == 1
+    assert 1 == server.count
 
 
 def test_nothing_of_the_request_but_its_arguments_is_stored(sdk: Colour, recordings: Path) -> None:
@@ -396,7 +396,7 @@ def test_nothing_of_the_request_but_its_arguments_is_stored(sdk: Colour, recordi
     assert "12.5" not in text
     assert "session=secret" not in text
     assert "req_0" in text
-    assert json.loads(text)["request"]["body"] == HELLO
+    assert HELLO == json.loads(text)["request"]["body"]
 
 
 def _answer(sdk: Colour, name: str, kwargs: dict[str, Any]) -> list[Any]:

@@ -43,7 +43,7 @@ def test_a_stream_left_early_is_recorded_once_and_replays_so_far(
         recorded = sdk.take(stream, taken)
         leave(sdk, stream)
         leave(sdk, stream)
-    assert session.counts == {"recorded": 1}
+    assert {"recorded": 1} == session.counts
 
     with inference_recording("replay", recordings):
         stream = sdk.call("chat.completions.create", **STREAMED)
@@ -52,7 +52,7 @@ def test_a_stream_left_early_is_recorded_once_and_replays_so_far(
             sdk.take(stream, 1)
 
     assert [_text(item) for item in recorded] == [_text(item) for item in replayed]
-    assert server.count == 1
+    assert 1 == server.count
 
 
 def test_a_dropped_stream_is_recorded_once(sdk: Colour, recordings: Path) -> None:
@@ -66,8 +66,8 @@ def test_a_dropped_stream_is_recorded_once(sdk: Colour, recordings: Path) -> Non
             sdk.wait(_a_few_turns_of_the_loop())
         gc.collect()
 
-    assert session.counts == {"recorded": 1}
-    assert len(files_of(recordings)) == 1
+    assert {"recorded": 1} == session.counts
+    assert 1 == len(files_of(recordings))
 
 
 async def test_a_cancelled_stream_is_recorded_so_far(server: OpenAIServer, recordings: Path) -> None:
@@ -84,7 +84,7 @@ async def test_a_cancelled_stream_is_recorded_so_far(server: OpenAIServer, recor
             with pytest.raises(asyncio.TimeoutError):
                 await asyncio.wait_for(read(client), 0.25)
             gc.collect()
-        assert session.counts == {"recorded": 1}
+        assert {"recorded": 1} == session.counts
         with inference_recording("replay", recordings):
             replayed: list[str] = []
             with pytest.raises(IncompleteRecording):
@@ -92,7 +92,7 @@ async def test_a_cancelled_stream_is_recorded_so_far(server: OpenAIServer, recor
                     replayed.append(_text(item))
 
     assert got == replayed
-    assert got[:2] == ["", "a"]
+    assert ["", "a"] == got[:2]
 
 
 def test_a_cancelled_plain_call_leaves_no_recording_and_no_place(server: OpenAIServer, recordings: Path) -> None:
@@ -108,9 +108,9 @@ def test_a_cancelled_plain_call_leaves_no_recording_and_no_place(server: OpenAIS
                     pass
             return session.counts
 
-    assert asyncio.run(main()) == {"recorded": 1}
+    assert {"recorded": 1} == asyncio.run(main())
     [name] = files_of(recordings)
-    assert len(name) == 69
+    assert 69 == len(name)
 
 
 def test_a_stream_that_fails_half_way_replays_its_chunks_and_then_the_failure(
@@ -126,7 +126,7 @@ def test_a_stream_that_fails_half_way_replays_its_chunks_and_then_the_failure(
             texts = [_text(item) for item in sdk.take(stream, 3)]
             with pytest.raises(openai.APIError) as caught:
                 sdk.take(stream, 1)
-        assert sum(session.counts.values()) == 1
+        assert 1 == sum(session.counts.values())
         outcomes.append((texts, type(caught.value), caught.value.message, caught.value.code, caught.value.body))
 
     recorded, replayed = outcomes
@@ -151,7 +151,7 @@ def test_a_connection_that_breaks_in_a_stream_breaks_again_in_replay(
 
     recorded, replayed = outcomes
     assert recorded == replayed
-    assert recorded[0][:3] == ["", "so", "far"]
+    assert ["", "so", "far"] == recorded[0][:3]
     assert not issubclass(recorded[1], (StopIteration, StopAsyncIteration))
 
 
@@ -165,7 +165,7 @@ def test_record_if_missing_asks_again_after_a_broken_stream(
             sdk.items(sdk.call("chat.completions.create", **STREAMED))
         texts = [_text(item) for item in sdk.items(sdk.call("chat.completions.create", **STREAMED))]
 
-    assert "".join(texts) == "whole"
+    assert "whole" == "".join(texts)
 
 
 def test_chunks_reach_the_consumer_while_the_server_still_sends(
@@ -193,7 +193,7 @@ def test_a_consumer_that_changes_a_chunk_does_not_change_the_recording(sdk: Colo
     with inference_recording("replay", recordings):
         texts = [_text(item) for item in sdk.items(sdk.call("chat.completions.create", **STREAMED))]
 
-    assert "".join(texts) == "Hello!"
+    assert "Hello!" == "".join(texts)
 
 
 def test_messages_appended_during_the_call_are_no_part_of_the_request(sdk: Colour, recordings: Path) -> None:
@@ -206,7 +206,7 @@ def test_messages_appended_during_the_call_are_no_part_of_the_request(sdk: Colou
     with inference_recording("replay", recordings) as session:
         sdk.items(sdk.call("chat.completions.create", model="m", messages=messages[:1], stream=True))
 
-    assert session.counts == {"replayed": 1}
+    assert {"replayed": 1} == session.counts
     assert "assistant" not in next(recordings.glob("*.json")).read_text().partition('"response"')[0]
 
 
@@ -228,10 +228,10 @@ def test_the_stream_helper_replays_its_events(sdk: Colour, server: OpenAIServer,
     with inference_recording("replay", recordings):
         replayed = events()
 
-    assert session.counts == {"recorded": 1}
+    assert {"recorded": 1} == session.counts
     assert recorded == replayed
-    assert recorded[-1] == "Hello!"
-    assert server.count == 1
+    assert "Hello!" == recorded[-1]
+    assert 1 == server.count
 
 
 def test_a_raw_streamed_call_replays_through_both_doors(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
@@ -244,10 +244,10 @@ def test_a_raw_streamed_call_replays_through_both_doors(sdk: Colour, server: Ope
         replayed = [_text(item) for item in sdk.items(raw.parse())]
         plain = [_text(item) for item in sdk.items(sdk.call("chat.completions.create", **STREAMED))]
 
-    assert "".join(recorded) == "Hello!"
+    assert "Hello!" == "".join(recorded)
     assert recorded == replayed == plain
-    assert session.counts == {"replayed": 2}
-    assert server.count == 1
+    assert {"replayed": 2} == session.counts
+    assert 1 == server.count
 
 
 def test_closing_a_replayed_stream_ends_it(sdk: Colour, recordings: Path) -> None:
@@ -259,7 +259,7 @@ def test_closing_a_replayed_stream_ends_it(sdk: Colour, recordings: Path) -> Non
         sdk.take(stream, 1)
         sdk.wait(stream.close())
 
-        assert sdk.items(stream) == []
+        assert [] == sdk.items(stream)
         assert stream.response.is_closed
 
 

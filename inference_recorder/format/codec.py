@@ -11,9 +11,10 @@ from ..errors import CorruptRecording
 from ..identity.jsonable import JsonObject, JsonValue
 from . import json_bytes
 from .failures import failure_from_json, failure_to_json
-from .recording import Answer, Chunk, Http, Recording
+from .recording import Answer, Chunk, Failure, Http, Recording
 
 _RESPONSE_START = b'\n  "response": {\n'
+_ONLY_STRINGS = frozenset({str})
 _LIST_START = b'\n    "body": [\n'
 _LIST_END = b"\n    ],\n"
 _LINE_INDENT = b"      "
@@ -57,15 +58,20 @@ def decode(content: bytes, path: str) -> Recording:
             document = json_bytes.loads(document_bytes)
         except (ValueError, RecursionError):
             document = {}  # not our layout after all
-        if document.get("id_normalization_mapping") == {} and not _is_exact(document):
-            return _recording(document, path, lines)
-    document = _whole_document(content, path)
-    return _recording(_with_ids_normalised(document, path), path, None)
+        response = document.get("response")
+        is_whole = isinstance(response, dict) and document.get("id_normalization_mapping") == {}
+        if is_whole and "has_large_integers" not in response:
+            return _recording(response, path, lines)
+    document = _with_ids_normalised(_whole_document(content, path), path)
+    response = document.get("response")
+    if not isinstance(response, dict):
+        raise CorruptRecording(path, "$.response must be an object")
+    return _recording(response, path, None)
 
 
 def chunk_value(chunk: Chunk) -> JsonValue:
     """Return the value of one item of a list body; raises ValueError where its line is no JSON."""
-    return json_bytes.loads(chunk) if isinstance(chunk, bytes) else chunk
+    return json_bytes.loads(chunk, exactly=True) if isinstance(chunk, bytes) else chunk
 
 
 def chunk_data_bytes(chunk: Chunk) -> bytes | None:
@@ -101,9 +107,7 @@ def _split_list(content: bytes, start: int) -> tuple[bytes, list[Chunk] | None]:
 
 def _whole_document(content: bytes, path: str) -> JsonObject:
     try:
-        document = json_bytes.loads(content)
-        if _is_exact(document):
-            document = json_bytes.loads(content, exactly=True)
+        document = json_bytes.loads(content, exactly=b'"has_large_integers"' in content)
     except RecursionError:
         raise CorruptRecording(path, "its JSON is nested too deep to read") from None
     except ValueError as error:
@@ -111,11 +115,6 @@ def _whole_document(content: bytes, path: str) -> JsonObject:
     if not isinstance(document, dict):
         raise CorruptRecording(path, f"it holds a JSON {type(document).__name__}, not an object")
     return document
-
-
-def _is_exact(document: JsonValue) -> bool:
-    response = document.get("response") if isinstance(document, dict) else None
-    return isinstance(response, dict) and response.get("has_large_integers") is True
 
 
 def _line(chunk: Chunk) -> bytes:
@@ -127,47 +126,37 @@ def _values(chunks: Sequence[Chunk]) -> list[JsonValue]:
     return [chunk for chunk in chunks if not isinstance(chunk, bytes)]
 
 
-def _recording(document: JsonObject, path: str, lines: list[Chunk] | None) -> Recording:
-    response = document.get("response")
-    if not isinstance(response, dict):
-        raise CorruptRecording(path, "$.response must be an object")
-    is_streaming = bool(response.get("is_streaming", False))
+def _recording(response: JsonObject, path: str, lines: list[Chunk] | None) -> Recording:
+    is_streaming = bool(response.get("is_streaming"))
     body = response.get("body")
-    chunks = lines if lines is not None else body if isinstance(body, list) else None
-    if is_streaming and chunks is None and not response.get("is_exception"):
+    if lines is not None or isinstance(body, list):
+        chunks, body = (body if lines is None else lines), None
+    else:
+        chunks = None
+    failure = _failure(response, path) if response.get("is_exception") else None
+    if is_streaming and chunks is None and failure is None:
         raise CorruptRecording(path, "$.response.body of a stream must be a list of chunks")
-    failure = None
-    if response.get("is_exception"):
-        try:
-            failure = failure_from_json(response)
-        except (TypeError, ValueError) as error:
-            raise CorruptRecording(path, f"$.response.exception_data: {error}") from None
+    http = response.get("http")
+    is_complete = response.get("is_complete") is not False
     return Recording(
-        path,
-        Answer(
-            body=None if chunks is not None else body,
-            chunks=chunks,
-            is_streaming=is_streaming,
-            is_complete=response.get("is_complete", True) is not False,
-            failure=failure,
-            http=_http(response.get("http"), path),
-        ),
-    )
+        path, Answer(body, chunks, is_streaming, is_complete, failure, None if http is None else _http(http, path))
+    )  # fmt: skip
 
 
-def _http(value: JsonValue, path: str) -> Http | None:
-    if value is None:
-        return None
+def _failure(response: JsonObject, path: str) -> Failure:
+    try:
+        return failure_from_json(response)
+    except (TypeError, ValueError) as error:
+        raise CorruptRecording(path, f"$.response.exception_data: {error}") from None
+
+
+def _http(value: JsonValue, path: str) -> Http:
     if isinstance(value, dict):
         status_code, headers = value.get("status_code"), value.get("headers")
-        is_status = isinstance(status_code, int) and 100 <= status_code <= 599
-        if is_status and isinstance(headers, dict) and _has_strings(headers):
-            return Http(status_code, headers)  # type: ignore[arg-type]  # is_status is not seen to narrow
+        has_headers = isinstance(headers, dict) and _ONLY_STRINGS.issuperset(map(type, headers.values()))
+        if has_headers and type(status_code) is int and 100 <= status_code <= 599:
+            return Http(status_code, headers or {})
     raise CorruptRecording(path, "$.response.http must hold a status_code of 100 to 599 and headers, names to strings")
-
-
-def _has_strings(value: JsonObject) -> bool:
-    return all(isinstance(item, str) for item in value.values())
 
 
 def _with_ids_normalised(document: JsonObject, path: str) -> JsonObject:
@@ -178,7 +167,7 @@ def _with_ids_normalised(document: JsonObject, path: str) -> JsonObject:
     mapping = document.get("id_normalization_mapping") or {}
     if not mapping:
         return document
-    if not isinstance(mapping, dict) or not _has_strings(mapping):
+    if not isinstance(mapping, dict) or not _ONLY_STRINGS.issuperset(map(type, mapping.values())):
         raise CorruptRecording(path, "$.id_normalization_mapping must hold strings")
     text = json_bytes.dumps({**document, "id_normalization_mapping": {}}).decode()
     for normalised, original in mapping.items():

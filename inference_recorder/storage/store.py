@@ -109,7 +109,10 @@ def _read(path: str) -> Stored | None:
     except OSError as error:
         raise CorruptRecording(Path(path), _reason(error)) from error
     try:
-        return Stored(path, _read_all(descriptor))
+        content = os.read(descriptor, _USUAL_SIZE)
+        if len(content) == _USUAL_SIZE:  # a regular file reads short only at its end
+            content = _read_on(descriptor, content)
+        return Stored(path, content)
     except OSError as error:
         raise CorruptRecording(Path(path), _reason(error)) from error
     finally:
@@ -147,10 +150,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _read_all(descriptor: int) -> bytes:
-    content = os.read(descriptor, _USUAL_SIZE)
-    if len(content) < _USUAL_SIZE:  # a regular file reads short only at its end
-        return content
+def _read_on(descriptor: int, content: bytes) -> bytes:
     rest = os.fstat(descriptor).st_size - len(content)
     parts = [content]
     while parts[-1]:

@@ -96,9 +96,7 @@ def test_a_file_looks_as_the_format_describes() -> None:
     """People read and diff recordings; a change of layout is a change of thousands of files."""
     answer = Answer(chunks=[typed("a.B", {"é": 1}), typed("a.B", {})], is_streaming=True, is_complete=False)
     request = {"method": "POST", "body": {"model": "m"}}
-    assert (
-        encode("t", request, answer).decode()
-        == """{
+    assert """{
   "test_id": "t",
   "request": {
     "method": "POST",
@@ -116,8 +114,7 @@ def test_a_file_looks_as_the_format_describes() -> None:
   },
   "id_normalization_mapping": {}
 }
-"""
-    )
+""" == encode("t", request, answer).decode()
 
 
 def test_a_failure_and_what_is_known_of_http_come_back() -> None:
@@ -138,7 +135,7 @@ def test_an_id_mapping_is_applied_to_the_whole_text() -> None:
     }
     for indent in (None, 2):
         recording = decode(json.dumps(document, indent=indent).encode(), "f")
-        assert untyped(recording.answer.body) == {"id": "resp_1"}
+        assert {"id": "resp_1"} == untyped(recording.answer.body)
 
 
 @pytest.mark.parametrize(

@@ -94,9 +94,9 @@ def test_a_generator_of_messages_reaches_the_server_whole(sdk: Colour, server: O
         with inference_recording(mode, recordings) as session:
             sdk.call("chat.completions.create", model="gpt-4o", messages=messages())
 
-    assert session.counts == {"replayed": 1}
+    assert {"replayed": 1} == session.counts
     assert HELLO["messages"] == server.asked[0].json["messages"]
-    assert server.count == 1
+    assert 1 == server.count
 
 
 def test_a_pydantic_model_in_the_messages_is_one_request_with_its_dict(
@@ -112,7 +112,7 @@ def test_a_pydantic_model_in_the_messages_is_one_request_with_its_dict(
         as_dict = {"role": "assistant", "content": "Hello!"}
         sdk.call("chat.completions.create", model="m", messages=[*HELLO["messages"], as_dict])
 
-    assert session.counts == {"replayed": 1}
+    assert {"replayed": 1} == session.counts
 
 
 def test_marks_for_not_given_are_no_part_of_the_request(sdk: Colour, recordings: Path) -> None:
@@ -122,8 +122,8 @@ def test_marks_for_not_given_are_no_part_of_the_request(sdk: Colour, recordings:
     with inference_recording("replay", recordings) as session:
         sdk.call("chat.completions.create", **HELLO)
 
-    assert session.counts == {"replayed": 1}
-    assert json.loads(next(recordings.glob("*.json")).read_text())["request"]["body"] == HELLO
+    assert {"replayed": 1} == session.counts
+    assert HELLO == json.loads(next(recordings.glob("*.json")).read_text())["request"]["body"]
 
 
 def test_an_unrecordable_call_is_not_sent(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
@@ -132,4 +132,4 @@ def test_an_unrecordable_call_is_not_sent(sdk: Colour, server: OpenAIServer, rec
         with inference_recording(mode, recordings), pytest.raises(UnrecordableValue, match=r"\$\.user"):
             sdk.call("chat.completions.create", **HELLO, user=object())
 
-    assert server.count == 0
+    assert 0 == server.count

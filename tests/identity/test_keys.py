@@ -112,9 +112,9 @@ def test_strings_are_normalised_as_the_ancestor_does(text: str, expected: str) -
 def test_a_dict_directly_in_a_list_counts_as_a_root_and_loses_its_project() -> None:
     """A quirk that real keys depend on."""
     inner = {"extra_body": {"project_id": "p", "a": 1}}
-    assert a_dict_directly_in_a_list_counts_as_a_root([inner], BodyRules()) == [{"extra_body": {"a": 1}}]
+    assert [{"extra_body": {"a": 1}}] == a_dict_directly_in_a_list_counts_as_a_root([inner], BodyRules())
     assert {"a": inner} == normalised({"a": inner}, BodyRules(), is_bedrock=False)
-    assert inner == {"extra_body": {"project_id": "p", "a": 1}}
+    assert {"extra_body": {"project_id": "p", "a": 1}} == inner
 
 
 def test_bedrock_hosts_ignore_stream_options_at_the_top_only() -> None:
@@ -160,9 +160,9 @@ def test_older_keys_are_tried_newest_first_and_each_once() -> None:
     body = {"messages": "score: 0.123456789", "extra_body": {"project_id": "p"}}
     found = list(older_keys(asked(body), "t"))
 
-    assert [generation.name for generation, _ in found] == ["G7", "G6", "G3", "G1"]
+    assert ["G7", "G6", "G3", "G1"] == [generation.name for generation, _ in found]
     assert len({key for _, key in found}) == len(found)
-    assert len(found[-1][1]) == 12
+    assert 12 == len(found[-1][1])
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def test_a_dead_holder_of_a_flight_does_not_block(
     with inference_recording("record-if-missing", recordings, test_id="t"):
         answer = client.chat.completions.create(**HELLO)
 
-    assert answer.choices[0].message.content == "second"
+    assert "second" == answer.choices[0].message.content
     assert time.monotonic() - begun < 5
 
 
@@ -114,8 +114,8 @@ def test_threads_that_miss_the_same_key_ask_once(server: OpenAIServer, client: o
         for thread in threads:
             thread.join()
 
-    assert server.count == 1
-    assert session.counts == {"recorded": 1, "replayed": 7}
+    assert 1 == server.count
+    assert {"recorded": 1, "replayed": 7} == session.counts
 
 
 async def test_tasks_that_miss_the_same_key_ask_once(server: OpenAIServer, recordings: Path) -> None:
@@ -137,8 +137,8 @@ async def test_tasks_that_miss_the_same_key_ask_once(server: OpenAIServer, recor
             await asyncio.gather(*(client.chat.completions.create(**HELLO) for _ in range(20)))
     ticking.cancel()
 
-    assert server.count == 1
-    assert session.counts == {"recorded": 1, "replayed": 19}
+    assert 1 == server.count
+    assert {"recorded": 1, "replayed": 19} == session.counts
     assert ticks > 10
 
 
@@ -153,8 +153,8 @@ def test_a_task_that_holds_a_stream_may_ask_the_same_again(
         list(second)
         list(first)
 
-    assert session.counts == {"recorded": 2}
-    assert server.count == 2
+    assert {"recorded": 2} == session.counts
+    assert 2 == server.count
 
 
 def test_locks_stay_out_of_git(client: openai.OpenAI, recordings: Path) -> None:
@@ -166,7 +166,7 @@ def test_locks_stay_out_of_git(client: openai.OpenAI, recordings: Path) -> None:
         ["git", "status", "--porcelain", "-uall"], cwd=recordings.parent, capture_output=True, text=True, check=True
     )
 
-    assert len(status.stdout.splitlines()) == 1
+    assert 1 == len(status.stdout.splitlines())
     assert status.stdout.endswith(".json\n")
     assert not list(recordings.glob(".locks/*.flight"))
 
@@ -198,7 +198,7 @@ def test_a_corrupt_recording_is_neither_missing_nor_overwritten(
         assert str(path) in str(caught.value)
 
     assert content == path.read_bytes()
-    assert server.count == 1
+    assert 1 == server.count
 
 
 def test_an_answer_that_cannot_be_written_is_in_the_error(client: openai.OpenAI, recordings: Path) -> None:
@@ -209,7 +209,7 @@ def test_an_answer_that_cannot_be_written_is_in_the_error(client: openai.OpenAI,
         with pytest.raises(UnwritableRecording) as caught:
             client.chat.completions.create(**HELLO)
 
-    assert caught.value.response.choices[0].message.content == "Hello 0!"  # type: ignore[attr-defined]
+    assert "Hello 0!" == caught.value.response.choices[0].message.content  # type: ignore[attr-defined]
 
 
 def test_a_writer_removes_what_a_killed_one_left(recordings: Path) -> None:
@@ -218,7 +218,7 @@ def test_a_writer_removes_what_a_killed_one_left(recordings: Path) -> None:
     (recordings / ".abc.tmp-0123.tmp").touch()
     Store(Places(recordings, (recordings,))).write("def", b"{}")
 
-    assert files_of(recordings) == ["def.json"]
+    assert ["def.json"] == files_of(recordings)
     assert not list(recordings.glob(".*.tmp"))
 
 

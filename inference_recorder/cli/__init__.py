@@ -1,0 +1,1 @@
+"""The command `inference-recorder`, one module for each of its commands. Needs the extra `cli`."""

@@ -1,0 +1,39 @@
+"""The command itself: its version, and what it says where the extra is not installed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+from click.testing import CliRunner
+
+from inference_recorder.cli.main import main
+
+
+@pytest.mark.parametrize("package", ["click", "rich", "starlette", "uvicorn"])
+def test_a_missing_package_is_one_line_that_names_the_extra(package):
+    """`pip install inference-recorder` without the extra installs the script all the same."""
+    code = f"import sys; sys.modules[{package!r}] = None; from inference_recorder.cli.main import main; main()"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+
+    expected = f"inference-recorder needs {package}: pip install 'inference-recorder[cli]'\n"
+    assert (1, "", expected) == (done.returncode, done.stdout, done.stderr)
+
+
+def test_a_module_of_our_own_that_is_missing_is_a_traceback():
+    """Advice to install the extra would hide a broken wheel."""
+    code = "import sys; sys.modules['inference_recorder.recorder'] = None; import inference_recorder.cli.main"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+
+    assert "ModuleNotFoundError: import of inference_recorder.recorder" in done.stderr
+
+
+def test_the_version_is_the_packages():
+    """A bug report starts with it."""
+    result = CliRunner().invoke(main, ["--version"])
+
+    assert f"inference-recorder, version {version('inference-recorder')}\n" == result.output

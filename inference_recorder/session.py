@@ -207,11 +207,10 @@ class Session:
             if plan.is_over:
                 return True
             plan.is_over = True
-        is_written = False
         try:
             content = encode(plan.test_id, _request_as_recorded(plan), answer)
-            is_written = self.store.write(_file_name(plan, answer), content, wait=wait) is not None
-            if not is_written:
+            name, attachment = _file_name(plan, answer), answer.attachment
+            if self.store.write(name, content, attachment=attachment, wait=wait) is None:
                 plan.is_over = False
                 return False
         finally:

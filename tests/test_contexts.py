@@ -25,8 +25,7 @@ from inference_recorder import (
     UnusableFolder,
     inference_recording,
 )
-from inference_recorder.interception.client_door import targets as client_targets
-from inference_recorder.interception.method_door import targets as method_targets
+from inference_recorder.recorder import _targets
 
 from .conftest import HELLO, files_of
 from .openai_server import OpenAIServer
@@ -38,8 +37,8 @@ def patched_methods() -> dict[str, object]:
         f"{target.module}.{target.owner}.{target.method}": getattr(sys.modules[target.module], target.owner).__dict__[
             target.method
         ]
-        for target in [*method_targets(), *client_targets()]
-        if target.module in sys.modules
+        for target in _targets()
+        if hasattr(sys.modules.get(target.module), target.owner)
     }
 
 

@@ -49,6 +49,8 @@ class Answer(NamedTuple):
     """False for a stream whose consumer left before its end."""
     failure: Failure | None = None
     http: Http | None = None
+    attachment: bytes | None = None
+    """The bytes of a big binary answer on their way to a file of their own, beside the recording."""
 
 
 class Recording(NamedTuple):

@@ -6,6 +6,7 @@ import base64
 import binascii
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
+from hashlib import sha256
 from typing import Any, get_args
 
 from ..errors import CorruptRecording
@@ -16,13 +17,17 @@ from ..format.recording import Answer, Chunk, Failure, Recording
 from ..format.typed import constructed
 from ..format.volatile import without_volatile
 from ..identity.jsonable import JsonValue
+from ..storage.store import read_attachment
 from .http import event_name, kept, library_of
 from .saving import keep_async
 from .table import method_for
 from .tape import Tape
 
-TEXT, BASE64 = "text", "base64"
-"""The "__type__" of a body that is no JSON: its text, or its bytes in base64."""
+TEXT, BASE64, ATTACHED = "text", "base64", "attached"
+"""The "__type__" of a body that is no JSON: its text, its bytes in base64, or the sha256 of the bytes beside it."""
+
+_LARGEST_INLINE = 256 * 1024
+"""Bytes of a binary answer above which it gets a file of its own: a diff of more helps nobody."""
 
 _STREAM_ENDS = frozenset({"response.completed", "response.failed", "response.incomplete", "error"})
 """Events after which a stream of the Responses API says nothing more; who leaves then has heard it all."""
@@ -122,7 +127,7 @@ class ResponseTape:
         heard = self._answer(self._decoded(), is_complete=broken.is_complete)
         if heard.chunks is None and broken.failure is not None:  # half a file is no answer
             return Answer(failure=broken.failure, http=self.tape.http)
-        return Answer(heard.body, heard.chunks, heard.is_streaming, broken.is_complete, broken.failure, heard.http)
+        return heard._replace(is_complete=broken.is_complete, failure=broken.failure)
 
     def _decoded(self) -> bytes:
         raw = b"".join(self._parts)
@@ -151,6 +156,9 @@ class ResponseTape:
                 raise ValueError
             body = typed(TEXT, content.decode())
         except ValueError:
+            if len(content) > _LARGEST_INLINE:
+                body = typed(ATTACHED, sha256(content).hexdigest())
+                return Answer(body=body, is_complete=is_complete, http=self.tape.http, attachment=content)
             body = typed(BASE64, base64.b64encode(content).decode())
         return Answer(body=body, is_complete=is_complete, http=self.tape.http)
 
@@ -208,6 +216,11 @@ def body_bytes(recording: Recording, *, is_model_list: bool) -> tuple[bytes, str
             return base64.b64decode(data, validate=True), "application/octet-stream"
         except binascii.Error as error:
             raise CorruptRecording(recording.path, f"$.response.body is not base64: {error}") from None
+    if kind == ATTACHED:
+        content = read_attachment(recording.path)
+        if sha256(content).hexdigest() != data:
+            raise CorruptRecording(recording.path, "the file beside it is not the one that was recorded with it")
+        return content, "application/octet-stream"
     if kind == TEXT and isinstance(data, str):
         return data.encode(), "text/plain; charset=utf-8"
     return (b"" if body is None else json_bytes.dumps(data)), "application/json"

@@ -49,9 +49,12 @@ class Store:
         paths = [path for folder in self.places.read for path in sorted(folder.glob(f"{name_start}*.json"))]
         return [stored for path in paths if (stored := _read(str(path))) is not None]
 
-    def write(self, name: str, content: bytes, *, wait: bool = True) -> Path | None:
+    def write(
+        self, name: str, content: bytes, *, attachment: bytes | None = None, wait: bool = True
+    ) -> Path | None:  # fmt: skip
         """Store `content` under `name`: whoever reads sees the old file or the new one, never a part.
 
+        An attachment goes to a file beside it, before it.
         Returns the path; None, with nothing written, where another writer holds the lock and `wait` is False.
         Raises UnwritableRecording where the disk will not have it; what was there stays as it was.
         """
@@ -60,7 +63,11 @@ class Store:
             with self.locks.writing(name, wait=wait) as is_held:
                 if not is_held:
                     return None
+                if attachment is not None:
+                    _replace(attachment_of(path), attachment)
                 _replace(path, content)
+                if attachment is None:
+                    attachment_of(path).unlink(missing_ok=True)
             if not self._has_tidied:
                 self._has_tidied = True
                 self._remove_abandoned()
@@ -75,6 +82,7 @@ class Store:
             path = self.path_of(row_name(key, place))
             try:
                 path.unlink()
+                attachment_of(path).unlink(missing_ok=True)
             except FileNotFoundError:
                 return
             except OSError as error:
@@ -94,6 +102,22 @@ class Store:
             with self.locks.writing(name, wait=False) as is_held:
                 if is_held:
                     path.unlink(missing_ok=True)
+
+
+def attachment_of(path: Path) -> Path:
+    """Return where the attachment of a recording lies: named after it, whatever the recording says."""
+    return path.with_suffix(".bin")
+
+
+def read_attachment(recording_path: str) -> bytes:
+    """Return the bytes beside a recording; raises CorruptRecording where there are none."""
+    path = attachment_of(Path(recording_path))
+    stored = _read(str(path))
+    if stored is None:
+        raise CorruptRecording(
+            Path(recording_path), f"its answer's bytes are missing: there is no {path.name} beside it"
+        )
+    return stored.content
 
 
 def row_name(key: str, place: int) -> str:

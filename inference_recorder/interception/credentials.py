@@ -1,0 +1,51 @@
+"""Clients made in replay need no key: nothing is sent, so there is nothing to prove."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..modes import InferenceMode
+from .active import current_session
+from .patching import Target
+
+PLACEHOLDER_KEY = "made-in-replay-without-a-key"
+_CREDENTIALS = (
+    "api_key",
+    "admin_api_key",
+    "azure_ad_token",
+    "azure_ad_token_provider",
+    "workload_identity",
+    "provider",
+)
+
+
+def targets() -> list[Target]:
+    """Return the methods to patch: how every client of the SDK is made."""
+    return [
+        Target(module, start + owner, "__init__", _make)
+        for module, owner in (("openai._client", "OpenAI"), ("openai.lib.azure", "AzureOpenAI"))
+        for start in ("", "Async")
+    ]
+
+
+def _make(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    session = current_session()
+    if session is None or session.mode is not InferenceMode.REPLAY or _has_credentials(kwargs):
+        return wrapped(*args, **kwargs)
+    from openai import OpenAIError
+
+    try:
+        return wrapped(*args, **kwargs)
+    except OpenAIError:
+        pass
+    made = wrapped(*args, **{**kwargs, "api_key": PLACEHOLDER_KEY})
+    if isinstance(
+        getattr(type(instance), "api_key", None), property
+    ):  # the module's client keeps its key in the module
+        instance.api_key = None
+    return made
+
+
+def _has_credentials(kwargs: dict[str, Any]) -> bool:
+    return any(kwargs.get(name) is not None for name in _CREDENTIALS)

@@ -24,6 +24,9 @@ from .storage.store import Store, row_name
 
 Outcome = Literal["replayed", "recorded", "missed", "passed"]
 
+# An enumeration's members are looked up slowly, and decide() runs for every call.
+_LIVE, _RECORD, _RECORD_IF_MISSING = InferenceMode.LIVE, InferenceMode.RECORD, InferenceMode.RECORD_IF_MISSING
+
 TRANSIENT_STATUS_CODES = frozenset({408, 409, 429})
 _PATIENCE_SECONDS = 120.0
 _LONGEST_PAUSE_SECONDS = 0.05
@@ -141,7 +144,8 @@ class Session:
 
         Raises MissingRecording in replay where no recording answers, CorruptRecording where one cannot be read.
         """
-        if self.mode is InferenceMode.LIVE:
+        mode = self.mode
+        if mode is _LIVE:
             self.note_passed(request.endpoint, request.model)
             return None
         test_id = self._test_id if self._test_id is not None else running_test_id()
@@ -150,11 +154,11 @@ class Session:
             row = self._rows.get(key)
             if row is None:
                 row = self._rows[key] = _Row(key)
-            if self.mode is InferenceMode.RECORD_IF_MISSING:
+            if mode is _RECORD_IF_MISSING:
                 return self._find_or_wait(request, key, test_id, row)
             row.asked += 1
             place = row.asked
-        if self.mode is InferenceMode.RECORD:
+        if mode is _RECORD:
             row.is_own = True
             return Record(request, request.frozen_body(), key, test_id, place, None)
         if (recording := self._find(request, key, test_id, row, place)) is not None:

@@ -56,12 +56,11 @@ def decode(content: bytes, path: str) -> Recording:
         document_bytes, lines = _split_list(content, start)
         try:
             document = json_bytes.loads(document_bytes)
-        except (ValueError, RecursionError):
-            document = {}  # not our layout after all
-        response = document.get("response")
-        is_whole = isinstance(response, dict) and document.get("id_normalization_mapping") == {}
-        if is_whole and "has_large_integers" not in response:
-            return _recording(response, path, lines)
+            response = document["response"]
+            if document["id_normalization_mapping"] == {} and "has_large_integers" not in response:
+                return _recording(response, path, lines)
+        except (ValueError, RecursionError, KeyError, TypeError):
+            pass  # not our layout after all
     document = _with_ids_normalised(_whole_document(content, path), path)
     response = document.get("response")
     if not isinstance(response, dict):
@@ -97,9 +96,8 @@ def untyped(body: JsonValue) -> JsonValue:
 def _split_list(content: bytes, start: int) -> tuple[bytes, list[Chunk] | None]:
     """Return the JSON of the response that begins at `start`, without the lines of its list, and those lines."""
     list_start = start + len(_RESPONSE_START) - 1
-    end = content.find(_LIST_END, list_start) if content.startswith(_FIRST_LINE, list_start) else -1
-    if end < 0:
-        return b"{" + content[start + 1 :], None
+    if not content.startswith(_FIRST_LINE, list_start) or (end := content.find(_LIST_END, list_start)) < 0:
+        return b"{" + content[start:], None
     first_line = list_start + len(_LIST_START)
     lines: list[Chunk] = [*content[first_line + len(_LINE_INDENT) : end].split(_LINE_SEPARATOR)]
     return b"{" + content[start + 1 : first_line] + content[end + 1 :], lines

@@ -60,18 +60,17 @@ class Reviver:
                 return revived
         return constructed(self._type, value)
 
-    def from_json(self, content: bytes, parse: Callable[[], JsonValue]) -> Any:
-        """Return the object that the SDK would build from JSON bytes; `parse` gives their value where it is needed."""
-        if self._validator is not None:
-            try:
-                revived = self._validator.validate_json(content, strict=True)
-            except self._refused:
-                pass
-            else:
-                if self._forget_extras is not None:
-                    self._forget_extras(revived)
-                return revived
-        return constructed(self._type, parse())
+    def from_json(self, content: bytes) -> Any:
+        """Return the object that the SDK would build from JSON bytes, None where only `from_value` can."""
+        if self._validator is None:
+            return None
+        try:
+            revived = self._validator.validate_json(content, strict=True)
+        except self._refused:
+            return None
+        if self._forget_extras is not None:
+            self._forget_extras(revived)
+        return revived
 
 
 @cache

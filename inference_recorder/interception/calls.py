@@ -1,4 +1,7 @@
-"""What one door tells the other about a call: as which request, and who records it. Holds state while the call runs."""
+"""What one door tells the other about a call: as which request, and who records it.
+
+Holds state: what is said to the other door, while a call runs; the urls of clients, while they live.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from ..format.recording import Http
 from ..identity.jsonable import plain_arguments
@@ -37,6 +41,8 @@ class Call:
 
 
 _listener: ContextVar[object] = ContextVar("inference_recorder_listener", default=None)
+_urls: WeakKeyDictionary[Any, tuple[object, str]] = WeakKeyDictionary()
+"""Client -> (its base url, the text of that)."""
 _handed_down: ContextVar[Call | None] = ContextVar("inference_recorder_call", default=None)
 
 
@@ -79,9 +85,18 @@ def take_listener() -> object:
 def described(method: Method, client: object, kwargs: Mapping[str, Any]) -> Call:
     """Return the call of a table's method with these keyword arguments; raises UnrecordableValue for unheard ones."""
     body, text, sdk_kwargs = plain_arguments(kwargs)
-    base_url = getattr(client, "base_url", None)
-    url = recorded_url(_NO_BASE_URL if base_url is None else str(base_url), method.endpoint)
-    return Call(Request("POST", method.endpoint, url, body, text), sdk_kwargs)
+    return Call(Request("POST", method.endpoint, _url(client, method.endpoint), body, text), sdk_kwargs)
+
+
+def _url(client: Any, endpoint: str) -> str:
+    # Spelling out a base url costs as much as reading a small recording.
+    base_url = getattr(client, "_base_url", None)
+    if base_url is None:
+        return recorded_url(str(getattr(client, "base_url", None) or _NO_BASE_URL), endpoint)
+    known = _urls.get(client)
+    if known is None or known[0] is not base_url:
+        known = _urls[client] = (base_url, str(base_url))
+    return recorded_url(known[1], endpoint)
 
 
 def is_raw(kwargs: Mapping[str, Any]) -> bool:

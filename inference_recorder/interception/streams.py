@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
-from functools import partial
 from typing import Any
 
 from ..errors import CorruptRecording, IncompleteRecording
@@ -62,12 +61,11 @@ def revived_chunks(recording: Recording, chunk_reviver: Reviver, client: Any, ur
     Raises IncompleteRecording where the recorded consumer had left, CorruptRecording for a chunk that is no JSON.
     """
     answer = recording.answer
-    for place, chunk in enumerate(answer.chunks or ()):
+    from_json = chunk_reviver.from_json
+    for chunk in answer.chunks or ():
         content = chunk_data_bytes(chunk)
-        if content is None:
-            yield chunk_reviver.from_value(_chunk_data(chunk, place, recording))
-        else:
-            yield chunk_reviver.from_json(content, partial(_chunk_data, chunk, place, recording))
+        revived = None if content is None else from_json(content)
+        yield chunk_reviver.from_value(_chunk_data(chunk, recording)) if revived is None else revived
     if answer.failure is not None:
         raise revive_failure(answer.failure, answer.http, library_of(client), "POST", url)
     check_complete(recording)
@@ -186,8 +184,8 @@ def _telling(close: Callable[[], Any], tape: Tape) -> Callable[[], Any]:
     return close_and_tell
 
 
-def _chunk_data(chunk: Chunk, place: int, recording: Recording) -> Any:
+def _chunk_data(chunk: Chunk, recording: Recording) -> Any:
     try:
         return untyped(chunk_value(chunk))
     except (ValueError, RecursionError) as error:
-        raise CorruptRecording(recording.path, f"$.response.body[{place}] is not JSON: {error}") from None
+        raise CorruptRecording(recording.path, f"a chunk of $.response.body is not JSON: {error}") from None

@@ -41,13 +41,18 @@ def mode_from(value: str | InferenceMode | None = None) -> InferenceMode:
 
     Upper and lower case are one. Raises UnknownMode, which says where the unknown name came from.
     """
+    return chosen_mode(value)[0]
+
+
+def chosen_mode(value: str | InferenceMode | None = None) -> tuple[InferenceMode, str]:
+    """Return the mode as `mode_from` does, and what chose it: "mode", a variable's name, or "by default"."""
     if value is not None:
-        return _parse(value, "mode")
+        return _parse(value, "mode"), "mode"
     for variable in MODE_VARIABLES:
         name = os.environ.get(variable)
         if name:
-            return _parse(name, variable)
-    return InferenceMode.REPLAY
+            return _parse(name, variable), variable
+    return InferenceMode.REPLAY, "by default"
 
 
 def _parse(value: object, source: str) -> InferenceMode:

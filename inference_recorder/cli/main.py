@@ -6,6 +6,7 @@ try:
     import click
 
     from .demo import demo
+    from .doctor import doctor
 except ModuleNotFoundError as error:
     missing = str(error.name).partition(".")[0]
     if missing == "inference_recorder":
@@ -21,3 +22,4 @@ def main() -> None:
 
 
 main.add_command(demo)
+main.add_command(doctor)

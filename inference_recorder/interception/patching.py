@@ -106,8 +106,8 @@ def missing_targets(targets: Iterable[Target], modules: Mapping[str, Any], versi
         target
         for target in targets
         if target.module in modules
-        and _owner_of(target, modules[target.module]) is None
-        and _release(version) >= _release(target.since)
+        and owner_of(target, modules[target.module]) is None
+        and release_of(version) >= release_of(target.since)
     ]
 
 
@@ -130,7 +130,7 @@ def _patch_module(module: Any) -> None:
             "install a version that this inference_recorder supports (see its pyproject.toml)"
         )
     for target in _targets[name]:
-        owner = _owner_of(target, module)
+        owner = owner_of(target, module)
         if owner is None:
             continue
         original = owner.__dict__[target.method]
@@ -152,10 +152,12 @@ def sdk_version() -> str:
     return str(getattr(sys.modules.get("openai._version"), "__version__", ""))
 
 
-def _owner_of(target: Target, module: Any) -> type | None:
+def owner_of(target: Target, module: Any) -> type | None:
+    """Return the class that has the target's method itself, None where the module has no such class or method."""
     owner = getattr(module, target.owner, None)
     return owner if isinstance(owner, type) and target.method in owner.__dict__ else None
 
 
-def _release(version: str) -> tuple[int, ...]:
+def release_of(version: str) -> tuple[int, ...]:
+    """Return the numbers of a version; "" is before all others."""
     return tuple(int(part) for part in version.split(".")[:3] if part.isdigit())

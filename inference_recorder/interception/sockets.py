@@ -12,24 +12,24 @@ from .active import current_session
 from .patching import Target
 
 _RESOURCES = "openai.resources."
-_CONNECTS = (
-    ("beta.realtime.realtime", "Realtime", ""),
-    ("realtime.realtime", "Realtime", "1.109.1"),
-    ("responses.responses", "Responses", "2.54.0"),
-    ("beta.responses.responses", "Responses", "2.54.0"),
-    ("realtime.translations.translations", "Translations", "3.54.0"),
-    ("live.live", "Live", "3.54.0"),
-    ("live.sideband", "Sideband", "3.54.0"),
-    ("live.forks", "Forks", "3.54.0"),
-)  # fmt: skip
-"""(module, class, the first version known to have it): the resources whose `connect` opens a websocket."""
+CONNECTS = (
+    ("beta.realtime", "beta.realtime.realtime", "Realtime", ""),
+    ("realtime", "realtime.realtime", "Realtime", "1.109.1"),
+    ("responses", "responses.responses", "Responses", "2.54.0"),
+    ("beta.responses", "beta.responses.responses", "Responses", "2.54.0"),
+    ("realtime.translations", "realtime.translations.translations", "Translations", "3.54.0"),
+    ("live", "live.live", "Live", "3.54.0"),
+    ("live.sideband", "live.sideband", "Sideband", "3.54.0"),
+    ("live.forks", "live.forks", "Forks", "3.54.0"),
+)
+"""(as callers write it, module, class, the first version known to have it): what has a `connect` to a websocket."""
 
 
 def targets() -> list[Target]:
     """Return the methods to patch: every `connect`, in both colours."""
     return [
         Target(_RESOURCES + module, start + owner, "connect", _connect, since)
-        for module, owner, since in _CONNECTS
+        for _, module, owner, since in CONNECTS
         for start in ("", "Async")
     ]
 

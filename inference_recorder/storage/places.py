@@ -28,11 +28,17 @@ def places_from(storage_dir: str | os.PathLike[str] | None = None) -> Places:
 
     The folder is made absolute at once: a test that changes the working directory keeps its recordings.
     """
-    chosen = storage_dir
+    return chosen_places(storage_dir)[0]
+
+
+def chosen_places(storage_dir: str | os.PathLike[str] | None = None) -> tuple[Places, str]:
+    """Return the places as `places_from` does, and what chose them: "storage_dir", a variable's name, or "default"."""
+    chosen, source = storage_dir, "storage_dir"
     if chosen is None:
-        chosen = next((value for name in FOLDER_VARIABLES if (value := os.environ.get(name))), DEFAULT_FOLDER)
+        named = ((value, name) for name in FOLDER_VARIABLES if (value := os.environ.get(name)))
+        chosen, source = next(named, (DEFAULT_FOLDER, "default"))
     folder = Path(os.path.abspath(os.path.expanduser(chosen)))
-    return Places(written=folder, read=(folder, *(folder / name for name in _ANCESTOR_FOLDERS)))
+    return Places(written=folder, read=(folder, *(folder / name for name in _ANCESTOR_FOLDERS))), source
 
 
 def check_usable(places: Places, mode: InferenceMode) -> None:

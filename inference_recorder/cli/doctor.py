@@ -1,0 +1,83 @@
+"""`inference-recorder doctor`: what is installed, what of it is covered, and what a recorder would do here."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from ..errors import UnknownMode
+from ..interception.coverage import Covered, coverage
+from ..modes import chosen_mode
+from ..storage.places import Places, chosen_places
+
+_PACKAGES = ("inference-recorder", "openai", "wrapt", "orjson", "filelock", "pydantic", "httpx", "httpx2", "pytest")
+
+
+@click.command()
+@click.option("--folder", type=click.Path(path_type=Path), help="Look here instead of where the environment says.")
+def doctor(folder: Path | None) -> None:
+    """Say which versions are installed, what of the SDK is covered, where recordings are looked for, and the mode.
+
+    \b
+    Exit codes:
+      0  everything that should be intercepted is there
+      1  the SDK lacks a method that it should have, or the environment names an unknown mode
+    """
+    console = Console(highlight=False, soft_wrap=True)
+    found = coverage(_version("openai"))
+    _show_versions(console)
+    _show_coverage(console, found)
+    _show_places(console, *chosen_places(folder))
+    is_mode_known = _show_mode(console)
+    if not is_mode_known or any(one.state == "missing" for one in found):
+        sys.exit(1)
+
+
+def _show_versions(console: Console) -> None:
+    console.print("[bold]Versions[/bold]")
+    table = Table.grid(padding=(0, 2))
+    table.add_row("  python", platform.python_version())
+    for name in _PACKAGES:
+        table.add_row(f"  {name}", _version(name))
+    console.print(table)
+
+
+def _show_coverage(console: Console, found: list[Covered]) -> None:
+    console.print("\n[bold]Intercepted methods of the SDK[/bold]")
+    table = Table.grid(padding=(0, 2))
+    for one in found:
+        table.add_row(f"  {one.name}", f"{one.state} (since {one.since})" if one.since else one.state)
+    console.print(table)
+
+
+def _show_places(console: Console, places: Places, source: str) -> None:
+    console.print("\n[bold]Recordings[/bold]")
+    console.print(f"  written to {places.written}", f"(chosen by {source})", markup=False)
+    for folder in places.read:
+        count = sum(1 for _ in folder.glob("*.json")) if folder.is_dir() else None
+        told = "no such folder" if count is None else f"{count:,} recordings"
+        console.print(f"  looked for in {folder}: {told}", markup=False)
+
+
+def _show_mode(console: Console) -> bool:
+    console.print("\n[bold]Mode[/bold]")
+    try:
+        mode, source = chosen_mode()
+    except UnknownMode as error:
+        console.print(f"  {error}", markup=False)
+        return False
+    console.print(f"  {mode} (chosen {source if source == 'by default' else f'by {source}'})", markup=False)
+    return True
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,52 @@
+"""`inference-recorder doctor`: the first thing to ask when a test misses its recording."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import openai
+import pytest
+from click.testing import CliRunner
+
+from inference_recorder.cli.main import main
+from inference_recorder.interception import coverage
+
+
+def test_it_tells_versions_places_and_why_the_mode_is_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Half of all misses are a mode or a folder other than one believes."""
+    (tmp_path / "a.json").touch()
+    monkeypatch.setenv("LLAMA_STACK_TEST_RECORDING_DIR", str(tmp_path))
+    monkeypatch.setenv("LLAMA_STACK_TEST_INFERENCE_MODE", "record")
+    result = CliRunner().invoke(main, ["doctor"])
+
+    assert 0 == result.exit_code, result.output
+    assert openai.__version__ in result.output
+    assert f"looked for in {tmp_path}: 1 recordings" in result.output
+    assert "chosen by LLAMA_STACK_TEST_RECORDING_DIR" in result.output
+    assert "record (chosen by LLAMA_STACK_TEST_INFERENCE_MODE)" in result.output
+    assert "AsyncCompletions.create" in result.output
+    assert "missing" not in result.output
+
+
+def test_a_method_that_should_be_there_fails_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upgrade of the SDK that moved a method is found before a test is sent to the network."""
+    moved = coverage.method_door.targets()[0]
+    monkeypatch.setattr(coverage.method_door, "targets", lambda: [_renamed(moved)])
+    result = CliRunner().invoke(main, ["doctor"])
+
+    assert 1 == result.exit_code
+    assert "Completions.moved" in result.output
+    assert "missing" in result.output
+
+
+def test_an_unknown_mode_fails_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would fail every test."""
+    monkeypatch.setenv("LLAMA_STACK_TEST_INFERENCE_MODE", "rekord")
+    result = CliRunner().invoke(main, ["doctor"])
+
+    assert 1 == result.exit_code
+    assert "LLAMA_STACK_TEST_INFERENCE_MODE is 'rekord'" in result.output
+
+
+def _renamed(target: coverage.Target) -> coverage.Target:
+    return coverage.Target(target.module, target.owner, "moved", target.wrapper, target.since)

@@ -1,0 +1,45 @@
+"""`python -m tests.versions [--short] [VERSION ...]`: the suite against other versions of openai, each in a fresh environment.
+
+Without versions: the oldest that is supported, the last ones on httpx, and the newest known one on httpx2. `--short`
+runs what touches the SDK most.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+VERSIONS = ("1.66.0", "1.109.1", "2.54.0", "3.54.0")
+SHORT = ("tests/test_recording_and_replaying.py", "tests/test_streams.py", "tests/interception")
+
+
+def main() -> None:
+    """Run the suite against each version and exit 1 if one failed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("versions", nargs="*", default=VERSIONS, metavar="VERSION")
+    parser.add_argument("--short", action="store_true", help="only what touches the SDK most")
+    options = parser.parse_args()
+    failed = [version for version in options.versions if not _passes(version, options.short)]
+    print(f"\nopenai {', '.join(options.versions)}: {'failed with ' + ', '.join(failed) if failed else 'all passed'}")
+    sys.exit(bool(failed))
+
+
+def _passes(version: str, is_short: bool) -> bool:
+    print(f"\n== openai {version}", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        venv.create(folder, with_pip=True)
+        python = str(Path(folder) / ("Scripts" if sys.platform == "win32" else "bin") / "python")
+        packages = (f"openai=={version}", f"{ROOT}[test]")
+        subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *packages], check=True)
+        tests = SHORT if is_short else ()
+        suite = [python, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", *tests]
+        return subprocess.run(suite, cwd=ROOT, check=False).returncode == 0
+
+
+if __name__ == "__main__":
+    main()

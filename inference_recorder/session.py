@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -60,6 +60,9 @@ class Record:
     place: int
     flight: Flight | None
     is_over: bool = False
+    is_counted: bool = False
+    so_far: Callable[[], Answer] | None = None
+    """What was heard of a stream that is still being read."""
 
 
 @dataclass(slots=True, eq=False)
@@ -108,6 +111,7 @@ class Session:
         self._exchanges: dict[Outcome, list[Exchange]] = {"replayed": [], "recorded": [], "missed": [], "passed": []}
         self._saving: list[threading.Thread] = []
         self._unsaved: list[Exception] = []
+        self._unfinished: set[Record] = set()
         self._guard = threading.RLock()
 
     @property
@@ -212,16 +216,17 @@ class Session:
                 return True
             plan.is_over = True
         try:
-            content = encode(plan.test_id, _request_as_recorded(plan), answer)
-            name, attachment = _file_name(plan, answer), answer.attachment
-            if self.store.write(name, content, attachment=attachment, wait=wait) is None:
-                plan.is_over = False
-                return False
+            plan.is_over = self._write(plan, answer, wait=wait)
         finally:
             if plan.is_over:
+                self._unfinished.discard(plan)
                 self._land(self._rows[plan.key], plan.place, plan.flight)
-        self._note("recorded", Exchange(plan.request.endpoint, plan.request.model, plan.key, plan.test_id))
-        return True
+        return plan.is_over
+
+    def expect(self, plan: Record, so_far: Callable[[], Answer]) -> None:
+        """Remember a stream being read: one still open when the session closes is stored then, and again at its end."""
+        plan.so_far = so_far
+        self._unfinished.add(plan)
 
     def save_later(self, plan: Record, answer: Answer) -> None:
         """Store what a call came to in a thread of its own; `close` waits for it. For those who may not wait."""
@@ -244,6 +249,7 @@ class Session:
             row = self._rows[plan.key]
             if row.asked == plan.place:
                 row.asked -= 1
+        self._unfinished.discard(plan)
         self._land(row, plan.place, plan.flight)
 
     def keeps_failure(self, status_code: int | None, is_connection_error: bool) -> bool:
@@ -267,6 +273,10 @@ class Session:
         self.is_open = False
         while self._saving:
             self._saving.pop().join()
+        for plan in list(self._unfinished):
+            if plan.so_far is not None:
+                self._write(plan, plan.so_far())
+                self._land(self._rows[plan.key], plan.place, plan.flight)
         if self.mode is InferenceMode.RECORD:
             stored = {exchange.key for exchange in self._exchanges["recorded"]}
             for key, row in self._rows.items():
@@ -274,6 +284,15 @@ class Session:
                     self.store.cut_row(key, row.asked)
         if self._unsaved:
             raise self._unsaved[0]
+
+    def _write(self, plan: Record, answer: Answer, *, wait: bool = True) -> bool:
+        content = encode(plan.test_id, _request_as_recorded(plan), answer)
+        if self.store.write(_file_name(plan, answer), content, attachment=answer.attachment, wait=wait) is None:
+            return False
+        if not plan.is_counted:
+            plan.is_counted = True
+            self._note("recorded", Exchange(plan.request.endpoint, plan.request.model, plan.key, plan.test_id))
+        return True
 
     def _replay(self, recording: Recording, request: Request, key: str, test_id: str | None) -> Replay:
         self._note("replayed", Exchange(request.endpoint, request.model, key, test_id))

@@ -33,12 +33,11 @@ from .openai_server import OpenAIServer
 
 def patched_methods() -> dict[str, object]:
     """Return what stands in the place of every target now."""
+    owners = {target: getattr(sys.modules.get(target.module), target.owner, object) for target in _targets()}
     return {
-        f"{target.module}.{target.owner}.{target.method}": getattr(sys.modules[target.module], target.owner).__dict__[
-            target.method
-        ]
-        for target in _targets()
-        if hasattr(sys.modules.get(target.module), target.owner)
+        f"{target.module}.{target.owner}.{target.method}": owner.__dict__[target.method]
+        for target, owner in owners.items()
+        if target.method in owner.__dict__
     }
 
 

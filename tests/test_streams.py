@@ -70,6 +70,27 @@ def test_a_dropped_stream_is_recorded_once(sdk: Colour, recordings: Path) -> Non
     assert 1 == len(files_of(recordings))
 
 
+def test_a_stream_still_open_when_the_context_is_left_is_recorded_then_and_at_its_end(
+    sdk: Colour, recordings: Path
+) -> None:
+    """`break` in an `async for` leaves a stream that nobody has closed; a server may read on after its test."""
+    with inference_recording("record", recordings) as session:
+        stream = sdk.call("chat.completions.create", **STREAMED)
+        sdk.take(stream, 2)
+    with inference_recording("replay", recordings):
+        replayed = sdk.call("chat.completions.create", **STREAMED)
+        sdk.take(replayed, 2)
+        with pytest.raises(IncompleteRecording):
+            sdk.take(replayed, 1)
+    rest = sdk.items(stream)
+    with inference_recording("replay", recordings):
+        whole = sdk.items(sdk.call("chat.completions.create", **STREAMED))
+
+    assert {"recorded": 1} == session.counts
+    assert 1 == len(files_of(recordings))
+    assert 2 + len(rest) == len(whole)
+
+
 async def test_a_cancelled_stream_is_recorded_so_far(server: OpenAIServer, recordings: Path) -> None:
     """A timeout around a stream cancels it between two chunks."""
     server.answers(CHAT, Reply(events=chunks("a", "b", "c", "d"), pause_seconds=0.1))

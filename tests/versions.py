@@ -1,4 +1,4 @@
-"""`python -m tests.versions [--short] [VERSION ...]`: the suite against other versions of openai, each in a fresh environment.
+"""`python -m tests.versions [--short] [VERSION ...]`: the suite against versions of openai, in fresh environments.
 
 Without versions: the oldest that is supported, the last ones on httpx, and the newest known one on httpx2. `--short`
 runs what touches the SDK most.

@@ -63,6 +63,7 @@ class ResponseTape:
             original, response.iter_raw = response.iter_raw, lambda *args: self._passing(original(*args))
         for name in ("close", "aclose"):
             setattr(response, name, self._telling(getattr(response, name)))
+        self.tape.begin(lambda: self._answer(self._decoded(), is_complete=False))
         weakref.finalize(response, self._left)
 
     def _passing(self, source: Iterator[bytes]) -> Iterator[bytes]:

@@ -25,6 +25,7 @@ def record_stream(stream: Any, tape: Tape) -> Any:
     source = stream._iterator
     stream._iterator = _taped_async(source, tape) if hasattr(source, "__anext__") else _taped(source, tape)
     _tell_of_closing(response, tape)
+    tape.begin()
     weakref.finalize(stream, tape.left)
     return stream
 
@@ -35,6 +36,7 @@ def record_iterable(chunks: Any, tape: Tape, method: Method, client: Any, url: s
     source = aiter(chunks) if is_async else iter(chunks)
     taped = _taped_async(source, tape) if is_async else _taped(source, tape)
     stream = _stream_over(taped, method, client, url, b"", is_async=is_async)
+    tape.begin()
     weakref.finalize(stream, tape.left)
     return stream
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import UnwritableRecording
@@ -28,6 +28,10 @@ class Tape:
         self.is_pulling = False
         """Whether the next chunk is being fetched: who closes the stream then is the SDK, at the stream's end."""
         self._chunks: list[Chunk] = []
+
+    def begin(self, so_far: Callable[[], Answer] | None = None) -> None:
+        """Take down a stream from now on; `so_far` tells what was heard of it, else the chunks do."""
+        self.session.expect(self.plan, so_far or (lambda: self._streamed(is_complete=False)))
 
     def add(self, chunk: object) -> None:
         """Take down one chunk, as it is now: its consumer may change it."""

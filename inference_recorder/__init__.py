@@ -13,8 +13,9 @@ from .errors import (
     UnwritableRecording,
 )
 from .modes import InferenceMode
+from .plans import Exchange
 from .recorder import inference_recording
-from .session import Exchange, Session
+from .session import Session
 
 __all__ = [
     "CorruptRecording",

@@ -6,93 +6,27 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from collections.abc import Callable
 
 from .errors import MissingRecording
-from .format.codec import decode, encode
-from .format.model_lists import model_set_digest, models_in, union
+from .format.codec import encode
+from .format.model_lists import model_set_digest, models_in
 from .format.recording import Answer, Recording
 from .identity.jsonable import JsonObject
-from .identity.keys import older_keys, request_key
+from .identity.keys import request_key
 from .identity.request import Request
 from .modes import InferenceMode
+from .plans import Exchange, Outcome, Plan, Record, Replay, Wait
+from .rows import Row
 from .running_test import running_test_id
 from .storage.locks import Flight
 from .storage.store import Store, row_name
-
-Outcome = Literal["replayed", "recorded", "missed", "passed"]
 
 # An enumeration's members are looked up slowly, and decide() runs for every call.
 _LIVE, _RECORD, _RECORD_IF_MISSING = InferenceMode.LIVE, InferenceMode.RECORD, InferenceMode.RECORD_IF_MISSING
 
 TRANSIENT_STATUS_CODES = frozenset({408, 409, 429})
-_PATIENCE_SECONDS = 120.0
 _LONGEST_PAUSE_SECONDS = 0.05
-
-
-class Exchange(NamedTuple):
-    """One call, as a session remembers it."""
-
-    endpoint: str
-    model: str
-    key: str
-    """"" for a call that passed, whose key nobody computed."""
-    test_id: str | None
-
-
-class Replay(NamedTuple):
-    """The decision to answer from a recording."""
-
-    recording: Recording
-    key: str
-
-
-@dataclass(slots=True, eq=False)
-class Record:
-    """The decision to let the call go out and keep what it comes to. Ends by `Session.save` or `Session.abandon`."""
-
-    request: Request
-    body: JsonObject
-    key: str
-    test_id: str | None
-    place: int
-    flight: Flight | None
-    is_over: bool = False
-    is_counted: bool = False
-    so_far: Callable[[], Answer] | None = None
-    """What was heard of a stream that is still being read."""
-
-
-@dataclass(slots=True, eq=False)
-class Wait:
-    """The decision to wait: another worker asks the API for the same key now. `Session.decide_again` after a pause."""
-
-    request: Request
-    key: str
-    test_id: str | None
-    place: int
-    until: float = field(default_factory=lambda: time.monotonic() + _PATIENCE_SECONDS)
-    pause_seconds: float = 0.002
-
-
-Plan = Replay | Record | Wait | None
-
-
-@dataclass(slots=True)
-class _Row:
-    """The answers to one key, as far as this session has come."""
-
-    name: str
-    """The key, or the older one under which the row lies."""
-    asked: int = 0
-    last: int | None = None
-    """The last place that is filled, once a call asked for one beyond it."""
-    is_own: bool = False
-    """Whether this session found nothing there and records it: then a further call is a further answer."""
-    flying: int | None = None
-    """The place that is being asked of the API now, in record-if-missing."""
 
 
 class Session:
@@ -107,7 +41,7 @@ class Session:
         self._test_id = test_id
         self._keeps_transient_errors = mode is InferenceMode.RECORD if record_errors is None else record_errors
         self._keeps_errors = record_errors is not False
-        self._rows: dict[str, _Row] = {}
+        self._rows: dict[str, Row] = {}
         self._exchanges: dict[Outcome, list[Exchange]] = {"replayed": [], "recorded": [], "missed": [], "passed": []}
         self._saving: list[threading.Thread] = []
         self._unsaved: list[Exception] = []
@@ -157,7 +91,7 @@ class Session:
         with self._guard:
             row = self._rows.get(key)
             if row is None:
-                row = self._rows[key] = _Row(key)
+                row = self._rows[key] = Row(key)
             if mode is _RECORD_IF_MISSING:
                 return self._find_or_wait(request, key, test_id, row)
             row.asked += 1
@@ -165,19 +99,19 @@ class Session:
         if mode is _RECORD:
             row.is_own = True
             return Record(request, request.frozen_body(), key, test_id, place, None)
-        if (recording := self._find(request, key, test_id, row, place)) is not None:
+        if (recording := self._find(request, test_id, row, place)) is not None:
             return self._replay(recording, request, key, test_id)
         self._note("missed", Exchange(request.endpoint, request.model, key, test_id))
         looked_in = self.store.places.read
         raise MissingRecording(key=key, summary=request.summary, test_id=test_id, looked_in=looked_in)
 
-    def _find_or_wait(self, request: Request, key: str, test_id: str | None, row: _Row) -> Plan:
+    def _find_or_wait(self, request: Request, key: str, test_id: str | None, row: Row) -> Plan:
         if row.flying is not None and not self.store.locks.is_flying(_running_task()):
             # Asked again before the first answer is there: both get that one. Asked again later is a new question, as a
             # loop that polls asks it.
             return Wait(request, key, test_id, row.flying)
         row.asked += 1
-        if (recording := self._find(request, key, test_id, row, row.asked)) is not None:
+        if (recording := self._find(request, test_id, row, row.asked)) is not None:
             return self._replay(recording, request, key, test_id)
         row.flying = row.asked
         return self.decide_again(Wait(request, key, test_id, row.asked))
@@ -195,7 +129,7 @@ class Session:
             wait.pause_seconds = min(wait.pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
             return wait
         try:
-            recording = self._find(request, key, wait.test_id, row, wait.place)
+            recording = self._find(request, wait.test_id, row, wait.place)
         except BaseException:
             self._land(row, wait.place, flight)
             raise
@@ -298,36 +232,13 @@ class Session:
         self._note("replayed", Exchange(request.endpoint, request.model, key, test_id))
         return Replay(recording, key)
 
-    def _find(self, request: Request, key: str, test_id: str | None, row: _Row, place: int) -> Recording | None:
-        if request.is_model_list:
-            return self._find_models(key, older_keys(request, test_id))
-        if row.last is not None and place > row.last:
-            place = row.last
-        stored = self.store.read(row_name(row.name, place))
-        if stored is None and not row.is_own:
-            while stored is None and place > 1:
-                place -= 1
-                stored = self.store.read(row_name(row.name, place))
-            if self.mode is InferenceMode.REPLAY:  # elsewhere another worker may be adding to the row
-                row.last = place
-        if stored is None and not row.is_own:
-            for _, older_key in older_keys(request, test_id):
-                if (stored := self.store.read(older_key)) is not None:
-                    row.name, row.last = older_key, None
-                    break
-        return None if stored is None else decode(stored.content, stored.path)
-
-    def _find_models(self, key: str, older: Iterable[tuple[object, str]]) -> Recording | None:
-        for name in (key, *(older_key for _, older_key in older)):
-            found = self.store.read_all(f"models-{name}-") or [s for s in (self.store.read(name),) if s is not None]
-            if found:
-                return union([decode(stored.content, stored.path) for stored in found])
-        return None
+    def _find(self, request: Request, test_id: str | None, row: Row, place: int) -> Recording | None:
+        return row.find(self.store, request, test_id, place, may_grow=self.mode is not InferenceMode.REPLAY)
 
     def _note(self, outcome: Outcome, exchange: Exchange) -> None:
         self._exchanges[outcome].append(exchange)
 
-    def _land(self, row: _Row, place: int, flight: Flight | None) -> None:
+    def _land(self, row: Row, place: int, flight: Flight | None) -> None:
         if row.flying == place:
             row.flying = None
         if flight is not None:

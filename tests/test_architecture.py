@@ -17,6 +17,8 @@ LAYERS = (
     ("errors", "modes", "running_test"),
     ("identity",),
     ("format", "storage"),
+    ("plans",),
+    ("rows",),
     ("session",),
     ("interception",),
     ("recorder",),

@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 from ..format.recording import Http
 from ..identity.jsonable import plain_arguments
 from ..identity.request import Request, recorded_url
-from ..session import Replay
+from ..plans import Replay
 from .http import RAW_RESPONSE_HEADER
 
 if TYPE_CHECKING:

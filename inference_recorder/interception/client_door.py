@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import UnrecordableCall
 from ..format.failures import revive_failure
 from ..identity.request import Request
-from ..session import Replay
+from ..plans import Replay
 from .active import current_session
 from .calls import Call, listening, take_handed_down, take_listener
 from .http import asynchronously, kept, library_of, memory_response, raised_again, server_sent_text

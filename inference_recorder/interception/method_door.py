@@ -11,7 +11,8 @@ from ..format.failures import revive_failure
 from ..format.model_lists import models_in
 from ..format.recording import Answer
 from ..format.typed import constructed, reviver
-from ..session import Replay, Session
+from ..plans import Replay
+from ..session import Session
 from .active import current_session
 from .calls import Call, described, handed_down, is_raw
 from .http import library_of

@@ -6,7 +6,8 @@ import time
 
 from ..format.recording import Answer
 from ..identity.request import Request
-from ..session import Record, Replay, Session, Wait
+from ..plans import Record, Replay, Wait
+from ..session import Session
 from .tape import Tape
 
 

@@ -11,7 +11,7 @@ from ..format.codec import chunk_data_bytes, chunk_value, untyped
 from ..format.failures import revive_failure
 from ..format.recording import Chunk, Recording
 from ..format.typed import Reviver, reviver
-from ..session import Replay
+from ..plans import Replay
 from .http import asynchronously, kept, library_of, memory_response, raised_again, server_sent_text
 from .saving import keep_async
 from .table import Method

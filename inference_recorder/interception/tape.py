@@ -12,7 +12,8 @@ from ..format.failures import describe_failure
 from ..format.recording import Answer, Chunk, Failure, Http
 from ..format.volatile import without_volatile
 from ..identity.jsonable import JsonValue, plain
-from ..session import Record, Session
+from ..plans import Record
+from ..session import Session
 from .http import kept
 
 _CONNECTION_ERRORS = frozenset({"APIConnectionError", "APITimeoutError"})

@@ -1,0 +1,65 @@
+"""What can be decided about a call, and what is remembered of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from .format.recording import Answer, Recording
+from .identity.jsonable import JsonObject
+from .identity.request import Request
+from .storage.locks import Flight
+
+Outcome = Literal["replayed", "recorded", "missed", "passed"]
+
+_PATIENCE_SECONDS = 120.0
+
+
+class Exchange(NamedTuple):
+    """One call, as a session remembers it."""
+
+    endpoint: str
+    model: str
+    key: str
+    """"" for a call that passed, whose key nobody computed."""
+    test_id: str | None
+
+
+class Replay(NamedTuple):
+    """The decision to answer from a recording."""
+
+    recording: Recording
+    key: str
+
+
+@dataclass(slots=True, eq=False)
+class Record:
+    """The decision to let the call go out and keep what it comes to. Ends by `Session.save` or `Session.abandon`."""
+
+    request: Request
+    body: JsonObject
+    key: str
+    test_id: str | None
+    place: int
+    flight: Flight | None
+    is_over: bool = False
+    is_counted: bool = False
+    so_far: Callable[[], Answer] | None = None
+    """What was heard of a stream that is still being read."""
+
+
+@dataclass(slots=True, eq=False)
+class Wait:
+    """The decision to wait: another worker asks the API for the same key now. `Session.decide_again` after a pause."""
+
+    request: Request
+    key: str
+    test_id: str | None
+    place: int
+    until: float = field(default_factory=lambda: time.monotonic() + _PATIENCE_SECONDS)
+    pause_seconds: float = 0.002
+
+
+Plan = Replay | Record | Wait | None

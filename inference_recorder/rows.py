@@ -1,0 +1,61 @@
+"""The answers to one key, and how far a session has come with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .format.codec import decode
+from .format.model_lists import union
+from .format.recording import Recording
+from .identity.keys import older_keys
+from .identity.request import Request
+from .storage.store import Store, row_name
+
+
+@dataclass(slots=True)
+class Row:
+    """The answers to one key, as far as this session has come."""
+
+    name: str
+    """The key, or the older one under which the row lies."""
+    asked: int = 0
+    last: int | None = None
+    """The last place that is filled, once a call asked for one beyond it."""
+    is_own: bool = False
+    """Whether this session found nothing there and records it: then a further call is a further answer."""
+    flying: int | None = None
+    """The place that is being asked of the API now, in record-if-missing."""
+
+    def find(
+        self, store: Store, request: Request, test_id: str | None, place: int, *, may_grow: bool
+    ) -> Recording | None:
+        """Return the answer in this place (counted from 1), else the last one before it, else one under an older key.
+
+        None where there is none at all, and for a place beyond the end of the session's own row. `may_grow` says that
+        another worker may be adding to the row. Raises CorruptRecording.
+        """
+        if request.is_model_list:
+            return self._models(store, request, test_id)
+        if self.last is not None and place > self.last:
+            place = self.last
+        stored = store.read(row_name(self.name, place))
+        if stored is None and not self.is_own:
+            while stored is None and place > 1:
+                place -= 1
+                stored = store.read(row_name(self.name, place))
+            if not may_grow:
+                self.last = place
+        if stored is None and not self.is_own:
+            for _, older_key in older_keys(request, test_id):
+                if (stored := store.read(older_key)) is not None:
+                    self.name, self.last = older_key, None
+                    break
+        return None if stored is None else decode(stored.content, stored.path)
+
+    def _models(self, store: Store, request: Request, test_id: str | None) -> Recording | None:
+        for name in (self.name, *(older_key for _, older_key in older_keys(request, test_id))):
+            failed = store.read(name)
+            found = store.read_all(f"models-{name}-") or ([] if failed is None else [failed])
+            if found:
+                return union([decode(stored.content, stored.path) for stored in found])
+        return None

@@ -12,7 +12,7 @@ from typing import Any
 from ..openai_server import Asked, OpenAIServer, Reply, chunk, chunks, completion, response, response_events
 
 JSON_OBJECT = {"city": "Oslo", "population": 700_000}
-"""What a request for any JSON object gets: the fields of `use.City`."""
+"""What a request for any JSON object gets: the fields of `questions.City`."""
 
 
 def script(server: OpenAIServer) -> None:
@@ -30,7 +30,7 @@ def chat_reply(asked: Asked, number: int) -> Reply:
         return _chat_call(call, number, is_streaming=body.get("stream"))
     text = _text(body.get("response_format") or {}, number)
     if body.get("stream"):
-        return Reply(events=_numbered(chunks(*_pieces(text), number=number), number))
+        return Reply(events=chunks(*_pieces(text), number=number))
     return Reply(completion(text, number=number))
 
 
@@ -42,10 +42,15 @@ def responses_reply(asked: Asked, number: int) -> Reply:
     call = _call(tools, body, any(item.get("type") == "function_call_output" for item in items), number)
     if call is not None:
         return _responses_call(call, number, is_streaming=body.get("stream"))
-    text = _text((body.get("text") or {}).get("format") or {}, number)
-    if body.get("stream"):
-        return Reply(events=response_events(text, number=number), is_done_sent=False)
-    return Reply(response(text, number=number))
+    wanted = (body.get("text") or {}).get("format") or {"type": "text"}
+    text = _text(wanted, number)
+    if not body.get("stream"):
+        return Reply(response(text, number=number) | {"text": {"format": wanted}})
+    events = response_events(text, number=number)
+    for event in events:
+        if "response" in event:
+            event["response"]["text"] = {"format": wanted}
+    return Reply(events=events, is_done_sent=False)
 
 
 def example(schema: dict[str, Any], number: int, definitions: dict[str, Any] | None = None) -> Any:
@@ -59,6 +64,7 @@ def example(schema: dict[str, Any], number: int, definitions: dict[str, Any] | N
     if "enum" in schema or "const" in schema:
         return schema.get("const", next(iter(schema.get("enum", ())), None))
     kind = schema.get("type", "object")
+    kind = kind[0] if isinstance(kind, list) else kind
     if kind == "object":
         return {name: example(field, number, definitions) for name, field in schema.get("properties", {}).items()}
     if kind == "array":
@@ -106,7 +112,7 @@ def _chat_call(call: dict[str, Any], number: int, *, is_streaming: bool | None) 
         chunk({}, finish="tool_calls", number=number),
         chunk(None, usage=usage, number=number),
     ]
-    return Reply(events=_numbered(events, number))
+    return Reply(events=events)
 
 
 def _responses_call(call: dict[str, Any], number: int, *, is_streaming: bool | None) -> Reply:
@@ -147,7 +153,3 @@ def _responses_call(call: dict[str, Any], number: int, *, is_streaming: bool | N
 
 def _tool_call(call_id: str, function: dict[str, Any]) -> dict[str, Any]:
     return {"id": call_id, "type": "function", "function": function}
-
-
-def _numbered(events: list[dict[str, Any]], number: int) -> list[dict[str, Any]]:
-    return [event | {"obfuscation": f"{number}x{place}"} for place, event in enumerate(events)]

@@ -1,0 +1,56 @@
+"""What counts as a failure of a framework."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .table import described, verdicts
+
+TWICE = {"result": "Hello!", "counts": {"recorded": 2}, "requests": 2}
+REPLAYED = {"result": "Hello!", "counts": {"replayed": 2}}
+VERSIONS = {"dist": "1.0", "openai": "3.0", "http": "httpx 0.28"}
+
+
+def run_of(recorded: dict[str, Any], replayed: dict[str, Any]) -> dict[str, Any]:
+    return {"recorded": {"ways": {"plain": recorded}, "versions": VERSIONS}, "replayed": {"ways": {"plain": replayed}}}
+
+
+@pytest.mark.parametrize(
+    ("recorded", "replayed", "start"),
+    [
+        (TWICE, REPLAYED, ""),
+        ({"error": "Boom", "counts": {}, "requests": 0}, REPLAYED, "failed while recording\nBoom"),
+        (TWICE, {"error": "Boom", "counts": {}}, "failed in replay\nBoom"),
+        (TWICE, REPLAYED | {"result": "Bye!"}, "differs"),
+        (TWICE | {"requests": 3}, REPLAYED, "the server was asked 3 times"),
+        (TWICE | {"counts": {}, "requests": 0}, REPLAYED, "the server was asked 0 times"),
+        (TWICE, REPLAYED | {"counts": {"replayed": 1}}, "recorded 2 requests, and in replay"),
+    ],
+    ids=[
+        "equal",
+        "the framework fails",
+        "replay fails",
+        "another answer",
+        "a request passed by the recorder",
+        "nothing was asked: a cache of the framework",
+        "a request less in replay",
+    ],
+)
+def test_what_is_wrong_with_a_way(recorded: dict[str, Any], replayed: dict[str, Any], start: str) -> None:
+    """Equal results prove nothing where a request went past the recorder or was never made."""
+    verdict = verdicts(run_of(recorded, replayed))["plain"]
+
+    assert bool(start) == bool(verdict)
+    assert verdict.startswith(start)
+
+
+def test_the_table_says_what_a_framework_does_not_offer() -> None:
+    """An empty cell would leave open whether it was tried."""
+    table = described({"a": run_of(TWICE, REPLAYED), "b": {"error": "no such release"}})
+
+    assert ["a", "1.0", "3.0", "httpx 0.28", "ok (1)", *["not offered"] * 4] == [
+        cell.strip() for cell in table.splitlines()[1].split("  ") if cell
+    ]
+    assert table.endswith("b: no such release")

@@ -31,7 +31,6 @@ class Replay(NamedTuple):
     """The decision to answer from a recording."""
 
     recording: Recording
-    key: str
 
 
 @dataclass(slots=True, eq=False)

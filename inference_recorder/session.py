@@ -29,6 +29,10 @@ TRANSIENT_STATUS_CODES = frozenset({408, 409, 429})
 _LONGEST_PAUSE_SECONDS = 0.05
 
 
+_Call = tuple[str, str, str, str | None]
+"""What becomes an Exchange when somebody asks."""
+
+
 class Session:
     """What `with inference_recording(...)` yields. Ask it for `counts`, `replayed`, `recorded`, `missed`, `passed`."""
 
@@ -42,7 +46,7 @@ class Session:
         self._keeps_transient_errors = mode is InferenceMode.RECORD if record_errors is None else record_errors
         self._keeps_errors = record_errors is not False
         self._rows: dict[str, Row] = {}
-        self._exchanges: dict[Outcome, list[Exchange]] = {"replayed": [], "recorded": [], "missed": [], "passed": []}
+        self._calls: dict[Outcome, list[_Call]] = {"replayed": [], "recorded": [], "missed": [], "passed": []}
         self._saving: list[threading.Thread] = []
         self._unsaved: list[Exception] = []
         self._unfinished: set[Record] = set()
@@ -51,27 +55,27 @@ class Session:
     @property
     def counts(self) -> Counter[Outcome]:
         """How many calls were replayed, recorded, missed and passed; what never happened is left out."""
-        return Counter({outcome: len(calls) for outcome, calls in self._exchanges.items() if calls})
+        return Counter({outcome: len(calls) for outcome, calls in self._calls.items() if calls})
 
     @property
     def replayed(self) -> tuple[Exchange, ...]:
         """The calls answered from a recording, in their order."""
-        return tuple(self._exchanges["replayed"])
+        return self._exchanges("replayed")
 
     @property
     def recorded(self) -> tuple[Exchange, ...]:
         """The calls whose answer was stored, in the order of storing."""
-        return tuple(self._exchanges["recorded"])
+        return self._exchanges("recorded")
 
     @property
     def missed(self) -> tuple[Exchange, ...]:
         """The calls that raised MissingRecording, whether or not the code under test let it through."""
-        return tuple(self._exchanges["missed"])
+        return self._exchanges("missed")
 
     @property
     def passed(self) -> tuple[Exchange, ...]:
         """The calls that went out without being recorded."""
-        return tuple(self._exchanges["passed"])
+        return self._exchanges("passed")
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{count} {outcome}" for outcome, count in self.counts.items()) or "no calls yet"
@@ -101,7 +105,7 @@ class Session:
             return Record(request, request.frozen_body(), key, test_id, place, None)
         if (recording := self._find(request, test_id, row, place)) is not None:
             return self._replay(recording, request, key, test_id)
-        self._note("missed", Exchange(request.endpoint, request.model, key, test_id))
+        self._calls["missed"].append((request.endpoint, request.model, key, test_id))
         looked_in = self.store.places.read
         raise MissingRecording(key=key, summary=request.summary, test_id=test_id, looked_in=looked_in)
 
@@ -197,7 +201,7 @@ class Session:
 
     def note_passed(self, endpoint: str, model: str = "") -> None:
         """Count a call that went out without being recorded."""
-        self._note("passed", Exchange(endpoint, model, "", None))
+        self._calls["passed"].append((endpoint, model, "", None))
 
     def close(self) -> None:
         """Wait for what is being stored, and cut off what the rows that were recorded anew held beyond their end.
@@ -212,7 +216,7 @@ class Session:
                 self._write(plan, plan.so_far())
                 self._land(self._rows[plan.key], plan.place, plan.flight)
         if self.mode is InferenceMode.RECORD:
-            stored = {exchange.key for exchange in self._exchanges["recorded"]}
+            stored = {exchange.key for exchange in self.recorded}
             for key, row in self._rows.items():
                 if key in stored:
                     self.store.cut_row(key, row.asked)
@@ -225,18 +229,18 @@ class Session:
             return False
         if not plan.is_counted:
             plan.is_counted = True
-            self._note("recorded", Exchange(plan.request.endpoint, plan.request.model, plan.key, plan.test_id))
+            self._calls["recorded"].append((plan.request.endpoint, plan.request.model, plan.key, plan.test_id))
         return True
 
     def _replay(self, recording: Recording, request: Request, key: str, test_id: str | None) -> Replay:
-        self._note("replayed", Exchange(request.endpoint, request.model, key, test_id))
-        return Replay(recording, key)
+        self._calls["replayed"].append((request.endpoint, request.model, key, test_id))
+        return Replay(recording)
 
     def _find(self, request: Request, test_id: str | None, row: Row, place: int) -> Recording | None:
         return row.find(self.store, request, test_id, place, may_grow=self.mode is not InferenceMode.REPLAY)
 
-    def _note(self, outcome: Outcome, exchange: Exchange) -> None:
-        self._exchanges[outcome].append(exchange)
+    def _exchanges(self, outcome: Outcome) -> tuple[Exchange, ...]:
+        return tuple(map(Exchange._make, self._calls[outcome]))
 
     def _land(self, row: Row, place: int, flight: Flight | None) -> None:
         if row.flying == place:

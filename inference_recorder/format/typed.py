@@ -103,7 +103,7 @@ def _forgetter(type_: Any, above: frozenset[Any]) -> _Forget | None:
     if origin is Literal or type_ in (str, int, float, bool, object):
         return None
     if origin is list:
-        return _each(_forgetter(get_args(type_)[0], above), iter)
+        return _each(_forgetter(get_args(type_)[0], above), None)
     if origin is dict:
         return _each(_forgetter(get_args(type_)[1], above), dict.values)
     if inspect.isclass(type_) and issubclass(type_, pydantic.BaseModel):
@@ -137,12 +137,12 @@ def _model_forgetter(model: type[pydantic.BaseModel], above: frozenset[Any]) -> 
     return forget_extras
 
 
-def _each(forget: _Forget | None, items_of: Callable[[Any], Any]) -> _Forget | None:
+def _each(forget: _Forget | None, items_of: Callable[[Any], Any] | None) -> _Forget | None:
     if forget is None:
         return None
 
     def forget_in_each(items: Any) -> None:
-        for item in items_of(items):
+        for item in items if items_of is None else items_of(items):
             forget(item)
 
     return forget_in_each

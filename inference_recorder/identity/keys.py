@@ -76,15 +76,15 @@ def request_key(request: Request, test_id: str | None, generation: Generation = 
     `json.dumps({"body", "endpoint", "method", "test_id"}, sort_keys=True)`, the body normalised, "endpoint" being the
     url's path.
     """
-    path, host, is_bedrock = _url_parts(request.url)
+    path, host, is_bedrock, middle = _known_of(request.url, request.method)
     text = request.body_text
     if not is_untouched(text, is_bedrock=is_bedrock):
         text = canonical_text(normalised(request.body, generation.body_rules, is_bedrock=is_bedrock))
     scope = generation.test_id_rule(path, host, test_id)
     end = "}" if scope is _NO_TEST_ID else f', "test_id": {_json_string(scope)}}}'
     # Built by hand, since the body's text is there already; the names are in sorted order.
-    identity = f'{{"body": {text}, "endpoint": {_json_string(path)}, "method": {_json_string(request.method)}{end}'
-    return sha256(identity.encode()).hexdigest()[: generation.digits]
+    digest = sha256(f'{{"body": {text}{middle}{end}'.encode()).hexdigest()
+    return digest if generation.digits == 64 else digest[: generation.digits]
 
 
 def older_keys(request: Request, test_id: str | None) -> Iterator[tuple[Generation, str]]:
@@ -98,9 +98,11 @@ def older_keys(request: Request, test_id: str | None) -> Iterator[tuple[Generati
 
 
 @lru_cache(maxsize=1024)
-def _url_parts(url: str) -> tuple[str, str | None, bool]:
+def _known_of(url: str, method: str) -> tuple[str, str | None, bool, str]:
+    """Return the url's path and host, whether it is Bedrock's, and the middle of the identity's text."""
     parts = urlparse(url)
-    return parts.path, parts.hostname, "bedrock" in parts.netloc
+    middle = f', "endpoint": {_json_string(parts.path)}, "method": {_json_string(method)}'
+    return parts.path, parts.hostname, "bedrock" in parts.netloc, middle
 
 
 @lru_cache(maxsize=1024)

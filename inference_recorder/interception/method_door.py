@@ -170,13 +170,9 @@ def _is_for_the_client_door(client: Any, kwargs: Mapping[str, Any]) -> bool:
 
 
 def _is_revived_here(method: Method, plan: Replay, kwargs: Mapping[str, Any]) -> bool:
-    answer = plan.recording.answer
-    if answer.failure is not None or answer.is_streaming or method.is_list:
-        return True
-    data = untyped(answer.body)
     # Embeddings in base64 were recorded by a raw call: the SDK decodes what it asked for so, for who asked for nothing.
     is_decoded_by_the_sdk = method.name == "embeddings.create" and "encoding_format" not in kwargs
-    return not (is_decoded_by_the_sdk and _has_encoded_embeddings(data))
+    return not (is_decoded_by_the_sdk and _has_encoded_embeddings(untyped(plan.recording.answer.body)))
 
 
 def _has_encoded_embeddings(data: Any) -> bool:

@@ -33,6 +33,8 @@ def encode(test_id: str | None, request: JsonObject, answer: Answer) -> bytes:
         response["is_complete"] = False
     if answer.failure is not None:
         response |= failure_to_json(answer.failure)
+    if answer.page is not None:
+        response["page"] = answer.page
     if answer.http is not None:
         response["http"] = {"status_code": answer.http.status_code, "headers": dict(answer.http.headers)}
     if json_bytes.has_large_integers((request, answer.body, _values(answer.chunks or ()))):
@@ -134,11 +136,11 @@ def _recording(response: JsonObject, path: str, lines: list[Chunk] | None) -> Re
     failure = _failure(response, path) if response.get("is_exception") else None
     if is_streaming and chunks is None and failure is None:
         raise CorruptRecording(path, "$.response.body of a stream must be a list of chunks")
-    http = response.get("http")
+    http, page = response.get("http"), response.get("page")
     is_complete = response.get("is_complete") is not False
-    return Recording(
-        path, Answer(body, chunks, is_streaming, is_complete, failure, None if http is None else _http(http, path))
-    )  # fmt: skip
+    known_http = None if http is None else _http(http, path)
+    known_page = page if isinstance(page, dict) else None
+    return Recording(path, Answer(body, chunks, is_streaming, is_complete, failure, known_http, known_page))
 
 
 def _failure(response: JsonObject, path: str) -> Failure:

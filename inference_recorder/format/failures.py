@@ -78,15 +78,14 @@ def describe_failure(error: BaseException) -> Failure | None:
     return None
 
 
-def revive_failure(failure: Failure, http: Http | None, library: ModuleType, method: str, url: str) -> BaseException:
+def revive_failure(failure: Failure, http: Http | None, library: ModuleType, request: Any) -> BaseException:
     """Return the exception that was recorded, of the same class.
 
-    `library` is the HTTP library of the client that asks (httpx or httpx2); the exception's request and response are
-    of it. The class is looked up by name among the SDK's own errors, never imported.
+    `library` is the HTTP library of the client that asks (httpx or httpx2), and `request` one of its requests; so is
+    the exception's response. The class is looked up by name among the SDK's own errors, never imported.
     """
     import openai
 
-    request = library.Request(method, url)
     if failure.category == "transport":
         return _transport_error(library, failure.type.rpartition(".")[2])(failure.message, request=request)
     kind = _api_error(failure)

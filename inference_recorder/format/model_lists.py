@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
-from ..identity.jsonable import JsonValue
+from ..identity.jsonable import JsonObject, JsonValue
 from .codec import chunk_value, untyped
 from .recording import Answer, Recording
 
@@ -21,6 +21,12 @@ def model_set_digest(models: Iterable[str]) -> str:
     holds one is ambiguous there too.
     """
     return sha256("|".join(sorted(set(models))).encode()).hexdigest()[:8]
+
+
+def page_beside(page: JsonObject) -> JsonObject | None:
+    """Return what a page holds beside its models, None for no more than its kind."""
+    rest = {name: value for name, value in page.items() if name != "data"}
+    return None if rest == {"object": "list"} else rest
 
 
 def models_in(answer: Answer) -> list[JsonValue]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-from ..identity.jsonable import JsonValue
+from ..identity.jsonable import JsonObject, JsonValue
 
 Chunk: TypeAlias = "bytes | JsonValue"
 """One item of a list body: its JSON text (a line of a file in our layout) or its value (any other layout)."""
@@ -49,6 +49,8 @@ class Answer(NamedTuple):
     """False for a stream whose consumer left before its end."""
     failure: Failure | None = None
     http: Http | None = None
+    page: JsonObject | None = None
+    """Of a list of models: what its page holds beside them, where that is not only its kind."""
     attachment: bytes | None = None
     """The bytes of a big binary answer on their way to a file of their own, beside the recording."""
 

@@ -88,6 +88,12 @@ def described(method: Method, client: object, kwargs: Mapping[str, Any]) -> Call
     return Call(Request("POST", method.endpoint, _url(client, method.endpoint), body, text), sdk_kwargs)
 
 
+def asked_request(client: Any, method: Method, library: Any) -> Any:
+    """Return the HTTP request of a replayed answer: where the SDK would have sent it; no credentials, no body."""
+    base_url = str(getattr(client, "base_url", None) or _NO_BASE_URL).rstrip("/")
+    return library.Request("GET" if method.is_list else "POST", base_url + method.endpoint.removeprefix("/v1"))
+
+
 def _url(client: Any, endpoint: str) -> str:
     # Spelling out a base url costs as much as reading a small recording.
     base_url = getattr(client, "_base_url", None)

@@ -14,11 +14,12 @@ from ..format.failures import revive_failure
 from ..identity.request import Request
 from ..plans import Replay
 from .active import current_session
+from .bodies import body_bytes
 from .calls import Call, listening, take_handed_down, take_listener
 from .http import asynchronously, kept, library_of, memory_response, raised_again, server_sent_text
 from .options import described_options, memory_request
 from .patching import Target
-from .responses import ResponseTape, body_bytes
+from .responses import ResponseTape
 from .saving import keep_async, settled, settled_async
 from .streams import check_complete
 from .tape import Tape
@@ -123,7 +124,8 @@ def _listener_to(kwargs: dict[str, Any]) -> ResponseTape | None:
         listener.http = kept(kwargs["response"])
     if not isinstance(listener, ResponseTape):
         return None
-    listener.hear(kwargs["response"], kwargs["cast_to"], kwargs["stream_cls"])
+    told = {name: kwargs[name] for name in ("cast_to", "stream_cls", "options")}
+    listener.hear(kwargs["response"], **told)
     return listener
 
 
@@ -140,10 +142,10 @@ def _replayed(
     options = _argument(args, kwargs, 1, "options")
     recording, answer, library = plan.recording, plan.recording.answer, library_of(client)
     if answer.failure is not None and not answer.is_streaming:
-        raise revive_failure(answer.failure, answer.http, library, options.method.upper(), request.url)
+        raise revive_failure(answer.failure, answer.http, library, memory_request(client, options, library))
     content: Any
     if answer.is_streaming:
-        revived = raised_again(client, answer, options.method.upper(), request.url)
+        revived = raised_again(answer, library, memory_request(client, options, library))
         content, media_type = server_sent_text(answer, revived, lambda: check_complete(recording)), "text/event-stream"
     else:
         content, media_type = body_bytes(recording, is_model_list=request.is_model_list)

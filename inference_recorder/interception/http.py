@@ -22,6 +22,7 @@ _KEPT_HEADERS = frozenset(
     {"content-type", "x-request-id", "openai-version", "openai-model", "openai-processing-ms", "retry-after"}
 )
 _KEPT_HEADER_START = "x-ratelimit-"
+_POLL_AGAIN = "openai-poll-after-ms"
 RAW_RESPONSE_HEADER = "X-Stainless-Raw-Response"
 """Set by the SDK's raw wrappers on the calls they make. Source: openai/_constants.py."""
 
@@ -54,6 +55,8 @@ def kept(response: Any) -> Http | None:
 def memory_response(library: ModuleType, request: Any, http: Http | None, content: Any, media_type: str) -> Any:
     """Return a response of `library` with this content: bytes, or an iterator of bytes to stream."""
     headers = {"content-type": media_type} | (dict(http.headers) if http is not None else {})
+    if request.method == "GET":
+        headers[_POLL_AGAIN] = "0"  # the SDK's polling helpers would else sleep a second between two answers
     if isinstance(content, bytes):
         headers["content-length"] = str(len(content))
     response = library.Response(
@@ -103,6 +106,6 @@ def event_name(item: JsonValue, data: JsonValue) -> str | None:
     return kind if isinstance(kind, str) and "\n" not in kind and "\r" not in kind else None
 
 
-def raised_again(client: object, answer: Answer, method: str, url: str) -> Callable[[Failure], BaseException]:
-    """Return what makes the exceptions of this answer, with requests of the client's own HTTP library."""
-    return lambda failure: revive_failure(failure, answer.http, library_of(client), method, url)
+def raised_again(answer: Answer, library: ModuleType, request: Any) -> Callable[[Failure], BaseException]:
+    """Return what makes the exceptions of this answer, as if `request` of this library had met them."""
+    return lambda failure: revive_failure(failure, answer.http, library, request)

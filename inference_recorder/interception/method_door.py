@@ -14,11 +14,12 @@ from ..format.typed import constructed, reviver
 from ..plans import Replay
 from ..session import Session
 from .active import current_session
-from .calls import Call, described, handed_down, is_raw
+from .bodies import is_kept_as_sent
+from .calls import Call, asked_request, described, handed_down, is_raw
 from .http import library_of
 from .patching import Target, Wrapper
 from .saving import keep_async, settled, settled_async
-from .streams import record_iterable, record_stream, replayed_stream
+from .streams import check_complete, record_iterable, record_stream, replayed_stream
 from .table import METHODS, Method
 from .tape import Tape
 
@@ -90,7 +91,7 @@ def _called(
     plan = settled(session, call.request)
     if isinstance(plan, Replay):
         if _is_revived_here(method, plan, kwargs):
-            return _replayed(method, plan, client, call, is_async=False)
+            return _replayed(method, plan, client, is_async=False)
         call.replay = plan
         with handed_down(call):
             return wrapped(**call.kwargs)
@@ -132,7 +133,7 @@ async def _called_async(
     plan = await settled_async(session, call.request)
     if isinstance(plan, Replay):
         if _is_revived_here(method, plan, kwargs):
-            return _replayed(method, plan, client, call, is_async=True)
+            return _replayed(method, plan, client, is_async=True)
         call.replay = plan
         with handed_down(call):
             return await wrapped(**call.kwargs)
@@ -171,8 +172,11 @@ def _is_for_the_client_door(client: Any, kwargs: Mapping[str, Any]) -> bool:
 
 def _is_revived_here(method: Method, plan: Replay, kwargs: Mapping[str, Any]) -> bool:
     # Embeddings in base64 were recorded by a raw call: the SDK decodes what it asked for so, for who asked for nothing.
+    body = plan.recording.answer.body
     is_decoded_by_the_sdk = method.name == "embeddings.create" and "encoding_format" not in kwargs
-    return not (is_decoded_by_the_sdk and _has_encoded_embeddings(untyped(plan.recording.answer.body)))
+    if is_decoded_by_the_sdk and _has_encoded_embeddings(untyped(body)):
+        return False
+    return not is_kept_as_sent(body)
 
 
 def _has_encoded_embeddings(data: Any) -> bool:
@@ -182,14 +186,17 @@ def _has_encoded_embeddings(data: Any) -> bool:
     )
 
 
-def _replayed(method: Method, plan: Replay, client: Any, call: Call, *, is_async: bool) -> Any:
-    answer, url = plan.recording.answer, call.request.url
-    if answer.failure is not None and not answer.is_streaming:
-        raise revive_failure(answer.failure, answer.http, library_of(client), "POST", url)
+def _replayed(method: Method, plan: Replay, client: Any, *, is_async: bool) -> Any:
+    answer = plan.recording.answer
     if answer.is_streaming:
-        return replayed_stream(plan, method, client, url, is_async=is_async)
+        return replayed_stream(plan, method, client, is_async=is_async)
+    if answer.failure is not None:
+        library = library_of(client)
+        raise revive_failure(answer.failure, answer.http, library, asked_request(client, method, library))
+    check_complete(plan.recording)
     if method.is_list:
-        return _page(method, models_in(answer), client, is_async=is_async)
+        page = {"object": "list", **(answer.page or {}), "data": models_in(answer)}
+        return _page(method, page, client, answer, is_async=is_async)
     if isinstance(answer.body, dict) and "__type__" in answer.body:
         result = reviver(method.answer_type).from_value(untyped(answer.body))
         _add_request_id(result, answer)
@@ -204,14 +211,14 @@ def _recorded_stream(result: Any, tape: Tape, method: Method, client: Any, call:
     if isinstance(result, (Stream, AsyncStream)):
         return record_stream(result, tape)
     if call.request.is_streaming and hasattr(result, "__next__" if not hasattr(result, "__aiter__") else "__aiter__"):
-        return record_iterable(result, tape, method, client, call.request.url)
+        return record_iterable(result, tape, method, client)
     return None
 
 
 def _answer(method: Method, result: Any, tape: Tape) -> Answer:
     try:
         if method.is_list:
-            return tape.models(list(getattr(result, "data", result)))
+            return tape.models(result)
         return tape.whole(result)
     except BaseException:
         tape.session.abandon(tape.plan)
@@ -224,11 +231,12 @@ def _add_request_id(result: Any, answer: Answer) -> None:
         result.__dict__["_request_id"] = None if answer.http is None else answer.http.headers.get("x-request-id")
 
 
-def _page(method: Method, items: list[Any], client: Any, *, is_async: bool) -> Any:
+def _page(method: Method, content: dict[str, Any], client: Any, answer: Answer, *, is_async: bool) -> Any:
     from openai.pagination import AsyncPage, SyncPage
 
     kind: Any = AsyncPage if is_async else SyncPage
-    page: Any = constructed(kind[method.answer_type], {"data": items, "object": "list"})
+    page: Any = constructed(kind[method.answer_type], content)
+    _add_request_id(page, answer)
     page._set_private_attributes(client=client, model=method.answer_type, options=_list_options(method))
     return page
 

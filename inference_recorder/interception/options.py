@@ -50,8 +50,14 @@ def memory_request(client: Any, options: Any, library: Any) -> Any:
     """Return the HTTP request of a replayed response: method, url and the SDK's raw mark; no credentials, no body."""
     headers = options.headers if isinstance(options.headers, Mapping) else {}
     mark = next((value for name, value in headers.items() if name.lower() == RAW_RESPONSE_HEADER.lower()), None)
-    url = str(client._prepare_url(options.url))
-    return library.Request(options.method.upper(), url, headers={} if mark is None else {RAW_RESPONSE_HEADER: mark})
+    url = client._prepare_url(options.url)
+    query = {**client.default_query, **(options.params or {})}
+    if query:  # as the SDK merges them: openai/_base_client.py, _build_request
+        given = {name: value for name, value in query.items() if not is_sentinel(value)}
+        params = client.qs.stringify({**dict(url.params.items()), **given})
+        url = url.copy_with(raw_path=url.raw_path.split(b"?", 1)[0] + b"?" + params.encode())
+    marked = {} if mark is None else {RAW_RESPONSE_HEADER: mark}
+    return library.Request(options.method.upper(), str(url), headers=marked)
 
 
 def _body(options: Any) -> JsonObject:
@@ -90,14 +96,15 @@ def _described_upload(upload: _Upload) -> list[JsonValue]:
 
 
 def _upload(file: Any, field: str) -> _Upload:
+    # From its beginning, wherever an open file is: so httpx sends the parts of a form.
     if isinstance(file, tuple):
         name, content = file[0], file[1]
-        return _Upload(name, _content_of(content, field), file[2] if len(file) > 2 else None)
+        return _Upload(name, _content_of(content, field, is_rewound=True), file[2] if len(file) > 2 else None)
     name = os.path.basename(str(getattr(file, "name", ""))) or None
-    return _Upload(name, _content_of(file, field), None)
+    return _Upload(name, _content_of(file, field, is_rewound=True), None)
 
 
-def _content_of(content: Any, where: str) -> bytes:
+def _content_of(content: Any, where: str, *, is_rewound: bool = False) -> bytes:
     if isinstance(content, str):
         return content.encode()
     if isinstance(content, (bytes, bytearray, memoryview)):
@@ -105,8 +112,10 @@ def _content_of(content: Any, where: str) -> bytes:
     if isinstance(content, os.PathLike):
         with open(content, "rb") as file:
             return file.read()
-    if callable(getattr(content, "read", None)) and callable(getattr(content, "seek", None)):
+    if callable(getattr(content, "read", None)) and _is_seekable(content):
         position = content.tell()
+        if is_rewound:
+            content.seek(0)
         try:
             read = content.read()
         finally:
@@ -115,6 +124,11 @@ def _content_of(content: Any, where: str) -> bytes:
     raise UnrecordableCall(
         f"{where} is a {type(content).__qualname__}, which can be read only once; pass bytes, a path or an open file"
     )
+
+
+def _is_seekable(file: Any) -> bool:
+    seekable = getattr(file, "seekable", None)
+    return bool(seekable()) if callable(seekable) else hasattr(file, "seek")
 
 
 def _digest(content: bytes) -> str:

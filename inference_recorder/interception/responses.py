@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
-from hashlib import sha256
 from typing import Any, get_args
 
-from ..errors import CorruptRecording
 from ..format import json_bytes
-from ..format.codec import typed, untyped
-from ..format.model_lists import MODEL_TYPE, models_in
-from ..format.recording import Answer, Chunk, Failure, Recording
+from ..format.codec import typed
+from ..format.model_lists import MODEL_TYPE, page_beside
+from ..format.recording import Answer, Chunk, Failure
 from ..format.typed import constructed
 from ..format.volatile import without_volatile
 from ..identity.jsonable import JsonValue
-from ..storage.store import read_attachment
+from .bodies import kept_as_sent
 from .http import event_name, kept, library_of
 from .saving import keep_async
 from .table import method_for
-from .tape import Tape
-
-TEXT, BASE64, ATTACHED = "text", "base64", "attached"
-"""The "__type__" of a body that is no JSON: its text, its bytes in base64, or the sha256 of the bytes beside it."""
-
-_LARGEST_INLINE = 256 * 1024
-"""Bytes of a binary answer above which it gets a file of its own: a diff of more helps nobody."""
-
-_STREAM_ENDS = frozenset({"response.completed", "response.failed", "response.incomplete", "error"})
-"""Events after which a stream of the Responses API says nothing more; who leaves then has heard it all."""
+from .tape import STREAM_ENDS, Tape
 
 
 class ResponseTape:
@@ -43,12 +30,21 @@ class ResponseTape:
         self._headers: Any = None
         self._cast_to: Any = None
         self._stream_cls: Any = None
+        self._ends_at_errors = True
         self._parts: list[bytes] = []
 
-    def hear(self, response: Any, cast_to: Any, stream_cls: Any) -> None:
+    @property
+    def _is_download(self) -> bool:
+        """Whether the caller wants the bytes themselves, be they JSON or not."""
+        kind = getattr(self._cast_to, "__origin__", self._cast_to)
+        return "Binary" in getattr(kind, "__name__", "")  # HttpxBinaryResponseContent, StreamedBinaryAPIResponse, …
+
+    def hear(self, response: Any, *, cast_to: Any, stream_cls: Any, options: Any) -> None:
         """Take note of the response that arrived; storing it is this tape's business from now on."""
         self.has_heard = True
         self._headers, self._cast_to, self._stream_cls = response.headers, cast_to, stream_cls
+        # In the stream mode "events" of openai 3.54, the SDK goes on after an error.
+        self._ends_at_errors = getattr(options, "stream_mode", "legacy") == "legacy"
         self.tape.http = kept(response)
 
     def whole(self, response: Any) -> Answer:
@@ -144,30 +140,22 @@ class ResponseTape:
             return self._streamed(content, is_complete=is_complete)
         if not content:
             return Answer(is_complete=is_complete, http=self.tape.http)
-        if not media_type or media_type.endswith("json"):
+        if not self._is_download and (not media_type or media_type.endswith("json")):
             try:
                 data = json_bytes.loads(content)
             except (ValueError, RecursionError):
                 pass
             else:
                 return self._json(data, is_complete=is_complete)
-        body: JsonValue
-        try:
-            if not (media_type.startswith("text/") or media_type.endswith(("json", "xml", "subrip"))):
-                raise ValueError
-            body = typed(TEXT, content.decode())
-        except ValueError:
-            if len(content) > _LARGEST_INLINE:
-                body = typed(ATTACHED, sha256(content).hexdigest())
-                return Answer(body=body, is_complete=is_complete, http=self.tape.http, attachment=content)
-            body = typed(BASE64, base64.b64encode(content).decode())
-        return Answer(body=body, is_complete=is_complete, http=self.tape.http)
+        kept_so = kept_as_sent(content, media_type)
+        return kept_so._replace(is_complete=is_complete, http=self.tape.http)
 
     def _json(self, data: JsonValue, *, is_complete: bool) -> Answer:
         request, key = self.tape.plan.request, self.tape.plan.key
         if request.is_model_list and isinstance(data, dict) and isinstance(data.get("data"), list):
             models = [typed(MODEL_TYPE, model) for model in data["data"]]
-            return Answer(chunks=models, is_complete=is_complete, http=self.tape.http)
+            page = page_beside(data)
+            return Answer(chunks=models, is_complete=is_complete, http=self.tape.http, page=page)
         method = method_for(request.endpoint) if request.method == "POST" else None
         name = _type_name(self._cast_to if method is None else method.answer_type)
         return Answer(body=typed(name, without_volatile(data, key)), is_complete=is_complete, http=self.tape.http)
@@ -184,10 +172,10 @@ class ResponseTape:
                 data = json_bytes.loads(event.data.encode())
             except (ValueError, RecursionError):
                 continue  # the SDK raises here, to its caller; nothing of it can be replayed
-            if isinstance(data, dict) and data.get("error") and "type" not in data:
+            if self._ends_at_errors and isinstance(data, dict) and data.get("error") and "type" not in data:
                 failure, is_complete = _event_failure(data["error"]), True
                 break
-            is_complete = is_complete or event.event in _STREAM_ENDS
+            is_complete = is_complete or event.event in STREAM_ENDS
             chunks.append(json_bytes.dumps(self._chunk(data, event.event, chunk_type)))
         return Answer(
             chunks=chunks, is_streaming=True, is_complete=is_complete, failure=failure, http=self.tape.http
@@ -199,32 +187,6 @@ class ResponseTape:
         if event_name(chunk, data) != event:
             chunk["__event__"] = event
         return chunk
-
-
-def body_bytes(recording: Recording, *, is_model_list: bool) -> tuple[bytes, str]:
-    """Return what a server would send for a recorded answer that is no stream, and its media type.
-
-    Raises CorruptRecording where a body that is not JSON is none of what `ResponseTape` writes.
-    """
-    answer = recording.answer
-    if is_model_list:
-        return json_bytes.dumps({"object": "list", "data": models_in(answer)}), "application/json"
-    body = answer.body if answer.chunks is None else list(answer.chunks)
-    kind = body.get("__type__") if isinstance(body, dict) else None
-    data = untyped(body)
-    if kind == BASE64 and isinstance(data, str):
-        try:
-            return base64.b64decode(data, validate=True), "application/octet-stream"
-        except binascii.Error as error:
-            raise CorruptRecording(recording.path, f"$.response.body is not base64: {error}") from None
-    if kind == ATTACHED:
-        content = read_attachment(recording.path)
-        if sha256(content).hexdigest() != data:
-            raise CorruptRecording(recording.path, "the file beside it is not the one that was recorded with it")
-        return content, "application/octet-stream"
-    if kind == TEXT and isinstance(data, str):
-        return data.encode(), "text/plain; charset=utf-8"
-    return (b"" if body is None else json_bytes.dumps(data)), "application/json"
 
 
 def _event_failure(error: JsonValue) -> Failure:

@@ -8,10 +8,10 @@ from typing import Any
 
 from ..errors import CorruptRecording, IncompleteRecording
 from ..format.codec import chunk_data_bytes, chunk_value, untyped
-from ..format.failures import revive_failure
-from ..format.recording import Chunk, Recording
+from ..format.recording import Chunk, Failure, Recording
 from ..format.typed import Reviver, reviver
 from ..plans import Replay
+from .calls import asked_request
 from .http import asynchronously, kept, library_of, memory_response, raised_again, server_sent_text
 from .saving import keep_async
 from .table import Method
@@ -30,34 +30,37 @@ def record_stream(stream: Any, tape: Tape) -> Any:
     return stream
 
 
-def record_iterable(chunks: Any, tape: Tape, method: Method, client: Any, url: str) -> Any:
+def record_iterable(chunks: Any, tape: Tape, method: Method, client: Any) -> Any:
     """Return a real stream over what a mock returned in a stream's place."""
     is_async = hasattr(chunks, "__aiter__")
     source = aiter(chunks) if is_async else iter(chunks)
     taped = _taped_async(source, tape) if is_async else _taped(source, tape)
-    stream = _stream_over(taped, method, client, url, b"", is_async=is_async)
+    library = library_of(client)
+    request = asked_request(client, method, library)
+    response = memory_response(library, request, None, b"", "text/event-stream")
+    stream = _stream_over(taped, method, client, response, is_async=is_async)
     tape.begin()
     weakref.finalize(stream, tape.left)
     return stream
 
 
-def replayed_stream(plan: Replay, method: Method, client: Any, url: str, *, is_async: bool) -> Any:
+def replayed_stream(plan: Replay, method: Method, client: Any, *, is_async: bool) -> Any:
     """Return a stream that yields the recorded chunks and then ends, or fails, as the recorded one did."""
-    recording = plan.recording
-    response_text: Any = server_sent_text(
-        recording.answer,
-        raised_again(client, recording.answer, "POST", url),
-        lambda: check_complete(recording),
-    )
+    recording, answer, library = plan.recording, plan.recording.answer, library_of(client)
+    request = asked_request(client, method, library)
+    revived = raised_again(answer, library, request)
+    content: Any = server_sent_text(answer, revived, lambda: check_complete(recording))
     if is_async:
-        response_text = asynchronously(response_text)
-    stream = _stream_over(None, method, client, url, response_text, is_async=is_async, recording=recording)
-    chunks = revived_chunks(recording, reviver(method.chunk_type), client, url)
-    stream._iterator = (_replayed_async if is_async else _replayed)(chunks, stream.response)
-    return stream
+        content = asynchronously(content)
+    response = memory_response(library, request, answer.http, content, "text/event-stream")
+    chunks = revived_chunks(recording, reviver(method.chunk_type), revived)
+    iterator = (_replayed_async if is_async else _replayed)(chunks, response)
+    return _stream_over(iterator, method, client, response, is_async=is_async)
 
 
-def revived_chunks(recording: Recording, chunk_reviver: Reviver, client: Any, url: str) -> Iterator[Any]:
+def revived_chunks(
+    recording: Recording, chunk_reviver: Reviver, revived: Callable[[Failure], BaseException]
+) -> Iterator[Any]:
     """Yield the recorded chunks as the SDK's objects, built when asked for; then raise the failure there was, if any.
 
     Raises IncompleteRecording where the recorded consumer had left, CorruptRecording for a chunk that is no JSON.
@@ -66,10 +69,10 @@ def revived_chunks(recording: Recording, chunk_reviver: Reviver, client: Any, ur
     from_json = chunk_reviver.from_json
     for chunk in answer.chunks or ():
         content = chunk_data_bytes(chunk)
-        revived = None if content is None else from_json(content)
-        yield chunk_reviver.from_value(_chunk_data(chunk, recording)) if revived is None else revived
+        built = None if content is None else from_json(content)
+        yield chunk_reviver.from_value(_chunk_data(chunk, recording)) if built is None else built
     if answer.failure is not None:
-        raise revive_failure(answer.failure, answer.http, library_of(client), "POST", url)
+        raise revived(answer.failure)
     check_complete(recording)
 
 
@@ -141,16 +144,7 @@ async def _replayed_async(chunks: Iterator[Any], response: Any) -> AsyncIterator
         await response.aclose()
 
 
-def _stream_over(
-    iterator: Any,
-    method: Method,
-    client: Any,
-    url: str,
-    content: Any,
-    *,
-    is_async: bool,
-    recording: Recording | None = None,
-) -> Any:
+def _stream_over(iterator: Any, method: Method, client: Any, response: Any, *, is_async: bool) -> Any:
     """Return a stream of the SDK's own class whose chunks come from `iterator`.
 
     Not by the class's own construction, which would begin to decode the response.
@@ -158,10 +152,8 @@ def _stream_over(
     from openai import AsyncStream, Stream
 
     kind: Any = AsyncStream if is_async else Stream
-    library = library_of(client)
     stream = kind.__new__(kind)
-    http = recording.answer.http if recording is not None else None
-    stream.response = memory_response(library, library.Request("POST", url), http, content, "text/event-stream")
+    stream.response = response
     stream._cast_to = method.chunk_type
     stream._client = client
     stream._options = None

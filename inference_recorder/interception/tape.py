@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from ..errors import UnwritableRecording
 from ..format import json_bytes
 from ..format.codec import typed
 from ..format.failures import describe_failure
+from ..format.model_lists import page_beside
 from ..format.recording import Answer, Chunk, Failure, Http
 from ..format.volatile import without_volatile
 from ..identity.jsonable import JsonValue, plain
@@ -16,6 +17,8 @@ from ..plans import Record
 from ..session import Session
 from .http import kept
 
+STREAM_ENDS = frozenset({"response.completed", "response.failed", "response.incomplete", "error"})
+"""Events after which a stream of the Responses API says nothing more; who leaves then has heard it all."""
 _CONNECTION_ERRORS = frozenset({"APIConnectionError", "APITimeoutError"})
 
 
@@ -29,22 +32,30 @@ class Tape:
         self.is_pulling = False
         """Whether the next chunk is being fetched: who closes the stream then is the SDK, at the stream's end."""
         self._chunks: list[Chunk] = []
+        self._is_at_its_end = False
 
     def begin(self, so_far: Callable[[], Answer] | None = None) -> None:
         """Take down a stream from now on; `so_far` tells what was heard of it, else the chunks do."""
-        self.session.expect(self.plan, so_far or (lambda: self._streamed(is_complete=False)))
+        self.session.expect(self.plan, so_far or self._left_there)
 
     def add(self, chunk: object) -> None:
         """Take down one chunk, as it is now: its consumer may change it."""
         self._chunks.append(json_bytes.dumps(body_of(chunk, self.plan.key)))
+        self._is_at_its_end = getattr(chunk, "type", None) in STREAM_ENDS
 
     def whole(self, result: object) -> Answer:
         """Return the answer that a plain result is; raises UnrecordableValue where it has no JSON form."""
-        return Answer(body=body_of(result, self.plan.key), http=self.http)
+        body = body_of(result, self.plan.key)
+        # Beside a name, since a list without one is a stream's or a page's.
+        return Answer(body=typed("list", body) if isinstance(body, list) else body, http=self.http)
 
-    def models(self, items: Sequence[object]) -> Answer:
-        """Return the answer that a list of models is."""
-        return Answer(chunks=[body_of(item, self.plan.key) for item in items], http=self.http)
+    def models(self, page: object) -> Answer:
+        """Return the answer that a page of models is, or a list of them that a mock returned."""
+        items: Any = getattr(page, "data", page)
+        models = [body_of(item, self.plan.key) for item in items]
+        dump: Any = getattr(page, "model_dump", None)
+        beside = None if dump is None else page_beside(dump(mode="json", exclude_unset=True, warnings=False))
+        return Answer(chunks=models, http=self.http, page=beside)
 
     def complete(self) -> Answer:
         """Return the answer that the chunks so far are, as a whole stream."""
@@ -89,9 +100,12 @@ class Tape:
     def left(self, answer: Answer | None = None) -> None:
         """Store what was heard before the consumer left (the chunks, else `answer`); a finalizer may call it too."""
         if not self.plan.is_over:
-            heard = answer or self._streamed(is_complete=False)
+            heard = answer or self._left_there()
             if not self.session.save(self.plan, heard, wait=False):
                 self.session.save_later(self.plan, heard)
+
+    def _left_there(self) -> Answer:
+        return self._streamed(is_complete=self._is_at_its_end)
 
     def _streamed(self, *, failure: Failure | None = None, is_complete: bool = True) -> Answer:
         return Answer(

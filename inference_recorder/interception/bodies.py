@@ -1,0 +1,69 @@
+"""Bodies that are no JSON object for the SDK: kept as text, in base64 or as a file, and given back as they were."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from hashlib import sha256
+from typing import Any
+
+from ..errors import CorruptRecording
+from ..format import json_bytes
+from ..format.codec import typed, untyped
+from ..format.model_lists import models_in
+from ..format.recording import Answer, Recording
+from ..storage.store import read_attachment
+
+TEXT, BASE64, ATTACHED = "text", "base64", "attached"
+"""The "__type__" of a body that is no JSON: its text, its bytes in base64, or the sha256 of the bytes beside it."""
+AS_SENT = frozenset({TEXT, BASE64, ATTACHED})
+
+_LARGEST_INLINE = 256 * 1024
+"""Bytes of an answer above which it gets a file of its own: a diff of more helps nobody."""
+
+
+def kept_as_sent(content: bytes, media_type: str) -> Answer:
+    """Return the answer that these bytes are: text where its media type says so and it is UTF-8, else binary."""
+    if len(content) > _LARGEST_INLINE:
+        return Answer(body=typed(ATTACHED, sha256(content).hexdigest()), attachment=content)
+    if media_type.startswith("text/") or media_type.endswith(("json", "xml", "subrip")):
+        try:
+            return Answer(body=typed(TEXT, content.decode()))
+        except UnicodeDecodeError:
+            pass
+    return Answer(body=typed(BASE64, base64.b64encode(content).decode()))
+
+
+def is_kept_as_sent(body: Any) -> bool:
+    """Whether a recorded body is bytes that only an HTTP response can hand out."""
+    return isinstance(body, dict) and body.get("__type__") in AS_SENT
+
+
+def body_bytes(recording: Recording, *, is_model_list: bool) -> tuple[bytes, str]:
+    """Return what a server would send for a recorded answer that is no stream, and its media type.
+
+    Raises CorruptRecording where a body that is not JSON is none of what `kept_as_sent` gives.
+    """
+    answer = recording.answer
+    if is_model_list:
+        page = {"object": "list", **(answer.page or {}), "data": models_in(answer)}
+        return json_bytes.dumps(page), "application/json"
+    body: Any = answer.body if answer.chunks is None else list(answer.chunks)
+    data = untyped(body)
+    if not is_kept_as_sent(body):
+        return (b"" if body is None else json_bytes.dumps(data)), "application/json"
+    if body["__type__"] == TEXT and isinstance(data, str):
+        return data.encode(), "text/plain; charset=utf-8"
+    return _binary(recording.path, body["__type__"], data), "application/octet-stream"
+
+
+def _binary(path: str, kind: str, data: Any) -> bytes:
+    if kind == ATTACHED:
+        content = read_attachment(path)
+        if sha256(content).hexdigest() != data:
+            raise CorruptRecording(path, "the file beside it is not the one that was recorded with it")
+        return content
+    try:
+        return base64.b64decode(data, validate=True)
+    except (binascii.Error, TypeError, ValueError) as error:
+        raise CorruptRecording(path, f"$.response.body is not base64: {error}") from None

@@ -103,7 +103,7 @@ class Session:
         if mode is _RECORD:
             row.is_own = True
             return Record(request, request.frozen_body(), key, test_id, place, None)
-        if (recording := self._find(request, test_id, row, place)) is not None:
+        if (recording := row.find(self.store, request, test_id, place, may_grow=False)) is not None:
             return self._replay(recording, request, key, test_id)
         self._calls["missed"].append((request.endpoint, request.model, key, test_id))
         looked_in = self.store.places.read
@@ -115,7 +115,7 @@ class Session:
             # loop that polls asks it.
             return Wait(request, key, test_id, row.flying)
         row.asked += 1
-        if (recording := self._find(request, test_id, row, row.asked)) is not None:
+        if (recording := row.find(self.store, request, test_id, row.asked, may_grow=True)) is not None:
             return self._replay(recording, request, key, test_id)
         row.flying = row.asked
         return self.decide_again(Wait(request, key, test_id, row.asked))
@@ -133,7 +133,7 @@ class Session:
             wait.pause_seconds = min(wait.pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
             return wait
         try:
-            recording = self._find(request, wait.test_id, row, wait.place)
+            recording = row.find(self.store, request, wait.test_id, wait.place, may_grow=True)
         except BaseException:
             self._land(row, wait.place, flight)
             raise
@@ -235,9 +235,6 @@ class Session:
     def _replay(self, recording: Recording, request: Request, key: str, test_id: str | None) -> Replay:
         self._calls["replayed"].append((request.endpoint, request.model, key, test_id))
         return Replay(recording)
-
-    def _find(self, request: Request, test_id: str | None, row: Row, place: int) -> Recording | None:
-        return row.find(self.store, request, test_id, place, may_grow=self.mode is not InferenceMode.REPLAY)
 
     def _exchanges(self, outcome: Outcome) -> tuple[Exchange, ...]:
         return tuple(map(Exchange._make, self._calls[outcome]))

@@ -75,12 +75,15 @@ def chunk_value(chunk: Chunk) -> JsonValue:
     return json_bytes.loads(chunk, exactly=True) if isinstance(chunk, bytes) else chunk
 
 
-def chunk_data_bytes(chunk: Chunk) -> bytes | None:
-    """Return the JSON text of the item's "__data__", None where only parsing can tell."""
+def chunk_data_start(chunk: Chunk) -> bytes | None:
+    """Return what stands before the JSON text of an item's "__data__", which ends one byte before the item does.
+
+    None where only parsing can tell.
+    """
     if not isinstance(chunk, bytes) or not chunk.startswith(b'{"__type__":'):
         return None
     place = chunk.find(_DATA_MARK)
-    return chunk[place + len(_DATA_MARK) : -1] if place > 0 else None
+    return chunk[: place + len(_DATA_MARK)] if place > 0 else None
 
 
 def typed(type_name: str, data: JsonValue) -> JsonObject:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from .errors import MissingRecording
-from .format.codec import encode
+from .format.codec import encode, says_the_same
 from .format.model_lists import model_set_digest, models_in
 from .format.recording import Answer, Recording
 from .identity.jsonable import JsonObject
@@ -225,7 +225,8 @@ class Session:
 
     def _write(self, plan: Record, answer: Answer, *, wait: bool = True) -> bool:
         content = encode(plan.test_id, _request_as_recorded(plan), answer)
-        if self.store.write(_file_name(plan, answer), content, attachment=answer.attachment, wait=wait) is None:
+        name, attachment = _file_name(plan, answer), answer.attachment
+        if self.store.write(name, content, attachment=attachment, wait=wait, is_same=says_the_same) is None:
             return False
         if not plan.is_counted:
             plan.is_counted = True

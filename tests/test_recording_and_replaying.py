@@ -126,6 +126,26 @@ def test_recording_anew_replaces_the_whole_row(sdk: Colour, recordings: Path) ->
         assert last == _said(sdk)
 
 
+@pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
+def test_recording_what_is_there_already_leaves_the_file_alone(
+    streamed: bool, sdk: Colour, server: OpenAIServer, recordings: Path
+) -> None:
+    """Recording a suite anew gives a diff of what has changed, not of every id, time and request id."""
+    states = []
+    for number in range(3):
+        text = "another" if number == 2 else "the same"
+        answer = Reply(events=chunks(text, number=number)) if streamed else Reply(completion(text, number=number))
+        server.answers("/v1/chat/completions", answer)
+        with inference_recording("record", recordings) as session:
+            _answer(sdk, "chat.completions.create", HELLO | {"stream": streamed})
+        [path] = recordings.glob("*.json")
+        states.append((path.stat().st_mtime_ns, path.stat().st_ino, path.read_bytes()))
+        assert {"recorded": 1} == session.counts
+
+    assert states[0] == states[1]
+    assert states[1][:2] != states[2][:2]
+
+
 def test_record_if_missing_asks_only_for_what_is_not_there(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
     """Adding one test to a suite must not record, and pay for, all the others again."""
     with inference_recording("record-if-missing", recordings) as first:

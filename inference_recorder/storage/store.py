@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import re
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,11 +52,18 @@ class Store:
         return [stored for path in paths if (stored := _read(str(path))) is not None]
 
     def write(
-        self, name: str, content: bytes, *, attachment: bytes | None = None, wait: bool = True
-    ) -> Path | None:  # fmt: skip
+        self,
+        name: str,
+        content: bytes,
+        *,
+        attachment: bytes | None = None,
+        wait: bool = True,
+        is_same: Callable[[bytes, bytes], bool] = operator.eq,
+    ) -> Path | None:
         """Store `content` under `name`: whoever reads sees the old file or the new one, never a part.
 
-        An attachment goes to a file beside it, before it.
+        An attachment goes to a file beside it, before it. A file that says the same already is left alone, its time
+        of change included: recording a suite twice gives no diff.
         Returns the path; None, with nothing written, where another writer holds the lock and `wait` is False.
         Raises UnwritableRecording where the disk will not have it; what was there stays as it was.
         """
@@ -63,11 +72,12 @@ class Store:
             with self.locks.writing(name, wait=wait) as is_held:
                 if not is_held:
                     return None
-                if attachment is not None:
-                    _replace(attachment_of(path), attachment)
-                _replace(path, content)
-                if attachment is None:
-                    attachment_of(path).unlink(missing_ok=True)
+                if not _holds(path, content, attachment, is_same):
+                    if attachment is not None:
+                        _replace(attachment_of(path), attachment)
+                    _replace(path, content)
+                    if attachment is None:
+                        attachment_of(path).unlink(missing_ok=True)
             if not self._has_tidied:
                 self._has_tidied = True
                 self._remove_abandoned()
@@ -141,6 +151,15 @@ def _read(path: str) -> Stored | None:
         raise CorruptRecording(Path(path), _reason(error)) from error
     finally:
         os.close(descriptor)
+
+
+def _holds(path: Path, content: bytes, attachment: bytes | None, is_same: Callable[[bytes, bytes], bool]) -> bool:
+    try:
+        return is_same(path.read_bytes(), content) and (
+            attachment is None or attachment_of(path).read_bytes() == attachment
+        )
+    except OSError:  # not there, or not to be read: it is replaced, or that fails with its reason
+        return False
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -1,0 +1,69 @@
+"""A whole suite under pytest-xdist: recorded once by its workers, replayed by them with nothing sent."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+from .conftest import files_of
+from .openai_server import OpenAIServer
+
+SUITE = """
+    import asyncio, os
+    import openai, pytest
+    from inference_recorder import inference_recording
+
+    HELLO = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Say hello."}]}
+    client = openai.OpenAI(base_url=os.environ["SERVER"], api_key="x")
+
+    @pytest.fixture
+    def recorder():
+        with inference_recording() as session:
+            yield session
+
+    @pytest.mark.parametrize("number", range(12))
+    def test_plain(number, recorder):
+        assert "Hello" in client.chat.completions.create(**HELLO).choices[0].message.content
+
+    @inference_recording()
+    def test_decorated():
+        chunks = list(client.chat.completions.create(**HELLO, stream=True))
+        assert "Hello!" == "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+
+    def test_async(recorder):
+        async def main():
+            async with openai.AsyncOpenAI(base_url=os.environ["SERVER"], api_key="x") as client:
+                return await asyncio.gather(*(client.chat.completions.create(**HELLO, seed=n) for n in range(5)))
+        assert 5 == len(asyncio.run(main()))
+
+    @pytest.mark.parametrize("worker", range(6))
+    def test_shared(worker):
+        with inference_recording(test_id="shared by all workers"):
+            client.embeddings.create(model="m", input="the same for all")
+"""
+
+
+def run(folder: Path, server: OpenAIServer, mode: str) -> subprocess.CompletedProcess[str]:
+    """Run the suite in `folder` with two workers."""
+    settings = {"LLAMA_STACK_TEST_INFERENCE_MODE": mode, "SERVER": server.base_url}
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    return subprocess.run(command, cwd=folder, env=environment | settings, capture_output=True, text=True, check=False)
+
+
+def test_two_workers_record_a_suite_and_replay_it(server: OpenAIServer, tmp_path: Path) -> None:
+    """The command that every user types; what all workers share is asked for once."""
+    (tmp_path / "test_suite.py").write_text(textwrap.dedent(SUITE))
+    missed = run(tmp_path, server, "replay")
+    recorded = run(tmp_path, server, "record-if-missing")
+    asked = server.count
+    replayed = run(tmp_path, server, "replay")
+
+    assert "20 failed" in missed.stdout, missed.stdout
+    assert "Recording not found" in missed.stdout
+    assert "20 passed" in recorded.stdout, recorded.stdout
+    assert "20 passed" in replayed.stdout, replayed.stdout
+    assert 12 + 1 + 5 + 1 == asked == server.count == len(files_of(tmp_path / "recordings"))

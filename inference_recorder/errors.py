@@ -41,13 +41,16 @@ class MissingRecording(RecorderError, RuntimeError):
         self.summary = summary
         self.test_id = test_id
         self.looked_in = tuple(looked_in)
-        folders = "\n".join(f"    {folder}" for folder in self.looked_in)
+        first, *others = self.looked_in
+        folders = f"    {first}{'' if first.is_dir() else ' (there is no such folder)'}"
+        folders += "".join(f"\n    {folder}" for folder in others if folder.is_dir())
         super().__init__(
             f"Recording not found for {summary}\n"
             f"  test: {test_id or '(outside a test)'}\n"
             f"  key: {key}\n"
             f"  looked in:\n{folders}\n"
-            "  to record it, run once with a key and LLAMA_STACK_TEST_INFERENCE_MODE=record-if-missing"
+            "  to record it, run once with a key and LLAMA_STACK_TEST_INFERENCE_MODE=record-if-missing\n"
+            "  (which keeps no timeout, lost connection, 408, 409, 429 or 5xx, unless record_errors=True)"
         )
 
 
@@ -76,8 +79,9 @@ class CorruptRecording(RecorderError, ValueError):
         self.path = Path(path)
         self.reason = reason
         super().__init__(
-            f"{path} is not a readable recording: {reason}; restore it from version control, "
-            "or delete it and record it again (LLAMA_STACK_TEST_INFERENCE_MODE=record-if-missing)"
+            f"{path} is not a readable recording: {reason}\n"
+            "  restore it from version control, or delete it and record it again "
+            "(LLAMA_STACK_TEST_INFERENCE_MODE=record-if-missing)"
         )
 
 

@@ -59,6 +59,6 @@ def _parse(value: object, source: str) -> InferenceMode:
     if isinstance(value, InferenceMode):
         return value
     try:
-        return InferenceMode(str(value).strip().lower())
+        return InferenceMode(str(value).strip().lower().replace("_", "-"))
     except ValueError:
         raise UnknownMode(value, source, [mode.value for mode in InferenceMode]) from None

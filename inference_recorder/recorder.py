@@ -44,6 +44,8 @@ class inference_recording:  # noqa: N801 - it is used as a function
         test_id: str | None = None,
         record_errors: bool | None = None,
     ) -> None:
+        if callable(mode):
+            raise TypeError(f"write @inference_recording() with parentheses; {mode!r} was passed as the mode")
         self._mode = mode
         self._storage_dir = storage_dir
         self._test_id = test_id

@@ -86,6 +86,7 @@ class Session:
 
         Raises MissingRecording in replay where no recording answers, CorruptRecording where one cannot be read.
         """
+        __tracebackhide__ = True
         mode = self.mode
         if mode is _LIVE:
             self.note_passed(request.endpoint, request.model)

@@ -11,10 +11,10 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from ..errors import UnknownMode
+from ..errors import UnknownMode, UnusableFolder
 from ..interception.coverage import Covered, coverage
-from ..modes import chosen_mode
-from ..storage.places import Places, chosen_places
+from ..modes import InferenceMode, chosen_mode
+from ..storage.places import Places, check_usable, chosen_places
 
 _PACKAGES = ("inference-recorder", "openai", "wrapt", "orjson", "filelock", "pydantic", "httpx", "httpx2", "pytest")
 
@@ -27,15 +27,16 @@ def doctor(folder: Path | None) -> None:
     \b
     Exit codes:
       0  everything that should be intercepted is there
-      1  the SDK lacks a method that it should have, or the environment names an unknown mode
+      1  the SDK lacks a method that it should have, the mode is unknown, or the folder cannot be used
     """
     console = Console(highlight=False, soft_wrap=True)
     found = coverage(_version("openai"))
     _show_versions(console)
     _show_coverage(console, found)
     _show_places(console, *chosen_places(folder))
-    is_mode_known = _show_mode(console)
-    if not is_mode_known or any(one.state == "missing" for one in found):
+    mode = _show_mode(console)
+    is_usable = mode is not None and _show_usable(console, chosen_places(folder)[0], mode)
+    if not is_usable or any(one.state == "missing" for one in found):
         sys.exit(1)
 
 
@@ -65,15 +66,24 @@ def _show_places(console: Console, places: Places, source: str) -> None:
         console.print(f"  looked for in {folder}: {told}", markup=False)
 
 
-def _show_mode(console: Console) -> bool:
+def _show_usable(console: Console, places: Places, mode: InferenceMode) -> bool:
+    try:
+        check_usable(places, mode)
+    except UnusableFolder as error:
+        console.print(f"  {error}", markup=False)
+        return False
+    return True
+
+
+def _show_mode(console: Console) -> InferenceMode | None:
     console.print("\n[bold]Mode[/bold]")
     try:
         mode, source = chosen_mode()
     except UnknownMode as error:
         console.print(f"  {error}", markup=False)
-        return False
+        return None
     console.print(f"  {mode} (chosen {source if source == 'by default' else f'by {source}'})", markup=False)
-    return True
+    return mode
 
 
 def _version(package: str) -> str:

@@ -53,7 +53,7 @@ def decode(content: bytes, path: str) -> Recording:
 
     Of a file in our layout only the response is parsed, and of a list only what is around its lines.
     """
-    start = content.find(_RESPONSE_START)
+    start = content.find(_RESPONSE_START) if content.startswith(b"{\n") else -1
     if start >= 0:
         document_bytes, lines = _split_list(content, start)
         try:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..identity.jsonable import JsonObject, JsonValue
 from . import json_bytes
-from .recording import Failure, Http
+from .recording import Failure, Http, Recording
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,12 +78,20 @@ def describe_failure(error: BaseException) -> Failure | None:
     return None
 
 
-def revive_failure(failure: Failure, http: Http | None, library: ModuleType, request: Any) -> BaseException:
-    """Return the exception that was recorded, of the same class.
+def revive_failure(recording: Recording, library: ModuleType, request: Any) -> BaseException:
+    """Return the exception that was recorded, of the same class, with a note of the file that it comes from.
 
     `library` is the HTTP library of the client that asks (httpx or httpx2), and `request` one of its requests; so is
     the exception's response. The class is looked up by name among the SDK's own errors, never imported.
     """
+    answer = recording.answer
+    error = _revived(answer.failure or Failure("APIError", ""), answer.http, library, request)
+    if hasattr(error, "add_note"):  # Python 3.11 and later
+        error.add_note(f"replayed by inference_recorder from {recording.path}")
+    return error
+
+
+def _revived(failure: Failure, http: Http | None, library: ModuleType, request: Any) -> BaseException:
     import openai
 
     if failure.category == "transport":

@@ -7,6 +7,7 @@ pages are then the SDK's work. Recording takes the response that reaches `_proce
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from ..errors import UnrecordableCall
@@ -16,7 +17,7 @@ from ..plans import Replay
 from .active import current_session
 from .bodies import body_bytes
 from .calls import Call, listening, take_handed_down, take_listener
-from .http import asynchronously, kept, library_of, memory_response, raised_again, server_sent_text
+from .http import asynchronously, kept, library_of, memory_response, server_sent_text
 from .options import described_options, memory_request
 from .patching import Target
 from .responses import ResponseTape
@@ -38,6 +39,7 @@ def targets() -> list[Target]:
 
 
 def _request(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    __tracebackhide__ = True
     call = take_handed_down()
     session = current_session()
     if session is None:
@@ -69,6 +71,7 @@ def _request(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], 
 async def _request_async(
     wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
+    __tracebackhide__ = True
     call = take_handed_down()
     session = current_session()
     if session is None:
@@ -142,10 +145,10 @@ def _replayed(
     options = _argument(args, kwargs, 1, "options")
     recording, answer, library = plan.recording, plan.recording.answer, library_of(client)
     if answer.failure is not None and not answer.is_streaming:
-        raise revive_failure(answer.failure, answer.http, library, memory_request(client, options, library))
+        raise revive_failure(recording, library, memory_request(client, options, library))
     content: Any
     if answer.is_streaming:
-        revived = raised_again(answer, library, memory_request(client, options, library))
+        revived = partial(revive_failure, recording, library, memory_request(client, options, library))
         content, media_type = server_sent_text(answer, revived, lambda: check_complete(recording)), "text/event-stream"
     else:
         content, media_type = body_bytes(recording, is_model_list=request.is_model_list)

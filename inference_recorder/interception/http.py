@@ -13,8 +13,7 @@ from typing import Any
 
 from ..format import json_bytes
 from ..format.codec import chunk_value, untyped
-from ..format.failures import revive_failure
-from ..format.recording import Answer, Failure, Http
+from ..format.recording import Answer, Http
 from ..identity.jsonable import JsonValue
 
 _LIBRARIES = ("httpx2", "httpx")
@@ -67,11 +66,11 @@ def memory_response(library: ModuleType, request: Any, http: Http | None, conten
 
 
 def server_sent_text(
-    answer: Answer, failure_of: Callable[[Failure], BaseException], check_end: Callable[[], None]
+    answer: Answer, revived: Callable[[], BaseException], check_end: Callable[[], None]
 ) -> Iterator[bytes]:
     """Yield a recorded stream as the server sent it: one event a chunk, and its end or its failure.
 
-    `check_end` raises where the recording ends before its stream did.
+    `revived` makes the recorded failure; `check_end` raises where the recording ends before its stream did.
     """
     has_events = False
     for chunk in answer.chunks or ():
@@ -83,7 +82,7 @@ def server_sent_text(
         yield start + b"data: " + json_bytes.dumps(data) + b"\n\n"
     if answer.failure is not None:
         if answer.failure.type != "APIError" or answer.failure.body is None:
-            raise failure_of(answer.failure)
+            raise revived()
         yield b"data: " + json_bytes.dumps({"error": answer.failure.body}) + b"\n\n"
         return
     check_end()
@@ -104,8 +103,3 @@ def event_name(item: JsonValue, data: JsonValue) -> str | None:
         return name if isinstance(name, str) and "\n" not in name and "\r" not in name else None
     kind = data.get("type") if isinstance(data, dict) else None
     return kind if isinstance(kind, str) and "\n" not in kind and "\r" not in kind else None
-
-
-def raised_again(answer: Answer, library: ModuleType, request: Any) -> Callable[[Failure], BaseException]:
-    """Return what makes the exceptions of this answer, as if `request` of this library had met them."""
-    return lambda failure: revive_failure(failure, answer.http, library, request)

@@ -35,6 +35,7 @@ def targets() -> list[Target]:
 
 def _sync_wrapper(method: Method) -> Wrapper:
     def intercept(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        __tracebackhide__ = True
         session = current_session()
         if session is None:
             return wrapped(*args, **kwargs)
@@ -60,6 +61,7 @@ def _async_wrapper(method: Method) -> Wrapper:
 
 def _paginator_wrapper(method: Method) -> Wrapper:
     def intercept(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        __tracebackhide__ = True
         session = current_session()
         if session is None:
             return wrapped(*args, **kwargs)
@@ -83,6 +85,7 @@ def _called(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Any:
+    __tracebackhide__ = True
     client = _client_of(instance)
     call = _described(method, client, args, kwargs)
     if _is_for_the_client_door(client, kwargs):
@@ -125,6 +128,7 @@ async def _called_async(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Any:
+    __tracebackhide__ = True
     client = _client_of(instance)
     call = _described(method, client, args, kwargs)
     if _is_for_the_client_door(client, kwargs):
@@ -192,7 +196,7 @@ def _replayed(method: Method, plan: Replay, client: Any, *, is_async: bool) -> A
         return replayed_stream(plan, method, client, is_async=is_async)
     if answer.failure is not None:
         library = library_of(client)
-        raise revive_failure(answer.failure, answer.http, library, asked_request(client, method, library))
+        raise revive_failure(plan.recording, library, asked_request(client, method, library))
     check_complete(plan.recording)
     if method.is_list:
         page = {"object": "list", **(answer.page or {}), "data": models_in(answer)}

@@ -13,6 +13,7 @@ from .tape import Tape
 
 def settled(session: Session, request: Request) -> Replay | Record | None:
     """Return what is to be done with a call, once other workers who ask for the same have ended."""
+    __tracebackhide__ = True
     plan = session.decide(request)
     while isinstance(plan, Wait):
         time.sleep(plan.pause_seconds)
@@ -22,6 +23,7 @@ def settled(session: Session, request: Request) -> Replay | Record | None:
 
 async def settled_async(session: Session, request: Request) -> Replay | Record | None:
     """Return what is to be done with a call, once other workers who ask for the same have ended."""
+    __tracebackhide__ = True
     import anyio
 
     plan = session.decide(request)

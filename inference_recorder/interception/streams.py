@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from typing import Any
 
 from ..errors import CorruptRecording, IncompleteRecording
 from ..format.codec import chunk_data_start, chunk_value, untyped
-from ..format.recording import Chunk, Failure, Recording
+from ..format.failures import revive_failure
+from ..format.recording import Chunk, Recording
 from ..format.typed import Reviver, reviver
 from ..plans import Replay
 from .calls import asked_request
-from .http import asynchronously, kept, library_of, memory_response, raised_again, server_sent_text
+from .http import asynchronously, kept, library_of, memory_response, server_sent_text
 from .saving import keep_async
 from .table import Method
 from .tape import Tape
@@ -48,7 +50,7 @@ def replayed_stream(plan: Replay, method: Method, client: Any, *, is_async: bool
     """Return a stream that yields the recorded chunks and then ends, or fails, as the recorded one did."""
     recording, answer, library = plan.recording, plan.recording.answer, library_of(client)
     request = asked_request(client, method, library)
-    revived = raised_again(answer, library, request)
+    revived = partial(revive_failure, recording, library, request)
     content: Any = server_sent_text(answer, revived, lambda: check_complete(recording))
     if is_async:
         content = asynchronously(content)
@@ -58,9 +60,7 @@ def replayed_stream(plan: Replay, method: Method, client: Any, *, is_async: bool
     return _stream_over(iterator, method, client, response, is_async=is_async)
 
 
-def revived_chunks(
-    recording: Recording, chunk_reviver: Reviver, revived: Callable[[Failure], BaseException]
-) -> Iterator[Any]:
+def revived_chunks(recording: Recording, chunk_reviver: Reviver, revived: Callable[[], BaseException]) -> Iterator[Any]:
     """Yield the recorded chunks as the SDK's objects, built when asked for; then raise the failure there was, if any.
 
     Raises IncompleteRecording where the recorded consumer had left, CorruptRecording for a chunk that is no JSON.
@@ -74,7 +74,7 @@ def revived_chunks(
         built = None if start is None else from_json(chunk[len(start) : -1])
         yield chunk_reviver.from_value(_chunk_data(chunk, recording)) if built is None else built
     if answer.failure is not None:
-        raise revived(answer.failure)
+        raise revived()
     check_complete(recording)
 
 

@@ -8,7 +8,16 @@ from typing import NoReturn
 
 
 class RecorderError(Exception):
-    """Base of all errors of this package."""
+    """Base of all errors of this package. They cross process boundaries with all their parts."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _restored, (type(self), self.args), self.__dict__
+
+
+def _restored(kind: type[RecorderError], args: tuple[object, ...]) -> RecorderError:
+    error = kind.__new__(kind)
+    error.args = args
+    return error
 
 
 class UnknownMode(RecorderError, ValueError):
@@ -41,16 +50,18 @@ class MissingRecording(RecorderError, RuntimeError):
         self.summary = summary
         self.test_id = test_id
         self.looked_in = tuple(looked_in)
-        first, *others = self.looked_in
-        folders = f"    {first}{'' if first.is_dir() else ' (there is no such folder)'}"
-        folders += "".join(f"\n    {folder}" for folder in others if folder.is_dir())
+        folders = "\n".join(
+            f"    {folder}{'' if folder.is_dir() else ' (there is no such folder)'}"
+            for place, folder in enumerate(self.looked_in)
+            if place == 0 or folder.is_dir()
+        )
         super().__init__(
             f"Recording not found for {summary}\n"
             f"  test: {test_id or '(outside a test)'}\n"
             f"  key: {key}\n"
             f"  looked in:\n{folders}\n"
-            "  to record it, run once with a key and LLAMA_STACK_TEST_INFERENCE_MODE=record-if-missing\n"
-            "  (which keeps no timeout, lost connection, 408, 409, 429 or 5xx, unless record_errors=True)"
+            "  to record it, run once with a key and LLAMA_STACK_TEST_INFERENCE_MODE=record-if-missing (or mode=...);\n"
+            "  that keeps no timeout, lost connection, 408, 409, 429 or 5xx, unless record_errors=True"
         )
 
 

@@ -26,11 +26,6 @@ class InferenceMode(str, Enum):
         return self.value
 
     @property
-    def reads(self) -> bool:
-        """Whether a recording may answer a call."""
-        return self in (InferenceMode.REPLAY, InferenceMode.RECORD_IF_MISSING)
-
-    @property
     def writes(self) -> bool:
         """Whether a call may be recorded."""
         return self in (InferenceMode.RECORD, InferenceMode.RECORD_IF_MISSING)

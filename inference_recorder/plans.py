@@ -61,4 +61,4 @@ class Wait:
     pause_seconds: float = 0.002
 
 
-Plan = Replay | Record | Wait | None
+Plan = Replay | Record | Wait

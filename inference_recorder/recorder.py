@@ -66,7 +66,9 @@ class inference_recording:  # noqa: N801 - it is used as a function
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        session = self._entered.pop()
+        # Two threads may use one recorder: each leaves what it entered itself.
+        session = active.innermost_of(self._entered) or self._entered[-1]
+        self._entered.remove(session)
         active.leave(session)
         if session.mode is not InferenceMode.LIVE:
             patching.let_go()
@@ -116,9 +118,16 @@ class inference_recording:  # noqa: N801 - it is used as a function
             with self._anew():
                 generator = function(*args, **kwargs)
                 try:
-                    sent = None
+                    item = await anext(generator)
                     while True:
-                        sent = yield await generator.asend(sent)
+                        try:
+                            sent = yield item
+                        except GeneratorExit:
+                            raise
+                        except BaseException as error:
+                            item = await generator.athrow(error)
+                        else:
+                            item = await generator.asend(sent)
                 except StopAsyncIteration:
                     return
                 finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .format.codec import decode
 from .format.model_lists import union
@@ -23,6 +23,8 @@ class Row:
     """The last place that is filled, once a call asked for one beyond it."""
     is_own: bool = False
     """Whether this session found nothing there and records it: then a further call is a further answer."""
+    stored: set[int] = field(default_factory=set)
+    """The places that this session has stored."""
     flying: int | None = None
     """The place that is being asked of the API now, in record-if-missing."""
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
-from .errors import MissingRecording
+from .errors import MissingRecording, UnusableFolder
 from .format.codec import encode, says_the_same
 from .format.model_lists import model_set_digest, models_in
 from .format.recording import Answer, Recording
@@ -19,11 +21,11 @@ from .modes import InferenceMode
 from .plans import Exchange, Outcome, Plan, Record, Replay, Wait
 from .rows import Row
 from .running_test import running_test_id
-from .storage.locks import Flight
+from .storage.locks import Flight, is_flying
 from .storage.store import Store, row_name
 
 # An enumeration's members are looked up slowly, and decide() runs for every call.
-_LIVE, _RECORD, _RECORD_IF_MISSING = InferenceMode.LIVE, InferenceMode.RECORD, InferenceMode.RECORD_IF_MISSING
+_RECORD, _RECORD_IF_MISSING = InferenceMode.RECORD, InferenceMode.RECORD_IF_MISSING
 
 TRANSIENT_STATUS_CODES = frozenset({408, 409, 429})
 _LONGEST_PAUSE_SECONDS = 0.05
@@ -82,15 +84,12 @@ class Session:
         return f"<inference_recorder.Session {self.mode} in {self.store.places.written}: {counts}>"
 
     def decide(self, request: Request) -> Plan:
-        """Return what is to be done with a call: answer it, let it go out and record it, wait, or (None) let it pass.
+        """Return what is to be done with a call: answer it, let it go out and record it, or wait. Not for live mode.
 
         Raises MissingRecording in replay where no recording answers, CorruptRecording where one cannot be read.
         """
         __tracebackhide__ = True
         mode = self.mode
-        if mode is _LIVE:
-            self.note_passed(request.endpoint, request.model)
-            return None
         test_id = self._test_id if self._test_id is not None else running_test_id()
         key = request_key(request, test_id)
         with self._guard:
@@ -111,7 +110,7 @@ class Session:
         raise MissingRecording(key=key, summary=request.summary, test_id=test_id, looked_in=looked_in)
 
     def _find_or_wait(self, request: Request, key: str, test_id: str | None, row: Row) -> Plan:
-        if row.flying is not None and not self.store.locks.is_flying(_running_task()):
+        if row.flying is not None and not is_flying(_running_task()):
             # Asked again before the first answer is there: both get that one. Asked again later is a new question, as a
             # loop that polls asks it.
             return Wait(request, key, test_id, row.flying)
@@ -121,16 +120,20 @@ class Session:
         row.flying = row.asked
         return self.decide_again(Wait(request, key, test_id, row.asked))
 
-    def decide_again(self, wait: Wait) -> Replay | Record | Wait:
+    def decide_again(self, wait: Wait, *, may_wait: bool = True) -> Replay | Record | Wait:
         """Return what is to be done with a call that had no recording a moment ago.
 
         Whoever has a flight of its own under way does not wait for another's, and nobody waits for ever: such a call
-        goes out too.
+        goes out too. Raises UnusableFolder where no lock can be made.
         """
         request, key, row = wait.request, wait.key, self._rows[wait.key]
         holder = _running_task()
-        flight = self.store.locks.try_flight(row_name(key, wait.place), holder)
-        if flight is None and not self.store.locks.is_flying(holder) and time.monotonic() < wait.until:
+        try:
+            flight = self.store.locks.try_flight(row_name(key, wait.place), holder)
+        except OSError as error:
+            self._land(row, wait.place, None)
+            raise UnusableFolder(self.store.places.written, f"no lock can be made there ({error.strerror})") from error
+        if flight is None and may_wait and not is_flying(holder) and time.monotonic() < wait.until:
             wait.pause_seconds = min(wait.pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
             return wait
         try:
@@ -141,9 +144,15 @@ class Session:
         if recording is not None:
             self._land(row, wait.place, flight)
             return self._replay(recording, request, key, wait.test_id)
-        row.is_own = True
-        row.flying = wait.place
+        with self._guard:
+            row.is_own = True
+            row.flying = wait.place
+            row.asked = max(row.asked, wait.place)  # whoever gave this place up gave its number back
         return Record(request, request.frozen_body(), key, wait.test_id, wait.place, flight)
+
+    def is_held_up_by_this_thread(self, wait: Wait) -> bool:
+        """Whether waiting without `await` would wait for ever: the one who asks needs this thread's event loop."""
+        return _runs_an_event_loop() and self.store.locks.is_under_way_here(row_name(wait.key, wait.place))
 
     def save(self, plan: Record, answer: Answer, *, wait: bool = True) -> bool:
         """Store what a call came to, once; False, with nothing stored, where a lock is taken and `wait` is False.
@@ -213,22 +222,39 @@ class Session:
         while self._saving:
             self._saving.pop().join()
         for plan in list(self._unfinished):
-            if plan.so_far is not None:
-                self._write(plan, plan.so_far())
+            try:
+                if plan.so_far is not None:
+                    self._write(plan, plan.so_far())
+            except Exception as error:  # the others are to be stored all the same
+                self._unsaved.append(error)
+            finally:
                 self._land(self._rows[plan.key], plan.place, plan.flight)
-        if self.mode is InferenceMode.RECORD:
-            stored = {exchange.key for exchange in self.recorded}
-            for key, row in self._rows.items():
-                if key in stored:
-                    self.store.cut_row(key, row.asked)
+        for key, row in self._rows.items():
+            if row.stored:
+                last = max(row.stored)
+                self._close_gaps(key, row)
+                if self.mode is InferenceMode.RECORD:
+                    self.store.cut_row(key, len(row.stored), last)
         if self._unsaved:
             raise self._unsaved[0]
+
+    def _close_gaps(self, key: str, row: Row) -> None:
+        """Have the places of a row follow each other: a call that was given up left its own empty."""
+        for place, stored_at in enumerate(sorted(row.stored), start=1):
+            if place != stored_at:
+                self.store.rename(row_name(key, stored_at), row_name(key, place))
+                for plan in self._unfinished:
+                    if (plan.key, plan.place) == (key, stored_at):
+                        plan.place = place
+        row.stored = set(range(1, len(row.stored) + 1))
 
     def _write(self, plan: Record, answer: Answer, *, wait: bool = True) -> bool:
         content = encode(plan.test_id, _request_as_recorded(plan), answer)
         name, attachment = _file_name(plan, answer), answer.attachment
         if self.store.write(name, content, attachment=attachment, wait=wait, is_same=says_the_same) is None:
             return False
+        if not plan.request.is_model_list:
+            self._rows[plan.key].stored.add(plan.place)
         if not plan.is_counted:
             plan.is_counted = True
             self._calls["recorded"].append((plan.request.endpoint, plan.request.model, plan.key, plan.test_id))
@@ -267,9 +293,20 @@ def _file_name(plan: Record, answer: Answer) -> str:
 
 
 def _running_task() -> object:
-    """Return what a flight is held by: the task that runs now, else the thread."""
+    """Return what a flight is held by: the task that runs now, of asyncio or trio, else the thread."""
+    trio: Any = sys.modules.get("trio")
+    for current_task in (asyncio.current_task, *(() if trio is None else (trio.lowlevel.current_task,))):
+        try:
+            if (task := current_task()) is not None:
+                return task
+        except RuntimeError:  # this thread runs no loop of this kind
+            pass
+    return threading.get_ident()
+
+
+def _runs_an_event_loop() -> bool:
     try:
-        task = asyncio.current_task()
+        asyncio.get_running_loop()
     except RuntimeError:
-        task = None
-    return threading.get_ident() if task is None else id(task)
+        return False
+    return True

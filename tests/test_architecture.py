@@ -37,7 +37,7 @@ DOORS = {
     "uvicorn": {"cli"},
     "pytest": set(),
 }
-STATEFUL = {"interception/active.py", "interception/calls.py", "interception/patching.py"}
+STATEFUL = {"interception/active.py", "interception/calls.py", "interception/patching.py", "storage/locks.py"}
 MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import subprocess
 import sys
@@ -208,6 +209,68 @@ def test_a_method_kept_from_before_is_recorded(client: openai.OpenAI, server: Op
     assert {recorded.choices[0].message.content} == {answer.choices[0].message.content for answer in answers}
 
 
+def test_one_recorder_used_by_two_threads_closes_what_each_entered(client: openai.OpenAI, recordings: Path) -> None:
+    """A module's recorder is often one object; leaving used to close the other thread's session."""
+    recorder = inference_recording("record", recordings)
+    entered, left = threading.Event(), threading.Event()
+    sessions: dict[str, Session] = {}
+
+    def first() -> None:
+        with recorder as sessions["first"]:
+            entered.wait(10)
+        left.set()
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    while "first" not in sessions:
+        pass
+    with recorder as sessions["second"]:
+        entered.set()
+        left.wait(10)
+        assert (False, True) == (sessions["first"].is_open, sessions["second"].is_open)
+        client.chat.completions.create(**HELLO)
+    thread.join()
+
+    assert {"recorded": 1} == sessions["second"].counts
+
+
+def test_an_exception_reaches_a_decorated_async_generator(recordings: Path) -> None:
+    """Under `asynccontextmanager` it is thrown into the generator, which may handle it."""
+    caught: list[str] = []
+
+    @contextlib.asynccontextmanager
+    @inference_recording("replay", recordings)
+    async def resource() -> AsyncIterator[int]:
+        try:
+            yield 1
+        except KeyError as error:
+            caught.append(repr(error))
+
+    async def main() -> None:
+        async with resource() as value:
+            assert 1 == value
+            raise KeyError("inside")
+
+    asyncio.run(main())
+
+    assert ["KeyError('inside')"] == caught
+
+
+def test_live_inside_replay_does_not_look_at_the_request(client: openai.OpenAI, recordings: Path) -> None:
+    """What cannot be recorded must still pass where nothing is."""
+    with inference_recording("replay", recordings), inference_recording("live") as session:
+        client.chat.completions.create(model="m", messages=iter(HELLO["messages"]), user=openai.NOT_GIVEN)
+        client.chat.completions.create(**HELLO, extra_headers={"X-Plain": "yes"})
+
+    assert {"passed": 2} == session.counts
+
+
+def test_a_bare_decorator_is_refused(recordings: Path) -> None:
+    """pytest would have passed by the test it hides without failing."""
+    with pytest.raises(TypeError, match=r"write @inference_recording\(\) with parentheses"):
+        inference_recording(lambda: None)  # type: ignore[arg-type]
+
+
 def test_functions_of_every_kind_are_decorated(client: openai.OpenAI, server: OpenAIServer, recordings: Path) -> None:
     """Tests, coroutine tests and fixtures that yield."""
     recorded = inference_recording("record", recordings)
@@ -343,6 +406,30 @@ def test_async_methods_are_wrapped_too(recordings: Path) -> None:
     before = AsyncCompletions.__dict__["create"]
     with inference_recording("replay", recordings):
         assert before is not AsyncCompletions.__dict__["create"]
+
+
+def test_the_sdk_may_be_in_the_middle_of_its_import_in_another_thread(recordings: Path) -> None:
+    """A server's thread imports openai while a test enters; what it imported stayed unpatched and was let out."""
+    program = f"""
+        import sys, threading
+        from inference_recorder import MissingRecording, inference_recording
+        thread = threading.Thread(target=lambda: __import__("openai.resources.files"))
+        thread.start()
+        while "openai._base_client" not in sys.modules:
+            pass
+        with inference_recording("replay", {str(recordings)!r}):
+            thread.join()
+            import openai
+            try:
+                openai.OpenAI(api_key="x", base_url="http://127.0.0.1:9/v1").files.list()
+            except MissingRecording:
+                print("missed")
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert ("missed", "") == (result.stdout.strip(), result.stderr)
 
 
 @pytest.mark.parametrize("when", ["before", "inside", "after"])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import pickle
+import sys
 from pathlib import Path
 from typing import Any
 from unittest.mock import AsyncMock, Mock, patch
@@ -11,7 +14,16 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletion
 
-from inference_recorder import MissingRecording, inference_recording
+from inference_recorder import (
+    CorruptRecording,
+    IncompleteRecording,
+    MissingRecording,
+    UnknownMode,
+    UnusableFolder,
+    UnwritableRecording,
+    inference_recording,
+)
+from inference_recorder.format.codec import says_the_same
 
 from .conftest import HELLO, Colour, files_of
 from .differences import differences, without_volatile
@@ -124,6 +136,98 @@ def test_recording_anew_replaces_the_whole_row(sdk: Colour, recordings: Path) ->
     assert 1 == len(files_of(recordings))
     with inference_recording("replay", recordings):
         assert last == _said(sdk)
+
+
+@pytest.mark.parametrize("is_there_before", [False, True], ids=["fresh", "an older row"])
+async def test_a_call_given_up_leaves_no_gap_in_its_row(
+    is_there_before: bool, server: OpenAIServer, recordings: Path
+) -> None:
+    """Hedged requests cancel the slower one; the answer that won was stored where nobody looked."""
+    winner = Reply(completion("the winner"))
+    async with openai.AsyncOpenAI(base_url=server.base_url, api_key="x", max_retries=0) as client:
+        if is_there_before:
+            with inference_recording("record", recordings):
+                for _ in range(3):
+                    await client.chat.completions.create(**HELLO)
+        server.answers("/v1/chat/completions", Reply(completion("slow"), delay_seconds=5), winner)
+        with inference_recording("record", recordings):
+            slow = asyncio.create_task(client.chat.completions.create(**HELLO))
+            await asyncio.sleep(0.1)
+            await client.chat.completions.create(**HELLO)
+            slow.cancel()
+            await asyncio.wait([slow])
+        with inference_recording("replay", recordings):
+            answer = await client.chat.completions.create(**HELLO)
+
+    assert "the winner" == answer.choices[0].message.content
+    assert 1 == len(files_of(recordings))
+
+
+async def test_a_place_that_was_given_up_is_asked_for_once_more(server: OpenAIServer, recordings: Path) -> None:
+    """Who waited for an answer that failed asks itself; a later call is a new question again."""
+    server.answers(
+        "/v1/chat/completions",
+        Reply({"error": {}}, status=500, delay_seconds=0.2),
+        *(Reply(completion(text)) for text in ("one", "two", "three")),
+    )
+    async with openai.AsyncOpenAI(base_url=server.base_url, api_key="x", max_retries=0) as client:
+        with inference_recording("record-if-missing", recordings):
+            calls = (client.chat.completions.create(**HELLO) for _ in range(2))
+            answers = await asyncio.gather(*calls, return_exceptions=True)
+            later = [(await client.chat.completions.create(**HELLO)).choices[0].message.content for _ in range(2)]
+
+    assert [openai.InternalServerError, ChatCompletion] == [type(answer) for answer in answers]
+    assert ["two", "three"] == later
+
+
+def test_every_error_crosses_a_process_boundary(recordings: Path) -> None:
+    """A worker of a multiprocessing pool that missed a recording made its caller wait for ever."""
+    errors: list[Exception] = [
+        MissingRecording(key="a" * 64, summary="POST /v1/x", test_id=None, looked_in=[recordings]),
+        CorruptRecording(recordings / "a.json", "it is empty"),
+        IncompleteRecording(recordings / "a.json", 3),
+        UnwritableRecording(recordings / "a.json", "no space"),
+        UnknownMode("rekord", "mode", ["live"]),
+        UnusableFolder(recordings, "it is a file"),
+    ]
+    for one in errors:
+        copy = pickle.loads(pickle.dumps(one))
+
+        assert (type(one), str(one), vars(one)) == (type(copy), str(copy), vars(copy))
+
+
+@pytest.mark.parametrize("made_of", [list, tuple, iter])
+def test_chunks_that_a_mock_returns_at_once_are_a_stream_too(
+    made_of: Any, client: openai.OpenAI, recordings: Path
+) -> None:
+    """Mocks return a list of chunks as readily as a generator."""
+    items = [openai.types.chat.ChatCompletionChunk.model_validate(item) for item in chunks("one", "two")]
+    client.chat.completions._post = Mock(return_value=made_of(items))  # type: ignore[method-assign]
+    texts = []
+    for mode in ("record", "replay"):
+        with inference_recording(mode, recordings):
+            texts.append("".join(_text(item) for item in client.chat.completions.create(**HELLO, stream=True)))
+
+    assert ["onetwo", "onetwo"] == texts
+
+
+def test_a_replayed_failure_names_its_file(client: openai.OpenAI, server: OpenAIServer, recordings: Path) -> None:
+    """ "Connection error." in a replay reads as if it had tried the network."""
+    server.answers("/v1/chat/completions", error(400))
+    for mode in ("record", "replay"):
+        with inference_recording(mode, recordings), pytest.raises(openai.BadRequestError) as caught:
+            client.chat.completions.create(**HELLO)
+
+    if sys.version_info >= (3, 11):
+        [path] = recordings.glob("*.json")
+        assert [f"replayed by inference_recorder from {path}"] == caught.value.__notes__
+
+
+def test_a_boolean_that_became_a_number_is_a_new_recording() -> None:
+    """Python takes 1 and True for equal; the SDK's types do not."""
+    assert says_the_same(b'{"response": {"body": 1}}', b'{"response":{"body":1}}')
+    for other in (b"true", b"1.0", b"null"):
+        assert not says_the_same(b'{"response": {"body": 1}}', b'{"response": {"body": ' + other + b"}}")
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])

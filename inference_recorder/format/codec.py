@@ -76,7 +76,7 @@ def says_the_same(old: bytes, new: bytes) -> bool:
         one, other = (_without_headers(json_bytes.loads(content, exactly=True)) for content in (old, new))
     except (ValueError, RecursionError):
         return False
-    return bool(one == other)
+    return json_bytes.dumps(one) == json_bytes.dumps(other)  # not ==, for which 1 is True and 1.0
 
 
 def chunk_value(chunk: Chunk) -> JsonValue:

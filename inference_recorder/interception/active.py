@@ -7,6 +7,7 @@ that was entered last and is still open.
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -32,6 +33,16 @@ def current_session() -> Session | None:
             return entered.session
         entered = entered.outer
     return _open[-1] if _open else None
+
+
+def innermost_of(sessions: Collection[Session]) -> Session | None:
+    """Return the innermost of these sessions that this context is in, None where it is in none of them."""
+    entered = _entered.get()
+    while entered is not None:
+        if entered.session in sessions and entered.session.is_open:
+            return entered.session
+        entered = entered.outer
+    return None
 
 
 def enter(session: Session) -> None:

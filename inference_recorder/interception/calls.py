@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
 from ..format.recording import Http
@@ -97,12 +98,19 @@ def asked_request(client: Any, method: Method, library: Any) -> Any:
 def _url(client: Any, endpoint: str) -> str:
     # Spelling out a base url costs as much as reading a small recording.
     base_url = getattr(client, "_base_url", None)
-    if base_url is None:
+    if base_url is None or not _keeps_its_base_url(cast(Any, type(client))):
         return recorded_url(str(getattr(client, "base_url", None) or _NO_BASE_URL), endpoint)
     known = _urls.get(client)
     if known is None or known[0] is not base_url:
         known = _urls[client] = (base_url, str(base_url))
     return recorded_url(known[1], endpoint)
+
+
+@cache
+def _keeps_its_base_url(kind: Any) -> bool:
+    """Whether `base_url` of these clients is the SDK's own; the module's client, for one, asks its module."""
+    owner = next((base for base in kind.__mro__ if "base_url" in base.__dict__), object)
+    return owner.__module__ in ("openai._base_client", "openai._client")
 
 
 def is_raw(kwargs: Mapping[str, Any]) -> bool:

@@ -13,12 +13,13 @@ from typing import Any
 from ..errors import UnrecordableCall
 from ..format.failures import revive_failure
 from ..identity.request import Request
+from ..modes import InferenceMode
 from ..plans import Replay
 from .active import current_session
 from .bodies import body_bytes
 from .calls import Call, listening, take_handed_down, take_listener
 from .http import asynchronously, kept, library_of, memory_response, server_sent_text
-from .options import described_options, memory_request
+from .options import described_options, endpoint_of, memory_request
 from .patching import Target
 from .responses import ResponseTape
 from .saving import keep_async, settled, settled_async
@@ -47,10 +48,11 @@ def _request(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], 
     if call is not None and call.is_settled_above:
         with listening(call):
             return wrapped(*args, **kwargs)
+    if session.mode is InferenceMode.LIVE:
+        session.note_passed(endpoint_of(_argument(args, kwargs, 1, "options").url))
+        return wrapped(*args, **kwargs)
     request = _request_of(call, instance, args, kwargs)
     plan = call.replay if call is not None and call.replay is not None else settled(session, request)
-    if plan is None:
-        return wrapped(*args, **kwargs)
     if isinstance(plan, Replay):
         return instance._process_response(**_replayed(plan, request, instance, args, kwargs, is_async=False))
     tape = ResponseTape(Tape(session, plan), instance)
@@ -79,10 +81,11 @@ async def _request_async(
     if call is not None and call.is_settled_above:
         with listening(call):
             return await wrapped(*args, **kwargs)
+    if session.mode is InferenceMode.LIVE:
+        session.note_passed(endpoint_of(_argument(args, kwargs, 1, "options").url))
+        return await wrapped(*args, **kwargs)
     request = _request_of(call, instance, args, kwargs)
     plan = call.replay if call is not None and call.replay is not None else await settled_async(session, request)
-    if plan is None:
-        return await wrapped(*args, **kwargs)
     if isinstance(plan, Replay):
         return await instance._process_response(**_replayed(plan, request, instance, args, kwargs, is_async=True))
     tape = ResponseTape(Tape(session, plan), instance)

@@ -22,6 +22,8 @@ _KEPT_HEADERS = frozenset(
 )
 _KEPT_HEADER_START = "x-ratelimit-"
 _POLL_AGAIN = "openai-poll-after-ms"
+POLL_MARK = "x-stainless-poll-helper"
+"""Set by the SDK's polling helpers on the calls they make."""
 RAW_RESPONSE_HEADER = "X-Stainless-Raw-Response"
 """Set by the SDK's raw wrappers on the calls they make. Source: openai/_constants.py."""
 
@@ -54,7 +56,7 @@ def kept(response: Any) -> Http | None:
 def memory_response(library: ModuleType, request: Any, http: Http | None, content: Any, media_type: str) -> Any:
     """Return a response of `library` with this content: bytes, or an iterator of bytes to stream."""
     headers = {"content-type": media_type} | (dict(http.headers) if http is not None else {})
-    if request.method == "GET":
+    if POLL_MARK in request.headers:
         headers[_POLL_AGAIN] = "0"  # the SDK's polling helpers would else sleep a second between two answers
     if isinstance(content, bytes):
         headers["content-length"] = str(len(content))

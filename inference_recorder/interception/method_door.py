@@ -11,6 +11,7 @@ from ..format.failures import revive_failure
 from ..format.model_lists import models_in
 from ..format.recording import Answer
 from ..format.typed import constructed, reviver
+from ..modes import InferenceMode
 from ..plans import Replay
 from ..session import Session
 from .active import current_session
@@ -86,6 +87,8 @@ def _called(
     kwargs: dict[str, Any],
 ) -> Any:
     __tracebackhide__ = True
+    if session.mode is InferenceMode.LIVE:
+        return wrapped(*args, **kwargs)
     client = _client_of(instance)
     call = _described(method, client, args, kwargs)
     if _is_for_the_client_door(client, kwargs):
@@ -93,15 +96,12 @@ def _called(
             return wrapped(**call.kwargs)
     plan = settled(session, call.request)
     if isinstance(plan, Replay):
-        if _is_revived_here(method, plan, kwargs):
+        if _is_revived_here(method, plan, call):
             return _replayed(method, plan, client, is_async=False)
         call.replay = plan
         with handed_down(call):
             return wrapped(**call.kwargs)
     call.is_settled_above = True
-    if plan is None:
-        with handed_down(call):
-            return wrapped(**call.kwargs)
     tape = Tape(session, plan)
     try:
         with handed_down(call):
@@ -129,6 +129,8 @@ async def _called_async(
     kwargs: dict[str, Any],
 ) -> Any:
     __tracebackhide__ = True
+    if session.mode is InferenceMode.LIVE:
+        return await wrapped(*args, **kwargs)
     client = _client_of(instance)
     call = _described(method, client, args, kwargs)
     if _is_for_the_client_door(client, kwargs):
@@ -136,15 +138,12 @@ async def _called_async(
             return await wrapped(**call.kwargs)
     plan = await settled_async(session, call.request)
     if isinstance(plan, Replay):
-        if _is_revived_here(method, plan, kwargs):
+        if _is_revived_here(method, plan, call):
             return _replayed(method, plan, client, is_async=True)
         call.replay = plan
         with handed_down(call):
             return await wrapped(**call.kwargs)
     call.is_settled_above = True
-    if plan is None:
-        with handed_down(call):
-            return await wrapped(**call.kwargs)
     tape = Tape(session, plan)
     try:
         with handed_down(call):
@@ -174,10 +173,13 @@ def _is_for_the_client_door(client: Any, kwargs: Mapping[str, Any]) -> bool:
     return is_raw(kwargs) or getattr(client, "_strict_response_validation", False) is True
 
 
-def _is_revived_here(method: Method, plan: Replay, kwargs: Mapping[str, Any]) -> bool:
+def _is_revived_here(method: Method, plan: Replay, call: Call) -> bool:
+    answer = plan.recording.answer
+    if answer.failure is None and call.request.is_streaming and not answer.is_streaming:
+        return False  # the server answered a streamed call with something else, and the SDK makes a stream of it
     # Embeddings in base64 were recorded by a raw call: the SDK decodes what it asked for so, for who asked for nothing.
     body = plan.recording.answer.body
-    is_decoded_by_the_sdk = method.name == "embeddings.create" and "encoding_format" not in kwargs
+    is_decoded_by_the_sdk = method.name == "embeddings.create" and "encoding_format" not in call.kwargs
     if is_decoded_by_the_sdk and _has_encoded_embeddings(untyped(body)):
         return False
     return not is_kept_as_sent(body)
@@ -214,9 +216,8 @@ def _recorded_stream(result: Any, tape: Tape, method: Method, client: Any, call:
 
     if isinstance(result, (Stream, AsyncStream)):
         return record_stream(result, tape)
-    if call.request.is_streaming and hasattr(result, "__next__" if not hasattr(result, "__aiter__") else "__aiter__"):
-        return record_iterable(result, tape, method, client)
-    return None
+    is_iterable = hasattr(result, "__aiter__") or hasattr(result, "__next__") or isinstance(result, (list, tuple))
+    return record_iterable(result, tape, method, client) if call.request.is_streaming and is_iterable else None
 
 
 def _answer(method: Method, result: Any, tape: Tape) -> Answer:

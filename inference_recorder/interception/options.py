@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from ..errors import UnrecordableCall
 from ..identity.jsonable import JsonObject, JsonValue, canonical_text, is_sentinel, plain
 from ..identity.request import Request, recorded_url
-from .http import RAW_RESPONSE_HEADER
+from .http import POLL_MARK, RAW_RESPONSE_HEADER
 from .table import method_for
 
 _LIST_OF_MODELS = ("GET", "/v1/models")
@@ -34,7 +34,7 @@ def described_options(client: Any, options: Any) -> Request:
         base, endpoint = _split_absolute(path)
         url = recorded_url(base, endpoint)
     else:
-        endpoint = "/v1/" + path.partition("?")[0].lstrip("/")
+        endpoint = endpoint_of(path)
         url = recorded_url(str(client.base_url), endpoint)
     is_listed = method_for(endpoint) is not None and (
         http_method == "POST" or (http_method, endpoint) == _LIST_OF_MODELS
@@ -44,6 +44,11 @@ def described_options(client: Any, options: Any) -> Request:
         # The SDK asks for base64 where its caller asked for nothing; see openai/resources/embeddings.py.
         del body["encoding_format"]
     return Request("POST" if is_listed else http_method, endpoint, url, body, canonical_text(body))
+
+
+def endpoint_of(path: str) -> str:
+    """Return the endpoint that recordings name, for the path that the SDK asks for below its base url."""
+    return "/v1/" + path.partition("?")[0].lstrip("/")
 
 
 def memory_request(client: Any, options: Any, library: Any) -> Any:
@@ -56,7 +61,9 @@ def memory_request(client: Any, options: Any, library: Any) -> Any:
         given = {name: value for name, value in query.items() if not is_sentinel(value)}
         params = client.qs.stringify({**dict(url.params.items()), **given})
         url = url.copy_with(raw_path=url.raw_path.split(b"?", 1)[0] + b"?" + params.encode())
-    marked = {} if mark is None else {RAW_RESPONSE_HEADER: mark}
+    marked = {name: value for name, value in headers.items() if name.lower() == POLL_MARK}
+    if mark is not None:
+        marked[RAW_RESPONSE_HEADER] = mark
     return library.Request(options.method.upper(), str(url), headers=marked)
 
 

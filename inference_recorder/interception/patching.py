@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, cast
 
 import wrapt
@@ -75,8 +76,9 @@ def hold(targets: Iterable[Target]) -> None:
         try:
             for name in _targets:
                 if name in sys.modules:
-                    if not _is_being_imported(sys.modules[name]):
-                        _patch_module(sys.modules[name])
+                    if _is_being_imported(sys.modules[name]):  # by another thread: this waits for it
+                        import_module(name)
+                    _patch_module(sys.modules[name])
                 elif name not in _hooked_modules:
                     _hooked_modules.add(name)
                     wrapt.register_post_import_hook(_patch_if_held, name)
@@ -121,7 +123,6 @@ def _patch_module(module: Any) -> None:
     name = module.__name__
     if name in _patched_modules:
         return
-    _patched_modules.add(name)
     version = sdk_version()
     if missing := missing_targets(_targets[name], {name: module}, version):
         target = missing[0]
@@ -129,6 +130,7 @@ def _patch_module(module: Any) -> None:
             f"openai {version} has no {target.module}.{target.owner}.{target.method}, which has to be intercepted; "
             "install a version that this inference_recorder supports (see its pyproject.toml)"
         )
+    _patched_modules.add(name)
     for target in _targets[name]:
         owner = owner_of(target, module)
         if owner is None:

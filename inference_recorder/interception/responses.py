@@ -53,10 +53,11 @@ class ResponseTape:
 
     def pass_on_bytes(self, response: Any) -> None:
         """Have the bytes of a response that is yet to be read pass by on their way to its reader."""
-        if hasattr(response.stream, "__aiter__"):
-            original, response.aiter_raw = response.aiter_raw, lambda *args: self._passing_async(original(*args))
-        else:
-            original, response.iter_raw = response.iter_raw, lambda *args: self._passing(original(*args))
+        name, passing = (
+            ("aiter_raw", self._passing_async) if hasattr(response.stream, "__aiter__") else ("iter_raw", self._passing)
+        )
+        original: Callable[..., Any] = getattr(response, name)
+        setattr(response, name, lambda *args, **kwargs: passing(original(*args, **kwargs)))
         for name in ("close", "aclose"):
             setattr(response, name, self._telling(getattr(response, name)))
         self.tape.begin(lambda: self._answer(self._decoded(), is_complete=False))

@@ -3,6 +3,8 @@
 Two kinds. A write lock is held while one file is replaced; a few hundred files lock all names. A flight is held while
 one key is asked of the API, however long that takes, so that of several workers who miss a key only one asks; its file
 goes when it ends. Both are the operating system's locks: whoever dies lets go of them.
+
+Holds state: which flights this process has under way, and for whom.
 """
 
 from __future__ import annotations
@@ -18,14 +20,33 @@ from filelock import FileLock, Timeout
 
 _POLL_SECONDS = 0.005
 
+_flights: dict[Path, object] = {}
+"""Lock file -> who holds it. Of the whole process, so that two sessions of one thread do not wait for each other."""
+# Reentrant: a stream that is collected as garbage lands its flight, and that can happen anywhere.
+_guard = threading.RLock()
+
+
+def _forget_the_parents_flights() -> None:
+    global _guard
+    _guard = threading.RLock()
+    _flights.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_the_parents_flights)
+
+
+def is_flying(holder: object) -> bool:
+    """Whether `holder` has a flight under way. Whoever has one never waits for another: two could wait for ever."""
+    with _guard:
+        return any(other is holder or other == holder for other in _flights.values())
+
 
 class Locks:
-    """The locks of one folder, for one process."""
+    """The locks of one folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / ".locks"
-        self._flights: dict[str, object] = {}
-        self._guard = threading.Lock()
 
     @contextmanager
     def writing(self, name: str, *, wait: bool = True) -> Iterator[bool]:
@@ -46,36 +67,29 @@ class Locks:
             lock.release()
 
     def try_flight(self, key: str, holder: object) -> Flight | None:
-        """Begin the flight of `key` for `holder`, or return None where another one is under way; never waits."""
-        with self._guard:
-            if key in self._flights:
+        """Begin the flight of `key` for `holder`, or return None where another one is under way; never waits.
+
+        Raises OSError where the lock file cannot be made.
+        """
+        path = self._folder / f"{key}.flight"
+        with _guard:
+            if path in _flights:
                 return None
-            self._flights[key] = holder
+            _flights[path] = holder
         try:
             self._make_folder()
-            path = self._folder / f"{key}.flight"
             lock = FileLock(path, thread_local=False)
             lock.acquire(timeout=0)
         except BaseException as error:
-            with self._guard:
-                del self._flights[key]
+            _landed(path)
             if isinstance(error, Timeout):
                 return None
             raise
-        return Flight(self, key, lock, path)
-
-    def is_flying(self, holder: object) -> bool:
-        """Whether `holder` has a flight under way. Whoever has one never waits for another: two could wait for ever."""
-        with self._guard:
-            return holder in self._flights.values()
+        return Flight(lock, path)
 
     def is_under_way_here(self, key: str) -> bool:
         """Whether this process itself has the flight of `key` under way."""
-        return key in self._flights
-
-    def _landed(self, key: str) -> None:
-        with self._guard:
-            self._flights.pop(key, None)
+        return self._folder / f"{key}.flight" in _flights
 
     def _make_folder(self) -> None:
         if not self._folder.is_dir():
@@ -86,9 +100,7 @@ class Locks:
 class Flight:
     """One key being asked of the API by this process."""
 
-    def __init__(self, locks: Locks, key: str, lock: FileLock, path: Path) -> None:
-        self._locks = locks
-        self._key = key
+    def __init__(self, lock: FileLock, path: Path) -> None:
         self._lock = lock
         self._path = path
         self._pid = os.getpid()
@@ -103,4 +115,9 @@ class Flight:
         except OSError:
             pass  # Windows does not remove an open file; it is empty and git passes over it
         self._lock.release()
-        self._locks._landed(self._key)
+        _landed(self._path)
+
+
+def _landed(path: Path) -> None:
+    with _guard:
+        _flights.pop(path, None)

@@ -34,7 +34,7 @@ def places_from(storage_dir: str | os.PathLike[str] | None = None) -> Places:
 def chosen_places(storage_dir: str | os.PathLike[str] | None = None) -> tuple[Places, str]:
     """Return the places as `places_from` does, and what chose them: "storage_dir", a variable's name, or "default"."""
     chosen, source = storage_dir, "storage_dir"
-    if chosen is None:
+    if not chosen:
         named = ((value, name) for name in FOLDER_VARIABLES if (value := os.environ.get(name)))
         chosen, source = next(named, (DEFAULT_FOLDER, "default"))
     folder = Path(os.path.abspath(os.path.expanduser(chosen)))

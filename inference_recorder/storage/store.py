@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,8 @@ from .locks import Locks
 from .places import Places
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_ATTACHED = re.compile(rb'"__type__":\s*"attached",\s*"__data__":\s*"([0-9a-f]{64})"')
 _USUAL_SIZE = 1 << 15
 _READ_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _WRITE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
@@ -72,12 +75,13 @@ class Store:
             with self.locks.writing(name, wait=wait) as is_held:
                 if not is_held:
                     return None
-                if not _holds(path, content, attachment, is_same):
-                    if attachment is not None:
-                        _replace(attachment_of(path), attachment)
+                old = _content(path)
+                beside = None if attachment is None else attachment_of(path, sha256(attachment).hexdigest())
+                if beside is not None and not beside.exists():
+                    _replace(beside, attachment or b"")
+                if old is None or not is_same(old, content):
                     _replace(path, content)
-                    if attachment is None:
-                        attachment_of(path).unlink(missing_ok=True)
+                    _remove_attachment(path, old, beside)
             if not self._has_tidied:
                 self._has_tidied = True
                 self._remove_abandoned()
@@ -85,19 +89,39 @@ class Store:
             raise UnwritableRecording(path, _reason(error)) from error
         return path
 
-    def cut_row(self, key: str, length: int) -> None:
-        """Remove the answers to `key` after the first `length`: what a row held before it was recorded anew."""
+    def cut_row(self, key: str, length: int, last: int = 0) -> None:
+        """Remove the answers to `key` after the first `length`: what a row held before it was recorded anew.
+
+        A row has no gaps, but up to its place `last` it may have them now.
+        """
         place = length + 1
         while True:
             path = self.path_of(row_name(key, place))
             try:
+                content = _content(path)
                 path.unlink()
-                attachment_of(path).unlink(missing_ok=True)
+                _remove_attachment(path, content, None)
             except FileNotFoundError:
-                return
+                if place > last:
+                    return
             except OSError as error:
                 raise UnwritableRecording(path, _reason(error)) from error
             place += 1
+
+    def rename(self, name: str, new_name: str) -> None:
+        """Have a recording take another name, in the place of what was there; raises UnwritableRecording."""
+        path, new_path = self.path_of(name), self.path_of(new_name)
+        try:
+            content = path.read_bytes()
+            found = _ATTACHED.search(content)
+            if found is not None:
+                digest = found.group(1).decode()
+                os.replace(attachment_of(path, digest), attachment_of(new_path, digest))
+            old = _content(new_path)
+            os.replace(path, new_path)
+            _remove_attachment(new_path, old, None if found is None else attachment_of(new_path, digest))
+        except OSError as error:
+            raise UnwritableRecording(new_path, _reason(error)) from error
 
     def path_of(self, name: str) -> Path:
         """Return where `name` is written; raises ValueError for a name that is no plain file name."""
@@ -114,19 +138,31 @@ class Store:
                     path.unlink(missing_ok=True)
 
 
-def attachment_of(path: Path) -> Path:
-    """Return where the attachment of a recording lies: named after it, whatever the recording says."""
-    return path.with_suffix(".bin")
+def attachment_of(path: Path, digest: str) -> Path:
+    """Return where the bytes of this sha256 lie beside a recording; raises ValueError for what is no sha256.
+
+    Named after their content too, so that a reader of the old recording does not find the new one's.
+    """
+    if _DIGEST.fullmatch(digest) is None:
+        raise ValueError(f"{digest!r} is not a sha256")
+    return path.with_suffix(f".{digest[:16]}.bin")
 
 
-def read_attachment(recording_path: str) -> bytes:
-    """Return the bytes beside a recording; raises CorruptRecording where there are none."""
-    path = attachment_of(Path(recording_path))
-    stored = _read(str(path))
+def read_attachment(recording_path: str, digest: str) -> bytes:
+    """Return the bytes of this sha256 beside a recording; raises CorruptRecording where they are not."""
+    path = Path(recording_path)
+    try:
+        beside = attachment_of(path, digest)
+    except (TypeError, ValueError):
+        raise CorruptRecording(path, "$.response.body.__data__ must be a sha256") from None
+    stored = _read(str(beside))
     if stored is None:
-        raise CorruptRecording(
-            Path(recording_path), f"its answer's bytes are missing: there is no {path.name} beside it"
-        )
+        now = _ATTACHED.search(_content(path) or b"")
+        if now is not None and now.group(1).decode() != digest:  # recorded anew since the recording was read
+            return read_attachment(recording_path, now.group(1).decode())
+        raise CorruptRecording(path, f"its answer's bytes are missing: there is no {beside.name} beside it")
+    if sha256(stored.content).hexdigest() != digest:
+        raise CorruptRecording(path, f"{beside.name} beside it is not what was recorded with it")
     return stored.content
 
 
@@ -153,13 +189,18 @@ def _read(path: str) -> Stored | None:
         os.close(descriptor)
 
 
-def _holds(path: Path, content: bytes, attachment: bytes | None, is_same: Callable[[bytes, bytes], bool]) -> bool:
+def _content(path: Path) -> bytes | None:
     try:
-        return is_same(path.read_bytes(), content) and (
-            attachment is None or attachment_of(path).read_bytes() == attachment
-        )
+        return path.read_bytes()
     except OSError:  # not there, or not to be read: it is replaced, or that fails with its reason
-        return False
+        return None
+
+
+def _remove_attachment(path: Path, content: bytes | None, successor: Path | None) -> None:
+    """Remove what lay beside a recording that held `content`, now that it is replaced."""
+    found = _ATTACHED.search(content or b"")
+    if found is not None and (beside := attachment_of(path, found.group(1).decode())) != successor:
+        beside.unlink(missing_ok=True)
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 import threading
 import time
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
 
-from inference_recorder import CorruptRecording, UnwritableRecording, inference_recording
+from inference_recorder import CorruptRecording, UnusableFolder, UnwritableRecording, inference_recording
+from inference_recorder.storage import locks
+from inference_recorder.storage.locks import Locks
 from inference_recorder.storage.places import Places
-from inference_recorder.storage.store import Store
+from inference_recorder.storage.store import Store, read_attachment
 
 from ..conftest import HELLO, files_of
 from ..openai_server import OpenAIServer, Reply, completion
@@ -120,8 +125,6 @@ def test_threads_that_miss_the_same_key_ask_once(server: OpenAIServer, client: o
 
 async def test_tasks_that_miss_the_same_key_ask_once(server: OpenAIServer, recordings: Path) -> None:
     """And waiting for it leaves the event loop to the others."""
-    import asyncio
-
     server.scripts["/v1/chat/completions"] = lambda asked, number: Reply(completion(), delay_seconds=0.3)
     ticks = 0
 
@@ -155,6 +158,137 @@ def test_a_task_that_holds_a_stream_may_ask_the_same_again(
 
     assert {"recorded": 2} == session.counts
     assert 2 == server.count
+
+
+def test_a_nested_session_does_not_wait_for_its_own_thread(
+    server: OpenAIServer, client: openai.OpenAI, recordings: Path
+) -> None:
+    """Its own stream, open in the outer session, is what it would wait for."""
+    begun = time.monotonic()
+    with inference_recording("record-if-missing", recordings):
+        stream = client.chat.completions.create(**HELLO, stream=True)
+        with inference_recording("record-if-missing", recordings):
+            list(client.chat.completions.create(**HELLO, stream=True))
+        list(stream)
+
+    assert time.monotonic() - begun < 5
+
+
+async def test_a_sync_call_does_not_wait_for_a_task_of_its_own_event_loop(
+    server: OpenAIServer, client: openai.OpenAI, recordings: Path
+) -> None:
+    """Waiting without `await` would keep the task from ever getting its answer."""
+    server.answers("/v1/chat/completions", Reply(completion(), delay_seconds=0.3), Reply(completion()))
+    async with openai.AsyncOpenAI(base_url=server.base_url, api_key="x") as async_client:
+        with inference_recording("record-if-missing", recordings):
+            asked = asyncio.create_task(async_client.chat.completions.create(**HELLO))
+            await asyncio.sleep(0.1)
+            begun = time.monotonic()
+            client.chat.completions.create(**HELLO)
+            seconds = time.monotonic() - begun
+            await asked
+
+    assert seconds < 5
+
+
+def test_a_stream_collected_as_garbage_lands_its_flight_anywhere(tmp_path: Path) -> None:
+    """The collector runs a stream's finalizer wherever it likes, also where the flights are being counted."""
+    landed = threading.Event()
+
+    def land_while_counting() -> None:
+        flight = Locks(tmp_path).try_flight("key", "somebody")
+        with locks._guard:
+            assert flight is not None
+            flight.land()
+        landed.set()
+
+    threading.Thread(target=land_while_counting, daemon=True).start()
+
+    assert landed.wait(10)
+    assert not locks.is_flying("somebody")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_does_not_wait_for_its_parents_flight_for_ever(
+    server: OpenAIServer, client: openai.OpenAI, recordings: Path
+) -> None:
+    """Servers fork their workers in the middle of other requests."""
+    server.answers("/v1/chat/completions", Reply(completion(), delay_seconds=0.5))
+    with inference_recording("record-if-missing", recordings) as session:
+        thread = threading.Thread(target=lambda: client.chat.completions.create(**HELLO))
+        thread.start()
+        while not server.count:
+            time.sleep(0.01)
+        child = os.fork()
+        if child == 0:  # the fork: it waits for the file, which its parent writes, and for nothing in memory
+            begun = time.monotonic()
+            found = None
+            while found is None and time.monotonic() - begun < 10:
+                flight = session.store.locks.try_flight(session._rows[next(iter(session._rows))].name, "the child")
+                found = None if flight is None else session.store.read(next(iter(session._rows)))
+                if flight is not None:
+                    flight.land()
+                time.sleep(0.01)
+            os._exit(0 if found is not None else 1)
+        _, status = os.waitpid(child, 0)
+        thread.join()
+
+    assert 0 == os.waitstatus_to_exitcode(status)
+
+
+def test_a_big_binary_answer_is_never_seen_half_replaced(recordings: Path) -> None:
+    """A worker that replays while another records anew must find both files of one answer."""
+    store = Store(Places(recordings, (recordings,)))
+    names = [sha256(content).hexdigest() for content in (b"old", b"new")]
+    is_over = threading.Event()
+
+    def record() -> None:
+        for number in range(200):
+            content = (b"old", b"new")[number % 2]
+            body = b'{"__type__": "attached",\n      "__data__": "%s"}' % names[number % 2].encode()
+            store.write("a", body, attachment=content)
+        is_over.set()
+
+    store.write("a", b'{"__type__": "attached", "__data__": "%s"}' % names[0].encode(), attachment=b"old")
+    thread = threading.Thread(target=record)
+    thread.start()
+    seen = set()
+    while not is_over.is_set():
+        stored = store.read("a")
+        assert stored is not None
+        seen.add(read_attachment(stored.path, next(name for name in names if name.encode() in stored.content)))
+    thread.join()
+
+    assert seen <= {b"old", b"new"}
+    assert 1 == len(list(recordings.glob("*.bin")))
+
+
+def test_closing_stores_what_it_can_and_raises_what_it_could_not(client: openai.OpenAI, recordings: Path) -> None:
+    """One stream that cannot be stored must not take the others with it, nor leave its flight under way."""
+    with pytest.raises(UnwritableRecording), inference_recording("record-if-missing", recordings) as session:
+        streams = [client.chat.completions.create(**HELLO, seed=seed, stream=True) for seed in range(2)]
+        for stream in streams:
+            next(stream)
+        shutil.rmtree(recordings)
+        recordings.touch()
+    recordings.unlink()
+    for stream in streams:
+        list(stream)
+
+    assert not locks.is_flying(threading.get_ident())
+    assert {"recorded": 2} == session.counts
+
+
+def test_no_lock_is_an_error_of_ours(client: openai.OpenAI, server: OpenAIServer, recordings: Path) -> None:
+    """A FileExistsError out of a completion says nothing to anybody."""
+    with inference_recording("record-if-missing", recordings):
+        recordings.mkdir()
+        (recordings / ".locks").touch()
+        with pytest.raises(UnusableFolder, match="no lock can be made there"):
+            client.chat.completions.create(**HELLO)
+
+    assert 0 == server.count
 
 
 def test_locks_stay_out_of_git(client: openai.OpenAI, recordings: Path) -> None:

@@ -271,6 +271,21 @@ def test_a_raw_streamed_call_replays_through_both_doors(sdk: Colour, server: Ope
     assert 1 == server.count
 
 
+def test_the_events_below_a_replayed_stream_can_be_read_too(sdk: Colour, recordings: Path) -> None:
+    """Proxies pass on the server's own events instead of the SDK's objects."""
+    events = []
+    for mode in ("record", "replay"):
+        with inference_recording(mode, recordings):
+            stream = sdk.call("chat.completions.create", **STREAMED)
+            if mode == "record":
+                sdk.items(stream)
+            else:
+                events = sdk.items(stream._iter_events())
+
+    assert "[DONE]" == events[-1].data
+    assert "Hel" in events[1].data
+
+
 def test_closing_a_replayed_stream_ends_it(sdk: Colour, recordings: Path) -> None:
     """A stop button must stop in replay too."""
     with inference_recording("record", recordings):

@@ -159,6 +159,8 @@ def _stream_over(iterator: Any, method: Method, client: Any, response: Any, *, i
     stream._cast_to = method.chunk_type
     stream._client = client
     stream._options = None
+    decoder = getattr(client, "_make_sse_decoder", None)  # a mock has none
+    stream._decoder = None if decoder is None else decoder()
     stream._iterator = iterator
     return stream
 

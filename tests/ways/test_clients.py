@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Dict, List
 
 import openai
 import pytest
@@ -85,8 +85,8 @@ DIRECT: dict[str, Way] = {
     "patch": Way(calling("patch", "/odd", cast_to=Odd, body={"a": 1})),
     "delete": Way(calling("delete", "/odd", cast_to=Odd)),
     "get of an object": Way(calling("get", "/odd", cast_to=object)),
-    "get of a dict": Way(calling("get", "/odd", cast_to=dict[str, object])),
-    "get of a list": Way(calling("get", "/odd/list", cast_to=list[object])),
+    "get of a dict": Way(calling("get", "/odd", cast_to=Dict[str, object])),
+    "get of a list": Way(calling("get", "/odd/list", cast_to=List[object])),
     "get of a str": Way(calling("get", "/odd/text", cast_to=str)),
     "get of an int": Way(calling("get", "/odd/number", cast_to=int)),
     "get of nothing": Way(calling("get", "/odd/nothing", cast_to=type(None))),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Dict
 
 import openai
 import pytest
@@ -202,7 +202,7 @@ def test_wrappers_made_before_the_context_and_used_after_it_work(
     assert [] == differences(stable(after), stable(replayed))
 
 
-@pytest.mark.parametrize("to", [dict[str, object], str, "response"], ids=["dict", "str", "HTTP response"])
+@pytest.mark.parametrize("to", [Dict[str, object], str, "response"], ids=["dict", "str", "HTTP response"])
 def test_a_raw_response_is_parsed_into_what_its_caller_names(
     to: Any, sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:

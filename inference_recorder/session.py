@@ -42,6 +42,7 @@ class Session:
         self, mode: InferenceMode, store: Store, *, test_id: str | None = None, record_errors: bool | None = None
     ) -> None:
         self.mode = mode
+        self.is_live = mode is InferenceMode.LIVE
         self.store = store
         self.is_open = True
         self._test_id = test_id

@@ -110,7 +110,7 @@ def _url(client: Any, endpoint: str) -> str:
 def _keeps_its_base_url(kind: Any) -> bool:
     """Whether `base_url` of these clients is the SDK's own; the module's client, for one, asks its module."""
     owner = next((base for base in kind.__mro__ if "base_url" in base.__dict__), object)
-    return owner.__module__ in ("openai._base_client", "openai._client")
+    return owner.__module__.partition(".")[0] == "openai" and owner.__name__ in ("BaseClient", "OpenAI", "AsyncOpenAI")
 
 
 def is_raw(kwargs: Mapping[str, Any]) -> bool:

@@ -13,7 +13,6 @@ from typing import Any
 from ..errors import UnrecordableCall
 from ..format.failures import revive_failure
 from ..identity.request import Request
-from ..modes import InferenceMode
 from ..plans import Replay
 from .active import current_session
 from .bodies import body_bytes
@@ -48,7 +47,7 @@ def _request(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], 
     if call is not None and call.is_settled_above:
         with listening(call):
             return wrapped(*args, **kwargs)
-    if session.mode is InferenceMode.LIVE:
+    if session.is_live:
         session.note_passed(endpoint_of(_argument(args, kwargs, 1, "options").url))
         return wrapped(*args, **kwargs)
     request = _request_of(call, instance, args, kwargs)
@@ -81,7 +80,7 @@ async def _request_async(
     if call is not None and call.is_settled_above:
         with listening(call):
             return await wrapped(*args, **kwargs)
-    if session.mode is InferenceMode.LIVE:
+    if session.is_live:
         session.note_passed(endpoint_of(_argument(args, kwargs, 1, "options").url))
         return await wrapped(*args, **kwargs)
     request = _request_of(call, instance, args, kwargs)

@@ -11,7 +11,6 @@ from ..format.failures import revive_failure
 from ..format.model_lists import models_in
 from ..format.recording import Answer
 from ..format.typed import constructed, reviver
-from ..modes import InferenceMode
 from ..plans import Replay
 from ..session import Session
 from .active import current_session
@@ -87,7 +86,7 @@ def _called(
     kwargs: dict[str, Any],
 ) -> Any:
     __tracebackhide__ = True
-    if session.mode is InferenceMode.LIVE:
+    if session.is_live:
         return wrapped(*args, **kwargs)
     client = _client_of(instance)
     call = _described(method, client, args, kwargs)
@@ -129,7 +128,7 @@ async def _called_async(
     kwargs: dict[str, Any],
 ) -> Any:
     __tracebackhide__ = True
-    if session.mode is InferenceMode.LIVE:
+    if session.is_live:
         return await wrapped(*args, **kwargs)
     client = _client_of(instance)
     call = _described(method, client, args, kwargs)
@@ -175,7 +174,7 @@ def _is_for_the_client_door(client: Any, kwargs: Mapping[str, Any]) -> bool:
 
 def _is_revived_here(method: Method, plan: Replay, call: Call) -> bool:
     answer = plan.recording.answer
-    if answer.failure is None and call.request.is_streaming and not answer.is_streaming:
+    if not answer.is_streaming and answer.failure is None and call.request.is_streaming:
         return False  # the server answered a streamed call with something else, and the SDK makes a stream of it
     # Embeddings in base64 were recorded by a raw call: the SDK decodes what it asked for so, for who asked for nothing.
     body = plan.recording.answer.body

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from inference_recorder import UnpatchableSDK
+from inference_recorder.interception.calls import _keeps_its_base_url
 from inference_recorder.interception.patching import Target, _patch_module, missing_targets
 from inference_recorder.interception.table import METHODS
 from inference_recorder.recorder import _targets
@@ -54,3 +55,13 @@ def test_every_method_of_the_table_is_wrapped_in_both_colours() -> None:
     for method in METHODS:
         for start in ("", "Async"):
             assert (method.module, start + method.owner, method.attribute) in wrapped
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_kept"), [("OpenAI", True), ("AsyncOpenAI", True), ("AzureOpenAI", True), ("_ModuleClient", False)]
+)
+def test_only_a_client_that_keeps_its_base_url_has_its_text_kept(kind: str, is_kept: bool) -> None:
+    """The module's client asks its module each time; spelling the url out for every call costs a tenth of a replay."""
+    import openai
+
+    assert is_kept == _keeps_its_base_url(getattr(openai, kind))

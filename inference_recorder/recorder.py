@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
-from .interception import active, client_door, credentials, method_door, patching, sockets
+from .interception import active, doors, patching
 from .modes import InferenceMode, mode_from
 from .session import Session
 from .storage.places import check_usable, places_from
@@ -138,4 +138,4 @@ class inference_recording:  # noqa: N801 - it is used as a function
 
 @functools.cache
 def _targets() -> tuple[patching.Target, ...]:
-    return (*method_door.targets(), *client_door.targets(), *credentials.targets(), *sockets.targets())
+    return tuple(doors.targets())

@@ -282,7 +282,7 @@ def _request_as_recorded(plan: Record) -> JsonObject:
         "headers": {},
         "body": plan.body,
         "endpoint": plan.request.endpoint,
-        "model": plan.body.get("model", "") if isinstance(plan.body.get("model", ""), str) else "",
+        "model": plan.request.model,
     }
 
 

@@ -8,15 +8,14 @@ from types import ModuleType
 
 import pytest
 
-from inference_recorder.interception import client_door, method_door, responses, saving, streams
+from inference_recorder.interception import client_door, method_door, saving, streams
 
 TWINS: list[tuple[ModuleType, str, str]] = [
     (method_door, "_called", "_called_async"),
     (client_door, "_request", "_request_async"),
     (client_door, "_process_response", "_process_response_async"),
-    (streams, "_taped", "_taped_async"),
+    (streams, "taped", "taped_async"),
     (streams, "_replayed", "_replayed_async"),
-    (responses, "ResponseTape._passing", "ResponseTape._passing_async"),
     (saving, "settled", "settled_async"),
 ]
 SPELT_DIFFERENTLY = [

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Literal
 
-from . import client_door, credentials, method_door, sockets
+from . import doors, sockets
 from .patching import Target, owner_of, release_of
 from .table import METHODS
 
@@ -24,8 +24,7 @@ class Covered:
 
 def coverage(version: str) -> list[Covered]:
     """Return a line for each target, in the doors' order; imports the SDK's modules."""
-    targets = [*method_door.targets(), *client_door.targets(), *credentials.targets(), *sockets.targets()]
-    return [Covered(f"{target.owner}.{target.method}", _state(target, version), target.since) for target in targets]
+    return [Covered(f"{one.owner}.{one.method}", _state(one, version), one.since) for one in doors.targets()]
 
 
 def coverage_table() -> str:

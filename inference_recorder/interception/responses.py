@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from typing import Any, get_args
 
 from ..format import json_bytes
@@ -15,9 +15,9 @@ from ..format.volatile import without_volatile
 from ..identity.jsonable import JsonValue
 from .bodies import kept_as_sent
 from .http import event_name, kept, library_of
-from .saving import keep_async
+from .streams import taped, taped_async
 from .table import method_for
-from .tape import STREAM_ENDS, Tape
+from .tape import STREAM_ENDS, Tape, tell_of_closing
 
 
 class ResponseTape:
@@ -53,71 +53,28 @@ class ResponseTape:
 
     def pass_on_bytes(self, response: Any) -> None:
         """Have the bytes of a response that is yet to be read pass by on their way to its reader."""
-        name, passing = (
-            ("aiter_raw", self._passing_async) if hasattr(response.stream, "__aiter__") else ("iter_raw", self._passing)
-        )
+        is_async = hasattr(response.stream, "__aiter__")
+        name, passing = ("aiter_raw", taped_async) if is_async else ("iter_raw", taped)
         original: Callable[..., Any] = getattr(response, name)
-        setattr(response, name, lambda *args, **kwargs: passing(original(*args, **kwargs)))
-        for name in ("close", "aclose"):
-            setattr(response, name, self._telling(getattr(response, name)))
-        self.tape.begin(lambda: self._answer(self._decoded(), is_complete=False))
-        weakref.finalize(response, self._left)
+        setattr(response, name, lambda *args, **kwargs: passing(original(*args, **kwargs), self.tape, self))
+        tell_of_closing(response, self.tape, self.left)
+        self.tape.begin(self._left_there)
+        weakref.finalize(response, self.left)
 
-    def _passing(self, source: Iterator[bytes]) -> Iterator[bytes]:
-        tape = self.tape
-        try:
-            while True:
-                tape.is_pulling = True
-                try:
-                    part = next(source)
-                except StopIteration:
-                    break
-                finally:
-                    tape.is_pulling = False
-                self._parts.append(part)
-                yield part
-        except Exception as error:
-            tape.keep(self._broken(error))
-            raise
-        except BaseException:  # closed or interrupted
-            self._left()
-            raise
-        tape.keep(self._answer(self._decoded()))
+    def add(self, part: bytes) -> None:
+        """Take down what arrived."""
+        self._parts.append(part)
 
-    async def _passing_async(self, source: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        tape = self.tape
-        try:
-            while True:
-                tape.is_pulling = True
-                try:
-                    part = await anext(source)
-                except StopAsyncIteration:
-                    break
-                finally:
-                    tape.is_pulling = False
-                self._parts.append(part)
-                yield part
-        except Exception as error:
-            await keep_async(tape, self._broken(error))
-            raise
-        except BaseException:  # closed, cancelled or interrupted
-            self._left()
-            raise
-        await keep_async(tape, self._answer(self._decoded()))
+    def complete(self) -> Answer:
+        """Return the answer that the bytes so far are, as a whole response."""
+        return self._answer(self._decoded())
 
-    def _telling(self, close: Callable[[], Any]) -> Callable[[], Any]:
-        def close_and_tell() -> Any:
-            if not self.tape.is_pulling:
-                self._left()
-            return close()
-
-        return close_and_tell
-
-    def _left(self) -> None:
+    def left(self) -> None:
+        """Store what was read of a response that its consumer left; a finalizer may call it too."""
         if not self.tape.plan.is_over:
-            self.tape.left(self._answer(self._decoded(), is_complete=False))
+            self.tape.left(self._left_there())
 
-    def _broken(self, error: BaseException) -> Answer | None:
+    def broken(self, error: BaseException) -> Answer | None:
         """Return the answer that a response is whose bytes broke off, None where it is not worth a recording."""
         broken = self.tape.broken(error)
         if broken is None:
@@ -126,6 +83,9 @@ class ResponseTape:
         if heard.chunks is None and broken.failure is not None:  # half a file is no answer
             return Answer(failure=broken.failure, http=self.tape.http)
         return heard._replace(is_complete=broken.is_complete, failure=broken.failure)
+
+    def _left_there(self) -> Answer:
+        return self._answer(self._decoded(), is_complete=False)
 
     def _decoded(self) -> bytes:
         raw = b"".join(self._parts)

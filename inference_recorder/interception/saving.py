@@ -39,7 +39,5 @@ async def keep_async(tape: Tape, answer: Answer | None, response: object = None)
     """Store the answer as `Tape.keep` does; where that takes waiting for another writer, a thread does it."""
     import anyio.to_thread
 
-    if answer is None:
-        tape.keep(None)
-    elif not tape.keep_if_free(answer, response):
+    if not tape.keep(answer, response, wait=False):
         await anyio.to_thread.run_sync(tape.keep, answer, response)

@@ -5,19 +5,19 @@ from __future__ import annotations
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from ..errors import CorruptRecording, IncompleteRecording
 from ..format.codec import chunk_data_start, chunk_value, untyped
 from ..format.failures import revive_failure
-from ..format.recording import Chunk, Recording
+from ..format.recording import Answer, Chunk, Recording
 from ..format.typed import Reviver, reviver
 from ..plans import Replay
 from .calls import asked_request
 from .http import asynchronously, kept, library_of, memory_response, server_sent_text
 from .saving import keep_async
 from .table import Method
-from .tape import Tape
+from .tape import Tape, tell_of_closing
 
 
 def record_stream(stream: Any, tape: Tape) -> Any:
@@ -25,8 +25,8 @@ def record_stream(stream: Any, tape: Tape) -> Any:
     response = getattr(stream, "response", None)
     tape.http = kept(response) or tape.http
     source = stream._iterator
-    stream._iterator = _taped_async(source, tape) if hasattr(source, "__anext__") else _taped(source, tape)
-    _tell_of_closing(response, tape)
+    stream._iterator = taped_async(source, tape, tape) if hasattr(source, "__anext__") else taped(source, tape, tape)
+    tell_of_closing(response, tape, tape.left)
     tape.begin()
     weakref.finalize(stream, tape.left)
     return stream
@@ -36,11 +36,11 @@ def record_iterable(chunks: Any, tape: Tape, method: Method, client: Any) -> Any
     """Return a real stream over what a mock returned in a stream's place."""
     is_async = hasattr(chunks, "__aiter__")
     source = aiter(chunks) if is_async else iter(chunks)
-    taped = _taped_async(source, tape) if is_async else _taped(source, tape)
+    passing = taped_async(source, tape, tape) if is_async else taped(source, tape, tape)
     library = library_of(client)
     request = asked_request(client, method, library)
     response = memory_response(library, request, None, b"", "text/event-stream")
-    stream = _stream_over(taped, method, client, response, is_async=is_async)
+    stream = _stream_over(passing, method, client, response, is_async=is_async)
     tape.begin()
     weakref.finalize(stream, tape.left)
     return stream
@@ -84,46 +84,60 @@ def check_complete(recording: Recording) -> None:
         raise IncompleteRecording(recording.path, len(recording.answer.chunks or ()))
 
 
-def _taped(source: Iterator[Any], tape: Tape) -> Iterator[Any]:
+class Heard(Protocol):
+    """What takes down the items of a stream: the tape of its chunks, or that of a response's bytes."""
+
+    def add(self, item: Any, /) -> None: ...
+
+    def complete(self) -> Answer: ...
+
+    def broken(self, error: BaseException) -> Answer | None: ...
+
+    def left(self) -> None: ...
+
+
+def taped(source: Iterator[Any], tape: Tape, heard: Heard) -> Iterator[Any]:
+    """Yield the items of `source` as they arrive, each taken down first; store what was heard once, however it ends."""
     try:
         while True:
             tape.is_pulling = True
             try:
-                chunk = next(source)
+                item = next(source)
             except StopIteration:
                 break
             finally:
                 tape.is_pulling = False
-            tape.add(chunk)
-            yield chunk
+            heard.add(item)
+            yield item
     except Exception as error:
-        tape.keep(tape.broken(error))
+        tape.keep(heard.broken(error))
         raise
     except BaseException:  # closed or interrupted
-        tape.left()
+        heard.left()
         raise
-    tape.keep(tape.complete())
+    tape.keep(heard.complete())
 
 
-async def _taped_async(source: AsyncIterator[Any], tape: Tape) -> AsyncIterator[Any]:
+async def taped_async(source: AsyncIterator[Any], tape: Tape, heard: Heard) -> AsyncIterator[Any]:
+    """Yield the items of `source` as they arrive, each taken down first; store what was heard once, however it ends."""
     try:
         while True:
             tape.is_pulling = True
             try:
-                chunk = await anext(source)
+                item = await anext(source)
             except StopAsyncIteration:
                 break
             finally:
                 tape.is_pulling = False
-            tape.add(chunk)
-            yield chunk
+            heard.add(item)
+            yield item
     except Exception as error:
-        await keep_async(tape, tape.broken(error))
+        await keep_async(tape, heard.broken(error))
         raise
     except BaseException:  # closed, cancelled or interrupted
-        tape.left()
+        heard.left()
         raise
-    await keep_async(tape, tape.complete())
+    await keep_async(tape, heard.complete())
 
 
 def _replayed(chunks: Iterator[Any], response: Any) -> Iterator[Any]:
@@ -163,23 +177,6 @@ def _stream_over(iterator: Any, method: Method, client: Any, response: Any, *, i
     stream._decoder = None if decoder is None else decoder()
     stream._iterator = iterator
     return stream
-
-
-def _tell_of_closing(response: Any, tape: Tape) -> None:
-    """Have the response tell `tape` that it is closed early: by the stream, or by a helper that holds only it."""
-    for name in ("close", "aclose"):
-        original = getattr(response, name, None)
-        if callable(original):
-            setattr(response, name, _telling(original, tape))
-
-
-def _telling(close: Callable[[], Any], tape: Tape) -> Callable[[], Any]:
-    def close_and_tell() -> Any:
-        if not tape.is_pulling:
-            tape.left()
-        return close()
-
-    return close_and_tell
 
 
 def _chunk_data(chunk: Chunk, recording: Recording) -> Any:

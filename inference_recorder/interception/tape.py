@@ -78,21 +78,16 @@ class Tape:
             return None
         return self._streamed(failure=failure, is_complete=failure is not None)
 
-    def keep(self, answer: Answer | None, response: object = None) -> None:
-        """Store the answer now, or give the call up for None. An error of storing holds the `response`."""
+    def keep(self, answer: Answer | None, response: object = None, *, wait: bool = True) -> bool:
+        """Store the answer, or give the call up for None. An error of storing holds the `response`.
+
+        Returns False, with nothing stored, where another writer holds the lock and `wait` is False.
+        """
         if answer is None:
             self.session.abandon(self.plan)
-            return
+            return True
         try:
-            self.session.save(self.plan, answer)
-        except UnwritableRecording as error:
-            error.response = response
-            raise
-
-    def keep_if_free(self, answer: Answer, response: object = None) -> bool:
-        """Store the answer if that takes no waiting for another writer; returns whether it did."""
-        try:
-            return self.session.save(self.plan, answer, wait=False)
+            return self.session.save(self.plan, answer, wait=wait)
         except UnwritableRecording as error:
             error.response = response
             raise
@@ -115,6 +110,23 @@ class Tape:
     def _is_worth_keeping(self, failure: Failure) -> bool:
         is_connection_error = failure.category == "transport" or failure.type in _CONNECTION_ERRORS
         return self.session.keeps_failure(failure.status_code, is_connection_error)
+
+
+def tell_of_closing(response: Any, tape: Tape, left: Callable[[], None]) -> None:
+    """Have a response call `left` when it is closed early: by its stream, or by a helper that holds only it."""
+    for name in ("close", "aclose"):
+        original = getattr(response, name, None)
+        if callable(original):
+            setattr(response, name, _telling(original, tape, left))
+
+
+def _telling(close: Callable[[], Any], tape: Tape, left: Callable[[], None]) -> Callable[[], Any]:
+    def close_and_tell() -> Any:
+        if not tape.is_pulling:
+            left()
+        return close()
+
+    return close_and_tell
 
 
 def body_of(value: object, key: str) -> JsonValue:

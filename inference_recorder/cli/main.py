@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
-try:
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+
+
+@contextmanager
+def _extra_installed() -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        missing = str(error.name).partition(".")[0]
+        if missing == "inference_recorder":
+            raise
+        # An exit, not an error: this is what the installed script imports.
+        raise SystemExit(f"inference-recorder needs {missing}: pip install 'inference-recorder[cli]'") from None
+
+
+with _extra_installed():
     import click
 
-    from .demo import demo
-    from .doctor import doctor
-except ModuleNotFoundError as error:
-    missing = str(error.name).partition(".")[0]
-    if missing == "inference_recorder":
-        raise
-    # An exit, not an error: this is the first thing that the installed script imports.
-    raise SystemExit(f"inference-recorder needs {missing}: pip install 'inference-recorder[cli]'") from None
+COMMANDS = ("demo", "doctor")
+"""Each is a function in the module of its name, "-" being "_" there."""
 
 
-@click.group()
+class _Commands(click.Group):
+    """Imports a command's module when the command is run or described: `ls` needs no web server."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        noun = name.replace("-", "_")
+        with _extra_installed():
+            command: click.Command = getattr(import_module(f".{noun}", __package__), noun)
+        return command
+
+
+@click.group(cls=_Commands)
 @click.version_option(package_name="inference-recorder", prog_name="inference-recorder")
 def main() -> None:
     """Record LLM calls of the OpenAI SDK once; replay them offline."""
-
-
-main.add_command(demo)
-main.add_command(doctor)

@@ -120,10 +120,8 @@ def _split_list(content: bytes, start: int) -> tuple[bytes, list[Chunk] | None]:
 def _whole_document(content: bytes, path: str) -> JsonObject:
     try:
         document = json_bytes.loads(content, exactly=b'"has_large_integers"' in content)
-    except RecursionError:
-        raise CorruptRecording(path, "its JSON is nested too deep to read") from None
-    except ValueError as error:
-        raise CorruptRecording(path, _unreadable(content, error)) from None
+    except (ValueError, RecursionError) as error:
+        raise CorruptRecording(path, unreadable(content, error)) from None
     if not isinstance(document, dict):
         raise CorruptRecording(path, f"it holds a JSON {type(document).__name__}, not an object")
     return document
@@ -199,7 +197,10 @@ def _with_ids_normalised(document: JsonObject, path: str) -> JsonObject:
     return replaced
 
 
-def _unreadable(content: bytes, error: ValueError) -> str:
+def unreadable(content: bytes, error: ValueError | RecursionError) -> str:
+    """Return what is wrong with a file that `error` says is no JSON, for people."""
+    if isinstance(error, RecursionError):
+        return "its JSON is nested too deep to read"
     if not content.strip():
         return "it is empty"
     position = getattr(error, "pos", None)

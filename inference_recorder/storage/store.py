@@ -108,6 +108,17 @@ class Store:
                 raise UnwritableRecording(path, _reason(error)) from error
             place += 1
 
+    def remove(self, name: str) -> None:
+        """Remove a recording and what lies beside it, if it is there; raises UnwritableRecording."""
+        path = self.path_of(name)
+        try:
+            with self.locks.writing(name):
+                content = _content(path)
+                path.unlink(missing_ok=True)
+                _remove_attachment(path, content, None)
+        except OSError as error:
+            raise UnwritableRecording(path, _reason(error)) from error
+
     def rename(self, name: str, new_name: str) -> None:
         """Have a recording take another name, in the place of what was there; raises UnwritableRecording."""
         path, new_path = self.path_of(name), self.path_of(new_name)

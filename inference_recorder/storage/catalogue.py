@@ -1,0 +1,121 @@
+"""The recordings of whole folders, for those who look at many: what came nearest, what lies there, what is unused."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import CorruptRecording
+from ..format import json_bytes
+from ..format.codec import decode, unreadable
+from ..format.recording import Recording
+from ..identity.jsonable import JsonObject, JsonValue
+
+_RESPONSE_START = b'\n  "response": {'
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file of recordings with its request parsed; its answer is parsed when asked for."""
+
+    path: Path
+    content: bytes
+    test_id: str | None
+    request: JsonObject
+    """The file's own "request" object; {} where it has none."""
+
+    @property
+    def name(self) -> str:
+        """The file's name without ".json"."""
+        return self.path.name.removesuffix(".json")
+
+    @property
+    def key(self) -> str:
+        """The key that the name holds: without the place in its row, and without what a list of models adds."""
+        return self.name.removeprefix("models-").partition(".")[0].partition("-")[0]
+
+    @property
+    def place(self) -> int:
+        """The place in the key's row, counted from 1."""
+        place = self.name.partition(".")[2]
+        return int(place) if place.isdecimal() else 1
+
+    @property
+    def is_of_the_sdk(self) -> bool:
+        """Whether a call of the SDK was recorded here; the ancestor's folders hold tools' and others' calls too."""
+        return isinstance(self.request.get("endpoint"), str) and isinstance(self.request.get("body"), dict)
+
+    @property
+    def endpoint(self) -> str:
+        return str(self.request.get("endpoint", ""))
+
+    @property
+    def model(self) -> str:
+        """The model that was asked for, "" where the request names none."""
+        body = self.request.get("body")
+        model = body.get("model") if isinstance(body, dict) else None
+        return model if isinstance(model, str) else ""
+
+    @property
+    def body(self) -> JsonObject:
+        body = self.request.get("body")
+        return body if isinstance(body, dict) else {}
+
+    def recording(self) -> Recording:
+        """Return what a replay would see; raises CorruptRecording."""
+        return decode(self.content, str(self.path))
+
+
+def paths_in(folders: Iterable[Path]) -> Iterator[Path]:
+    """Yield the files of recordings directly in these folders, by folder and then by name; hidden ones are none."""
+    for folder in folders:
+        try:
+            names = sorted(entry.name for entry in os.scandir(folder) if entry.name.endswith(".json"))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        yield from (folder / name for name in names if not name.startswith("."))
+
+
+def entries_in(folders: Iterable[Path]) -> Iterator[Entry | CorruptRecording]:
+    """Yield each recording of these folders, or the error that reading it gave."""
+    for path in paths_in(folders):
+        try:
+            yield entry_of(path)
+        except CorruptRecording as error:
+            yield error
+
+
+def entry_of(path: Path) -> Entry:
+    """Return the recording in this file, its request half parsed; raises CorruptRecording."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise CorruptRecording(path, error.strerror or str(error)) from error
+    document = _head(content)
+    if document is None:
+        try:
+            document = json_bytes.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise CorruptRecording(path, unreadable(content, error)) from None
+    if not isinstance(document, dict):
+        raise CorruptRecording(path, f"it holds a JSON {type(document).__name__}, not an object")
+    test_id, request = document.get("test_id"), document.get("request")
+    return Entry(
+        path,
+        content,
+        test_id if isinstance(test_id, str) else None,
+        request if isinstance(request, dict) else {},
+    )
+
+
+def _head(content: bytes) -> JsonValue | None:
+    """Return what stands before the response, parsed alone; None for a layout in which that cannot be cut off."""
+    start = content.find(_RESPONSE_START) if content.startswith(b"{\n") else -1
+    if start < 0:
+        return None
+    try:
+        return json_bytes.loads(content[:start].rstrip().rstrip(b",") + b"}")
+    except (ValueError, RecursionError):
+        return None

@@ -5,10 +5,13 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
+from .identity.key_rules import KeyRules
+from .identity.normalizers import NormalizeRule
+from .identity.redaction import RedactRule
 from .interception import active, doors, patching
 from .modes import InferenceMode, mode_from
 from .session import Session
@@ -32,8 +35,14 @@ class inference_recording:  # noqa: N801 - it is used as a function
         test_id: part of every request's identity; else the test that runs when the call is made, else null.
         record_errors: whether failed calls are recorded; by default all in "record", and in "record-if-missing" those
             that the next run would meet again (not 408, 409, 429, 5xx, timeouts and connection errors).
+        redact: secrets beside those of known shapes, the values of environment variables named *_KEY, *_TOKEN, *_SECRET
+            or *_PASSWORD, and the client's own key: strings, compiled patterns (their group "secret", else all they
+            find), and functions that take a text and return the secrets in it, or the text without them. Neither key
+            nor file holds them; a replay gives the request's own secrets back wherever the answer repeats them.
+        normalize: what differs from run to run and is to be left out of the key: built-in rules by name ("cwd",
+            "dates", "hashes", "tmp_path", "tool_call_ids", "uuids") and `Normalizer`s.
 
-    Raises, on entering: UnknownMode, UnusableFolder, UnpatchableSDK.
+    Raises RecorderError for a rule that is none; on entering: UnknownMode, UnusableFolder, UnpatchableSDK.
     """
 
     def __init__(
@@ -43,6 +52,8 @@ class inference_recording:  # noqa: N801 - it is used as a function
         *,
         test_id: str | None = None,
         record_errors: bool | None = None,
+        redact: Sequence[RedactRule] = (),
+        normalize: Sequence[NormalizeRule] = (),
     ) -> None:
         if callable(mode):
             raise TypeError(f"write @inference_recording() with parentheses; {mode!r} was passed as the mode")
@@ -50,6 +61,9 @@ class inference_recording:  # noqa: N801 - it is used as a function
         self._storage_dir = storage_dir
         self._test_id = test_id
         self._record_errors = record_errors
+        self._redact = tuple(redact)
+        self._normalize = tuple(normalize)
+        self._rules = KeyRules(redact, normalize)
         self._entered: list[Session] = []
 
     def __enter__(self) -> Session:
@@ -58,7 +72,10 @@ class inference_recording:  # noqa: N801 - it is used as a function
         if mode is not InferenceMode.LIVE:
             check_usable(places, mode)
             patching.hold(_targets())
-        session = Session(mode, Store(places), test_id=self._test_id, record_errors=self._record_errors)
+        self._rules.refreshed()
+        session = Session(
+            mode, Store(places), test_id=self._test_id, record_errors=self._record_errors, rules=self._rules
+        )
         active.enter(session)
         self._entered.append(session)
         return session
@@ -89,8 +106,13 @@ class inference_recording:  # noqa: N801 - it is used as a function
 
     def _anew(self) -> inference_recording:
         return type(self)(
-            self._mode, self._storage_dir, test_id=self._test_id, record_errors=self._record_errors
-        )  # fmt: skip
+            self._mode,
+            self._storage_dir,
+            test_id=self._test_id,
+            record_errors=self._record_errors,
+            redact=self._redact,
+            normalize=self._normalize,
+        )
 
     def _around_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def run(*args: Any, **kwargs: Any) -> Any:

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from .format.codec import decode
 from .format.model_lists import union
 from .format.recording import Recording
+from .format.redacting import MARK, given_back
+from .identity.key_rules import KeyRules
 from .identity.keys import older_keys
 from .identity.request import Request
-from .storage.store import Store, row_name
+from .storage.store import Store, Stored, row_name
 
 
 @dataclass(slots=True)
@@ -29,7 +31,7 @@ class Row:
     """The place that is being asked of the API now, in record-if-missing."""
 
     def find(
-        self, store: Store, request: Request, test_id: str | None, place: int, *, may_grow: bool
+        self, store: Store, request: Request, test_id: str | None, place: int, *, may_grow: bool, rules: KeyRules
     ) -> Recording | None:
         """Return the answer in this place (counted from 1), else the last one before it, else one under an older key.
 
@@ -37,7 +39,7 @@ class Row:
         another worker may be adding to the row. Raises CorruptRecording.
         """
         if request.is_model_list:
-            return self._models(store, request, test_id)
+            return self._models(store, request, test_id, rules)
         if self.last is not None and place > self.last:
             place = self.last
         stored = store.read(row_name(self.name, place))
@@ -48,16 +50,23 @@ class Row:
             if not may_grow:
                 self.last = place
         if stored is None and not self.is_own:
-            for _, older_key in older_keys(request, test_id):
+            for _, older_key in older_keys(request, test_id, self.name):
                 if (stored := store.read(older_key)) is not None:
                     self.name, self.last = older_key, None
                     break
-        return None if stored is None else decode(stored.content, stored.path)
+        return None if stored is None else _recording(stored, request, rules)
 
-    def _models(self, store: Store, request: Request, test_id: str | None) -> Recording | None:
-        for name in (self.name, *(older_key for _, older_key in older_keys(request, test_id))):
+    def _models(self, store: Store, request: Request, test_id: str | None, rules: KeyRules) -> Recording | None:
+        for name in (self.name, *(older_key for _, older_key in older_keys(request, test_id, self.name))):
             failed = store.read(name)
             found = store.read_all(f"models-{name}-") or ([] if failed is None else [failed])
             if found:
-                return union([decode(stored.content, stored.path) for stored in found])
+                return union([_recording(stored, request, rules) for stored in found])
         return None
+
+
+def _recording(stored: Stored, request: Request, rules: KeyRules) -> Recording:
+    content = stored.content
+    if MARK in content:
+        content = given_back(content, rules.secrets_of(request), request.credential)
+    return decode(content, stored.path)

@@ -7,14 +7,16 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .errors import MissingRecording, UnusableFolder
 from .format.codec import encode, says_the_same
 from .format.model_lists import model_set_digest, models_in
 from .format.recording import Answer, Recording
+from .format.redacting import Hidden
 from .identity.jsonable import JsonObject
+from .identity.key_rules import KeyRules
 from .identity.keys import request_key
 from .identity.request import Request
 from .modes import InferenceMode
@@ -25,7 +27,7 @@ from .storage.locks import Flight, is_flying
 from .storage.store import Store, row_name
 
 # An enumeration's members are looked up slowly, and decide() runs for every call.
-_RECORD, _RECORD_IF_MISSING = InferenceMode.RECORD, InferenceMode.RECORD_IF_MISSING
+_RECORD, _RECORD_IF_MISSING, _REPLAY = InferenceMode.RECORD, InferenceMode.RECORD_IF_MISSING, InferenceMode.REPLAY
 
 TRANSIENT_STATUS_CODES = frozenset({408, 409, 429})
 _LONGEST_PAUSE_SECONDS = 0.05
@@ -39,13 +41,20 @@ class Session:
     """What `with inference_recording(...)` yields. Ask it for `counts`, `replayed`, `recorded`, `missed`, `passed`."""
 
     def __init__(
-        self, mode: InferenceMode, store: Store, *, test_id: str | None = None, record_errors: bool | None = None
+        self,
+        mode: InferenceMode,
+        store: Store,
+        *,
+        test_id: str | None = None,
+        record_errors: bool | None = None,
+        rules: KeyRules | None = None,
     ) -> None:
         self.mode = mode
         self.is_live = mode is InferenceMode.LIVE
         self.store = store
         self.is_open = True
         self._test_id = test_id
+        self._rules = rules or KeyRules()
         self._keeps_transient_errors = mode is InferenceMode.RECORD if record_errors is None else record_errors
         self._keeps_errors = record_errors is not False
         self._rows: dict[str, Row] = {}
@@ -91,8 +100,11 @@ class Session:
         """
         __tracebackhide__ = True
         mode = self.mode
-        test_id = self._test_id if self._test_id is not None else running_test_id()
-        key = request_key(request, test_id)
+        if mode is not _REPLAY:
+            self._rules.refreshed()
+        test_id = self._rules.scope(self._test_id if self._test_id is not None else running_test_id())
+        asked = self._rules.asked(request)
+        key = request_key(asked, test_id)
         with self._guard:
             row = self._rows.get(key)
             if row is None:
@@ -104,11 +116,14 @@ class Session:
         if mode is _RECORD:
             row.is_own = True
             return Record(request, request.frozen_body(), key, test_id, place, None)
-        if (recording := row.find(self.store, request, test_id, place, may_grow=False)) is not None:
+        if (recording := row.find(self.store, request, test_id, place, may_grow=False, rules=self._rules)) is not None:
             return self._replay(recording, request, key, test_id)
-        self._calls["missed"].append((request.endpoint, request.model, key, test_id))
+        if self._rules.refreshed():  # a key that was put into the environment since
+            row.asked -= 1
+            return self.decide(request)
+        self._calls["missed"].append((asked.endpoint, asked.model, key, test_id))
         looked_in = self.store.places.read
-        raise MissingRecording(key=key, summary=request.summary, test_id=test_id, looked_in=looked_in)
+        raise MissingRecording(key=key, summary=asked.summary, test_id=test_id, looked_in=looked_in)
 
     def _find_or_wait(self, request: Request, key: str, test_id: str | None, row: Row) -> Plan:
         if row.flying is not None and not is_flying(_running_task()):
@@ -116,7 +131,9 @@ class Session:
             # loop that polls asks it.
             return Wait(request, key, test_id, row.flying)
         row.asked += 1
-        if (recording := row.find(self.store, request, test_id, row.asked, may_grow=True)) is not None:
+        if (
+            recording := row.find(self.store, request, test_id, row.asked, may_grow=True, rules=self._rules)
+        ) is not None:
             return self._replay(recording, request, key, test_id)
         row.flying = row.asked
         return self.decide_again(Wait(request, key, test_id, row.asked))
@@ -138,7 +155,7 @@ class Session:
             wait.pause_seconds = min(wait.pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
             return wait
         try:
-            recording = row.find(self.store, request, wait.test_id, wait.place, may_grow=True)
+            recording = row.find(self.store, request, wait.test_id, wait.place, may_grow=True, rules=self._rules)
         except BaseException:
             self._land(row, wait.place, flight)
             raise
@@ -250,7 +267,11 @@ class Session:
         row.stored = set(range(1, len(row.stored) + 1))
 
     def _write(self, plan: Record, answer: Answer, *, wait: bool = True) -> bool:
-        content = encode(plan.test_id, _request_as_recorded(plan), answer)
+        self._rules.refreshed()  # the call itself may have put its key into the environment
+        hidden = Hidden(self._rules.redactor_of(plan.request), plan.request.credential)
+        request = hidden.request(_request_as_recorded(plan, self._rules.normalizers.names))
+        answer = hidden.answer(answer)
+        content = encode(plan.test_id, request, answer)
         name, attachment = _file_name(plan, answer), answer.attachment
         if self.store.write(name, content, attachment=attachment, wait=wait, is_same=says_the_same) is None:
             return False
@@ -275,8 +296,8 @@ class Session:
             flight.land()
 
 
-def _request_as_recorded(plan: Record) -> JsonObject:
-    return {
+def _request_as_recorded(plan: Record, normalizer_names: Sequence[str]) -> JsonObject:
+    recorded: JsonObject = {
         "method": plan.request.method,
         "url": plan.request.url,
         "headers": {},
@@ -284,6 +305,9 @@ def _request_as_recorded(plan: Record) -> JsonObject:
         "endpoint": plan.request.endpoint,
         "model": plan.request.model,
     }
+    if normalizer_names:
+        recorded["normalize"] = list(normalizer_names)
+    return recorded
 
 
 def _file_name(plan: Record, answer: Answer) -> str:

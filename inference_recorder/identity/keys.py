@@ -87,10 +87,14 @@ def request_key(request: Request, test_id: str | None, generation: Generation = 
     return digest if generation.digits == 64 else digest[: generation.digits]
 
 
-def older_keys(request: Request, test_id: str | None) -> Iterator[tuple[Generation, str]]:
-    """Yield each other name under which an older generation may have stored `request`, newest first."""
-    seen = {request_key(request, test_id)}
-    for generation in GENERATIONS[1:]:
+def older_keys(request: Request, test_id: str | None, newest: str | None = None) -> Iterator[tuple[Generation, str]]:
+    """Yield each other name under which `request` may be stored, newest generation first.
+
+    `newest` is the key that was looked for already, where it is not that of the request as it is: one stored before
+    secrets were hidden, or under no normalizers, has the request's own.
+    """
+    seen = {newest or request_key(request, test_id)}
+    for generation in GENERATIONS:
         key = request_key(request, test_id, generation)
         if key not in seen:
             seen.add(key)

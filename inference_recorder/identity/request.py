@@ -23,6 +23,8 @@ class Request(NamedTuple):
     """The arguments, live: whoever stores them takes `frozen_body()` before the call goes on."""
     body_text: str
     """The canonical text of `body` (see `jsonable.canonical_text`)."""
+    credential: str = ""
+    """The API key of the client that asks, to be hidden wherever it occurs; never stored."""
 
     @property
     def model(self) -> str:

@@ -86,7 +86,14 @@ def take_listener() -> object:
 def described(method: Method, client: object, kwargs: Mapping[str, Any]) -> Call:
     """Return the call of a table's method with these keyword arguments; raises UnrecordableValue for unheard ones."""
     body, text, sdk_kwargs = plain_arguments(kwargs)
-    return Call(Request("POST", method.endpoint, _url(client, method.endpoint), body, text), sdk_kwargs)
+    url = _url(client, method.endpoint)
+    return Call(Request("POST", method.endpoint, url, body, text, credential_of(client)), sdk_kwargs)
+
+
+def credential_of(client: object) -> str:
+    """Return the API key that a client asks with, "" where it has none yet."""
+    credential = getattr(client, "api_key", None)
+    return credential if type(credential) is str else ""
 
 
 def asked_request(client: Any, method: Method, library: Any) -> Any:

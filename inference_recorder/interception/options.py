@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from ..errors import UnrecordableCall
 from ..identity.jsonable import JsonObject, JsonValue, canonical_text, is_sentinel, plain
 from ..identity.request import Request, recorded_url
+from .calls import credential_of
 from .http import POLL_MARK, RAW_RESPONSE_HEADER
 from .table import method_for
 
@@ -43,7 +44,9 @@ def described_options(client: Any, options: Any) -> Request:
     if endpoint == "/v1/embeddings" and body.get("encoding_format") == "base64":
         # The SDK asks for base64 where its caller asked for nothing; see openai/resources/embeddings.py.
         del body["encoding_format"]
-    return Request("POST" if is_listed else http_method, endpoint, url, body, canonical_text(body))
+    return Request(
+        "POST" if is_listed else http_method, endpoint, url, body, canonical_text(body), credential_of(client)
+    )
 
 
 def endpoint_of(path: str) -> str:

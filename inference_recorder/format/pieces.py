@@ -1,0 +1,84 @@
+"""Texts that an answer tells in pieces: from chunk to chunk, and token by token in its log probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..identity.jsonable import JsonValue
+
+_WHOLE_IN_EACH_CHUNK = frozenset({"id", "object", "model", "type", "role", "name", "status", "finish_reason"})
+
+
+@dataclass(slots=True)
+class Piece:
+    """A part of a text, and where it stands: `holder[name]`, to be written to."""
+
+    holder: Any
+    name: str | int
+    is_token: bool = False
+
+    @property
+    def text(self) -> str:
+        text: str = self.holder[self.name]
+        return text
+
+    def become(self, text: str) -> None:
+        """Have the place hold this text; of a token, what else tells of its text is taken away."""
+        if self.is_token and text != self.text:
+            self.holder.update({"bytes": None} if "bytes" in self.holder else {})
+            self.holder.update({"top_logprobs": []} if "top_logprobs" in self.holder else {})
+        self.holder[self.name] = text
+
+
+def pieces_in(values: Iterable[JsonValue]) -> list[list[Piece]]:
+    """Return the texts of these chunks (or of one answer) that come in more than one piece, each as its pieces.
+
+    Pieces of one text stand at the same place in their chunks: below the same names, and in a list below the same
+    "index", else the same place; of an event also with the same "type" and "item_id".
+    """
+    texts: dict[tuple[object, ...], list[Piece]] = {}
+    for value in values:
+        data = value.get("__data__", value) if isinstance(value, dict) else value
+        kind, item = (data.get("type"), data.get("item_id")) if isinstance(data, dict) else (None, None)
+        for place, piece in _pieces(data, (str(kind), str(item))):
+            texts.setdefault(place, []).append(piece)
+    return [pieces for pieces in texts.values() if len(pieces) > 1]
+
+
+def rewrite(pieces: Sequence[Piece], changes: Sequence[tuple[int, int, str]]) -> None:
+    """Replace parts of a text in pieces: (start, end, new text), in their order and without overlaps.
+
+    A new text goes where the old one begins; the pieces that the old one goes on into lose their part of it.
+    """
+    place = 0
+    for piece in pieces:
+        text = piece.text
+        start, end = place, place + len(text)
+        kept, at = [], start
+        for change_start, change_end, new in changes:
+            if change_end > start and change_start < end:
+                kept += [text[at - start : max(change_start, start) - start], new if change_start >= start else ""]
+                at = min(change_end, end)
+        piece.become("".join([*kept, text[at - start :]]))
+        place = end
+
+
+def _pieces(value: JsonValue, place: tuple[object, ...]) -> Iterator[tuple[tuple[object, ...], Piece]]:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            if isinstance(item, str):
+                if name not in _WHOLE_IN_EACH_CHUNK:
+                    yield (*place, name), Piece(value, name)
+            elif item:
+                yield from _pieces(item, (*place, name))
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            if isinstance(item, str):
+                yield (*place, number), Piece(value, number)
+            elif isinstance(item, dict) and isinstance(item.get("token"), str) and "logprob" in item:
+                yield (*place, "token"), Piece(item, "token", is_token=True)
+            elif item:
+                index = item.get("index", number) if isinstance(item, dict) else number
+                yield from _pieces(item, (*place, str(index)))

@@ -1,0 +1,169 @@
+"""A recording without the secrets of the moment it was made in, and with those of the moment it is replayed in.
+
+In a file, a secret of the request is `__REDACTED_1__`, the next one `__REDACTED_2__` and so on, in the request and
+wherever the answer repeats it; the client's own API key is number 0. Any other secret of the answer is `__REDACTED__`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from hashlib import sha256
+from typing import Any
+
+from ..identity.jsonable import JsonObject, JsonValue, canonical_text
+from ..identity.redaction import NUMBERED, PLACEHOLDER, Redactor
+from . import json_bytes
+from .codec import chunk_value
+from .failures import failure_from_json, failure_to_json
+from .pieces import pieces_in, rewrite
+from .recording import Answer, Chunk
+
+MARK = b"__REDACTED_"
+"""What occurs in every file that holds a secret's number."""
+_SHORTEST_IN_AN_ANSWER = 8
+"""Characters from which the client's own key is looked for in an answer."""
+
+
+class Hidden:
+    """The secrets of one request, each with what stands for it in the recording. Ask for the request first."""
+
+    def __init__(self, redactor: Redactor, credential: str = "") -> None:
+        self._redactor = redactor
+        self._numbers: dict[str, int] = {}
+        self._credential = credential if len(credential) >= _SHORTEST_IN_AN_ANSWER else ""
+
+    def request(self, recorded: JsonObject) -> JsonObject:
+        """Return a recording's "request" object without secrets."""
+        if self._redactor.is_clean(canonical_text(recorded)):
+            return recorded
+        body = self._redactor.replaced(recorded["body"], self._numbered)
+        beside: JsonObject = self._redactor.replaced({**recorded, "body": None}, self._numbered)
+        return {**beside, "body": body}
+
+    def answer(self, answer: Answer) -> Answer:
+        """Return the answer without secrets, wherever in its chunks they are."""
+        known = self._redactor.knowing(self._in_the_answer())
+        answer = _without_secret_bytes(answer, lambda text, substitute: known.replaced(text, substitute), self._shown)
+        chunks = None if answer.chunks is None else self._chunks(answer.chunks, known)
+        failure = answer.failure and failure_from_json(self._hidden(failure_to_json(answer.failure), known))
+        http = answer.http and answer.http._replace(headers=self._hidden(dict(answer.http.headers), known))
+        body, page = self._hidden(answer.body, known), self._hidden(answer.page, known)
+        return answer._replace(body=body, chunks=chunks, failure=failure, http=http, page=page)
+
+    def _chunks(self, chunks: Sequence[Chunk], known: Redactor) -> Sequence[Chunk]:
+        values = [chunk_value(chunk) for chunk in chunks]
+        hidden = self._hidden(values, known)
+        return chunks if hidden is values else [json_bytes.dumps(value) for value in hidden]
+
+    def _hidden(self, value: Any, known: Redactor) -> Any:
+        """Return the value without secrets; the very same where it has none."""
+        texts = pieces_in(value if isinstance(value, list) else [value])
+        in_one = ["".join(piece.text for piece in pieces) for pieces in texts]
+        if known.is_clean(canonical_text({"value": _telling(value), "texts": in_one})):
+            return value
+        for pieces, text in zip(texts, in_one, strict=True):
+            rewrite(pieces, [(start, end, self._shown(text[start:end])) for _, start, end in known.find(text)])
+        return known.replaced(value, self._shown)
+
+    def _numbered(self, secret: str) -> str:
+        number = self._numbers.setdefault(secret, len(self._numbers) + 1)
+        return f"__REDACTED_{number}__"
+
+    def _in_the_answer(self) -> Iterator[str]:
+        """Yield the secrets that the answer may repeat, as they are and as they are spelled in JSON in a string."""
+        for secret in (*self._numbers, self._credential):
+            if secret:
+                yield from {secret, _in_a_string(secret)}
+
+    def _shown(self, secret: str) -> str:
+        """Return what stands for a secret in the answer."""
+        for known, number in (*self._numbers.items(), (self._credential, 0)):
+            if secret == known:
+                return f"__REDACTED_{number}__"
+            if secret == _in_a_string(known):
+                return f"__REDACTED_{number}J__"
+        return PLACEHOLDER
+
+
+def given_back(content: bytes, secrets: Sequence[str], credential: str) -> bytes:
+    """Return a recording with the secrets of the request that asks now in place of those that it was recorded with.
+
+    `secrets` are those of the request's body, each as often as it occurs, in the order in which a `Redactor` finds
+    them. A number that the recording's own request does not hold is left as it is.
+    """
+    try:
+        body = json_bytes.loads(content)["request"]["body"]
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return content  # the codec says what is wrong with it
+    numbers = [number for text in _texts(body) for number, _ in NUMBERED.findall(text)]
+    present = dict(reversed(list(zip(numbers, secrets, strict=False))))
+    if credential:
+        present["0"] = credential
+    return re.sub(NUMBERED.pattern.encode(), lambda match: _present(match, present), content)
+
+
+def _present(match: re.Match[bytes], present: Mapping[str, str]) -> bytes:
+    secret = present.get(match[1].decode())
+    if secret is None:
+        return match[0]
+    return json_bytes.dumps(_in_a_string(secret) if match[2] else secret)[1:-1]
+
+
+def _in_a_string(secret: str) -> str:
+    """Return a secret as it is spelled in JSON that is itself a string, such as a tool call's arguments."""
+    return json_bytes.dumps(secret)[1:-1].decode()
+
+
+def _texts(value: JsonValue) -> Iterator[str]:
+    """Yield the texts of a JSON value in the order in which a `Redactor` goes through them."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name in sorted(value):
+            yield from _texts(value[name])
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _texts(item)
+
+
+def _telling(value: JsonValue) -> JsonValue:
+    """Return what of a JSON value may tell a secret: no numbers, of which an embedding has thousands."""
+    if isinstance(value, dict):
+        return {name: _telling(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [] if value and type(value[0]) in (float, int) else [_telling(item) for item in value]
+    return value
+
+
+_Replace = Callable[[str, Callable[[str], str]], str]
+
+
+def _without_secret_bytes(answer: Answer, replaced: _Replace, shown: Callable[[str], str]) -> Answer:
+    """Return an answer that is bytes without the secrets in them.
+
+    Bytes that are a text are kept as one then, so that a secret can be given back; in others it becomes asterisks.
+    """
+    body = answer.body
+    if not isinstance(body, dict) or body.get("__type__") not in ("base64", "attached"):
+        return answer
+    try:
+        content = answer.attachment if answer.attachment is not None else base64.b64decode(body["__data__"])
+    except (binascii.Error, TypeError, ValueError):
+        return answer
+    try:
+        text = content.decode()
+        hidden = replaced(text, shown).encode()
+        is_text = True
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")
+        hidden = replaced(text, lambda secret: "*" * len(secret)).encode("latin-1")
+        is_text = False
+    if hidden == content:
+        return answer
+    if answer.attachment is not None:
+        return answer._replace(body={**body, "__data__": sha256(hidden).hexdigest()}, attachment=hidden)
+    kept = {"__type__": "text", "__data__": hidden.decode()} if is_text else None
+    return answer._replace(body=kept or {**body, "__data__": base64.b64encode(hidden).decode()})

@@ -1,0 +1,89 @@
+"""What one session leaves out of its keys: secrets, and what its caller declares to differ from run to run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import RecorderError
+from .jsonable import JsonObject, canonical_text
+from .normalizers import Normalizers, NormalizeRule
+from .redaction import NUMBERED, PLACEHOLDER, SHORTEST_VALUE, Redactor, RedactRule, secret_values
+from .request import Request
+
+
+class KeyRules:
+    """Gives each request as its key sees it. Raises RecorderError for a rule that is none."""
+
+    def __init__(self, redact: Sequence[RedactRule] = (), normalize: Sequence[NormalizeRule] = ()) -> None:
+        if isinstance(redact, str) or isinstance(normalize, str):
+            raise RecorderError("redact= and normalize= take lists, not a single string")
+        self._own_rules = tuple(redact)
+        self.normalizers = Normalizers(normalize)
+        self._values = secret_values()
+        self.redactor = Redactor(self._values, self._own_rules)
+
+    def refreshed(self) -> bool:
+        """Look at the environment again; returns whether it holds other secrets than when last looked at."""
+        values = secret_values()
+        if values == self._values:
+            return False
+        self._values = values
+        self.redactor = Redactor(values, self._own_rules)
+        return True
+
+    def asked(self, request: Request) -> Request:
+        """Return the request as its key sees it: the very same where nothing is to be left out."""
+        credential, text = request.credential, request.body_text
+        has_own_key = len(credential) >= SHORTEST_VALUE and credential in text
+        if not has_own_key and not self.normalizers.names and self.redactor.is_clean(text):
+            return request
+        body = self.normalizers.applied(self.redactor_of(request).replaced(request.body, lambda secret: PLACEHOLDER))
+        return request._replace(body=body, body_text=canonical_text(body))
+
+    def scope(self, test_id: str | None) -> str | None:
+        """Return the test id as key and file have it: a test's parameter may be a secret."""
+        if test_id is None or self.redactor.is_clean(test_id):
+            return test_id
+        hidden: str = self.redactor.replaced(test_id, lambda secret: PLACEHOLDER)
+        return hidden
+
+    def secrets_of(self, request: Request) -> list[str]:
+        """Return the secrets of a request's body in the order in which they are found, each as often as it occurs."""
+        found: list[str] = []
+
+        def note(secret: str) -> str:
+            found.append(secret)
+            return PLACEHOLDER
+
+        self.redactor_of(request).replaced(request.frozen_body(), note)
+        return found
+
+    def redactor_of(self, request: Request) -> Redactor:
+        """Return the redactor that knows this request's own API key too."""
+        has_key = len(request.credential) >= SHORTEST_VALUE
+        return self.redactor.knowing([request.credential]) if has_key else self.redactor
+
+
+def recorded_request(recorded: JsonObject, normalizers: Normalizers | None = None) -> Request:
+    """Return the request that a recording's "request" object tells of, as its key sees it.
+
+    `normalizers` are those its key was made under. Raises ValueError where the object is none of an SDK's call.
+    """
+    method, endpoint, url, body = (recorded.get(name) for name in ("method", "endpoint", "url", "body"))
+    if not (isinstance(method, str) and isinstance(endpoint, str) and isinstance(url, str) and isinstance(body, dict)):
+        raise ValueError('"request" must hold method, endpoint and url as strings and body as an object')
+    asked = _unnumbered(body)
+    asked = asked if normalizers is None else normalizers.applied(asked)
+    return Request(method, endpoint, url, asked, canonical_text(asked))
+
+
+def _unnumbered(value: object) -> JsonObject:
+    def replaced(value: object) -> object:
+        if isinstance(value, str):
+            return NUMBERED.sub(PLACEHOLDER, value)
+        if isinstance(value, dict):
+            return {NUMBERED.sub(PLACEHOLDER, name): replaced(item) for name, item in value.items()}
+        return [replaced(item) for item in value] if isinstance(value, list) else value
+
+    result: JsonObject = replaced(value)  # type: ignore[assignment]  # an object stays one
+    return result

@@ -1,0 +1,177 @@
+"""What the caller declares to differ from run to run: replaced by a placeholder in the key, and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from ..errors import RecorderError
+from .json_path import JsonPath
+from .jsonable import JsonObject, JsonValue
+
+EVERYWHERE = "$"
+
+
+@dataclass(frozen=True)
+class Normalizer:
+    """A rule of the caller's: what `pattern` finds in the texts at `path` is `placeholder` in the key.
+
+    `path` is a JSON path into the call's keyword arguments (see `JsonPath`); what lies below it is meant too, so "$" is
+    the whole request. Without a `pattern`, the whole value there is replaced. `placeholder` may name groups, as in
+    `re.sub`. Raises RecorderError for a path or a pattern that is none.
+    """
+
+    path: str = EVERYWHERE
+    pattern: str | None = None
+    placeholder: str = "__NORMALIZED__"
+
+    def __post_init__(self) -> None:
+        JsonPath(self.path)
+        if self.pattern is None and self.path == EVERYWHERE:
+            raise RecorderError("a normalizer of the whole request needs a pattern")
+        try:
+            re.compile(self.pattern or "").sub(self.placeholder, "")
+        except (re.error, IndexError) as error:
+            raise RecorderError(
+                f"the normalizer's pattern {self.pattern!r} or its placeholder is none: {error}"
+            ) from None
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path} /{self.pattern}/ -> {self.placeholder}"
+            if self.pattern
+            else f"{self.path} -> {self.placeholder}"
+        )
+
+    def applied(self, body: JsonValue) -> JsonValue:
+        """Return a copy of `body` as the key is to see it."""
+        if self.pattern is None:
+            return JsonPath(self.path).applied(body, lambda value: self.placeholder)
+        pattern = re.compile(self.pattern)
+        return JsonPath(self.path).applied(
+            body, lambda value: _in_each_text(value, lambda text: pattern.sub(self.placeholder, text))
+        )
+
+
+NormalizeRule: TypeAlias = "str | Normalizer | Mapping[str, str] | Sequence[str]"
+"""A built-in one's name, a Normalizer, or its path, pattern and placeholder as a mapping or in this order."""
+
+_HEX = r"[0-9a-fA-F]"
+_UUID = re.compile(rf"(?<!{_HEX}){_HEX}{{8}}-(?:{_HEX}{{4}}-){{3}}{_HEX}{{12}}(?!{_HEX})")
+_HASH_LENGTHS = (128, 96, 64, 56, 40, 32)
+_HASH = re.compile(rf"(?<![0-9A-Za-z])(?:{'|'.join(f'{_HEX}{{{length}}}' for length in _HASH_LENGTHS)})(?![0-9A-Za-z])")
+_TIME = r"\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?(?:\s?(?:Z|UTC|[+-]\d{2}:?\d{2}))?"
+_DATE = re.compile(rf"(?<!\d)\d{{4}}-\d{{2}}-\d{{2}}(?:[T ]{_TIME})?(?!\d)|(?<![\d:]){_TIME}(?![\d:])")
+_CALL_ID_NAMES = frozenset({"tool_call_id", "call_id", "tool_use_id"})
+
+
+def _uuids(body: JsonValue) -> JsonValue:
+    return _in_each_text(body, lambda text: _UUID.sub("__UUID__", text))
+
+
+def _hashes(body: JsonValue) -> JsonValue:
+    return _in_each_text(body, lambda text: _HASH.sub("__HASH__", text))
+
+
+def _dates(body: JsonValue) -> JsonValue:
+    return _in_each_text(body, lambda text: _DATE.sub("__DATE__", text))
+
+
+def _cwd(body: JsonValue) -> JsonValue:
+    pattern = _path_pattern(Path.cwd())
+    return _in_each_text(body, lambda text: pattern.sub("__CWD__", text))
+
+
+def _tmp_path(body: JsonValue) -> JsonValue:
+    # pytest's own folders have the user, the run and the worker in their path; other temporary ones a random name.
+    # A test's own folder there keeps its name, but for the number that pytest puts behind it.
+    roots = "|".join(_path_pattern(root).pattern for root in _temporary_roots())
+    below = r"[\\/]+pytest-of-[^\\/\s\"']+[\\/]+pytest-\d+(?:[\\/]+popen-gw\d+)?|[\\/]+tmp[a-z0-9_]{8}"
+    pattern = re.compile(rf"(?:{roots})(?:{below})?")
+    return _in_each_text(body, lambda text: pattern.sub("__TMP_PATH__", text))
+
+
+def _tool_call_ids(body: JsonValue) -> JsonValue:
+    ids: dict[str, str] = {}
+
+    def collect(value: JsonValue, name: str) -> None:
+        if isinstance(value, dict):
+            is_call = name == "tool_calls" or value.get("type") in ("function_call", "tool_use")
+            for item_name, item in value.items():
+                is_id = item_name in _CALL_ID_NAMES or (is_call and item_name == "id")
+                if is_id and isinstance(item, str):
+                    ids.setdefault(item, f"__TOOL_CALL_{len(ids) + 1}__")
+                collect(item, item_name)
+        elif isinstance(value, (list, tuple)):
+            for item in value:
+                collect(item, name)
+
+    collect(body, "")
+    return _in_each_text(body, lambda text: ids.get(text, text)) if ids else body
+
+
+_BUILT_IN: Mapping[str, Callable[[JsonValue], JsonValue]] = {
+    "cwd": _cwd,
+    "dates": _dates,
+    "hashes": _hashes,
+    "tmp_path": _tmp_path,
+    "tool_call_ids": _tool_call_ids,
+    "uuids": _uuids,
+}
+BUILT_IN_NAMES = tuple(sorted(_BUILT_IN))
+"""`cwd` and `tmp_path`: the working directory, and temporary ones; `dates`: ISO dates and times; `hashes`: 32 to 128
+hex digits; `tool_call_ids`: numbered in their order; `uuids`."""
+
+
+class Normalizers:
+    """The rules of one session. The order in which they are declared is that in which they apply."""
+
+    def __init__(self, rules: Sequence[NormalizeRule] = ()) -> None:
+        self._rules = [_rule(rule) for rule in rules]
+        self.names = tuple(str(rule) for rule in self._rules)
+        """What a recording says of the rules that its key was made under, in their order."""
+
+    def applied(self, body: JsonObject) -> JsonObject:
+        """Return a copy of `body` as the key is to see it."""
+        for rule in self._rules:
+            body = _BUILT_IN[rule](body) if isinstance(rule, str) else rule.applied(body)
+        return body
+
+
+def _rule(rule: Any) -> str | Normalizer:
+    if isinstance(rule, Normalizer):
+        return rule
+    if isinstance(rule, str):
+        if rule in _BUILT_IN:
+            return rule
+        raise RecorderError(f"there is no normalizer {rule!r}; built in are {', '.join(BUILT_IN_NAMES)}")
+    try:
+        return Normalizer(**rule) if isinstance(rule, Mapping) else Normalizer(*rule)
+    except TypeError:
+        raise RecorderError(f"{rule!r} is no normalizer; it takes path, pattern and placeholder") from None
+
+
+def _in_each_text(value: JsonValue, change: Callable[[str], str]) -> JsonValue:
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {name: _in_each_text(item, change) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_in_each_text(item, change) for item in value]
+    return value
+
+
+def _path_pattern(path: Path | str) -> re.Pattern[str]:
+    # In either spelling of the separator, and doubled as in JSON and source code.
+    parts = [re.escape(part) for part in re.split(r"[\\/]+", str(path).rstrip("/\\"))]
+    return re.compile(r"[\\/]+".join(parts) + r"(?![\w.-])")
+
+
+def _temporary_roots() -> list[str]:
+    folder = tempfile.gettempdir()
+    return sorted({folder, os.path.realpath(folder)}, key=len, reverse=True)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from ..errors import RecorderError
 from .jsonable import JsonValue
-from .secret_shapes import ACCOUNT_NAMES, SECRET_NAME, SHAPES, quick_pattern
+from .secret_shapes import SECRET_NAME, SHAPES, is_hidden_by_name, quick_pattern
 
 PLACEHOLDER = "__REDACTED__"
 """What stands for a secret in a key, and in a file for one that its request does not hold."""
@@ -94,7 +94,7 @@ class Redactor:
         if isinstance(value, dict):
             hidden = {
                 item: substitute(value[item])
-                if name in ("extra_body", "extra_query") and item in ACCOUNT_NAMES and isinstance(value[item], str)
+                if isinstance(value[item], str) and is_hidden_by_name(name, item, value[item])
                 else self.replaced(value[item], substitute, item)
                 for item in sorted(value)
             }

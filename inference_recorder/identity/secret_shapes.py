@@ -74,8 +74,17 @@ SHAPES = tuple(
 SECRET_NAME = re.compile(rf"(?i)(?:.*[-_. ])?(?:{_CALLED}|authorization)s?")
 """The whole of a name in a JSON object whose value is read as if it stood behind the name."""
 
-ACCOUNT_NAMES = frozenset({"project_id", "organization", "openai_organization", "openai_project"})
-"""Names whose value says whose account it is, in `extra_body` and `extra_query`."""
+_ACCOUNT_NAMES = frozenset({"project_id", "organization", "openai_organization", "openai_project"})
+_LONG_FOR_A_QUERY = 12
+_QUERY_NAMES = frozenset({"key", "token", "code", "sig", "signature"})
+
+
+def is_hidden_by_name(place: str, name: str, value: str) -> bool:
+    """Whether a value below `extra_body` or `extra_query` says whose account it is, or is a key of the query."""
+    if place == "extra_query" and name.lower() in _QUERY_NAMES and len(value) >= _LONG_FOR_A_QUERY:
+        return True
+    return place in ("extra_body", "extra_query") and name in _ACCOUNT_NAMES
+
 
 _LOOK_AROUND = re.compile(r"\(\?<?[=!](?:[^()\\\[]|\\.|\[(?:[^\]\\]|\\.)*\]|\((?:[^()\\]|\\.)*\))*\)")
 
@@ -91,5 +100,5 @@ def quick_pattern() -> str:
         part = re.sub(r"\\s(?![^\[]*\])", r"(?:\\s|\\\\[nrt])", part)
         is_caseless, part = part.startswith("(?i)"), part.removeprefix("(?i)")
         parts.append(f"(?i:{part})" if is_caseless else f"(?:{part})")
-    accounts = "|".join(sorted(ACCOUNT_NAMES))
-    return "|".join([*parts, rf'"(?:{accounts})": "'])
+    accounts = "|".join(sorted(_ACCOUNT_NAMES))
+    return "|".join([*parts, rf'"(?:{accounts})": "', r'"extra_query": \{"'])

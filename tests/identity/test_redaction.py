@@ -1,0 +1,90 @@
+"""What is taken for a secret, and that the quick look misses none of it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference_recorder.identity.jsonable import canonical_text
+from inference_recorder.identity.redaction import Redactor, found, may_have_a_shape, redacted
+
+from ..secret_table import SECRETS, Secret
+
+TEXTS = [secret.text.format(secret.one) for secret in SECRETS]
+
+
+@pytest.mark.parametrize("secret", SECRETS, ids=[secret.kind for secret in SECRETS])
+def test_a_secret_is_found_whole_and_alone(secret: Secret) -> None:
+    """Half a key left behind is a key to be guessed; a word taken along makes the answer another one."""
+    start, end = secret.text.format(secret.one).index(secret.one), len(secret.one)
+
+    findings = found(secret.text.format(secret.one))
+
+    assert [(start, start + end)] == [(finding.start, finding.end) for finding in findings]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What is the risk-management-in-large-organisations approach?",
+        "Set max_tokens to 4096 and temperature to 0.2; password: at least eight characters, please.",
+        "See https://example.com/a/b?page=2&sort=asc and mailto:someone@example.com.",
+        "123e4567-e89b-12d3-a456-426614174000",
+        "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+        "The bearer of good news; authorization: none",
+        "task-force-of-the-year-2026-awards",
+        "Asia and Africa, AIzawl, sk-ip, hf_x",
+        "__REDACTED__ and __REDACTED_12__",
+        "Authorization: Bearer __REDACTED__",
+    ],
+)
+def test_what_is_no_secret_is_left_alone(text: str) -> None:
+    """A false positive costs nothing but a worse diff; many of them cost trust."""
+    assert text == redacted(text)
+
+
+@given(
+    st.recursive(
+        st.one_of(st.text(max_size=12), st.sampled_from(TEXTS), st.integers(), st.none()),
+        lambda inner: (
+            st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6) | st.just("api_key"), inner, max_size=3)
+        ),
+        max_leaves=6,
+    ),
+    st.sampled_from(["", "\n", "\\", '"', "é\u2028", "\ud800"]),
+)
+def test_the_quick_look_misses_nothing_that_the_patterns_find(value: object, around: str) -> None:
+    """It decides for every call; what it overlooks is in the file."""
+    value = [value, around, f"{around}{value}{around}" if isinstance(value, str) else value]
+
+    is_changed = Redactor().replaced(value, lambda secret: "X") != value
+
+    assert not is_changed or may_have_a_shape(canonical_text({"v": value}))
+
+
+@pytest.mark.parametrize("between", ["\n", "\r\n", "\t", "  ", ' \\" '])
+def test_the_quick_look_reads_escaped_white_space(between: str) -> None:
+    """In a canonical text a line break is two characters."""
+    for text in (
+        f"password:{between}" + "hunter2hunter2hunter2",
+        f"bearer{between}" + "a1b2c3d4e5f6a7b8c9d0",
+        f"aws secret{between}" + "7" * 40,
+    ):
+        assert not found(text) or may_have_a_shape(canonical_text({"v": text})), text
+
+
+@given(st.sampled_from(SECRETS), st.sampled_from(SECRETS))
+def test_a_placeholder_does_not_depend_on_the_value(one: Secret, two: Secret) -> None:
+    """The key made with a real secret is the key made with a dummy."""
+    assert redacted([one.text.format(one.one), two.text.format(two.other)]) == redacted(
+        [one.text.format(one.other), two.text.format(two.one)]
+    )
+
+
+@given(st.lists(st.text("abc", min_size=1, max_size=4), max_size=3), st.text("abc ", max_size=30))
+def test_no_value_of_the_callers_remains(values: list[str], text: str) -> None:
+    """Of values that overlap, one must not shield the other."""
+    remains = Redactor(values).replaced(text, lambda secret: "-")
+
+    assert [] == [value for value in values if value in remains]

@@ -12,6 +12,7 @@ from .errors import (
     UnusableFolder,
     UnwritableRecording,
 )
+from .identity.normalizers import Normalizer
 from .modes import InferenceMode
 from .plans import Exchange
 from .recorder import inference_recording
@@ -23,6 +24,7 @@ __all__ = [
     "IncompleteRecording",
     "InferenceMode",
     "MissingRecording",
+    "Normalizer",
     "RecorderError",
     "Session",
     "UnknownMode",

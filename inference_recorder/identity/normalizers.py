@@ -169,7 +169,7 @@ def _in_each_text(value: JsonValue, change: Callable[[str], str]) -> JsonValue:
 def _path_pattern(path: Path | str) -> re.Pattern[str]:
     # In either spelling of the separator, and doubled as in JSON and source code.
     parts = [re.escape(part) for part in re.split(r"[\\/]+", str(path).rstrip("/\\"))]
-    return re.compile(r"[\\/]+".join(parts) + r"(?![\w.-])")
+    return re.compile(r"[\\/]+".join(parts) + r"(?![\w-]|\.\w)")
 
 
 def _temporary_roots() -> list[str]:

@@ -1,0 +1,131 @@
+"""What a command prints: tables and progress for people at a terminal, plain text and tabs for programs in a pipe."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeAlias, TypeVar
+
+import click
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.segment import Segment
+from rich.table import Table
+from rich.text import Text
+
+_Item = TypeVar("_Item")
+_PATIENCE_SECONDS = 1.0
+_LEAST_WIDTH = 12
+
+Cell: TypeAlias = "str | tuple[str, str]"
+"""What a table shows; where the two differ, for people and for programs ("12.3 kB", "12345")."""
+
+
+class Column(NamedTuple):
+    """A column of a table. One that `gives_way` is cut in its middle where the terminal is too narrow for all."""
+
+    name: str
+    is_number: bool = False
+    gives_way: bool = False
+
+
+def output() -> Console:
+    """Return the console of what was asked for: colours at a terminal, none in a pipe or with NO_COLOR."""
+    return Console(highlight=False, soft_wrap=True)
+
+
+def remarks() -> Console:
+    """Return the console of everything else, on stderr, so that what is piped holds only what was asked for."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def remark(text: str, style: str = "dim") -> None:
+    """Say something beside what was asked for, on stderr."""
+    remarks().print(Text(printable(text), style))
+
+
+def printable(text: str) -> str:
+    """Return what came from a file with its control characters escaped: it must not steer the terminal."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
+def show_json(value: object) -> None:
+    """Print `value` as JSON, in ASCII, for programs."""
+    click.echo(json.dumps(value, indent=2))
+
+
+def show_table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> None:
+    """Print a table with a head at a terminal; in a pipe one line a row, its cells whole and separated by tabs."""
+    console = output()
+    if not console.is_terminal:
+        for row in rows:
+            click.echo("\t".join(printable(cell if isinstance(cell, str) else cell[1]) for cell in row))
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(
+            column.name, justify="right" if column.is_number else "left", no_wrap=not column.gives_way
+        )  # fmt: skip
+    for row in rows:
+        texts = [printable(cell if isinstance(cell, str) else cell[0]) for cell in row]
+        table.add_row(
+            *(Shortened(text) if columns[place].gives_way else Text(text) for place, text in enumerate(texts))
+        )
+    console.print(table, soft_wrap=False)
+
+
+class Shortened:
+    """A text on one line, cut where its column is narrower: first its folders, then its middle."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(min(_LEAST_WIDTH, len(self._text)), len(self._text))
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield Segment(shortened(self._text, options.max_width))
+
+
+def shortened(text: str, width: int) -> str:
+    """Return a test's id, path or name in at most `width` characters; what names it best is kept longest.
+
+    "tests/deep/test_a.py::test_b[x]" loses its folders first, from the left, and then characters of its middle.
+    """
+    if len(text) <= width:
+        return text
+    head, separator, rest = text.partition("::")
+    file = head.rpartition("/")[2] if separator else head
+    text = f"…/{file}{separator}{rest}" if file != head else text
+    if len(text) <= width:
+        return text
+    end = (width - 1) // 2
+    return f"{text[: width - 1 - end]}…{text[len(text) - end :]}"
+
+
+def tracked(items: Sequence[_Item], what: str) -> Iterator[_Item]:
+    """Yield the items; at a terminal a bar on stderr says how far that is, once it has taken over a second."""
+    console = remarks()
+    if not console.is_terminal:
+        yield from items
+        return
+    begun = time.monotonic()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=console, transient=True)
+    task = bar.add_task(what, total=len(items))
+    is_shown = False
+    try:
+        for place, item in enumerate(items):
+            if not is_shown and time.monotonic() - begun > _PATIENCE_SECONDS:
+                is_shown = True
+                bar.start()
+            if is_shown:
+                bar.update(task, completed=place)
+            yield item
+    finally:
+        if is_shown:
+            bar.stop()

@@ -1,0 +1,117 @@
+"""The folders that a command looks through: the argument DIR, and what it stands for."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ..errors import CorruptRecording
+from ..storage.catalogue import Entry, entry_of, paths_in
+from ..storage.places import Places, chosen_places
+from ..storage.store import Store
+from .console import remark, tracked
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_KEY_NAME = re.compile(
+    r"(?:[0-9a-f]{64}|[0-9a-f]{12})(?:\.[1-9][0-9]*)?|models-(?:[0-9a-f]{64}|[0-9a-f]{12})-[0-9a-f]{8}"
+)
+_NEVER_ENTERED = frozenset({"__pycache__", "node_modules"})
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """What DIR stands for."""
+
+    chosen: Path
+    """Absolute."""
+    read: tuple[Path, ...]
+    """The folders whose files are looked at, in order; all exist."""
+
+    def paths(self) -> list[Path]:
+        """Return all files that should be recordings, by folder and then by name."""
+        return list(paths_in(self.read))
+
+    def entries(self, what: str = "Reading recordings") -> Iterator[Entry | CorruptRecording]:
+        """Yield each recording, or the error that reading it gave; at a terminal a bar shows how far that is."""
+        for path in tracked(self.paths(), what):
+            try:
+                yield entry_of(path)
+            except CorruptRecording as error:
+                yield error
+
+    def shown(self, path: Path) -> str:
+        """Return a file's path as people read it: below the working directory where it is there."""
+        working_directory = Path.cwd()
+        return str(path.relative_to(working_directory) if path.is_relative_to(working_directory) else path)
+
+
+def takes_folders(command: _Command) -> _Command:
+    """Give a command the argument DIR and the option --recursive; its function takes `folders: Folders`."""
+
+    def chosen(context: click.Context, parameter: click.Parameter, value: Path | None) -> Folders | None:
+        if context.resilient_parsing:  # a shell asks for completions
+            return None
+        return folders_from(value, is_recursive=bool(context.params.pop("recursive")))
+
+    command = click.argument(
+        "folders", metavar="[DIR]", required=False, type=click.Path(path_type=Path), callback=chosen
+    )(command)
+    return click.option(
+        "-r", "--recursive", is_flag=True, is_eager=True, help="Look through all folders of recordings below DIR."
+    )(command)
+
+
+def folders_from(folder: Path | None, *, is_recursive: bool = False) -> Folders:
+    """Return what DIR stands for: the folders that `inference_recording()` would read, and those below if asked.
+
+    A folder without recordings of its own stands for those below it. Raises click.UsageError where there is no folder.
+    """
+    places, source = chosen_places(folder)
+    root = places.written
+    if not root.is_dir():
+        reason = "is a file, not a folder" if root.exists() else "does not exist"
+        told = "" if folder else f" (chosen by {source})"
+        raise click.UsageError(f"the folder {root}{told} {reason}; name the folder of recordings as DIR")
+    own = tuple(place for place in places.read if place.is_dir())
+    if is_recursive:
+        below = tuple(_folders_below(root))
+        return Folders(root, tuple(dict.fromkeys((*own, *below))))
+    if any(_holds_recordings(place) for place in own):
+        return Folders(root, own)
+    below = tuple(_folders_below(root))
+    if not below:
+        return Folders(root, own)
+    remark(f"{root} holds no recordings itself; looking through the {len(below)} folders below it that do")
+    return Folders(root, below)
+
+
+def is_key_name(name: str) -> bool:
+    """Whether a file's name, without ".json", is one under which a recording is looked for."""
+    return _KEY_NAME.fullmatch(name) is not None
+
+
+def store_of(path: Path) -> Store:
+    """Return the store that writes and removes where this file lies."""
+    return Store(Places(written=path.parent, read=(path.parent,)))
+
+
+def _folders_below(root: Path) -> Iterator[Path]:
+    for folder, names, files in os.walk(root):
+        names[:] = sorted(name for name in names if not name.startswith(".") and name not in _NEVER_ENTERED)
+        if any(is_key_name(name.removesuffix(".json")) for name in files if name.endswith(".json")):
+            yield Path(folder)
+
+
+def _holds_recordings(folder: Path) -> bool:
+    try:
+        return any(
+            is_key_name(one.name.removesuffix(".json")) for one in os.scandir(folder) if one.name.endswith(".json")
+        )
+    except OSError:
+        return False

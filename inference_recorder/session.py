@@ -11,14 +11,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .errors import MissingRecording, UnusableFolder
-from .format.codec import encode, says_the_same
+from .format.codec import encode
 from .format.model_lists import model_set_digest, models_in
 from .format.recording import Answer, Recording
 from .format.redacting import Hidden
+from .format.sameness import renamed_ids
 from .identity.jsonable import JsonObject
 from .identity.key_rules import KeyRules
 from .identity.keys import request_key
-from .identity.request import Request
+from .identity.request import Request, with_ids
 from .modes import InferenceMode
 from .plans import Exchange, Outcome, Plan, Record, Replay, Wait
 from .rows import Row
@@ -58,6 +59,8 @@ class Session:
         self._keeps_transient_errors = mode is InferenceMode.RECORD if record_errors is None else record_errors
         self._keeps_errors = record_errors is not False
         self._rows: dict[str, Row] = {}
+        self._ids: dict[str, str] = {}
+        """Id of an answer recorded anew -> the one that the recording keeps, since it differs in nothing else."""
         self._calls: dict[Outcome, list[_Call]] = {"replayed": [], "recorded": [], "missed": [], "passed": []}
         self._saving: list[threading.Thread] = []
         self._unsaved: list[Exception] = []
@@ -102,6 +105,8 @@ class Session:
         mode = self.mode
         if mode is not _REPLAY:
             self._rules.refreshed()
+            if self._ids:
+                request = request.renamed(self._ids)
         test_id = self._rules.scope(self._test_id if self._test_id is not None else running_test_id())
         asked = self._rules.asked(request)
         key = request_key(asked, test_id)
@@ -272,14 +277,24 @@ class Session:
         request = hidden.request(_request_as_recorded(plan, self._rules.normalizers.names))
         answer = hidden.answer(answer)
         content = encode(plan.test_id, request, answer)
+        if self._ids:
+            content = with_ids(content.decode(), self._ids).encode()
         name, attachment = _file_name(plan, answer), answer.attachment
-        if self.store.write(name, content, attachment=attachment, wait=wait, is_same=says_the_same) is None:
+        if self.store.write(name, content, attachment=attachment, wait=wait, is_same=self._is_same) is None:
             return False
         if not plan.request.is_model_list:
             self._rows[plan.key].stored.add(plan.place)
         if not plan.is_counted:
             plan.is_counted = True
             self._calls["recorded"].append((plan.request.endpoint, plan.request.model, plan.key, plan.test_id))
+        return True
+
+    def _is_same(self, old: bytes, new: bytes) -> bool:
+        """Whether a file says the same already; its ids stay, and what names the new ones is taken to name them."""
+        renamed = renamed_ids(old, new)
+        if renamed is None:
+            return False
+        self._ids.update(renamed)
         return True
 
     def _replay(self, recording: Recording, request: Request, key: str, test_id: str | None) -> Replay:

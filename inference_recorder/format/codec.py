@@ -70,15 +70,6 @@ def decode(content: bytes, path: str) -> Recording:
     return _recording(response, path, None)
 
 
-def says_the_same(old: bytes, new: bytes) -> bool:
-    """Whether two files differ in nothing, or in no more than the response headers, which tell of one moment."""
-    try:
-        one, other = (_without_headers(json_bytes.loads(content, exactly=True)) for content in (old, new))
-    except (ValueError, RecursionError):
-        return False
-    return json_bytes.dumps(one) == json_bytes.dumps(other)  # not ==, for which 1 is True and 1.0
-
-
 def chunk_value(chunk: Chunk) -> JsonValue:
     """Return the value of one item of a list body; raises ValueError where its line is no JSON."""
     return json_bytes.loads(chunk, exactly=True) if isinstance(chunk, bytes) else chunk
@@ -151,13 +142,6 @@ def _recording(response: JsonObject, path: str, lines: list[Chunk] | None) -> Re
     known_http = None if http is None else _http(http, path)
     known_page = page if isinstance(page, dict) else None
     return Recording(path, Answer(body, chunks, is_streaming, is_complete, failure, known_http, known_page))
-
-
-def _without_headers(document: JsonValue) -> JsonValue:
-    response = document.get("response") if isinstance(document, dict) else None
-    if not isinstance(response, dict) or not isinstance(response.get("http"), dict):
-        return document
-    return {**document, "response": {**response, "http": {**response["http"], "headers": None}}}
 
 
 def _failure(response: JsonObject, path: str) -> Failure:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlparse
 
-from .jsonable import JsonObject
+from .jsonable import JsonObject, canonical_text
 
 MODEL_LIST_ENDPOINT = "/v1/models"
 
@@ -46,10 +48,24 @@ class Request(NamedTuple):
         asked = f"{self.method} {self.endpoint}"
         return f"{asked} (model {self.model})" if self.model else asked
 
+    def renamed(self, ids: Mapping[str, str]) -> Request:
+        """Return the request with ids replaced, {there: here}, wherever they are; the same where it names none."""
+        if not any(there in self.body_text or there in self.endpoint for there in ids):
+            return self
+        body: JsonObject = json.loads(with_ids(json.dumps(self.body), ids))
+        endpoint, url = with_ids(self.endpoint, ids), with_ids(self.url, ids)
+        return self._replace(endpoint=endpoint, url=url, body=body, body_text=canonical_text(body))
+
     def frozen_body(self) -> JsonObject:
         """Return a copy of the body that later changes by the caller do not reach, in the caller's own order."""
         body: JsonObject = json.loads(json.dumps(self.body))
         return body
+
+
+def with_ids(text: str, ids: Mapping[str, str]) -> str:
+    """Return a text with whole ids replaced, {there: here}."""
+    pattern = "|".join(re.escape(there) for there in sorted(ids, key=len, reverse=True))
+    return re.sub(rf"(?<![A-Za-z0-9_-])(?:{pattern})(?![A-Za-z0-9_-])", lambda match: ids[match[0]], text)
 
 
 @lru_cache(maxsize=1024)

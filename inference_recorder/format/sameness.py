@@ -1,0 +1,61 @@
+"""Whether a recording made anew says what the old one said."""
+
+from __future__ import annotations
+
+import re
+
+from ..identity.jsonable import JsonValue
+from . import json_bytes
+
+_ID_NAME = re.compile(r"(?:.*_)?ids?")
+_ID = re.compile(r"([A-Za-z]+[_-])[A-Za-z0-9_-]{6,}")
+_OF_ONE_MOMENT = frozenset({"obfuscation"})
+"""Names whose values are random padding."""
+
+
+def renamed_ids(old: bytes, new: bytes) -> dict[str, str] | None:
+    """Return the ids that a server gave anew, {new: old}, where two files differ in nothing else; else None.
+
+    What tells of one moment is no difference: response headers, and the padding that OpenAI puts into its chunks. Ids
+    are the texts below names such as "id", "call_id" and "file_ids"; one stands for the same one throughout.
+    """
+    try:
+        one, other = (json_bytes.loads(content, exactly=True) for content in (old, new))
+    except (ValueError, RecursionError):
+        return None
+    renamed: dict[str, str] = {}
+    try:
+        is_same = _is_same(_without_headers(one), _without_headers(other), "", renamed)
+    except RecursionError:
+        return None
+    return renamed if is_same and len(set(renamed.values())) == len(renamed) else None
+
+
+def _is_same(old: JsonValue, new: JsonValue, name: str, renamed: dict[str, str]) -> bool:
+    if type(old) is not type(new):  # for ==, 1 is True and 1.0
+        return False
+    if isinstance(old, dict):
+        if list(old) != list(new):
+            return False
+        return all(item in _OF_ONE_MOMENT or _is_same(old[item], new[item], item, renamed) for item in old)
+    if isinstance(old, list):
+        return len(old) == len(new) and all(
+            _is_same(one, other, name, renamed) for one, other in zip(old, new, strict=True)
+        )
+    if isinstance(old, str) and old != new:
+        return _is_renamed(old, new, name) and renamed.setdefault(new, old) == old
+    return bool(old == new) or (old != old and new != new)  # NaN
+
+
+def _is_renamed(old: str, new: str, name: str) -> bool:
+    if _ID_NAME.fullmatch(name) is None:
+        return False
+    one, other = _ID.fullmatch(old), _ID.fullmatch(new)
+    return one is not None and other is not None and one[1] == other[1]
+
+
+def _without_headers(document: JsonValue) -> JsonValue:
+    response = document.get("response") if isinstance(document, dict) else None
+    if not isinstance(response, dict) or not isinstance(response.get("http"), dict):
+        return document
+    return {**document, "response": {**response, "http": {**response["http"], "headers": None}}}

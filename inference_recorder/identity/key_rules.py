@@ -20,6 +20,7 @@ class KeyRules:
         self._own_rules = tuple(redact)
         self.normalizers = Normalizers(normalize)
         self._values = secret_values()
+        self._clean_scope: str | None = None
         self.redactor = Redactor(self._values, self._own_rules)
 
     def refreshed(self) -> bool:
@@ -28,6 +29,7 @@ class KeyRules:
         if values == self._values:
             return False
         self._values = values
+        self._clean_scope = None
         self.redactor = Redactor(values, self._own_rules)
         return True
 
@@ -42,7 +44,10 @@ class KeyRules:
 
     def scope(self, test_id: str | None) -> str | None:
         """Return the test id as key and file have it: a test's parameter may be a secret."""
-        if test_id is None or self.redactor.is_clean(test_id):
+        if test_id is None or test_id == self._clean_scope:
+            return test_id
+        if self.redactor.is_clean(test_id):
+            self._clean_scope = test_id
             return test_id
         hidden: str = self.redactor.replaced(test_id, lambda secret: PLACEHOLDER)
         return hidden

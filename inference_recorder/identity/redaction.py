@@ -127,8 +127,16 @@ def found(text: str) -> list[Finding]:
 
 def secret_values() -> frozenset[str]:
     """Return the values of the environment variables that are named as secrets, long enough to be told from words."""
-    named = [os.environ.get(name, "") for name in os.environ if name.upper().endswith(_VARIABLE_ENDS)]
-    return frozenset(value for value in named if len(value) >= SHORTEST_VALUE)
+    values = [os.environ.get(name, "") for name in _variable_names() if name.upper().endswith(_VARIABLE_ENDS)]
+    return frozenset(value for value in values if len(value) >= SHORTEST_VALUE)
+
+
+def _variable_names() -> list[str]:
+    # os.environ decodes one name after the other in Python, which costs more than entering all the rest of a context.
+    encoded: Any = getattr(os.environ, "_data", None)
+    if isinstance(encoded, dict) and os.name == "posix":
+        return b"\0".join(encoded).decode(errors="surrogateescape").split("\0")
+    return list(os.environ)
 
 
 @cache

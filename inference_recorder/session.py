@@ -16,7 +16,7 @@ from .format.model_lists import model_set_digest, models_in
 from .format.recording import Answer, Recording
 from .format.redacting import Hidden
 from .format.sameness import renamed_ids
-from .identity.jsonable import JsonObject
+from .identity.jsonable import JsonObject, JsonValue
 from .identity.key_rules import KeyRules
 from .identity.keys import request_key
 from .identity.request import Request, with_ids
@@ -274,7 +274,7 @@ class Session:
     def _write(self, plan: Record, answer: Answer, *, wait: bool = True) -> bool:
         self._rules.refreshed()  # the call itself may have put its key into the environment
         hidden = Hidden(self._rules.redactor_of(plan.request), plan.request.credential)
-        request = hidden.request(_request_as_recorded(plan, self._rules.normalizers.names))
+        request = hidden.request(_request_as_recorded(plan, self._rules.normalizers.declared))
         answer = hidden.answer(answer)
         content = encode(plan.test_id, request, answer)
         if self._ids:
@@ -311,7 +311,7 @@ class Session:
             flight.land()
 
 
-def _request_as_recorded(plan: Record, normalizer_names: Sequence[str]) -> JsonObject:
+def _request_as_recorded(plan: Record, normalizers: Sequence[JsonValue]) -> JsonObject:
     recorded: JsonObject = {
         "method": plan.request.method,
         "url": plan.request.url,
@@ -320,8 +320,8 @@ def _request_as_recorded(plan: Record, normalizer_names: Sequence[str]) -> JsonO
         "endpoint": plan.request.endpoint,
         "model": plan.request.model,
     }
-    if normalizer_names:
-        recorded["normalize"] = list(normalizer_names)
+    if normalizers:
+        recorded["normalize"] = list(normalizers)
     return recorded
 
 

@@ -37,7 +37,7 @@ class KeyRules:
         """Return the request as its key sees it: the very same where nothing is to be left out."""
         credential, text = request.credential, request.body_text
         has_own_key = len(credential) >= SHORTEST_VALUE and credential in text
-        if not has_own_key and not self.normalizers.names and self.redactor.is_clean(text):
+        if not has_own_key and not self.normalizers.declared and self.redactor.is_clean(text):
             return request
         body = self.normalizers.applied(self.redactor_of(request).replaced(request.body, lambda secret: PLACEHOLDER))
         return request._replace(body=body, body_text=canonical_text(body))
@@ -72,13 +72,17 @@ class KeyRules:
 def recorded_request(recorded: JsonObject, normalizers: Normalizers | None = None) -> Request:
     """Return the request that a recording's "request" object tells of, as its key sees it.
 
-    `normalizers` are those its key was made under. Raises ValueError where the object is none of an SDK's call.
+    `normalizers` are those that the recording declares, unless others are given. Raises ValueError where the object is
+    none of an SDK's call.
     """
     method, endpoint, url, body = (recorded.get(name) for name in ("method", "endpoint", "url", "body"))
     if not (isinstance(method, str) and isinstance(endpoint, str) and isinstance(url, str) and isinstance(body, dict)):
         raise ValueError('"request" must hold method, endpoint and url as strings and body as an object')
-    asked = _unnumbered(body)
-    asked = asked if normalizers is None else normalizers.applied(asked)
+    try:
+        normalizers = normalizers or Normalizers(recorded.get("normalize") or ())
+    except (RecorderError, TypeError) as error:
+        raise ValueError(f'"normalize" is no list of normalizers: {error}') from None
+    asked = normalizers.applied(_unnumbered(body))
     return Request(method, endpoint, url, asked, canonical_text(asked))
 
 

@@ -6,7 +6,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -40,13 +40,6 @@ class Normalizer:
             raise RecorderError(
                 f"the normalizer's pattern {self.pattern!r} or its placeholder is none: {error}"
             ) from None
-
-    def __str__(self) -> str:
-        return (
-            f"{self.path} /{self.pattern}/ -> {self.placeholder}"
-            if self.pattern
-            else f"{self.path} -> {self.placeholder}"
-        )
 
     def applied(self, body: JsonValue) -> JsonValue:
         """Return a copy of `body` as the key is to see it."""
@@ -133,8 +126,8 @@ class Normalizers:
 
     def __init__(self, rules: Sequence[NormalizeRule] = ()) -> None:
         self._rules = [_rule(rule) for rule in rules]
-        self.names = tuple(str(rule) for rule in self._rules)
-        """What a recording says of the rules that its key was made under, in their order."""
+        self.declared: list[JsonValue] = [rule if isinstance(rule, str) else asdict(rule) for rule in self._rules]
+        """What a recording says of the rules that its key was made under; `Normalizers` of it are the same rules."""
 
     def applied(self, body: JsonObject) -> JsonObject:
         """Return a copy of `body` as the key is to see it."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,10 @@ import pytest
 
 from inference_recorder import MissingRecording, Normalizer, RecorderError, inference_recording
 from inference_recorder.identity.json_path import JsonPath
+from inference_recorder.identity.key_rules import recorded_request
+from inference_recorder.identity.keys import request_key
 from inference_recorder.identity.normalizers import BUILT_IN_NAMES, Normalizers
+from inference_recorder.running_test import running_test_id
 
 from ..openai_server import OpenAIServer, Reply, completion
 
@@ -133,10 +138,12 @@ def test_what_is_left_out_of_the_key_is_in_the_file(
     with inference_recording("replay", recordings, normalize=rules) as session:
         client.chat.completions.create(**other)
 
-    written = next(recordings.glob("*.json")).read_text()
+    [path] = recordings.glob("*.json")
+    written = json.loads(path.read_bytes())["request"]
     assert {"replayed": 1} == session.counts
-    assert one["messages"][0]["content"] in written
-    assert '"uuids",\n      "$.messages[*].content /run \\\\d+/ -> run N"' in written
+    assert one == written["body"]
+    assert path.stem == request_key(recorded_request(written), running_test_id())
+    assert ["uuids", asdict(rules[1])] == written["normalize"]  # type: ignore[call-overload]
 
 
 def test_a_difference_that_is_not_declared_is_a_miss(client: openai.OpenAI, recordings: Path) -> None:

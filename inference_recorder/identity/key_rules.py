@@ -35,10 +35,11 @@ class KeyRules:
 
     def asked(self, request: Request) -> Request:
         """Return the request as its key sees it: the very same where nothing is to be left out."""
-        credential, text = request.credential, request.body_text
-        has_own_key = len(credential) >= SHORTEST_VALUE and credential in text
-        if not has_own_key and not self.normalizers.declared and self.redactor.is_clean(text):
-            return request
+        text = request.body_text
+        if not self.normalizers.declared and self.redactor.is_clean(text):
+            credential = request.credential
+            if len(credential) < SHORTEST_VALUE or credential not in text:
+                return request
         body = self.normalizers.applied(self.redactor_of(request).replaced(request.body, lambda secret: PLACEHOLDER))
         return request._replace(body=body, body_text=canonical_text(body))
 

@@ -54,10 +54,14 @@ class Redactor:
         self.values = tuple(sorted({*values, *literals}, key=lambda value: (-len(value), value)))
         self._escaped_values = tuple(encode_basestring_ascii(value)[1:-1] for value in self.values)
         self._has_to_look = bool(self._patterns or self._functions)
+        self._look: Callable[[str], bool] | None = None
 
     def is_clean(self, canonical_text: str) -> bool:
         """Whether the value of this canonical text holds no secret (False when in doubt)."""
-        if self._has_to_look or may_have_a_shape(canonical_text):
+        look = self._look
+        if look is None:  # made late: entering a context imports nothing
+            look = self._look = _quick_look()
+        if self._has_to_look or look(canonical_text):
             return False
         return not self._escaped_values or all(value not in canonical_text for value in self._escaped_values)
 

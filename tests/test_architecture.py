@@ -35,6 +35,7 @@ DOORS = {
     "rich": {"cli"},
     "starlette": {"cli"},
     "uvicorn": {"cli"},
+    "yaml": {"cli"},
     "pytest": set(),
 }
 STATEFUL = {"interception/active.py", "interception/calls.py", "interception/patching.py", "storage/locks.py"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from keyword import iskeyword
 
 
 @contextmanager
@@ -22,8 +23,8 @@ def _extra_installed() -> Iterator[None]:
 with _extra_installed():
     import click
 
-COMMANDS = ("demo", "doctor", "scan")
-"""Each is a function in the module of its name, "-" being "_" there."""
+COMMANDS = ("demo", "doctor", "import", "scan")
+"""Each is a function in the module of its name, "-" being "_" there; a keyword has a "_" after it."""
 
 
 class _Commands(click.Group):
@@ -35,7 +36,7 @@ class _Commands(click.Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        noun = name.replace("-", "_")
+        noun = name.replace("-", "_") + "_" * iskeyword(name)
         with _extra_installed():
             command: click.Command = getattr(import_module(f".{noun}", __package__), noun)
         return command

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias, TypeVar
@@ -18,6 +19,7 @@ from rich.text import Text
 _Item = TypeVar("_Item")
 _PATIENCE_SECONDS = 1.0
 _LEAST_WIDTH = 12
+_KEY = re.compile(r"([0-9a-f]{12})[0-9a-f]{52}")
 
 Cell: TypeAlias = "str | tuple[str, str]"
 """What a table shows; where the two differ, for people and for programs ("12.3 kB", "12345")."""
@@ -53,6 +55,11 @@ def printable(text: str) -> str:
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return "1 file", "2,000 files"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def show_json(value: object) -> None:
     """Print `value` as JSON, in ASCII, for programs."""
     click.echo(json.dumps(value, indent=2))
@@ -79,7 +86,7 @@ def show_table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> Non
 
 
 class Shortened:
-    """A text on one line, cut where its column is narrower: first its folders, then its middle."""
+    """A text on one line, cut where its column is narrower: what names it best is kept longest."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -92,19 +99,28 @@ class Shortened:
 
 
 def shortened(text: str, width: int) -> str:
-    """Return a test's id, path or name in at most `width` characters; what names it best is kept longest.
+    """Return a test's id, path or other text in at most `width` characters; what names it best is kept longest.
 
-    "tests/deep/test_a.py::test_b[x]" loses its folders first, from the left, and then characters of its middle.
+    "tests/deep/test_a.py::TestB::test_c[x]" loses its folders first, then its file, its class and the start of its
+    parameters; a path most of a key's digits and then its folders; and anything else characters of its middle.
     """
-    if len(text) <= width:
-        return text
-    head, separator, rest = text.partition("::")
-    file = head.rpartition("/")[2] if separator else head
-    text = f"…/{file}{separator}{rest}" if file != head else text
-    if len(text) <= width:
-        return text
-    end = (width - 1) // 2
+    shorter = _shorter_ids(text, width) if "::" in text else (text, _KEY.sub(r"\1…", text))
+    for one in shorter:
+        if len(one) <= width:
+            return one
+    text = shorter[-1]
+    end = width - 1 if text.endswith(".json") else (width - 1) // 3
     return f"{text[: width - 1 - end]}…{text[len(text) - end :]}"
+
+
+def _shorter_ids(test_id: str, width: int) -> tuple[str, ...]:
+    file, _, names = test_id.partition("::")
+    function, bracket, parameters = names.partition("[")
+    last = function.rpartition("::")[2]
+    room = width - len(f"…::{last}[…")
+    cut = f"…::{last}{bracket}{parameters}"
+    without_start = (f"…::{last}[…{parameters[-room:]}",) if bracket and room > 0 else ()
+    return (test_id, f"…/{file.rpartition('/')[2]}::{names}", f"…::{names}", cut, *without_start)
 
 
 def tracked(items: Sequence[_Item], what: str) -> Iterator[_Item]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +15,7 @@ from ..errors import CorruptRecording
 from ..storage.catalogue import Entry, entry_of, paths_in
 from ..storage.places import Places, chosen_places
 from ..storage.store import Store
-from .console import remark, tracked
+from .console import counted, remark, tracked
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _KEY_NAME = re.compile(
@@ -87,13 +87,19 @@ def folders_from(folder: Path | None, *, is_recursive: bool = False) -> Folders:
     below = tuple(_folders_below(root))
     if not below:
         return Folders(root, own)
-    remark(f"{root} holds no recordings itself; looking through the {len(below)} folders below it that do")
+    remark(f"{root} holds no recordings itself; looking through {counted(len(below), 'folder')} below it")
     return Folders(root, below)
 
 
 def is_key_name(name: str) -> bool:
     """Whether a file's name, without ".json", is one under which a recording is looked for."""
     return _KEY_NAME.fullmatch(name) is not None
+
+
+def short_name(entry: Entry) -> str:
+    """Return a recording's name with 12 digits of its key, which tell it from others: "792f5c2603ba.2"."""
+    name = entry.name.replace(entry.key, entry.key[:12], 1)
+    return name.rpartition("-")[0] if name.startswith("models-") else name
 
 
 def store_of(path: Path) -> Store:
@@ -104,14 +110,16 @@ def store_of(path: Path) -> Store:
 def _folders_below(root: Path) -> Iterator[Path]:
     for folder, names, files in os.walk(root):
         names[:] = sorted(name for name in names if not name.startswith(".") and name not in _NEVER_ENTERED)
-        if any(is_key_name(name.removesuffix(".json")) for name in files if name.endswith(".json")):
+        if _are_recordings(files):
             yield Path(folder)
 
 
 def _holds_recordings(folder: Path) -> bool:
     try:
-        return any(
-            is_key_name(one.name.removesuffix(".json")) for one in os.scandir(folder) if one.name.endswith(".json")
-        )
+        return _are_recordings(os.listdir(folder))
     except OSError:
         return False
+
+
+def _are_recordings(names: Iterable[str]) -> bool:
+    return any(name.endswith(".json") and is_key_name(name.removesuffix(".json")) for name in names)

@@ -55,6 +55,13 @@ def cut(folder: Path) -> Path:
     return path
 
 
+def cut_with_attachment(folder: Path) -> Path:
+    path = unattached(folder)
+    path.write_text("{")
+    (path.parent / f"{path.stem}.{sha256(b'sound').hexdigest()[:16]}.bin").write_bytes(b"sound")
+    return path
+
+
 def unattached(folder: Path) -> Path:
     (beside,) = folder.glob("*.bin")
     beside.unlink()
@@ -78,6 +85,7 @@ def broken_tool_call(folder: Path) -> Path:
     [
         (cut, "its JSON breaks off or is malformed"),
         (lambda folder: record(folder, TEST, question="Chunks?", answer=CHUNKS), "malformed"),
+        (cut_with_attachment, "its JSON breaks off or is malformed"),
         (unattached, "its answer's bytes are missing"),
         (other_bytes, "is not what was recorded with it"),
         (
@@ -91,7 +99,15 @@ def broken_tool_call(folder: Path) -> Path:
         ),
         (broken_tool_call, "malformed"),
     ],
-    ids=["cut off", "a broken chunk", "attachment missing", "attachment changed", "base64", "not ours, and broken"],
+    ids=[
+        "cut off",
+        "a broken chunk",
+        "cut off, attachment there",
+        "attachment missing",
+        "attachment changed",
+        "base64",
+        "not ours, and broken",
+    ],
 )
 def test_a_file_that_cannot_be_read_is_an_error(broken: Callable[[Path], Path], reason: str, folder: Path) -> None:
     """Replay would find it, one test at a time, and a broken chunk only when a test reads that far."""

@@ -46,8 +46,7 @@ def test_a_folder_without_recordings_stands_for_those_below_it(tmp_path: Path) -
     record(tmp_path / "tests" / "a" / "recordings", "a")
     record(tmp_path / "tests" / "b" / "recordings", "b")
     record(tmp_path / ".git" / "recordings", "hidden")
-    (tmp_path / "node_modules").mkdir()
-    (tmp_path / "node_modules" / "package.json").write_text("{}")
+    record(tmp_path / "node_modules" / "recordings", "a dependency's")
 
     assert ["a", "b"] == listed(tmp_path)
     assert "looking through 2 folders below it" in run("ls", tmp_path).stderr

@@ -166,10 +166,12 @@ def test_of_two_that_would_get_one_name_the_newest_rule_wins(tmp_path: Path) -> 
     question = "0.123456"
     newest = record(tmp_path, OLD, question=question, answer=completion("newest"))
     older = record(tmp_path, OLD, question=question, answer=completion("older"), generation=GENERATIONS[-2])
-    done = run("rename-test", OLD, NEW, tmp_path)
+    for options in (("--dry-run",), ()):
+        done = run("rename-test", OLD, NEW, tmp_path, *options)
+        assert 1 == done.exit_code
+        assert f"stays as it is: {older}" in done.stderr
 
     assert newest.name != older.name
-    assert f"stays as it is: {older}" in done.stderr
     (moved,) = (path for path in tmp_path.glob("*.json") if path != older)
     assert b"newest" in moved.read_bytes()
 

@@ -61,6 +61,17 @@ def test_a_row_of_one_test_is_no_duplicate(tmp_path: Path) -> None:
     assert [] == lines(run("stats", tmp_path).stdout, "duplicate")
 
 
+def test_what_tests_share_already_is_no_duplicate(tmp_path: Path) -> None:
+    """A list of models is one recording for all tests; its second file is another server's."""
+    for test, name in (("a", "gpt-4o"), ("b", "llama")):
+        model = b'{"__type__":"openai.types.model.Model","__data__":{"id":"%b"}}' % name.encode()
+        path = record(tmp_path, test, endpoint="/v1/models", answer=Answer(chunks=[model]))
+        path.rename(path.with_name(path.name.replace("0badcafe", f"{len(name):08x}")))
+
+    assert "2" == lines(run("stats", tmp_path).stdout, "total")[0][1]
+    assert [] == lines(run("stats", tmp_path).stdout, "duplicate")
+
+
 def test_options_choose_what_is_counted(folder: Path) -> None:
     """The same options as those of `ls`."""
     assert "40" == lines(run("stats", folder, "--model", "*mini").stdout, "total")[0][3]

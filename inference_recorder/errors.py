@@ -109,6 +109,21 @@ class UnwritableRecording(RecorderError, OSError):
         super().__init__(f"cannot write the recording {path}: {reason}; the answer itself is this error's .response")
 
 
+class RecordingInTheWay(RecorderError):
+    """A recording cannot take another name, because one that says something else has it; both are untouched.
+
+    Attributes: `path` (of the recording), `in_the_way` (the other one).
+    """
+
+    def __init__(self, path: Path | str, in_the_way: Path | str) -> None:
+        self.path = Path(path)
+        self.in_the_way = Path(in_the_way)
+        super().__init__(
+            f"{path} cannot move: {in_the_way} answers the same request with something else; "
+            "compare the two, and delete the one that is not wanted"
+        )
+
+
 class UnrecordableValue(RecorderError, TypeError):
     """A value in a request or an answer that has no JSON form."""
 

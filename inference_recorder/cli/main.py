@@ -23,7 +23,7 @@ def _extra_installed() -> Iterator[None]:
 with _extra_installed():
     import click
 
-COMMANDS = ("demo", "doctor", "import", "scan")
+COMMANDS = ("check", "demo", "doctor", "import", "ls", "prune", "rename-test", "scan", "stats")
 """Each is a function in the module of its name, "-" being "_" there; a keyword has a "_" after it."""
 
 
@@ -42,7 +42,16 @@ class _Commands(click.Group):
         return command
 
 
-@click.group(cls=_Commands)
+_EPILOG = """
+\b
+Completion of commands and options in your shell; put the line into its start-up file:
+  bash   eval "$(_INFERENCE_RECORDER_COMPLETE=bash_source inference-recorder)"
+  zsh    eval "$(_INFERENCE_RECORDER_COMPLETE=zsh_source inference-recorder)"
+  fish   _INFERENCE_RECORDER_COMPLETE=fish_source inference-recorder | source
+"""
+
+
+@click.group(cls=_Commands, epilog=_EPILOG)
 @click.version_option(package_name="inference-recorder", prog_name="inference-recorder")
 def main() -> None:
     """Record LLM calls of the OpenAI SDK once; replay them offline."""

@@ -17,13 +17,18 @@ def recorded_id(key: str) -> str:
     return f"rec-{key[:12]}"
 
 
+def has_constant_id(data: JsonValue) -> bool:
+    """Whether an object of an answer carries `recorded_id` in its recording, since no later request can name it."""
+    return isinstance(data, dict) and data.get("object") in _OBJECTS_NOBODY_NAMES
+
+
 def without_volatile(data: JsonValue, key: str) -> JsonValue:
     """Return the object of an answer with id and times made constant, at its top level only; `data` is left alone."""
     if not isinstance(data, dict):
         return data
     kind = data.get("object")
     stable = dict(data)
-    if kind in _OBJECTS_NOBODY_NAMES and isinstance(data.get("id"), str):
+    if has_constant_id(data) and isinstance(data.get("id"), str):
         stable["id"] = recorded_id(key)
     if kind != "model" and _is_number(data.get("created")):
         stable["created"] = 0

@@ -101,6 +101,16 @@ def older_keys(request: Request, test_id: str | None, newest: str | None = None)
             yield generation, key
 
 
+def generation_of(key: str, request: Request, test_id: str | None) -> Generation | None:
+    """Return the newest generation that stores `request`, made in the test `test_id`, as `key`; None for none."""
+    return next((one for one in GENERATIONS if request_key(request, test_id, one) == key), None)
+
+
+def is_bound_to_its_test(request: Request, generation: Generation) -> bool:
+    """Whether the key of `request` differs from test to test; else one recording answers all of them."""
+    return request_key(request, "one", generation) != request_key(request, "another", generation)
+
+
 @lru_cache(maxsize=1024)
 def _known_of(url: str, method: str) -> tuple[str, str | None, bool, str]:
     """Return the url's path and host, whether it is Bedrock's, and the middle of the identity's text."""

@@ -108,6 +108,9 @@ class Redactor:
         return value
 
     def _replaced_in(self, text: str, substitute: Callable[[str], str], name: str) -> str:
+        # The patterns take 1 ms for 1,000 characters, and most texts of a body that is not clean are.
+        if self.is_clean(f"{name}: {encode_basestring_ascii(text)}"):
+            return text
         pieces, end = [], 0
         for finding in self.find(text, name):
             pieces += [text[end : finding.start], substitute(text[finding.start : finding.end])]

@@ -6,14 +6,18 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlparse
 
 from ..errors import CorruptRecording
 from ..format import json_bytes
 from ..format.codec import decode, unreadable
 from ..format.recording import Recording
 from ..identity.jsonable import JsonObject, JsonValue
+from ..identity.key_rules import recorded_request
+from ..identity.request import Request
 
 _RESPONSE_START = b'\n  "response": {'
+_LARGE_INTEGERS = b'"has_large_integers"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,16 @@ class Entry:
         body = self.request.get("body")
         return body if isinstance(body, dict) else {}
 
+    @property
+    def asked(self) -> Request | None:
+        """The call as a lookup sees it; None where the file does not hold a whole call that the SDK can make."""
+        try:
+            asked = recorded_request(self.request)
+            urlparse(asked.url)
+            return asked
+        except (ValueError, RecursionError):  # such as an address without its bracket, arguments nested too deep
+            return None
+
     def recording(self) -> Recording:
         """Return what a replay would see; raises CorruptRecording."""
         return decode(self.content, str(self.path))
@@ -96,7 +110,7 @@ def entry_of(path: Path) -> Entry:
     document = _head(content)
     if document is None:
         try:
-            document = json_bytes.loads(content)
+            document = json_bytes.loads(content, exactly=_LARGE_INTEGERS in content)
         except (ValueError, RecursionError) as error:
             raise CorruptRecording(path, unreadable(content, error)) from None
     if not isinstance(document, dict):
@@ -116,6 +130,6 @@ def _head(content: bytes) -> JsonValue | None:
     if start < 0:
         return None
     try:
-        return json_bytes.loads(content[:start].rstrip().rstrip(b",") + b"}")
+        return json_bytes.loads(content[:start].rstrip().rstrip(b",") + b"}", exactly=_LARGE_INTEGERS in content)
     except (ValueError, RecursionError):
         return None

@@ -149,6 +149,12 @@ class Store:
                     path.unlink(missing_ok=True)
 
 
+def attached_digest(content: bytes) -> str | None:
+    """Return the sha256 of the bytes that lie beside the recording with this content, None where there are none."""
+    found = _ATTACHED.search(content)
+    return None if found is None else found.group(1).decode()
+
+
 def attachment_of(path: Path, digest: str) -> Path:
     """Return where the bytes of this sha256 lie beside a recording; raises ValueError for what is no sha256.
 

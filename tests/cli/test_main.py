@@ -32,6 +32,26 @@ def test_a_module_of_our_own_that_is_missing_is_a_traceback():
     assert "ModuleNotFoundError: import of inference_recorder.recorder" in done.stderr
 
 
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_shell_completes_what_the_help_says(shell, monkeypatch):
+    """The line that the help prints, run as the shell runs it."""
+    told = CliRunner().invoke(main, ["--help"]).output
+    assert f"_INFERENCE_RECORDER_COMPLETE={shell}_source inference-recorder" in told
+
+    code = "from inference_recorder.cli.main import main; main(prog_name='inference-recorder')"
+    monkeypatch.setenv("_INFERENCE_RECORDER_COMPLETE", f"{shell}_source")
+    script = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert f"_INFERENCE_RECORDER_COMPLETE={shell}_complete" in script.stdout
+
+    monkeypatch.setenv("_INFERENCE_RECORDER_COMPLETE", f"{shell}_complete")
+    for words, expected in (("inference-recorder st", "stats"), ("inference-recorder ls --old", "--older-than")):
+        monkeypatch.setenv("COMP_WORDS", words if shell != "fish" else words.rpartition(" ")[0])
+        monkeypatch.setenv("COMP_CWORD", str(words.count(" ")) if shell != "fish" else words.rpartition(" ")[2])
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+        assert expected in done.stdout
+        assert "" == done.stderr
+
+
 def test_the_version_is_the_packages():
     """A bug report starts with it."""
     result = CliRunner().invoke(main, ["--version"])

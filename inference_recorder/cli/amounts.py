@@ -1,0 +1,49 @@
+"""Sizes and ages, as people write and read them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import click
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_BYTES = {"": 1, "k": 1000, "M": 1000**2, "G": 1000**3}
+_AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]*)")
+
+
+def age(text: str) -> float:
+    """Return the seconds of an age: "30d". Raises click.BadParameter."""
+    return _amount(text, _SECONDS, "30d")
+
+
+def size(text: str) -> float:
+    """Return the bytes of a size: "10k", "1.5 MB". Raises click.BadParameter."""
+    return _amount(text, _BYTES | {f"{unit}B": factor for unit, factor in _BYTES.items()}, "10k")
+
+
+def age_text(seconds: float) -> str:
+    """Return an age in its largest whole unit: "3d"."""
+    unit, factor = _largest(seconds, _SECONDS)
+    return f"{max(int(seconds // factor), 0)}{unit}"
+
+
+def size_text(size: int) -> str:
+    """Return a size in bytes in its largest unit: "12.3 kB"."""
+    unit, factor = _largest(size, _BYTES)
+    return f"{size / factor:.1f} {unit}B" if unit else f"{size} B"
+
+
+def _amount(text: str, units: Mapping[str, int], example: str) -> float:
+    factors = {unit.lower(): factor for unit, factor in units.items()}
+    found = _AMOUNT.fullmatch(text.strip())
+    if found is None or found.group(2).lower() not in factors:
+        known = ", ".join(unit for unit in units if unit)
+        raise click.BadParameter(f"{text!r} must be a number and a unit, such as {example} (units: {known})")
+    return float(found.group(1)) * factors[found.group(2).lower()]
+
+
+def _largest(amount: float, units: Mapping[str, int]) -> tuple[str, int]:
+    """Return the largest unit of which `amount` has at least one, else the smallest there is."""
+    fitting = [(unit, factor) for unit, factor in units.items() if amount >= factor]
+    return fitting[-1] if fitting else next(iter(units.items()))

@@ -1,0 +1,145 @@
+"""What `check` finds in folders of recordings, file by file."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import CorruptRecording
+from ..format import codec, json_bytes
+from ..format.recording import Recording
+from ..identity.keys import GENERATIONS
+from ..identity.redaction import Redactor, secret_values
+from ..interception.bodies import body_bytes, is_kept_as_sent
+from ..storage.catalogue import Entry
+from ..storage.store import attached_digest, attachment_of
+from .folders import Folders, is_key_name
+from .leaks import leaks_in
+from .node_ids import Presence
+from .orphans import Orphans, naming_rule
+
+_ATTACHMENT = re.compile(r"(.+)\.[0-9a-f]{16}\.bin")
+_ERRORS = frozenset({"unreadable", "secret"})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that `check` tells of one file."""
+
+    kind: str
+    path: str
+    reason: str
+    test_id: str | None = None
+    is_error: bool = False
+
+
+@dataclass(slots=True)
+class Examination:
+    """Reads every file of some folders once."""
+
+    folders: Folders
+    orphans: Orphans
+    findings: list[Finding] = field(default_factory=list)
+    recordings: int = 0
+    others: int = 0
+    rules: dict[str, int] = field(default_factory=dict)
+    """Key rule -> how many names it gives, the newest first, then "none"."""
+    _rows: defaultdict[tuple[Path, str], dict[int, Path]] = field(default_factory=lambda: defaultdict(dict))
+    """(folder, key) -> the places that are filled."""
+    _attachments: set[Path] = field(default_factory=set)
+    _redactor: Redactor = field(default_factory=lambda: Redactor(secret_values()))
+    _unreadable: set[Path] = field(default_factory=set)
+
+    def run(self) -> None:
+        """Look at everything; what is found is in `findings`, and nothing is raised for a file."""
+        rules: Counter[str] = Counter()
+        for one in self.folders.entries("Checking recordings"):
+            if isinstance(one, CorruptRecording):
+                self._note_unreadable(one)
+                continue
+            rule = self._examine(one)
+            if rule is not None:
+                rules[rule] += 1
+        names = (*(generation.name for generation in GENERATIONS), "none")
+        self.rules = {name: rules[name] for name in names if rules[name]}
+        for row in self._rows.values():
+            self._examine_row(row)
+        for folder in self.folders.read:
+            self._examine_leftovers(folder)
+
+    def _examine(self, entry: Entry) -> str | None:
+        """Return the name of the key rule that gives the entry's name, None for what is no call of the SDK."""
+        for leak in leaks_in(entry.content, self._redactor):
+            self._note("secret", entry.path, f"line {leak.line}: {leak.kind} {leak.shown}", entry)
+        if (digest := attached_digest(entry.content)) is not None:
+            self._attachments.add(attachment_of(entry.path, digest))
+        try:
+            _read_thoroughly(entry)
+        except CorruptRecording as error:
+            self._note_unreadable(error, entry)
+        if not entry.is_of_the_sdk:
+            self.others += 1
+            return None
+        self.recordings += 1
+        if not is_key_name(entry.name):
+            self._note("name", entry.path, "its name is not a key", entry)
+        elif not entry.name.startswith("models-"):
+            self._rows[entry.path.parent, entry.key][entry.place] = entry.path
+        rule = naming_rule(entry)
+        if rule is None and is_key_name(entry.name):
+            self._note("no rule", entry.path, "no key rule gives its name", entry)
+        verdict = self.orphans.verdict(entry, rule)
+        if verdict.presence is Presence.GONE:
+            self._note("orphan", entry.path, verdict.reason, entry)
+        return "none" if rule is None else rule.name
+
+    def _examine_row(self, row: Mapping[int, Path]) -> None:
+        last = max(row)
+        missing = [place for place in range(1, last) if place not in row]
+        if missing:
+            effect = "a replay misses" if 1 in missing else "a replay repeats the one before"
+            told = ", ".join(map(str, missing[:5])) + (", …" if len(missing) > 5 else "")
+            self._note("gap", row[last], f"no answer {told} to its request is there: {effect}")
+
+    def _examine_leftovers(self, folder: Path) -> None:
+        for path in sorted(folder.glob("*.bin")):
+            found = _ATTACHMENT.fullmatch(path.name)
+            owner = folder / f"{found.group(1)}.json" if found is not None else None
+            if owner is not None and path not in self._attachments and owner not in self._unreadable:
+                self._note("attachment", path, f"{owner.name} is not there, or does not name it")
+        for path in sorted(folder.glob(".*.tmp")):
+            self._note("temporary", path, "half-written")
+
+    def _note_unreadable(self, error: CorruptRecording, entry: Entry | None = None) -> None:
+        self._unreadable.add(error.path)
+        self._note("unreadable", error.path, error.reason, entry)
+
+    def _note(self, kind: str, path: Path, reason: str, entry: Entry | None = None) -> None:
+        test_id = None if entry is None else entry.test_id
+        self.findings.append(Finding(kind, self.folders.shown(path), reason, test_id, kind in _ERRORS))
+
+
+def _read_thoroughly(entry: Entry) -> None:
+    """Raise CorruptRecording for a file that a replay could trip over, also in its last chunk or beside it."""
+    path = str(entry.path)
+    if not entry.is_of_the_sdk:
+        _parsed_whole(entry)
+        return
+    decode_thoroughly: Callable[[bytes, str], Recording] | None = getattr(codec, "decode_thoroughly", None)
+    if decode_thoroughly is not None:
+        recording = decode_thoroughly(entry.content, path)
+    else:
+        _parsed_whole(entry)
+        recording = entry.recording()
+    if is_kept_as_sent(recording.answer.body):
+        body_bytes(recording, is_model_list=False)
+
+
+def _parsed_whole(entry: Entry) -> None:
+    try:
+        json_bytes.loads(entry.content, exactly=b'"has_large_integers"' in entry.content)
+    except (ValueError, RecursionError) as error:
+        raise CorruptRecording(entry.path, codec.unreadable(entry.content, error)) from None

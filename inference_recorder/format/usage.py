@@ -1,0 +1,49 @@
+"""How many tokens a recorded answer says it took."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ..identity.jsonable import JsonValue
+from .codec import chunk_value, untyped
+from .recording import Answer, Chunk
+
+
+class Usage(NamedTuple):
+    """Tokens that a server counted."""
+
+    tokens_in: int
+    tokens_out: int
+
+
+def usage_of(answer: Answer) -> Usage | None:
+    """Return the usage that an answer reports, of a stream the last one; None where it reports none.
+
+    Raises ValueError where a chunk's line is no JSON.
+    """
+    if answer.chunks is not None:
+        return _last_usage(answer.chunks)
+    return _usage_in(untyped(answer.body))
+
+
+def _last_usage(chunks: Sequence[Chunk]) -> Usage | None:
+    for chunk in reversed(chunks):
+        if isinstance(chunk, bytes) and b'"usage"' not in chunk:
+            continue
+        if (usage := _usage_in(untyped(chunk_value(chunk)))) is not None:
+            return usage
+    return None
+
+
+def _usage_in(value: JsonValue) -> Usage | None:
+    """Return the usage of an answer or chunk; an event of the Responses API holds it in its "response"."""
+    if not isinstance(value, dict):
+        return None
+    usage = value.get("usage")
+    if isinstance(usage, dict):
+        tokens_in = usage.get("prompt_tokens", usage.get("input_tokens"))
+        tokens_out = usage.get("completion_tokens", usage.get("output_tokens"))
+        if isinstance(tokens_in, int) or isinstance(tokens_out, int):
+            return Usage(*(tokens if isinstance(tokens, int) else 0 for tokens in (tokens_in, tokens_out)))
+    return _usage_in(value.get("response"))

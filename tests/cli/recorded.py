@@ -1,0 +1,102 @@
+"""What the tests of the folder commands share: recordings without a server, and the commands run in a pipe."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner, Result
+
+from inference_recorder.cli.main import main
+from inference_recorder.format.codec import encode, typed
+from inference_recorder.format.recording import Answer
+from inference_recorder.format.volatile import recorded_id
+from inference_recorder.identity.jsonable import canonical_text
+from inference_recorder.identity.keys import GENERATIONS, Generation, request_key
+from inference_recorder.identity.request import Request
+from inference_recorder.storage.places import Places
+from inference_recorder.storage.store import Store, row_name
+
+CHAT = "/v1/chat/completions"
+
+
+def run(*arguments: str | Path) -> Result:
+    """Run a command as in a pipe; an error that is no exit fails the test."""
+    return CliRunner().invoke(main, [str(one) for one in arguments], catch_exceptions=False)
+
+
+def at_a_terminal(*arguments: str | Path, columns: int = 100, **variables: str) -> tuple[int, str]:
+    """Run a command in a process whose stdout and stderr are a terminal; returns its exit code and what it showed."""
+    ours, theirs = pty.openpty()
+    program = [sys.executable, "-c", "from inference_recorder.cli.main import main; main()", *map(str, arguments)]
+    environment = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm-256color", **variables}
+    process = subprocess.Popen(program, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
+    os.close(theirs)
+    shown = b""
+    try:
+        while piece := os.read(ours, 65536):
+            shown += piece
+    except OSError:  # the terminal is gone with its last writer
+        pass
+    finally:
+        os.close(ours)
+    return process.wait(60), shown.decode().replace("\r\n", "\n")
+
+
+def completion(text: str = "Hello!", key: str = "", tokens: tuple[int, int] = (3, 2)) -> Answer:
+    """Return a chat completion as it is recorded under `key`."""
+    usage = {"prompt_tokens": tokens[0], "completion_tokens": tokens[1], "total_tokens": sum(tokens)}
+    message = {"role": "assistant", "content": text}
+    choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
+    data = {"id": recorded_id(key), "object": "chat.completion", "created": 0, "model": "gpt-4o", "choices": choices}
+    return Answer(body=typed("openai.types.chat.chat_completion.ChatCompletion", data | {"usage": usage}))
+
+
+def record(
+    folder: Path,
+    test_id: str | None = "tests/test_a.py::test_b",
+    *,
+    question: str = "Say hello.",
+    model: str = "gpt-4o",
+    endpoint: str = CHAT,
+    base_url: str = "https://api.openai.com/v1",
+    answer: Answer | None = None,
+    generation: Generation = GENERATIONS[0],
+    key: str | None = None,
+    place: int = 1,
+    attachment: bytes | None = None,
+    **body: Any,
+) -> Path:
+    """Write a recording as a session would, under its own key or `key`; returns its path."""
+    asked = {"model": model, "messages": [{"role": "user", "content": question}], **body}
+    if endpoint == "/v1/models":
+        asked = {}
+    url = base_url + endpoint
+    name = key or request_key(Request("POST", endpoint, url, asked, canonical_text(asked)), test_id, generation)
+    recorded = {"method": "POST", "url": url, "headers": {}, "body": asked, "endpoint": endpoint, "model": model}
+    content = encode(test_id, recorded, answer or completion(key=name))
+    name = f"models-{name}-0badcafe" if endpoint == "/v1/models" else row_name(name, place)
+    path = Store(Places(folder, (folder,))).write(name, content, attachment=attachment)
+    assert path is not None
+    return path
+
+
+def tool_call(folder: Path, test_id: str = "tests/test_a.py::test_b") -> Path:
+    """Write what the ancestor keeps of a tool's call: not ours to serve."""
+    path = folder / f"{'5' * 64}.json"
+    request = {"test_id": test_id, "provider": "search", "tool_name": "web", "kwargs": {}}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        json.dumps({"test_id": test_id, "request": request, "response": {"body": {}, "is_streaming": False}})
+    )
+    return path
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Return what a folder holds, but for its locks."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}

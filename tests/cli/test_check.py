@@ -1,0 +1,266 @@
+"""`inference-recorder check`: whether recordings can be read, found and committed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inference_recorder.format.codec import typed
+from inference_recorder.format.recording import Answer
+from inference_recorder.identity.keys import GENERATIONS
+
+from .recorded import at_a_terminal, record, run, tool_call
+
+TEST = "tests/test_a.py::test_b"
+GONE = "tests/test_a.py::test_gone"
+ATTACHED = Answer(body=typed("attached", sha256(b"sound").hexdigest()))
+CHUNKS = Answer(chunks=[b'{"__type__":"X","__data__":{}}', b'{"__type__":"X","__data'], is_streaming=True)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Recordings in which all is well, below the working directory."""
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_a.py").write_text("def test_b(): ...")
+    monkeypatch.chdir(tmp_path)
+    record(tmp_path / "recordings", TEST)
+    record(tmp_path / "recordings", TEST, place=2)
+    record(tmp_path / "recordings", TEST, question="A sound?", answer=ATTACHED, attachment=b"sound")
+    return tmp_path / "recordings"
+
+
+def checked(*options: str) -> tuple[int, Any]:
+    done = run("check", "--json", *options)
+    return done.exit_code, json.loads(done.stdout)
+
+
+def test_all_is_well(folder: Path) -> None:
+    """It can stand in a pre-commit hook only if it is silent then."""
+    code, found = checked()
+    done = run("check", "--strict")
+
+    assert (0, {"recordings": 3, "others": 0, "rules": {"G10": 3}, "findings": []}) == (code, found)
+    assert (0, "") == (done.exit_code, done.stdout)
+    assert "3 recordings; their names by key rule: G10 3\n0 errors, 0 notes\n" == done.stderr
+
+
+def cut(folder: Path) -> Path:
+    path = record(folder, TEST, question="Cut?")
+    path.write_bytes(path.read_bytes()[:-9])
+    return path
+
+
+def cut_with_attachment(folder: Path) -> Path:
+    path = unattached(folder)
+    path.write_text("{")
+    (path.parent / f"{path.stem}.{sha256(b'sound').hexdigest()[:16]}.bin").write_bytes(b"sound")
+    return path
+
+
+def unattached(folder: Path) -> Path:
+    (beside,) = folder.glob("*.bin")
+    beside.unlink()
+    return folder / f"{beside.name.partition('.')[0]}.json"
+
+
+def other_bytes(folder: Path) -> Path:
+    (beside,) = folder.glob("*.bin")
+    beside.write_bytes(b"noise")
+    return folder / f"{beside.name.partition('.')[0]}.json"
+
+
+def broken_tool_call(folder: Path) -> Path:
+    path = tool_call(folder)
+    path.write_text('{\n  "test_id": null,\n  "request": {},\n  "response": {"body": ')
+    return path
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        (cut, "its JSON breaks off or is malformed"),
+        (lambda folder: record(folder, TEST, question="Chunks?", answer=CHUNKS), "malformed"),
+        (cut_with_attachment, "its JSON breaks off or is malformed"),
+        (unattached, "its answer's bytes are missing"),
+        (other_bytes, "is not what was recorded with it"),
+        (
+            lambda folder: record(
+                folder,
+                TEST,
+                question="?",
+                answer=Answer(body=typed("base64", "*")),
+            ),
+            "not base64",
+        ),
+        (broken_tool_call, "malformed"),
+    ],
+    ids=[
+        "cut off",
+        "a broken chunk",
+        "cut off, attachment there",
+        "attachment missing",
+        "attachment changed",
+        "base64",
+        "not ours, and broken",
+    ],
+)
+def test_a_file_that_cannot_be_read_is_an_error(broken: Callable[[Path], Path], reason: str, folder: Path) -> None:
+    """Replay would find it, one test at a time, and a broken chunk only when a test reads that far."""
+    path = broken(folder)
+    code, found = checked()
+
+    (one,) = found["findings"]
+    assert (1, "unreadable", f"recordings/{path.name}", True) == (code, one["kind"], one["path"], one["is_error"])
+    assert reason in one["reason"]
+
+
+def unnamed(folder: Path) -> Path:
+    path = record(folder, TEST, question="Named?")
+    return path.rename(folder / "conversation.json")
+
+
+def with_gap(folder: Path) -> Path:
+    return record(folder, TEST, place=4)
+
+
+def without_first(folder: Path) -> Path:
+    return record(folder, TEST, question="Third?", place=3)
+
+
+def leftover(name: str) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        (folder / name).touch()
+        return folder / name
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "reason"),
+    [
+        (lambda folder: record(folder, GONE), "orphan", "there is no test_gone in tests/test_a.py"),
+        (unnamed, "name", "its name is not a key"),
+        (with_gap, "gap", "no answer 3 to its request is there: a replay repeats the one before"),
+        (without_first, "gap", "no answer 1, 2 to its request is there: a replay misses"),
+        (lambda folder: record(folder, TEST, key="a" * 64), "no rule", "no key rule gives its name"),
+        (leftover(f"{'a' * 64}.{'b' * 16}.bin"), "attachment", f"{'a' * 64}.json is not there, or does not name it"),
+        (leftover(f".{'a' * 64}.tmp-0.tmp"), "temporary", "half-written"),
+    ],
+    ids=["orphan", "name", "gap", "gap at the start", "no rule", "attachment", "temporary"],
+)
+def test_a_note_fails_only_where_one_is_strict(
+    make: Callable[[Path], Path], kind: str, reason: str, folder: Path
+) -> None:
+    """None of them stops a replay of what is there."""
+    path = make(folder)
+    code, found = checked()
+
+    (one,) = found["findings"]
+    assert (0, kind, f"recordings/{path.name}", False) == (code, one["kind"], one["path"], one["is_error"])
+    assert reason == one["reason"]
+    assert (0 if kind == "no rule" else 1) == checked("--strict")[0]
+
+
+@pytest.mark.parametrize("generation", GENERATIONS, ids=lambda one: one.name)
+def test_names_are_counted_by_the_rule_that_gives_them(generation: Any, tmp_path: Path) -> None:
+    """Whoever migrates sees how old his recordings are; a rule that gives the same name as a newer one is not named."""
+    question = "score: 0.5 document_id: 01234567-89ab-cdef-0123-456789abcdef 0.123456"
+    body = {"extra_body": {"project_id": "p"}, "stream_options": {"include_usage": True}, "temperature": 0.123456}
+    url = "https://bedrock.example/v1"
+    record(tmp_path, "t", question=question, base_url=url, generation=generation, **body)
+    found = json.loads(run("check", tmp_path, "--json").stdout)
+
+    same_as_newer = {"G9": "G10", "G8": "G10", "G4": "G5"}
+    assert {same_as_newer.get(generation.name, generation.name): 1} == found["rules"]
+
+
+def test_an_integer_beyond_64_bits_is_part_of_the_key(tmp_path: Path) -> None:
+    """Read as a float it gives another key, and the recording would be called one that no rule names."""
+    record(tmp_path, "t", seed=2**70)
+
+    assert {"G10": 1} == json.loads(run("check", tmp_path, "--json").stdout)["rules"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"url": "http://[::1/v1"},
+        {"url": 5},
+        {"method": None},
+        {"body": {"messages": None, "model": ["x"]}},
+        {"body": {"a": json.loads("[" * 900 + "]" * 900)}},
+        {"body": {"a": json.loads("[" * 900 + '"score: 1"' + "]" * 900)}},
+        {"body": {"a": "\ud800"}},
+        {"endpoint": "/v1/models"},
+    ],
+    ids=["url", "url's type", "method", "body", "depth", "depth of a score", "surrogate", "endpoint"],
+)
+@pytest.mark.parametrize("command", ["ls", "stats", "check", "prune", "rename-test"])
+def test_a_hostile_file_crashes_no_command(command: str, changes: dict[str, Any], tmp_path: Path) -> None:
+    """A stranger's pull request must not stop the tool that looks at it."""
+    path = record(tmp_path, TEST)
+    document = json.loads(path.read_text())
+    path.write_text(json.dumps(document | {"request": document["request"] | changes}))
+    names = (TEST, GONE) if command == "rename-test" else ()
+    more = ("--rootdir", tmp_path) if command in ("check", "prune") else ()
+
+    assert run(command, *names, tmp_path, *more).exit_code in (0, 1)
+    assert 1 == len(list(tmp_path.glob("*.json")))
+
+
+def test_a_wrong_working_directory_makes_no_orphans(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three hundred notes that are all wrong hide the one that is not."""
+    monkeypatch.chdir(folder)
+    silent, told = run("check", "."), run("check", ".", "--rootdir", ".")
+
+    assert "" == silent.stdout
+    assert "not looked for: tests that are gone" in silent.stderr
+    assert 3 == told.stdout.count("there is no file tests/test_a.py")
+
+
+def test_what_is_not_ours_is_counted_and_left(folder: Path) -> None:
+    """The ancestor's folders hold its tools' calls too."""
+    tool_call(folder, GONE)
+    code, found = checked("--strict")
+
+    assert (0, 3, 1, []) == (code, found["recordings"], found["others"], found["findings"])
+
+
+def test_a_pipe_gets_a_finding_a_line(folder: Path) -> None:
+    """`check | grep ^unreadable | cut -f3` has to work."""
+    path = record(folder, GONE)
+
+    expected = f"orphan\tnote\trecordings/{path.name}\t{GONE}\tthere is no test_gone in tests/test_a.py\n"
+    assert expected == run("check").stdout
+
+
+def test_a_terminal_gets_the_first_of_each_kind(folder: Path) -> None:
+    """All of the ancestor's recordings that no rule derives would scroll the one error away."""
+    for number in range(12):
+        record(folder, TEST, key=f"{number:064x}")
+    cut(folder)
+    code, shown = at_a_terminal("check", NO_COLOR="1")
+
+    assert 1 == code
+    assert "Cannot be read: 1" in shown
+    assert "Found by their name only: no key rule gives it: 12" in shown
+    assert "… and 2 more (--all)" in shown
+    assert shown.index("Cannot be read") < shown.index("Found by")
+    assert "more" not in at_a_terminal("check", "--all", NO_COLOR="1")[1]
+
+
+def test_a_secret_is_an_error_that_is_not_shown(folder: Path) -> None:
+    """A report of it goes to a log that more people read than the file."""
+    pytest.importorskip("inference_recorder.identity.redaction", reason="redaction of secrets is not built yet")
+    secret = "sk-proj-" + "Ab3dEf6hIj9kLmN0pQrS" * 3
+    path = record(folder, TEST, question=f"My key is {secret}.")
+    done = run("check")
+
+    assert 1 == done.exit_code
+    assert f"secret\terror\trecordings/{path.name}\t{TEST}\t" in done.stdout
+    assert secret not in done.stdout + done.stderr

@@ -1,0 +1,98 @@
+"""What commands print: for people at a terminal, for programs in a pipe."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+from inference_recorder.cli import console
+from inference_recorder.cli.console import printable, shortened, tracked
+
+from .recorded import at_a_terminal, record, run
+
+ID = "tests/integration/test_chat.py::TestChat::test_greets[txt=openai/gpt-4o-True]"
+
+
+@pytest.mark.parametrize(
+    ("width", "expected"),
+    [
+        (100, ID),
+        (65, "…/test_chat.py::TestChat::test_greets[txt=openai/gpt-4o-True]"),
+        (48, "…::TestChat::test_greets[txt=openai/gpt-4o-True]"),
+        (40, "…::test_greets[txt=openai/gpt-4o-True]"),
+        (30, "…::test_greets[…i/gpt-4o-True]"),
+        (12, "…::test_…ue]"),
+    ],
+    ids=["all", "without folders", "without file", "without class", "without the start of parameters", "middle"],
+)
+def test_a_long_id_keeps_what_names_the_test(width: int, expected: str) -> None:
+    """Forty lines that all begin with tests/integration/ and end in an ellipsis tell nothing."""
+    assert expected == shortened(ID, width)
+    assert len(expected) <= width
+
+
+def test_a_path_keeps_its_name_and_its_keys_first_digits() -> None:
+    """They are what `show` takes."""
+    path = f"tests/recordings/{'abcd' * 16}.json"
+
+    assert "tests/recordings/abcdabcdabcd….json" == shortened(path, 40)
+    assert "…dings/abcdabcdabcd….json" == shortened(path, 25)
+
+
+def test_control_characters_are_escaped() -> None:
+    """A recording from a stranger's pull request must not steer the terminal, nor break a line in two."""
+    assert "\\x1b[2Ja\\nb\\tc\\u202ed é" == printable("\x1b[2Ja\nb\tc\u202ed é")
+
+
+def test_a_pipe_gets_whole_cells_and_no_colours(tmp_path: Path) -> None:
+    """`ls | cut -f1` has to work."""
+    path = record(tmp_path, ID * 3)
+    done = run("ls", tmp_path)
+
+    assert [ID * 3, "/v1/chat/completions", "gpt-4o", "whole", str(path.stat().st_size)] == done.stdout.split("\t")[:5]
+    assert f"{path}\n" == done.stdout.split("\t")[-1]
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_a_terminal_gets_a_table_that_fits(tmp_path: Path) -> None:
+    """Wrapped lines of a table cannot be read."""
+    record(tmp_path, ID)
+    code, shown = at_a_terminal("ls", tmp_path, columns=80, NO_COLOR="1")
+
+    lines = shown.splitlines()
+    heads = re.sub(r"\x1b\[\d+m", " ", lines[0]).split()
+    assert (0, ["test", "endpoint", "model", "answer", "size", "age", "key"]) == (code, heads)
+    assert lines[1].startswith("…::test_greets[…")
+    assert max(map(len, lines[1:])) <= 80
+    assert "1 file, " in lines[2]
+
+
+def test_no_color_means_none(tmp_path: Path) -> None:
+    """https://no-color.org; bold stays."""
+    (tmp_path / f"{'a' * 64}.json").write_text("{")
+    plain, coloured = (at_a_terminal("check", tmp_path, **more)[1] for more in ({"NO_COLOR": "1"}, {}))
+
+    assert "\x1b[1;31m" in coloured
+    assert "31m" not in plain
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("seconds", [0.0, 5.0], ids=["quick", "slow"])
+def test_a_bar_appears_at_a_terminal_once_it_takes_time(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bar that flashes by is noise, and so is one in a log file."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(console, "_PATIENCE_SECONDS", 1.0 - seconds)
+    shown, piped = Terminal(), io.StringIO()
+    for stderr in (shown, piped):
+        monkeypatch.setattr("sys.stderr", stderr)
+        assert [1, 2, 3] == list(tracked([1, 2, 3], "Reading"))
+
+    assert bool(seconds) == ("Reading" in shown.getvalue())
+    assert "" == piped.getvalue()

@@ -1,0 +1,82 @@
+"""The argument DIR: which folders it stands for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from inference_recorder.storage.places import FOLDER_VARIABLES
+
+from .recorded import record, run
+
+
+def listed(*arguments: str | Path) -> list[str]:
+    """Return the test ids that `ls` lists."""
+    done = run("ls", *arguments)
+    assert 0 == done.exit_code, done.stderr
+    return [line.split("\t")[0] for line in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("below", ["", "recordings", "responses"])
+def test_it_is_what_a_recorder_reads(below: str, tmp_path: Path) -> None:
+    """The ancestor's folders are below the one it is given."""
+    record(tmp_path / below, "t")
+
+    assert ["t"] == listed(tmp_path)
+
+
+@pytest.mark.parametrize("variable", [None, *FOLDER_VARIABLES])
+def test_without_it_the_recorders_own_choice_is_read(
+    variable: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a replay would look into is the question, nine times of ten."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / ("recordings" if variable is None else "elsewhere")
+    if variable is not None:
+        monkeypatch.setenv(variable, str(folder))
+    record(folder, "t")
+
+    assert ["t"] == listed()
+
+
+def test_a_folder_without_recordings_stands_for_those_below_it(tmp_path: Path) -> None:
+    """llama-stack has nine of them; naming each would be a chore, and an empty list a riddle."""
+    (tmp_path / "package.json").write_text("{}")
+    record(tmp_path / "tests" / "a" / "recordings", "a")
+    record(tmp_path / "tests" / "b" / "recordings", "b")
+    record(tmp_path / ".git" / "recordings", "hidden")
+    record(tmp_path / "node_modules" / "recordings", "a dependency's")
+
+    assert ["a", "b"] == listed(tmp_path)
+    assert "looking through 2 folders below it" in run("ls", tmp_path).stderr
+
+
+def test_folders_below_others_are_read_when_asked_for(tmp_path: Path) -> None:
+    """A session of the folder itself would not look there."""
+    record(tmp_path, "own")
+    record(tmp_path / "deep" / "er", "below")
+
+    assert ["own"] == listed(tmp_path)
+    assert ["below", "own"] == listed("-r", tmp_path)
+
+
+def test_a_folder_that_is_not_there_is_a_wrong_argument(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty list would say that all is well."""
+    monkeypatch.chdir(tmp_path)
+    named, by_default = run("ls", "nowhere"), run("check")
+    (tmp_path / "file").touch()
+    file = run("stats", "file")
+
+    assert [2, 2, 2] == [named.exit_code, by_default.exit_code, file.exit_code]
+    assert f"the folder {tmp_path / 'nowhere'} does not exist" in named.stderr
+    assert f"the folder {tmp_path / 'recordings'} (chosen by default) does not exist" in by_default.stderr
+    assert "is a file, not a folder" in file.stderr
+
+
+@pytest.mark.parametrize("command", ["ls", "stats", "check", "prune"])
+def test_an_empty_folder_is_no_mistake(command: str, tmp_path: Path) -> None:
+    """The first run of a suite begins with one."""
+    done = run(command, tmp_path)
+
+    assert (0, "") == (done.exit_code, done.stdout.replace("total\t\t0\t0\t0\t0\n", ""))

@@ -1,0 +1,149 @@
+"""`inference-recorder ls`: what was recorded."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from inference_recorder.format.codec import typed
+from inference_recorder.format.recording import Answer, Failure
+
+from .recorded import completion, record, run, tool_call
+
+CHUNK = b'{"__type__":"openai.types.chat.chat_completion_chunk.ChatCompletionChunk","__data__":{"choices":[]}}'
+EMBEDDING = typed("openai.types.create_embedding_response.CreateEmbeddingResponse", {"data": []})
+
+
+def listed(folder: Path, *options: str) -> list[str]:
+    """Return the test ids in their order."""
+    done = run("ls", folder, *options)
+    assert 0 == done.exit_code, done.stderr
+    return [line.split("\t")[0] for line in done.stdout.splitlines()]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    record(tmp_path, "tests/test_a.py::test_b[x]", answer=completion("long " * 1000))
+    record(tmp_path, "tests/test_c.py::test_d", model="gpt-4o-mini", answer=Answer(chunks=[CHUNK], is_streaming=True))
+    path = record(
+        tmp_path, "tests/test_e.py::test_f", model="embed", endpoint="/v1/embeddings", answer=Answer(body=EMBEDDING)
+    )
+    os.utime(path, (time.time() - 40 * 86400,) * 2)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ((), "bdf"),
+        (("--test", "test_a.py"), "b"),
+        (("--test", "b[x]"), "b"),
+        (("--test", "*::test_?[x]"), "b"),
+        (("--test", "test_*"), ""),
+        (("--model", "gpt-4o"), "bd"),
+        (("--model", "gpt-4o*", "--endpoint", "chat"), "bd"),
+        (("--endpoint", "embeddings"), "f"),
+        (("--older-than", "30d"), "f"),
+        (("--newer-than", "1w"), "bd"),
+        (("--larger-than", "2k"), "b"),
+        (("--sort", "size"), "bfd"),
+        (("--sort", "model"), "fbd"),
+        (("--sort", "endpoint", "--reverse"), "fdb"),
+        (("--sort", "age"), "dbf"),
+    ],
+    ids=" ".join,
+)
+def test_options_choose_and_order(options: tuple[str, ...], expected: str, folder: Path) -> None:
+    """A folder has hundreds of files whose names say nothing."""
+    os.utime(next(path for path in folder.glob("*.json") if b"test_b" in path.read_bytes()), (time.time() - 9,) * 2)
+
+    assert expected == "".join(test_id.partition("::test_")[2][0] for test_id in listed(folder, *options))
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (completion(), "whole"),
+        (Answer(chunks=[CHUNK], is_streaming=True), "stream"),
+        (Answer(chunks=[CHUNK], is_streaming=True, is_complete=False), "stream, left early"),
+        (Answer(failure=Failure("NotFoundError", "no such model", 404)), "whole, failed"),
+        (Answer(chunks=[CHUNK], is_streaming=True, failure=Failure("APIError", "broke")), "stream, failed"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_it_tells_what_came_back(answer: Answer, told: str, tmp_path: Path) -> None:
+    """A recorded failure that was meant to be an answer is a common surprise."""
+    record(tmp_path, answer=answer)
+
+    assert told == run("ls", tmp_path).stdout.split("\t")[3]
+    assert ("failed" in told) == bool(listed(tmp_path, "--failed"))
+
+
+def test_json_holds_the_fields_that_the_help_names(tmp_path: Path) -> None:
+    """Scripts are written from the help."""
+    path = record(tmp_path, "tests/test_a.py::test_b", place=2)
+    os.utime(path, (1_700_000_000,) * 2)
+    tool_call(tmp_path)
+    (tmp_path / f"{'0' * 64}.json").write_text('{"request": ')
+
+    by_kind = {one["kind"]: one for one in json.loads(run("ls", tmp_path, "--json").stdout)}
+    corrupt, other, recording = (by_kind[kind] for kind in ("corrupt", "other", "recording"))
+    assert {
+        "path": str(path),
+        "kind": "recording",
+        "reason": None,
+        "test_id": "tests/test_a.py::test_b",
+        "endpoint": "/v1/chat/completions",
+        "model": "gpt-4o",
+        "key": path.name.partition(".")[0],
+        "place": 2,
+        "is_streaming": False,
+        "is_complete": True,
+        "is_failed": False,
+        "size": path.stat().st_size,
+        "modified": "2023-11-14T22:13:20+00:00",
+    } == recording
+    assert ("other", "tests/test_a.py::test_b", None) == (other["kind"], other["test_id"], other["endpoint"])
+    assert ("corrupt", None) == (corrupt["kind"], corrupt["test_id"])
+    assert "its JSON breaks off" in corrupt["reason"]
+    assert all(name in run("ls", "--help").output for name in recording)
+
+
+def test_a_file_that_cannot_be_read_is_listed(tmp_path: Path) -> None:
+    """One half-merged file must not hide the other thousand; it belongs to no test, so that a filter passes over it."""
+    record(tmp_path, "t")
+    broken = record(tmp_path, "broken")
+    broken.write_bytes(broken.read_bytes()[:-40])
+    (tmp_path / f"{'a' * 64}.json").write_bytes(b"\xff\xfe")
+    (tmp_path / f"{'b' * 64}.json").symlink_to("nowhere")
+    (tmp_path / f"{'c' * 64}.json").mkdir()
+    (tmp_path / f"{'d' * 64}.json").write_text("[" * 100_000)
+
+    done = run("ls", tmp_path)
+    told = [line.split("\t")[3] for line in done.stdout.splitlines()]
+    assert (0, 6) == (done.exit_code, len(told))
+    assert 5 == sum(one.startswith("unreadable: ") for one in told)
+    assert "5 cannot be read" in done.stderr
+    assert ["t"] == listed(tmp_path, "--test", "t", "--model", "gpt", "--larger-than", "1")[:1]
+
+
+def test_what_a_file_says_does_not_steer_the_terminal(tmp_path: Path) -> None:
+    """A test id comes from whoever wrote the file."""
+    record(tmp_path, "tests/test_a.py::test_b[\x1b]0;owned\x07\n]")
+
+    assert "tests/test_a.py::test_b[\\x1b]0;owned\\x07\\n]" == run("ls", tmp_path).stdout.split("\t")[0]
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--older-than", "soon"), ("--larger-than", "10 apples"), ("--sort", "beauty")]
+)
+def test_a_wrong_option_is_refused(option: str, value: str, tmp_path: Path) -> None:
+    """Listing everything instead would be believed."""
+    done = run("ls", tmp_path, option, value)
+
+    assert 2 == done.exit_code
+    assert value in done.stderr

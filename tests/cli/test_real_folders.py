@@ -1,0 +1,60 @@
+"""The folder commands on what others recorded: a copy of the ancestor's own folders, nine below one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ..conftest import SHARED
+from .recorded import files, run
+
+CORPUS = SHARED / "corpus"
+pytestmark = pytest.mark.skipif(not CORPUS.is_dir(), reason="needs ../shared/corpus, which is not part of the project")
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(CORPUS, tmp_path / "corpus"))
+
+
+def test_all_are_listed(corpus: Path) -> None:
+    """Every generation, and failures, streams, embeddings and lists among them."""
+    listed = json.loads(run("ls", corpus, "--json").stdout)
+
+    assert (253, {"recording"}) == (len(listed), {one["kind"] for one in listed})
+    assert {"/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/models"} == {
+        one["endpoint"] for one in listed
+    }
+    assert 0 < sum(one["is_failed"] for one in listed) < sum(one["is_streaming"] for one in listed)
+
+
+def test_all_are_counted(corpus: Path) -> None:
+    """The sums of the tables are those of the total."""
+    counted = json.loads(run("stats", corpus, "--json").stdout)
+
+    assert 253 == counted["total"]["number"]
+    for kind in ("endpoint", "model", "test"):
+        for name, total in counted["total"].items():
+            assert total == sum(one[name] for one in counted[f"by_{kind}"])
+    assert counted["total"]["tokens_in"] > 50_000
+    assert all(len(one["tests"]) > 1 for one in counted["duplicates"])
+
+
+def test_all_can_be_read(corpus: Path) -> None:
+    """Ten of them no rule derives, as the format's description says of 447 in all."""
+    done = run("check", corpus, "--json")
+
+    found = json.loads(done.stdout)
+    assert (0, {"G10": 193, "G8": 31, "G7": 19, "none": 10}) == (done.exit_code, found["rules"])
+    assert {"no rule"} == {one["kind"] for one in found["findings"] if one["kind"] != "secret"}
+
+
+def test_only_what_a_test_made_is_pruned(corpus: Path) -> None:
+    """Fourteen were made outside a test."""
+    done = run("prune", corpus, "--rootdir", corpus, "--delete")
+
+    left = [json.loads(content) for folder in corpus.rglob("recordings") for content in files(folder).values()]
+    assert (0, 14, {None}) == (done.exit_code, len(left), {one.get("test_id") for one in left})

@@ -1,0 +1,237 @@
+"""`inference-recorder rename-test`: a renamed test replays what it recorded under its old name."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+from inference_recorder import MissingRecording, inference_recording
+from inference_recorder.cli.rename_test import renamed
+from inference_recorder.format.recording import Answer
+from inference_recorder.identity.keys import GENERATIONS
+
+from ..conftest import HELLO, SHARED, Colour, files_of
+from ..openai_server import OpenAIServer, Reply, chunks, response
+from ..openai_server import completion as sent
+from .recorded import CHAT, completion, files, record, run, tool_call
+
+OLD, NEW = "tests/test_a.py::test_b", "tests/test_c.py::test_d"
+
+
+def asked(sdk: Colour) -> list[Any]:
+    """Return the answers to a few calls of each kind."""
+    first = [sdk.call("chat.completions.create", **HELLO).model_dump() for _ in range(3)]
+    stream = sdk.items(sdk.call("chat.completions.create", **HELLO, stream=True))
+    models = [model.id for model in sdk.items(sdk.call("models.list"))]
+    speech = sdk.call("audio.speech.create", model="tts", input="Hello.", voice="alloy").content
+    response = sdk.call("responses.create", model="gpt-4o", input="Hello.").model_dump()
+    return [*first, [chunk.model_dump() for chunk in stream], models, speech, response]
+
+
+def script(server: OpenAIServer) -> None:
+    """Have the server answer the same from the start again."""
+    texts = iter(("one", "two", "three"))
+    server.scripts["/v1/chat/completions"] = lambda asked, number: (
+        Reply(events=chunks("a", "b")) if asked.json.get("stream") else Reply(sent(next(texts)))
+    )
+    server.answers("/v1/responses", Reply(response()))
+    server.answers("/v1/audio/speech", Reply(content=b"\xff\xfb" * 200_000, media_type="audio/mpeg"))
+
+
+def test_a_renamed_test_replays_and_recording_it_anew_gives_no_diff(
+    sdk: Colour, server: OpenAIServer, recordings: Path
+) -> None:
+    """This is what it is for: rows, streams, lists, sounds and ids as if the test had always had that name."""
+    script(server)
+    with inference_recording("record", recordings, test_id=OLD):
+        recorded = asked(sdk)
+    done = run("rename-test", OLD, NEW, recordings)
+    with inference_recording("replay", recordings, test_id=NEW) as session:
+        replayed = asked(sdk)
+    with pytest.raises(MissingRecording), inference_recording("replay", recordings, test_id=OLD):
+        sdk.call("chat.completions.create", **HELLO)
+
+    assert (0, {"replayed": 7}) == (done.exit_code, session.counts)
+    assert ["one", "two", "three"] == [one["choices"][0]["message"]["content"] for one in replayed[:3]]
+    assert [one["choices"] for one in recorded[3]] == [one["choices"] for one in replayed[3]]
+    assert recorded[4:6] == replayed[4:6]
+    assert recorded[6]["id"] == replayed[6]["id"]
+
+    before = files(recordings)
+    script(server)
+    with inference_recording("record", recordings, test_id=NEW):
+        asked(sdk)
+    assert before == files(recordings)
+
+
+@pytest.mark.parametrize(
+    ("test_id", "old", "new", "expected"),
+    [
+        ("a/test_b.py::test_c", "a/test_b.py::test_c", "x.py::y", "x.py::y"),
+        ("a/test_b.py::test_c[p::q]", "a/test_b.py::test_c", "a/test_b.py::test_d", "a/test_b.py::test_d[p::q]"),
+        ("a/test_b.py::test_c[p]", "a/test_b.py::test_c[p]", "a/test_b.py::test_c[q]", "a/test_b.py::test_c[q]"),
+        ("a/test_b.py::test_c_2", "a/test_b.py::test_c", "x", None),
+        ("a/test_b.py::test_c[pq]", "a/test_b.py::test_c[p", "x", None),
+        ("a/test_b.py::T::test_c[p]", "a/test_b.py::T", "a/test_d.py::U", "a/test_d.py::U::test_c[p]"),
+        ("a/test_b.py::test_c", "a/test_b.py", "d/test_e.py", "d/test_e.py::test_c"),
+        ("a/test_b.py::test_c", "a/test_b.py", "a/test_b.py::T", "a/test_b.py::T::test_c"),
+        ("a/test_b.pyx::test_c", "a/test_b.py", "x", None),
+        ("a/test_b.py::test_c", "a", "d/e", "d/e/test_b.py::test_c"),
+        ("ab/test_b.py::test_c", "a", "x", None),
+        ("own", "own", "other", "other"),
+        ("own[1]", "own", "other", None),
+        ("", "a", "b", None),
+    ],
+)
+def test_a_test_is_renamed_with_what_is_part_of_it(test_id: str, old: str, new: str, expected: str | None) -> None:
+    """Renaming test_a must not take test_a_2 along."""
+    assert expected == renamed(test_id, old, new)
+
+
+def test_it_can_say_what_it_would_do(tmp_path: Path) -> None:
+    """A file of fifty tests is renamed with one command; one likes to see it first."""
+    path = record(tmp_path, f"{OLD}[x]")
+    other = record(tmp_path, f"{OLD}_too")
+    before = files(tmp_path)
+    dry = run("rename-test", OLD, NEW, tmp_path, "--dry-run")
+    assert (0, before) == (dry.exit_code, files(tmp_path))
+    done = run("rename-test", OLD, NEW, tmp_path)
+
+    new_path = record(tmp_path / "expected", f"{NEW}[x]")
+    assert f"{NEW}[x]\t{path.name}\t{new_path.name}\n" == dry.stdout == done.stdout
+    assert {new_path.name: new_path.read_bytes(), other.name: before[other.name]} == files(tmp_path)
+    assert ["1 of 1 recording would be renamed\n", "1 of 1 recording renamed\n"] == [dry.stderr, done.stderr]
+
+
+@pytest.mark.parametrize("generation", GENERATIONS[:-1], ids=lambda one: one.name)
+def test_an_older_name_becomes_one_of_the_newest_rule(generation: Any, tmp_path: Path) -> None:
+    """It is found first, whatever rule gave the old name."""
+    question = "score: 0.5 <|01234567-89ab-cdef-0123-456789abcdef|> 0.123456"
+    record(tmp_path, OLD, question=question, generation=generation, temperature=0.123456, answer=completion())
+    run("rename-test", OLD, NEW, tmp_path)
+
+    expected = record(tmp_path / "expected", NEW, question=question, temperature=0.123456, answer=completion())
+    assert [expected.name] == files_of(tmp_path)
+
+
+def test_what_all_tests_share_keeps_its_name(tmp_path: Path) -> None:
+    """Under a key with the test's id, the other tests would not find it."""
+    answer = Answer(chunks=[b'{"__type__":"openai.types.model.Model","__data__":{"id":"m"}}'])
+    models = record(tmp_path, OLD, endpoint="/v1/models", answer=answer)
+    oldest = record(tmp_path, OLD, generation=GENERATIONS[-1])
+    run("rename-test", OLD, NEW, tmp_path)
+
+    assert sorted([models.name, oldest.name]) == files_of(tmp_path)
+    assert all(NEW == json.loads(path.read_text())["test_id"] for path in (models, oldest))
+
+
+def test_a_name_that_no_rule_gives_stays(tmp_path: Path) -> None:
+    """Nothing can say under which name the new test would look for it."""
+    underived = record(tmp_path, OLD, key="a" * 64)
+    record(tmp_path, OLD)
+    tool = tool_call(tmp_path, OLD)
+    before = {path.name: path.read_bytes() for path in (underived, tool)}
+    done = run("rename-test", OLD, NEW, tmp_path)
+
+    assert 1 == done.exit_code
+    assert before.items() < files(tmp_path).items()
+    assert f"stays as it is: {underived} ({OLD}): no key rule gives its name; record the test anew" in done.stderr
+    assert f"stays as it is: {tool} ({OLD}): it is not a call of the SDK" in done.stderr
+    assert "1 of 3 recordings renamed" in done.stderr
+
+
+def test_no_answer_to_a_request_moves_where_one_cannot(tmp_path: Path) -> None:
+    """Half a row under the new name would replay the wrong answers."""
+    for place in (1, 2):
+        record(tmp_path, OLD, place=place)
+    other = record(tmp_path, NEW, place=2, answer=completion("Another."))
+    record(tmp_path, OLD, question="Apart?")
+    before = files(tmp_path)
+    done = run("rename-test", OLD, NEW, tmp_path)
+
+    assert 1 == done.exit_code
+    assert 3 == len(before.items() & files(tmp_path).items())
+    assert f"{other} answers the same request with something else" in done.stderr
+    assert "so does" in done.stderr
+    assert "1 of 3 recordings renamed" in done.stderr
+
+
+def test_of_two_that_would_get_one_name_the_newest_rule_wins(tmp_path: Path) -> None:
+    """It is the one that replays now."""
+    question = "0.123456"
+    newest = record(tmp_path, OLD, question=question, answer=completion("newest"))
+    older = record(tmp_path, OLD, question=question, answer=completion("older"), generation=GENERATIONS[-2])
+    for options in (("--dry-run",), ()):
+        done = run("rename-test", OLD, NEW, tmp_path, *options)
+        assert 1 == done.exit_code
+        assert f"stays as it is: {older}" in done.stderr
+
+    assert newest.name != older.name
+    (moved,) = (path for path in tmp_path.glob("*.json") if path != older)
+    assert b"newest" in moved.read_bytes()
+
+
+def test_a_test_without_recordings_is_told_with_those_that_are_near(tmp_path: Path) -> None:
+    """A typing error would else look like success."""
+    record(tmp_path, OLD)
+    done = run("rename-test", "tests/test_a.py::test_bb", NEW, tmp_path)
+
+    assert 1 == done.exit_code
+    assert f"no recording in {tmp_path} is of tests/test_a.py::test_bb; did you mean one of these?" in done.stderr
+    assert f"\n  {OLD}\n" in done.stderr
+    assert 2 == run("rename-test", OLD, OLD, tmp_path).exit_code
+
+
+def test_a_corrupt_file_is_passed_over_and_named(tmp_path: Path) -> None:
+    """It may be the test's own, so that it is not done with it."""
+    record(tmp_path, OLD)
+    (tmp_path / f"{'0' * 64}.json").write_text("{")
+    done = run("rename-test", OLD, NEW, tmp_path)
+
+    assert 0 == done.exit_code
+    assert f"passed over: {tmp_path}/{'0' * 64}.json cannot be read" in done.stderr
+
+
+def test_json_says_what_became_of_each(tmp_path: Path) -> None:
+    """Whoever renames in a script commits from it."""
+    path = record(tmp_path, OLD)
+    stays = record(tmp_path, OLD, key="a" * 64)
+    first, second = json.loads(run("rename-test", OLD, NEW, tmp_path, "--json").stdout)
+
+    ids = {"test_id": OLD, "new_test_id": NEW}
+    (new_path,) = (one for one in tmp_path.glob("*.json") if one != stays)
+    expected = {"path": str(path), "new_path": str(new_path), "refusal": None, "is_moved": True}
+    assert ids | expected == first
+    assert (str(stays), str(stays), False) == (second["path"], second["new_path"], second["is_moved"])
+
+
+@pytest.mark.skipif(not (SHARED / "corpus").is_dir(), reason="needs ../shared/corpus, which is not part of the project")
+def test_real_recordings_replay_under_another_name(tmp_path: Path) -> None:
+    """Whole files of the ancestor's tests, moved to another place of the suite."""
+    folder = tmp_path / "recordings"
+    shutil.copytree(SHARED / "corpus/tests/integration/agents/recordings", folder)
+    run("rename-test", "tests/integration/agents", "tests/agents", folder)
+    checked = json.loads(run("check", folder, "--json").stdout)
+
+    assert {"G10", "none"} == set(checked["rules"])
+    documents = [json.loads(path.read_text()) for path in folder.glob("*.json")]
+    chats = [
+        (document["test_id"], document["request"])
+        for document in documents
+        if str(document.get("test_id")).startswith("tests/agents/") and document["request"]["endpoint"] == CHAT
+    ]
+    clients = {
+        url: openai.OpenAI(base_url=url.removesuffix(CHAT), api_key="x")
+        for _, request in chats
+        for url in [request["url"]]
+    }
+    for test_id, request in chats:
+        with inference_recording("replay", folder, test_id=test_id) as session:
+            clients[request["url"]].chat.completions.create(**request["body"])
+        assert {"replayed": 1} == session.counts
+    assert len(chats) > 50

@@ -1,0 +1,103 @@
+"""`inference-recorder stats`: how much, for what, and what is there twice."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from inference_recorder.format.recording import Answer
+
+from .recorded import at_a_terminal, completion, record, run, tool_call
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    record(tmp_path, "a", answer=completion(tokens=(10, 1)))
+    record(tmp_path, "b", answer=completion(tokens=(20, 2)))
+    record(tmp_path, "b", question="And again.", model="gpt-4o-mini", answer=completion(tokens=(40, 4)))
+    return tmp_path
+
+
+def lines(done: str, kind: str) -> list[list[str]]:
+    return [line.split("\t")[1:] for line in done.splitlines() if line.startswith(f"{kind}\t")]
+
+
+def test_it_counts_by_endpoint_model_and_test(folder: Path) -> None:
+    """Which test, and which model, costs most when all is recorded anew."""
+    shown = run("stats", folder).stdout
+    contents = [path.read_bytes() for path in folder.glob("*.json")]
+    sizes = {test: sum(len(one) for one in contents if b'"test_id": "%b"' % test.encode() in one) for test in "ab"}
+
+    assert [["", "3", str(sizes["a"] + sizes["b"]), "70", "7"]] == lines(shown, "total")
+    assert [["/v1/chat/completions", "3", str(sizes["a"] + sizes["b"]), "70", "7"]] == lines(shown, "endpoint")
+    assert [["b", "2", str(sizes["b"]), "60", "6"], ["a", "1", str(sizes["a"]), "10", "1"]] == lines(shown, "test")
+    assert [["gpt-4o", "2", "30", "3"], ["gpt-4o-mini", "1", "40", "4"]] == [
+        [name, number, tokens_in, tokens_out] for name, number, _, tokens_in, tokens_out in lines(shown, "model")
+    ]
+
+
+@pytest.mark.parametrize(("text", "answers"), [("Hello!", 1), ("Good day!", 2)], ids=["same answer", "another answer"])
+def test_a_request_of_several_tests_is_a_duplicate(text: str, answers: int, tmp_path: Path) -> None:
+    """Its files can be one; the id that an answer has from its key does not make two answers different."""
+    first = record(tmp_path, "a")
+    second = record(tmp_path, "b", answer=completion(text, key="")) if answers == 2 else record(tmp_path, "b")
+    record(tmp_path, "b", place=2)
+    record(tmp_path, "a", question="Only here.")
+
+    (found,) = json.loads(run("stats", tmp_path, "--json").stdout)["duplicates"]
+    assert ["a", "b"] == found["tests"]
+    assert answers == found["different_answers"]
+    assert {str(first), str(second)} < set(found["paths"])
+    assert 3 == len(found["paths"])
+
+
+def test_a_row_of_one_test_is_no_duplicate(tmp_path: Path) -> None:
+    """Asking three times needs three answers."""
+    for place in (1, 2, 3):
+        record(tmp_path, "a", place=place)
+
+    assert [] == lines(run("stats", tmp_path).stdout, "duplicate")
+
+
+def test_what_tests_share_already_is_no_duplicate(tmp_path: Path) -> None:
+    """A list of models is one recording for all tests; its second file is another server's."""
+    for test, name in (("a", "gpt-4o"), ("b", "llama")):
+        model = b'{"__type__":"openai.types.model.Model","__data__":{"id":"%b"}}' % name.encode()
+        path = record(tmp_path, test, endpoint="/v1/models", answer=Answer(chunks=[model]))
+        path.rename(path.with_name(path.name.replace("0badcafe", f"{len(name):08x}")))
+
+    assert "2" == lines(run("stats", tmp_path).stdout, "total")[0][1]
+    assert [] == lines(run("stats", tmp_path).stdout, "duplicate")
+
+
+def test_options_choose_what_is_counted(folder: Path) -> None:
+    """The same options as those of `ls`."""
+    assert "40" == lines(run("stats", folder, "--model", "*mini").stdout, "total")[0][3]
+
+
+def test_what_cannot_be_counted_is_named(folder: Path) -> None:
+    """A total that leaves something out in silence is wrong."""
+    tool_call(folder)
+    broken = folder / f"{'a' * 64}.json"
+    broken.write_text("{")
+    chunks = record(folder, "c", answer=Answer(chunks=[b'{"usage":'], is_streaming=True))
+    done = run("stats", folder, "--json")
+
+    counted = json.loads(done.stdout)
+    assert (3, 1) == (counted["total"]["number"], counted["others"])
+    assert {str(broken), str(chunks)} == set(counted["corrupt"])
+    assert "2 files that cannot be read" in done.stderr
+
+
+def test_a_terminal_gets_the_most_of_each_table(tmp_path: Path) -> None:
+    """Nobody scrolls through the tables of a thousand tests to see the totals."""
+    for number in range(20):
+        record(tmp_path, f"tests/test_a.py::test_{number}")
+    short, long = at_a_terminal("stats", tmp_path)[1], at_a_terminal("stats", tmp_path, "--all")[1]
+
+    assert "… and 5 more (--all)" in short
+    assert "more" not in long
+    assert "20 recordings, " in short
+    assert "60 tokens in, 40 tokens out; 1 request recorded by several tests" in short

@@ -274,7 +274,7 @@ class Session:
     def _write(self, plan: Record, answer: Answer, *, wait: bool = True) -> bool:
         self._rules.refreshed()  # the call itself may have put its key into the environment
         hidden = Hidden(self._rules.redactor_of(plan.request), plan.request.credential)
-        request = hidden.request(_request_as_recorded(plan, self._rules.normalizers.declared))
+        request = hidden.request(_request_as_recorded(plan, self._rules.normalizers.declared_for(plan.body)))
         answer = hidden.answer(answer)
         content = encode(plan.test_id, request, answer)
         if self._ids:

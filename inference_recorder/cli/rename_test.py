@@ -3,38 +3,20 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from difflib import get_close_matches
-from hashlib import sha256
 from operator import itemgetter
-from pathlib import Path
 
 import click
 
-from ..errors import CorruptRecording, RecorderError, RecordingInTheWay
+from ..errors import CorruptRecording
 from ..identity.keys import GENERATIONS, Generation, request_key
-from ..storage.catalogue import Entry, entry_of
-from ..storage.moves import move_of, moved
-from .console import Column, counted, remark, show_json, show_table, tracked
-from .folders import Folders, store_of, takes_folders
+from ..storage.catalogue import Entry
+from .console import Column, counted, remark, show_json, show_table
+from .folders import Folders, takes_folders
 from .orphans import is_shared, naming_rule
+from .relocation import Relocation, carry_out, look_ahead
 
 _COLUMNS = (Column("test", gives_way=True), Column("recording"), Column("new name"))
-
-
-@dataclass(slots=True)
-class _Renamed:
-    """A recording of the test, and what becomes of it."""
-
-    path: Path
-    key: str
-    test_id: str
-    new_id: str
-    new_key: str
-    new_path: Path
-    refusal: str = ""
-    """Why it stays as it is."""
-    is_moved: bool = False
 
 
 @click.command()
@@ -74,15 +56,14 @@ def rename_test(old: str, new: str, folders: Folders, dry_run: bool, is_json: bo
         near = get_close_matches(old, others, n=3, cutoff=0.4)
         told = "; did you mean one of these?" + "".join(f"\n  {one}" for one in near) if near else ""
         raise click.ClickException(f"no recording in {folders.chosen} is of {old}{told}")
-    _look_ahead(found)
+    look_ahead(found)
     if not dry_run:
-        for one in tracked([one for one in found if not one.refusal], "Renaming"):
-            _move(one)
+        carry_out(found)
     accepted, refused = ([one for one in found if bool(one.refusal) == is_refused] for is_refused in (False, True))
     if is_json:
-        show_json([_as_json(one, folders) for one in found])
+        show_json([one.as_json(folders) for one in found])
     else:
-        show_table(_COLUMNS, [(one.new_id, one.path.name, one.new_path.name) for one in accepted])
+        show_table(_COLUMNS, [(one.new_id or "", one.path.name, one.new_path.name) for one in accepted])
     for one in refused:
         remark(f"stays as it is: {folders.shown(one.path)} ({one.test_id}): {one.refusal}", "bold red")
     remark(f"{len(accepted):,} of {counted(len(found), 'recording')} {'would be ' * dry_run}renamed")
@@ -101,21 +82,10 @@ def renamed(test_id: str, old: str, new: str) -> str | None:
     return new + after if after != test_id and is_inside else None
 
 
-def _as_json(one: _Renamed, folders: Folders) -> dict[str, object]:
-    return {
-        "path": folders.shown(one.path),
-        "new_path": folders.shown(one.new_path),
-        "test_id": one.test_id,
-        "new_test_id": one.new_id,
-        "refusal": one.refusal or None,
-        "is_moved": one.is_moved,
-    }
-
-
-def _found(folders: Folders, old: str, new: str) -> tuple[list[_Renamed], set[str]]:
+def _found(folders: Folders, old: str, new: str) -> tuple[list[Relocation], set[str]]:
     """Return the recordings of `old`, those with the newest key rules first, and the ids of other tests."""
     others: set[str] = set()
-    found: list[tuple[int, _Renamed]] = []
+    found: list[tuple[int, Relocation]] = []
     for entry in folders.entries():
         if isinstance(entry, CorruptRecording):
             remark(f"passed over: {folders.shown(entry.path)} cannot be read ({entry.reason})", "bold red")
@@ -126,7 +96,7 @@ def _found(folders: Folders, old: str, new: str) -> tuple[list[_Renamed], set[st
             others |= {test_id, test_id.partition("::")[0], test_id.partition("[")[0]}
             continue
         rule = naming_rule(entry)
-        one = _Renamed(entry.path, entry.key, test_id, new_id, _key(entry, rule, new_id), entry.path)
+        one = Relocation(entry.path, entry.key, test_id, new_id, _key(entry, rule, new_id), entry.path)
         if not entry.is_of_the_sdk:
             one.refusal = "it is not a call of the SDK"
         elif rule is None:
@@ -140,34 +110,3 @@ def _key(entry: Entry, rule: Generation | None, test_id: str) -> str:
     if asked is None or rule is None or is_shared(entry, rule):
         return entry.key
     return request_key(asked, test_id)
-
-
-def _look_ahead(found: list[_Renamed]) -> None:
-    """Refuse what cannot move, and with it all answers to the same request, before anything is moved."""
-    taken: dict[Path, tuple[Path, bytes]] = {}
-    for one in tracked(found, "Looking ahead"):
-        if one.refusal:
-            continue
-        try:
-            move = move_of(entry_of(one.path), one.new_key, one.new_id)
-            store = store_of(one.path)
-            one.new_path = store.path_of(move.name)
-            content = sha256(move.content).digest()
-            first, first_content = taken.setdefault(one.new_path, (one.path, content))
-            obstacle = move.obstacle(store) if first_content == content else first
-            if obstacle is not None:
-                raise RecordingInTheWay(one.path, obstacle)
-        except RecorderError as error:
-            one.refusal = str(error)
-    refused = {(one.path.parent, one.key): one for one in found if one.refusal}
-    for one in found:
-        if not one.refusal and (cause := refused.get((one.path.parent, one.key))):
-            one.refusal = f"so does {cause.path.name}, which answers the same request"
-
-
-def _move(one: _Renamed) -> None:
-    try:
-        one.new_path = moved(store_of(one.path), entry_of(one.path), one.new_key, test_id=one.new_id)
-        one.is_moved = True
-    except RecorderError as error:  # it has changed since we looked, or the disk refuses
-        one.refusal = str(error)

@@ -36,7 +36,7 @@ class KeyRules:
     def asked(self, request: Request) -> Request:
         """Return the request as its key sees it: the very same where nothing is to be left out."""
         text = request.body_text
-        if not self.normalizers.declared and self.redactor.is_clean(text):
+        if not self.normalizers and self.redactor.is_clean(text):
             credential = request.credential
             if len(credential) < SHORTEST_VALUE or credential not in text:
                 return request
@@ -80,7 +80,8 @@ def recorded_request(recorded: JsonObject, normalizers: Normalizers | None = Non
     if not (isinstance(method, str) and isinstance(endpoint, str) and isinstance(url, str) and isinstance(body, dict)):
         raise ValueError('"request" must hold method, endpoint and url as strings and body as an object')
     try:
-        normalizers = normalizers or Normalizers(recorded.get("normalize") or ())
+        if normalizers is None:
+            normalizers = Normalizers(recorded.get("normalize") or ())
     except (RecorderError, TypeError) as error:
         raise ValueError(f'"normalize" is no list of normalizers: {error}') from None
     asked = normalizers.applied(_unnumbered(body))

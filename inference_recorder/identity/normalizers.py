@@ -126,14 +126,36 @@ class Normalizers:
 
     def __init__(self, rules: Sequence[NormalizeRule] = ()) -> None:
         self._rules = [_rule(rule) for rule in rules]
-        self.declared: list[JsonValue] = [rule if isinstance(rule, str) else asdict(rule) for rule in self._rules]
-        """What a recording says of the rules that its key was made under; `Normalizers` of it are the same rules."""
+
+    def __bool__(self) -> bool:
+        return bool(self._rules)
 
     def applied(self, body: JsonObject) -> JsonObject:
         """Return a copy of `body` as the key is to see it."""
         for rule in self._rules:
-            body = _BUILT_IN[rule](body) if isinstance(rule, str) else rule.applied(body)
+            body = _applied(rule, body)
         return body
+
+    def declared_for(self, body: JsonObject) -> list[JsonValue]:
+        """Return what a recording of `body` says of the rules that changed it; `Normalizers` of it are the same rules.
+
+        A rule that changes nothing in a request is not named in its recording: declaring one gives no diff there.
+        """
+        declared: list[JsonValue] = []
+        for rule in self._rules:
+            changed = _applied(rule, body)
+            if changed != body:
+                declared.append(rule if isinstance(rule, str) else asdict(rule))
+            body = changed
+        return declared
+
+    def __str__(self) -> str:
+        return ", ".join(rule if isinstance(rule, str) else f"{asdict(rule)}" for rule in self._rules) or "none"
+
+
+def _applied(rule: str | Normalizer, body: JsonObject) -> JsonObject:
+    changed: JsonObject = _BUILT_IN[rule](body) if isinstance(rule, str) else rule.applied(body)
+    return changed
 
 
 def _rule(rule: Any) -> str | Normalizer:

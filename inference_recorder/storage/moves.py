@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,8 @@ from .store import Store, attached_digest, read_attachment
 
 _TEST_ID_AT_THE_START = re.compile(rb'\A(\{\s*"test_id":\s*)(?:null|"(?:[^"\\]|\\.)*")')
 _START = re.compile(rb"\A\{(\s*)")
+_REQUEST_START = b'\n  "request": {'
+_RESPONSE_START = b'\n  "response": {'
 
 
 class Move(NamedTuple):
@@ -40,8 +43,10 @@ class Move(NamedTuple):
             return path
 
 
-def move_of(entry: Entry, key: str, test_id: str | None) -> Move:
+def move_of(entry: Entry, key: str, test_id: str | None, normalizers: Sequence[JsonValue] | None = None) -> Move:
     """Return `entry` under another key, as made in the test `test_id`; nothing is written.
+
+    With `normalizers`, these are the ones that it declares from now on.
 
     The place in a row and the digest of a list of models stay. An id that was made from the old key is made from the
     new one, as recording anew would; ids that a later request may name are left as they are. All else stays to the
@@ -57,21 +62,28 @@ def move_of(entry: Entry, key: str, test_id: str | None) -> Move:
     ids = {}
     if key != entry.key and _has_constant_ids(document):
         ids[recorded_id(entry.key)] = recorded_id(key)
-    moved_document = {"test_id": test_id} | document | {"test_id": test_id}
+    moved_document: JsonObject = {"test_id": test_id} | document | {"test_id": test_id}
     for part in ("response", "id_normalization_mapping"):
         if part in document:
             moved_document[part] = _with_ids(document[part], ids)
-    return Move(entry, name, _content(entry.content, moved_document, test_id, ids))
+    content = entry.content
+    if normalizers is not None:
+        request = {name: value for name, value in entry.request.items() if name != "normalize"}
+        moved_document["request"] = request | ({"normalize": list(normalizers)} if normalizers else {})
+        content = _with_request(content, moved_document)
+    return Move(entry, name, _content(content, moved_document, test_id, ids))
 
 
-def moved(store: Store, entry: Entry, key: str, *, test_id: str | None) -> Path:
-    """Have a recording of `store` be the one with this key and test; returns its new path.
+def moved(
+    store: Store, entry: Entry, key: str, *, test_id: str | None, normalizers: Sequence[JsonValue] | None = None
+) -> Path:
+    """Have a recording of `store` be the one with this key, test and normalizers; returns its new path.
 
     The new file is there before the old one goes, so that a crash loses nothing and the same call ends what it began.
     What lies beside it goes along. Raises RecordingInTheWay where another recording has the new name and says
     something else, CorruptRecording, or UnwritableRecording.
     """
-    move = move_of(entry, key, test_id)
+    move = move_of(entry, key, test_id, normalizers)
     digest = attached_digest(move.content)
     attachment = None if digest is None else read_attachment(str(entry.path), digest)
 
@@ -101,6 +113,16 @@ def _with_ids(value: JsonValue, ids: dict[str, str]) -> JsonValue:
     if isinstance(value, list):
         return [_with_ids(item, ids) for item in value]
     return ids.get(value, value) if isinstance(value, str) else value
+
+
+def _with_request(content: bytes, document: JsonObject) -> bytes:
+    """Return a file in our layout with its request replaced by the document's; another layout as it is."""
+    start = content.find(_REQUEST_START)
+    end = content.find(_RESPONSE_START, start)
+    if start < 0 or end < 0:
+        return content
+    request = json_bytes.dumps({"request": document["request"]}, indent=True)[1:-2]
+    return content[:start] + request + b"," + content[end:]
 
 
 def _content(content: bytes, document: JsonObject, test_id: str | None, ids: dict[str, str]) -> bytes:

@@ -1,0 +1,77 @@
+"""Recordings that take another name: all answers to one request, or none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from ..errors import RecorderError, RecordingInTheWay
+from ..identity.jsonable import JsonValue
+from ..storage.catalogue import entry_of
+from ..storage.moves import move_of, moved
+from .console import tracked
+from .folders import Folders, store_of
+
+
+@dataclass(slots=True)
+class Relocation:
+    """A recording, and what becomes of it."""
+
+    path: Path
+    key: str
+    test_id: str | None
+    new_id: str | None
+    new_key: str
+    new_path: Path
+    refusal: str = ""
+    """Why it stays as it is."""
+    is_moved: bool = False
+    normalizers: Sequence[JsonValue] | None = None
+    """What it declares from now on, None for what it declares already."""
+
+    def as_json(self, folders: Folders) -> dict[str, object]:
+        """Return what a command with --json tells of it."""
+        return {
+            "path": folders.shown(self.path),
+            "new_path": folders.shown(self.new_path),
+            "test_id": self.test_id,
+            "new_test_id": self.new_id,
+            "refusal": self.refusal or None,
+            "is_moved": self.is_moved,
+        }
+
+
+def look_ahead(found: Sequence[Relocation]) -> None:
+    """Refuse what cannot move, and with it all answers to the same request, before anything is moved."""
+    taken: dict[Path, tuple[Path, bytes]] = {}
+    for one in tracked(found, "Looking ahead"):
+        if one.refusal:
+            continue
+        try:
+            move = move_of(entry_of(one.path), one.new_key, one.new_id, one.normalizers)
+            store = store_of(one.path)
+            one.new_path = store.path_of(move.name)
+            content = sha256(move.content).digest()
+            first, first_content = taken.setdefault(one.new_path, (one.path, content))
+            obstacle = move.obstacle(store) if first_content == content else first
+            if obstacle is not None:
+                raise RecordingInTheWay(one.path, obstacle)
+        except RecorderError as error:
+            one.refusal = str(error)
+    refused = {(one.path.parent, one.key): one for one in found if one.refusal}
+    for one in found:
+        if not one.refusal and (cause := refused.get((one.path.parent, one.key))):
+            one.refusal = f"so does {cause.path.name}, which answers the same request"
+
+
+def carry_out(found: Sequence[Relocation]) -> None:
+    """Move what is not refused."""
+    for one in tracked([one for one in found if not one.refusal], "Renaming"):
+        try:
+            store, entry = store_of(one.path), entry_of(one.path)
+            one.new_path = moved(store, entry, one.new_key, test_id=one.new_id, normalizers=one.normalizers)
+            one.is_moved = True
+        except RecorderError as error:  # it has changed since we looked, or the disk refuses
+            one.refusal = str(error)

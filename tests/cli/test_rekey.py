@@ -1,0 +1,133 @@
+"""`inference-recorder rekey`: recordings follow the normalizers that are declared, without a live call."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inference_recorder import MissingRecording, inference_recording
+
+from ..conftest import Colour
+from ..openai_server import OpenAIServer, Reply, chunks, completion
+from .recorded import run
+
+ONE, OTHER = (f"123e4567-e89b-12d3-a456-4266141740{number}" for number in (10, 22))
+
+
+def said(text: str, **changes: Any) -> dict[str, Any]:
+    return {"model": "gpt-4o", "messages": [{"role": "user", "content": text}]} | changes
+
+
+def asked(sdk: Colour, uuid: str) -> list[Any]:
+    """Return the answers to a row, a stream, and a request that no rule changes."""
+    row = [sdk.call("chat.completions.create", **said(f"Look up {uuid}.")).model_dump() for _ in range(2)]
+    stream = sdk.items(sdk.call("chat.completions.create", **said(f"Tell of {uuid}.", stream=True)))
+    same = sdk.call("chat.completions.create", **said("Say hello.")).model_dump()
+    return [*row, [item.model_dump() for item in stream], same]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob("*.json")}
+
+
+def script(server: OpenAIServer) -> None:
+    texts = iter(("one", "two", "three"))
+    server.scripts["/v1/chat/completions"] = lambda asked, number: (
+        Reply(events=chunks("a", "b")) if asked.json.get("stream") else Reply(completion(next(texts)))
+    )
+
+
+def test_what_was_recorded_before_a_rule_is_found_under_it(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
+    """Declaring a rule must not cost a suite's recordings; a dry run says how many it would."""
+    script(server)
+    with inference_recording("record", recordings):
+        recorded = asked(sdk, ONE)
+    with pytest.raises(MissingRecording), inference_recording("replay", recordings, normalize=["uuids"]):
+        asked(sdk, OTHER)
+    before = contents(recordings)
+
+    dry = run("rekey", "--normalize", "uuids", "--dry-run", recordings)
+    assert before == contents(recordings)
+    done = run("rekey", "--normalize", "uuids", recordings)
+    again = run("rekey", "--normalize", "uuids", recordings)
+
+    with inference_recording("replay", recordings, normalize=["uuids"]) as session:
+        replayed = asked(sdk, OTHER)
+    assert {"replayed": 4} == session.counts
+    assert [one["choices"][0]["message"]["content"] for one in recorded[:2]] == [
+        one["choices"][0]["message"]["content"] for one in replayed[:2]
+    ]
+    assert "3 of 4 recordings would be renamed; normalizers: uuids" in dry.stderr
+    assert "3 of 4 recordings renamed; normalizers: uuids" in done.stderr
+    assert "0 of 4 recordings renamed" in again.stderr
+    assert [0, 0, 0] == [dry.exit_code, done.exit_code, again.exit_code]
+
+
+def test_recording_anew_after_it_gives_no_diff(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
+    """The file is what recording under the rule would have written, ids and layout included."""
+    script(server)
+    with inference_recording("record", recordings):
+        asked(sdk, ONE)
+    run("rekey", "--normalize", "uuids", recordings)
+    renamed = contents(recordings)
+
+    script(server)
+    with inference_recording("record", recordings, normalize=["uuids"]):
+        asked(sdk, ONE)
+
+    assert renamed == contents(recordings)
+
+
+def test_taking_the_rules_back_gives_the_old_names(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
+    """What was tried out can be undone."""
+    script(server)
+    with inference_recording("record", recordings):
+        asked(sdk, ONE)
+    before = contents(recordings)
+
+    run("rekey", "--normalize", "uuids", recordings)
+    done = run("rekey", "--none", recordings)
+
+    assert 0 == done.exit_code
+    assert before == contents(recordings)
+
+
+def test_two_requests_that_become_one_stay_apart(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
+    """Their answers differ, and only a person can say which one to keep."""
+    script(server)
+    with inference_recording("record", recordings):
+        for uuid in (ONE, OTHER):
+            sdk.call("chat.completions.create", **said(f"Look up {uuid}."))
+
+    done = run("rekey", "--normalize", "uuids", recordings)
+
+    assert 1 == done.exit_code
+    assert 1 == done.stderr.count("stays as it is")
+    with inference_recording("replay", recordings, normalize=["uuids"]) as session:
+        sdk.call("chat.completions.create", **said(f"Look up {OTHER}."))
+    assert {"replayed": 1} == session.counts
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--normalize", "uuid"], ["--none", "--normalize", "uuids"]], ids=["unknown rule", "both"]
+)
+def test_wrong_usage_exits_with_2(arguments: list[str], recordings: Path) -> None:
+    """And touches nothing."""
+    recordings.mkdir()
+
+    assert 2 == run("rekey", *arguments, recordings).exit_code
+
+
+def test_json_tells_of_each_that_is_not_under_its_key(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
+    """For scripts that move their own files along."""
+    script(server)
+    with inference_recording("record", recordings):
+        asked(sdk, ONE)
+
+    told = json.loads(run("rekey", "--json", "--normalize", "uuids", recordings).stdout)
+
+    assert [True] * 3 == [one["is_moved"] for one in told]
+    assert [(False, True)] * 3 == [(Path(one["path"]).exists(), Path(one["new_path"]).exists()) for one in told]

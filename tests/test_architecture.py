@@ -17,6 +17,7 @@ LAYERS = (
     ("errors", "modes", "running_test"),
     ("identity",),
     ("format", "storage"),
+    ("conversation",),
     ("plans",),
     ("rows",),
     ("session",),

@@ -18,6 +18,7 @@ LAYERS = (
     ("identity",),
     ("format", "storage"),
     ("conversation",),
+    ("report",),
     ("plans",),
     ("rows",),
     ("session",),

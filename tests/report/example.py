@@ -98,7 +98,7 @@ class Example:
         self.calls.append(told)
         return path
 
-    def miss(self, test_id: str, endpoint: str, model: str, explanation: str) -> None:
+    def miss(self, test_id: str | None, endpoint: str, model: str, explanation: str) -> None:
         """Note that the run asked for what is not recorded."""
         told = self._told(test_id, endpoint, model, "0f" * 32, "missed", 0.004) | {"path": None}
         self.calls.append(told)

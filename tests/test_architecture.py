@@ -17,6 +17,8 @@ LAYERS = (
     ("errors", "modes", "running_test"),
     ("identity",),
     ("format", "storage"),
+    ("conversation",),
+    ("report",),
     ("plans",),
     ("rows",),
     ("session",),

@@ -23,7 +23,20 @@ def _extra_installed() -> Iterator[None]:
 with _extra_installed():
     import click
 
-COMMANDS = ("check", "demo", "doctor", "import", "ls", "prune", "rekey", "rename-test", "scan", "stats")
+COMMANDS = (
+    "check",
+    "demo",
+    "doctor",
+    "import",
+    "ls",
+    "prune",
+    "rekey",
+    "rename-test",
+    "report",
+    "scan",
+    "show",
+    "stats",
+)
 """Each is a function in the module of its name, "-" being "_" there; a keyword has a "_" after it."""
 
 

@@ -38,7 +38,7 @@ class Entry:
     @property
     def key(self) -> str:
         """The key that the name holds: without the place in its row, and without what a list of models adds."""
-        return self.name.removeprefix("models-").partition(".")[0].partition("-")[0]
+        return key_of(self.path)
 
     @property
     def place(self) -> int:
@@ -80,6 +80,11 @@ class Entry:
     def recording(self) -> Recording:
         """Return what a replay would see; raises CorruptRecording."""
         return decode(self.content, str(self.path))
+
+
+def key_of(path: Path) -> str:
+    """Return the key that the name of a recording's file holds."""
+    return path.name.removeprefix("models-").partition(".")[0].partition("-")[0]
 
 
 def paths_in(folders: Iterable[Path]) -> Iterator[Path]:

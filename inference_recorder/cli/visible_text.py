@@ -1,0 +1,24 @@
+"""What strangers wrote, made harmless for a terminal."""
+
+from __future__ import annotations
+
+import re
+
+# Control characters but newline and tab; marks that turn the direction of text, which make it read as what it is not;
+# halves of characters, which no output takes.
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
+)
+
+
+def visible(text: str) -> str:
+    """Return `text` with what steers a terminal or hides from a reader spelled out as JSON does: "\\u001b".
+
+    JSON stays the same JSON.
+    """
+    return _HIDDEN.sub(lambda found: f"\\u{ord(found.group()):04x}", text.replace("\r\n", "\n"))
+
+
+def visible_line(text: str) -> str:
+    """Return the same of a name, which is on one line: a second one could be taken for what we say ourselves."""
+    return visible(text).replace("\n", "\\n")

@@ -1,0 +1,1 @@
+"""What a recording says, as a person reads it."""

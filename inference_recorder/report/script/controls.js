@@ -1,0 +1,121 @@
+// Marks what was searched for, where the browser can do so without touching the page.
+function mark() {
+  if (!window.CSS || !CSS.highlights) return;
+  CSS.highlights.delete("found");
+  if (!words.length) return;
+  const ranges = [];
+  const walker = document.createTreeWalker(main, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode() && ranges.length < 2000) {
+    const text = walker.currentNode.data.toLowerCase();
+    if (text.length !== walker.currentNode.data.length) continue;
+    for (const word of words) {
+      for (let at = text.indexOf(word); at >= 0 && ranges.length < 2000; at = text.indexOf(word, at + word.length)) {
+        const range = new Range();
+        range.setStart(walker.currentNode, at);
+        range.setEnd(walker.currentNode, at + word.length);
+        ranges.push(range);
+      }
+    }
+  }
+  CSS.highlights.set("found", new Highlight(...ranges));
+}
+
+function addressed() {
+  const [place, ordinal] = location.hash.slice(1).split(".").map(Number);
+  return { test: location.hash.length > 1 ? tests[place] : undefined, ordinal: ordinal || 0 };
+}
+function show() {
+  const { test, ordinal } = addressed();
+  document.body.dataset.view = test ? "main" : "side";
+  for (const row of rows.values()) row.removeAttribute("aria-current");
+  if (!test) { drawAll(); return; }
+  drawTest(test, ordinal);
+  const row = rows.get(test);
+  if (row) {
+    row.setAttribute("aria-current", "true");
+    row.scrollIntoView({ block: "nearest" });
+  }
+}
+function searched() {
+  words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+  filter();
+  drawTree();
+  const calls = shown && matching.get(shown);
+  const isOther = calls && (calls.length !== drawn.length || calls.some((call, place) => call !== drawn[place]));
+  if (isOther) drawTest(shown, 0);
+  else mark();
+}
+function clearSearch() {
+  search.value = "";
+  outcome = "";
+  drawOutcomes();
+  searched();
+}
+function drawOutcomes() {
+  const counts = new Map();
+  for (const call of data.calls) counts.set(call.outcome, (counts.get(call.outcome) || 0) + 1);
+  if (counts.size < 2) return;
+  byId("outcomes").replaceChildren(...[...counts].map(([name, count]) => {
+    const chip = button("", `${name} ${number.format(count)}`, () => {
+      outcome = outcome === name ? "" : name;
+      drawOutcomes();
+      searched();
+    });
+    chip.setAttribute("aria-pressed", String(outcome === name));
+    return chip;
+  }));
+}
+let pause = 0;
+search.addEventListener("input", () => { clearTimeout(pause); pause = setTimeout(searched, 70); });
+
+// Light and dark: as the system has it, until the reader chooses.
+const isDark = () => (document.documentElement.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
+const theme = byId("theme");
+function drawTheme() { theme.textContent = isDark() ? "Light mode" : "Dark mode"; }
+function turnTheme() {
+  document.documentElement.dataset.theme = isDark() ? "light" : "dark";
+  try { localStorage.setItem("inference-recorder-theme", document.documentElement.dataset.theme); } catch { /* a page from disk may have no storage */ }
+  drawTheme();
+}
+try {
+  const chosen = localStorage.getItem("inference-recorder-theme");
+  if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
+} catch { /* as above */ }
+theme.addEventListener("click", turnTheme);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawTheme);
+
+function step(by) {
+  const order = [...matching.keys()];
+  if (!order.length) return;
+  // By the address, which changes at once; what is shown follows it, and keys that are held down are faster.
+  const current = addressed().test;
+  const at = current ? order.indexOf(current) : by > 0 ? -1 : order.length;
+  const next = order[Math.min(order.length - 1, Math.max(0, at + by))];
+  location.hash = String(next.place);
+}
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target === search) {
+    if (event.key === "Escape") { clearSearch(); search.blur(); }
+    if (event.key === "Enter") { clearTimeout(pause); searched(); const first = matching.keys().next().value; if (first) location.hash = String(first.place); }
+    return;
+  }
+  const links = () => [...tree.querySelectorAll("summary, a, button")].filter((one) => one.checkVisibility ? one.checkVisibility() : true);
+  if (event.key === "/") { event.preventDefault(); if (document.body.dataset.view === "main" && window.innerWidth <= 760) location.hash = ""; search.focus(); search.select(); }
+  else if (event.key === "j") step(1);
+  else if (event.key === "k") step(-1);
+  else if (event.key === "t") turnTheme();
+  else if (event.key === "Escape" && (words.length || outcome)) clearSearch();
+  else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && tree.contains(document.activeElement)) {
+    event.preventDefault();
+    const all = links(), at = all.indexOf(document.activeElement) + (event.key === "ArrowDown" ? 1 : -1);
+    if (all[at]) all[at].focus();
+  }
+});
+window.addEventListener("hashchange", show);
+// Not by its address, which names the test that is shown.
+document.querySelector(".skip").addEventListener("click", (event) => { event.preventDefault(); main.focus(); });
+drawTheme();
+drawOutcomes();
+drawTree();
+show();

@@ -1,0 +1,186 @@
+"""`inference-recorder show`: a recording as a person reads it, whoever wrote it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from inference_recorder.cli.main import main
+from inference_recorder.format.codec import encode
+from inference_recorder.format.recording import Answer
+
+from ..report.example import HAIKU, Example, chat_answer, chat_stream, travel_agency
+
+CHAT = "/v1/chat/completions"
+_ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def show(*arguments: str | Path, terminal: bool = False) -> Result:
+    environment = {"FORCE_COLOR": "1", "COLUMNS": "100", "TERM": "xterm-256color"} if terminal else {}
+    return CliRunner().invoke(main, ["show", *map(str, arguments)], env=environment)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Example:
+    return Example(tmp_path / "recordings")
+
+
+def test_in_a_pipe_it_is_plain_text(run: Example) -> None:
+    """grep and a mail have no colours and no boxes."""
+    call = {"id": "call_1", "function": {"name": "find_trains", "arguments": '{"to":"Porto"}'}}
+    body = {
+        "model": "gpt-4o",
+        "messages": [{"role": "system", "content": "Be brief.\nBe kind."}, {"role": "user", "content": "To Porto?"}],
+        "tools": [{"type": "function", "function": {"name": "find_trains", "description": "Trains.\nAll of them."}}],
+        "temperature": 0,
+    }
+    answer = chat_answer(None, (20, 9), "tool_calls", tool_calls=[call], reasoning="A train,\nI think.")
+    path = run.call("tests/test_a.py::test_b", CHAT, body, answer)
+    result = show(path)
+
+    expected = f"""\
+tests/test_a.py::test_b
+POST /v1/chat/completions  gpt-4o  {path.stat().st_size / 1000:.1f} kB
+{path}
+
+system
+  Be brief.
+  Be kind.
+
+user
+  To Porto?
+
+tools offered
+  find_trains  Trains.
+
+settings
+  temperature: 0
+
+assistant (tool_calls)
+  > A train,
+  > I think.
+  find_trains({{"to":"Porto"}})  [call_1]
+
+20 tokens in, 9 out
+"""
+    assert (0, expected) == (result.exit_code, result.output)
+
+
+def test_on_a_terminal_it_has_panels(tmp_path: Path) -> None:
+    """Who speaks is seen at a glance."""
+    run = travel_agency(tmp_path)
+    key = next(call["key"] for call in run.calls if call["test_id"] == HAIKU)
+    result = show(key[:12], "--dir", tmp_path, terminal=True)
+
+    plain = _ESCAPE.sub("", result.output)
+    assert result.output != plain
+    assert re.search(r"╭─ user ─+╮\n│ Write a haiku about recorded answers. +│\n╰─+╯", plain)
+    assert re.search(r"│ Asked once, it answers; +│\n│ recorded, it speaks again +│", plain)
+    assert "15 tokens in, 19 out  streamed in 17 chunks" in plain
+
+
+def test_a_key_is_found_by_its_first_digits(run: Example, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody types 64 digits; a test's output names twelve."""
+    body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
+    path = run.call(None, CHAT, body, chat_answer("one", (1, 1)))
+    monkeypatch.setenv("LLAMA_STACK_TEST_RECORDING_DIR", str(run.folder))
+
+    for name in (path.stem, path.name, path.stem[:6]):
+        assert "one" in show(name).output
+    assert "(outside a test)" in show(path.stem).output
+
+
+def test_all_answers_to_a_key_are_shown_in_their_order(run: Example) -> None:
+    """A test that asks the same twice gets two answers; the tenth comes after the second."""
+    body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
+    path = run.call(None, CHAT, body, chat_answer("one", (1, 1)))
+    for place, text in ((10, "ten"), (2, "two")):
+        content = path.read_text().replace('"one"', f'"{text}"')
+        path.with_suffix(f".{place}.json").write_text(content)
+
+    assert ["one", "two", "ten"] == re.findall("^  (one|two|ten)$", show(path.stem, "--dir", run.folder).output, re.M)
+    assert ["two"] == re.findall("^  (one|two|ten)$", show(f"{path.stem}.2", "--dir", run.folder).output, re.M)
+
+
+def test_digits_that_fit_several_keys_are_refused(run: Example) -> None:
+    """The wrong recording, shown without a word, is worse than none."""
+    paths = [run.folder / f"ab{digit * 62}.json" for digit in "01"]
+    for path in paths:
+        path.write_bytes(encode(None, {}, Answer()))
+    result = show("ab", "--dir", run.folder)
+
+    assert 2 == result.exit_code
+    assert "'ab' fits 2 recordings; give more digits:" in result.output
+    assert all(path.stem in result.output for path in paths)
+
+
+def test_a_key_that_nothing_has_names_where_it_looked(run: Example) -> None:
+    """Half of all misses are a folder other than one believes."""
+    result = show("abc", "--dir", run.folder)
+
+    assert 2 == result.exit_code
+    assert "no recording is named 'abc'" in result.output
+    assert str(run.folder) in result.output
+
+
+@pytest.mark.parametrize("how", [[], ["--raw"], ["--json"]], ids=["as text", "raw", "as JSON"])
+def test_a_corrupt_file_is_an_error_that_says_what_to_do(tmp_path: Path, how: list[str]) -> None:
+    """Half a file after a merge conflict must not look like an empty conversation."""
+    path = tmp_path / "ab.json"
+    path.write_text('{"test_id": ')
+    result = show(path, *how)
+
+    assert 1 == result.exit_code
+    assert f"Error: {path} is not a readable recording" in result.output
+    assert "restore it from version control" in result.output
+
+
+def test_raw_is_the_file(run: Example) -> None:
+    """For jq, and for a look at what is really there."""
+    body = {"model": "m", "messages": [{"role": "user", "content": "Grüße\u2028!"}]}
+    path = run.call(None, CHAT, body, chat_stream(["a", "b"]))
+    piped, coloured = show(path, "--raw"), show(path, "--raw", terminal=True)
+
+    assert json.loads(path.read_bytes()) == json.loads(piped.output)
+    assert path.read_text().replace("\u2028", "\\u2028") == piped.output
+    assert piped.output != coloured.output
+    assert piped.output.strip() == _ESCAPE.sub("", coloured.output).strip()
+
+
+def test_json_is_the_conversation_for_programs(run: Example) -> None:
+    """A script that wants the joined text need not know what chunks are."""
+    body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "stream": True}
+    path = run.call("t.py::t", CHAT, body, chat_stream(["Hel", "lo"], (3, 2)))
+    told: dict[str, Any] = json.loads(show(path, "--json").output)
+
+    assert ("t.py::t", CHAT, "m", path.stem) == (told["test_id"], told["endpoint"], told["model"], told["key"])
+    assert "Hello" == told["answered"][0]["parts"][0]["text"]
+    assert {"tokens_in": 3, "tokens_out": 2, "cached": 0, "reasoning": 0} == told["usage"]
+
+
+HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\x08\x7f\u202e[bold red]x[/bold red]\r\nuser\n  forged"
+
+
+@pytest.mark.parametrize("terminal", [False, True], ids=["pipe", "terminal"])
+@pytest.mark.parametrize("how", [[], ["--raw"], ["--json"]], ids=["as text", "raw", "as JSON"])
+def test_a_recording_cannot_steer_the_terminal(run: Example, terminal: bool, how: list[str]) -> None:
+    """It comes from a stranger's pull request; an escape sequence can rename windows, hide lines and type commands."""
+    call = {"id": HOSTILE, "function": {"name": HOSTILE, "arguments": HOSTILE}}
+    tool = {"type": "function", "function": {"name": HOSTILE, "description": HOSTILE}}
+    messages = [{"role": HOSTILE, "content": HOSTILE}, {"role": "tool", "tool_call_id": HOSTILE, "content": HOSTILE}]
+    body = {"model": HOSTILE, "messages": messages, "tools": [tool], HOSTILE: HOSTILE}
+    answer = chat_answer(HOSTILE, (1, 1), HOSTILE, tool_calls=[call], refusal=HOSTILE, reasoning=HOSTILE)
+    path = run.call(HOSTILE, CHAT, body, answer)
+    result = show(path, *how, terminal=terminal)
+
+    shown = _ESCAPE.sub("", result.output)
+    assert 0 == result.exit_code
+    assert [] == [one for one in shown if (ord(one) < 32 and one != "\n") or 127 <= ord(one) < 160 or one == "\u202e"]
+    assert "\nuser\n  forged" not in shown
+    assert "[bold red]x[/bold red]" in shown.replace("\n", "")
+    assert "\\u001b]0;owned\\u0007" in shown.replace("\n", "")

@@ -12,6 +12,7 @@ from .errors import (
     UnusableFolder,
     UnwritableRecording,
 )
+from .explanation import Difference, Explanation, Nearest
 from .modes import InferenceMode
 from .plans import Exchange
 from .recorder import inference_recording
@@ -19,10 +20,13 @@ from .session import Session
 
 __all__ = [
     "CorruptRecording",
+    "Difference",
     "Exchange",
+    "Explanation",
     "IncompleteRecording",
     "InferenceMode",
     "MissingRecording",
+    "Nearest",
     "RecorderError",
     "Session",
     "UnknownMode",

@@ -62,8 +62,8 @@ class Explanation(NamedTuple):
     """What limits the explanation: files that cannot be read, a folder too large to read to its end."""
 
 
-def lines_of(explanation: Explanation, test_id: str | None) -> Iterator[str]:
-    """Yield the explanation for people, without indent."""
+def lines_of(explanation: Explanation, test_id: str | None, folder: Path) -> Iterator[str]:
+    """Yield the explanation for people, without indent; `folder` is the first that was looked in."""
     nearest = explanation.nearest
     if nearest is not None:
         yield f"nearest: {nearest.path}"
@@ -78,7 +78,7 @@ def lines_of(explanation: Explanation, test_id: str | None) -> Iterator[str]:
             yield f"  and {len(differences) - MOST_DIFFERENCES_SHOWN} more"
     if explanation.renamed_from is not None and test_id is not None:
         yield f"recorded for {explanation.renamed_from}: was this test renamed? Then give it its recordings:"
-        yield f"  {rename_command(explanation.renamed_from, test_id)}"
+        yield f"  {rename_command(explanation.renamed_from, test_id, folder)}"
     elif explanation.recorded_for and (nearest is None or nearest.reason in ("other request", "other test")):
         yield "the same request is recorded for"
         for other in explanation.recorded_for[:_MOST_TESTS_SHOWN]:
@@ -118,9 +118,9 @@ def printable(text: str) -> str:
     return _UNPRINTABLE.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
 
 
-def rename_command(old_test_id: str, test_id: str) -> str:
-    """Return the command that gives a renamed test its recordings."""
-    return f"inference-recorder rename-test {shlex.quote(old_test_id)} {shlex.quote(test_id)}"
+def rename_command(old_test_id: str, test_id: str, folder: Path) -> str:
+    """Return the command that gives a renamed test its recordings in `folder`."""
+    return shlex.join(("inference-recorder", "rename-test", old_test_id, test_id, str(folder)))
 
 
 def _reason_text(nearest: Nearest, test_id: str | None) -> str:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from .errors import MissingRecording, UnusableFolder
+from .errors import UnusableFolder
 from .format.codec import encode, says_the_same
 from .format.model_lists import model_set_digest, models_in
 from .format.recording import Answer, Recording
@@ -107,8 +107,11 @@ class Session:
         if (recording := row.find(self.store, request, test_id, place, may_grow=False)) is not None:
             return self._replay(recording, request, key, test_id)
         self._calls["missed"].append((request.endpoint, request.model, key, test_id))
-        looked_in = self.store.places.read
-        raise MissingRecording(key=key, summary=request.summary, test_id=test_id, looked_in=looked_in)
+        # Here, since only a miss has to pay for them.
+        from .explaining.miss import missing_recording
+        from .explaining.nearest import Question
+
+        raise missing_recording(Question(request, key, test_id, place), self.store.places, running_test_id())
 
     def _find_or_wait(self, request: Request, key: str, test_id: str | None, row: Row) -> Plan:
         if row.flying is not None and not is_flying(_running_task()):

@@ -22,7 +22,7 @@ def _extra_installed() -> Iterator[None]:
 with _extra_installed():
     import click
 
-COMMANDS = ("demo", "doctor")
+COMMANDS = ("demo", "diff", "doctor")
 """Each is a function in the module of its name, "-" being "_" there."""
 
 

@@ -22,7 +22,7 @@ def _extra_installed() -> Iterator[None]:
 with _extra_installed():
     import click
 
-COMMANDS = ("demo", "diff", "doctor")
+COMMANDS = ("demo", "diff", "doctor", "explain")
 """Each is a function in the module of its name, "-" being "_" there."""
 
 

@@ -13,6 +13,7 @@ from .errors import (
     UnusableFolder,
     UnwritableRecording,
 )
+from .explanation import Difference, Explanation, Nearest
 from .identity.normalizers import Normalizer
 from .modes import InferenceMode
 from .plans import Exchange
@@ -21,10 +22,13 @@ from .session import Session
 
 __all__ = [
     "CorruptRecording",
+    "Difference",
     "Exchange",
+    "Explanation",
     "IncompleteRecording",
     "InferenceMode",
     "MissingRecording",
+    "Nearest",
     "Normalizer",
     "RecorderError",
     "RecordingInTheWay",

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
+
+from .explanation import Explanation, lines_of, printable
+
+_RECORDING = "LLAMA_STACK_TEST_INFERENCE_MODE=record-if-missing"
+_NOTHING_KNOWN = Explanation()
 
 
 class RecorderError(Exception):
@@ -42,27 +48,47 @@ class UnusableFolder(RecorderError, OSError):
 class MissingRecording(RecorderError, RuntimeError):
     """A call in replay that no recording answers; nothing was sent.
 
-    Attributes: `key` (64 hex digits), `summary` (endpoint and model), `test_id`, `looked_in` (folders, in order).
+    Attributes: `key` (64 hex digits), `summary` (endpoint and model), `test_id`, `looked_in` (folders, in order),
+    `explanation` (what the recordings there say) and of it `nearest` (the recording that came nearest, with its
+    `differences`, or None), `renamed_from` (the test id this test probably had, or None), `command` (what records the
+    call, in a shell; None outside pytest).
     """
 
-    def __init__(self, *, key: str, summary: str, test_id: str | None, looked_in: Sequence[Path]) -> None:
+    def __init__(
+        self,
+        *,
+        key: str,
+        summary: str,
+        test_id: str | None,
+        looked_in: Sequence[Path],
+        node_id: str | None = None,
+        explanation: Explanation = _NOTHING_KNOWN,
+    ) -> None:
         self.key = key
         self.summary = summary
         self.test_id = test_id
         self.looked_in = tuple(looked_in)
-        folders = "\n".join(
-            f"    {folder}{'' if folder.is_dir() else ' (there is no such folder)'}"
-            for place, folder in enumerate(self.looked_in)
-            if place == 0 or folder.is_dir()
-        )
-        super().__init__(
-            f"Recording not found for {summary}\n"
-            f"  test: {test_id or '(outside a test)'}\n"
-            f"  key: {key}\n"
-            f"  looked in:\n{folders}\n"
-            "  to record it, run once with a key and LLAMA_STACK_TEST_INFERENCE_MODE=record-if-missing (or mode=...);\n"
-            "  that keeps no timeout, lost connection, 408, 409, 429 or 5xx, unless record_errors=True"
-        )
+        self.explanation = explanation
+        self.nearest = explanation.nearest
+        self.renamed_from = explanation.renamed_from
+        self.command = None if node_id is None else f"{_RECORDING} pytest {shlex.quote(node_id)}"
+        lines = [
+            f"Recording not found for {summary}",
+            f"  test: {test_id or '(outside a test)'}",
+            f"  key: {key}",
+            "  looked in:",
+            *(
+                f"    {folder}{'' if folder.is_dir() else ' (there is no such folder)'}"
+                for place, folder in enumerate(self.looked_in)
+                if place == 0 or folder.is_dir()
+            ),
+            *(f"  {line}" for line in lines_of(explanation, test_id, next(iter(self.looked_in), Path()))),
+            "  a timeout, lost connection, 408, 409, 429 or 5xx is recorded only with record_errors=True",
+            f"  to record it, run once with a key and {_RECORDING} (or mode=...)"
+            if self.command is None
+            else f"  to record it, with a key and no other mode=... in the code:\n    {self.command}",
+        ]
+        super().__init__(printable("\n".join(lines)))
 
 
 class IncompleteRecording(RecorderError, RuntimeError):

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .errors import MissingRecording, UnusableFolder
+from .errors import UnusableFolder
 from .format.codec import encode
 from .format.model_lists import model_set_digest, models_in
 from .format.recording import Answer, Recording
@@ -127,8 +127,12 @@ class Session:
             row.asked -= 1
             return self.decide(request)
         self._calls["missed"].append((asked.endpoint, asked.model, key, test_id))
-        looked_in = self.store.places.read
-        raise MissingRecording(key=key, summary=asked.summary, test_id=test_id, looked_in=looked_in)
+        # Here, since only a miss has to pay for them.
+        from .explaining.miss import missing_recording
+        from .explaining.nearest import Question
+
+        question = Question(asked, key, test_id, place, self._rules.normalizers)
+        raise missing_recording(question, self.store.places, self._rules.scope(running_test_id()))
 
     def _find_or_wait(self, request: Request, key: str, test_id: str | None, row: Row) -> Plan:
         if row.flying is not None and not is_flying(_running_task()):

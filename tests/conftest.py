@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from operator import attrgetter
 from pathlib import Path
@@ -92,7 +93,10 @@ async def _collected(stream: AsyncIterator[Any]) -> list[Any]:
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    # The misses of these tests must not push out those that a developer has yet to look at.
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.getbasetemp()))
+    monkeypatch.setenv("TMPDIR", tempfile.gettempdir())
     for name in (*MODE_VARIABLES, *FOLDER_VARIABLES, *(name for name in os.environ if name.startswith("OPENAI_"))):
         monkeypatch.delenv(name, raising=False)
 

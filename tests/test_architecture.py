@@ -14,13 +14,14 @@ import inference_recorder
 
 PACKAGE = Path(inference_recorder.__file__).parent
 LAYERS = (
-    ("errors", "modes", "running_test"),
+    ("errors", "explanation", "modes", "running_test"),
     ("identity",),
     ("format", "storage"),
     ("conversation",),
     ("report",),
     ("plans",),
     ("rows",),
+    ("explaining",),
     ("session",),
     ("interception",),
     ("recorder",),
@@ -40,7 +41,13 @@ DOORS = {
     "yaml": {"cli"},
     "pytest": set(),
 }
-STATEFUL = {"interception/active.py", "interception/calls.py", "interception/patching.py", "storage/locks.py"}
+STATEFUL = {
+    "explaining/index.py",
+    "interception/active.py",
+    "interception/calls.py",
+    "interception/patching.py",
+    "storage/locks.py",
+}
 MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
 
 

@@ -26,7 +26,9 @@ with _extra_installed():
 COMMANDS = (
     "check",
     "demo",
+    "diff",
     "doctor",
+    "explain",
     "import",
     "ls",
     "prune",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from ..errors import RecorderError
@@ -9,6 +10,8 @@ from .jsonable import JsonObject, canonical_text
 from .normalizers import Normalizers, NormalizeRule
 from .redaction import NUMBERED, PLACEHOLDER, SHORTEST_VALUE, Redactor, RedactRule, secret_values
 from .request import Request
+
+_NUMBERED_MARK = "__REDACTED_"
 
 
 class KeyRules:
@@ -84,17 +87,16 @@ def recorded_request(recorded: JsonObject, normalizers: Normalizers | None = Non
             normalizers = Normalizers(recorded.get("normalize") or ())
     except (RecorderError, TypeError) as error:
         raise ValueError(f'"normalize" is no list of normalizers: {error}') from None
-    asked = normalizers.applied(_unnumbered(body))
-    return Request(method, endpoint, url, asked, canonical_text(asked))
+    request = without_numbers(Request(method, endpoint, url, body, canonical_text(body)))
+    if not normalizers:
+        return request
+    body = normalizers.applied(request.body)
+    return request._replace(body=body, body_text=canonical_text(body))
 
 
-def _unnumbered(value: object) -> JsonObject:
-    def replaced(value: object) -> object:
-        if isinstance(value, str):
-            return NUMBERED.sub(PLACEHOLDER, value)
-        if isinstance(value, dict):
-            return {NUMBERED.sub(PLACEHOLDER, name): replaced(item) for name, item in value.items()}
-        return [replaced(item) for item in value] if isinstance(value, list) else value
-
-    result: JsonObject = replaced(value)  # type: ignore[assignment]  # an object stays one
-    return result
+def without_numbers(request: Request) -> Request:
+    """Return a request read from a recording with its secrets as its key sees them: without their numbers."""
+    if _NUMBERED_MARK not in request.body_text:
+        return request
+    text = NUMBERED.sub(PLACEHOLDER, request.body_text)
+    return request._replace(body=json.loads(text), body_text=text)

@@ -76,15 +76,21 @@ def request_key(request: Request, test_id: str | None, generation: Generation = 
     `json.dumps({"body", "endpoint", "method", "test_id"}, sort_keys=True)`, the body normalised, "endpoint" being the
     url's path.
     """
-    path, host, is_bedrock, middle = _known_of(request.url, request.method)
-    text = request.body_text
-    if not is_untouched(text, is_bedrock=is_bedrock):
-        text = canonical_text(normalised(request.body, generation.body_rules, is_bedrock=is_bedrock))
+    path, host, _, middle = _known_of(request.url, request.method)
+    text = body_text_as_keyed(request, generation.body_rules)
     scope = generation.test_id_rule(path, host, test_id)
     end = "}" if scope is _NO_TEST_ID else f', "test_id": {_json_string(scope)}}}'
     # Built by hand, since the body's text is there already; the names are in sorted order.
     digest = sha256(f'{{"body": {text}{middle}{end}'.encode()).hexdigest()
     return digest if generation.digits == 64 else digest[: generation.digits]
+
+
+def body_text_as_keyed(request: Request, rules: BodyRules = _ALL) -> str:
+    """Return the canonical text of the request's body without what its key does not see."""
+    text, is_bedrock = request.body_text, _known_of(request.url, request.method)[2]
+    if is_untouched(text, is_bedrock=is_bedrock):
+        return text
+    return canonical_text(normalised(request.body, rules, is_bedrock=is_bedrock))
 
 
 def older_keys(request: Request, test_id: str | None, newest: str | None = None) -> Iterator[tuple[Generation, str]]:

@@ -73,7 +73,7 @@ def _normalised(value: JsonValue, rules: BodyRules, *, is_root: bool) -> JsonVal
     if isinstance(value, str):
         if rules.hides_file_search:
             value = _hide_file_search(value)
-        if rules.rounds_floats:
+        if rules.rounds_floats and "." in value:
             value = _LONG_DECIMAL.sub(lambda number: f"{float(number.group()):.5f}", value)
     return value
 
@@ -86,7 +86,13 @@ def a_dict_directly_in_a_list_counts_as_a_root(
 
 
 def _hide_file_search(text: str) -> str:
-    text = _SCORE.sub("score: __NORMALIZED__", text)
-    text = _ATTRIBUTES.sub("", text)
-    text = _DOCUMENT_ID.sub("document_id: __NORMALIZED__", text)
-    return _CITATION.sub("<|__NORMALIZED__|>", text)
+    # Each pattern holds the literal that is looked for first, at a tenth of what the pattern costs.
+    if "score:" in text:
+        text = _SCORE.sub("score: __NORMALIZED__", text)
+    if "attributes:" in text:
+        text = _ATTRIBUTES.sub("", text)
+    if "document_id:" in text:
+        text = _DOCUMENT_ID.sub("document_id: __NORMALIZED__", text)
+    if "<|" in text:
+        text = _CITATION.sub("<|__NORMALIZED__|>", text)
+    return text

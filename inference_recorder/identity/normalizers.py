@@ -136,8 +136,13 @@ class Normalizers:
             body = _applied(rule, body)
         return body
 
+    @property
+    def declared(self) -> list[JsonValue]:
+        """The rules in JSON; `Normalizers` of it are the same rules."""
+        return [rule if isinstance(rule, str) else asdict(rule) for rule in self._rules]
+
     def declared_for(self, body: JsonObject) -> list[JsonValue]:
-        """Return what a recording of `body` says of the rules that changed it; `Normalizers` of it are the same rules.
+        """Return those of the rules, in JSON, that change `body`: what its recording says of them.
 
         A rule that changes nothing in a request is not named in its recording: declaring one gives no diff there.
         """
@@ -151,6 +156,9 @@ class Normalizers:
 
     def __str__(self) -> str:
         return ", ".join(rule if isinstance(rule, str) else f"{asdict(rule)}" for rule in self._rules) or "none"
+
+
+NONE = Normalizers()
 
 
 def _applied(rule: str | Normalizer, body: JsonObject) -> JsonObject:

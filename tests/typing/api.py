@@ -7,7 +7,7 @@ from pathlib import Path
 
 from typing_extensions import assert_type
 
-from inference_recorder import Exchange, InferenceMode, Session, inference_recording
+from inference_recorder import Exchange, InferenceMode, MissingRecording, Nearest, Session, inference_recording
 
 with inference_recording() as session:
     assert_type(session, Session)
@@ -35,3 +35,10 @@ def fixture() -> Iterator[int]:
 
 
 assert_type(function(1), str)
+
+try:
+    pass
+except MissingRecording as error:
+    assert_type(error.nearest, Nearest | None)
+    assert_type(error.renamed_from, str | None)
+    assert_type(error.command, str | None)

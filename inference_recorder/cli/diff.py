@@ -1,0 +1,84 @@
+"""`inference-recorder diff`: where two recordings differ, in what was asked and in what came of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from ..errors import CorruptRecording
+from ..explaining.differences import differences
+from ..explaining.nearest import differences_from, question_in
+from ..explanation import Difference
+from ..identity.jsonable import JsonObject
+from ..storage.catalogue import Entry
+from ..storage.places import places_from
+from .answers import as_read
+from .difference_report import DifferenceReport
+from .named_recordings import UnreadableRecording, entry_named
+
+
+@click.command()
+@click.argument("a")
+@click.argument("b")
+@click.option(
+    "--dir", "folder", type=click.Path(path_type=Path), help="Look for keys here, not where the session would."
+)
+@click.option("--json", "is_json", is_flag=True, help="One JSON object, as described above.")
+def diff(a: str, b: str, folder: Path | None, is_json: bool) -> None:
+    """Say where two recordings differ.
+
+    A and B are files, keys, or beginnings of keys. Requests are compared as a key sees them, answers as they are read:
+    the chunks of a stream joined to its text.
+
+    \b
+    --json gives {"a", "b"} (paths), "is_same", and "request" and "response", which hold one object a difference:
+      path       a JSON path, or url, method, endpoint, normalize, test_id
+      a, b       the two values; null where there is none
+      only_in    "a" or "b" where only one has the path, else null
+
+    \b
+    Exit codes:
+      0  they are the same
+      1  they differ
+      2  there is no such recording, or it cannot be read
+    """
+    folders = places_from(folder).read
+    one, other = entry_named(a, folders), entry_named(b, folders)
+    if one.is_of_the_sdk and other.is_of_the_sdk:
+        in_request = list(differences_from(one, question_in(other)))
+    else:  # the ancestor's folders hold other calls too, whose requests have other members
+        in_request = list(differences(one.request, other.request))
+    in_response = list(differences(_answer(one), _answer(other)))
+    is_same = not in_request and not in_response
+    if is_json:
+        found = {"request": list(map(_as_json, in_request)), "response": list(map(_as_json, in_response))}
+        click.echo(json.dumps({"a": str(one.path), "b": str(other.path), "is_same": is_same} | found, indent=2))
+    else:
+        _show(one, other, in_request, in_response)
+    sys.exit(0 if is_same else 1)
+
+
+def _answer(entry: Entry) -> JsonObject:
+    try:
+        return as_read(entry.recording().answer)
+    except CorruptRecording as error:
+        raise UnreadableRecording(str(error)) from None
+    except (ValueError, RecursionError) as error:
+        raise UnreadableRecording(f"{entry.path} holds a chunk that is no JSON: {error}") from None
+
+
+def _show(one: Entry, other: Entry, in_request: list[Difference], in_response: list[Difference]) -> None:
+    report = DifferenceReport()
+    for sign, style, entry in (("-", "red", one), ("+", "green", other)):
+        report.line(f"{sign} {entry.path}", style)
+    for title, found in (("request", in_request), ("response", in_response)):
+        report.line(title if found else f"{title}: the same", "bold")
+        report.differences(found, (one.name[:12], other.name[:12]))
+
+
+def _as_json(difference: Difference) -> dict[str, object]:
+    only_in = {"recording": "a", "request": "b", None: None}[difference.only_in]
+    return {"path": difference.path, "a": difference.recorded, "b": difference.asked, "only_in": only_in}

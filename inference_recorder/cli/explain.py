@@ -1,0 +1,190 @@
+"""`inference-recorder explain`: why a request has no recording, after the test that missed it is long gone."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import IO
+
+import click
+from rich.console import Console
+
+from ..errors import CorruptRecording, MissingRecording, RecorderError, UnrecordableValue
+from ..explaining.index import Index
+from ..explaining.miss import explained
+from ..explaining.nearest import Question, explanation_of
+from ..explaining.notes import notes_in
+from ..identity.jsonable import JsonValue, plain_arguments
+from ..identity.key_rules import KeyRules, without_numbers
+from ..identity.keys import request_key
+from ..identity.request import Request, recorded_url
+from ..rows import Row
+from ..storage.places import Places, places_from
+from ..storage.store import Store
+from .difference_report import DifferenceReport
+
+_OPENAI = "https://api.openai.com/v1"
+
+
+@click.command()
+@click.option("--dir", "folder", type=click.Path(path_type=Path), help="The folder, else where the session would look.")
+@click.option("--last", default=10, show_default=True, type=click.IntRange(1), help="How many misses at most.")
+@click.option("--request", "file", type=click.File("rb"), help="A request to explain, in JSON; - reads it from stdin.")
+@click.option("--endpoint", help="Of a request given as arguments only, such as /v1/chat/completions.")
+@click.option("--base-url", default=_OPENAI, show_default=True, help="Of a request that does not hold its url.")
+@click.option("--test", "test_id", help="The test that asks the request.")
+@click.option("--json", "is_json", is_flag=True, help="A JSON array, as described above.")
+def explain(
+    folder: Path | None,
+    last: int,
+    file: IO[bytes] | None,
+    endpoint: str | None,
+    base_url: str,
+    test_id: str | None,
+    is_json: bool,
+) -> None:
+    """Say why a request has no recording.
+
+    Shows what comes nearest to the last misses of this folder, or to a --request, and where they differ; the
+    recordings are looked at as they are now. --request takes a whole recording, the "request" of one, or the keyword
+    arguments of a call, these with --endpoint.
+
+    \b
+    --json gives one object a miss:
+      key, test_id, endpoint, model    of the request
+      missed_at       when, in ISO 8601 and UTC; null with --request
+      answered_by     the recording that answers it now, else null
+      nearest         null, or path, test_id, reason and differences (path, recorded, asked, only_in, lines)
+      recorded_for    the tests that the same request is recorded for
+      renamed_from    the id that the test probably had, else null
+      remarks, command
+
+    \b
+    Exit codes:
+      0  all is recorded, or nothing was missed
+      1  something has no recording
+      2  the options are wrong, or the request cannot be read
+    """
+    places = places_from(folder)
+    if file is None and (endpoint or test_id):
+        raise click.UsageError("--endpoint and --test say more of a --request, which is not given")
+    asked: list[tuple[Question, str | None, float | None]]
+    if file is None:
+        noted = list(notes_in(places.written))[:last]
+        asked = [(note.question, note.node_id, note.time) for note in noted]
+    else:
+        asked = [(_question(file.read(), endpoint, base_url, test_id), None, None)]
+    with Console(stderr=True).status("Reading recordings"):
+        index = Index(places.read if asked else ())
+    report = DifferenceReport()
+    if not asked and not is_json:
+        report.line(f"No call is known that found no recording in {places.written}.")
+    told, missing = [], 0
+    for question, node_id, missed_at in asked:
+        error = explained(question, places, node_id, explanation_of(question, index))
+        answered_by = _answered_by(question, places)
+        missing += answered_by is None
+        if is_json:
+            told.append(_as_json(question, error, answered_by, missed_at))
+        else:
+            _show(report, question, error, answered_by, missed_at)
+    if is_json:
+        click.echo(json.dumps(told, indent=2))
+    sys.exit(1 if missing else 0)
+
+
+def _question(content: bytes, endpoint: str | None, base_url: str, test_id: str | None) -> Question:
+    """Return the question that is put in JSON. Raises click.UsageError."""
+    try:
+        value: JsonValue = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise click.UsageError(f"--request is no JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise click.UsageError(f"--request must hold an object, not a {type(value).__name__}")
+    if isinstance(value.get("request"), dict):
+        known = value.get("test_id")
+        test_id = test_id or (known if isinstance(known, str) else None)
+        value = value["request"]
+    is_request = isinstance(value.get("body"), dict) and isinstance(value.get("endpoint"), str)
+    path = endpoint or (value["endpoint"] if is_request else None)
+    if path is None:
+        raise click.UsageError("--request holds the arguments of a call; name its --endpoint, as /v1/chat/completions")
+    if not path.startswith("/"):
+        path = f"/v1/{path}"
+    try:
+        body, text, _ = plain_arguments(value["body"] if is_request else value)
+    except UnrecordableValue as error:
+        raise click.UsageError(f"--request: {error}") from None
+    known = value if is_request else {}
+    method, url, declared = known.get("method"), known.get("url"), known.get("normalize")
+    request = Request(
+        method if isinstance(method, str) else "POST",
+        path,
+        url if isinstance(url, str) and endpoint is None else recorded_url(base_url, path),
+        body,
+        text,
+    )
+    try:
+        rules = KeyRules(normalize=declared or ())
+        asked = rules.asked(without_numbers(request))
+    except (RecorderError, TypeError) as error:
+        raise click.UsageError(f"--request: {error}") from None
+    return Question(asked, request_key(asked, test_id), test_id, 1, rules.normalizers)
+
+
+def _answered_by(question: Question, places: Places) -> Path | None:
+    """Return the recording that answers by now; one that cannot be read answers nothing."""
+    row, rules = Row(question.key), KeyRules(normalize=question.normalizers.declared)
+    try:
+        found = row.find(Store(places), question.request, question.test_id, question.place, may_grow=False, rules=rules)
+    except CorruptRecording:
+        return None
+    return None if found is None else Path(found.path)
+
+
+def _show(
+    report: DifferenceReport,
+    question: Question,
+    error: MissingRecording,
+    answered_by: Path | None,
+    missed_at: float | None,
+) -> None:
+    when = "" if missed_at is None else f", missed {_iso(missed_at)}"
+    if answered_by is not None:
+        report.line(f"{question.request.summary}{when}", "bold")
+        report.values([f"  test: {question.test_id or '(outside a test)'}", f"  answered by {answered_by}"])
+    else:
+        first, *rest = str(error).split("\n")
+        report.line(f"{first}{when}", "bold")
+        report.values(rest)
+    report.line()
+
+
+def _as_json(
+    question: Question, error: MissingRecording, answered_by: Path | None, missed_at: float | None
+) -> dict[str, object]:
+    explanation, nearest = error.explanation, error.nearest
+    return {
+        "key": question.key,
+        "test_id": question.test_id,
+        "endpoint": question.request.endpoint,
+        "model": question.request.model,
+        "missed_at": None if missed_at is None else _iso(missed_at),
+        "answered_by": None if answered_by is None else str(answered_by),
+        "nearest": nearest
+        and {
+            **nearest._asdict(),
+            "path": str(nearest.path),
+            "differences": [difference._asdict() for difference in nearest.differences],
+        },
+        "recorded_for": explanation.recorded_for,
+        "renamed_from": explanation.renamed_from,
+        "remarks": explanation.remarks,
+        "command": error.command,
+    }
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="seconds")

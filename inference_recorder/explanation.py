@@ -1,0 +1,139 @@
+"""Why a request has no recording, as plain values: what came nearest, and where the request differs from it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+MOST_DIFFERENCES_SHOWN = 5
+_MOST_TESTS_SHOWN = 3
+_LONGEST_VALUE = 160
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+Reason = Literal["other request", "other test", "other url", "other normalizers", "used up", "gap", "other name"]
+"""Why the nearest recording does not answer.
+
+"other request": its body differs; "other test", "other url", "other normalizers": its body is the same, and this is
+not; "used up": the same request was asked more often than it was recorded; "gap": a later answer to the same request
+is there and the one before it is not; "other name": the same request, in a file not named after its key.
+"""
+
+
+class Difference(NamedTuple):
+    """One place where a request and a recording differ."""
+
+    path: str
+    """A JSON path within the body ("$.messages[1].content"), else "url", "method", "endpoint", "normalize", "test_id".
+
+    Positions in lists are those of the request, where something is only in the recording those of the recording.
+    """
+    recorded: object
+    asked: object
+    only_in: Literal["recording", "request"] | None = None
+    """The side that has the path at all; the other one's value is None then."""
+    lines: tuple[str, ...] = ()
+    """Of two long texts: a small unified diff, each line beginning with "- ", "+ " or "  "."""
+
+
+class Nearest(NamedTuple):
+    """The recording that comes nearest to a request."""
+
+    path: Path
+    reason: Reason
+    test_id: str | None
+    """Of the test that it was recorded in, None for a recording from outside a test."""
+    differences: tuple[Difference, ...]
+    """What explains the miss comes first; after 100 no more are counted."""
+
+
+class Explanation(NamedTuple):
+    """What a folder of recordings says about a request that it does not answer."""
+
+    nearest: Nearest | None = None
+    recorded_for: tuple[str | None, ...] = ()
+    """The other tests that the same request is recorded for, the most similar id first; None: outside a test."""
+    renamed_from: str | None = None
+    """The test id that this test probably had before."""
+    remarks: tuple[str, ...] = ()
+    """What limits the explanation: files that cannot be read, a folder too large to read to its end."""
+
+
+def lines_of(explanation: Explanation, test_id: str | None, folder: Path) -> Iterator[str]:
+    """Yield the explanation for people, without indent; `folder` is the first that was looked in."""
+    nearest = explanation.nearest
+    if nearest is not None:
+        yield f"nearest: {nearest.path}"
+        yield f"  {_reason_text(nearest, test_id)}"
+        # Its test has been named.
+        differences = [one for one in nearest.differences if one.path != "test_id"]
+        if differences:
+            yield "  - the recording, + this request:"
+        for difference in differences[:MOST_DIFFERENCES_SHOWN]:
+            yield from (f"  {line}" for line in difference_lines(difference))
+        if len(differences) > MOST_DIFFERENCES_SHOWN:
+            yield f"  and {len(differences) - MOST_DIFFERENCES_SHOWN} more"
+    if explanation.renamed_from is not None and test_id is not None:
+        yield f"recorded for {explanation.renamed_from}: was this test renamed? Then give it its recordings:"
+        yield f"  {rename_command(explanation.renamed_from, test_id, folder)}"
+    elif explanation.recorded_for and (nearest is None or nearest.reason in ("other request", "other test")):
+        yield "the same request is recorded for"
+        for other in explanation.recorded_for[:_MOST_TESTS_SHOWN]:
+            yield f"  {other or 'no test: it was recorded outside of one'}"
+        if len(explanation.recorded_for) > _MOST_TESTS_SHOWN:
+            yield f"  and {len(explanation.recorded_for) - _MOST_TESTS_SHOWN} more"
+        yield "  but a test is answered from its own recordings only, unless test_id=... names another"
+    yield from explanation.remarks
+
+
+def difference_lines(
+    difference: Difference, only_in: Sequence[str] = ("the recording", "this request"), longest: int = _LONGEST_VALUE
+) -> list[str]:
+    """Return one difference for people: a line with its path, then those of both values, "- " and "+ " before them.
+
+    `only_in` names the two sides; a value is cut to `longest` characters.
+    """
+    head = difference.path
+    if difference.only_in is not None:
+        head += f" (only in {only_in[difference.only_in == 'request']})"
+    if difference.lines:
+        values = list(difference.lines)
+    else:
+        values = [f"- {shown(difference.recorded, longest)}"] if difference.only_in != "request" else []
+        values += [f"+ {shown(difference.asked, longest)}"] if difference.only_in != "recording" else []
+    return [head, *(f"  {printable(line)}" for line in values)]
+
+
+def shown(value: object, longest: int) -> str:
+    """Return a JSON value on one line, cut to `longest` characters."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= longest else f"{text[: longest - 1]}… ({len(text):,} characters)"
+
+
+def printable(text: str) -> str:
+    """Return `text` with what would steer a terminal, or has no UTF-8, escaped."""
+    return _UNPRINTABLE.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
+
+
+def rename_command(old_test_id: str, test_id: str, folder: Path) -> str:
+    """Return the command that gives a renamed test its recordings in `folder`."""
+    return shlex.join(("inference-recorder", "rename-test", old_test_id, test_id, str(folder)))
+
+
+def _reason_text(nearest: Nearest, test_id: str | None) -> str:
+    if nearest.test_id is None:
+        of_test = "recorded outside a test"
+    else:
+        of_test = "of this test" if nearest.test_id == test_id else f"of {nearest.test_id}"
+    return {
+        "other request": f"another request, {of_test}",
+        "other test": f"the same request, {of_test}",
+        "other url": f"the same request at another path, {of_test}",
+        "other normalizers": f"the same request under other normalizers, {of_test} (see inference-recorder rekey)",
+        "used up": "the same request, of which all recordings are used up: this call is one more than were recorded",
+        "gap": "the same request, recorded as a later answer; the file of the first one is missing",
+        "other name": f"the same request, {of_test}, but no look-up finds a file of this name",
+    }[nearest.reason]

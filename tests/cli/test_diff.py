@@ -1,0 +1,241 @@
+"""`inference-recorder diff`: what changed between two recordings, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+from click.testing import CliRunner, Result
+
+from inference_recorder import inference_recording
+from inference_recorder.cli import difference_report
+from inference_recorder.cli.answers import joined
+from inference_recorder.cli.main import main
+
+from ..conftest import HELLO, Colour
+from ..explaining.folders import asks, put, question
+from ..openai_server import OpenAIServer, Reply, chunks
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, ["diff", *map(str, arguments)])
+
+
+def recorded(sdk: Colour, folder: Path, test_id: str = "t", **arguments: Any) -> Path:
+    """Return the file of a recorded call."""
+    known = set(folder.glob("*.json"))
+    with inference_recording("record", folder, test_id=test_id):
+        sdk.items(sdk.call("chat.completions.create", **HELLO, **arguments, stream=True))
+    (path,) = set(folder.glob("*.json")) - known
+    return path
+
+
+def test_it_shows_where_requests_and_joined_streams_differ(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
+    """Forty chunks side by side say nothing; the two texts do."""
+    server.answers("/v1/chat/completions", Reply(events=chunks("Hel", "lo!")), Reply(events=chunks("Good ", "bye!")))
+    one, other = recorded(sdk, recordings), recorded(sdk, recordings, temperature=0.5)
+    result = run(one, other)
+    expected = f"""\
+- {one}
++ {other}
+request
+  $.temperature (only in {other.stem[:12]})
+    + 0.5
+response
+  $.body.choices[0].message.content
+    - "Hello!"
+    + "Good bye!"
+"""
+
+    assert expected == result.output
+    assert 1 == result.exit_code
+
+
+def test_where_a_stream_was_cut_is_no_difference(sdk: Colour, server: OpenAIServer, tmp_path: Path) -> None:
+    """The same answer arrives in other pieces each time."""
+    server.answers("/v1/chat/completions", Reply(events=chunks("Hel", "lo!")), Reply(events=chunks("H", "ello!")))
+    one, other = recorded(sdk, tmp_path / "a"), recorded(sdk, tmp_path / "b")
+    result = run(one, other)
+
+    assert one.read_bytes() != other.read_bytes()
+    assert (0, ["request: the same", "response: the same"]) == (result.exit_code, result.output.splitlines()[2:])
+
+
+def test_the_id_made_of_the_key_is_no_difference(client: openai.OpenAI, recordings: Path) -> None:
+    """It differs wherever the request does."""
+    for seed in (1, 2):
+        with inference_recording("record", recordings):
+            client.chat.completions.create(**HELLO, seed=seed)
+    one, other = recordings.glob("*.json")
+    found = json.loads(run(one, other, "--json").output)
+
+    assert ["$.seed"] == [difference["path"] for difference in found["request"]]
+    assert "$.body.id" not in [difference["path"] for difference in found["response"]]
+
+
+def test_as_json_it_is_what_the_help_says(recordings: Path) -> None:
+    """For scripts."""
+    one = put(recordings, asks("Say hello."), "t.py::one", answer={"text": "Hello."})
+    other = put(recordings, asks("Say hello.", stop="x"), "t.py::other", answer={"text": "Hi."})
+    result = run(one, other, "--json")
+    expected = {
+        "a": str(one),
+        "b": str(other),
+        "is_same": False,
+        "request": [
+            {"path": "test_id", "a": "t.py::one", "b": "t.py::other", "only_in": None},
+            {"path": "$.stop", "a": None, "b": "x", "only_in": "b"},
+        ],
+        "response": [{"path": "$.body.text", "a": "Hello.", "b": "Hi.", "only_in": None}],
+    }
+
+    assert expected == json.loads(result.output)
+    assert 1 == result.exit_code
+
+
+def test_a_recording_is_named_by_key_or_its_beginning(recordings: Path) -> None:
+    """Nobody types 64 digits; a key stands for the first answer of its row."""
+    one = put(recordings, asks("Say hello."), "one")
+    put(recordings, asks("Say hello."), "one", name=f"{one.stem}.2", answer="Hi!")
+    put(recordings, asks("Say hello."), "one", name=f"{one.stem}0", answer="Of another key.")
+    for name in (one.stem, one.name, str(one)):
+        assert 0 == run(name, one, "--dir", recordings).exit_code, name
+    assert 1 == run(f"{one.stem}.2", one, "--dir", recordings).exit_code
+    (recordings / f"{one.stem}0.json").unlink()
+    assert 0 == run(one.stem[:8], one, "--dir", recordings).exit_code
+
+
+def test_the_beginning_of_several_names_is_refused_with_the_names(recordings: Path) -> None:
+    """Taking either in silence would compare the wrong ones."""
+    for number in range(7):
+        put(recordings, asks("Say hello."), name=f"ab{number}" + "0" * 61)
+    result = run("ab", "ab1", "--dir", recordings)
+
+    assert 2 == result.exit_code
+    assert "ab is the beginning of 7 names:" in result.output
+    assert "and 2 more" in result.output
+
+
+@pytest.mark.parametrize("name", ["fff", "", "../x", "a/b.json"])
+def test_a_name_of_nothing_is_refused(name: str, recordings: Path) -> None:
+    """With the folder that was looked through, since that is what is usually wrong."""
+    put(recordings, asks("Say hello."), name="a" * 64)
+    result = run(name, "aaa", "--dir", recordings)
+
+    assert 2 == result.exit_code
+    assert str(recordings) in result.output.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b'{"request": {}}', b'{"request": {}, "response": {"is_streaming": true}}']
+)
+def test_a_file_that_cannot_be_read_is_told_from_a_difference(content: bytes, recordings: Path) -> None:
+    """Exit code 1 means that they differ."""
+    one = put(recordings, asks("Say hello."))
+    (recordings / "broken.json").write_bytes(content)
+    result = run(one, recordings / "broken.json")
+
+    assert 2 == result.exit_code
+    assert "broken.json" in result.output
+
+
+def test_a_line_that_is_no_json_is_corrupt(sdk: Colour, recordings: Path) -> None:
+    """A stream's lines are read only when they are asked for."""
+    one = recorded(sdk, recordings)
+    one.write_text(one.read_text().replace('"delta":', '"delta"', 1))
+    result = run(one, one)
+
+    assert 2 == result.exit_code
+    assert one.name in result.output
+
+
+def test_calls_of_others_can_be_compared_too(tmp_path: Path) -> None:
+    """llama-stack's folders hold calls of tools, whose requests have other members."""
+    for name, query in (("a", "x"), ("b", "y")):
+        request = {"test_id": "t", "provider": "p", "tool_name": "search", "kwargs": {"query": query}}
+        (tmp_path / f"{name}.json").write_text(json.dumps({"request": request, "response": {"body": {"a": 1}}}))
+    result = run(tmp_path / "a.json", tmp_path / "b.json", "--json")
+
+    assert ["$.kwargs.query"] == [one["path"] for one in json.loads(result.output)["request"]]
+
+
+def test_long_texts_are_shown_to_their_end(recordings: Path) -> None:
+    """An error is cut to a few lines; this is the command to see the rest."""
+    one = put(recordings, asks("\n".join(f"old {number}" for number in range(60))))
+    other = put(recordings, asks("\n".join(f"new {number}" for number in range(60))))
+    output = run(one, other).output
+
+    assert "- old 59" in output
+    assert "+ new 59" in output
+
+
+def test_colours_are_for_terminals_only(recordings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipe with escape codes is useless to grep."""
+    one, other = put(recordings, asks("Say [red]hello[/red].")), put(recordings, asks("Say \x1b[2Jhi."))
+    piped = run(one, other).output
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    coloured = run(one, other).output
+
+    assert "\x1b" not in piped
+    assert "[red]hello[/red]" in piped
+    assert '\x1b[32m    + "Say \\u001b[2Jhi."\x1b[0m' in coloured
+    assert difference_report._STYLES == {"- ": "red", "+ ": "green"}
+
+
+def delta(**said: Any) -> dict[str, Any]:
+    return {
+        "id": "rec-1",
+        "object": "chat.completion.chunk",
+        "system_fingerprint": "fp",
+        "choices": [{"index": 0, "delta": said}],
+    }
+
+
+def call(**said: Any) -> dict[str, Any]:
+    return delta(tool_calls=[{"index": 0, **said}]) | {"obfuscation": "xYz"}
+
+
+def test_the_pieces_of_tool_calls_are_joined() -> None:
+    """Their arguments arrive in pieces like a text."""
+    pieces = [
+        delta(role="assistant", content=None),
+        call(id="call_1", type="function", function={"name": "add", "arguments": ""}),
+        call(function={"arguments": '{"a":'}),
+        call(function={"arguments": "1}"}),
+        {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]},
+        {"choices": [], "usage": {"total_tokens": 3}},
+    ]
+    function = {"name": "add", "arguments": '{"a":1}'}
+    calls = [{"index": 0, "id": "call_1", "type": "function", "function": function}]
+    message = {"role": "assistant", "content": None, "tool_calls": calls}
+    choice = {"index": 0, "message": message, "finish_reason": "tool_calls"}
+
+    assert {"choices": [choice], "system_fingerprint": "fp", "usage": {"total_tokens": 3}} == joined(pieces)
+
+
+def test_a_stream_of_events_comes_to_its_last_response() -> None:
+    """The last event of the Responses API holds the whole."""
+    events = [
+        {"type": "response.output_text.delta", "delta": "a"},
+        {"type": "response.completed", "response": {"a": 1}},
+    ]
+
+    assert {"a": 1} == joined(events)
+    assert events[:1] == joined(events[:1])
+    assert [1, {}] == joined([1, {}])
+
+
+def test_two_answers_to_one_question_differ_in_the_answer_only(recordings: Path) -> None:
+    """What a model said the second time."""
+    asked = question(asks("Say hello."))
+    one, other = (
+        put(recordings, asks("Say hello.")),
+        put(recordings, asks("Say hello."), name=f"{asked.key}.2", answer="Hi"),
+    )
+    found = json.loads(run(one, other, "--json").output)
+
+    assert ([], ["$.body"]) == (found["request"], [one["path"] for one in found["response"]])

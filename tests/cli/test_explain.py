@@ -1,0 +1,174 @@
+"""`inference-recorder explain`: the misses of the last run, or a request, against the recordings as they are now."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+from click.testing import CliRunner, Result
+
+from inference_recorder import MissingRecording, inference_recording
+from inference_recorder.cli.main import main
+
+from ..conftest import HELLO
+from ..explaining.folders import CHAT, TEST, asks, put
+
+GOODBYE = HELLO | {"messages": [{"role": "user", "content": "Say goodbye."}]}
+
+
+def run(folder: Path, *arguments: str, stdin: str | None = None) -> Result:
+    return CliRunner().invoke(main, ["explain", "--dir", str(folder), *arguments], input=stdin)
+
+
+def miss(client: openai.OpenAI, recordings: Path, test_id: str = TEST, **arguments: Any) -> MissingRecording:
+    with inference_recording("replay", recordings, test_id=test_id):
+        with pytest.raises(MissingRecording) as caught:
+            client.chat.completions.create(**arguments)
+    return caught.value
+
+
+def test_the_last_misses_are_explained_newest_first(client: openai.OpenAI, recordings: Path) -> None:
+    """In CI's log of yesterday the error has scrolled away; or the code under test swallowed it."""
+    with inference_recording("record", recordings, test_id=TEST):
+        client.chat.completions.create(**HELLO)
+    first = miss(client, recordings, **HELLO, seed=1)
+    second = miss(client, recordings, **GOODBYE)
+    result = run(recordings)
+
+    assert 1 == result.exit_code
+    assert result.output.index('+ "Say goodbye."') < result.output.index("$.seed (only in this request)")
+    assert "Recording not found for POST /v1/chat/completions (model gpt-4o), missed 20" in result.output
+    for error in (first, second):
+        assert "\n".join(str(error).splitlines()[1:]) in result.output
+    assert 1 == run(recordings, "--last", "1").output.count("Recording not found")
+
+
+def test_what_was_recorded_since_is_said_to_be(client: openai.OpenAI, recordings: Path) -> None:
+    """The misses are compared with the recordings as they are now."""
+    miss(client, recordings, **HELLO)
+    with inference_recording("record", recordings, test_id=TEST):
+        client.chat.completions.create(**HELLO)
+    result = run(recordings)
+    (file,) = recordings.glob("*.json")
+
+    assert 0 == result.exit_code
+    assert f"answered by {file}" in result.output
+
+
+def test_a_folder_without_misses_says_so(recordings: Path) -> None:
+    """An empty output looks like a failure."""
+    result = run(recordings)
+
+    assert (0, f"No call is known that found no recording in {recordings}.\n") == (result.exit_code, result.output)
+    assert [] == json.loads(run(recordings, "--json").output)
+
+
+def test_as_json_it_is_what_the_help_says(client: openai.OpenAI, recordings: Path) -> None:
+    """For scripts and agents."""
+    file = put(recordings, asks("Say hello."), base_url=str(client.base_url).rstrip("/"))
+    error = miss(client, recordings, **GOODBYE)
+    (told,) = json.loads(run(recordings, "--json").output)
+    difference = {
+        "path": "$.messages[0].content",
+        "recorded": "Say hello.",
+        "asked": "Say goodbye.",
+        "only_in": None,
+        "lines": [],
+    }
+    nearest = {"path": str(file), "reason": "other request", "test_id": TEST, "differences": [difference]}
+
+    assert told.pop("missed_at").startswith("20")
+    assert {
+        "key": error.key,
+        "test_id": TEST,
+        "endpoint": CHAT,
+        "model": "gpt-4o",
+        "answered_by": None,
+        "nearest": nearest,
+        "recorded_for": [],
+        "renamed_from": None,
+        "remarks": [],
+        "command": error.command,
+    } == told
+
+
+@pytest.mark.parametrize("form", ["recording", "request", "arguments"])
+def test_a_request_is_taken_in_three_forms(form: str, recordings: Path, tmp_path: Path) -> None:
+    """Whatever somebody has at hand: a file, its request, or what they pass to the SDK."""
+    put(recordings, asks("Say hello."), base_url="https://api.openai.com/v1")
+    elsewhere = put(tmp_path / "other", asks("Say goodbye."), base_url="https://api.openai.com/v1")
+    document = json.loads(elsewhere.read_text())
+    options = {
+        "recording": [],
+        "request": ["--test", TEST],
+        "arguments": ["--test", TEST, "--endpoint", "chat/completions"],
+    }[form]
+    given = {"recording": document, "request": document["request"], "arguments": document["request"]["body"]}[form]
+    (tmp_path / "given.json").write_text(json.dumps(given))
+    from_file = run(recordings, "--request", str(tmp_path / "given.json"), *options)
+    from_stdin = run(recordings, "--request", "-", *options, stdin=json.dumps(given))
+
+    assert 1 == from_file.exit_code
+    assert '- "Say hello."' in from_file.output
+    assert from_file.output == from_stdin.output
+    assert f"key: {elsewhere.stem}" in from_file.output
+    assert "$.messages[0].content" in from_file.output
+    assert "$.model" not in from_file.output
+
+
+def test_a_request_that_is_recorded_is_answered_by_its_file(recordings: Path) -> None:
+    """ "Why does it not find it?": it does."""
+    file = put(recordings, asks("Say hello."), base_url="https://api.openai.com/v1")
+    result = run(recordings, "--request", str(file))
+
+    assert 0 == result.exit_code
+    assert f"answered by {file}" in result.output
+
+
+def test_what_is_no_part_of_a_request_is_left_out(recordings: Path) -> None:
+    """Arguments copied out of a program say how to call, too."""
+    file = put(recordings, asks("Say hello."), base_url="https://api.openai.com/v1")
+    given = json.dumps(asks("Say hello.") | {"timeout": 3, "extra_headers": {"a": "b"}})
+    result = run(recordings, "--request", "-", "--endpoint", CHAT, "--test", TEST, stdin=given)
+
+    assert f"answered by {file}" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "reason"),
+    [
+        (["--request", "-"], "{", "--request is no JSON"),
+        (["--request", "-"], "\x00", "--request is no JSON"),
+        (["--request", "-"], "[" * 100_000, "--request is no JSON"),
+        (["--request", "-"], "[]", "--request must hold an object, not a list"),
+        (["--request", "-"], '{"model": "m"}', "name its --endpoint"),
+        (["--request", "no such file"], "", "no such file"),
+        (["--endpoint", "x"], "", "--request, which is not given"),
+        (["--last", "0"], "", "--last"),
+    ],
+    ids=["broken", "binary", "too deep", "a list", "no endpoint", "no file", "endpoint alone", "none"],
+)
+def test_what_cannot_be_read_is_a_usage_error(arguments: list[str], stdin: str, reason: str, recordings: Path) -> None:
+    """Exit code 1 means that something has no recording."""
+    result = run(recordings, *arguments, stdin=stdin)
+
+    assert 2 == result.exit_code
+    assert reason in result.output
+
+
+def test_a_large_folder_is_read_to_its_end(
+    client: openai.OpenAI, recordings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error itself stops after two seconds; this is the command that it names."""
+    for number in range(3):
+        put(recordings, asks(f"Number {number}."), "other")
+    os.utime(recordings, (1, 1))
+    monkeypatch.setattr("inference_recorder.explaining.index.MOST_SECONDS", -1)
+    error = miss(client, recordings, **HELLO)
+
+    assert "compared with 0 of the 3 recordings: inference-recorder explain reads all" in str(error)
+    assert "recordings: inference-recorder explain" not in run(recordings).output

@@ -12,6 +12,7 @@ from ..format import json_bytes
 from ..format.codec import decode, unreadable
 from ..format.recording import Recording
 from ..identity.jsonable import JsonObject, JsonValue
+from . import files
 
 _RESPONSE_START = b'\n  "response": {'
 
@@ -89,10 +90,10 @@ def entries_in(folders: Iterable[Path]) -> Iterator[Entry | CorruptRecording]:
 
 def entry_of(path: Path) -> Entry:
     """Return the recording in this file, its request half parsed; raises CorruptRecording."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise CorruptRecording(path, error.strerror or str(error)) from error
+    stored = files.read(str(path))
+    if stored is None:
+        raise CorruptRecording(path, "it is not there")
+    content = stored.content
     document = _head(content)
     if document is None:
         try:

@@ -25,6 +25,8 @@ class Row:
     """Whether this session found nothing there and records it: then a further call is a further answer."""
     stored: set[int] = field(default_factory=set)
     """The places that this session has stored."""
+    writer: int = 0
+    """The process that stored them; a forked child leaves its parent's row alone."""
     flying: int | None = None
     """The place that is being asked of the API now, in record-if-missing."""
 

@@ -28,7 +28,7 @@ def record_stream(stream: Any, tape: Tape) -> Any:
     stream._iterator = taped_async(source, tape, tape) if hasattr(source, "__anext__") else taped(source, tape, tape)
     tell_of_closing(response, tape, tape.left)
     tape.begin()
-    weakref.finalize(stream, tape.left)
+    weakref.finalize(stream, tape.dropped, tape.left)
     return stream
 
 
@@ -42,7 +42,7 @@ def record_iterable(chunks: Any, tape: Tape, method: Method, client: Any) -> Any
     response = memory_response(library, request, None, b"", "text/event-stream")
     stream = _stream_over(passing, method, client, response, is_async=is_async)
     tape.begin()
-    weakref.finalize(stream, tape.left)
+    weakref.finalize(stream, tape.dropped, tape.left)
     return stream
 
 

@@ -216,6 +216,19 @@ def test_no_failure_and_no_header_do_more_than_fail(
     assert asked == server.count
 
 
+@pytest.mark.parametrize("member", ["type", "message", "body", "text"])
+def test_a_failure_nested_too_deep_is_corrupt_or_raised(member: str, client: openai.OpenAI, recordings: Path) -> None:
+    """orjson reads deeper than Python prints."""
+    with inference_recording("record", recordings):
+        client.chat.completions.create(**HELLO)
+    data = {"type": "APIError", "message": "m", member: "deep"}
+    put(recordings, {"body": None, "is_streaming": False, "is_exception": True, "exception_data": data})
+    [path] = recordings.glob("*.json")
+    path.write_text(path.read_text().replace('"deep"', "[" * 1_000 + "]" * 1_000))
+    with inference_recording("replay", recordings), pytest.raises((openai.APIError, CorruptRecording)):
+        client.chat.completions.create(**HELLO)
+
+
 def typed_like(body: Any) -> Any:
     return [typed("x", item) for item in body] if isinstance(body, list) else typed("x", body)
 

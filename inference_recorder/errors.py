@@ -125,14 +125,19 @@ class CorruptRecording(RecorderError, ValueError):
 class UnwritableRecording(RecorderError, OSError):
     """An answer arrived but its recording could not be written; what was stored before is untouched.
 
-    Attributes: `path`, `reason`, `response` (the answer as it will never be read from the file; None if unknown).
+    Attributes: `path`, `reason`, `response`: what the call came to, as the caller would have got it (the chunks of a
+    stream as a list, the bytes of a response that was read in parts, the exception of a failed call); None if unknown.
     """
 
     def __init__(self, path: Path | str, reason: str) -> None:
         self.path = Path(path)
         self.reason = reason
         self.response: object = None
-        super().__init__(f"cannot write the recording {path}: {reason}; the answer itself is this error's .response")
+        super().__init__(f"cannot write the recording {path}: {reason}; what was stored before is untouched")
+
+    def __str__(self) -> str:
+        answer = "" if self.response is None else "\n  the answer itself is this error's .response"
+        return f"{self.args[0]}{answer}"
 
 
 class RecordingInTheWay(RecorderError):

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .format.codec import decode, encode, untyped
+from .format.codec import decode_thoroughly, encode, untyped
 from .format.json_bytes import loads
 from .format.model_lists import model_set_digest
 from .format.recording import Answer
@@ -81,14 +81,16 @@ class ResponseStorage:
     def find_recording(self, request_hash: str) -> dict[str, Any] | None:
         """Return the recording of a hash as a dict, its body in the SDK's types, None where there is none.
 
-        Raises CorruptRecording. The type of a body comes from the request's endpoint, never from the file.
+        Raises CorruptRecording, or ValueError for a hash that is no plain file name. The type of a body comes from the
+        request's endpoint, never from the file.
         """
+        self._store.path_of(request_hash)  # raises for what is no name
         stored = self._store.read(request_hash)
         if stored is None:
             return None
-        decode(stored.content, stored.path)
+        decode_thoroughly(stored.content, stored.path)
         recording: dict[str, Any] = loads(stored.content)
-        method = method_for(recording.get("request", {}).get("endpoint", ""))
+        method = method_for(str(recording["request"].get("endpoint", "")))
         body = recording["response"].get("body")
         if isinstance(body, list):
             kind = None if method is None else method.answer_type if method.is_list else method.chunk_type

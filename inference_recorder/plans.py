@@ -47,6 +47,8 @@ class Record:
     is_counted: bool = False
     so_far: Callable[[], Answer] | None = None
     """What was heard of a stream that is still being read."""
+    reader: int = 0
+    """The process that reads it; a forked child leaves its parent's streams alone."""
 
 
 @dataclass(slots=True, eq=False)

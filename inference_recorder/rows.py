@@ -11,7 +11,8 @@ from .format.redacting import MARK, given_back
 from .identity.key_rules import KeyRules
 from .identity.keys import older_keys
 from .identity.request import Request
-from .storage.store import Store, Stored, row_name
+from .storage.files import Stored
+from .storage.store import Store, row_name
 
 
 @dataclass(slots=True)
@@ -27,6 +28,8 @@ class Row:
     """Whether this session found nothing there and records it: then a further call is a further answer."""
     stored: set[int] = field(default_factory=set)
     """The places that this session has stored."""
+    writer: int = 0
+    """The process that stored them; a forked child leaves its parent's row alone."""
     flying: int | None = None
     """The place that is being asked of the API now, in record-if-missing."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import threading
 import time
@@ -10,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .errors import UnusableFolder
+from .errors import UnusableFolder, UnwritableRecording
 from .format.codec import encode
 from .format.model_lists import model_set_digest, models_in
 from .format.recording import Answer, Recording
@@ -200,7 +201,7 @@ class Session:
 
     def expect(self, plan: Record, so_far: Callable[[], Answer]) -> None:
         """Remember a stream being read: one still open when the session closes is stored then, and again at its end."""
-        plan.so_far = so_far
+        plan.so_far, plan.reader = so_far, os.getpid()
         self._unfinished.add(plan)
 
     def save_later(self, plan: Record, answer: Answer) -> None:
@@ -212,8 +213,12 @@ class Session:
     def _save_aside(self, plan: Record, answer: Answer) -> None:
         try:
             self.save(plan, answer)
-        except Exception as error:  # raised by close(), where somebody hears it
-            self._unsaved.append(error)
+        except Exception as error:
+            self.tell_at_close(error)
+
+    def tell_at_close(self, error: Exception) -> None:
+        """Have `close` raise an error of storing that nobody would hear of where it happened."""
+        self._unsaved.append(error)
 
     def abandon(self, plan: Record) -> None:
         """Give up on a call that came to nothing that can be stored. Its place in the row goes to the next."""
@@ -248,7 +253,7 @@ class Session:
         self.is_open = False
         while self._saving:
             self._saving.pop().join()
-        for plan in list(self._unfinished):
+        for plan in [plan for plan in self._unfinished if plan.reader == os.getpid()]:
             try:
                 if plan.so_far is not None:
                     self._write(plan, plan.so_far())
@@ -257,13 +262,19 @@ class Session:
             finally:
                 self._land(self._rows[plan.key], plan.place, plan.flight)
         for key, row in self._rows.items():
-            if row.stored:
-                last = max(row.stored)
-                self._close_gaps(key, row)
-                if self.mode is InferenceMode.RECORD:
-                    self.store.cut_row(key, len(row.stored), last)
+            if row.stored and row.writer == os.getpid():
+                try:
+                    self._finish(key, row)
+                except UnwritableRecording as error:  # as above
+                    self._unsaved.append(error)
         if self._unsaved:
             raise self._unsaved[0]
+
+    def _finish(self, key: str, row: Row) -> None:
+        last = max(row.stored)
+        self._close_gaps(key, row)
+        if self.mode is InferenceMode.RECORD:
+            self.store.cut_row(key, len(row.stored), last)
 
     def _close_gaps(self, key: str, row: Row) -> None:
         """Have the places of a row follow each other: a call that was given up left its own empty."""
@@ -287,7 +298,9 @@ class Session:
         if self.store.write(name, content, attachment=attachment, wait=wait, is_same=self._is_same) is None:
             return False
         if not plan.request.is_model_list:
-            self._rows[plan.key].stored.add(plan.place)
+            row = self._rows[plan.key]
+            row.stored.add(plan.place)
+            row.writer = os.getpid()
         if not plan.is_counted:
             plan.is_counted = True
             self._calls["recorded"].append((plan.request.endpoint, plan.request.model, plan.key, plan.test_id))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ..format.codec import chunk_value, untyped
 from ..format.model_lists import models_in
-from ..format.recording import Answer
+from ..format.recording import Recording
 from ..identity.jsonable import JsonObject, JsonValue
 
 _SAID_ANEW = frozenset({"id", "type", "role", "name", "finish_reason"})
@@ -15,13 +15,14 @@ _NOISE = frozenset({"obfuscation"})
 _LAST_EVENTS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
 
-def as_read(answer: Answer) -> JsonObject:
+def as_read(recording: Recording) -> JsonObject:
     """Return the answer's body, and its failure where it has one, as one JSON object."""
     told: JsonObject = {}
+    path, answer = recording
     if answer.chunks is not None and answer.is_streaming:
-        told["body"] = joined([untyped(chunk_value(chunk)) for chunk in answer.chunks])
+        told["body"] = joined([untyped(chunk_value(chunk, path)) for chunk in answer.chunks])
     elif answer.chunks is not None:
-        told["body"] = models_in(answer)
+        told["body"] = models_in(answer, path)
     elif answer.failure is None or answer.body is not None:
         told["body"] = _without_our_id(untyped(answer.body))
     if answer.failure is not None:

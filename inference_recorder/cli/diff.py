@@ -63,7 +63,7 @@ def diff(a: str, b: str, folder: Path | None, is_json: bool) -> None:
 
 def _answer(entry: Entry) -> JsonObject:
     try:
-        return as_read(entry.recording().answer)
+        return as_read(entry.recording())
     except CorruptRecording as error:
         raise UnreadableRecording(str(error)) from None
     except (ValueError, RecursionError) as error:

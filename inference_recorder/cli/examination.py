@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import CorruptRecording
 from ..format import codec, json_bytes
-from ..format.recording import Recording
 from ..identity.keys import GENERATIONS
 from ..identity.redaction import Redactor, secret_values
 from ..interception.bodies import body_bytes, is_kept_as_sent
+from ..storage import attachments
 from ..storage.catalogue import Entry
-from ..storage.store import attached_digest, attachment_of
 from .folders import Folders, is_key_name
 from .leaks import leaks_in
 from .node_ids import Presence
@@ -74,8 +73,8 @@ class Examination:
         """Return the name of the key rule that gives the entry's name, None for what is no call of the SDK."""
         for leak in leaks_in(entry.content, self._redactor):
             self._note("secret", entry.path, f"line {leak.line}: {leak.kind} {leak.shown}", entry)
-        if (digest := attached_digest(entry.content)) is not None:
-            self._attachments.add(attachment_of(entry.path, digest))
+        if (attachment := attachments.named_in(entry.path, entry.content)) is not None:
+            self._attachments.add(attachment)
         try:
             _read_thoroughly(entry)
         except CorruptRecording as error:
@@ -128,12 +127,7 @@ def _read_thoroughly(entry: Entry) -> None:
     if not entry.is_of_the_sdk:
         _parsed_whole(entry)
         return
-    decode_thoroughly: Callable[[bytes, str], Recording] | None = getattr(codec, "decode_thoroughly", None)
-    if decode_thoroughly is not None:
-        recording = decode_thoroughly(entry.content, path)
-    else:
-        _parsed_whole(entry)
-        recording = entry.recording()
+    recording = codec.decode_thoroughly(entry.content, path)
     if is_kept_as_sent(recording.answer.body):
         body_bytes(recording, is_model_list=False)
 

@@ -61,7 +61,7 @@ def _in_pieces(content: bytes, redactor: Redactor, ignored: Sequence[re.Pattern[
     if b'"is_streaming": true' not in content:
         return
     try:
-        values = [chunk_value(chunk) for chunk in decode(content, "").answer.chunks or ()]
+        values = [chunk_value(chunk, "") for chunk in decode(content, "").answer.chunks or ()]
     except (CorruptRecording, ValueError, RecursionError):
         return  # `check` says so
     first_line = content.partition(b'"body": [')[0].count(b"\n") + 2

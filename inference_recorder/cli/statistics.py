@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from ..format import json_bytes
-from ..format.recording import Answer
+from ..format.recording import Answer, Recording
 from ..format.usage import Usage, usage_of
 from ..format.volatile import recorded_id
 from ..identity.keys import request_key
@@ -68,9 +68,9 @@ class Statistics:
     others: int = 0
     corrupt: list[str] = field(default_factory=list)
 
-    def see(self, entry: Entry, answer: Answer, path: str) -> None:
+    def see(self, entry: Entry, recording: Recording, path: str) -> None:
         """Count a call of the SDK. Raises ValueError or RecursionError, counting nothing, where that cannot be told."""
-        size, usage, asked = len(entry.content), usage_of(answer), entry.asked
+        size, usage, asked = len(entry.content), usage_of(recording), entry.asked
         key = None if asked is None else request_key(asked, None)
         names = {"endpoint": entry.endpoint, "model": entry.model or _NO_MODEL, "test": entry.test_id or _OUTSIDE}
         for tally in (self.total, *(self.by[kind][name] for kind, name in names.items())):
@@ -81,7 +81,7 @@ class Statistics:
         request.paths.append(path)
         request.keys.add(entry.key)
         request.tests.add(entry.test_id or _OUTSIDE)
-        request.answers.add(_answer_digest(entry, answer))
+        request.answers.add(_answer_digest(entry, recording.answer))
         request.sizes.append(size)
 
     @property

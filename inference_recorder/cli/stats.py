@@ -80,7 +80,7 @@ def _statistics(folders: Folders, wanted: Filter) -> Statistics:
             if not wanted.takes(one) or not wanted.takes_file(one.path.stat()):
                 continue
             if one.is_of_the_sdk:
-                seen.see(one, one.recording().answer, path)
+                seen.see(one, one.recording(), path)
             else:
                 seen.others += 1
         except (CorruptRecording, ValueError, RecursionError, OSError):

@@ -1,19 +1,37 @@
 """Bytes <-> Recording, in the layout of the format's description.
 
 A file is found readable or not here: what is wrong with it is raised as CorruptRecording, never as another error.
+
+A replay reads of a file in our layout only the response, and a stream's chunks when they are asked for. So a damaged
+request, and a name that the response has twice, are noticed by `decode_thoroughly` alone; in any other layout the whole
+file is parsed, and both are noticed by `decode` too.
+
+A format newer than this one says so in its first member, `"format_version": 2`. Files of this format have none.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
 from ..errors import CorruptRecording
 from ..identity.jsonable import JsonObject, JsonValue
 from . import json_bytes
 from .failures import failure_from_json, failure_to_json
+from .id_mapping import with_ids_normalised
+from .lines import Lines
 from .recording import Answer, Chunk, Failure, Http, Recording
 
+FORMAT_VERSION = 1
+
+_FILE_START = b'{\n  "test_id": '
+_FILE_END = b',\n  "id_normalization_mapping": {}\n}\n'
 _RESPONSE_START = b'\n  "response": {\n'
+_BIG_LIST = 1 << 20
+"""Bytes of a list above which its lines are found one by one."""
+_BIG_FILE = 1 << 24
+"""Bytes above which memory counts more than time."""
 _ONLY_STRINGS = frozenset({str})
 _LIST_START = b'\n    "body": [\n'
 _LIST_END = b"\n    ],\n"
@@ -53,26 +71,53 @@ def decode(content: bytes, path: str) -> Recording:
 
     Of a file in our layout only the response is parsed, and of a list only what is around its lines.
     """
-    start = content.find(_RESPONSE_START) if content.startswith(b"{\n") else -1
-    if start >= 0:
-        document_bytes, lines = _split_list(content, start)
+    if content.startswith(_FILE_START) and content.endswith(_FILE_END):
+        start = content.find(_RESPONSE_START)
         try:
-            document = json_bytes.loads(document_bytes)
-            response = document["response"]
-            if document["id_normalization_mapping"] == {} and "has_large_integers" not in response:
+            response, lines = _response_and_lines(content, start)
+            if "has_large_integers" not in response:
                 return _recording(response, path, lines)
-        except (ValueError, RecursionError, KeyError, TypeError):
+        except (ValueError, RecursionError):
             pass  # not our layout after all
-    document = _with_ids_normalised(_whole_document(content, path), path)
-    response = document.get("response")
-    if not isinstance(response, dict):
-        raise CorruptRecording(path, "$.response must be an object")
-    return _recording(response, path, None)
+    return _decode_parsed(_whole_document(content, path), path)
 
 
-def chunk_value(chunk: Chunk) -> JsonValue:
-    """Return the value of one item of a list body; raises ValueError where its line is no JSON."""
-    return json_bytes.loads(chunk, exactly=True) if isinstance(chunk, bytes) else chunk
+def decode_thoroughly(content: bytes, path: str) -> Recording:
+    """Return the recording as `decode` does, having read all of it; raises CorruptRecording for more.
+
+    The whole file is JSON in which no object has a name twice, each member that the format describes has its type, and
+    each chunk is found.
+    """
+    document = _whole_document(content, path)
+    for where, members, kinds in (("$", document, _MEMBERS), ("$.response", document.get("response"), _OF_RESPONSE)):
+        for name, kind in kinds.items():
+            if isinstance(members, dict) and not isinstance(members.get(name), (kind, type(None))):
+                raise CorruptRecording(path, f"{where}.{name} must be {_IN_WORDS[kind]}")
+    if not isinstance(document.get("request"), dict):
+        raise CorruptRecording(path, "$.request must be an object")
+    _decode_parsed(document, path)
+    recording = decode(content, path)
+    for chunk in recording.answer.chunks or ():
+        chunk_value(chunk, path)
+    return recording
+
+
+_MEMBERS = {"test_id": str, "id_normalization_mapping": dict}
+_OF_RESPONSE = {"is_exception": bool, "exception_data": dict, "exception_message": str, "has_large_integers": bool}
+_IN_WORDS = {str: "a string", dict: "an object", bool: "true or false"}
+
+
+def chunk_value(chunk: Chunk, path: Path | str) -> JsonValue:
+    """Return the value of one item of a list body, read from `path`; raises CorruptRecording for a line of no JSON."""
+    if not isinstance(chunk, bytes):
+        return chunk
+    try:
+        return json_bytes.loads(chunk, exactly=True)
+    except (ValueError, RecursionError) as error:
+        start = chunk[:40].decode(errors="replace")
+        raise CorruptRecording(
+            path, f"the chunk of $.response.body that begins {start!r} is not JSON: {error}"
+        ) from None
 
 
 def chunk_data_start(chunk: Chunk) -> bytes | None:
@@ -98,24 +143,53 @@ def untyped(body: JsonValue) -> JsonValue:
     return body
 
 
-def _split_list(content: bytes, start: int) -> tuple[bytes, list[Chunk] | None]:
-    """Return the JSON of the response that begins at `start`, without the lines of its list, and those lines."""
-    list_start = start + len(_RESPONSE_START) - 1
-    if not content.startswith(_FIRST_LINE, list_start) or (end := content.find(_LIST_END, list_start)) < 0:
-        return b"{" + content[start:], None
-    first_line = list_start + len(_LIST_START)
-    lines: list[Chunk] = [*content[first_line + len(_LINE_INDENT) : end].split(_LINE_SEPARATOR)]
-    return b"{" + content[start + 1 : first_line] + content[end + 1 :], lines
+def _response_and_lines(content: bytes, start: int) -> tuple[JsonObject, Sequence[Chunk] | None]:
+    """Return the response that begins at `start`, without the lines of its list, and those lines.
+
+    Raises ValueError where it cannot be had so.
+    """
+    if start < 0:
+        raise ValueError("no response")
+    list_start, end = start + len(_RESPONSE_START) - 1, len(content) - len(_FILE_END)
+    if not content.startswith(_FIRST_LINE, list_start) or (list_end := content.find(_LIST_END, list_start, end)) < 0:
+        if end - start > _BIG_FILE:
+            return json_bytes.loads_sparingly(content)["response"], None
+        return json_bytes.loads_quickly(content[list_start - 1 : end]), None
+    lines_start, first_line = list_start + len(_LIST_START), list_start + len(_LIST_START) + len(_LINE_INDENT)
+    lines: Sequence[Chunk]
+    if list_end - first_line < _BIG_LIST:
+        lines = content[first_line:list_end].split(_LINE_SEPARATOR)
+    else:
+        lines = Lines(content, first_line, list_end, _LINE_SEPARATOR)
+    return json_bytes.loads_quickly(content[list_start - 1 : lines_start] + content[list_end + 1 : end]), lines
 
 
 def _whole_document(content: bytes, path: str) -> JsonObject:
     try:
-        document = json_bytes.loads(content, exactly=b'"has_large_integers"' in content)
+        document = json_bytes.loads_strictly(content)
     except (ValueError, RecursionError) as error:
         raise CorruptRecording(path, unreadable(content, error)) from None
     if not isinstance(document, dict):
         raise CorruptRecording(path, f"it holds a JSON {type(document).__name__}, not an object")
+    version = document.get("format_version", FORMAT_VERSION)
+    if type(version) is not int or version < 1:
+        raise CorruptRecording(path, "$.format_version must be a whole number from 1")
+    if version > FORMAT_VERSION:
+        raise CorruptRecording(
+            path,
+            f"its format is {version} and this inference_recorder reads up to {FORMAT_VERSION}; install a newer one",
+        )
     return document
+
+
+def _decode_parsed(document: JsonObject, path: str) -> Recording:
+    response = with_ids_normalised(document, path).get("response")
+    if not isinstance(response, dict):
+        raise CorruptRecording(path, "$.response must be an object")
+    recording = _recording(response, path, None)
+    if recording.answer.http is not None:
+        _check_headers(recording.answer.http, path)
+    return recording
 
 
 def _line(chunk: Chunk) -> bytes:
@@ -127,8 +201,10 @@ def _values(chunks: Sequence[Chunk]) -> list[JsonValue]:
     return [chunk for chunk in chunks if not isinstance(chunk, bytes)]
 
 
-def _recording(response: JsonObject, path: str, lines: list[Chunk] | None) -> Recording:
-    is_streaming = bool(response.get("is_streaming"))
+def _recording(response: JsonObject, path: str, lines: Sequence[Chunk] | None) -> Recording:
+    is_streaming, is_complete = response.get("is_streaming", False), response.get("is_complete", True)
+    if type(is_streaming) is not bool or type(is_complete) is not bool:
+        raise CorruptRecording(path, "$.response.is_streaming and .is_complete must be true or false")
     body = response.get("body")
     if lines is not None or isinstance(body, list):
         chunks, body = (body if lines is None else lines), None
@@ -138,16 +214,16 @@ def _recording(response: JsonObject, path: str, lines: list[Chunk] | None) -> Re
     if is_streaming and chunks is None and failure is None:
         raise CorruptRecording(path, "$.response.body of a stream must be a list of chunks")
     http, page = response.get("http"), response.get("page")
-    is_complete = response.get("is_complete") is not False
+    if page is not None and not isinstance(page, dict):
+        raise CorruptRecording(path, "$.response.page must be an object")
     known_http = None if http is None else _http(http, path)
-    known_page = page if isinstance(page, dict) else None
-    return Recording(path, Answer(body, chunks, is_streaming, is_complete, failure, known_http, known_page))
+    return Recording(path, Answer(body, chunks, is_streaming, is_complete, failure, known_http, page))
 
 
 def _failure(response: JsonObject, path: str) -> Failure:
     try:
         return failure_from_json(response)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise CorruptRecording(path, f"$.response.exception_data: {error}") from None
 
 
@@ -160,25 +236,12 @@ def _http(value: JsonValue, path: str) -> Http:
     raise CorruptRecording(path, "$.response.http must hold a status_code of 100 to 599 and headers, names to strings")
 
 
-def _with_ids_normalised(document: JsonObject, path: str) -> JsonObject:
-    """Apply a recording's own id mapping {normalised: original}: each original is replaced in the whole text.
-
-    Source: llama-stack `api_recorder.py`, `_recording_from_file`.
-    """
-    mapping = document.get("id_normalization_mapping") or {}
-    if not mapping:
-        return document
-    if not isinstance(mapping, dict) or not _ONLY_STRINGS.issuperset(map(type, mapping.values())):
-        raise CorruptRecording(path, "$.id_normalization_mapping must hold strings")
-    text = json_bytes.dumps({**document, "id_normalization_mapping": {}}).decode()
-    for normalised, original in mapping.items():
-        if original:
-            text = text.replace(original, normalised)
+def _check_headers(http: Http, path: str) -> None:
+    # Only the standard library reads lone surrogates; what orjson has read needs no look.
     try:
-        replaced: JsonObject = json_bytes.loads(text.encode())
-    except ValueError as error:
-        raise CorruptRecording(path, f"$.id_normalization_mapping breaks it: {error}") from None
-    return replaced
+        "".join((*http.headers, *http.headers.values())).encode()
+    except UnicodeEncodeError as error:
+        raise CorruptRecording(path, f"$.response.http.headers are no text: {error}") from None
 
 
 def unreadable(content: bytes, error: ValueError | RecursionError) -> str:
@@ -187,9 +250,8 @@ def unreadable(content: bytes, error: ValueError | RecursionError) -> str:
         return "its JSON is nested too deep to read"
     if not content.strip():
         return "it is empty"
-    position = getattr(error, "pos", None)
     if isinstance(error, UnicodeDecodeError):
         return f"it is not UTF-8 at byte {error.start}"
-    return (
-        f"its JSON breaks off or is malformed at character {position}: {error}" if position is not None else str(error)
-    )
+    if isinstance(error, json.JSONDecodeError):
+        return f"its JSON breaks off or is malformed at byte {json_bytes.byte_offset(error)}: {error}"
+    return str(error)

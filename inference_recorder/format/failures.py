@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from ..errors import CorruptRecording
 from ..identity.jsonable import JsonObject, JsonValue
 from . import json_bytes
-from .recording import Failure, Http, Recording
+from .recording import Failure, Http, Recording, raw_headers, response_headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,10 +83,15 @@ def revive_failure(recording: Recording, library: ModuleType, request: Any) -> B
     """Return the exception that was recorded, of the same class, with a note of the file that it comes from.
 
     `library` is the HTTP library of the client that asks (httpx or httpx2), and `request` one of its requests; so is
-    the exception's response. The class is looked up by name among the SDK's own errors, never imported.
+    the exception's response. The class is looked up by name among the SDK's own errors, never imported. Raises
+    CorruptRecording where no exception can be made of what was recorded.
     """
     answer = recording.answer
-    error = _revived(answer.failure or Failure("APIError", ""), answer.http, library, request)
+    try:
+        error = _revived(answer.failure or Failure("APIError", ""), answer.http, library, request)
+    except Exception as failed:
+        reason = f"$.response.exception_data cannot become an exception of the SDK: {failed}"
+        raise CorruptRecording(recording.path, reason) from failed
     if hasattr(error, "add_note"):  # Python 3.11 and later
         error.add_note(f"replayed by inference_recorder from {recording.path}")
     return error
@@ -118,7 +124,7 @@ def _revived(failure: Failure, http: Http | None, library: ModuleType, request: 
 
 
 def _transport_error(library: ModuleType, name: str) -> Callable[..., BaseException]:
-    kind = getattr(library, name, None)
+    kind = vars(library).get(name)
     if not isinstance(kind, type) or not _is_transport_error(kind):
         kind = library.TransportError
     return cast("Callable[..., BaseException]", kind)
@@ -127,7 +133,8 @@ def _transport_error(library: ModuleType, name: str) -> Callable[..., BaseExcept
 def _api_error(failure: Failure) -> type[openai.APIError]:
     import openai
 
-    kind = getattr(openai, failure.type, None)
+    # Not getattr: the SDK imports some of its modules when a name of theirs is asked for.
+    kind = vars(openai).get(failure.type)
     if isinstance(kind, type) and issubclass(kind, openai.APIError):
         return kind
     return openai.APIStatusError if failure.status_code is not None else openai.APIError
@@ -139,11 +146,11 @@ def _response(failure: Failure, http: Http | None, library: ModuleType, request:
     return library.Response(failure.status_code or 500, headers=headers, content=text.encode(), request=request)
 
 
-def _headers(failure: Failure, http: Http | None) -> dict[str, str]:
-    headers = dict(http.headers) if http is not None else {}
+def _headers(failure: Failure, http: Http | None) -> list[tuple[bytes, bytes]]:
+    headers = response_headers(http)
     if failure.text is None:
         headers.setdefault("content-type", "application/json")
-    return headers
+    return raw_headers(headers)
 
 
 def _public_class(kind: type, base: type) -> type:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
+from pathlib import Path
 
+from ..errors import CorruptRecording
 from ..identity.jsonable import JsonObject, JsonValue
 from .codec import chunk_value, untyped
 from .recording import Answer, Recording
@@ -29,22 +31,30 @@ def page_beside(page: JsonObject) -> JsonObject | None:
     return None if rest == {"object": "list"} else rest
 
 
-def models_in(answer: Answer) -> list[JsonValue]:
-    """Return the models of one recorded list, as the server sent them; older files hold a page with them as "data"."""
+def models_in(answer: Answer, path: Path | str = "") -> list[JsonValue]:
+    """Return the models of one recorded list, as the server sent them; older files hold a page with them as "data".
+
+    Raises CorruptRecording, naming the `path` it was read from, where they are no list.
+    """
     if answer.chunks is not None:
-        return [untyped(chunk_value(chunk)) for chunk in answer.chunks]
+        return [untyped(chunk_value(chunk, path)) for chunk in answer.chunks]
     page = untyped(answer.body)
     items = page.get("data", []) if isinstance(page, dict) else []
+    if not isinstance(items, list):
+        raise CorruptRecording(path, "$.response.body's data must be a list of models")
     return [untyped(item) for item in items]
 
 
 def union(recordings: Sequence[Recording]) -> Recording:
-    """Return one recording with the models of all, each id once (the last one stands), sorted by id."""
+    """Return one recording with the models of all, each id once (the last one stands), sorted by id.
+
+    Raises CorruptRecording for one whose models cannot be read.
+    """
     by_id = {
-        str(model["id"]): model
+        model["id"]: model
         for recording in recordings
-        for model in models_in(recording.answer)
-        if isinstance(model, dict) and "id" in model
+        for model in models_in(recording.answer, recording.path)
+        if isinstance(model, dict) and isinstance(model.get("id"), str)
     }
     models = [by_id[name] for name in sorted(by_id)]
     return recordings[0]._replace(answer=recordings[0].answer._replace(body=None, chunks=models))

@@ -12,11 +12,31 @@ Chunk: TypeAlias = "bytes | JsonValue"
 """One item of a list body: its JSON text (a line of a file in our layout) or its value (any other layout)."""
 
 
+_OF_THE_JOURNEY = frozenset({"content-encoding", "transfer-encoding", "content-length"})
+
+
+TEXT, BASE64 = "text", "base64"
+"""The "__type__" of a body that is no JSON: its text, or its bytes in base64."""
+
+
 class Http(NamedTuple):
     """What is known of the HTTP response below an answer; a recording from elsewhere has none."""
 
     status_code: int
     headers: Mapping[str, str]
+
+
+def response_headers(http: Http | None) -> dict[str, str]:
+    """Return the headers for a response in memory, names in lower case; without those that say how bytes travelled."""
+    if http is None:
+        return {}
+    headers = {name.lower(): value for name, value in http.headers.items()}
+    return {name: value for name, value in headers.items() if name not in _OF_THE_JOURNEY}
+
+
+def raw_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """Return headers as bytes: given text, the HTTP libraries refuse what is not ASCII."""
+    return [(name.encode(), value.encode()) for name, value in headers.items()]
 
 
 @dataclass(frozen=True, slots=True)

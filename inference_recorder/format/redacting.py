@@ -10,16 +10,16 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from hashlib import sha256
 from typing import Any
 
 from ..identity.jsonable import JsonObject, JsonValue, canonical_text
 from ..identity.redaction import NUMBERED, PLACEHOLDER, Redactor
+from ..storage.attachments import ATTACHED, digest_of
 from . import json_bytes
-from .codec import chunk_value
+from .codec import chunk_value, typed
 from .failures import failure_from_json, failure_to_json
 from .pieces import pieces_in, rewrite
-from .recording import Answer, Chunk
+from .recording import BASE64, TEXT, Answer, Chunk
 
 MARK = b"__REDACTED_"
 """What occurs in every file that holds a secret's number."""
@@ -54,7 +54,7 @@ class Hidden:
         return answer._replace(body=body, chunks=chunks, failure=failure, http=http, page=page)
 
     def _chunks(self, chunks: Sequence[Chunk], known: Redactor) -> Sequence[Chunk]:
-        values = [chunk_value(chunk) for chunk in chunks]
+        values = [chunk_value(chunk, "") for chunk in chunks]
         hidden = self._hidden(values, known)
         return chunks if hidden is values else [json_bytes.dumps(value) for value in hidden]
 
@@ -147,7 +147,7 @@ def _without_secret_bytes(answer: Answer, replaced: _Replace, shown: Callable[[s
     Bytes that are a text are kept as one then, so that a secret can be given back; in others it becomes asterisks.
     """
     body = answer.body
-    if not isinstance(body, dict) or body.get("__type__") not in ("base64", "attached"):
+    if not isinstance(body, dict) or body.get("__type__") not in (BASE64, ATTACHED):
         return answer
     try:
         content = answer.attachment if answer.attachment is not None else base64.b64decode(body["__data__"])
@@ -164,6 +164,6 @@ def _without_secret_bytes(answer: Answer, replaced: _Replace, shown: Callable[[s
     if hidden == content:
         return answer
     if answer.attachment is not None:
-        return answer._replace(body={**body, "__data__": sha256(hidden).hexdigest()}, attachment=hidden)
-    kept = {"__type__": "text", "__data__": hidden.decode()} if is_text else None
+        return answer._replace(body={**body, "__data__": digest_of(hidden)}, attachment=hidden)
+    kept = typed(TEXT, hidden.decode()) if is_text else None
     return answer._replace(body=kept or {**body, "__data__": base64.b64encode(hidden).decode()})

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..identity.jsonable import JsonValue
 from .codec import chunk_value, untyped
-from .recording import Answer, Chunk
+from .recording import Recording
 
 
 class Usage(NamedTuple):
@@ -17,21 +16,17 @@ class Usage(NamedTuple):
     tokens_out: int
 
 
-def usage_of(answer: Answer) -> Usage | None:
+def usage_of(recording: Recording) -> Usage | None:
     """Return the usage that an answer reports, of a stream the last one; None where it reports none.
 
-    Raises ValueError where a chunk's line is no JSON.
+    Raises CorruptRecording where a chunk's line is no JSON.
     """
-    if answer.chunks is not None:
-        return _last_usage(answer.chunks)
-    return _usage_in(untyped(answer.body))
-
-
-def _last_usage(chunks: Sequence[Chunk]) -> Usage | None:
-    for chunk in reversed(chunks):
+    if recording.answer.chunks is None:
+        return _usage_in(untyped(recording.answer.body))
+    for chunk in reversed(recording.answer.chunks):
         if isinstance(chunk, bytes) and b'"usage"' not in chunk:
             continue
-        if (usage := _usage_in(untyped(chunk_value(chunk)))) is not None:
+        if (usage := _usage_in(untyped(chunk_value(chunk, recording.path)))) is not None:
             return usage
     return None
 

@@ -10,7 +10,7 @@ import json.encoder
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
-from ..errors import refuse
+from ..errors import UnrecordableValue, refuse
 
 JsonValue: TypeAlias = Any
 """A str, int, float, bool, None, or a list or str-keyed dict of these (mypy has no useful recursive JSON type)."""
@@ -60,7 +60,10 @@ def plain_arguments(kwargs: Mapping[str, object]) -> tuple[JsonObject, str, Mapp
         pass
     callable_with = _with_iterators_read(kwargs)
     body = {name: plain(callable_with[name], f"$.{name}") for name in body}
-    return body, canonical_text(body), callable_with
+    try:
+        return body, canonical_text(body), callable_with
+    except ValueError as error:  # an integer of more digits than Python prints
+        raise UnrecordableValue(f"the request has no JSON form: {error}") from error
 
 
 def plain(value: object, where: str = "$") -> JsonValue:

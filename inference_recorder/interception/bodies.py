@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import base64
 import binascii
-from hashlib import sha256
 from typing import Any
 
 from ..errors import CorruptRecording
 from ..format import json_bytes
-from ..format.codec import typed, untyped
+from ..format.codec import chunk_value, typed, untyped
 from ..format.model_lists import models_in
-from ..format.recording import Answer, Recording
-from ..storage.store import read_attachment
+from ..format.recording import BASE64, TEXT, Answer, Recording
+from ..storage.attachments import ATTACHED, digest_of, read_attachment
 
-TEXT, BASE64, ATTACHED = "text", "base64", "attached"
-"""The "__type__" of a body that is no JSON: its text, its bytes in base64, or the sha256 of the bytes beside it."""
-AS_SENT = frozenset({TEXT, BASE64, ATTACHED})
+AS_SENT = (TEXT, BASE64, ATTACHED)  # no set: a "__type__" of a file may be what has no hash
 
 _LARGEST_INLINE = 256 * 1024
 """Bytes of an answer above which it gets a file of its own: a diff of more helps nobody."""
@@ -25,7 +22,7 @@ _LARGEST_INLINE = 256 * 1024
 def kept_as_sent(content: bytes, media_type: str) -> Answer:
     """Return the answer that these bytes are: text where its media type says so and it is UTF-8, else binary."""
     if len(content) > _LARGEST_INLINE:
-        return Answer(body=typed(ATTACHED, sha256(content).hexdigest()), attachment=content)
+        return Answer(body=typed(ATTACHED, digest_of(content)), attachment=content)
     if media_type.startswith("text/") or media_type.endswith(("json", "xml", "subrip")):
         try:
             return Answer(body=typed(TEXT, content.decode()))
@@ -44,17 +41,31 @@ def body_bytes(recording: Recording, *, is_model_list: bool) -> tuple[bytes, str
 
     Raises CorruptRecording where a body that is not JSON is none of what `kept_as_sent` gives.
     """
-    answer = recording.answer
+    answer, path = recording.answer, recording.path
     if is_model_list:
-        page = {"object": "list", **(answer.page or {}), "data": models_in(answer)}
-        return json_bytes.dumps(page), "application/json"
-    body: Any = answer.body if answer.chunks is None else list(answer.chunks)
+        page = {"object": "list", **(answer.page or {}), "data": models_in(answer, path)}
+        return _json(page, path), "application/json"
+    body: Any = answer.body if answer.chunks is None else [chunk_value(chunk, path) for chunk in answer.chunks]
     data = untyped(body)
     if not is_kept_as_sent(body):
-        return (b"" if body is None else json_bytes.dumps(data)), "application/json"
-    if body["__type__"] == TEXT and isinstance(data, str):
-        return data.encode(), "text/plain; charset=utf-8"
-    return _binary(recording.path, body["__type__"], data), "application/octet-stream"
+        return (b"" if body is None else _json(data, path)), "application/json"
+    if body["__type__"] == TEXT:
+        return _text(path, data), "text/plain; charset=utf-8"
+    return _binary(path, body["__type__"], data), "application/octet-stream"
+
+
+def _json(value: Any, path: str) -> bytes:
+    try:
+        return json_bytes.dumps(value)
+    except (ValueError, RecursionError) as error:
+        raise CorruptRecording(path, f"$.response.body cannot be sent: {error}") from None
+
+
+def _text(path: str, text: Any) -> bytes:
+    try:
+        return bytes(text.encode())
+    except (AttributeError, UnicodeEncodeError) as error:
+        raise CorruptRecording(path, f"$.response.body is no text: {error}") from None
 
 
 def _binary(path: str, kind: str, data: Any) -> bytes:

@@ -60,7 +60,7 @@ def _request(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], 
             result = wrapped(*args, **kwargs)
     except Exception as error:
         if not tape.has_heard:
-            tape.tape.keep(tape.tape.failed(error))
+            tape.tape.keep(tape.tape.failed(error), error)
         raise
     except BaseException:
         if not tape.has_heard:
@@ -93,7 +93,7 @@ async def _request_async(
             result = await wrapped(*args, **kwargs)
     except Exception as error:
         if not tape.has_heard:
-            await keep_async(tape.tape, tape.tape.failed(error))
+            await keep_async(tape.tape, tape.tape.failed(error), error)
         raise
     except BaseException:
         if not tape.has_heard:
@@ -151,7 +151,10 @@ def _replayed(
     content: Any
     if answer.is_streaming:
         revived = partial(revive_failure, recording, library, memory_request(client, options, library))
-        content, media_type = server_sent_text(answer, revived, lambda: check_complete(recording)), "text/event-stream"
+        content, media_type = (
+            server_sent_text(recording, revived, lambda: check_complete(recording)),
+            "text/event-stream",
+        )
     else:
         content, media_type = body_bytes(recording, is_model_list=request.is_model_list)
         if not answer.is_complete:

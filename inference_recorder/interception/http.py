@@ -11,9 +11,10 @@ from datetime import timedelta
 from types import ModuleType
 from typing import Any
 
+from ..errors import CorruptRecording
 from ..format import json_bytes
 from ..format.codec import chunk_value, untyped
-from ..format.recording import Answer, Http
+from ..format.recording import Http, Recording, raw_headers, response_headers
 from ..identity.jsonable import JsonValue
 
 _LIBRARIES = ("httpx2", "httpx")
@@ -55,41 +56,48 @@ def kept(response: Any) -> Http | None:
 
 def memory_response(library: ModuleType, request: Any, http: Http | None, content: Any, media_type: str) -> Any:
     """Return a response of `library` with this content: bytes, or an iterator of bytes to stream."""
-    headers = {"content-type": media_type} | (dict(http.headers) if http is not None else {})
+    headers = {"content-type": media_type} | response_headers(http)
     if POLL_MARK in request.headers:
         headers[_POLL_AGAIN] = "0"  # the SDK's polling helpers would else sleep a second between two answers
     if isinstance(content, bytes):
         headers["content-length"] = str(len(content))
     response = library.Response(
-        200 if http is None else http.status_code, headers=headers, content=content, request=request
+        200 if http is None else http.status_code, headers=raw_headers(headers), content=content, request=request
     )
     response.elapsed = timedelta(0)
     return response
 
 
 def server_sent_text(
-    answer: Answer, revived: Callable[[], BaseException], check_end: Callable[[], None]
+    recording: Recording, revived: Callable[[], BaseException], check_end: Callable[[], None]
 ) -> Iterator[bytes]:
     """Yield a recorded stream as the server sent it: one event a chunk, and its end or its failure.
 
     `revived` makes the recorded failure; `check_end` raises where the recording ends before its stream did.
+    Raises CorruptRecording for a chunk that cannot be sent.
     """
-    has_events = False
+    answer, has_events = recording.answer, False
     for chunk in answer.chunks or ():
-        value = chunk_value(chunk)
-        data = untyped(value)
-        event = event_name(value, data)
+        value = chunk_value(chunk, recording.path)
+        event = event_name(value, untyped(value))
         has_events = has_events or event is not None
-        start = b"" if event is None else b"event: " + event.encode() + b"\n"
-        yield start + b"data: " + json_bytes.dumps(data) + b"\n\n"
+        yield _event(event, untyped(value), recording.path)
     if answer.failure is not None:
         if answer.failure.type != "APIError" or answer.failure.body is None:
             raise revived()
-        yield b"data: " + json_bytes.dumps({"error": answer.failure.body}) + b"\n\n"
+        yield _event(None, {"error": answer.failure.body}, recording.path)
         return
     check_end()
     if not has_events:
         yield b"data: [DONE]\n\n"
+
+
+def _event(name: str | None, data: JsonValue, path: str) -> bytes:
+    try:
+        start = b"" if name is None else b"event: " + name.encode() + b"\n"
+        return start + b"data: " + json_bytes.dumps(data) + b"\n\n"
+    except (ValueError, RecursionError) as error:
+        raise CorruptRecording(path, f"a chunk of $.response.body cannot be sent: {error}") from None
 
 
 async def asynchronously(parts: Iterator[bytes]) -> AsyncIterator[bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..errors import UnrecordableValue
+from ..errors import CorruptRecording, UnrecordableValue
 from ..format.codec import untyped
 from ..format.failures import revive_failure
 from ..format.model_lists import models_in
@@ -107,7 +107,7 @@ def _called(
             result = wrapped(**call.kwargs)
     except Exception as error:
         tape.http = call.http
-        tape.keep(tape.failed(error))
+        tape.keep(tape.failed(error), error)
         raise
     except BaseException:
         session.abandon(plan)
@@ -149,7 +149,7 @@ async def _called_async(
             result = await wrapped(**call.kwargs)
     except Exception as error:
         tape.http = call.http
-        await keep_async(tape, tape.failed(error))
+        await keep_async(tape, tape.failed(error), error)
         raise
     except BaseException:
         session.abandon(plan)
@@ -192,20 +192,27 @@ def _has_encoded_embeddings(data: Any) -> bool:
 
 
 def _replayed(method: Method, plan: Replay, client: Any, *, is_async: bool) -> Any:
-    answer = plan.recording.answer
+    answer, path = plan.recording.answer, plan.recording.path
     if answer.is_streaming:
+        if not method.chunk:
+            raise CorruptRecording(path, f"it holds a stream, and {method.name} answers with none")
         return replayed_stream(plan, method, client, is_async=is_async)
     if answer.failure is not None:
         library = library_of(client)
         raise revive_failure(plan.recording, library, asked_request(client, method, library))
     check_complete(plan.recording)
     if method.is_list:
-        page = {"object": "list", **(answer.page or {}), "data": models_in(answer)}
+        page = {"object": "list", **(answer.page or {}), "data": models_in(answer, path)}
         return _page(method, page, client, answer, is_async=is_async)
     if isinstance(answer.body, dict) and "__type__" in answer.body:
-        result = reviver(method.answer_type).from_value(untyped(answer.body))
+        try:
+            result = reviver(method.answer_type).from_value(untyped(answer.body))
+        except Exception as error:
+            raise CorruptRecording(path, f"the SDK makes nothing of $.response.body: {error}") from error
         _add_request_id(result, answer)
         return result
+    if answer.chunks is not None:
+        raise CorruptRecording(path, f"$.response.body is a list, and {method.name} was not asked for a stream")
     return answer.body  # what a mock returned: it had no type then
 
 

@@ -58,8 +58,8 @@ class ResponseTape:
         original: Callable[..., Any] = getattr(response, name)
         setattr(response, name, lambda *args, **kwargs: passing(original(*args, **kwargs), self.tape, self))
         tell_of_closing(response, self.tape, self.left)
-        self.tape.begin(self._left_there)
-        weakref.finalize(response, self.left)
+        self.tape.begin(self._left_there, self._decoded)
+        weakref.finalize(response, self.tape.dropped, self.left)
 
     def add(self, part: bytes) -> None:
         """Take down what arrived."""
@@ -70,7 +70,7 @@ class ResponseTape:
         return self._answer(self._decoded())
 
     def left(self) -> None:
-        """Store what was read of a response that its consumer left; a finalizer may call it too."""
+        """Store what was read of a response that its consumer left."""
         if not self.tape.plan.is_over:
             self.tape.left(self._left_there())
 

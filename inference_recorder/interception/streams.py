@@ -28,7 +28,7 @@ def record_stream(stream: Any, tape: Tape) -> Any:
     stream._iterator = taped_async(source, tape, tape) if hasattr(source, "__anext__") else taped(source, tape, tape)
     tell_of_closing(response, tape, tape.left)
     tape.begin()
-    weakref.finalize(stream, tape.left)
+    weakref.finalize(stream, tape.dropped, tape.left)
     return stream
 
 
@@ -42,7 +42,7 @@ def record_iterable(chunks: Any, tape: Tape, method: Method, client: Any) -> Any
     response = memory_response(library, request, None, b"", "text/event-stream")
     stream = _stream_over(passing, method, client, response, is_async=is_async)
     tape.begin()
-    weakref.finalize(stream, tape.left)
+    weakref.finalize(stream, tape.dropped, tape.left)
     return stream
 
 
@@ -51,7 +51,7 @@ def replayed_stream(plan: Replay, method: Method, client: Any, *, is_async: bool
     recording, answer, library = plan.recording, plan.recording.answer, library_of(client)
     request = asked_request(client, method, library)
     revived = partial(revive_failure, recording, library, request)
-    content: Any = server_sent_text(answer, revived, lambda: check_complete(recording))
+    content: Any = server_sent_text(recording, revived, lambda: check_complete(recording))
     if is_async:
         content = asynchronously(content)
     response = memory_response(library, request, answer.http, content, "text/event-stream")
@@ -72,7 +72,7 @@ def revived_chunks(recording: Recording, chunk_reviver: Reviver, revived: Callab
         if start is None or type(chunk) is not bytes or not chunk.startswith(start):
             start = chunk_data_start(chunk)
         built = None if start is None else from_json(chunk[len(start) : -1])
-        yield chunk_reviver.from_value(_chunk_data(chunk, recording)) if built is None else built
+        yield _revived_slowly(chunk, recording, chunk_reviver) if built is None else built
     if answer.failure is not None:
         raise revived()
     check_complete(recording)
@@ -179,8 +179,11 @@ def _stream_over(iterator: Any, method: Method, client: Any, response: Any, *, i
     return stream
 
 
-def _chunk_data(chunk: Chunk, recording: Recording) -> Any:
+def _revived_slowly(chunk: Chunk, recording: Recording, chunk_reviver: Reviver) -> Any:
+    data = untyped(chunk_value(chunk, recording.path))
     try:
-        return untyped(chunk_value(chunk))
-    except (ValueError, RecursionError) as error:
-        raise CorruptRecording(recording.path, f"a chunk of $.response.body is not JSON: {error}") from None
+        return chunk_reviver.from_value(data)
+    except Exception as error:
+        raise CorruptRecording(
+            recording.path, f"the SDK makes nothing of a chunk of $.response.body: {error}"
+        ) from error

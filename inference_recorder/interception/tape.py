@@ -7,15 +7,17 @@ from typing import Any
 
 from ..errors import UnwritableRecording
 from ..format import json_bytes
-from ..format.codec import typed
+from ..format.codec import chunk_value, typed, untyped
 from ..format.failures import describe_failure
 from ..format.model_lists import page_beside
 from ..format.recording import Answer, Chunk, Failure, Http
+from ..format.typed import reviver
 from ..format.volatile import without_volatile
 from ..identity.jsonable import JsonValue, plain
 from ..plans import Record
 from ..session import Session
 from .http import kept
+from .table import method_for
 
 STREAM_ENDS = frozenset({"response.completed", "response.failed", "response.incomplete", "error"})
 """Events after which a stream of the Responses API says nothing more; who leaves then has heard it all."""
@@ -33,9 +35,14 @@ class Tape:
         """Whether the next chunk is being fetched: who closes the stream then is the SDK, at the stream's end."""
         self._chunks: list[Chunk] = []
         self._is_at_its_end = False
+        self._heard: Callable[[], object] = lambda: None
 
-    def begin(self, so_far: Callable[[], Answer] | None = None) -> None:
-        """Take down a stream from now on; `so_far` tells what was heard of it, else the chunks do."""
+    def begin(self, so_far: Callable[[], Answer] | None = None, heard: Callable[[], object] | None = None) -> None:
+        """Take down a stream from now on; `so_far` tells what was heard of it, `heard` the same as its consumer got it.
+
+        Else the chunks do.
+        """
+        self._heard = heard or self._chunks_heard
         self.session.expect(self.plan, so_far or self._left_there)
 
     def add(self, chunk: object) -> None:
@@ -79,7 +86,8 @@ class Tape:
         return self._streamed(failure=failure, is_complete=failure is not None)
 
     def keep(self, answer: Answer | None, response: object = None, *, wait: bool = True) -> bool:
-        """Store the answer, or give the call up for None. An error of storing holds the `response`.
+        """Store the answer, or give the call up for None. An error of storing holds the `response`, else what was heard
+        of a stream.
 
         Returns False, with nothing stored, where another writer holds the lock and `wait` is False.
         """
@@ -89,15 +97,27 @@ class Tape:
         try:
             return self.session.save(self.plan, answer, wait=wait)
         except UnwritableRecording as error:
-            error.response = response
+            error.response = self._heard() if response is None else response
             raise
 
     def left(self, answer: Answer | None = None) -> None:
-        """Store what was heard before the consumer left (the chunks, else `answer`); a finalizer may call it too."""
+        """Store what was heard before the consumer left (the chunks, else `answer`)."""
         if not self.plan.is_over:
             heard = answer or self._left_there()
-            if not self.session.save(self.plan, heard, wait=False):
+            if not self.keep(heard, wait=False):
                 self.session.save_later(self.plan, heard)
+
+    def dropped(self, left: Callable[[], None]) -> None:
+        """Do as `left` does for a stream that nobody holds any more: who collects it cannot be told of an error."""
+        try:
+            left()
+        except Exception as error:
+            self.session.tell_at_close(error)
+
+    def _chunks_heard(self) -> list[Any]:
+        method = method_for(self.plan.request.endpoint)
+        data = [untyped(chunk_value(chunk, "")) for chunk in self._chunks]
+        return data if method is None or not method.chunk else list(map(reviver(method.chunk_type).from_value, data))
 
     def _left_there(self) -> Answer:
         return self._streamed(is_complete=self._is_at_its_end)

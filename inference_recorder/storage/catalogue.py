@@ -15,6 +15,7 @@ from ..format.recording import Recording
 from ..identity.jsonable import JsonObject, JsonValue
 from ..identity.key_rules import recorded_request
 from ..identity.request import Request
+from . import files
 
 _RESPONSE_START = b'\n  "response": {'
 _LARGE_INTEGERS = b'"has_large_integers"'
@@ -109,10 +110,10 @@ def entries_in(folders: Iterable[Path]) -> Iterator[Entry | CorruptRecording]:
 
 def entry_of(path: Path) -> Entry:
     """Return the recording in this file, its request half parsed; raises CorruptRecording."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise CorruptRecording(path, error.strerror or str(error)) from error
+    stored = files.read(str(path))
+    if stored is None:
+        raise CorruptRecording(path, "it is not there")
+    content = stored.content
     document = _head(content)
     if document is None:
         try:

@@ -9,7 +9,9 @@ Holds state: which flights this process has under way, and for whom.
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -92,9 +94,15 @@ class Locks:
         return self._folder / f"{key}.flight" in _flights
 
     def _make_folder(self) -> None:
-        if not self._folder.is_dir():
+        # Not through a link: a stranger's recordings could else have us make files wherever they like.
+        try:
+            if stat.S_ISDIR(os.lstat(self._folder).st_mode):
+                return
+        except FileNotFoundError:
             self._folder.mkdir(parents=True, exist_ok=True)
             (self._folder / ".gitignore").write_text("*\n", encoding="ascii")
+        else:
+            raise NotADirectoryError(errno.ENOTDIR, f"{self._folder} is a link or a file, not a folder")
 
 
 class Flight:

@@ -13,8 +13,9 @@ from ..format.codec import untyped
 from ..format.sameness import renamed_ids
 from ..format.volatile import has_constant_id, recorded_id
 from ..identity.jsonable import JsonObject, JsonValue
+from .attachments import digest_in, read_attachment
 from .catalogue import Entry
-from .store import Store, attached_digest, read_attachment
+from .store import Store
 
 _TEST_ID_AT_THE_START = re.compile(rb'\A(\{\s*"test_id":\s*)(?:null|"(?:[^"\\]|\\.)*")')
 _START = re.compile(rb"\A\{(\s*)")
@@ -84,7 +85,7 @@ def moved(
     something else, CorruptRecording, or UnwritableRecording.
     """
     move = move_of(entry, key, test_id, normalizers)
-    digest = attached_digest(move.content)
+    digest = digest_in(move.content)
     attachment = None if digest is None else read_attachment(str(entry.path), digest)
 
     def may_stay(there: bytes, content: bytes) -> bool:

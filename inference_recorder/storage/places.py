@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UnusableFolder
 from ..modes import InferenceMode
+from .files import is_inside
 
 FOLDER_VARIABLES = ("LLAMA_STACK_TEST_RECORDING_DIR", "OGX_TEST_RECORDING_DIR")
 DEFAULT_FOLDER = "recordings"
@@ -47,15 +49,28 @@ def check_usable(places: Places, mode: InferenceMode) -> None:
     A folder that does not exist yet is usable if it can be made; in replay it is one that holds nothing.
     """
     folder = places.written
-    if folder.exists():
-        if not folder.is_dir():
-            raise UnusableFolder(folder, "it is a file, not a folder")
-        if not os.access(folder, os.R_OK | os.X_OK):
-            raise UnusableFolder(folder, "it cannot be read (permission denied)")
-        if mode.writes and not os.access(folder, os.W_OK):
-            raise UnusableFolder(folder, "it cannot be written (permission denied or a read-only file system)")
+    try:
+        is_folder = stat.S_ISDIR(os.stat(folder).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        _check_makeable(folder, mode)
         return
-    parent = next(parent for parent in folder.parents if parent.exists())
+    except (OSError, ValueError) as error:  # a name too long, links in a circle, a NUL
+        raise UnusableFolder(folder, getattr(error, "strerror", None) or str(error)) from error
+    if not is_folder:
+        raise UnusableFolder(folder, "it is a file, not a folder")
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise UnusableFolder(folder, "it cannot be read (permission denied)")
+    if mode.writes and not os.access(folder, os.W_OK):
+        raise UnusableFolder(folder, "it cannot be written (permission denied or a read-only file system)")
+    for below in places.read:
+        if below != folder and os.path.islink(below) and not is_inside(str(below), str(folder)):
+            raise UnusableFolder(below, f"it is a link that leaves {folder}")
+
+
+def _check_makeable(folder: Path, mode: InferenceMode) -> None:
+    if folder.is_symlink():
+        raise UnusableFolder(folder, f"it is a link to {os.readlink(folder)}, which is not there")
+    parent = next((parent for parent in folder.parents if parent.exists()), folder)
     if not parent.is_dir():
         raise UnusableFolder(folder, f"{parent} is a file, not a folder")
     if mode.writes and not os.access(parent, os.W_OK | os.X_OK):

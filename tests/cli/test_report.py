@@ -99,7 +99,7 @@ def test_calls_share_a_recording_and_a_lost_one_is_told(tmp_path: Path) -> None:
 
     data = told(tmp_path / "page.html")
     assert [0, 0, -1, 1] == [call["said"] for call in data["calls"]]
-    assert "No such file" in data["said"][1]["problem"]
+    assert "it is not there" in data["said"][1]["problem"]
     assert "seconds" not in data["calls"][0]
 
 

@@ -81,10 +81,10 @@ def test_a_renamed_test_is_recognised(folders: list[Path]) -> None:
 def test_a_recording_does_not_differ_from_itself_and_its_text_is_joined(folders: list[Path]) -> None:
     """`diff A A` says "the same" for every real file, and a stream is one answer."""
     for entry in of_the_sdk(folders):
-        answer = entry.recording().answer
-        read = as_read(answer)
+        recording = entry.recording()
+        answer, read = recording.answer, as_read(recording)
 
-        assert [] == list(differences(read, as_read(answer)))
+        assert [] == list(differences(read, as_read(recording)))
         if answer.is_streaming and entry.endpoint == "/v1/chat/completions" and answer.failure is None:
             pieces = [
                 choice["delta"].get("content") or ""

@@ -59,7 +59,7 @@ def test_any_chunks_come_back(chunks: list[Any], is_complete: bool) -> None:
     items = [typed("a.B", chunk) for chunk in chunks]
     recording = reread(Answer(chunks=items, is_streaming=True, is_complete=is_complete))
 
-    assert chunks == [untyped(chunk_value(chunk)) for chunk in recording.answer.chunks or ()]
+    assert chunks == [untyped(chunk_value(chunk, "f")) for chunk in recording.answer.chunks or ()]
     assert (True, is_complete) == (recording.answer.is_streaming, recording.answer.is_complete)
 
 
@@ -71,8 +71,8 @@ def test_every_layout_of_the_same_json_says_the_same(chunks: list[Any], indent: 
     other = json.dumps(document, indent=indent).encode()
     expected, actual = decode(content, "f"), decode(other, "f")
 
-    assert [chunk_value(c) for c in expected.answer.chunks or ()] == [
-        chunk_value(c) for c in actual.answer.chunks or ()
+    assert [chunk_value(c, "f") for c in expected.answer.chunks or ()] == [
+        chunk_value(c, "f") for c in actual.answer.chunks or ()
     ]
 
 
@@ -85,7 +85,7 @@ def test_any_bytes_give_an_answer_or_say_that_they_are_corrupt(content: bytes, c
             recording = decode(damaged, "f")
             for chunk in recording.answer.chunks or ():
                 try:
-                    chunk_value(chunk)
+                    chunk_value(chunk, "f")
                 except ValueError:
                     pass
         except CorruptRecording as error:

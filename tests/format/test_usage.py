@@ -7,7 +7,7 @@ import json
 import pytest
 
 from inference_recorder.format.codec import typed
-from inference_recorder.format.recording import Answer, Failure
+from inference_recorder.format.recording import Answer, Failure, Recording
 from inference_recorder.format.usage import Usage, usage_of
 from inference_recorder.identity.jsonable import JsonValue
 
@@ -64,4 +64,4 @@ def stream(*chunks: JsonValue) -> Answer:
 )
 def test_tokens_are_those_that_the_answer_reports(answer: Answer, expected: Usage | None) -> None:
     """Each endpoint names them in its own way, and a wrong sum is worse than none."""
-    assert expected == usage_of(answer)
+    assert expected == usage_of(Recording("a.json", answer))

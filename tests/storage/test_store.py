@@ -22,9 +22,10 @@ import pytest
 
 from inference_recorder import CorruptRecording, UnusableFolder, UnwritableRecording, inference_recording
 from inference_recorder.storage import locks
+from inference_recorder.storage.attachments import read_attachment
 from inference_recorder.storage.locks import Locks
 from inference_recorder.storage.places import Places
-from inference_recorder.storage.store import Store, read_attachment
+from inference_recorder.storage.store import Store
 
 from ..conftest import HELLO, files_of
 from ..openai_server import OpenAIServer, Reply, completion

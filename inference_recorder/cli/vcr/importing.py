@@ -14,9 +14,9 @@ from ...errors import CorruptRecording
 from ...format import json_bytes
 from ...format.sameness import renamed_ids
 from ...identity.jsonable import JsonValue
-from ...interception.bodies import ATTACHED
+from ...storage.attachments import ATTACHED, read_attachment
 from ...storage.catalogue import Entry, entries_in
-from ...storage.store import Store, read_attachment, row_name
+from ...storage.store import Store, row_name
 from .calls import call_of
 from .cassettes import Cassette
 from .interaction import Interaction, NotTaken, interaction_of

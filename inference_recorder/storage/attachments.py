@@ -1,0 +1,106 @@
+"""The bytes of a big binary answer: in a file of their own beside the recording, which names them by their sha256."""
+
+from __future__ import annotations
+
+import os
+import re
+from hashlib import sha256
+from pathlib import Path
+
+from ..errors import CorruptRecording
+from ..format import json_bytes
+from . import files
+
+ATTACHED = "attached"
+"""The "__type__" of a body whose "__data__" is the sha256 of the bytes beside the recording."""
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_NAMED = re.compile(rb'"__type__":\s*"attached",\s*"__data__":\s*"([0-9a-f]{64})"')
+_FILE_NAME = re.compile(r"(?P<name>[0-9a-f]{12,64}(?:\.[0-9]+)?)\.(?P<digits>[0-9a-f]{16})\.bin")
+
+
+def digest_of(attachment: bytes) -> str:
+    """Return what a recording names these bytes by."""
+    return sha256(attachment).hexdigest()
+
+
+def place_of(recording: Path, digest: str) -> Path:
+    """Return where the bytes of this sha256 lie beside a recording; raises ValueError for what is no sha256.
+
+    Named after their content too, so that a reader of the old recording does not find the new one's.
+    """
+    if _DIGEST.fullmatch(digest) is None:
+        raise ValueError(f"{digest!r} is not a sha256")
+    return recording.with_suffix(f".{digest[:16]}.bin")
+
+
+def digest_in(content: bytes) -> str | None:
+    """Return the sha256 that a recording with this content names, None where it names none."""
+    found = _NAMED.search(content)
+    return None if found is None else found.group(1).decode()
+
+
+def named_in(recording: Path, content: bytes | None) -> Path | None:
+    """Return where the attachment lies that a recording with this content names, None where it names none."""
+    found = _NAMED.search(content or b"")
+    return None if found is None else place_of(recording, found.group(1).decode())
+
+
+def owner_of(attachment: Path) -> str:
+    """Return the name of the recording that a file would be the attachment of, "" for what is none by its name."""
+    found = _FILE_NAME.fullmatch(attachment.name)
+    return "" if found is None else found["name"]
+
+
+def is_orphan(attachment: Path) -> bool:
+    """Whether a file is an attachment that no recording names: its own is not there, or is whole and does not."""
+    found = _FILE_NAME.fullmatch(attachment.name)
+    if found is None:
+        return False
+    recording = attachment.with_name(f"{found['name']}.json")
+    content = files.content_of(recording)
+    if content is None:
+        return not os.path.lexists(recording)
+    return found["digits"].encode() not in content and _is_json(content)
+
+
+def read_attachment(recording_path: str, digest: str) -> bytes:
+    """Return the bytes of this sha256 beside a recording; raises CorruptRecording where they are not."""
+    path = Path(recording_path)
+    try:
+        place = place_of(path, digest)
+    except (TypeError, ValueError):
+        raise CorruptRecording(path, "$.response.body.__data__ must be a sha256") from None
+    stored = files.read(str(place))
+    if stored is None:
+        before = _identity(path)
+        now = _NAMED.search(files.content_of(path) or b"")
+        if now is not None and now.group(1).decode() != digest:  # recorded anew since the recording was read
+            return read_attachment(recording_path, now.group(1).decode())
+        # Recorded anew twice since then, it may name the same bytes again, which are there now.
+        stored = files.read(str(place))
+        if stored is None and now is not None and before != _identity(path):
+            return read_attachment(recording_path, digest)
+    if stored is None:
+        raise CorruptRecording(path, f"its answer's bytes are missing: there is no {place.name} beside it")
+    if digest_of(stored.content) != digest:
+        raise CorruptRecording(path, f"{place.name} beside it is not what was recorded with it")
+    return stored.content
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells one file of this name from the next."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def _is_json(content: bytes) -> bool:
+    """Whether a recording is whole: a damaged one may have named what it no longer names."""
+    try:
+        json_bytes.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    return True

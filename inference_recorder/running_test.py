@@ -1,24 +1,55 @@
-"""Which test runs now. Holds state: the environment variable is pytest's own."""
+"""Which test runs now, and what it gives to the recorders opened in it.
+
+Holds state: the surroundings that the pytest plugin sets; the environment variable is pytest's own.
+"""
 
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from .settings import Settings
 
 PYTEST_VARIABLE = "PYTEST_CURRENT_TEST"
+
+
+class Surroundings(Protocol):
+    """A test run under the pytest plugin, as recorders see it."""
+
+    settings: Settings
+    test_id: str | None
+    """The test that runs now, or the scope whose fixture does; None between tests."""
+    test_folder: Path | None
+    """The folder of the running test's file."""
+
+    def opened(self, session: Any, /) -> None:
+        """Hear of a session opened now."""
+
+    def about_to_record(self, session: Any, key: str, name: str, test_id: str | None, /) -> None:
+        """Hear that the file `name` of this key is about to be written, for this test id."""
 
 
 # os.environ encodes the name for each look-up, and there is one for every call; its own dict is asked first.
 _ENVIRON: Any = getattr(os.environ, "_data", None)
 _ENCODED_VARIABLE = os.fsencode(PYTEST_VARIABLE)
 
+_surroundings: Surroundings | None = None
+
 
 def running_test_id() -> str | None:
-    """Return the node id of the test that runs now, None outside a test.
+    """Return the id of the test that runs now, None outside a test.
+
+    The pytest plugin says it: the node id, or a wider scope's own id while a fixture of that scope is set up or torn
+    down. Without the plugin PYTEST_CURRENT_TEST does.
 
     Source: pytest sets PYTEST_CURRENT_TEST to "<node id> (<phase>)"; the phase is cut off, since a call keeps its
     recording when it moves from a test into one of the test's fixtures.
     """
+    if _surroundings is not None:
+        return _surroundings.test_id
     if _ENVIRON is not None and os.name == "posix" and _ENCODED_VARIABLE not in _ENVIRON:
         return None
     current = os.environ.get(PYTEST_VARIABLE)
@@ -26,3 +57,30 @@ def running_test_id() -> str | None:
         return None
     node_id, _, phase = current.rpartition(" ")
     return node_id if phase in ("(setup)", "(call)", "(teardown)") else current
+
+
+def surroundings() -> Surroundings | None:
+    """Return the test run that goes on now, None where the plugin runs none."""
+    return _surroundings
+
+
+def surround(new: Surroundings | None) -> Callable[[], None]:
+    """Have `new` be the test run that goes on; returns what brings the one before back."""
+    global _surroundings
+    before, _surroundings = _surroundings, new
+
+    def undo() -> None:
+        global _surroundings
+        _surroundings = before
+
+    return undo
+
+
+@contextmanager
+def surrounded(new: Surroundings | None) -> Iterator[None]:
+    """Have `new` go on for the length of the block; with None, recorders know of no plugin."""
+    undo = surround(new)
+    try:
+        yield
+    finally:
+        undo()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from itertools import starmap
+from pathlib import Path
 from typing import Any
 
 from .errors import MissingRecording, UnusableFolder
@@ -20,9 +23,10 @@ from .identity.request import Request
 from .modes import InferenceMode
 from .plans import Exchange, Outcome, Plan, Record, Replay, Wait
 from .rows import Row
-from .running_test import running_test_id
+from .running_test import running_test_id, surroundings
 from .storage.locks import Flight, is_flying
 from .storage.store import Store, row_name
+from .usage import Usage, usage_of
 
 # An enumeration's members are looked up slowly, and decide() runs for every call.
 _RECORD, _RECORD_IF_MISSING = InferenceMode.RECORD, InferenceMode.RECORD_IF_MISSING
@@ -31,25 +35,35 @@ TRANSIENT_STATUS_CODES = frozenset({408, 409, 429})
 _LONGEST_PAUSE_SECONDS = 0.05
 
 
-_Call = tuple[str, str, str, str | None]
-"""What becomes an Exchange when somebody asks."""
+_Call = tuple[Any, ...]
+"""The fields of an Exchange, which is made when somebody asks."""
 
 
 class Session:
-    """What `with inference_recording(...)` yields. Ask it for `counts`, `replayed`, `recorded`, `missed`, `passed`."""
+    """What `with inference_recording(...)` yields.
+
+    Ask it for `counts`, `replayed`, `recorded`, `missed`, `passed`, `requests` and `usage`.
+    """
 
     def __init__(
-        self, mode: InferenceMode, store: Store, *, test_id: str | None = None, record_errors: bool | None = None
+        self,
+        mode: InferenceMode,
+        store: Store,
+        *,
+        test_id: str | None = None,
+        is_shared: bool = False,
+        record_errors: bool | None = None,
     ) -> None:
         self.mode = mode
         self.is_live = mode is InferenceMode.LIVE
         self.store = store
         self.is_open = True
-        self._test_id = test_id
+        self._test_id = running_test_id if test_id is None and not is_shared else lambda: test_id
         self._keeps_transient_errors = mode is InferenceMode.RECORD if record_errors is None else record_errors
         self._keeps_errors = record_errors is not False
         self._rows: dict[str, Row] = {}
         self._calls: dict[Outcome, list[_Call]] = {"replayed": [], "recorded": [], "missed": [], "passed": []}
+        self._requests: list[Request] = []
         self._saving: list[threading.Thread] = []
         self._unsaved: list[Exception] = []
         self._unfinished: set[Record] = set()
@@ -80,6 +94,24 @@ class Session:
         """The calls that went out without being recorded."""
         return self._exchanges("passed")
 
+    @property
+    def requests(self) -> tuple[Request, ...]:
+        """What was asked, in its order, each as it was then; calls that passed are left out."""
+        # The bodies kept are the callers', who go on appending to their lists.
+        return tuple(request._replace(body=json.loads(request.body_text)) for request in self._requests)
+
+    @property
+    def usage(self) -> dict[str, Usage]:
+        """Return the tokens that the answers replayed and recorded so far say were used, by the model asked for.
+
+        Reads their recordings; raises CorruptRecording where one is gone or cannot be read.
+        """
+        used: dict[str, Usage] = {}
+        for exchange in (*self.replayed, *self.recorded):
+            if exchange.path is not None and (usage := usage_of(Path(exchange.path))) is not None:
+                used[exchange.model] = used.get(exchange.model, Usage()) + usage
+        return used
+
     def __repr__(self) -> str:
         counts = ", ".join(f"{count} {outcome}" for outcome, count in self.counts.items()) or "no calls yet"
         return f"<inference_recorder.Session {self.mode} in {self.store.places.written}: {counts}>"
@@ -91,9 +123,10 @@ class Session:
         """
         __tracebackhide__ = True
         mode = self.mode
-        test_id = self._test_id if self._test_id is not None else running_test_id()
+        test_id = self._test_id()
         key = request_key(request, test_id)
         with self._guard:
+            self._requests.append(request)
             row = self._rows.get(key)
             if row is None:
                 row = self._rows[key] = Row(key)
@@ -106,9 +139,11 @@ class Session:
             return Record(request, request.frozen_body(), key, test_id, place, None)
         if (recording := row.find(self.store, request, test_id, place, may_grow=False)) is not None:
             return self._replay(recording, request, key, test_id)
-        self._calls["missed"].append((request.endpoint, request.model, key, test_id))
         looked_in = self.store.places.read
-        raise MissingRecording(key=key, summary=request.summary, test_id=test_id, looked_in=looked_in)
+        error = MissingRecording(key=key, summary=request.summary, test_id=test_id, looked_in=looked_in)
+        missed = (request.endpoint, request.model, key, test_id, None, time.time(), 0.0, (), str(error))
+        self._calls["missed"].append(missed)
+        raise error
 
     def _find_or_wait(self, request: Request, key: str, test_id: str | None, row: Row) -> Plan:
         if row.flying is not None and not is_flying(_running_task()):
@@ -212,7 +247,13 @@ class Session:
 
     def note_passed(self, endpoint: str, model: str = "") -> None:
         """Count a call that went out without being recorded."""
-        self._calls["passed"].append((endpoint, model, "", None))
+        self._calls["passed"].append((endpoint, model, "", None, None, time.time()))
+
+    def forget(self, key: str) -> None:
+        """Begin the row of this key anew, whose files are again what they were before."""
+        with self._guard:
+            if key in self._rows:
+                self._rows[key] = Row(key)
 
     def close(self) -> None:
         """Wait for what is being stored, and cut off what the rows that were recorded anew held beyond their end.
@@ -252,27 +293,36 @@ class Session:
     def _write(self, plan: Record, answer: Answer, *, wait: bool = True) -> bool:
         content = encode(plan.test_id, _request_as_recorded(plan), answer)
         name, attachment = _file_name(plan, answer), answer.attachment
-        if self.store.write(name, content, attachment=attachment, wait=wait, is_same=says_the_same) is None:
+        if (run := surroundings()) is not None:
+            run.about_to_record(self, plan.key, name, plan.test_id)
+        path = self.store.write(name, content, attachment=attachment, wait=wait, is_same=says_the_same)
+        if path is None:
             return False
         if not plan.request.is_model_list:
             self._rows[plan.key].stored.add(plan.place)
         if not plan.is_counted:
             plan.is_counted = True
-            self._calls["recorded"].append((plan.request.endpoint, plan.request.model, plan.key, plan.test_id))
+            self._calls["recorded"].append(_recorded(plan, str(path)))
         return True
 
     def _replay(self, recording: Recording, request: Request, key: str, test_id: str | None) -> Replay:
-        self._calls["replayed"].append((request.endpoint, request.model, key, test_id))
+        self._calls["replayed"].append((request.endpoint, request.model, key, test_id, recording.path, time.time()))
         return Replay(recording)
 
     def _exchanges(self, outcome: Outcome) -> tuple[Exchange, ...]:
-        return tuple(map(Exchange._make, self._calls[outcome]))
+        return tuple(starmap(Exchange, self._calls[outcome]))
 
     def _land(self, row: Row, place: int, flight: Flight | None) -> None:
         if row.flying == place:
             row.flying = None
         if flight is not None:
             flight.land()
+
+
+def _recorded(plan: Record, path: str) -> _Call:
+    request, chunk_seconds = plan.request, tuple(at - plan.started for at in plan.chunk_times)
+    seconds = time.time() - plan.started
+    return request.endpoint, request.model, plan.key, plan.test_id, path, plan.started, seconds, chunk_seconds
 
 
 def _request_as_recorded(plan: Record) -> JsonObject:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from inference_recorder.modes import MODE_VARIABLES
+from inference_recorder.running_test import surrounded
 from inference_recorder.storage.places import FOLDER_VARIABLES
 
 from .openai_server import OpenAIServer, running_server
@@ -95,6 +96,13 @@ async def _collected(stream: AsyncIterator[Any]) -> list[Any]:
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (*MODE_VARIABLES, *FOLDER_VARIABLES, *(name for name in os.environ if name.startswith("OPENAI_"))):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def without_plugin() -> Iterator[None]:
+    """Recorders of this test know of no pytest plugin."""
+    with surrounded(None):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -14,16 +14,16 @@ import inference_recorder
 
 PACKAGE = Path(inference_recorder.__file__).parent
 LAYERS = (
-    ("errors", "modes", "running_test"),
+    ("errors", "modes", "running_test", "settings"),
     ("identity",),
     ("format", "storage"),
-    ("plans",),
+    ("plans", "usage"),
     ("rows",),
     ("session",),
     ("interception",),
     ("recorder",),
     ("__init__", "llama_stack"),
-    ("cli",),
+    ("cli", "pytest_plugin"),
 )
 """Lowest first: a module imports from its own layer and from those before it."""
 
@@ -35,7 +35,7 @@ DOORS = {
     "rich": {"cli"},
     "starlette": {"cli"},
     "uvicorn": {"cli"},
-    "pytest": set(),
+    "pytest": {"pytest_plugin"},
 }
 STATEFUL = {"interception/active.py", "interception/calls.py", "interception/patching.py", "storage/locks.py"}
 MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))

@@ -159,6 +159,12 @@ def attachment_of(path: Path, digest: str) -> Path:
     return path.with_suffix(f".{digest[:16]}.bin")
 
 
+def attached_to(path: Path, content: bytes) -> Path | None:
+    """Return where the bytes lie that a recording with this content keeps beside itself, None where it keeps none."""
+    found = _ATTACHED.search(content)
+    return None if found is None else attachment_of(path, found.group(1).decode())
+
+
 def read_attachment(recording_path: str, digest: str) -> bytes:
     """Return the bytes of this sha256 beside a recording; raises CorruptRecording where they are not."""
     path = Path(recording_path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import Suite
+from .conftest import Suite, line_of
 
 RECORD = "--inference-mode=record"
 
@@ -147,7 +147,7 @@ def test_a_wider_fixtures_row_goes_on_at_its_teardown(suite: Suite) -> None:
         def wide():
             first = ask()
             yield
-            print("answers:", first, ask())
+            print("\\nanswers:", first, ask())
 
         def test_one(wide): pass
         def test_two(wide): pass
@@ -157,7 +157,7 @@ def test_a_wider_fixtures_row_goes_on_at_its_teardown(suite: Suite) -> None:
     for mode in (RECORD, "--inference-mode=replay"):
         result = suite.run("-s", mode)
         result.assert_outcomes(passed=2)
-        answers += [line.lstrip(".") for line in result.outlines if "answers:" in line]
+        answers.append(line_of(result, "answers:"))
 
     assert ["answers: Hello 0! Hello 1!"] * 2 == answers
     assert 2 == len(suite.files())

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from ..errors import RecorderError
 from .journal import Call, calls_of
 
@@ -29,12 +31,19 @@ class Attempt:
         self.missed_in_fixtures: list[Exchange] = []
         """What wider fixtures missed and went on without."""
         self.has_failed = False
+        self.has_failed_as_expected = False
         self.is_whole = True
         """Whether no phase was skipped, and no failure expected."""
         self._before: dict[Path, Before] = {}
         self.calls: list[Call] = []
         self.set_aside: list[str] = []
         self.troubles: list[str] = []
+
+    def heard(self, report: pytest.TestReport) -> None:
+        """Take note of how a phase ended."""
+        self.has_failed = self.has_failed or report.failed
+        self.has_failed_as_expected = self.has_failed_as_expected or (report.skipped and hasattr(report, "wasxfail"))
+        self.is_whole = self.is_whole and report.passed
 
     def remember(self, session: Session, key: str, name: str) -> None:
         """Remember what this session is about to overwrite."""
@@ -47,7 +56,7 @@ class Attempt:
 
     def swallowed_misses(self) -> list[Exchange]:
         """Return the misses of the plugin's sessions that nobody has heard of yet: the test did not fail."""
-        if self.session is None or self.allows_misses or self.has_failed:
+        if self.session is None or self.allows_misses or self.has_failed or self.has_failed_as_expected:
             return []
         return [*self.missed_in_fixtures, *self.session.missed]
 

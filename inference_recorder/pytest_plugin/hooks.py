@@ -158,6 +158,8 @@ class Hooks:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
         journal, config = self._journal, self._config
+        if hasattr(config, "workeroutput"):  # workers of pytest-xdist have a terminal too; what they say is not shown
+            return
         if config.getoption("inference_prune") or journal.has_sessions:
             from .summary import summarize
 

@@ -70,7 +70,7 @@ def add_options(parser: pytest.Parser) -> None:
 
 
 def _prune_value(value: str) -> str:
-    if value != DELETE:
+    if value not in (DRY, DELETE):
         raise argparse.ArgumentTypeError(
             f"it takes only =delete, not {value!r}; put files and folders before it, or write --inference-prune last"
         )

@@ -101,8 +101,7 @@ class Run:
     def heard(self, item: pytest.Item, report: pytest.TestReport) -> None:
         """Take note of how a phase of this test ended; the last one settles the attempt."""
         attempt = self._attempt = self._attempt or Attempt(id_of(item))  # skipped before it began
-        attempt.has_failed = attempt.has_failed or report.failed
-        attempt.is_whole = attempt.is_whole and report.passed
+        attempt.heard(report)
         if report.when == "teardown":
             self._settle(attempt)
 

@@ -39,7 +39,7 @@ def needless_recordings(journal: Journal, folders: Iterable[Path]) -> Iterator[U
     """
     passed, collected = set(journal.passed) - set(journal.not_passed), set(journal.collected)
     known = {scope for test_id in collected for scope in _scopes_of(test_id)} | {SESSION_ID}
-    have_all_passed = passed >= collected and not journal.not_collected
+    have_all_passed = bool(collected) and passed >= collected and not journal.not_collected
     for entry in _unread(journal, folders):
         test_id = entry.test_id
         if test_id in passed:

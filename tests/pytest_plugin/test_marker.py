@@ -109,7 +109,7 @@ def test_shared_requests_are_stored_once_without_a_test_id(suite: Suite) -> None
         ("modus='record'", "got an unexpected keyword argument 'modus'"),
         ("'record', 'here', 'more'", "too many positional arguments"),
         ("'rekord'", "mode is 'rekord'; it must be one of live, record, replay, record-if-missing"),
-        ("scope='module'", "scope is 'module'; it must be \"test\" or \"shared\""),
+        ("scope='module'", 'scope is \'module\'; it must be "test" or "shared"'),
         ("scope='shared', test_id='mine'", "stores requests under no test_id"),
         ("allow_misses='yes'", "allow_misses is 'yes'; it must be True or False"),
     ],

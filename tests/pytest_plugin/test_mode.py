@@ -59,9 +59,7 @@ def test_the_header_says_mode_and_folder_with_their_sources(suite: Suite, monkey
     monkeypatch.setenv("OGX_TEST_INFERENCE_MODE", "live")
     monkeypatch.setenv("OGX_TEST_RECORDING_DIR", "/elsewhere")
     headers.append(line_of(suite.run(), "inference_recorder:"))
-    headers.append(
-        line_of(suite.run("--inference-mode=replay", "--inference-recordings=here"), "inference_recorder:")
-    )
+    headers.append(line_of(suite.run("--inference-mode=replay", "--inference-recordings=here"), "inference_recorder:"))
 
     assert [
         "inference_recorder: replay (by default), recordings in recordings (by default)",
@@ -125,7 +123,9 @@ def test_ci_does_not_record_unasked(source: str, ci: str, suite: Suite, monkeypa
 
 def test_ci_does_not_record_for_a_marker_either(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """The marker left behind from yesterday's recording."""
-    suite.write("test_it.py", "@pytest.mark.inference_recording('record')\ndef test_it(): ask()\ndef test_other(): pass")
+    suite.write(
+        "test_it.py", "@pytest.mark.inference_recording('record')\ndef test_it(): ask()\ndef test_other(): pass"
+    )
     monkeypatch.setenv("CI", "true")
 
     result = suite.run()

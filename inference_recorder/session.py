@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from itertools import starmap
-from pathlib import Path
 from typing import Any
 
 from .errors import MissingRecording, UnusableFolder
@@ -20,23 +17,20 @@ from .format.recording import Answer, Recording
 from .identity.jsonable import JsonObject
 from .identity.keys import request_key
 from .identity.request import Request
+from .ledger import Ledger
 from .modes import InferenceMode
 from .plans import Exchange, Outcome, Plan, Record, Replay, Wait
 from .rows import Row
 from .running_test import running_test_id, surroundings
 from .storage.locks import Flight, is_flying
 from .storage.store import Store, row_name
-from .usage import Usage, usage_of
+from .usage import Usage
 
 # An enumeration's members are looked up slowly, and decide() runs for every call.
 _RECORD, _RECORD_IF_MISSING = InferenceMode.RECORD, InferenceMode.RECORD_IF_MISSING
 
 TRANSIENT_STATUS_CODES = frozenset({408, 409, 429})
 _LONGEST_PAUSE_SECONDS = 0.05
-
-
-_Call = tuple[Any, ...]
-"""The fields of an Exchange, which is made when somebody asks."""
 
 
 class Session:
@@ -63,8 +57,7 @@ class Session:
         self._keeps_transient_errors = mode is InferenceMode.RECORD if record_errors is None else record_errors
         self._keeps_errors = record_errors is not False
         self._rows: dict[str, Row] = {}
-        self._calls: dict[Outcome, list[_Call]] = {"replayed": [], "recorded": [], "missed": [], "passed": []}
-        self._requests: list[Request] = []
+        self._ledger = Ledger()
         self._saving: list[threading.Thread] = []
         self._unsaved: list[Exception] = []
         self._unfinished: set[Record] = set()
@@ -73,33 +66,32 @@ class Session:
     @property
     def counts(self) -> Counter[Outcome]:
         """How many calls were replayed, recorded, missed and passed; what never happened is left out."""
-        return Counter({outcome: len(calls) for outcome, calls in self._calls.items() if calls})
+        return self._ledger.counts()
 
     @property
     def replayed(self) -> tuple[Exchange, ...]:
         """The calls answered from a recording, in their order."""
-        return self._exchanges("replayed")
+        return self._ledger.exchanges("replayed")
 
     @property
     def recorded(self) -> tuple[Exchange, ...]:
         """The calls whose answer was stored, in the order of storing."""
-        return self._exchanges("recorded")
+        return self._ledger.exchanges("recorded")
 
     @property
     def missed(self) -> tuple[Exchange, ...]:
         """The calls that raised MissingRecording, whether or not the code under test let it through."""
-        return self._exchanges("missed")
+        return self._ledger.exchanges("missed")
 
     @property
     def passed(self) -> tuple[Exchange, ...]:
         """The calls that went out without being recorded."""
-        return self._exchanges("passed")
+        return self._ledger.exchanges("passed")
 
     @property
     def requests(self) -> tuple[Request, ...]:
         """What was asked, in its order, each as it was then; calls that passed are left out."""
-        # The bodies kept are the callers', who go on appending to their lists.
-        return tuple(request._replace(body=json.loads(request.body_text)) for request in self._requests)
+        return self._ledger.requests()
 
     @property
     def usage(self) -> dict[str, Usage]:
@@ -107,11 +99,7 @@ class Session:
 
         Reads their recordings; raises CorruptRecording where one is gone or cannot be read.
         """
-        used: dict[str, Usage] = {}
-        for exchange in (*self.replayed, *self.recorded):
-            if exchange.path is not None and (usage := usage_of(Path(exchange.path))) is not None:
-                used[exchange.model] = used.get(exchange.model, Usage()) + usage
-        return used
+        return self._ledger.usage()
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{count} {outcome}" for outcome, count in self.counts.items()) or "no calls yet"
@@ -127,7 +115,6 @@ class Session:
         test_id = self._test_id()
         key = request_key(request, test_id)
         with self._guard:
-            self._requests.append(request)
             row = self._rows.get(key)
             if row is None:
                 row = self._rows[key] = Row(key)
@@ -137,13 +124,12 @@ class Session:
             place = row.asked
         if mode is _RECORD:
             row.is_own = True
-            return Record(request, request.frozen_body(), key, test_id, place, None)
+            return self._record(request, key, test_id, place, None)
         if (recording := row.find(self.store, request, test_id, place, may_grow=False)) is not None:
             return self._replay(recording, request, key, test_id)
         looked_in = self.store.places.read
         error = MissingRecording(key=key, summary=request.summary, test_id=test_id, looked_in=looked_in)
-        missed = (request.endpoint, request.model, key, test_id, None, time.time(), 0.0, (), str(error))
-        self._calls["missed"].append(missed)
+        self._ledger.missed(request, key, test_id, str(error))
         raise error
 
     def _find_or_wait(self, request: Request, key: str, test_id: str | None, row: Row) -> Plan:
@@ -185,7 +171,7 @@ class Session:
             row.is_own = True
             row.flying = wait.place
             row.asked = max(row.asked, wait.place)  # whoever gave this place up gave its number back
-        return Record(request, request.frozen_body(), key, wait.test_id, wait.place, flight)
+        return self._record(request, key, wait.test_id, wait.place, flight)
 
     def is_held_up_by_this_thread(self, wait: Wait) -> bool:
         """Whether waiting without `await` would wait for ever: the one who asks needs this thread's event loop."""
@@ -248,7 +234,7 @@ class Session:
 
     def note_passed(self, endpoint: str, model: str = "") -> None:
         """Count a call that went out without being recorded."""
-        self._calls["passed"].append((endpoint, model, "", None, None, time.time()))
+        self._ledger.passed(endpoint, model)
 
     def forget(self, key: str) -> None:
         """Begin the row of this key anew, whose files are again what they were before."""
@@ -303,27 +289,23 @@ class Session:
             self._rows[plan.key].stored.add(plan.place)
         if not plan.is_counted:
             plan.is_counted = True
-            self._calls["recorded"].append(_recorded(plan, str(path)))
+            self._ledger.recorded(plan, path)
         return True
 
     def _replay(self, recording: Recording, request: Request, key: str, test_id: str | None) -> Replay:
-        self._calls["replayed"].append((request.endpoint, request.model, key, test_id, recording.path, time.time()))
+        self._ledger.replays.append((request, key, test_id, recording.path, time.time()))
         return Replay(recording)
 
-    def _exchanges(self, outcome: Outcome) -> tuple[Exchange, ...]:
-        return tuple(starmap(Exchange, self._calls[outcome]))
+    def _record(self, request: Request, key: str, test_id: str | None, place: int, flight: Flight | None) -> Record:
+        plan = Record(request, request.frozen_body(), key, test_id, place, flight)
+        self._ledger.asked(plan)
+        return plan
 
     def _land(self, row: Row, place: int, flight: Flight | None) -> None:
         if row.flying == place:
             row.flying = None
         if flight is not None:
             flight.land()
-
-
-def _recorded(plan: Record, path: str) -> _Call:
-    request, chunk_seconds = plan.request, tuple(at - plan.started for at in plan.chunk_times)
-    seconds = time.time() - plan.started
-    return request.endpoint, request.model, plan.key, plan.test_id, path, plan.started, seconds, chunk_seconds
 
 
 def _request_as_recorded(plan: Record) -> JsonObject:

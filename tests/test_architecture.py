@@ -18,7 +18,7 @@ LAYERS = (
     ("identity",),
     ("format", "storage"),
     ("plans", "usage"),
-    ("rows",),
+    ("ledger", "rows"),
     ("session",),
     ("interception",),
     ("recorder",),

@@ -8,28 +8,31 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from .settings import Settings
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Protocol
+
+    from .settings import Settings
+
+    class Surroundings(Protocol):
+        """A test run under the pytest plugin, as recorders see it."""
+
+        settings: Settings
+        test_id: str | None
+        """The test that runs now, or the scope whose fixture does; None between tests."""
+        test_folder: Path | None
+        """The folder of the running test's file."""
+
+        def opened(self, session: Any, /) -> None:
+            """Hear of a session opened now."""
+
+        def about_to_record(self, session: Any, key: str, name: str, test_id: str | None, /) -> None:
+            """Hear that the file `name` of this key is about to be written, for this test id."""
+
 
 PYTEST_VARIABLE = "PYTEST_CURRENT_TEST"
-
-
-class Surroundings(Protocol):
-    """A test run under the pytest plugin, as recorders see it."""
-
-    settings: Settings
-    test_id: str | None
-    """The test that runs now, or the scope whose fixture does; None between tests."""
-    test_folder: Path | None
-    """The folder of the running test's file."""
-
-    def opened(self, session: Any, /) -> None:
-        """Hear of a session opened now."""
-
-    def about_to_record(self, session: Any, key: str, name: str, test_id: str | None, /) -> None:
-        """Hear that the file `name` of this key is about to be written, for this test id."""
 
 
 # os.environ encodes the name for each look-up, and there is one for every call; its own dict is asked first.

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ..errors import RecorderError
-from .journal import Call, calls_of
 
 if TYPE_CHECKING:
     from ..plans import Exchange
     from ..recorder import inference_recording
     from ..session import Session
     from ..storage.aside import Before
+    from .journal import Call
 
 
 class Attempt:
@@ -82,9 +82,8 @@ class Attempt:
             except (RecorderError, OSError) as error:
                 self.troubles.append(f"{self.test_id} failed, and its recordings are not set aside: {error}")
         self.set_aside = [str(path) for path in moved.values()]
-        closed = [session for session in self.sessions if not session.is_open]
-        for session in closed:
-            self.calls += calls_of(session, self.test_id, moved, with_tokens=with_tokens)
+        if self.sessions:
+            self._write_down(moved, with_tokens=with_tokens)
         return [session for session in self.sessions if session.is_open]
 
     def superseded(self) -> None:
@@ -94,6 +93,13 @@ class Attempt:
                 before.drop_aside()
             except (RecorderError, OSError):
                 pass  # it lies where git does not see it, and the next attempt replaces it
+
+    def _write_down(self, moved: dict[Path, Path], *, with_tokens: bool) -> None:
+        from .journal import calls_of
+
+        for session in self.sessions:
+            if not session.is_open:
+                self.calls += calls_of(session, self.test_id, moved, with_tokens=with_tokens)
 
     def _forget(self, keys: frozenset[str]) -> None:
         for session in self.sessions:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -26,8 +25,7 @@ _KEYS: dict[str, tuple[str, type]] = {
 _TABLE = "[tool.inference_recorder]"
 
 
-@dataclass(frozen=True, slots=True)
-class Configuration:
+class Configuration(NamedTuple):
     """What was said, where it counts."""
 
     settings: Settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,11 +14,13 @@ from ..modes import chosen_mode
 from ..running_test import surround
 from ..storage.places import common_folder
 from .configuration import check_may_record, configuration_from
-from .journal import Journal
 from .marker import DESCRIPTION, arguments_of
 from .options import add_options
 from .run import RUN, Run
 from .scopes import ITEM_ID, id_of, scope_of
+
+if TYPE_CHECKING:
+    from .journal import Journal
 
 _OUTPUT = "inference_recorder"
 
@@ -54,7 +56,9 @@ class Hooks:
     def __init__(self, config: pytest.Config, run: Run) -> None:
         self._config = config
         self._run = run
-        self._journal = Journal()
+        self._journal: Journal | None = None
+        """What is to be told at the end; None while there is nothing."""
+        self._crashed: list[str] = []
         self._collected: list[str] = []
         self._not_collected: list[str] = []
 
@@ -141,28 +145,39 @@ class Hooks:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
-        journal = self._run.finish(self._collected, self._not_collected)
+        told: dict[str, Any] = {}
+        if self._run.has_sessions or self._config.getoption("inference_prune"):
+            told = self._run.finish(self._collected, self._not_collected).to_plain()
         if hasattr(self._config, "workeroutput"):
-            self._config.workeroutput[_OUTPUT] = journal.to_plain()
+            self._config.workeroutput[_OUTPUT] = told
         else:
-            self._journal.add(journal.to_plain())
+            self._hear(told)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Hear from a worker of pytest-xdist that has ended."""
         told = getattr(node, "workeroutput", {}).get(_OUTPUT)
         if told is None:
-            self._journal.crashed.append(node.gateway.id)
+            self._crashed.append(node.gateway.id)
         else:
+            self._hear(told)
+
+    def _hear(self, told: dict[str, Any]) -> None:
+        """Add what a process tells; {} is nothing."""
+        if told:
+            from .journal import Journal
+
+            self._journal = self._journal or Journal()
             self._journal.add(told)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
-        journal, config = self._journal, self._config
+        config, journal = self._config, self._journal
         if hasattr(config, "workeroutput"):  # workers of pytest-xdist have a terminal too; what they say is not shown
             return
-        if config.getoption("inference_prune") or journal.has_sessions:
+        if journal is not None:
             from .summary import summarize
 
+            journal.crashed = self._crashed
             summarize(journal, config, terminalreporter, has_passed=exitstatus == pytest.ExitCode.OK)
         if report := config.getoption("inference_report"):
             self._write_report(config.invocation_params.dir / report)
@@ -171,9 +186,11 @@ class Hooks:
     def _write_report(self, file: Path) -> None:
         from importlib import import_module
 
-        folders = [Path(folder) for folder in dict.fromkeys(self._journal.folders)]
-        write = import_module("inference_recorder.report").write
-        write(file, folders, self._journal.calls, self._journal.misses)
+        from .journal import Journal
+
+        journal = self._journal or Journal()
+        folders = [Path(folder) for folder in dict.fromkeys(journal.folders)]
+        import_module("inference_recorder.report").write(file, folders, journal.calls, journal.misses)
 
 
 def shown_path(path: Path, root: Path) -> str:

@@ -12,13 +12,13 @@ from ..errors import RecorderError
 from ..modes import chosen_mode
 from .attempt import Attempt
 from .configuration import Configuration, check_may_record
-from .journal import Journal, calls_of, misses_in
 from .marker import arguments_of, is_marked, recorder_arguments
 from .scopes import Scope, ScopeSession, folder_of, id_of
 
 if TYPE_CHECKING:
     from ..recorder import inference_recording
     from ..session import Session
+    from .journal import Journal
 
 RUN = pytest.StashKey["Run"]()
 
@@ -134,8 +134,15 @@ class Run:
         if self._attempt is not None and scope.id in self._scopes:
             self._attempt.missed_in_fixtures += self._scopes[scope.id].session.missed[misses_before:]
 
+    @property
+    def has_sessions(self) -> bool:
+        """Whether there was any session so far, of the plugin's or of anybody's."""
+        return bool(self._folders)
+
     def finish(self, collected: list[str], not_collected: list[str]) -> Journal:
         """Return what this process saw. What was interrupted counts as failed."""
+        from .journal import Journal, calls_of, misses_in
+
         if self._attempt is not None:
             self._attempt.has_failed = True
             try:
@@ -144,7 +151,7 @@ class Run:
                 self._attempt.troubles.append(f"{self._attempt.test_id}: {error}")
             self._settle(self._attempt)
         journal = Journal(collected=collected, not_collected=not_collected)
-        journal.has_sessions = bool(self._folders)
+        journal.has_sessions = self.has_sessions
         journal.folders = [str(folder) for folder in self._folders]
         is_live = any(session.is_live for session, _ in self._loose)
         for test_id, attempt in self._ended.items():

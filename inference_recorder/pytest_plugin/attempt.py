@@ -34,7 +34,10 @@ class Attempt:
         self.has_failed_as_expected = False
         self.is_whole = True
         """Whether no phase was skipped, and no failure expected."""
+        self.was_live = False
+        """Whether a session let calls out unseen: then nobody knows which recordings the test needs."""
         self._before: dict[Path, Before] = {}
+        self._writers: list[Session] = []
         self.calls: list[Call] = []
         self.set_aside: list[str] = []
         self.troubles: list[str] = []
@@ -53,6 +56,8 @@ class Attempt:
         if folder not in self._before:
             self._before[folder] = Before(session.store)
         self._before[folder].remember(key, name)
+        if session not in self._writers:
+            self._writers.append(session)
 
     def swallowed_misses(self) -> list[Exchange]:
         """Return the misses of the plugin's sessions that nobody has heard of yet: the test did not fail."""
@@ -84,7 +89,9 @@ class Attempt:
         self.set_aside = [str(path) for path in moved.values()]
         if self.sessions:
             self._write_down(moved, with_tokens=with_tokens)
-        return [session for session in self.sessions if session.is_open]
+        still_open = [session for session in self.sessions if session.is_open]
+        self._let_go()
+        return still_open
 
     def superseded(self) -> None:
         """Remove what was set aside: the test runs again."""
@@ -101,7 +108,14 @@ class Attempt:
             if not session.is_open:
                 self.calls += calls_of(session, self.test_id, moved, with_tokens=with_tokens)
 
+    def _let_go(self) -> None:
+        """Keep no session, and no recording that will not come back: a run has many tests."""
+        self.was_live = any(session.is_live for session in self.sessions)
+        self.sessions, self.session, self._writers = [], None, []
+        if not self.set_aside:
+            self._before = {}
+
     def _forget(self, keys: frozenset[str]) -> None:
-        for session in self.sessions:
+        for session in self._writers:
             for key in keys:
                 session.forget(key)

@@ -114,9 +114,9 @@ class Hooks:
         if fixturedef.scope == "function":
             return (yield)
         scope = scope_of(request)
-        fixturedef.addfinalizer(lambda: self._run.leave_scope(scope))
         misses_before = self._run.misses_of(scope)
         self._run.enter_scope(scope, is_setup=True)
+        fixturedef.addfinalizer(lambda: self._run.leave_scope(scope))
         try:
             result = yield
             self._run.went_on(scope, misses_before)

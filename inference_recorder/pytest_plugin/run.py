@@ -112,12 +112,16 @@ class Run:
         """
         self._around.append((self.test_id, self.test_folder))
         self.test_id, self.test_folder = scope.id, scope.folder
-        if scope.id in self._scopes:
-            self._scopes[scope.id].enter()
-        elif is_setup and self._attempt is not None and self._attempt.session is not None:
-            _, session = self._opened(arguments_of(scope.node))
-            self._scopes[scope.id] = ScopeSession(session)
-            scope.node.addfinalizer(lambda: self._scopes.pop(scope.id).session.close())
+        try:
+            if scope.id in self._scopes:
+                self._scopes[scope.id].enter()
+            elif is_setup and self._attempt is not None and self._attempt.session is not None:
+                _, session = self._opened(arguments_of(scope.node))
+                self._scopes[scope.id] = ScopeSession(session)
+                scope.node.addfinalizer(lambda: self._scopes.pop(scope.id).session.close())
+        except BaseException:
+            self.test_id, self.test_folder = self._around.pop()
+            raise
 
     def leave_scope(self, scope: Scope) -> None:
         if scope.id in self._scopes:
@@ -155,7 +159,7 @@ class Run:
         journal.folders = [str(folder) for folder in self._folders]
         is_live = any(session.is_live for session, _ in self._loose)
         for test_id, attempt in self._ended.items():
-            is_known = not is_live and not any(session.is_live for session in attempt.sessions)
+            is_known = not is_live and not attempt.was_live
             has_passed = is_known and attempt.is_whole and not attempt.has_failed
             (journal.passed if has_passed else journal.not_passed).append(test_id)
             journal.calls += attempt.calls

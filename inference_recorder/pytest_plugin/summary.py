@@ -22,7 +22,7 @@ def summarize(journal: Journal, config: pytest.Config, terminal: pytest.Terminal
     folders = folders_of_the_run(journal, config.rootpath)
     unread = list(unread_recordings(journal, folders))
     terminal.write_line(_counted(journal, len(unread)), **_colour(journal, has_passed=has_passed))
-    limit = None if config.get_verbosity() > 0 else _MOST_LINES
+    limit = None if config.option.verbose > 0 else _MOST_LINES
     _write_list(
         terminal,
         "missed",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ..openai_server import error
 from .conftest import Suite, line_of
 
 
@@ -64,8 +65,6 @@ def test_what_has_no_meaning_there_is_a_usage_error(table: str, told: str, suite
 @pytest.mark.parametrize("setting", [None, True, False])
 def test_failed_calls_are_recorded_as_configured(setting: bool | None, suite: Suite) -> None:
     """By default record-if-missing leaves out what the next run may not meet."""
-    from ..openai_server import error
-
     if setting is not None:
         suite.pytester.makeini(f"[pytest]\ninference_record_errors = {setting}")
     suite.write(

@@ -6,15 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from ..openai_server import Reply
 from .conftest import Suite, written
 
 RECORD = "--inference-mode=record"
-FAILING = """
-    @pytest.mark.inference_recording
-    def test_it():
-        answers = [ask(), ask()]
-        assert not (__file__[:-3] + ".fails") in map(str, __import__("pathlib").Path(__file__).parent.glob("*"))
-"""
 
 
 def failed_aside(suite: Suite, folder: str = "recordings") -> Path:
@@ -72,8 +67,6 @@ def test_an_answers_bytes_move_and_come_back_with_it(suite: Suite) -> None:
             assert speech == b"1" * 300_000
         """,
     )
-    from ..openai_server import Reply
-
     replies = [Reply(content=number * 300_000, media_type="audio/mpeg") for number in (b"1", b"2")]
     suite.server.answers("/v1/audio/speech", *replies)
     suite.run(RECORD).assert_outcomes(passed=1)
@@ -158,9 +151,9 @@ def test_only_the_last_attempt_of_a_rerun_counts(in_code: bool, suite: Suite) ->
 
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["* 1 rerun*"])
-    assert ["Hello 3!"] == [
-        r["response"]["body"]["__data__"]["choices"][0]["message"]["content"] for r in suite.recordings()
-    ]
+    [recording], [name] = suite.recordings(), suite.files()
+    assert "Hello 3!" == recording["response"]["body"]["__data__"]["choices"][0]["message"]["content"]
+    assert 64 == len(name.removesuffix(".json")), "the first place of its row"
     assert [] == suite.files("recordings/.failed")
     if not in_code:
         result.stdout.fnmatch_lines(["recordings: 0 replayed, 1 recorded, 0 missed, 0 live, 0 unused"])

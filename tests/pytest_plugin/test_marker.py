@@ -136,6 +136,28 @@ def test_an_unusable_folder_is_told_without_a_traceback(suite: Suite) -> None:
     result.stdout.no_fnmatch_line("*run.py*")
 
 
+def test_a_wider_fixture_whose_session_cannot_open_fails_its_test_alone(suite: Suite) -> None:
+    """The next test's calls must not be taken for the fixture's."""
+    suite.write(
+        "test_it.py",
+        """
+        @pytest.mark.inference_recording(storage_dir="ask.py")
+        class TestBroken:
+            @pytest.fixture(scope="class")
+            def wide(self): pass
+
+            @pytest.mark.inference_recording(storage_dir="recordings")
+            def test_it(self, wide): pass
+
+        def test_next(inference_session):
+            ask()
+            assert "test_it.py::test_next" == inference_session.recorded[0].test_id
+        """,
+    )
+
+    suite.run(RECORD).assert_outcomes(errors=1, passed=1)
+
+
 def test_auto_records_every_test(suite: Suite) -> None:
     """For who tests nothing but agents."""
     suite.pytester.makeini("[pytest]\ninference_recording_auto = true")

@@ -157,13 +157,9 @@ class inference_recording:  # noqa: N801 - it is used as a function
 
 
 def resume(session: Session) -> None:
-    """Have calls belong to this session; raises UnpatchableSDK, and then they do not.
-
-    In live mode nothing is patched, but for a test run, which counts the calls.
-    """
-    if session.mode is not InferenceMode.LIVE or surroundings() is not None:
+    """Have calls belong to this session; raises UnpatchableSDK, and then they do not."""
+    if session.mode is not InferenceMode.LIVE:
         patching.hold(_targets())
-        session.holds_patches = True
     session.is_open = True
     active.enter(session)
 
@@ -171,9 +167,8 @@ def resume(session: Session) -> None:
 def suspend(session: Session) -> None:
     """Have calls not belong to this session any more; it may be resumed."""
     active.leave(session)
-    if session.holds_patches:
+    if session.mode is not InferenceMode.LIVE:
         patching.let_go()
-        session.holds_patches = False
     session.is_open = False
 
 

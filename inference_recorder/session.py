@@ -52,7 +52,6 @@ class Session:
         self.is_live = mode is InferenceMode.LIVE
         self.store = store
         self.is_open = True
-        self.holds_patches = False
         self._test_id = running_test_id if test_id is None and not is_shared else lambda: test_id
         self._keeps_transient_errors = mode is InferenceMode.RECORD if record_errors is None else record_errors
         self._keeps_errors = record_errors is not False

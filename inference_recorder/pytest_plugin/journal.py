@@ -54,6 +54,8 @@ class Journal:
     """The tests that exist, deselected or not."""
     not_collected: list[str] = field(default_factory=list)
     """The files whose tests are not known: they were skipped or failed as a whole."""
+    live: list[str] = field(default_factory=list)
+    """The tests in which a session was live: nothing is touched then, and no call is counted but inside another."""
     set_aside: list[str] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
     """What could not be done, as sentences."""

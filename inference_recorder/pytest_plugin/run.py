@@ -38,6 +38,8 @@ class Run:
         """Sessions that are of no test's attempt, and the test that ran when they were opened."""
         self._folders: dict[Path, None] = {}
         self._scopes: dict[str, ScopeSession] = {}
+        self._of_scopes: list[Session] = []
+        """All that the plugin opened for wider fixtures."""
         self._around: list[tuple[str | None, Path | None]] = []
         """What ran before the wider fixture that is set up or torn down now."""
         self._with_tokens = bool(config.getoption("inference_report"))
@@ -117,6 +119,7 @@ class Run:
                 self._scopes[scope.id].enter()
             elif is_setup and self._attempt is not None and self._attempt.session is not None:
                 _, session = self._opened(arguments_of(scope.node))
+                self._of_scopes.append(session)
                 self._scopes[scope.id] = ScopeSession(session)
                 scope.node.addfinalizer(lambda: self._scopes.pop(scope.id).session.close())
         except BaseException:
@@ -157,11 +160,12 @@ class Run:
         journal = Journal(collected=collected, not_collected=not_collected)
         journal.has_sessions = self.has_sessions
         journal.folders = [str(folder) for folder in self._folders]
-        is_live = any(session.is_live for session, _ in self._loose)
+        is_live = any(session.is_live and session not in self._of_scopes for session, _ in self._loose)
         for test_id, attempt in self._ended.items():
             is_known = not is_live and not attempt.was_live
             has_passed = is_known and attempt.is_whole and not attempt.has_failed
             (journal.passed if has_passed else journal.not_passed).append(test_id)
+            journal.live += [test_id] if attempt.was_live else []
             journal.calls += attempt.calls
             journal.set_aside += attempt.set_aside
             journal.troubles += attempt.troubles

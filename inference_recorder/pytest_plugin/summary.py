@@ -31,6 +31,7 @@ def summarize(journal: Journal, config: pytest.Config, terminal: pytest.Terminal
     )
     if not config.getoption("inference_prune"):
         _write_list(terminal, "unused", _by_test((one.test_id, "") for one in unread), limit)
+    _write_live(terminal, len(set(journal.live)))
     _write_aside(terminal, journal, config.rootpath)
     for worker in journal.crashed:
         terminal.write_line(f"  worker {worker} crashed; what its tests asked is not counted", red=True)
@@ -74,6 +75,13 @@ def _write_list(terminal: pytest.TerminalReporter, title: str, lines: list[str],
         terminal.write_line(f"    {line}")
     if limit is not None and len(lines) > limit:
         terminal.write_line(f"    and {len(lines) - limit} more (-v shows all)")
+
+
+def _write_live(terminal: pytest.TerminalReporter, tests: int) -> None:
+    if tests:
+        terminal.write_line(
+            f"  {'1 test' if tests == 1 else f'{tests} tests'} ran live: their calls are not intercepted, nor counted"
+        )
 
 
 def _write_aside(terminal: pytest.TerminalReporter, journal: Journal, root: Path) -> None:

@@ -101,7 +101,7 @@ def test_tests_that_are_gone_are_looked_for_after_a_whole_passed_run_only(
 def test_what_did_not_run_loses_nothing(test: str, arguments: list[str], suite: Suite) -> None:
     """Tomorrow it runs again."""
     recorded(suite)
-    suite.write("tests/test_it.py", "    def test_same(inference_session): ask()\n")
+    suite.write("tests/test_other.py", "def test_other(): pass")
     suite.write("tests/test_it.py", f"    def test_same(inference_session): ask()\n    {test}\n")
 
     suite.run(DELETE, *arguments)

@@ -163,16 +163,24 @@ def test_a_wider_fixtures_row_goes_on_at_its_teardown(suite: Suite) -> None:
     assert 2 == len(suite.files())
 
 
-def test_a_wide_async_fixture_on_a_loop_of_its_own_is_recorded_in_its_scope(suite: Suite) -> None:
+@pytest.mark.parametrize("library", ["asyncio", "anyio"])
+def test_a_wide_async_fixture_on_a_loop_of_its_own_is_recorded_in_its_scope(library: str, suite: Suite) -> None:
     """The loop's context remembers the first test's session; calls of later tests must not go there."""
+    if library == "asyncio":
+        mark, fixture = 'asyncio(loop_scope="session")', 'pytest_asyncio.fixture(scope="session", loop_scope="session")'
+    else:
+        mark, fixture = "anyio", 'pytest.fixture(scope="session")'
     suite.write(
         "test_loop.py",
-        """
+        f"""
         import pytest_asyncio
-        pytestmark = [pytest.mark.inference_recording, pytest.mark.asyncio(loop_scope="session")]
+        pytestmark = [pytest.mark.inference_recording, pytest.mark.{mark}]
 
-        @pytest_asyncio.fixture(scope="session", loop_scope="session")
-        async def wide():
+        @pytest.fixture(scope="session")
+        def anyio_backend(): return "asyncio"
+
+        @{fixture}
+        async def wide(anyio_backend):
             yield await ask_async("wide")
             await ask_async("later")
 

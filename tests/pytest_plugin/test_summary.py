@@ -17,8 +17,9 @@ MIXED = """
     @pytest.mark.parametrize("n", range(2))
     def test_missed(n): ask(str(n)); ask("never reached")
 
-    @pytest.mark.inference_recording("live")
-    def test_live(): ask()
+    @pytest.mark.inference_recording
+    def test_live():
+        with inference_recording("live"): ask()
 
     @pytest.mark.inference_recording
     def test_in_need_of_less(): ask("one")
@@ -93,11 +94,21 @@ def test_sessions_opened_in_code_are_counted_too(suite: Suite) -> None:
         def test_a(recorder): ask()
         def test_b(recorder): ask()
         @inference_recording("live")
-        def test_c(): ask()
+        def test_c(recorder): ask()
         """,
     )
 
     assert "recordings: 0 replayed, 2 recorded, 0 missed, 1 live, 0 unused" == line_of(suite.run(), "recordings:")
+
+
+def test_a_live_run_says_that_it_does_not_count(suite: Suite) -> None:
+    """Live mode touches nothing; "0 live" alone would say that nothing was paid for."""
+    suite.write("test_it.py", "def test_a(inference_session): ask()\ndef test_b(inference_session): ask()")
+
+    result = suite.run("--inference-mode=live")
+
+    result.assert_outcomes(passed=2)
+    assert "  2 tests ran live: their calls are not intercepted, nor counted" in result.outlines
 
 
 def test_unused_are_only_those_of_tests_that_ran_and_passed(suite: Suite) -> None:

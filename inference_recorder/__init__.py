@@ -1,24 +1,52 @@
 """Record LLM calls of the OpenAI SDK once; replay them offline, with the SDK's own types."""
 
-from .errors import (
-    CorruptRecording,
-    IncompleteRecording,
-    MissingRecording,
-    RecorderError,
-    RecordingInTheWay,
-    UnknownMode,
-    UnpatchableSDK,
-    UnrecordableCall,
-    UnrecordableValue,
-    UnusableFolder,
-    UnwritableRecording,
-)
-from .explanation import Difference, Explanation, Nearest
-from .identity.normalizers import Normalizer
-from .modes import InferenceMode
-from .plans import Exchange
-from .recorder import inference_recording
-from .session import Session
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .errors import (
+        CorruptRecording,
+        IncompleteRecording,
+        MissingRecording,
+        RecorderError,
+        RecordingInTheWay,
+        UnknownMode,
+        UnpatchableSDK,
+        UnrecordableCall,
+        UnrecordableValue,
+        UnusableFolder,
+        UnwritableRecording,
+    )
+    from .explanation import Difference, Explanation, Nearest
+    from .format.usage import Usage
+    from .identity.normalizers import Normalizer
+    from .modes import InferenceMode
+    from .plans import Exchange
+    from .recorder import inference_recording
+    from .session import Session
+else:
+    # Imported when asked for: pytest imports this package in every run of a project that has it installed.
+    _MODULES = {
+        "Difference": "explanation",
+        "Exchange": "plans",
+        "Explanation": "explanation",
+        "InferenceMode": "modes",
+        "Nearest": "explanation",
+        "Normalizer": "identity.normalizers",
+        "Session": "session",
+        "Usage": "format.usage",
+        "inference_recording": "recorder",
+    }
+
+    def __getattr__(name):
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(f".{_MODULES.get(name, 'errors')}", __name__), name)
+        return value
+
+    def __dir__():
+        return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "CorruptRecording",
@@ -39,5 +67,6 @@ __all__ = [
     "UnrecordableValue",
     "UnusableFolder",
     "UnwritableRecording",
+    "Usage",
     "inference_recording",
 ]

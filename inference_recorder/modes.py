@@ -6,8 +6,10 @@ import os
 from enum import Enum
 
 from .errors import UnknownMode
+from .running_test import surroundings
 
 MODE_VARIABLES = ("LLAMA_STACK_TEST_INFERENCE_MODE", "OGX_TEST_INFERENCE_MODE")
+MODE_OPTION = "--inference-mode"
 
 
 class InferenceMode(str, Enum):
@@ -32,25 +34,32 @@ class InferenceMode(str, Enum):
 
 
 def mode_from(value: str | InferenceMode | None = None) -> InferenceMode:
-    """Return the mode that `value` names, else the one the environment names, else replay.
+    """Return the mode of a recorder that was given `value`: that one, else the environment's, else replay.
 
+    In a test run, `--inference-mode` goes before all of these, and its configuration file's mode goes before replay.
     Upper and lower case are one. Raises UnknownMode, which says where the unknown name came from.
     """
     return chosen_mode(value)[0]
 
 
 def chosen_mode(value: str | InferenceMode | None = None) -> tuple[InferenceMode, str]:
-    """Return the mode as `mode_from` does, and what chose it: "mode", a variable's name, or "by default"."""
+    """Return the mode as `mode_from` does, and what chose it: an option, "mode", a variable's name, or "by default"."""
+    run = surroundings()
+    if run is not None and run.settings.forced_mode is not None:
+        return parsed_mode(run.settings.forced_mode, MODE_OPTION), MODE_OPTION
     if value is not None:
-        return _parse(value, "mode"), "mode"
+        return parsed_mode(value, "mode"), "mode"
     for variable in MODE_VARIABLES:
         name = os.environ.get(variable)
         if name:
-            return _parse(name, variable), variable
+            return parsed_mode(name, variable), variable
+    if run is not None and run.settings.mode is not None:
+        return parsed_mode(run.settings.mode, run.settings.mode_source), run.settings.mode_source
     return InferenceMode.REPLAY, "by default"
 
 
-def _parse(value: object, source: str) -> InferenceMode:
+def parsed_mode(value: object, source: str) -> InferenceMode:
+    """Return the mode that `value` names; raises UnknownMode, which names the `source`."""
     if isinstance(value, InferenceMode):
         return value
     try:

@@ -25,6 +25,16 @@ class Exchange(NamedTuple):
     key: str
     """"" for a call that passed, whose key nobody computed."""
     test_id: str | None
+    path: str | None = None
+    """The recording's file, as it was called then; None where there is none."""
+    started: float = 0.0
+    """When the call was made, in seconds since 1970."""
+    seconds: float = 0.0
+    """From then until the answer was recorded, its last chunk included; 0 for what was not recorded."""
+    chunk_seconds: tuple[float, ...] = ()
+    """When each chunk of a stream arrived while recording, counted from `started`."""
+    explanation: str = ""
+    """The text of the error that a missed call raised."""
 
 
 class Replay(NamedTuple):
@@ -49,6 +59,9 @@ class Record:
     """What was heard of a stream that is still being read."""
     reader: int = 0
     """The process that reads it; a forked child leaves its parent's streams alone."""
+    started: float = field(default_factory=time.time)
+    chunk_times: list[float] = field(default_factory=list)
+    """When each chunk of a stream arrived, in seconds since 1970."""
 
 
 @dataclass(slots=True, eq=False)

@@ -7,13 +7,14 @@ import inspect
 import os
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 from .identity.key_rules import KeyRules
 from .identity.normalizers import NormalizeRule
 from .identity.redaction import RedactRule
 from .interception import active, doors, patching
 from .modes import InferenceMode, mode_from
+from .running_test import surroundings
 from .session import Session
 from .storage.places import check_usable, places_from
 from .storage.store import Store
@@ -29,10 +30,12 @@ class inference_recording:  # noqa: N801 - it is used as a function
 
     Args:
         mode: "live", "record", "replay" or "record-if-missing"; else LLAMA_STACK_TEST_INFERENCE_MODE (then
-            OGX_TEST_INFERENCE_MODE) says, else "replay".
-        storage_dir: the folder of recordings; else LLAMA_STACK_TEST_RECORDING_DIR (then OGX_TEST_RECORDING_DIR), else
-            "recordings". Recordings are looked for in its `recordings/` and `responses/` too.
+            OGX_TEST_INFERENCE_MODE) says, else "replay". pytest's `--inference-mode` goes before all of these.
+        storage_dir: the folder of recordings, which no option of pytest changes; else pytest's
+            `--inference-recordings`, LLAMA_STACK_TEST_RECORDING_DIR (then OGX_TEST_RECORDING_DIR), else "recordings".
+            Recordings are looked for in its `recordings/` and `responses/` too.
         test_id: part of every request's identity; else the test that runs when the call is made, else null.
+        scope: "test", or "shared" for requests that many tests make: they are stored once, under no test's id.
         record_errors: whether failed calls are recorded; by default all in "record", and in "record-if-missing" those
             that the next run would meet again (not 408, 409, 429, 5xx, timeouts and connection errors).
         redact: secrets beside those of known shapes, the values of environment variables named *_KEY, *_TOKEN, *_SECRET
@@ -41,6 +44,8 @@ class inference_recording:  # noqa: N801 - it is used as a function
             nor file holds them; a replay gives the request's own secrets back wherever the answer repeats them.
         normalize: what differs from run to run and is to be left out of the key: built-in rules by name ("cwd",
             "dates", "hashes", "tmp_path", "tool_call_ids", "uuids") and `Normalizer`s.
+
+    What pytest's configuration file says counts where neither argument nor environment does.
 
     Raises RecorderError for a rule that is none; on entering: UnknownMode, UnusableFolder, UnpatchableSDK.
     """
@@ -51,15 +56,21 @@ class inference_recording:  # noqa: N801 - it is used as a function
         storage_dir: str | os.PathLike[str] | None = None,
         *,
         test_id: str | None = None,
+        scope: Literal["test", "shared"] = "test",
         record_errors: bool | None = None,
         redact: Sequence[RedactRule] = (),
         normalize: Sequence[NormalizeRule] = (),
     ) -> None:
         if callable(mode):
             raise TypeError(f"write @inference_recording() with parentheses; {mode!r} was passed as the mode")
+        if scope not in ("test", "shared"):
+            raise ValueError(f'scope is {scope!r}; it must be "test" or "shared"')
+        if scope == "shared" and test_id is not None:
+            raise ValueError('scope="shared" stores requests under no test_id; leave one of the two out')
         self._mode = mode
         self._storage_dir = storage_dir
         self._test_id = test_id
+        self._scope: Literal["test", "shared"] = scope
         self._record_errors = record_errors
         self._redact = tuple(redact)
         self._normalize = tuple(normalize)
@@ -67,17 +78,27 @@ class inference_recording:  # noqa: N801 - it is used as a function
         self._entered: list[Session] = []
 
     def __enter__(self) -> Session:
-        mode = mode_from(self._mode)
-        places = places_from(self._storage_dir)
+        mode, run = mode_from(self._mode), surroundings()
+        is_shared = self._scope == "shared"
+        places = places_from(self._storage_dir, is_shared=is_shared)
+        record_errors = self._record_errors
+        if record_errors is None and run is not None:
+            record_errors = run.settings.record_errors
         if mode is not InferenceMode.LIVE:
             check_usable(places, mode)
-            patching.hold(_targets())
         self._rules.refreshed()
         session = Session(
-            mode, Store(places), test_id=self._test_id, record_errors=self._record_errors, rules=self._rules
+            mode,
+            Store(places),
+            test_id=self._test_id,
+            is_shared=is_shared,
+            record_errors=record_errors,
+            rules=self._rules,
         )
-        active.enter(session)
+        resume(session)
         self._entered.append(session)
+        if run is not None:
+            run.opened(session)
         return session
 
     def __exit__(
@@ -86,9 +107,7 @@ class inference_recording:  # noqa: N801 - it is used as a function
         # Two threads may use one recorder: each leaves what it entered itself.
         session = active.innermost_of(self._entered) or self._entered[-1]
         self._entered.remove(session)
-        active.leave(session)
-        if session.mode is not InferenceMode.LIVE:
-            patching.let_go()
+        suspend(session)
         session.close()
 
     def __call__(self, function: _Function) -> _Function:
@@ -109,6 +128,7 @@ class inference_recording:  # noqa: N801 - it is used as a function
             self._mode,
             self._storage_dir,
             test_id=self._test_id,
+            scope=self._scope,
             record_errors=self._record_errors,
             redact=self._redact,
             normalize=self._normalize,
@@ -156,6 +176,22 @@ class inference_recording:  # noqa: N801 - it is used as a function
                     await generator.aclose()
 
         return run
+
+
+def resume(session: Session) -> None:
+    """Have calls belong to this session; raises UnpatchableSDK, and then they do not."""
+    if session.mode is not InferenceMode.LIVE:
+        patching.hold(_targets())
+    session.is_open = True
+    active.enter(session)
+
+
+def suspend(session: Session) -> None:
+    """Have calls not belong to this session any more; it may be resumed."""
+    active.leave(session)
+    if session.mode is not InferenceMode.LIVE:
+        patching.let_go()
+    session.is_open = False
 
 
 @functools.cache

@@ -1,9 +1,36 @@
-"""Which test runs now. Holds state: the environment variable is pytest's own."""
+"""Which test runs now, and what it gives to the recorders opened in it.
+
+Holds state: the surroundings that the pytest plugin sets; the environment variable is pytest's own.
+"""
 
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Protocol
+
+    from .settings import Settings
+
+    class Surroundings(Protocol):
+        """A test run under the pytest plugin, as recorders see it."""
+
+        settings: Settings
+        test_id: str | None
+        """The test that runs now, or the scope whose fixture does; None between tests."""
+        test_folder: Path | None
+        """The folder of the running test's file."""
+
+        def opened(self, session: Any, /) -> None:
+            """Hear of a session opened now."""
+
+        def about_to_record(self, session: Any, key: str, name: str, test_id: str | None, /) -> None:
+            """Hear that the file `name` of this key is about to be written, for this test id."""
+
 
 PYTEST_VARIABLE = "PYTEST_CURRENT_TEST"
 
@@ -12,9 +39,20 @@ PYTEST_VARIABLE = "PYTEST_CURRENT_TEST"
 _ENVIRON: Any = getattr(os.environ, "_data", None)
 _ENCODED_VARIABLE = os.fsencode(PYTEST_VARIABLE)
 
+_surroundings: Surroundings | None = None
+
 
 def running_test_id() -> str | None:
-    """Return the node id of the test that runs now, None outside a test.
+    """Return the id of the test that runs now, None outside a test.
+
+    The pytest plugin says it: the node id, or a wider scope's own id while a fixture of that scope is set up or torn
+    down. Without the plugin `running_node_id` does.
+    """
+    return running_node_id() if _surroundings is None else _surroundings.test_id
+
+
+def running_node_id() -> str | None:
+    """Return pytest's own id of the test that runs now, None outside a test.
 
     Source: pytest sets PYTEST_CURRENT_TEST to "<node id> (<phase>)"; the phase is cut off, since a call keeps its
     recording when it moves from a test into one of the test's fixtures.
@@ -26,3 +64,30 @@ def running_test_id() -> str | None:
         return None
     node_id, _, phase = current.rpartition(" ")
     return node_id if phase in ("(setup)", "(call)", "(teardown)") else current
+
+
+def surroundings() -> Surroundings | None:
+    """Return the test run that goes on now, None where the plugin runs none."""
+    return _surroundings
+
+
+def surround(new: Surroundings | None) -> Callable[[], None]:
+    """Have `new` be the test run that goes on; returns what brings the one before back."""
+    global _surroundings
+    before, _surroundings = _surroundings, new
+
+    def undo() -> None:
+        global _surroundings
+        _surroundings = before
+
+    return undo
+
+
+@contextmanager
+def surrounded(new: Surroundings | None) -> Iterator[None]:
+    """Have `new` go on for the length of the block; with None, recorders know of no plugin."""
+    undo = surround(new)
+    try:
+        yield
+    finally:
+        undo()

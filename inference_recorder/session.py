@@ -17,14 +17,16 @@ from .format.model_lists import model_set_digest, models_in
 from .format.recording import Answer, Recording
 from .format.redacting import Hidden
 from .format.sameness import renamed_ids
+from .format.usage import Usage
 from .identity.jsonable import JsonObject, JsonValue
 from .identity.key_rules import KeyRules
 from .identity.keys import request_key
 from .identity.request import Request, with_ids
+from .ledger import Ledger
 from .modes import InferenceMode
 from .plans import Exchange, Outcome, Plan, Record, Replay, Wait
 from .rows import Row
-from .running_test import running_test_id
+from .running_test import running_node_id, running_test_id, surroundings
 from .storage.locks import Flight, is_flying
 from .storage.store import Store, row_name
 
@@ -35,12 +37,11 @@ TRANSIENT_STATUS_CODES = frozenset({408, 409, 429})
 _LONGEST_PAUSE_SECONDS = 0.05
 
 
-_Call = tuple[str, str, str, str | None]
-"""What becomes an Exchange when somebody asks."""
-
-
 class Session:
-    """What `with inference_recording(...)` yields. Ask it for `counts`, `replayed`, `recorded`, `missed`, `passed`."""
+    """What `with inference_recording(...)` yields.
+
+    Ask it for `counts`, `replayed`, `recorded`, `missed`, `passed`, `requests` and `usage`.
+    """
 
     def __init__(
         self,
@@ -48,6 +49,7 @@ class Session:
         store: Store,
         *,
         test_id: str | None = None,
+        is_shared: bool = False,
         record_errors: bool | None = None,
         rules: KeyRules | None = None,
     ) -> None:
@@ -55,14 +57,14 @@ class Session:
         self.is_live = mode is InferenceMode.LIVE
         self.store = store
         self.is_open = True
-        self._test_id = test_id
+        self._test_id = running_test_id if test_id is None and not is_shared else lambda: test_id
         self._rules = rules or KeyRules()
         self._keeps_transient_errors = mode is InferenceMode.RECORD if record_errors is None else record_errors
         self._keeps_errors = record_errors is not False
         self._rows: dict[str, Row] = {}
         self._ids: dict[str, str] = {}
         """Id of an answer recorded anew -> the one that the recording keeps, since it differs in nothing else."""
-        self._calls: dict[Outcome, list[_Call]] = {"replayed": [], "recorded": [], "missed": [], "passed": []}
+        self._ledger = Ledger()
         self._saving: list[threading.Thread] = []
         self._unsaved: list[Exception] = []
         self._unfinished: set[Record] = set()
@@ -71,27 +73,40 @@ class Session:
     @property
     def counts(self) -> Counter[Outcome]:
         """How many calls were replayed, recorded, missed and passed; what never happened is left out."""
-        return Counter({outcome: len(calls) for outcome, calls in self._calls.items() if calls})
+        return self._ledger.counts()
 
     @property
     def replayed(self) -> tuple[Exchange, ...]:
         """The calls answered from a recording, in their order."""
-        return self._exchanges("replayed")
+        return self._ledger.exchanges("replayed")
 
     @property
     def recorded(self) -> tuple[Exchange, ...]:
         """The calls whose answer was stored, in the order of storing."""
-        return self._exchanges("recorded")
+        return self._ledger.exchanges("recorded")
 
     @property
     def missed(self) -> tuple[Exchange, ...]:
         """The calls that raised MissingRecording, whether or not the code under test let it through."""
-        return self._exchanges("missed")
+        return self._ledger.exchanges("missed")
 
     @property
     def passed(self) -> tuple[Exchange, ...]:
         """The calls that went out without being recorded."""
-        return self._exchanges("passed")
+        return self._ledger.exchanges("passed")
+
+    @property
+    def requests(self) -> tuple[Request, ...]:
+        """What was asked, in its order, each as it was then; calls that passed are left out."""
+        return self._ledger.requests()
+
+    @property
+    def usage(self) -> dict[str, Usage]:
+        """Return the tokens that the answers replayed and recorded so far say were used, by the model asked for.
+
+        Reads their recordings; raises CorruptRecording where one is gone or cannot be read.
+        """
+        return self._ledger.usage()
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{count} {outcome}" for outcome, count in self.counts.items()) or "no calls yet"
@@ -108,7 +123,7 @@ class Session:
             self._rules.refreshed()
             if self._ids:
                 request = request.renamed(self._ids)
-        test_id = self._rules.scope(self._test_id if self._test_id is not None else running_test_id())
+        test_id = self._rules.scope(self._test_id())
         asked = self._rules.asked(request)
         key = request_key(asked, test_id)
         with self._guard:
@@ -121,19 +136,20 @@ class Session:
             place = row.asked
         if mode is _RECORD:
             row.is_own = True
-            return Record(request, request.frozen_body(), key, test_id, place, None)
+            return self._record(request, key, test_id, place, None)
         if (recording := row.find(self.store, request, test_id, place, may_grow=False, rules=self._rules)) is not None:
             return self._replay(recording, request, key, test_id)
         if self._rules.refreshed():  # a key that was put into the environment since
             row.asked -= 1
             return self.decide(request)
-        self._calls["missed"].append((asked.endpoint, asked.model, key, test_id))
         # Here, since only a miss has to pay for them.
         from .explaining.miss import missing_recording
         from .explaining.nearest import Question
 
         question = Question(asked, key, test_id, place, self._rules.normalizers)
-        raise missing_recording(question, self.store.places, self._rules.scope(running_test_id()))
+        error = missing_recording(question, self.store.places, self._rules.scope(running_node_id()))
+        self._ledger.missed(asked, key, test_id, str(error))
+        raise error
 
     def _find_or_wait(self, request: Request, key: str, test_id: str | None, row: Row) -> Plan:
         if row.flying is not None and not is_flying(_running_task()):
@@ -176,7 +192,7 @@ class Session:
             row.is_own = True
             row.flying = wait.place
             row.asked = max(row.asked, wait.place)  # whoever gave this place up gave its number back
-        return Record(request, request.frozen_body(), key, wait.test_id, wait.place, flight)
+        return self._record(request, key, wait.test_id, wait.place, flight)
 
     def is_held_up_by_this_thread(self, wait: Wait) -> bool:
         """Whether waiting without `await` would wait for ever: the one who asks needs this thread's event loop."""
@@ -243,7 +259,13 @@ class Session:
 
     def note_passed(self, endpoint: str, model: str = "") -> None:
         """Count a call that went out without being recorded."""
-        self._calls["passed"].append((endpoint, model, "", None))
+        self._ledger.passed(endpoint, model)
+
+    def forget(self, key: str) -> None:
+        """Begin the row of this key anew, whose files are again what they were before."""
+        with self._guard:
+            if key in self._rows:
+                self._rows[key] = Row(key)
 
     def close(self) -> None:
         """Wait for what is being stored, and cut off what the rows that were recorded anew held beyond their end.
@@ -295,7 +317,10 @@ class Session:
         if self._ids:
             content = with_ids(content.decode(), self._ids).encode()
         name, attachment = _file_name(plan, answer), answer.attachment
-        if self.store.write(name, content, attachment=attachment, wait=wait, is_same=self._is_same) is None:
+        if (run := surroundings()) is not None:
+            run.about_to_record(self, plan.key, name, plan.test_id)
+        path = self.store.write(name, content, attachment=attachment, wait=wait, is_same=self._is_same)
+        if path is None:
             return False
         if not plan.request.is_model_list:
             row = self._rows[plan.key]
@@ -303,7 +328,7 @@ class Session:
             row.writer = os.getpid()
         if not plan.is_counted:
             plan.is_counted = True
-            self._calls["recorded"].append((plan.request.endpoint, plan.request.model, plan.key, plan.test_id))
+            self._ledger.recorded(plan, path)
         return True
 
     def _is_same(self, old: bytes, new: bytes) -> bool:
@@ -315,11 +340,13 @@ class Session:
         return True
 
     def _replay(self, recording: Recording, request: Request, key: str, test_id: str | None) -> Replay:
-        self._calls["replayed"].append((request.endpoint, request.model, key, test_id))
+        self._ledger.replays.append((request.endpoint, request.model, key, test_id, recording.path, time.time()))
         return Replay(recording)
 
-    def _exchanges(self, outcome: Outcome) -> tuple[Exchange, ...]:
-        return tuple(map(Exchange._make, self._calls[outcome]))
+    def _record(self, request: Request, key: str, test_id: str | None, place: int, flight: Flight | None) -> Record:
+        plan = Record(request, request.frozen_body(), key, test_id, place, flight)
+        self._ledger.asked(plan)
+        return plan
 
     def _land(self, row: Row, place: int, flight: Flight | None) -> None:
         if row.flying == place:

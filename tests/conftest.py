@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from inference_recorder.modes import MODE_VARIABLES
+from inference_recorder.running_test import surrounded
 from inference_recorder.storage.places import FOLDER_VARIABLES
 
 from .openai_server import OpenAIServer, running_server
@@ -99,6 +100,13 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path_factory:
     monkeypatch.setenv("TMPDIR", tempfile.gettempdir())
     for name in (*MODE_VARIABLES, *FOLDER_VARIABLES, *(name for name in os.environ if name.startswith("OPENAI_"))):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def without_plugin() -> Iterator[None]:
+    """Recorders of this test know of no pytest plugin."""
+    with surrounded(None):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -14,19 +14,19 @@ import inference_recorder
 
 PACKAGE = Path(inference_recorder.__file__).parent
 LAYERS = (
-    ("errors", "explanation", "modes", "running_test"),
+    ("errors", "explanation", "modes", "running_test", "settings"),
     ("identity",),
     ("format", "storage"),
     ("conversation",),
     ("report",),
     ("plans",),
-    ("rows",),
+    ("ledger", "rows"),
     ("explaining",),
     ("session",),
     ("interception",),
     ("recorder",),
     ("__init__", "llama_stack"),
-    ("cli",),
+    ("cli", "pytest_plugin"),
 )
 """Lowest first: a module imports from its own layer and from those before it."""
 
@@ -39,7 +39,7 @@ DOORS = {
     "starlette": {"cli"},
     "uvicorn": {"cli"},
     "yaml": {"cli"},
-    "pytest": set(),
+    "pytest": {"pytest_plugin"},
 }
 STATEFUL = {
     "explaining/index.py",

@@ -360,6 +360,7 @@ def test_the_environment_chooses_the_mode(
         ({"LLAMA_STACK_TEST_RECORDING_DIR": "ours", "OGX_TEST_RECORDING_DIR": "theirs"}, "ours"),
     ],
 )
+@pytest.mark.usefixtures("without_plugin")
 def test_the_environment_chooses_the_folder(
     variables: dict[str, str], expected: str, client: openai.OpenAI, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -56,6 +56,7 @@ def test_most_real_recordings_are_found_by_a_rule() -> None:
 @NO_CORPUS
 @pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 @pytest.mark.parametrize("door", ["method", "client"])
+@pytest.mark.usefixtures("without_plugin")
 def test_every_derivable_real_recording_replays_as_the_sdk_builds_it(
     is_async: bool, door: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

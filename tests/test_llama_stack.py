@@ -41,6 +41,7 @@ def test_the_environment_sets_recording_up(monkeypatch: pytest.MonkeyPatch, tmp_
     assert ancestor.setup_inference_recording() is None
 
 
+@pytest.mark.usefixtures("without_plugin")
 def test_normalize_request_gives_the_key_of_the_running_test(monkeypatch: pytest.MonkeyPatch) -> None:
     """The specification's recording was made in the test that its file names."""
     document = json.loads(next((Path(__file__).parents[1] / "recordings").glob("792f*.json")).read_text())

@@ -12,8 +12,11 @@ from .recording import Recording
 class Usage(NamedTuple):
     """Tokens that a server counted."""
 
-    tokens_in: int
-    tokens_out: int
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+    def __add__(self, other: object) -> Usage:
+        return Usage(self[0] + other[0], self[1] + other[1]) if isinstance(other, Usage) else NotImplemented
 
 
 def usage_of(recording: Recording) -> Usage | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -47,6 +48,7 @@ class Tape:
 
     def add(self, chunk: object) -> None:
         """Take down one chunk, as it is now: its consumer may change it."""
+        self.plan.chunk_times.append(time.time())
         self._chunks.append(json_bytes.dumps(body_of(chunk, self.plan.key)))
         self._is_at_its_end = getattr(chunk, "type", None) in STREAM_ENDS
 

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from ..errors import UnusableFolder
 from ..modes import InferenceMode
+from ..running_test import surroundings
 from .files import is_inside
 
 FOLDER_VARIABLES = ("LLAMA_STACK_TEST_RECORDING_DIR", "OGX_TEST_RECORDING_DIR")
+FOLDER_OPTION = "--inference-recordings"
 DEFAULT_FOLDER = "recordings"
 _ANCESTOR_FOLDERS = ("recordings", "responses")
 """Where llama-stack's newer and older generation keep their files, below the folder they are given."""
@@ -25,22 +27,45 @@ class Places:
     read: tuple[Path, ...]
 
 
-def places_from(storage_dir: str | os.PathLike[str] | None = None) -> Places:
+def places_from(storage_dir: str | os.PathLike[str] | None = None, *, is_shared: bool = False) -> Places:
     """Return the places of a session whose folder is `storage_dir`, else the environment's, else "recordings".
 
-    The folder is made absolute at once: a test that changes the working directory keeps its recordings.
+    The folder is made absolute at once: a test that changes the working directory keeps its recordings. In a test run
+    that did not get a `storage_dir`, its options choose the folder, and recordings are looked for beside the test file
+    too. What tests share (`is_shared`) is never written beside one of them.
     """
-    return chosen_places(storage_dir)[0]
+    return chosen_places(storage_dir, is_shared=is_shared)[0]
 
 
-def chosen_places(storage_dir: str | os.PathLike[str] | None = None) -> tuple[Places, str]:
-    """Return the places as `places_from` does, and what chose them: "storage_dir", a variable's name, or "default"."""
-    chosen, source = storage_dir, "storage_dir"
-    if not chosen:
-        named = ((value, name) for name in FOLDER_VARIABLES if (value := os.environ.get(name)))
-        chosen, source = next(named, (DEFAULT_FOLDER, "default"))
-    folder = Path(os.path.abspath(os.path.expanduser(chosen)))
-    return Places(written=folder, read=(folder, *(folder / name for name in _ANCESTOR_FOLDERS))), source
+def chosen_places(storage_dir: str | os.PathLike[str] | None = None, *, is_shared: bool = False) -> tuple[Places, str]:
+    """Return the places as `places_from` does, and what chose them.
+
+    That is "storage_dir", an option, a variable's name, "beside the test" or "default".
+    """
+    if storage_dir:
+        folder = _absolute(storage_dir)
+        return Places(folder, _looked_in(folder)), "storage_dir"
+    folder, source = common_folder()
+    run = surroundings()
+    if run is None or run.test_folder is None:
+        return Places(folder, _looked_in(folder)), source
+    beside = run.test_folder / DEFAULT_FOLDER
+    if run.settings.is_beside_tests and not is_shared:
+        return Places(beside, tuple(dict.fromkeys((*_looked_in(beside), *_looked_in(folder))))), "beside the test"
+    return Places(folder, tuple(dict.fromkeys((*_looked_in(folder), *_looked_in(beside))))), source
+
+
+def common_folder() -> tuple[Path, str]:
+    """Return the folder of recorders that are given none, and what chose it: an option, a variable or "default"."""
+    run = surroundings()
+    if run is not None and run.settings.forced_folder is not None:
+        return run.settings.forced_folder, FOLDER_OPTION
+    for variable in FOLDER_VARIABLES:
+        if named := os.environ.get(variable):
+            return _absolute(named), variable
+    if run is not None and run.settings.folder is not None:
+        return run.settings.folder, run.settings.folder_source
+    return _absolute(DEFAULT_FOLDER), "default"
 
 
 def check_usable(places: Places, mode: InferenceMode) -> None:
@@ -75,3 +100,11 @@ def _check_makeable(folder: Path, mode: InferenceMode) -> None:
         raise UnusableFolder(folder, f"{parent} is a file, not a folder")
     if mode.writes and not os.access(parent, os.W_OK | os.X_OK):
         raise UnusableFolder(folder, f"{parent} cannot be written (permission denied or a read-only file system)")
+
+
+def _absolute(folder: str | os.PathLike[str]) -> Path:
+    return Path(os.path.abspath(os.path.expanduser(folder)))
+
+
+def _looked_in(folder: Path) -> tuple[Path, ...]:
+    return folder, *(folder / name for name in _ANCESTOR_FOLDERS)

@@ -25,11 +25,14 @@ def test_a_missing_package_is_one_line_that_names_the_extra(package):
 
 def test_a_module_of_our_own_that_is_missing_is_a_traceback():
     """Advice to install the extra would hide a broken wheel."""
-    code = "import sys; sys.modules['inference_recorder.recorder'] = None; import inference_recorder.cli.main"
+    code = (
+        "import sys; sys.modules['inference_recorder.modes'] = None; "
+        "from inference_recorder.cli.main import main; main(['doctor'])"
+    )
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
 
-    assert "ModuleNotFoundError: import of inference_recorder.recorder" in done.stderr
+    assert "ModuleNotFoundError: import of inference_recorder.modes" in done.stderr
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -41,6 +41,7 @@ def record(sdk: Colour, recordings: Path, test_id: str | None = TEST, **argument
         sdk.call("chat.completions.create", **arguments)
 
 
+@pytest.mark.usefixtures("without_plugin")
 def test_the_text_shows_what_came_nearest_and_ends_with_the_command(
     sdk: Colour, server: OpenAIServer, recordings: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

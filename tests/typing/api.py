@@ -14,8 +14,14 @@ with inference_recording() as session:
     assert_type(session.mode, InferenceMode)
     assert_type(session.recorded, tuple[Exchange, ...])
     assert_type(session.counts["recorded"], int)
+    assert_type(session.usage["gpt-4o"].tokens_in, int)
+    assert_type(session.requests[0].model, str)
+    assert_type(session.recorded[0].path, str | None)
 
 with inference_recording("replay", Path("recordings"), test_id="mine", record_errors=True):
+    pass
+
+with inference_recording(scope="shared"):
     pass
 
 

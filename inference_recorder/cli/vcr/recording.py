@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ...errors import RecorderError
 from ...interception.http import RAW_RESPONSE_HEADER, library_of
 from ...recorder import inference_recording
-from ...running_test import PYTEST_VARIABLE
+from ...running_test import PYTEST_VARIABLE, surrounded
 from .calls import SdkCall
 from .interaction import Interaction, NotTaken
 
@@ -130,7 +130,8 @@ def _outside_any_test() -> Iterator[None]:
     """Have no test run in the block: a command that a test calls is no part of it."""
     running = os.environ.pop(PYTEST_VARIABLE, None)
     try:
-        yield
+        with surrounded(None):
+            yield
     finally:
         if running is not None:
             os.environ[PYTEST_VARIABLE] = running

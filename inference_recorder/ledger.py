@@ -1,0 +1,91 @@
+"""What a session remembers of its calls."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from operator import itemgetter
+from pathlib import Path
+
+from .errors import CorruptRecording
+from .format.usage import Usage, usage_of
+from .identity.key_rules import recorded_request
+from .identity.request import Request
+from .plans import Exchange, Outcome, Record
+from .storage.catalogue import entry_of
+
+
+class Ledger:
+    """The calls of one session. A replay takes some 30 µs, so that of one only what is at hand is kept."""
+
+    def __init__(self) -> None:
+        self.replays: list[tuple[str, str, str, str | None, str, float]] = []
+        """What becomes an Exchange when somebody asks: all of it but what only a recorded call has."""
+        self._others: dict[Outcome, list[Exchange]] = {"recorded": [], "missed": [], "passed": []}
+        self._unanswered: list[tuple[float, Request]] = []
+        """When each request was made that no recording answered."""
+
+    def asked(self, plan: Record) -> None:
+        """Take note of a call that goes out to be recorded."""
+        self._unanswered.append((plan.started, plan.request))
+
+    def recorded(self, plan: Record, path: Path) -> None:
+        """Take note that the answer to a call is stored."""
+        request, chunk_seconds = plan.request, tuple(at - plan.started for at in plan.chunk_times)
+        seconds = time.time() - plan.started
+        exchange = Exchange(
+            request.endpoint, request.model, plan.key, plan.test_id, str(path), plan.started, seconds, chunk_seconds
+        )  # fmt: skip
+        self._others["recorded"].append(exchange)
+
+    def missed(self, request: Request, key: str, test_id: str | None, explanation: str) -> None:
+        """Take note of a call that no recording answers; `explanation` is the text of its error."""
+        started = time.time()
+        self._unanswered.append((started, request))
+        missed = Exchange(request.endpoint, request.model, key, test_id, started=started, explanation=explanation)
+        self._others["missed"].append(missed)
+
+    def passed(self, endpoint: str, model: str) -> None:
+        """Take note of a call that goes out without being recorded."""
+        self._others["passed"].append(Exchange(endpoint, model, "", None, started=time.time()))
+
+    def counts(self) -> Counter[Outcome]:
+        """Return how many calls came to what; what never happened is left out."""
+        lengths: dict[Outcome, int] = {"replayed": len(self.replays)}
+        lengths |= {outcome: len(calls) for outcome, calls in self._others.items()}
+        return Counter({outcome: length for outcome, length in lengths.items() if length})
+
+    def exchanges(self, outcome: Outcome) -> tuple[Exchange, ...]:
+        """Return the calls that came to this, in their order."""
+        if outcome != "replayed":
+            return tuple(self._others[outcome])
+        return tuple(Exchange(*replay) for replay in self.replays)
+
+    def requests(self) -> tuple[Request, ...]:
+        """Return what was asked, in its order; of a replayed call what its recording answers. Raises CorruptRecording.
+
+        Ten thousand requests kept would be ten megabytes.
+        """
+        replayed = [(started, _request_in(path)) for *_, path, started in self.replays]
+        # The bodies kept are the callers', who go on appending to their lists.
+        others = ((at, request._replace(body=json.loads(request.body_text))) for at, request in self._unanswered)
+        return tuple(request for _, request in sorted((*replayed, *others), key=itemgetter(0)))
+
+    def usage(self) -> dict[str, Usage]:
+        """Return the tokens used, by the model asked for; raises CorruptRecording."""
+        used: dict[str, Usage] = {}
+        for exchange in (*self.exchanges("replayed"), *self._others["recorded"]):
+            if exchange.path is None:
+                continue
+            if (usage := usage_of(entry_of(Path(exchange.path)).recording())) is not None:
+                used[exchange.model] = used.get(exchange.model, Usage()) + usage
+        return used
+
+
+def _request_in(path: str) -> Request:
+    entry = entry_of(Path(path))
+    try:
+        return recorded_request(entry.request)
+    except ValueError as error:
+        raise CorruptRecording(path, f"$.request: {error}") from None

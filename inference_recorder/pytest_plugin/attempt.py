@@ -1,0 +1,121 @@
+"""One run of one test: the sessions opened in it, what it was about to overwrite, and what came of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ..errors import RecorderError
+
+if TYPE_CHECKING:
+    from ..plans import Exchange
+    from ..recorder import inference_recording
+    from ..session import Session
+    from ..storage.aside import Before
+    from .journal import Call
+
+
+class Attempt:
+    """One run of one test; a rerun is another."""
+
+    def __init__(self, test_id: str) -> None:
+        self.test_id = test_id
+        self.sessions: list[Session] = []
+        """All that were opened in it, by whomever."""
+        self.recorder: inference_recording | None = None
+        self.session: Session | None = None
+        """The plugin's own, where the test has one."""
+        self.allows_misses = False
+        self.missed_in_fixtures: list[Exchange] = []
+        """What wider fixtures missed and went on without."""
+        self.has_failed = False
+        self.has_failed_as_expected = False
+        self.is_whole = True
+        """Whether no phase was skipped, and no failure expected."""
+        self.was_live = False
+        """Whether a session let calls out unseen: then nobody knows which recordings the test needs."""
+        self._before: dict[Path, Before] = {}
+        self._writers: list[Session] = []
+        self.calls: list[Call] = []
+        self.set_aside: list[str] = []
+        self.troubles: list[str] = []
+
+    def heard(self, report: pytest.TestReport) -> None:
+        """Take note of how a phase ended."""
+        self.has_failed = self.has_failed or report.failed
+        self.has_failed_as_expected = self.has_failed_as_expected or (report.skipped and hasattr(report, "wasxfail"))
+        self.is_whole = self.is_whole and report.passed
+
+    def remember(self, session: Session, key: str, name: str) -> None:
+        """Remember what this session is about to overwrite."""
+        from ..storage.aside import Before
+
+        folder = session.store.places.written
+        if folder not in self._before:
+            self._before[folder] = Before(session.store)
+        self._before[folder].remember(key, name)
+        if session not in self._writers:
+            self._writers.append(session)
+
+    def swallowed_misses(self) -> list[Exchange]:
+        """Return the misses of the plugin's sessions that nobody has heard of yet: the test did not fail."""
+        if self.session is None or self.allows_misses or self.has_failed or self.has_failed_as_expected:
+            return []
+        return [*self.missed_in_fixtures, *self.session.missed]
+
+    def close_session(self) -> None:
+        """Close the plugin's session; raises what `Session.close` does."""
+        recorder, self.recorder = self.recorder, None
+        if recorder is not None:
+            recorder.__exit__(None, None, None)
+
+    def settle(self, *, keeps_failed: bool, with_tokens: bool) -> list[Session]:
+        """Have the attempt over: set aside what it recorded where it failed, and write down its calls.
+
+        Returns the sessions that are still open; they are not written down yet.
+        """
+        moved: dict[Path, Path] = {}
+        for before in self._before.values():
+            try:
+                if not self.has_failed:
+                    before.drop_aside()
+                elif not keeps_failed:
+                    moved |= before.set_aside()
+                    self._forget(before.keys)
+            except (RecorderError, OSError) as error:
+                self.troubles.append(f"{self.test_id} failed, and its recordings are not set aside: {error}")
+        self.set_aside = [str(path) for path in moved.values()]
+        if self.sessions:
+            self._write_down(moved, with_tokens=with_tokens)
+        still_open = [session for session in self.sessions if session.is_open]
+        self._let_go()
+        return still_open
+
+    def superseded(self) -> None:
+        """Remove what was set aside: the test runs again."""
+        for before in self._before.values():
+            try:
+                before.drop_aside()
+            except (RecorderError, OSError):
+                pass  # it lies where git does not see it, and the next attempt replaces it
+
+    def _write_down(self, moved: dict[Path, Path], *, with_tokens: bool) -> None:
+        from .journal import calls_of
+
+        for session in self.sessions:
+            if not session.is_open:
+                self.calls += calls_of(session, self.test_id, moved, with_tokens=with_tokens)
+
+    def _let_go(self) -> None:
+        """Keep no session, and no recording that will not come back: a run has many tests."""
+        self.was_live = any(session.is_live for session in self.sessions)
+        self.sessions, self.session, self._writers = [], None, []
+        if not self.set_aside:
+            self._before = {}
+
+    def _forget(self, keys: frozenset[str]) -> None:
+        for session in self._writers:
+            for key in keys:
+                session.forget(key)

@@ -1,0 +1,198 @@
+"""The hooks of pytest, and what each of them has done."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ..errors import UnknownMode
+from ..modes import chosen_mode
+from ..running_test import surround
+from ..storage.places import common_folder
+from .configuration import check_may_record, configuration_from
+from .marker import DESCRIPTION, arguments_of
+from .options import add_options
+from .run import RUN, Run
+from .scopes import ITEM_ID, id_of, scope_of
+
+if TYPE_CHECKING:
+    from .journal import Journal
+
+_OUTPUT = "inference_recorder"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", DESCRIPTION)
+    run = Run(config, configuration_from(config))
+    config.stash[RUN] = run
+    config.add_cleanup(surround(run))
+    folder, _ = common_folder()
+    if config.getoption("inference_recordings"):
+        config.option.inference_recordings = str(folder)  # workers of pytest-xdist may run elsewhere
+    if hasattr(config, "workerinput"):
+        config.pluginmanager.register(Hooks(config, run), "inference_recorder-hooks")
+        return
+    try:
+        mode, source = chosen_mode()
+    except UnknownMode as error:
+        raise pytest.UsageError(str(error)) from None
+    check_may_record(config, mode, source)
+    if config.getoption("inference_report") and find_spec("inference_recorder.report") is None:
+        raise pytest.UsageError("--inference-report: this version of inference_recorder writes no reports")
+    config.pluginmanager.register(Hooks(config, run), "inference_recorder-hooks")
+
+
+class Hooks:
+    """The hooks of one run."""
+
+    def __init__(self, config: pytest.Config, run: Run) -> None:
+        self._config = config
+        self._run = run
+        self._journal: Journal | None = None
+        """What is to be told at the end; None while there is nothing."""
+        self._crashed: list[str] = []
+        self._collected: list[str] = []
+        self._not_collected: list[str] = []
+
+    def pytest_report_header(self) -> str:
+        mode, mode_source = chosen_mode()
+        folder, folder_source = common_folder()
+        beside = "beside each test file and in " if self._run.settings.is_beside_tests else "in "
+        shown = shown_path(folder, self._config.rootpath)
+        return (
+            f"inference_recorder: {mode} ({mode_source}), recordings {beside}{shown} "
+            f"({'by default' if folder_source == 'default' else folder_source})"
+        )
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(
+        self, collector: pytest.Collector
+    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        report = yield
+        if report.passed:
+            try:
+                for node in report.result:
+                    if isinstance(node, pytest.Item):
+                        arguments_of(node)
+            except pytest.UsageError as error:
+                report.outcome, report.longrepr, report.result = "failed", str(error), []
+        if not report.passed:
+            self._not_collected.append(collector.nodeid)
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        for item in items:
+            item.stash[ITEM_ID] = item.nodeid
+        if self._config.getoption("inference_prune"):
+            self._collected = [id_of(item) for item in items]
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        self._run.enter_test(item)
+        try:
+            return (yield)
+        finally:
+            self._run.leave_test()
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        # Behind pytest's own look at skip marks, before it sets up fixtures.
+        self._run.begin(item)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, object, object]:
+        if fixturedef.scope == "function":
+            return (yield)
+        scope = scope_of(request)
+        misses_before = self._run.misses_of(scope)
+        self._run.enter_scope(scope, is_setup=True)
+        fixturedef.addfinalizer(lambda: self._run.leave_scope(scope))
+        try:
+            result = yield
+            self._run.went_on(scope, misses_before)
+            return result
+        finally:
+            self._run.leave_scope(scope)
+            # The last one added is the first one run: what the fixture does after its yield lies between the two.
+            fixturedef.addfinalizer(lambda: self._run.enter_scope(scope, is_setup=False))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self) -> Generator[None, object, object]:
+        try:
+            result = yield
+        except BaseException:
+            self._run.close_session()
+            raise
+        self._run.close_session()
+        self._run.fail_for_misses()
+        return result
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        self._run.heard(item, report)
+        return report
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        told: dict[str, Any] = {}
+        if self._run.has_sessions or self._config.getoption("inference_prune"):
+            told = self._run.finish(self._collected, self._not_collected).to_plain()
+        if hasattr(self._config, "workeroutput"):
+            self._config.workeroutput[_OUTPUT] = told
+        else:
+            self._hear(told)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Hear from a worker of pytest-xdist that has ended."""
+        told = getattr(node, "workeroutput", {}).get(_OUTPUT)
+        if told is None:
+            self._crashed.append(node.gateway.id)
+        else:
+            self._hear(told)
+
+    def _hear(self, told: dict[str, Any]) -> None:
+        """Add what a process tells; {} is nothing."""
+        if told:
+            from .journal import Journal
+
+            self._journal = self._journal or Journal()
+            self._journal.add(told)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
+        config, journal = self._config, self._journal
+        if hasattr(config, "workeroutput"):  # workers of pytest-xdist have a terminal too; what they say is not shown
+            return
+        if journal is not None:
+            from .summary import summarize
+
+            journal.crashed = self._crashed
+            summarize(journal, config, terminalreporter, has_passed=exitstatus == pytest.ExitCode.OK)
+        if report := config.getoption("inference_report"):
+            self._write_report(config.invocation_params.dir / report)
+            terminalreporter.write_line(f"recordings: every call of this run is shown in {report}")
+
+    def _write_report(self, file: Path) -> None:
+        from importlib import import_module
+
+        from .journal import Journal
+
+        journal = self._journal or Journal()
+        folders = [Path(folder) for folder in dict.fromkeys(journal.folders)]
+        import_module("inference_recorder.report").write(file, folders, journal.calls, journal.misses)
+
+
+def shown_path(path: Path, root: Path) -> str:
+    """Return a path below the root as it is there, any other in full."""
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)

@@ -1,0 +1,125 @@
+"""What a run has seen, in plain values: what one process tells, and what the controller makes of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, TypedDict
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..session import Session
+
+OUTCOMES = ("replayed", "recorded", "missed", "passed")
+
+
+class Call(TypedDict):
+    """One call. Times in seconds, `started` since 1970, `chunk_seconds` since `started`."""
+
+    outcome: str
+    """"replayed", "recorded", "missed" or "passed"."""
+    test_id: str | None
+    endpoint: str
+    model: str
+    key: str
+    path: str | None
+    started: float
+    seconds: float
+    chunk_seconds: list[float]
+    tokens_in: int | None
+    tokens_out: int | None
+
+
+class Miss(Call):
+    """A call that no recording answers."""
+
+    explanation: str
+    """The text of the error it raised."""
+
+
+@dataclass(slots=True)
+class Journal:
+    """What one process saw, or several. Holds only what execnet can send."""
+
+    has_sessions: bool = False
+    calls: list[Call] = field(default_factory=list)
+    misses: list[Miss] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+    """Where recordings were looked for."""
+    passed: list[str] = field(default_factory=list)
+    """The tests all of whose calls were replayed or recorded, and which passed."""
+    not_passed: list[str] = field(default_factory=list)
+    collected: list[str] = field(default_factory=list)
+    """The tests that exist, deselected or not."""
+    not_collected: list[str] = field(default_factory=list)
+    """The files whose tests are not known: they were skipped or failed as a whole."""
+    live: list[str] = field(default_factory=list)
+    """The tests in which a session was live: nothing is touched then, and no call is counted but inside another."""
+    set_aside: list[str] = field(default_factory=list)
+    troubles: list[str] = field(default_factory=list)
+    """What could not be done, as sentences."""
+    crashed: list[str] = field(default_factory=list)
+    """The workers that died, whose journals are lost."""
+
+    def to_plain(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def add(self, plain: Mapping[str, Any]) -> None:
+        """Add what another process saw."""
+        self.has_sessions = self.has_sessions or plain["has_sessions"]
+        for name, values in plain.items():
+            if name != "has_sessions":
+                getattr(self, name).extend(values)
+
+    def count(self, outcome: str) -> int:
+        return sum(call["outcome"] == outcome for call in self.calls)
+
+
+def calls_of(session: Session, test_id: str | None, moved: Mapping[Path, Path], *, with_tokens: bool) -> list[Call]:
+    """Return the calls of a session, which was opened in this test, in the order they were made.
+
+    `moved` says where recordings lie now that lay elsewhere. A missed one is a Miss.
+    """
+    calls = [
+        _call(outcome, exchange, test_id, {str(old): str(new) for old, new in moved.items()}, with_tokens=with_tokens)
+        for outcome in OUTCOMES
+        for exchange in getattr(session, outcome)
+    ]
+    return sorted(calls, key=lambda call: call["started"])
+
+
+def misses_in(calls: Iterable[Call]) -> list[Miss]:
+    return [call for call in calls if call["outcome"] == "missed"]  # type: ignore[misc]  # see calls_of
+
+
+def _call(outcome: str, exchange: Any, test_id: str | None, moved: Mapping[str, str], *, with_tokens: bool) -> Call:
+    path = moved.get(exchange.path or "", exchange.path)
+    tokens = _tokens(path) if with_tokens and path is not None else (None, None)
+    call = Call(
+        outcome=outcome,
+        test_id=test_id if outcome == "passed" else exchange.test_id,
+        endpoint=exchange.endpoint,
+        model=exchange.model,
+        key=exchange.key,
+        path=path,
+        started=exchange.started,
+        seconds=exchange.seconds,
+        chunk_seconds=list(exchange.chunk_seconds),
+        tokens_in=tokens[0],
+        tokens_out=tokens[1],
+    )
+    return Miss(**call, explanation=exchange.explanation) if outcome == "missed" else call
+
+
+def _tokens(path: str) -> tuple[int, int] | tuple[None, None]:
+    from pathlib import Path
+
+    from ..errors import CorruptRecording
+    from ..format.usage import usage_of
+    from ..storage.catalogue import entry_of
+
+    try:
+        return usage_of(entry_of(Path(path)).recording()) or (None, None)
+    except CorruptRecording:  # gone since, with the test's own folder
+        return None, None

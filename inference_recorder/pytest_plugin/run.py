@@ -1,0 +1,200 @@
+"""The test run as recorders see it: which test runs, what they go by, and what the run keeps of each test."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ..errors import RecorderError
+from ..modes import chosen_mode
+from .attempt import Attempt
+from .configuration import Configuration, check_may_record
+from .marker import arguments_of, is_marked, recorder_arguments
+from .scopes import Scope, ScopeSession, folder_of, id_of
+
+if TYPE_CHECKING:
+    from ..recorder import inference_recording
+    from ..session import Session
+    from .journal import Journal
+
+RUN = pytest.StashKey["Run"]()
+
+
+class Run:
+    """The surroundings (see `running_test`) of all tests of this process."""
+
+    def __init__(self, config: pytest.Config, configuration: Configuration) -> None:
+        self.settings = configuration.settings
+        self.is_auto = configuration.is_auto
+        self.test_id: str | None = None
+        self.test_folder: Path | None = None
+        self._config = config
+        self._attempt: Attempt | None = None
+        self._ended: dict[str, Attempt] = {}
+        self._loose: list[tuple[Session, str | None]] = []
+        """Sessions that are of no test's attempt, and the test that ran when they were opened."""
+        self._folders: dict[Path, None] = {}
+        self._scopes: dict[str, ScopeSession] = {}
+        self._of_scopes: list[Session] = []
+        """All that the plugin opened for wider fixtures."""
+        self._around: list[tuple[str | None, Path | None]] = []
+        """What ran before the wider fixture that is set up or torn down now."""
+        self._with_tokens = bool(config.getoption("inference_report"))
+
+    # What recorders call.
+
+    def opened(self, session: Any, /) -> None:
+        self._folders |= dict.fromkeys(session.store.places.read)
+        if self._attempt is None or self._around:
+            self._loose.append((session, self.test_id))
+        else:
+            self._attempt.sessions.append(session)
+
+    def about_to_record(self, session: Any, key: str, name: str, test_id: str | None, /) -> None:
+        # What is a wider fixture's, or shared, is not judged by one test's end.
+        if self._attempt is not None and test_id == self._attempt.test_id:
+            self._attempt.remember(session, key, name)
+
+    # What the hooks call.
+
+    def enter_test(self, item: pytest.Item) -> None:
+        """Have this test be the one that runs."""
+        self.test_id, self.test_folder = id_of(item), folder_of(item)
+
+    def leave_test(self) -> None:
+        self.test_id = self.test_folder = None
+
+    def begin(self, item: pytest.Item) -> None:
+        """Begin an attempt of the running test, with a session if it is to have one."""
+        attempt = self._attempt = Attempt(id_of(item))
+        if (earlier := self._ended.pop(attempt.test_id, None)) is not None:
+            earlier.superseded()
+        if self.is_auto or is_marked(item) or "inference_session" in getattr(item, "fixturenames", ()):
+            self.session_of_the_test(item)
+
+    def session_of_the_test(self, item: pytest.Item) -> Session:
+        """Return the plugin's session of the attempt that runs, opened if need be."""
+        attempt = self._attempt = self._attempt or Attempt(id_of(item))
+        if attempt.session is None:
+            arguments = arguments_of(item)
+            attempt.allows_misses = arguments.get("allow_misses", False)
+            attempt.recorder, attempt.session = self._opened(arguments)
+        return attempt.session
+
+    def close_session(self) -> None:
+        """Close the session of the attempt, if it has one."""
+        if self._attempt is not None:
+            self._attempt.close_session()
+
+    def fail_for_misses(self) -> None:
+        """Fail the test where the code under test went on without an answer."""
+        misses = [] if self._attempt is None else self._attempt.swallowed_misses()
+        if misses:
+            calls = "a call" if len(misses) == 1 else f"{len(misses)} calls"
+            pytest.fail(
+                f"{calls} had no recording, and the code under test went on without an answer "
+                f"(allow_misses=True in the marker lets it):\n\n{misses[0].explanation}",
+                pytrace=False,
+            )
+
+    def heard(self, item: pytest.Item, report: pytest.TestReport) -> None:
+        """Take note of how a phase of this test ended; the last one settles the attempt."""
+        attempt = self._attempt = self._attempt or Attempt(id_of(item))  # skipped before it began
+        attempt.heard(report)
+        if report.when == "teardown":
+            self._settle(attempt)
+
+    def enter_scope(self, scope: Scope, *, is_setup: bool) -> None:
+        """Have a fixture of this scope be what runs, in the scope's session.
+
+        The scope gets one when the first of its fixtures is set up for a test that has one.
+        """
+        self._around.append((self.test_id, self.test_folder))
+        self.test_id, self.test_folder = scope.id, scope.folder
+        try:
+            if scope.id in self._scopes:
+                self._scopes[scope.id].enter()
+            elif is_setup and self._attempt is not None and self._attempt.session is not None:
+                _, session = self._opened(arguments_of(scope.node))
+                self._of_scopes.append(session)
+                self._scopes[scope.id] = ScopeSession(session)
+                scope.node.addfinalizer(lambda: self._scopes.pop(scope.id).session.close())
+        except BaseException:
+            self.test_id, self.test_folder = self._around.pop()
+            raise
+
+    def leave_scope(self, scope: Scope) -> None:
+        if scope.id in self._scopes:
+            self._scopes[scope.id].leave()
+        self.test_id, self.test_folder = self._around.pop()
+
+    def misses_of(self, scope: Scope) -> int:
+        """Return how often the fixtures of a scope have missed so far."""
+        found = self._scopes.get(scope.id)
+        return 0 if found is None else len(found.session.missed)
+
+    def went_on(self, scope: Scope, misses_before: int) -> None:
+        """Take note that a fixture has been set up: what it missed since, nobody has heard of."""
+        if self._attempt is not None and scope.id in self._scopes:
+            self._attempt.missed_in_fixtures += self._scopes[scope.id].session.missed[misses_before:]
+
+    @property
+    def has_sessions(self) -> bool:
+        """Whether there was any session so far, of the plugin's or of anybody's."""
+        return bool(self._folders)
+
+    def finish(self, collected: list[str], not_collected: list[str]) -> Journal:
+        """Return what this process saw. What was interrupted counts as failed."""
+        from .journal import Journal, calls_of, misses_in
+
+        if self._attempt is not None:
+            self._attempt.has_failed = True
+            try:
+                self._attempt.close_session()
+            except RecorderError as error:
+                self._attempt.troubles.append(f"{self._attempt.test_id}: {error}")
+            self._settle(self._attempt)
+        journal = Journal(collected=collected, not_collected=not_collected)
+        journal.has_sessions = self.has_sessions
+        journal.folders = [str(folder) for folder in self._folders]
+        is_live = any(session.is_live and session not in self._of_scopes for session, _ in self._loose)
+        for test_id, attempt in self._ended.items():
+            is_known = not is_live and not attempt.was_live
+            has_passed = is_known and attempt.is_whole and not attempt.has_failed
+            (journal.passed if has_passed else journal.not_passed).append(test_id)
+            journal.live += [test_id] if attempt.was_live else []
+            journal.calls += attempt.calls
+            journal.set_aside += attempt.set_aside
+            journal.troubles += attempt.troubles
+        for session, opened_in in self._loose:
+            journal.calls += calls_of(session, opened_in, {}, with_tokens=self._with_tokens)
+        journal.misses = misses_in(journal.calls)
+        return journal
+
+    def _settle(self, attempt: Attempt) -> None:
+        self._attempt = None
+        keeps_failed = self._config.getoption("inference_keep_failed")
+        still_open = attempt.settle(keeps_failed=keeps_failed, with_tokens=self._with_tokens)
+        self._loose += [(session, attempt.test_id) for session in still_open]
+        self._ended[attempt.test_id] = attempt
+
+    def _opened(self, arguments: dict[str, Any]) -> tuple[inference_recording, Session]:
+        """Open a session as a marker has it; fails the test, without a traceback, where that cannot be."""
+        from ..recorder import inference_recording
+
+        options = recorder_arguments(arguments)
+        if options.get("storage_dir"):
+            if self.settings.forced_folder is not None:
+                del options["storage_dir"]
+            else:
+                options["storage_dir"] = self._config.rootpath / os.path.expanduser(options["storage_dir"])
+        try:
+            mode, source = chosen_mode(options.get("mode"))
+            check_may_record(self._config, mode, "the marker" if source == "mode" else source)
+            recorder = inference_recording(**options)
+            return recorder, recorder.__enter__()
+        except (RecorderError, pytest.UsageError) as error:
+            pytest.fail(str(error), pytrace=False)

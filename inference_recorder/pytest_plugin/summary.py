@@ -1,0 +1,125 @@
+"""What is said at the end of a run: one line, and what there is to do something about."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from ..errors import RecorderError
+from .hooks import shown_path
+from .journal import Journal
+from .options import DELETE
+from .unused import Unused, delete, folders_of_the_run, is_whole_suite, needless_recordings, unread_recordings
+
+_MOST_LINES = 10
+
+
+def summarize(journal: Journal, config: pytest.Config, terminal: pytest.TerminalReporter, *, has_passed: bool) -> None:
+    """Write the summary of a run, and prune where that was asked for."""
+    folders = folders_of_the_run(journal, config.rootpath)
+    unread = list(unread_recordings(journal, folders))
+    terminal.write_line(_counted(journal, len(unread)), **_colour(journal, has_passed=has_passed))
+    limit = None if config.option.verbose > 0 else _MOST_LINES
+    _write_list(
+        terminal,
+        "missed",
+        _by_test(_miss(miss["endpoint"], miss["model"], miss["test_id"]) for miss in journal.misses),
+        limit,
+    )
+    if not config.getoption("inference_prune"):
+        _write_list(terminal, "unused", _by_test((one.test_id, "") for one in unread), limit)
+    _write_live(terminal, len(set(journal.live)))
+    _write_aside(terminal, journal, config.rootpath)
+    for worker in journal.crashed:
+        terminal.write_line(f"  worker {worker} crashed; what its tests asked is not counted", red=True)
+    for trouble in journal.troubles:
+        terminal.write_line(f"  {trouble}", red=True)
+    if config.getoption("inference_prune"):
+        _prune(journal, folders, unread, config, terminal, has_passed=has_passed)
+
+
+def _counted(journal: Journal, unused: int) -> str:
+    count = journal.count
+    return (
+        f"recordings: {count('replayed')} replayed, {count('recorded')} recorded, {count('missed')} missed, "
+        f"{count('passed')} live, {unused} unused"
+    )
+
+
+def _colour(journal: Journal, *, has_passed: bool) -> dict[str, bool]:
+    if journal.misses and not has_passed:
+        return {"red": True}
+    return {"yellow": True} if journal.set_aside or journal.crashed else {}
+
+
+def _miss(endpoint: str, model: str, test_id: str | None) -> tuple[str | None, str]:
+    return test_id, f"{endpoint} ({model})" if model else endpoint
+
+
+def _by_test(found: Iterable[tuple[str | None, str]]) -> list[str]:
+    """Return a line for each test and thing found, with the number of times."""
+    return [
+        f"{test_id or 'shared, or outside a test'}: {count}{f' x {thing}' if thing else ''}"
+        for (test_id, thing), count in Counter(found).items()
+    ]
+
+
+def _write_list(terminal: pytest.TerminalReporter, title: str, lines: list[str], limit: int | None) -> None:
+    if not lines:
+        return
+    terminal.write_line(f"  {title}:")
+    for line in lines[:limit]:
+        terminal.write_line(f"    {line}")
+    if limit is not None and len(lines) > limit:
+        terminal.write_line(f"    and {len(lines) - limit} more (-v shows all)")
+
+
+def _write_live(terminal: pytest.TerminalReporter, tests: int) -> None:
+    if tests:
+        terminal.write_line(
+            f"  {'1 test' if tests == 1 else f'{tests} tests'} ran live: their calls are not intercepted, nor counted"
+        )
+
+
+def _write_aside(terminal: pytest.TerminalReporter, journal: Journal, root: Path) -> None:
+    if journal.set_aside:
+        folders = sorted({shown_path(Path(path).parent, root) for path in journal.set_aside})
+        terminal.write_line(
+            f"  {len(journal.set_aside)} recorded by tests that failed: set aside in {', '.join(folders)} "
+            "(--inference-keep-failed keeps them)",
+            yellow=True,
+        )
+
+
+def _prune(
+    journal: Journal,
+    folders: list[Path],
+    unread: list[Unused],
+    config: pytest.Config,
+    terminal: pytest.TerminalReporter,
+    *,
+    has_passed: bool,
+) -> None:
+    is_whole = has_passed and not journal.crashed and is_whole_suite(config)
+    found = list(needless_recordings(journal, folders)) if is_whole else unread
+    is_real = config.getoption("inference_prune") == DELETE
+    for one in found:
+        terminal.write_line(f"  {shown_path(one.path, config.rootpath)}: {one.reason} ({one.test_id or 'no test id'})")
+    if not is_whole:
+        terminal.write_line(
+            "  only what tests that passed did not ask for is looked at: this was no passed run of the whole suite "
+            "(without naming files)"
+        )
+    if is_real:
+        try:
+            delete(found)
+        except RecorderError as error:
+            terminal.write_line(f"  {error}", red=True)
+            return
+    count = "1 recording" if len(found) == 1 else f"{len(found)} recordings"
+    terminal.write_line(
+        f"pruned: {count} deleted" if is_real else f"to prune: {count} (--inference-prune=delete deletes)"
+    )

@@ -1,0 +1,96 @@
+"""Recordings that no test needs any more, each with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from ..errors import CorruptRecording
+from ..storage.catalogue import Entry, entries_in
+from ..storage.places import Places, common_folder, places_from
+from ..storage.store import Store
+from .journal import Journal
+from .scopes import SESSION_ID
+
+
+class Unused(NamedTuple):
+    """A recording that nothing asked for."""
+
+    path: Path
+    test_id: str | None
+    reason: str
+
+
+def unread_recordings(journal: Journal, folders: Iterable[Path]) -> Iterator[Unused]:
+    """Yield the recordings of tests that passed in this run without asking for them."""
+    passed = set(journal.passed) - set(journal.not_passed)
+    for entry in _unread(journal, folders):
+        if entry.test_id in passed:
+            yield Unused(entry.path, entry.test_id, "its test passed and did not ask for it")
+
+
+def needless_recordings(journal: Journal, folders: Iterable[Path]) -> Iterator[Unused]:
+    """Yield the recordings that a passed run of the whole suite shows to be needless.
+
+    To be asked only of such a run. Those of a test that was deselected, skipped or expected to fail are left out.
+    """
+    passed, collected = set(journal.passed) - set(journal.not_passed), set(journal.collected)
+    known = {scope for test_id in collected for scope in _scopes_of(test_id)} | {SESSION_ID}
+    have_all_passed = bool(collected) and passed >= collected and not journal.not_collected
+    for entry in _unread(journal, folders):
+        test_id = entry.test_id
+        if test_id in passed:
+            yield Unused(entry.path, test_id, "its test passed and did not ask for it")
+        elif test_id in collected or _is_below(test_id, journal.not_collected):
+            continue
+        elif test_id is not None and "::" in test_id and test_id not in known:
+            yield Unused(entry.path, test_id, "there is no such test any more")
+        elif have_all_passed:
+            yield Unused(entry.path, test_id, "every test passed and none asked for it")
+
+
+def folders_of_the_run(journal: Journal, root: Path) -> list[Path]:
+    """Return where recordings of this run lie: below the root, or where an option or the environment says."""
+    folders = [*places_from(common_folder()[0]).read, *map(Path, journal.folders)]
+    return [folder for folder in dict.fromkeys(folders) if folder.is_relative_to(root) or folder in folders[:3]]
+
+
+def is_whole_suite(config: pytest.Config) -> bool:
+    """Whether this run looked at every test there is: no files or folders were named, and none left out."""
+    named = config.args_source.name == "ARGS"
+    is_at_root = config.args_source.name == "TESTPATHS" or config.invocation_params.dir == config.rootpath
+    left_out = any(config.getoption(name, None) for name in ("ignore", "ignore_glob", "lf"))
+    return not named and is_at_root and not left_out
+
+
+def delete(unused: Iterable[Unused]) -> None:
+    """Delete these recordings and what lies beside them; raises UnwritableRecording."""
+    for one in unused:
+        Store(Places(one.path.parent, ())).remove(one.path.name.removesuffix(".json"))
+
+
+def _unread(journal: Journal, folders: Iterable[Path]) -> Iterator[Entry]:
+    asked = {call["path"] for call in journal.calls}
+    # A list of models is answered from all its files, and a row recorded anew may have closed its gaps.
+    keys = {call["key"] for call in journal.calls if call["outcome"] == "recorded" or "/models" in call["endpoint"]}
+    for entry in entries_in(folders):
+        if isinstance(entry, CorruptRecording) or not entry.is_of_the_sdk:
+            continue
+        if str(entry.path) not in asked and entry.key not in keys:
+            yield entry
+
+
+def _scopes_of(test_id: str) -> Iterator[str]:
+    """Yield the ids of the classes, the module and the packages that a test is in."""
+    names = test_id.split("::")
+    yield from ("::".join(names[:count]) for count in range(1, len(names)))
+    yield from (parent.as_posix() for parent in Path(names[0]).parents)
+
+
+def _is_below(test_id: str | None, nodes: Iterable[str]) -> bool:
+    return test_id is not None and any(
+        not node or test_id == node or test_id.startswith((f"{node}::", f"{node}/")) for node in nodes
+    )

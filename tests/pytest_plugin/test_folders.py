@@ -1,0 +1,119 @@
+"""Where recordings are written and looked for: `--inference-recordings` and its like."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from .conftest import Suite
+
+RECORD = "--inference-mode=record"
+MARKED = "@pytest.mark.inference_recording({})\ndef test_it(): ask()\n"
+
+
+def test_the_default_is_at_rootdir_wherever_pytest_is_started(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`cd tests && pytest` looked in another folder, and missed."""
+    suite.pytester.makeini("[pytest]")
+    suite.write("tests/test_it.py", MARKED.format(""))
+    suite.run(RECORD)
+    monkeypatch.chdir(suite.folder / "tests")
+
+    suite.run().assert_outcomes(passed=1)
+    assert ["tests/test_it.py::test_it"] == suite.test_ids()
+
+
+@pytest.mark.parametrize(
+    ("option", "marker", "variable", "ini", "expected"),
+    [
+        ("option", "marker", "variable", "ini", "option"),
+        (None, "marker", "variable", "ini", "marker"),
+        (None, None, "variable", "ini", "variable"),
+        (None, None, None, "ini", "ini"),
+    ],
+)
+def test_what_chooses_the_folder(
+    option: str | None,
+    marker: str | None,
+    variable: str | None,
+    ini: str,
+    expected: str,
+    suite: Suite,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The same order as for the mode."""
+    suite.pytester.makeini(f"[pytest]\ninference_recordings = {ini}")
+    suite.write("test_it.py", MARKED.format("" if marker is None else f"storage_dir={marker!r}"))
+    if variable is not None:
+        monkeypatch.setenv("LLAMA_STACK_TEST_RECORDING_DIR", variable)
+
+    suite.run(RECORD, *([] if option is None else ["--inference-recordings", option])).assert_outcomes(passed=1)
+
+    assert [expected] == [name for name in ("option", "marker", "variable", "ini") if suite.files(name)]
+
+
+def test_a_folder_given_in_code_stays(suite: Suite) -> None:
+    """A test that records into its tmp_path tests recording; an option must not send that elsewhere."""
+    suite.write(
+        "test_it.py",
+        """
+        def test_it(tmp_path):
+            with inference_recording("record", tmp_path): ask()
+            assert 1 == len(list(tmp_path.glob("*.json")))
+        """,
+    )
+
+    suite.run("--inference-recordings=option").assert_outcomes(passed=1)
+
+
+def test_recordings_beside_each_test_file(suite: Suite) -> None:
+    """As llama-stack keeps them: who moves a folder of tests moves its recordings."""
+    suite.pytester.makeini("[pytest]\ninference_recordings_beside_tests = true")
+    suite.write("a/test_a.py", "def test_a(inference_session): ask()")
+    suite.write(
+        "b/test_b.py",
+        """
+        @pytest.fixture(scope="session")
+        def wide(): ask("wide")
+
+        @pytest.fixture(scope="module")
+        def of_module(): ask("of module")
+
+        def test_b(inference_session, wide, of_module): ask()
+
+        @pytest.mark.inference_recording(scope="shared")
+        def test_shared(): ask("shared")
+        """,
+    )
+    suite.run(RECORD).assert_outcomes(passed=3)
+    suite.run().assert_outcomes(passed=3)
+
+    assert ["a/test_a.py::test_a"] == suite.test_ids("a/recordings")
+    assert ["b/test_b.py", "b/test_b.py::test_b"] == suite.test_ids("b/recordings")
+    assert [None, "session"] == suite.test_ids()
+    assert 5 == suite.server.count
+
+
+@pytest.mark.parametrize("is_beside", [True, False])
+def test_both_kinds_of_folders_are_looked_in(is_beside: bool, suite: Suite) -> None:
+    """Changing from one to the other loses nothing."""
+    suite.pytester.makeini(f"[pytest]\ninference_recordings_beside_tests = {not is_beside}")
+    suite.write("a/test_a.py", "def test_a(inference_session): ask()")
+    suite.run(RECORD).assert_outcomes(passed=1)
+    suite.pytester.makeini(f"[pytest]\ninference_recordings_beside_tests = {is_beside}")
+
+    suite.run("--inference-mode=record-if-missing").assert_outcomes(passed=1)
+
+    assert 1 == suite.server.count
+
+
+def test_a_miss_names_all_folders_that_were_looked_in(suite: Suite) -> None:
+    """Whoever keeps recordings in two places has to see which."""
+    suite.write("a/test_a.py", "def test_a(inference_session): ask()")
+    suite.run(RECORD)
+    shutil.copytree(suite.folder / "recordings", suite.folder / "a/recordings")
+    suite.write("a/test_a.py", "def test_a(inference_session): ask('something else')")
+
+    result = suite.run()
+
+    result.stdout.fnmatch_lines([f"*{suite.folder}/recordings", f"*{suite.folder}/a/recordings"])

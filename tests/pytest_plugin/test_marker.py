@@ -1,0 +1,201 @@
+"""`@pytest.mark.inference_recording(...)`, and `inference_recording_auto`."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import Suite
+
+RECORD = "--inference-mode=record"
+
+
+def test_a_marker_counts_on_tests_classes_and_modules(suite: Suite) -> None:
+    """As every other marker of pytest does; the nearest says what."""
+    suite.write(
+        "test_module.py",
+        """
+        import unittest
+        pytestmark = pytest.mark.inference_recording(storage_dir="of_module")
+
+        def test_plain(): ask("1")
+
+        @pytest.mark.inference_recording(test_id="mine")
+        class TestClass:
+            def test_method(self): ask("2")
+
+            @pytest.mark.inference_recording("record", "of_test")
+            def test_other(self): ask("3")
+
+        class TestCase(unittest.TestCase):
+            def setUp(self): ask("4")
+            def test_unittest(self): pass
+
+        @pytest.mark.asyncio
+        async def test_async(): await ask_async("5")
+
+        @pytest.mark.anyio
+        async def test_anyio(anyio_backend): await ask_async("6")
+        """,
+    )
+    suite.write("conftest.py", "@pytest.fixture\ndef anyio_backend(): return 'asyncio'")
+
+    suite.run(RECORD).assert_outcomes(passed=6)
+    suite.run("-k", "not other").assert_outcomes(passed=5, deselected=1)
+
+    start = "test_module.py::"
+    assert ["mine"] == suite.test_ids("of_test")
+    assert [
+        "mine",
+        f"{start}TestCase::test_unittest",
+        f"{start}test_anyio",
+        f"{start}test_async",
+        f"{start}test_plain",
+    ] == suite.test_ids("of_module")
+    assert 6 == suite.server.count
+
+
+def test_the_session_is_open_while_fixtures_are_set_up_and_torn_down(suite: Suite) -> None:
+    """Most agents are built, and said goodbye to, in fixtures."""
+    suite.write(
+        "test_it.py",
+        """
+        @pytest.fixture
+        def agent():
+            ask("up")
+            yield
+            ask("down")
+
+        @pytest.mark.inference_recording
+        def test_it(agent): pass
+        """,
+    )
+    suite.run(RECORD).assert_outcomes(passed=1)
+    suite.run().assert_outcomes(passed=1)
+
+    assert (2, ["test_it.py::test_it"] * 2) == (suite.server.count, suite.test_ids())
+
+
+def test_what_is_not_marked_is_left_alone(suite: Suite) -> None:
+    """A suite may hold tests that are to be live."""
+    suite.write("test_it.py", "@pytest.mark.inference_recording\ndef test_a(): ask()\ndef test_b(): ask()")
+
+    suite.run(RECORD).assert_outcomes(passed=2)
+
+    assert (2, 1) == (suite.server.count, len(suite.files()))
+
+
+def test_shared_requests_are_stored_once_without_a_test_id(suite: Suite) -> None:
+    """The same embedding for a hundred tests is one file, not a hundred."""
+    suite.write(
+        "test_it.py",
+        """
+        @pytest.mark.inference_recording(scope="shared")
+        @pytest.mark.parametrize("n", range(3))
+        def test_marked(n): ask()
+
+        def test_in_code():
+            with inference_recording(scope="shared"): ask()
+        """,
+    )
+    suite.run("--inference-mode=record-if-missing").assert_outcomes(passed=4)
+    suite.run().assert_outcomes(passed=4)
+
+    assert (1, [None]) == (suite.server.count, suite.test_ids())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ("modus='record'", "got an unexpected keyword argument 'modus'"),
+        ("'record', 'here', 'more'", "too many positional arguments"),
+        ("'rekord'", "mode is 'rekord'; it must be one of live, record, replay, record-if-missing"),
+        ("scope='module'", 'scope is \'module\'; it must be "test" or "shared"'),
+        ("scope='shared', test_id='mine'", "stores requests under no test_id"),
+        ("allow_misses='yes'", "allow_misses is 'yes'; it must be True or False"),
+    ],
+)
+def test_a_wrong_marker_is_an_error_that_names_the_test(arguments: str, told: str, suite: Suite) -> None:
+    """A misspelt argument that counts for nothing records, or sends, what it should not."""
+    suite.write("test_it.py", f"@pytest.mark.inference_recording({arguments})\ndef test_it(): pass")
+    suite.write("test_other.py", "def test_other(): pass")
+
+    result = suite.run("--continue-on-collection-errors")
+
+    result.assert_outcomes(errors=1, passed=1)
+    result.stdout.fnmatch_lines([f"test_it.py::test_it: @pytest.mark.inference_recording: *{told}*"])
+
+
+def test_an_unusable_folder_is_told_without_a_traceback(suite: Suite) -> None:
+    """The user's own test appears nowhere in it."""
+    suite.write("test_it.py", "@pytest.mark.inference_recording(storage_dir='ask.py')\ndef test_it(): pass")
+
+    result = suite.run()
+
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["cannot keep recordings in *ask.py: it is a file, not a folder*"])
+    result.stdout.no_fnmatch_line("*run.py*")
+
+
+def test_a_wider_fixture_whose_session_cannot_open_fails_its_test_alone(suite: Suite) -> None:
+    """The next test's calls must not be taken for the fixture's."""
+    suite.write(
+        "test_it.py",
+        """
+        @pytest.mark.inference_recording(storage_dir="ask.py")
+        class TestBroken:
+            @pytest.fixture(scope="class")
+            def wide(self): pass
+
+            @pytest.mark.inference_recording(storage_dir="recordings")
+            def test_it(self, wide): pass
+
+        def test_next(inference_session):
+            ask()
+            assert "test_it.py::test_next" == inference_session.recorded[0].test_id
+        """,
+    )
+
+    suite.run(RECORD).assert_outcomes(errors=1, passed=1)
+
+
+def test_auto_records_every_test(suite: Suite) -> None:
+    """For who tests nothing but agents."""
+    suite.pytester.makeini("[pytest]\ninference_recording_auto = true")
+    suite.write(
+        "test_it.py",
+        """
+        import unittest
+        def test_plain(): ask()
+        @pytest.mark.inference_recording(storage_dir="other")
+        def test_marked(): ask()
+        @pytest.mark.asyncio
+        async def test_async(): await ask_async()
+        class TestCase(unittest.TestCase):
+            def test_unittest(self): ask()
+        def test_fixture(inference_session):
+            ask()
+            assert 1 == len(inference_session.recorded) + len(inference_session.replayed)
+        @pytest.mark.skip
+        def test_skipped(): pass
+        """,
+    )
+    suite.run(RECORD).assert_outcomes(passed=5, skipped=1)
+    suite.run().assert_outcomes(passed=5, skipped=1)
+
+    assert (5, 4, 1) == (suite.server.count, len(suite.files()), len(suite.files("other")))
+
+
+def test_a_session_opened_in_an_automatic_one_takes_its_calls(suite: Suite) -> None:
+    """Switching auto on must not change tests that open their own."""
+    suite.pytester.makeini("[pytest]\ninference_recording_auto = true")
+    suite.write(
+        "test_it.py",
+        """
+        def test_it(tmp_path, inference_session):
+            with inference_recording("record", tmp_path) as inner: ask()
+            with inference_recording("replay", tmp_path), pytest.raises(MissingRecording): ask("something else")
+            assert ({"recorded": 1}, {}) == (inner.counts, inference_session.counts)
+        """,
+    )
+
+    suite.run().assert_outcomes(passed=1)

@@ -1,0 +1,144 @@
+"""`--inference-mode`, and what else may choose the mode."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import Suite, line_of
+
+MODE_TEST = """
+    @pytest.mark.inference_recording({marker})
+    def test_marked(inference_session):
+        print("\\nmarker:", inference_session.mode)
+
+    def test_in_code(tmp_path):
+        with inference_recording({code}) as session:
+            print("\\ncode:", session.mode)
+"""
+
+
+@pytest.mark.parametrize(
+    ("option", "given", "variable", "ini", "expected"),
+    [
+        ("live", "record", "record", "record", "live"),
+        (None, "live", "record", "record", "live"),
+        (None, None, "live", "record", "live"),
+        (None, None, None, "live", "live"),
+        (None, None, None, None, "replay"),
+        ("Record_If_Missing", None, None, None, "record-if-missing"),
+    ],
+    ids=["command line first", "then marker or argument", "then environment", "then ini", "else replay", "spelling"],
+)
+def test_what_chooses_the_mode(
+    option: str | None,
+    given: str | None,
+    variable: str | None,
+    ini: str | None,
+    expected: str,
+    suite: Suite,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A surprise here costs money or silently records nothing."""
+    argument = "" if given is None else repr(given)
+    suite.write("test_mode.py", MODE_TEST.format(marker=argument, code=argument))
+    if variable is not None:
+        monkeypatch.setenv("LLAMA_STACK_TEST_INFERENCE_MODE", variable)
+    if ini is not None:
+        suite.pytester.makeini(f"[pytest]\ninference_mode = {ini}")
+
+    result = suite.run("-s", *([] if option is None else [f"--inference-mode={option}"]))
+
+    result.assert_outcomes(passed=2)
+    assert (f"marker: {expected}", f"code: {expected}") == (line_of(result, "marker:"), line_of(result, "code:"))
+
+
+def test_the_header_says_mode_and_folder_with_their_sources(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who wonders why something was recorded looks there first."""
+    suite.write("test_none.py", "def test_none(): pass")
+    headers = [line_of(suite.run(), "inference_recorder:")]
+    monkeypatch.setenv("OGX_TEST_INFERENCE_MODE", "live")
+    monkeypatch.setenv("OGX_TEST_RECORDING_DIR", "/elsewhere")
+    headers.append(line_of(suite.run(), "inference_recorder:"))
+    headers.append(line_of(suite.run("--inference-mode=replay", "--inference-recordings=here"), "inference_recorder:"))
+
+    assert [
+        "inference_recorder: replay (by default), recordings in recordings (by default)",
+        "inference_recorder: live (OGX_TEST_INFERENCE_MODE), recordings in /elsewhere (OGX_TEST_RECORDING_DIR)",
+        "inference_recorder: replay (--inference-mode), recordings in here (--inference-recordings)",
+    ] == headers
+
+
+@pytest.mark.parametrize("source", ["option", "ini", "environment"])
+def test_an_unknown_mode_is_a_usage_error(source: str, suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before any test runs, and naming what has to be mended."""
+    suite.write("test_none.py", "def test_none(): pass")
+    arguments = []
+    if source == "option":
+        arguments.append("--inference-mode=rekord")
+    elif source == "ini":
+        suite.pytester.makeini("[pytest]\ninference_mode = rekord")
+    else:
+        monkeypatch.setenv("LLAMA_STACK_TEST_INFERENCE_MODE", "rekord")
+
+    result = suite.run(*arguments)
+
+    names = {"option": "--inference-mode", "ini": "inference_mode", "environment": "LLAMA_STACK_TEST_INFERENCE_MODE"}
+    assert pytest.ExitCode.USAGE_ERROR == result.ret
+    result.stderr.fnmatch_lines([f"ERROR: {names[source]} is 'rekord'; it must be one of live, record, *"])
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_a_suite_is_recorded_once_and_replayed(is_async: bool, suite: Suite) -> None:
+    """What everybody does on the first day."""
+    call = "@pytest.mark.asyncio\n    async def test_it(): await ask_async()" if is_async else "def test_it(): ask()"
+    suite.write("test_it.py", f"    @pytest.mark.inference_recording\n    {call}\n")
+    missed = suite.run()
+    recorded = suite.run("--inference-mode=record-if-missing")
+    replayed = suite.run()
+
+    missed.assert_outcomes(failed=1)
+    recorded.assert_outcomes(passed=1)
+    replayed.assert_outcomes(passed=1)
+    assert (1, ["test_it.py::test_it"]) == (suite.server.count, suite.test_ids())
+
+
+@pytest.mark.parametrize("ci", ["true", "1"])
+@pytest.mark.parametrize("source", ["option", "environment"])
+def test_ci_does_not_record_unasked(source: str, ci: str, suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recording that CI makes is paid for and thrown away, and hides the one that is missing."""
+    suite.write("test_it.py", "def test_it(inference_session): ask()")
+    monkeypatch.setenv("CI", ci)
+    arguments = ["--inference-mode=record"] if source == "option" else []
+    if source == "environment":
+        monkeypatch.setenv("LLAMA_STACK_TEST_INFERENCE_MODE", "record-if-missing")
+
+    refused = suite.run(*arguments)
+    allowed = suite.run(*arguments, "--inference-allow-recording")
+
+    assert pytest.ExitCode.USAGE_ERROR == refused.ret
+    refused.stderr.fnmatch_lines(["ERROR: *CI is set in the environment*--inference-allow-recording*"])
+    allowed.assert_outcomes(passed=1)
+    assert 1 == suite.server.count
+
+
+def test_ci_does_not_record_for_a_marker_either(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The marker left behind from yesterday's recording."""
+    suite.write(
+        "test_it.py", "@pytest.mark.inference_recording('record')\ndef test_it(): ask()\ndef test_other(): pass"
+    )
+    monkeypatch.setenv("CI", "true")
+
+    result = suite.run()
+
+    result.assert_outcomes(errors=1, passed=1)
+    result.stdout.fnmatch_lines(["the marker says record, but CI is set in the environment*"])
+    assert 0 == suite.server.count
+
+
+@pytest.mark.parametrize("ci", ["", "0", "false", "False"])
+def test_ci_switched_off_is_no_ci(ci: str, suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some shells set it to say no."""
+    suite.write("test_it.py", "def test_it(inference_session): ask()")
+    monkeypatch.setenv("CI", ci)
+
+    suite.run("--inference-mode=record").assert_outcomes(passed=1)

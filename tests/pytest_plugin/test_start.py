@@ -1,0 +1,79 @@
+"""What the plugin costs those who have it installed and do not use it, and what it does without others."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from .conftest import Suite
+
+HEAVY = ("openai", "pydantic", "rich", "orjson", "filelock", "wrapt", "inference_recorder.session")
+
+
+def test_nothing_heavy_is_imported_before_a_test_needs_it(suite: Suite) -> None:
+    """Every start of pytest pays for what a plugin imports; the face alone took 65 ms."""
+    (suite.folder / "test_plain.py").write_text("def test_plain(tmp_path): pass")
+    (suite.folder / "conftest.py").write_text(
+        f"import sys\ndef pytest_unconfigure(): print('imported:', sorted({set(HEAVY)!r} & set(sys.modules)))"
+    )
+
+    # Of the installed plugins this one alone, since others import what they like.
+    result = suite.pytester.run(sys.executable, "-m", "pytest", "-p", "inference_recorder.pytest_plugin")
+
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["inference_recorder: replay *", "imported: [[][]]"])
+
+
+@pytest.fixture(autouse=True)
+def _no_other_plugins(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    if "suite" in request.fixturenames:
+        request.getfixturevalue("suite")
+        monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        monkeypatch.delenv("PYTEST_ADDOPTS")
+
+
+def test_it_works_where_xdist_is_not_installed(suite: Suite) -> None:
+    """pytest is all it needs."""
+    suite.write("test_it.py", "def test_it(inference_session): ask()")
+    hidden = "import sys\nsys.modules['xdist'] = sys.modules['execnet'] = sys.modules['pytest_asyncio'] = None\n"
+    (suite.folder / "hiding.py").write_text(hidden)
+
+    for arguments in (["--inference-mode=record"], []):
+        result = suite.run_apart("-p", "hiding", "-p", "inference_recorder.pytest_plugin", *arguments)
+        result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["recordings: 1 replayed, 0 recorded, 0 missed, 0 live, 0 unused"])
+
+
+def test_it_can_be_switched_off(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As any plugin; recorders then know the test from pytest's own variable."""
+    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+    suite.write("test_it.py", "def test_it():\n    with inference_recording('record', 'folder'): ask()")
+
+    result = suite.run_apart("-p", "no:inference_recorder")
+
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("*inference_recorder:*")
+    assert ["test_it.py::test_it"] == suite.test_ids("folder")
+
+
+@pytest.mark.skipif(find_spec("inference_recorder.report") is not None, reason="reports can be written")
+def test_a_report_that_cannot_be_written_is_a_usage_error(suite: Suite) -> None:
+    """Better at the start than after an hour of tests."""
+    result = suite.run_apart("-p", "inference_recorder.pytest_plugin", "--inference-report=report.html")
+
+    assert pytest.ExitCode.USAGE_ERROR == result.ret
+
+
+@pytest.mark.skipif(find_spec("inference_recorder.report") is None, reason="this version writes no reports")
+def test_a_report_shows_the_calls_of_the_run(suite: Suite) -> None:
+    """The page is tested where it is made; here, that it gets what it shows."""
+    suite.write("test_it.py", "def test_it(inference_session): ask('What is in the report?')")
+    plugin = ("-p", "inference_recorder.pytest_plugin")
+    suite.run_apart(*plugin, "--inference-mode=record").assert_outcomes(passed=1)
+
+    suite.run_apart(*plugin, "--inference-report=report.html").assert_outcomes(passed=1)
+
+    assert "What is in the report?" in Path(suite.folder / "report.html").read_text()

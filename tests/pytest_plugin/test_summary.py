@@ -1,0 +1,190 @@
+"""What a run says at its end."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import Suite, line_of
+
+MIXED = """
+    @pytest.mark.inference_recording
+    def test_replayed(): ask(); ask()
+
+    @pytest.mark.inference_recording("record-if-missing")
+    def test_recorded(): ask()
+
+    @pytest.mark.inference_recording
+    @pytest.mark.parametrize("n", range(2))
+    def test_missed(n): ask(str(n)); ask("never reached")
+
+    @pytest.mark.inference_recording
+    def test_live():
+        with inference_recording("live"): ask()
+
+    @pytest.mark.inference_recording
+    def test_in_need_of_less(): ask("one")
+"""
+
+
+def with_recordings(suite: Suite) -> None:
+    """Write a suite some of whose calls are recorded."""
+    suite.write(
+        "test_it.py",
+        """
+        pytestmark = pytest.mark.inference_recording
+        def test_replayed(): ask(); ask()
+        def test_in_need_of_less(): ask("one"); ask("two")
+        """,
+    )
+    suite.run("--inference-mode=record").assert_outcomes(passed=2)
+    suite.write("test_it.py", MIXED)
+
+
+@pytest.mark.parametrize("workers", [None, pytest.param(2, marks=pytest.mark.slow)], ids=["one process", "two workers"])
+def test_one_line_counts_and_the_rest_is_named_by_test(workers: int | None, suite: Suite) -> None:
+    """Merged over all workers, so that one looks in one place."""
+    with_recordings(suite)
+
+    result = suite.run() if workers is None else suite.run_apart("-n", str(workers))
+
+    result.assert_outcomes(passed=4, failed=2)
+    summary = result.outlines[result.outlines.index(line_of(result, "recordings:")) :]
+    assert [
+        "recordings: 3 replayed, 1 recorded, 2 missed, 1 live, 1 unused",
+        "  missed:",
+        "    test_it.py::test_missed[0]: 1 x /v1/chat/completions (gpt-4o)",
+        "    test_it.py::test_missed[1]: 1 x /v1/chat/completions (gpt-4o)",
+        "  unused:",
+        "    test_it.py::test_in_need_of_less: 1",
+    ] == [*summary[:2], *sorted(summary[2:4]), *summary[4:6]]
+
+
+def test_a_long_list_is_cut_short(suite: Suite) -> None:
+    """The first misses tell what a hundred would; -v shows all."""
+    suite.write(
+        "test_it.py", "@pytest.mark.parametrize('n', range(12))\ndef test_it(n, inference_session): ask(str(n))"
+    )
+
+    short, full = suite.run(), suite.run("-v")
+
+    assert 10 == sum("1 x /v1/chat/completions" in line for line in short.outlines)
+    assert "    and 2 more (-v shows all)" in short.outlines
+    assert 12 == sum("1 x /v1/chat/completions" in line for line in full.outlines)
+
+
+def test_a_run_that_records_nothing_says_nothing(suite: Suite) -> None:
+    """It is installed in many environments that have nothing to do with it."""
+    suite.write("test_it.py", "def test_it(): pass")
+
+    result = suite.run()
+
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("recordings:*")
+
+
+def test_sessions_opened_in_code_are_counted_too(suite: Suite) -> None:
+    """The line is about the run, not about who opened what."""
+    suite.write(
+        "test_it.py",
+        """
+        @pytest.fixture(scope="session")
+        def recorder():
+            with inference_recording("record") as session: yield session
+
+        def test_a(recorder): ask()
+        def test_b(recorder): ask()
+        @inference_recording("live")
+        def test_c(recorder): ask()
+        """,
+    )
+
+    assert "recordings: 0 replayed, 2 recorded, 0 missed, 1 live, 0 unused" == line_of(suite.run(), "recordings:")
+
+
+def test_a_live_run_says_that_it_does_not_count(suite: Suite) -> None:
+    """Live mode touches nothing; "0 live" alone would say that nothing was paid for."""
+    suite.write("test_it.py", "def test_a(inference_session): ask()\ndef test_b(inference_session): ask()")
+
+    result = suite.run("--inference-mode=live")
+
+    result.assert_outcomes(passed=2)
+    assert "  2 tests ran live: their calls are not intercepted, nor counted" in result.outlines
+
+
+def test_unused_are_only_those_of_tests_that_ran_and_passed(suite: Suite) -> None:
+    """Of a test that was skipped, deselected or failed one cannot know."""
+    suite.write(
+        "test_it.py",
+        """
+        pytestmark = pytest.mark.inference_recording
+        def test_passed(): ask()
+        def test_failed(): ask()
+        def test_skipped(): ask()
+        def test_deselected(): ask()
+        def test_live(): ask()
+        def test_expected_to_fail(): ask()
+        """,
+    )
+    suite.run("--inference-mode=record").assert_outcomes(passed=6)
+    suite.write(
+        "test_it.py",
+        """
+        pytestmark = pytest.mark.inference_recording
+        def test_passed(): pass
+        def test_failed(): assert 0
+        def test_skipped(): pytest.skip()
+        def test_deselected(): pass
+        @pytest.mark.inference_recording("live")
+        def test_live(): pass
+        @pytest.mark.xfail
+        def test_expected_to_fail(): assert 0
+        """,
+    )
+
+    result = suite.run("-k", "not deselected")
+
+    assert "recordings: 0 replayed, 0 recorded, 0 missed, 0 live, 1 unused" == line_of(result, "recordings:")
+    assert "    test_it.py::test_passed: 1" in result.outlines
+
+
+def test_all_files_of_a_list_of_models_are_in_use(suite: Suite) -> None:
+    """It replays as their union, from a path that names only one."""
+    suite.write(
+        "test_it.py",
+        """
+        import openai, os
+        def test_it(inference_session):
+            with openai.OpenAI(base_url=os.environ["SERVER"], api_key="x") as client: client.models.list()
+        """,
+    )
+    suite.run("--inference-mode=record").assert_outcomes(passed=1)
+    [name] = suite.files()
+    content = (suite.folder / "recordings" / name).read_text()
+    (suite.folder / "recordings" / f"{name.rpartition('-')[0]}-00000000.json").write_text(content)
+
+    assert "recordings: 1 replayed, 0 recorded, 0 missed, 0 live, 0 unused" == line_of(suite.run(), "recordings:")
+
+
+@pytest.mark.slow
+def test_a_crashed_worker_is_named_and_prunes_nothing(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What its tests read is not known: nothing is unused for that."""
+    suite.write(
+        "test_it.py",
+        """
+        import os
+        pytestmark = pytest.mark.inference_recording
+        def test_a(): ask()
+        def test_crash():
+            ask()
+            if os.environ.get("CRASH"): os._exit(1)
+        """,
+    )
+    suite.run("--inference-mode=record").assert_outcomes(passed=2)
+    monkeypatch.setenv("CRASH", "1")
+
+    result = suite.run_apart("-n1", "--inference-prune=delete")
+
+    result.stdout.fnmatch_lines(
+        ["  worker gw0 crashed; what its tests asked is not counted", "pruned: 0 recordings deleted"]
+    )
+    assert 2 == len(suite.files())

@@ -1,0 +1,69 @@
+"""The plugin under pytest-xdist, in all its ways to hand out tests."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import Suite, line_of
+
+pytestmark = pytest.mark.slow
+
+SUITE = """
+    pytestmark = pytest.mark.inference_recording
+
+    @pytest.fixture(scope="session")
+    def wide(): ask("wide")
+
+    @pytest.mark.xdist_group("a group")
+    @pytest.mark.parametrize("n", range(3))
+    def test_grouped(n, wide): ask(str(n))
+
+    @pytest.mark.asyncio
+    async def test_async(wide): await ask_async()
+
+    class TestClass:
+        def test_method(self): ask()
+
+    def test_failing():
+        ask("failing")
+        assert 0
+"""
+
+
+@pytest.mark.parametrize("dist", ["load", "loadscope", "loadfile", "loadgroup", "worksteal", "each"])
+def test_what_is_recorded_one_way_replays_every_other(dist: str, suite: Suite) -> None:
+    """xdist renames tests of a group; under that name they were not found without it."""
+    suite.write("test_it.py", SUITE)
+    workers = ["--tx", "2*popen", f"--dist={dist}"]
+    recorded = suite.run_apart("--inference-mode=record-if-missing", *workers)
+    alone = suite.run("-k", "not failing")
+
+    times = 2 if dist == "each" else 1
+    recorded.assert_outcomes(passed=5 * times, failed=times)
+    alone.assert_outcomes(passed=5, deselected=1)
+    recorded.stdout.fnmatch_lines(["*by tests that failed: set aside in recordings/.failed*"])
+    assert ["test_it.py::test_failing"] == suite.test_ids("recordings/.failed")
+    start = "test_it.py::"
+    grouped = [f"{start}test_grouped[{n}]" for n in range(3)]
+    assert ["session", f"{start}TestClass::test_method", f"{start}test_async", *grouped] == suite.test_ids()
+    assert "recordings: 6 replayed, 0 recorded, 0 missed, 0 live, 0 unused" == line_of(alone, "recordings:")
+
+
+def test_a_wrong_marker_is_a_collection_error_there_too(suite: Suite) -> None:
+    """Workers tell the controller of collection errors, of usage errors they do not."""
+    suite.write("test_it.py", "@pytest.mark.inference_recording(modus='x')\ndef test_it(): pass")
+
+    result = suite.run_apart("-n1")
+
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*test_it.py::test_it: @pytest.mark.inference_recording: *'modus'*"])
+
+
+def test_a_folder_of_the_command_line_is_the_controllers(suite: Suite) -> None:
+    """A relative path means where pytest was started."""
+    suite.pytester.makeini("[pytest]")
+    suite.write("below/test_it.py", "def test_it(inference_session): ask()")
+
+    suite.run_apart("-n1", "--inference-mode=record", "--inference-recordings=tapes").assert_outcomes(passed=1)
+
+    assert 1 == len(suite.files("tapes"))

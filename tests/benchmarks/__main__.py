@@ -69,14 +69,9 @@ def _options() -> argparse.Namespace:
 @contextmanager
 def _loopback_server(python: str) -> Iterator[str]:
     command = [python, "-m", "tests.benchmarks.server"]
-    process = subprocess.Popen(command, cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdin is not None and process.stdout is not None
-    try:
+    with subprocess.Popen(command, cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
         yield process.stdout.readline().strip()
-    finally:
-        process.stdin.close()
-        process.stdout.close()
-        process.wait()
 
 
 def _machine(python: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ class Stopwatch:
         self.cpu = 0.0
         self.wall = 0.0
         gc.collect()
+        gc.freeze()  # what a worker holds, the peers' modules too, is nothing that a replay should pay for
 
     @contextmanager
     def running(self) -> Iterator[None]:

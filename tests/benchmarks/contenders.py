@@ -16,7 +16,7 @@ class Contender:
     """A way of getting answers. Calls made in `recording` are answered again in `replaying`, by its clients."""
 
     calls_in_a_group = 10**9
-    """How many calls lie in one cassette: a test makes few, and who searches a cassette from its start does it slowly."""
+    """How many calls lie in one cassette: as many as a test may make, since a cassette is searched from its start."""
     effort = 1.0
     """The share of a workload that is measured in a round, smaller for the slow."""
 

@@ -26,10 +26,16 @@ def key_of(client: openai.OpenAI, kwargs: dict[str, Any]) -> str:
     return request_key(described(_METHOD, client, kwargs).request, None)
 
 
-def write_answers(folder: Path, numbers: Iterable[int]) -> None:
+def write_answers(folder: Path, numbers: Iterable[int], *, has_tools: bool = False) -> None:
     """Write the recordings of these answers, as `answers.question` asks for them."""
     kind = "openai.types.chat.chat_completion.ChatCompletion"
-    _write(folder, ((answers.question(number), _body(kind, answers.sent_answer(number))) for number in numbers))
+    _write(
+        folder,
+        (
+            (answers.question(number, has_tools=has_tools), _body(kind, answers.sent_answer(number)))
+            for number in numbers
+        ),
+    )
 
 
 def write_stream(folder: Path, kwargs: dict[str, Any], lines: Iterable[bytes]) -> Path:

@@ -52,10 +52,8 @@ class Worker:
 
     def close(self) -> None:
         """End the process."""
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.stdout.close()
-        self._process.wait()
+        with self._process:  # closes its pipes, upon which it ends, and waits for it
+            pass
 
     def _answer(self) -> dict[str, Any]:
         assert self._process.stdout is not None

@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks [--only NAME ...] [--rounds N] [--quick] [--here]`
+"""`python -m tests.benchmarks [--only NAME ...] [--rounds N] [--quick] [--here] [--list]`
 
 What replaying and recording cost, against the plain SDK in memory, the data alone and our peers, in one run.
 
@@ -11,6 +11,7 @@ chart.svg beside this file.
 from __future__ import annotations
 
 import argparse
+import inspect
 import os
 import platform
 import subprocess
@@ -35,6 +36,10 @@ _HERE = Path(__file__).parent
 def main() -> int:
     """Measure, and print what was found; 1 where our own side failed, whatever the figures are."""
     options = _options()
+    if options.list:
+        for name, workload in WORKLOADS.items():
+            print(f"{name:20}{inspect.getdoc(workload)}".replace("\n", "\n" + " " * 20))
+        return 0
     python = sys.executable if options.here else environment()
     before, begun = Busyness.now(), time.monotonic()
     with tempfile.TemporaryDirectory() as folder, _loopback_server(python) as base_url:
@@ -55,10 +60,13 @@ def _options() -> argparse.Namespace:
         description=(__doc__ or "").partition("\n\n")[2],
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--only", nargs="+", metavar="NAME", choices=WORKLOADS, help=f"of {', '.join(WORKLOADS)}")
+    parser.add_argument(
+        "--only", nargs="+", metavar="NAME", choices=WORKLOADS, help="only these workloads (see --list)"
+    )
     parser.add_argument("--rounds", type=int, default=9, metavar="N", help="at most so many (default 9)")
     parser.add_argument("--quick", action="store_true", help="one round of a tenth: whether it works, no figures")
     parser.add_argument("--here", action="store_true", help="in this environment, with the peers that it has")
+    parser.add_argument("--list", action="store_true", help="say what each workload is, and measure nothing")
     parser.add_argument("--output", type=Path, metavar="DIR", help="write results.json and chart.svg there")
     options = parser.parse_args()
     if options.quick:

@@ -63,7 +63,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--only", nargs="+", metavar="NAME", choices=WORKLOADS, help="only these workloads (see --list)"
     )
-    parser.add_argument("--rounds", type=int, default=9, metavar="N", help="at most so many (default 9)")
+    parser.add_argument("--rounds", type=int, default=7, metavar="N", help="at most so many (default 7)")
     parser.add_argument("--quick", action="store_true", help="one round of a tenth: whether it works, no figures")
     parser.add_argument("--here", action="store_true", help="in this environment, with the peers that it has")
     parser.add_argument("--list", action="store_true", help="say what each workload is, and measure nothing")

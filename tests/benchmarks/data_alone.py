@@ -1,0 +1,59 @@
+"""The data alone: a recording's file opened, parsed and validated in pydantic-core, and nothing else.
+
+Whoever replays from JSON files pays that at least: no request is described, no key made, nothing decided or counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+from openai.types import CreateEmbeddingResponse
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+
+from . import answers
+from .recorded import key_of
+
+_COMPLETION: Any = ChatCompletion.__pydantic_validator__
+_CHUNK: Any = ChatCompletionChunk.__pydantic_validator__
+_EMBEDDINGS: Any = CreateEmbeddingResponse.__pydantic_validator__
+_FIRST, _BETWEEN, _LAST = b'"body": [\n      ', b",\n      ", b"\n    ]"
+
+
+def paths_of(folder: Path, questions: Iterable[dict[str, Any]]) -> list[str]:
+    """Return where the recordings of these chat completions lie."""
+    with answers.memory_client() as client:
+        return [str(folder / f"{key_of(client, question)}.json") for question in questions]
+
+
+def completion(path: str) -> Any:
+    """Return the chat completion in a file."""
+    return _COMPLETION.validate_python(_data_in(path), strict=True)
+
+
+def embeddings(path: str) -> Any:
+    """Return the embeddings in a file; base64 as a list of vectors that are strings, since the SDK's type has none."""
+    data = _data_in(path)
+    if isinstance(data["data"][0]["embedding"], str):
+        return CreateEmbeddingResponse.model_construct(**data)
+    return _EMBEDDINGS.validate_python(data, strict=True)
+
+
+def chunks(path: str) -> Iterator[Any]:
+    """Yield the chunks in a file, each from its own line: what is faster than parsing the whole."""
+    content = _content(path)
+    lines = content[content.index(_FIRST) + len(_FIRST) : content.index(_LAST)].split(_BETWEEN)
+    start = lines[0].index(b'"__data__":') + len(b'"__data__":')
+    for line in lines:
+        yield _CHUNK.validate_json(line[start:-1], strict=True)
+
+
+def _data_in(path: str) -> Any:
+    return orjson.loads(_content(path))["response"]["body"]["__data__"]
+
+
+def _content(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:
+        return file.read()

@@ -1,0 +1,76 @@
+"""Recordings made without asking anybody, many at a time; and the data alone that they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import openai
+import orjson
+from openai.resources.chat.completions import Completions
+
+from inference_recorder.format.codec import encode
+from inference_recorder.format.recording import Answer
+from inference_recorder.identity.keys import request_key
+from inference_recorder.interception.calls import described
+from inference_recorder.interception.table import METHODS
+
+from . import answers
+
+_METHOD = next(method for method in METHODS if method.owner == Completions.__name__ and "chat" in method.name)
+
+
+def key_of(client: openai.OpenAI, kwargs: dict[str, Any]) -> str:
+    """Return the name of the recording of a chat completion, outside of a test."""
+    return request_key(described(_METHOD, client, kwargs).request, None)
+
+
+def write_answers(folder: Path, numbers: Iterable[int], *, has_tools: bool = False) -> None:
+    """Write the recordings of these answers, as `answers.question` asks for them."""
+    kind = "openai.types.chat.chat_completion.ChatCompletion"
+    _write(
+        folder,
+        (
+            (answers.question(number, has_tools=has_tools), _body(kind, answers.sent_answer(number)))
+            for number in numbers
+        ),
+    )
+
+
+def write_stream(folder: Path, kwargs: dict[str, Any], lines: Iterable[bytes]) -> Path:
+    """Write the recording of a streamed chat completion with these events."""
+    kind = b'{"__type__":"openai.types.chat.chat_completion_chunk.ChatCompletionChunk","__data__":'
+    answer = Answer(chunks=[kind + line + b"}" for line in lines], is_streaming=True)
+    (path,) = _write(folder, [(kwargs, answer)])
+    return path
+
+
+def crowd(folder: Path, count: int) -> None:
+    """Put `count` recordings that nobody asks for into a folder that holds one."""
+    content = next(folder.glob("*.json")).read_bytes()
+    for number in range(count):
+        (folder / f"{number:064x}.json").write_bytes(content)
+
+
+def _write(folder: Path, recordings: Iterable[tuple[dict[str, Any], Answer]]) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    with answers.memory_client() as client:
+        for kwargs, answer in recordings:
+            request = described(_METHOD, client, kwargs).request
+            asked = {
+                "method": request.method,
+                "url": request.url,
+                "headers": {},
+                "body": request.body,
+                "endpoint": request.endpoint,
+                "model": request.model,
+            }
+            paths.append(folder / f"{request_key(request, None)}.json")
+            paths[-1].write_bytes(encode(None, asked, answer))
+    return paths
+
+
+def _body(kind: str, content: bytes) -> Answer:
+    return Answer(body={"__type__": kind, "__data__": orjson.loads(content)})

@@ -28,7 +28,7 @@ FORMAT_VERSION = 1
 _FILE_START = b'{\n  "test_id": '
 _FILE_END = b',\n  "id_normalization_mapping": {}\n}\n'
 _RESPONSE_START = b'\n  "response": {\n'
-_BIG_LIST = 1 << 20
+_BIG_LIST = 1 << 14
 """Bytes of a list above which its lines are found one by one."""
 _BIG_FILE = 1 << 24
 """Bytes above which memory counts more than time."""
@@ -151,10 +151,11 @@ def _response_and_lines(content: bytes, start: int) -> tuple[JsonObject, Sequenc
     if start < 0:
         raise ValueError("no response")
     list_start, end = start + len(_RESPONSE_START) - 1, len(content) - len(_FILE_END)
-    if not content.startswith(_FIRST_LINE, list_start) or (list_end := content.find(_LIST_END, list_start, end)) < 0:
+    if not content.startswith(_FIRST_LINE, list_start) or (list_end := content.rfind(_LIST_END, list_start, end)) < 0:
         if end - start > _BIG_FILE:
             return json_bytes.loads_sparingly(content)["response"], None
         return json_bytes.loads_quickly(content[list_start - 1 : end]), None
+    # The last one is the list's: no member beside "body" that we write is a list, and a string holds no line break.
     lines_start, first_line = list_start + len(_LIST_START), list_start + len(_LIST_START) + len(_LINE_INDENT)
     lines: Sequence[Chunk]
     if list_end - first_line < _BIG_LIST:

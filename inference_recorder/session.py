@@ -306,7 +306,7 @@ class Session:
                 for plan in self._unfinished:
                     if (plan.key, plan.place) == (key, stored_at):
                         plan.place = place
-        row.stored = set(range(1, len(row.stored) + 1))
+        row.stored = frozenset(range(1, len(row.stored) + 1))
 
     def _write(self, plan: Record, answer: Answer, *, wait: bool = True) -> bool:
         self._rules.refreshed()  # the call itself may have put its key into the environment
@@ -324,7 +324,7 @@ class Session:
             return False
         if not plan.request.is_model_list:
             row = self._rows[plan.key]
-            row.stored.add(plan.place)
+            row.stored |= {plan.place}
             row.writer = os.getpid()
         if not plan.is_counted:
             plan.is_counted = True

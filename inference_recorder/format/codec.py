@@ -49,6 +49,8 @@ def encode(test_id: str | None, request: JsonObject, answer: Answer) -> bytes:
     }
     if not answer.is_complete:
         response["is_complete"] = False
+    if answer.is_redacted:
+        response["is_redacted"] = True
     if answer.failure is not None:
         response |= failure_to_json(answer.failure)
     if answer.page is not None:
@@ -103,7 +105,13 @@ def decode_thoroughly(content: bytes, path: str) -> Recording:
 
 
 _MEMBERS = {"test_id": str, "id_normalization_mapping": dict}
-_OF_RESPONSE = {"is_exception": bool, "exception_data": dict, "exception_message": str, "has_large_integers": bool}
+_OF_RESPONSE = {
+    "is_redacted": bool,
+    "is_exception": bool,
+    "exception_data": dict,
+    "exception_message": str,
+    "has_large_integers": bool,
+}
 _IN_WORDS = {str: "a string", dict: "an object", bool: "true or false"}
 
 
@@ -218,7 +226,8 @@ def _recording(response: JsonObject, path: str, lines: Sequence[Chunk] | None) -
     if page is not None and not isinstance(page, dict):
         raise CorruptRecording(path, "$.response.page must be an object")
     known_http = None if http is None else _http(http, path)
-    return Recording(path, Answer(body, chunks, is_streaming, is_complete, failure, known_http, page))
+    is_redacted = "is_redacted" in response
+    return Recording(path, Answer(body, chunks, is_streaming, is_complete, failure, known_http, page, is_redacted))
 
 
 def _failure(response: JsonObject, path: str) -> Failure:

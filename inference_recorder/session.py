@@ -64,7 +64,7 @@ class Session:
         self._rows: dict[str, Row] = {}
         self._ids: dict[str, str] = {}
         """Id of an answer recorded anew -> the one that the recording keeps, since it differs in nothing else."""
-        self._ledger = Ledger()
+        self._ledger = Ledger(store.places.written)
         self._saving: list[threading.Thread] = []
         self._unsaved: list[Exception] = []
         self._unfinished: set[Record] = set()
@@ -289,6 +289,7 @@ class Session:
                     self._finish(key, row)
                 except UnwritableRecording as error:  # as above
                     self._unsaved.append(error)
+        self.store.sync()
         if self._unsaved:
             raise self._unsaved[0]
 
@@ -340,7 +341,7 @@ class Session:
         return True
 
     def _replay(self, recording: Recording, request: Request, key: str, test_id: str | None) -> Replay:
-        self._ledger.replays.append((request.endpoint, request.model, key, test_id, recording.path, time.time()))
+        self._ledger.replayed(request, key, test_id, recording.path)
         return Replay(recording)
 
     def _record(self, request: Request, key: str, test_id: str | None, place: int, flight: Flight | None) -> Record:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import pickle
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 from unittest.mock import AsyncMock, Mock, patch
@@ -585,3 +587,20 @@ def _said(sdk: Colour) -> str:
 
 def _text(item: Any) -> str:
     return item.choices[0].delta.content or "" if item.choices else ""
+
+
+@pytest.mark.parametrize(("size", "expected"), [(1_000, False), (100_000, True)], ids=["small", "big"])
+async def test_a_big_answer_is_encoded_and_written_off_the_event_loop(
+    size: int, expected: bool, server: OpenAIServer, recordings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a megabyte is written, other tasks of the loop wait for nothing."""
+    server.answers("/v1/chat/completions", Reply(completion("x" * size)))
+    threads = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda descriptor: threads.append(threading.get_ident()) or fsync(descriptor))
+    async with openai.AsyncOpenAI(base_url=server.base_url, api_key="x") as client:
+        with inference_recording("record", recordings):
+            await client.chat.completions.create(**HELLO)
+            written_by = threads[:1]
+
+    assert expected == (written_by != [threading.get_ident()])

@@ -244,10 +244,15 @@ def test_a_boolean_that_became_a_number_is_a_new_recording() -> None:
         ({"model": "gpt_000001"}, {"model": "gpt_000002"}, None),
         ({"id": "resp_000001"}, {"id": None}, None),
         ({"obfuscation": "aX"}, {"obfuscation": "bY9"}, {}),
+        ({"response": {"created_at": 1764000000.0}}, {"response": {"created_at": 1764000007.0}}, {}),
+        ({"expires_at": 1764000000}, {"expires_at": 1764000007}, {}),
+        ({"expires_at": 1764000000}, {"expires_at": None}, None),
+        ({"expires_at": 60}, {"expires_at": 1764000007}, None),
+        ({"total": 1764000000}, {"total": 1764000007}, None),
     ],
     ids=[
         "an id", "a call's id", "another text", "one became two", "two became one", "another kind",
-        "no id", "null", "padding",
+        "no id", "null", "padding", "a time", "another time", "no time yet", "a span", "a number",
     ],
 )  # fmt: skip
 def test_which_differences_are_only_new_ids(old: Any, new: Any, expected: dict[str, str] | None) -> None:

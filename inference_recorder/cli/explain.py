@@ -23,6 +23,7 @@ from ..identity.request import Request, recorded_url
 from ..rows import Row
 from ..storage.places import Places, places_from
 from ..storage.store import Store
+from .configured import configured
 from .difference_report import DifferenceReport
 
 _OPENAI = "https://api.openai.com/v1"
@@ -127,7 +128,9 @@ def _question(content: bytes, endpoint: str | None, base_url: str, test_id: str 
         text,
     )
     try:
-        rules = KeyRules(normalize=declared or ())
+        configuration = configured()
+        normalize = configuration.normalize if declared is None else declared
+        rules = KeyRules(configuration.redact, normalize or ())
         asked = rules.asked(without_numbers(request))
     except (RecorderError, TypeError) as error:
         raise click.UsageError(f"--request: {error}") from None
@@ -136,7 +139,7 @@ def _question(content: bytes, endpoint: str | None, base_url: str, test_id: str 
 
 def _answered_by(question: Question, places: Places) -> Path | None:
     """Return the recording that answers by now; one that cannot be read answers nothing."""
-    row, rules = Row(question.key), KeyRules(normalize=question.normalizers.declared)
+    row, rules = Row(question.key), KeyRules(configured().redact, question.normalizers.declared)
     try:
         found = row.find(Store(places), question.request, question.test_id, question.place, may_grow=False, rules=rules)
     except CorruptRecording:

@@ -64,9 +64,10 @@ def checked(key: str, value: Any, where: str) -> Any:
 
 
 def configured_from(folder: Path) -> dict[str, tuple[Any, str]]:
-    """Return what the files say to a pytest started in `folder`: "redact" and "normalize" -> (value, who says so).
+    """Return what the files say to a pytest started in `folder`: key -> (value, who says so), for a command's keys.
 
-    A key that nobody gives a value is left out. Raises RecorderError for a file that has no meaning.
+    These are "recordings", as an absolute path, "redact" and "normalize"; one that nobody gives a value is left out.
+    Raises RecorderError for a file that has no meaning.
     """
     path, options = _pytests_own(folder)
     said = {} if path is None else said_in_table([path.parent])
@@ -76,7 +77,20 @@ def configured_from(folder: Path) -> dict[str, tuple[Any, str]]:
             value = options[option]
             lines = [line for line in map(str.strip, value.split("\n")) if line] if isinstance(value, str) else value
             said[key] = (checked(key, lines, f"{path}: {option}"), option)
-    return {key: said[key] for key in ("redact", "normalize") if key in said}
+    if path is not None:
+        option = KEYS["recordings"][0]
+        if option in options:
+            said["recordings"] = (checked("recordings", options[option], f"{path}: {option}"), option)
+        if "recordings" in said:
+            value, source = said["recordings"]
+            said["recordings"] = (path.parent / value, source)
+    return {key: said[key] for key in ("recordings", "redact", "normalize") if key in said}
+
+
+def root_of(folder: Path) -> Path | None:
+    """Return the folder of the configuration file that a pytest started in `folder` finds: its rootdir."""
+    path, _ = _pytests_own(folder)
+    return None if path is None else path.parent
 
 
 def _pattern(one: Any, where: str) -> re.Pattern[str]:

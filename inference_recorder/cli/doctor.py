@@ -14,7 +14,8 @@ from rich.table import Table
 from ..errors import UnknownMode, UnusableFolder
 from ..interception.coverage import Covered, coverage
 from ..modes import InferenceMode, chosen_mode
-from ..storage.places import Places, check_usable, chosen_places
+from ..storage.places import Places, check_usable
+from .configured import folder_for
 
 _PACKAGES = ("inference-recorder", "openai", "wrapt", "orjson", "filelock", "pydantic", "httpx", "httpx2", "pytest")
 
@@ -33,9 +34,9 @@ def doctor(folder: Path | None) -> None:
     found = coverage(_version("openai"))
     _show_versions(console)
     _show_coverage(console, found)
-    _show_places(console, *chosen_places(folder))
+    _show_places(console, *folder_for(folder))
     mode = _show_mode(console)
-    is_usable = mode is not None and _show_usable(console, chosen_places(folder)[0], mode)
+    is_usable = mode is not None and _show_usable(console, folder_for(folder)[0], mode)
     if not is_usable or any(one.state == "missing" for one in found):
         sys.exit(1)
 

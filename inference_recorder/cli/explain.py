@@ -21,9 +21,9 @@ from ..identity.key_rules import KeyRules, without_numbers
 from ..identity.keys import request_key
 from ..identity.request import Request, recorded_url
 from ..rows import Row
-from ..storage.places import Places, places_from
+from ..storage.places import Places
 from ..storage.store import Store
-from .configured import configured
+from .configured import configured, folder_for
 from .difference_report import DifferenceReport
 
 _OPENAI = "https://api.openai.com/v1"
@@ -68,7 +68,7 @@ def explain(
       1  something has no recording
       2  the options are wrong, or the request cannot be read
     """
-    places = places_from(folder)
+    places, _ = folder_for(folder)
     if file is None and (endpoint or test_id):
         raise click.UsageError("--endpoint and --test say more of a --request, which is not given")
     asked: list[tuple[Question, str | None, float | None]]

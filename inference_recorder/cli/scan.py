@@ -9,8 +9,7 @@ from pathlib import Path
 
 import click
 
-from ..storage.places import chosen_places
-from .configured import configured
+from .configured import configured, folder_for
 from .console import Column, counted, printable, remark, show_json, show_table, tracked
 from .leaks import leaks_in
 
@@ -64,7 +63,7 @@ def scan(paths: tuple[Path, ...], ignored: tuple[str, ...], is_json: bool) -> No
 
 
 def _default_folder() -> Path:
-    folder = chosen_places()[0].written
+    folder = folder_for(None)[0].written
     if not folder.is_dir():
         raise click.UsageError(f"the folder {folder} does not exist; name files or folders to scan")
     return folder
@@ -76,7 +75,7 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
             yield path
             continue
         for folder, names, files in os.walk(path):
-            names[:] = sorted(name for name in names if name not in (".git", "__pycache__", "node_modules"))
+            names[:] = sorted(name for name in names if name not in (".git", ".locks", "__pycache__", "node_modules"))
             yield from (Path(folder, name) for name in sorted(files))
 
 

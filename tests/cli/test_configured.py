@@ -150,3 +150,31 @@ def test_explain_asks_as_a_test_would(project: Path) -> None:
     )
 
     assert "answered by" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        (["ls"], "tests/test_a.py::test_b"),
+        (["stats"], "tests/test_a.py::test_b"),
+        (["check"], "1 recording"),
+        (["explain"], "tapes"),
+        (["scan"], "1 file scanned"),
+        (["doctor"], "tapes"),
+    ],
+    ids=["ls", "stats", "check", "explain", "scan", "doctor"],
+)
+def test_commands_look_where_the_recorders_of_the_tests_do(command: list[str], expected: str, project: Path) -> None:
+    """A folder that is configured for pytest need not be named again."""
+    (project / "pyproject.toml").write_text('[tool.inference_recorder]\nrecordings = "tests/tapes"\n')
+    record(project / "tests" / "tapes")
+
+    assert expected in run(*command).output
+
+
+def test_from_a_folder_of_tests_the_rootdirs_recordings_are_found(project: Path) -> None:
+    """pytest's default is at rootdir, wherever it is started."""
+    (project / "pyproject.toml").write_text("[tool.pytest.ini_options]\nminversion = '8'\n")
+    record(project / "recordings")
+
+    assert 1 == len(json.loads(run("ls", "--json").stdout))

@@ -16,6 +16,7 @@ from ..interception.coverage import Covered, coverage
 from ..modes import InferenceMode, chosen_mode
 from ..storage.places import Places, check_usable
 from .configured import folder_for
+from .console import counted
 
 _PACKAGES = ("inference-recorder", "openai", "wrapt", "orjson", "filelock", "pydantic", "httpx", "httpx2", "pytest")
 
@@ -63,7 +64,7 @@ def _show_places(console: Console, places: Places, source: str) -> None:
     console.print(f"  written to {places.written}", f"(chosen by {source})", markup=False)
     for folder in places.read:
         count = sum(1 for _ in folder.glob("*.json")) if folder.is_dir() else None
-        told = "no such folder" if count is None else f"{count:,} recordings"
+        told = "no such folder" if count is None else counted(count, "recording")
         console.print(f"  looked for in {folder}: {told}", markup=False)
 
 

@@ -30,7 +30,10 @@ HELLO: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "conte
 
 
 class Colour:
-    """One of the SDK's two colours, called the same way: a test says what happens once and is run for both."""
+    """One of the SDK's two colours, called the same way: a test says what happens once and is run for both.
+
+    Without certificates, which nobody asks for here and which take forty times as long to load as all else of a client.
+    """
 
     is_async = False
 
@@ -38,7 +41,7 @@ class Colour:
         self.client: Any = self._make(base_url=base_url, **{"api_key": "sk-test", "max_retries": 0} | options)
 
     def _make(self, **options: Any) -> Any:
-        return openai.OpenAI(**options)
+        return openai.OpenAI(**{"http_client": openai.DefaultHttpxClient(verify=False)} | options)
 
     def call(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
         """Return the result of the client's method of this name."""
@@ -67,7 +70,7 @@ class AsyncColour(Colour):
 
     def _make(self, **options: Any) -> Any:
         self.loop = asyncio.new_event_loop()
-        return openai.AsyncOpenAI(**options)
+        return openai.AsyncOpenAI(**{"http_client": openai.DefaultAsyncHttpxClient(verify=False)} | options)
 
     def wait(self, result: Any) -> Any:
         return self.loop.run_until_complete(_awaited(result)) if hasattr(result, "__await__") else result
@@ -129,7 +132,8 @@ def recordings(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def client(server: OpenAIServer) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=server.base_url, api_key="sk-test", max_retries=0) as client:
+    http_client = openai.DefaultHttpxClient(verify=False)
+    with openai.OpenAI(base_url=server.base_url, api_key="sk-test", max_retries=0, http_client=http_client) as client:
         yield client
 
 

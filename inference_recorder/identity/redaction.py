@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from json.encoder import encode_basestring_ascii
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
 from ..errors import RecorderError
@@ -84,7 +86,6 @@ class Redactor:
         for shape in SHAPES:
             spans = [_secret_span(match) for match in shape.pattern.finditer(start + text)]
             _add(found, shape.kind, [(max(from_ - len(start), 0), to - len(start)) for from_, to in spans])
-        found.sort(key=lambda finding: finding.start)
         return [finding for finding in found if _ANY_PLACEHOLDER.fullmatch(text[finding.start : finding.end]) is None]
 
     def replaced(self, value: JsonValue, substitute: Callable[[str], str], name: str = "") -> JsonValue:
@@ -171,8 +172,13 @@ def _secret_span(match: re.Match[str]) -> tuple[int, int]:
     return match.span("secret") if "secret" in match.re.groupindex else match.span()
 
 
+_start = attrgetter("start")
+
+
 def _add(found: list[Finding], kind: str, spans: Iterable[tuple[int, int]]) -> None:
-    """Add what does not overlap with what was found before."""
+    """Add what does not overlap with what was found before, which is in its order and stays so."""
     for start, end in spans:
-        if start < end and all(end <= other.start or other.end <= start for other in found):
-            found.append(Finding(kind, start, end))
+        place = bisect_left(found, start, key=_start)
+        is_free = (place == 0 or found[place - 1].end <= start) and (place == len(found) or end <= found[place].start)
+        if start < end and is_free:
+            found.insert(place, Finding(kind, start, end))

@@ -39,9 +39,9 @@ class Hidden:
         """Return a recording's "request" object without secrets."""
         if self._redactor.is_clean(canonical_text(recorded)):
             return recorded
-        body = self._redactor.replaced(recorded["body"], self._numbered)
+        body = self._redactor.replaced(recorded.get("body"), self._numbered)
         beside: JsonObject = self._redactor.replaced({**recorded, "body": None}, self._numbered)
-        return {**beside, "body": body}
+        return {**beside, "body": body} if "body" in recorded else {name: beside[name] for name in recorded}
 
     def answer(self, answer: Answer) -> Answer:
         """Return the answer without secrets, wherever in its chunks they are."""

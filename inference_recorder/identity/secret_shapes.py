@@ -20,6 +20,7 @@ class Shape(NamedTuple):
 # After a letter only where that is the end of an escape: a line break of JSON within a string is \\n there.
 _ALONE = r"(?:(?<![A-Za-z0-9])|(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{4}))"
 _WORD = r"[!#$%*+./0-9:=?@A-Z^_`a-z|~-]"  # no quote, no bracket, nothing that ends a value in a url, a shell or JSON
+_NO_STOP = r"(?<![.:?!,])"  # a sentence may end with a secret
 _OF_A_URL = r"[!$%*+,./0-9:;=@A-Z_a-z|~-]"
 _CALLED = (
     r"(?:(?:api|access|account|auth|bearer|client|consumer|encryption|id|oauth|private|refresh|secret|security|session|"
@@ -42,7 +43,7 @@ SHAPES = tuple(
         ("credentials in a url", r"[A-Za-z0-9+.-]://(?P<secret>[!$%*+,.0-9:;=A-Z_a-z~-]+)@"),
         ("signed url", rf"(?i)[?&;](?:amp;)?(?:{_SIGNATURES})=(?P<secret>{_OF_A_URL}{{6,}})"),
         ("key in a url",
-         rf"(?i)[?&](?:amp;)?[a-z_-]*(?:key|token|secret|password|code)=(?P<secret>{_OF_A_URL}{{16,}})"),
+         rf"(?i)[?&](?:amp;)?[a-z_-]*(?:key|token|secret|password|code)=(?P<secret>{_OF_A_URL}{{16,}}{_NO_STOP})"),
         ("OpenAI, Anthropic or like key", rf"{_ALONE}sk-[A-Za-z0-9_-]{{16,}}"),
         ("Stripe, Groq or like key", rf"{_ALONE}(?:[srge]|gs)k_(?:live_|test_)?[A-Za-z0-9]{{16,}}"),
         ("key of another model provider",
@@ -65,8 +66,8 @@ SHAPES = tuple(
         ("authorization",
          rf"(?i)authorization{_IS}(?:(?:bearer|basic|digest|token|apikey|api-key|negotiate)\s+)?"
          rf"(?P<secret>(?!(?:bearer|basic|digest|token|none|null|true|false)\b){_WORD}{{6,}})"),
-        ("bearer token", rf"(?i){_ALONE}bearer\s+(?P<secret>[A-Za-z0-9._~+/=-]{{16,}})"),
-        ("named secret", rf"(?i){_CALLED}s?{_IS}(?P<secret>(?={_WORD}{{0,255}}[0-9]){_WORD}{{16,}})"),
+        ("bearer token", rf"(?i){_ALONE}bearer\s+(?P<secret>[A-Za-z0-9._~+/=-]{{16,}}{_NO_STOP})"),
+        ("named secret", rf"(?i){_CALLED}s?{_IS}(?P<secret>(?={_WORD}{{0,255}}[0-9]){_WORD}{{16,}}{_NO_STOP})"),
         ("organisation or project id", rf"{_ALONE}(?:org-|proj_)(?=[A-Za-z]*[0-9])[A-Za-z0-9]{{12,}}"),
     )
 )  # fmt: skip

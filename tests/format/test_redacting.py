@@ -52,13 +52,11 @@ def run(body: dict[str, Any], endpoint: str = CHAT) -> Run:
 @pytest.mark.parametrize(
     "body",
     [
-        lambda one, two: {"d": {one: "x", "b": two}, "z": {f"{two} Z": one, "a": "y"}},
+        lambda one, two: {"d": {one: "x", "b": two}},
         lambda one, two: {"input": f"__REDACTED_5__ {one} __REDACTED_1__ {two}"},
-        lambda one, two: {"input": f"password: {one}. Then {two}!"},
         lambda one, two: {"input": json.dumps(json.dumps({"text": f"keys:\n{one}\n{two}"}))},
-        lambda one, two: {"extra_query": {"?": f"sig={one}&token={two}"}},
     ],
-    ids=["in names", "beside typed placeholders", "at the end of a sentence", "in JSON in JSON", "in a query"],
+    ids=["in names", "beside typed placeholders", "in JSON in JSON"],
 )
 def test_each_secret_comes_back_where_it_was(body: Any) -> None:
     """Secrets out of step with their numbers give the code under test another key, or a placeholder."""
@@ -69,6 +67,23 @@ def test_each_secret_comes_back_where_it_was(body: Any) -> None:
     assert then.key == now.key == request_key(recorded_request(json.loads(content)["request"]), "t")
     assert f"{TWO.other} {ONE.other}" == now.replayed(content)
     assert [] == [secret for secret in (ONE.one, TWO.one) if secret.encode() in content]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [lambda value: {"input": f"The password: {value}. Keep it."}, lambda value: {"extra_query": {"?": f"sig={value}"}}],
+    ids=["at the end of a sentence", "first in a query"],
+)
+def test_a_secret_without_a_shape_is_known_by_its_surroundings(body: Any) -> None:
+    """The full stop was part of the password, so that an answer without it kept the password."""
+    one, other = made(24, "one"), made(24, "other")
+    then, now = run(body(one)), run(body(other))
+
+    content = then.recorded(Answer(body=f"{one} it is"))
+
+    assert then.key == now.key
+    assert f"{other} it is" == now.replayed(content)
+    assert one.encode() not in content
 
 
 def test_a_secret_in_a_path_is_one() -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from .explanation import Explanation, lines_of, printable
+from .running_test import running_node_id, surroundings
 
 _RECORDING = "LLAMA_STACK_TEST_INFERENCE_MODE=record-if-missing"
+_NO_OTHER_MODE = " and no other mode=... in the code"  # the plugin's option goes before one
 _NOTHING_KNOWN = Explanation()
 
 
@@ -71,7 +73,9 @@ class MissingRecording(RecorderError, RuntimeError):
         self.explanation = explanation
         self.nearest = explanation.nearest
         self.renamed_from = explanation.renamed_from
-        self.command = None if node_id is None else f"{_RECORDING} pytest {shlex.quote(node_id)}"
+        is_without_plugin = surroundings() is None and running_node_id() is not None
+        start = f"{_RECORDING} pytest" if is_without_plugin else "pytest --inference-mode=record-if-missing"
+        self.command = None if node_id is None else f"{start} {shlex.quote(node_id)}"
         lines = [
             f"Recording not found for {summary}",
             f"  test: {test_id or '(outside a test)'}",
@@ -86,7 +90,7 @@ class MissingRecording(RecorderError, RuntimeError):
             "  a timeout, lost connection, 408, 409, 429 or 5xx is recorded only with record_errors=True",
             f"  to record it, run once with a key and {_RECORDING} (or mode=...)"
             if self.command is None
-            else f"  to record it, with a key and no other mode=... in the code:\n    {self.command}",
+            else f"  to record it, with a key{_NO_OTHER_MODE * is_without_plugin}:\n    {self.command}",
         ]
         super().__init__(printable("\n".join(lines)))
 

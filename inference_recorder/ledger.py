@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections import Counter
 from operator import itemgetter
@@ -19,12 +20,18 @@ from .storage.catalogue import entry_of
 class Ledger:
     """The calls of one session. A replay takes some 30 µs, so that of one only what is at hand is kept."""
 
-    def __init__(self) -> None:
-        self.replays: list[tuple[str, str, str, str | None, str, float]] = []
-        """What becomes an Exchange when somebody asks: all of it but what only a recorded call has."""
+    def __init__(self, folder: Path) -> None:
+        self._prefix = f"{folder}{os.sep}"
+        self._replays: list[tuple[str, str, str, str | None, str | None, float]] = []
+        """What becomes an Exchange when somebody asks: no path for a file that is where its key says."""
         self._others: dict[Outcome, list[Exchange]] = {"recorded": [], "missed": [], "passed": []}
         self._unanswered: list[tuple[float, Request]] = []
         """When each request was made that no recording answered."""
+
+    def replayed(self, request: Request, key: str, test_id: str | None, path: str) -> None:
+        """Take note of a call that a recording answers."""
+        other_path = None if path == f"{self._prefix}{key}.json" else path
+        self._replays.append((request.endpoint, request.model, key, test_id, other_path, time.time()))
 
     def asked(self, plan: Record) -> None:
         """Take note of a call that goes out to be recorded."""
@@ -52,7 +59,7 @@ class Ledger:
 
     def counts(self) -> Counter[Outcome]:
         """Return how many calls came to what; what never happened is left out."""
-        lengths: dict[Outcome, int] = {"replayed": len(self.replays)}
+        lengths: dict[Outcome, int] = {"replayed": len(self._replays)}
         lengths |= {outcome: len(calls) for outcome, calls in self._others.items()}
         return Counter({outcome: length for outcome, length in lengths.items() if length})
 
@@ -60,14 +67,17 @@ class Ledger:
         """Return the calls that came to this, in their order."""
         if outcome != "replayed":
             return tuple(self._others[outcome])
-        return tuple(Exchange(*replay) for replay in self.replays)
+        return tuple(
+            Exchange(endpoint, model, key, test_id, path or f"{self._prefix}{key}.json", started)
+            for endpoint, model, key, test_id, path, started in self._replays
+        )
 
     def requests(self) -> tuple[Request, ...]:
         """Return what was asked, in its order; of a replayed call what its recording answers. Raises CorruptRecording.
 
         Ten thousand requests kept would be ten megabytes.
         """
-        replayed = [(started, _request_in(path)) for *_, path, started in self.replays]
+        replayed = [(call.started, _request_in(call.path)) for call in self.exchanges("replayed") if call.path]
         # The bodies kept are the callers', who go on appending to their lists.
         others = ((at, request._replace(body=json.loads(request.body_text))) for at, request in self._unanswered)
         return tuple(request for _, request in sorted((*replayed, *others), key=itemgetter(0)))

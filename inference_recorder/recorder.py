@@ -16,9 +16,11 @@ from .interception import active, doors, patching
 from .modes import InferenceMode, mode_from
 from .running_test import surroundings
 from .session import Session
+from .settings import Settings
 from .storage.places import check_usable, places_from
 from .storage.store import Store
 
+_NOTHING = Settings()
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -42,8 +44,10 @@ class inference_recording:  # noqa: N801 - it is used as a function
             or *_PASSWORD, and the client's own key: strings, compiled patterns (their group "secret", else all they
             find), and functions that take a text and return the secrets in it, or the text without them. Neither key
             nor file holds them; a replay gives the request's own secrets back wherever the answer repeats them.
+            What pytest's configuration says is a secret remains one.
         normalize: what differs from run to run and is to be left out of the key: built-in rules by name ("cwd",
-            "dates", "hashes", "tmp_path", "tool_call_ids", "uuids") and `Normalizer`s.
+            "dates", "hashes", "tmp_path", "tool_call_ids", "uuids") and `Normalizer`s. They replace those of pytest's
+            configuration; [] declares none.
 
     What pytest's configuration file says counts where neither argument nor environment does.
 
@@ -59,7 +63,7 @@ class inference_recording:  # noqa: N801 - it is used as a function
         scope: Literal["test", "shared"] = "test",
         record_errors: bool | None = None,
         redact: Sequence[RedactRule] = (),
-        normalize: Sequence[NormalizeRule] = (),
+        normalize: Sequence[NormalizeRule] | None = None,
     ) -> None:
         if callable(mode):
             raise TypeError(f"write @inference_recording() with parentheses; {mode!r} was passed as the mode")
@@ -73,27 +77,26 @@ class inference_recording:  # noqa: N801 - it is used as a function
         self._scope: Literal["test", "shared"] = scope
         self._record_errors = record_errors
         self._redact = tuple(redact)
-        self._normalize = tuple(normalize)
-        self._rules = KeyRules(redact, normalize)
+        self._normalize = None if normalize is None else tuple(normalize)
+        self._configured = _NOTHING
+        self._rules = KeyRules(redact, normalize or ())
         self._entered: list[Session] = []
 
     def __enter__(self) -> Session:
         mode, run = mode_from(self._mode), surroundings()
         is_shared = self._scope == "shared"
         places = places_from(self._storage_dir, is_shared=is_shared)
-        record_errors = self._record_errors
-        if record_errors is None and run is not None:
-            record_errors = run.settings.record_errors
+        settings = _NOTHING if run is None else run.settings
+        record_errors = settings.record_errors if self._record_errors is None else self._record_errors
         if mode is not InferenceMode.LIVE:
             check_usable(places, mode)
-        self._rules.refreshed()
         session = Session(
             mode,
             Store(places),
             test_id=self._test_id,
             is_shared=is_shared,
             record_errors=record_errors,
-            rules=self._rules,
+            rules=self._rules_under(settings),
         )
         resume(session)
         self._entered.append(session)
@@ -122,6 +125,14 @@ class inference_recording:  # noqa: N801 - it is used as a function
         else:
             decorated = self._around_function(function)
         return cast(_Function, functools.wraps(function)(decorated))
+
+    def _rules_under(self, settings: Settings) -> KeyRules:
+        if (settings.redact, settings.normalize) == (self._configured.redact, self._configured.normalize):
+            self._rules.refreshed()
+            return self._rules
+        normalize = settings.normalize if self._normalize is None else self._normalize
+        self._configured, self._rules = settings, KeyRules((*settings.redact, *self._redact), normalize)
+        return self._rules
 
     def _anew(self) -> inference_recording:
         return type(self)(

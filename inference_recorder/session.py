@@ -64,7 +64,7 @@ class Session:
         self._rows: dict[str, Row] = {}
         self._ids: dict[str, str] = {}
         """Id of an answer recorded anew -> the one that the recording keeps, since it differs in nothing else."""
-        self._ledger = Ledger()
+        self._ledger = Ledger(store.places.written)
         self._saving: list[threading.Thread] = []
         self._unsaved: list[Exception] = []
         self._unfinished: set[Record] = set()
@@ -289,6 +289,7 @@ class Session:
                     self._finish(key, row)
                 except UnwritableRecording as error:  # as above
                     self._unsaved.append(error)
+        self.store.sync()
         if self._unsaved:
             raise self._unsaved[0]
 
@@ -306,7 +307,7 @@ class Session:
                 for plan in self._unfinished:
                     if (plan.key, plan.place) == (key, stored_at):
                         plan.place = place
-        row.stored = set(range(1, len(row.stored) + 1))
+        row.stored = frozenset(range(1, len(row.stored) + 1))
 
     def _write(self, plan: Record, answer: Answer, *, wait: bool = True) -> bool:
         self._rules.refreshed()  # the call itself may have put its key into the environment
@@ -324,7 +325,7 @@ class Session:
             return False
         if not plan.request.is_model_list:
             row = self._rows[plan.key]
-            row.stored.add(plan.place)
+            row.stored |= {plan.place}
             row.writer = os.getpid()
         if not plan.is_counted:
             plan.is_counted = True
@@ -340,7 +341,7 @@ class Session:
         return True
 
     def _replay(self, recording: Recording, request: Request, key: str, test_id: str | None) -> Replay:
-        self._ledger.replays.append((request.endpoint, request.model, key, test_id, recording.path, time.time()))
+        self._ledger.replayed(request, key, test_id, recording.path)
         return Replay(recording)
 
     def _record(self, request: Request, key: str, test_id: str | None, place: int, flight: Flight | None) -> Record:

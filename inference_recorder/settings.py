@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,3 +24,7 @@ class Settings(NamedTuple):
     is_beside_tests: bool = False
     """Whether each test file's recordings are written beside it."""
     record_errors: bool | None = None
+    redact: tuple[re.Pattern[str], ...] = ()
+    """What is a secret beside what the code says is one."""
+    normalize: tuple[str | Mapping[str, str], ...] = ()
+    """The normalizers of recorders that declare none: names, and path, pattern and placeholder."""

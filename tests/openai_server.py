@@ -63,6 +63,8 @@ class OpenAIServer:
         self.base_url = ""
         self.asked: list[Asked] = []
         self.scripts: dict[str, Script] = {}
+        self.elsewhere: Script = _usual
+        """What answers paths without a script."""
 
     @property
     def count(self) -> int:
@@ -82,7 +84,7 @@ class OpenAIServer:
         )  # fmt: skip
         before = self.count_of(asked.path)
         self.asked.append(asked)
-        script = self.scripts.get(asked.path, _usual)
+        script = self.scripts.get(asked.path, self.elsewhere)
         return await _respond(script(asked, before), before)
 
 

@@ -16,7 +16,7 @@ PACKAGE = Path(inference_recorder.__file__).parent
 LAYERS = (
     ("errors", "explanation", "modes", "running_test", "settings"),
     ("identity",),
-    ("format", "storage"),
+    ("format", "project_files", "storage"),
     ("conversation",),
     ("report",),
     ("plans",),

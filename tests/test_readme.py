@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
-from inference_recorder import errors
-from inference_recorder.interception.coverage import coverage_table
+import pytest
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+from inference_recorder import errors
+from inference_recorder.cli.main import COMMANDS
+from inference_recorder.identity.normalizers import BUILT_IN_NAMES
+from inference_recorder.interception.coverage import coverage_table
+from inference_recorder.project_files import KEYS
+
+from .conftest import files_of
+from .openai_server import OpenAIServer, Reply, chunks
+from .pytest_plugin.conftest import Suite, line_of, suite  # noqa: F401 - a fixture
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def example(start: str) -> str:
+    """Return the one block of Python that starts so."""
+    [found] = [block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if block.startswith(start)]
+    return str(found)
+
+
+def sessions() -> str:
+    """Return all that is shown of terminals."""
+    return "\n".join(re.findall(r"```console\n(.*?)```", README, re.DOTALL))
 
 
 def test_the_table_of_what_is_covered_is_the_codes_own() -> None:
@@ -24,4 +48,83 @@ def test_every_error_is_explained() -> None:
         name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.RecorderError)
     }
 
-    assert [] == [name for name in sorted(names) if f"`{name}`" not in README]
+    [section] = re.findall(r"## Errors\n(.*?)\n## ", README, re.DOTALL)
+
+    assert [] == [name for name in sorted(names) if f"`{name}`" not in section]
+
+
+def test_every_command_is_in_its_table() -> None:
+    """A command that nobody reads of is run by nobody; one that is gone is looked for in vain."""
+    [table] = re.findall(r"## The command line\n\n(.*?)\n\n", README, re.DOTALL)
+
+    assert sorted(COMMANDS) == sorted(re.findall(r"^\| `([a-z-]+)", table, re.MULTILINE))
+
+
+def test_every_option_of_the_plugin_is_in_its_table(suite: Suite) -> None:  # noqa: F811
+    """Its three ways to be said stand side by side there."""
+    told = "\n".join(suite.run("--help").outlines)
+    [table] = re.findall(r"^\| on the command line.*?\n\n", README, re.DOTALL | re.MULTILINE)
+    known = set(re.findall(r"^  (--inference-[a-z-]+|inference_[a-z_]+)", told, re.MULTILINE)) | set(KEYS)
+
+    assert known == {name.rstrip("=[") for name in re.findall(r"`(-*[a-z_-]+[a-z])", table)}
+
+
+def test_every_built_in_normalizer_is_named() -> None:
+    """They are known by name only."""
+    assert [] == [name for name in BUILT_IN_NAMES if f"`{name}`" not in README]
+
+
+def test_its_pictures_and_sections_are_there() -> None:
+    """A picture that was moved is a grey box on the page that everybody sees first."""
+    pictures = re.findall(r"!\[.*?\]\((.*?)\)", README)
+    titles = {title.lower().replace(" ", "-") for title in re.findall(r"^## (.*)$", README, re.MULTILINE)}
+
+    assert [] == [path for path in pictures if not (ROOT / path).is_file()]
+    assert set() == set(re.findall(r"\]\(#(.*?)\)", README)) - titles
+
+
+def test_its_first_example_records_under_the_printed_name(server: OpenAIServer, tmp_path: Path) -> None:
+    """The first thing that anybody tries."""
+    server.scripts["/v1/chat/completions"] = lambda asked, number: Reply(events=chunks("Hello, ", "tests!")[:-1])
+    (tmp_path / "hello.py").write_text(example("from openai"))
+    left_out = ("OPENAI_API_KEY", "PYTEST_CURRENT_TEST")
+    environment = {name: value for name, value in os.environ.items() if name not in left_out}
+    recording = {
+        "OPENAI_API_KEY": "sk-test",
+        "OPENAI_BASE_URL": server.base_url,
+        "LLAMA_STACK_TEST_INFERENCE_MODE": "record-if-missing",
+    }
+
+    printed = [
+        subprocess.check_output([sys.executable, "hello.py"], cwd=tmp_path, env=environment | more, text=True)
+        for more in (recording, {})
+    ]
+
+    assert (["Hello, tests!\n"] * 2, 1) == (printed, server.count)
+    assert 2 == sessions().count("\nHello, tests!\n")
+    [name] = files_of(tmp_path / "recordings")
+    [shown] = re.findall(r"recordings/([0-9a-f]+)…", sessions())[:1]
+    assert name.startswith(shown)
+
+
+def test_its_test_is_recorded_and_replayed(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    """From an empty folder to a green test with one marker, in the steps that it gives."""
+    test = example("# test_greeting.py")
+    steps = re.findall(r"^\$ pytest (.*)$", sessions(), re.MULTILINE)
+    (suite.folder / "test_greeting.py").write_text(test)
+    with monkeypatch.context() as recording:
+        recording.setenv("OPENAI_API_KEY", "sk-test")
+        recording.setenv("OPENAI_BASE_URL", suite.server.base_url)
+        recorded = suite.run(*steps[0].split())
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    replayed = suite.run(*steps[1].split())
+    (suite.folder / "test_greeting.py").write_text(test.replace("Say hello.", "Say hello to the whole team."))
+    missed = suite.run(*steps[2].split())
+
+    [name] = suite.files()
+    assert name.startswith(re.findall(r"inference-recorder show ([0-9a-f]+)", sessions())[0])
+    outcomes = re.findall(r"^recordings: .*$", sessions(), re.MULTILINE)
+    assert outcomes == [line_of(result, "recordings:") for result in (recorded, replayed, missed)]
+    told = re.findall(r"^(?:E  .*|.*: MissingRecording|    test_greeting.*)$", sessions(), re.MULTILINE)
+    missing = [line for line in told if "…" not in line and line not in missed.outlines]
+    assert (1, [], True) == (suite.server.count, missing, len(told) > 10)

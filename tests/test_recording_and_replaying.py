@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import pickle
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 from unittest.mock import AsyncMock, Mock, patch
@@ -242,10 +244,15 @@ def test_a_boolean_that_became_a_number_is_a_new_recording() -> None:
         ({"model": "gpt_000001"}, {"model": "gpt_000002"}, None),
         ({"id": "resp_000001"}, {"id": None}, None),
         ({"obfuscation": "aX"}, {"obfuscation": "bY9"}, {}),
+        ({"response": {"created_at": 1764000000.0}}, {"response": {"created_at": 1764000007.0}}, {}),
+        ({"expires_at": 1764000000}, {"expires_at": 1764000007}, {}),
+        ({"expires_at": 1764000000}, {"expires_at": None}, None),
+        ({"expires_at": 60}, {"expires_at": 1764000007}, None),
+        ({"total": 1764000000}, {"total": 1764000007}, None),
     ],
     ids=[
         "an id", "a call's id", "another text", "one became two", "two became one", "another kind",
-        "no id", "null", "padding",
+        "no id", "null", "padding", "a time", "another time", "no time yet", "a span", "a number",
     ],
 )  # fmt: skip
 def test_which_differences_are_only_new_ids(old: Any, new: Any, expected: dict[str, str] | None) -> None:
@@ -585,3 +592,20 @@ def _said(sdk: Colour) -> str:
 
 def _text(item: Any) -> str:
     return item.choices[0].delta.content or "" if item.choices else ""
+
+
+@pytest.mark.parametrize(("size", "expected"), [(1_000, False), (100_000, True)], ids=["small", "big"])
+async def test_a_big_answer_is_encoded_and_written_off_the_event_loop(
+    size: int, expected: bool, server: OpenAIServer, recordings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a megabyte is written, other tasks of the loop wait for nothing."""
+    server.answers("/v1/chat/completions", Reply(completion("x" * size)))
+    threads = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda descriptor: threads.append(threading.get_ident()) or fsync(descriptor))
+    async with openai.AsyncOpenAI(base_url=server.base_url, api_key="x") as client:
+        with inference_recording("record", recordings):
+            await client.chat.completions.create(**HELLO)
+            written_by = threads[:1]
+
+    assert expected == (written_by != [threading.get_ident()])

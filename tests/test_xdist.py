@@ -47,9 +47,15 @@ SUITE = """
 
 
 def run(folder: Path, server: OpenAIServer, mode: str) -> subprocess.CompletedProcess[str]:
-    """Run the suite in `folder` with two workers."""
-    settings = {"LLAMA_STACK_TEST_INFERENCE_MODE": mode, "SERVER": server.base_url}
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider"]
+    """Run the suite in `folder` with two workers, of whose plugins there are xdist and ours."""
+    settings = {
+        "LLAMA_STACK_TEST_INFERENCE_MODE": mode,
+        "SERVER": server.base_url,
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    }
+    plugins = ["-p", "xdist", "-p", "inference_recorder.pytest_plugin", "-p", "no:cacheprovider"]
+    # In one line each: what takes most of a failing run is the source that pytest shows of the SDK.
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--tb=line", *plugins]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     return subprocess.run(command, cwd=folder, env=environment | settings, capture_output=True, text=True, check=False)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from .configured import configured
 from .console import Column, counted, output, remark, show_json, show_table
 from .examination import Examination, Finding
 from .folders import Folders, takes_folders
@@ -40,10 +41,10 @@ def check(
 ) -> None:  # fmt: skip
     """Examine the recordings in DIR.
 
-    What cannot be read, and secrets, are errors. These are notes: recordings of tests that are gone, rows with gaps,
-    names that are no keys, files that lie beside no recording, and names that no rule derives from the request (such a
-    file was edited, or is older than the rules; it is found by its name, or not at all). In a pipe, each line has the
-    kind of a finding, "error" or "note", the path, the test and the reason, with tabs between them.
+    What cannot be read, and secrets (see `scan`), are errors. These are notes: recordings of tests that are gone, rows
+    with gaps, names that are no keys, files that lie beside no recording, and names that no rule derives from the
+    request (such a file was edited, or is older than the rules; it is found by its name, or not at all). In a pipe,
+    each line has the kind of a finding, "error" or "note", the path, the test and the reason, with tabs between them.
 
     \b
     --json gives an object:
@@ -58,7 +59,7 @@ def check(
       2  there is no such folder, or the options are wrong
     """
     orphans = Orphans(TestFiles(rootdir or Path.cwd()))
-    seen = Examination(folders, orphans)
+    seen = Examination(folders, orphans, configured().redactor)
     seen.run()
     if rootdir is None and orphans.has_met_no_file:
         seen.findings = [one for one in seen.findings if one.kind != "orphan"]

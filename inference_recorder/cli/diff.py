@@ -14,8 +14,8 @@ from ..explaining.nearest import differences_from, question_in
 from ..explanation import Difference
 from ..identity.jsonable import JsonObject
 from ..storage.catalogue import Entry
-from ..storage.places import places_from
 from .answers import as_read
+from .configured import folder_for
 from .difference_report import DifferenceReport
 from .named_recordings import UnreadableRecording, entry_named
 
@@ -45,7 +45,7 @@ def diff(a: str, b: str, folder: Path | None, is_json: bool) -> None:
       1  they differ
       2  there is no such recording, or it cannot be read
     """
-    folders = places_from(folder).read
+    folders = folder_for(folder)[0].read
     one, other = entry_named(a, folders), entry_named(b, folders)
     if one.is_of_the_sdk and other.is_of_the_sdk:
         in_request = list(differences_from(one, question_in(other)))

@@ -14,7 +14,9 @@ from rich.table import Table
 from ..errors import UnknownMode, UnusableFolder
 from ..interception.coverage import Covered, coverage
 from ..modes import InferenceMode, chosen_mode
-from ..storage.places import Places, check_usable, chosen_places
+from ..storage.places import Places, check_usable
+from .configured import folder_for
+from .console import counted
 
 _PACKAGES = ("inference-recorder", "openai", "wrapt", "orjson", "filelock", "pydantic", "httpx", "httpx2", "pytest")
 
@@ -33,9 +35,9 @@ def doctor(folder: Path | None) -> None:
     found = coverage(_version("openai"))
     _show_versions(console)
     _show_coverage(console, found)
-    _show_places(console, *chosen_places(folder))
+    _show_places(console, *folder_for(folder))
     mode = _show_mode(console)
-    is_usable = mode is not None and _show_usable(console, chosen_places(folder)[0], mode)
+    is_usable = mode is not None and _show_usable(console, folder_for(folder)[0], mode)
     if not is_usable or any(one.state == "missing" for one in found):
         sys.exit(1)
 
@@ -62,7 +64,7 @@ def _show_places(console: Console, places: Places, source: str) -> None:
     console.print(f"  written to {places.written}", f"(chosen by {source})", markup=False)
     for folder in places.read:
         count = sum(1 for _ in folder.glob("*.json")) if folder.is_dir() else None
-        told = "no such folder" if count is None else f"{count:,} recordings"
+        told = "no such folder" if count is None else counted(count, "recording")
         console.print(f"  looked for in {folder}: {told}", markup=False)
 
 

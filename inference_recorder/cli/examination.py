@@ -11,7 +11,7 @@ from pathlib import Path
 from ..errors import CorruptRecording
 from ..format import codec, json_bytes
 from ..identity.keys import GENERATIONS
-from ..identity.redaction import Redactor, secret_values
+from ..identity.redaction import Redactor
 from ..interception.bodies import body_bytes, is_kept_as_sent
 from ..storage import attachments
 from ..storage.catalogue import Entry
@@ -41,6 +41,7 @@ class Examination:
 
     folders: Folders
     orphans: Orphans
+    redactor: Redactor
     findings: list[Finding] = field(default_factory=list)
     recordings: int = 0
     others: int = 0
@@ -49,7 +50,6 @@ class Examination:
     _rows: defaultdict[tuple[Path, str], dict[int, Path]] = field(default_factory=lambda: defaultdict(dict))
     """(folder, key) -> the places that are filled."""
     _attachments: set[Path] = field(default_factory=set)
-    _redactor: Redactor = field(default_factory=lambda: Redactor(secret_values()))
     _unreadable: set[Path] = field(default_factory=set)
 
     def run(self) -> None:
@@ -71,7 +71,7 @@ class Examination:
 
     def _examine(self, entry: Entry) -> str | None:
         """Return the name of the key rule that gives the entry's name, None for what is no call of the SDK."""
-        for leak in leaks_in(entry.content, self._redactor):
+        for leak in leaks_in(entry.content, self.redactor):
             self._note("secret", entry.path, f"line {leak.line}: {leak.kind} {leak.shown}", entry)
         if (attachment := attachments.named_in(entry.path, entry.content)) is not None:
             self._attachments.add(attachment)

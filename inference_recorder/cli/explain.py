@@ -21,8 +21,9 @@ from ..identity.key_rules import KeyRules, without_numbers
 from ..identity.keys import request_key
 from ..identity.request import Request, recorded_url
 from ..rows import Row
-from ..storage.places import Places, places_from
+from ..storage.places import Places
 from ..storage.store import Store
+from .configured import configured, folder_for
 from .difference_report import DifferenceReport
 
 _OPENAI = "https://api.openai.com/v1"
@@ -67,7 +68,7 @@ def explain(
       1  something has no recording
       2  the options are wrong, or the request cannot be read
     """
-    places = places_from(folder)
+    places, _ = folder_for(folder)
     if file is None and (endpoint or test_id):
         raise click.UsageError("--endpoint and --test say more of a --request, which is not given")
     asked: list[tuple[Question, str | None, float | None]]
@@ -127,7 +128,9 @@ def _question(content: bytes, endpoint: str | None, base_url: str, test_id: str 
         text,
     )
     try:
-        rules = KeyRules(normalize=declared or ())
+        configuration = configured()
+        normalize = configuration.normalize if declared is None else declared
+        rules = KeyRules(configuration.redact, normalize or ())
         asked = rules.asked(without_numbers(request))
     except (RecorderError, TypeError) as error:
         raise click.UsageError(f"--request: {error}") from None
@@ -136,7 +139,7 @@ def _question(content: bytes, endpoint: str | None, base_url: str, test_id: str 
 
 def _answered_by(question: Question, places: Places) -> Path | None:
     """Return the recording that answers by now; one that cannot be read answers nothing."""
-    row, rules = Row(question.key), KeyRules(normalize=question.normalizers.declared)
+    row, rules = Row(question.key), KeyRules(configured().redact, question.normalizers.declared)
     try:
         found = row.find(Store(places), question.request, question.test_id, question.place, may_grow=False, rules=rules)
     except CorruptRecording:

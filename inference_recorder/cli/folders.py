@@ -13,8 +13,9 @@ import click
 
 from ..errors import CorruptRecording
 from ..storage.catalogue import Entry, entry_of, paths_in
-from ..storage.places import Places, chosen_places
+from ..storage.places import Places
 from ..storage.store import Store
+from .configured import folder_for
 from .console import counted, remark, tracked
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -72,7 +73,7 @@ def folders_from(folder: Path | None, *, is_recursive: bool = False) -> Folders:
 
     A folder without recordings of its own stands for those below it. Raises click.UsageError where there is no folder.
     """
-    places, source = chosen_places(folder)
+    places, source = folder_for(folder)
     root = places.written
     if not root.is_dir():
         reason = "is a file, not a folder" if root.exists() else "does not exist"

@@ -16,8 +16,9 @@ from rich.progress import track
 
 from ..errors import RecorderError
 from ..modes import InferenceMode
-from ..storage.places import check_usable, places_from
+from ..storage.places import check_usable
 from ..storage.store import Store
+from .configured import folder_for
 from .vcr.cassettes import Cassette, UnreadableCassette, cassettes_in
 from .vcr.importing import Fate, Importer
 from .vcr.node_ids import node_id_of
@@ -85,7 +86,7 @@ def vcr(
         raise click.UsageError("--test-id and --no-test-id exclude each other")
     report = _Report(is_dry_run=dry_run)
     try:
-        places = places_from(folder)
+        places, _ = folder_for(folder)
         check_usable(places, InferenceMode.RECORD)
         importer = Importer(Store(places), base_url=base_url, overwrites=overwrite, is_dry_run=dry_run)
         for found in _with_progress(list(cassettes_in(cassettes))):

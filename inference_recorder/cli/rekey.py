@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 import click
 
-from ..errors import CorruptRecording, RecorderError
+from ..errors import CorruptRecording
 from ..identity.key_rules import recorded_request
 from ..identity.keys import request_key
 from ..identity.normalizers import BUILT_IN_NAMES, Normalizers, NormalizeRule
 from ..storage.catalogue import Entry
+from .configured import configured
 from .console import Column, counted, remark, show_json, show_table
 from .folders import Folders, takes_folders
 from .orphans import is_shared, naming_rule
@@ -35,8 +37,10 @@ def rekey(folders: Folders, names: tuple[str, ...], is_none: bool, dry_run: bool
     """Rename recordings so that they are found under the normalizers that are declared now.
 
     A recording declares the normalizers that its key was made under. Where those declared now give another key, the
-    file takes its name, without a live call; what was asked and answered stays as it is. They are those of the
-    configuration ([tool.inference_recorder] normalize = [...]), unless --normalize or --none says otherwise.
+    file takes its name, without a live call; what was asked and answered stays as it is. They are those that pytest,
+    started here, would find configured (normalize = [...] in [tool.inference_recorder], or inference_normalize), unless
+    --normalize or --none says otherwise. What single tests declare in normalize=[...] is not known here: do not give a
+    folder of theirs as DIR.
 
     A recording stays as it is, and is named, if no key rule gives its name, or if another one that says something else
     has the new name: two requests that are one under the new normalizers need one answer.
@@ -53,10 +57,7 @@ def rekey(folders: Folders, names: tuple[str, ...], is_none: bool, dry_run: bool
     """
     if names and is_none:
         raise click.UsageError("--none and --normalize exclude each other")
-    try:
-        normalizers = Normalizers(names or (() if is_none else _configured()))
-    except RecorderError as error:
-        raise click.UsageError(str(error)) from None
+    normalizers = Normalizers(() if is_none else names or _configured())
     found, number = _found(folders, normalizers)
     look_ahead(found)
     if not dry_run:
@@ -73,8 +74,13 @@ def rekey(folders: Folders, names: tuple[str, ...], is_none: bool, dry_run: bool
     sys.exit(1 if refused else 0)
 
 
-def _configured() -> list[NormalizeRule]:
-    return []
+def _configured() -> Sequence[NormalizeRule]:
+    if (declared := configured().normalize) is None:
+        raise click.UsageError(
+            "the configuration declares no normalizers; name them with --normalize, or say --none, which gives "
+            "recordings the names that they have without"
+        )
+    return declared
 
 
 def _found(folders: Folders, normalizers: Normalizers) -> tuple[list[Relocation], int]:

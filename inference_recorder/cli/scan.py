@@ -9,8 +9,7 @@ from pathlib import Path
 
 import click
 
-from ..identity.redaction import Redactor, secret_values
-from ..storage.places import chosen_places
+from .configured import configured, folder_for
 from .console import Column, counted, printable, remark, show_json, show_table, tracked
 from .leaks import leaks_in
 
@@ -32,7 +31,8 @@ def scan(paths: tuple[Path, ...], ignored: tuple[str, ...], is_json: bool) -> No
     """Find secrets in files that are recordings, attachments of theirs, or cassettes: in all files of a DIR and below.
 
     Looked for is what recording itself would hide: known shapes of keys, and the values of environment variables named
-    *_KEY, *_TOKEN, *_SECRET or *_PASSWORD. A secret is shown by its first characters only.
+    *_KEY, *_TOKEN, *_SECRET or *_PASSWORD, and what the patterns find that pytest, started here, would find configured
+    (redact = [...] in [tool.inference_recorder], or inference_redact). A secret is shown by its first characters only.
 
     Exit codes: 0 nothing found, 1 something found, 2 wrong usage. As a pre-commit hook: id inference-recorder-scan.
     """
@@ -41,7 +41,7 @@ def scan(paths: tuple[Path, ...], ignored: tuple[str, ...], is_json: bool) -> No
     except re.error as error:
         raise click.UsageError(f"--ignore takes a regular expression: {error}") from None
     files = list(_files(paths or (_default_folder(),)))
-    redactor = Redactor(secret_values())
+    redactor = configured().redactor
     found = [
         (path, leak) for path in tracked(files, "Scanning") for leak in leaks_in(_content(path), redactor, patterns)
     ]
@@ -63,7 +63,7 @@ def scan(paths: tuple[Path, ...], ignored: tuple[str, ...], is_json: bool) -> No
 
 
 def _default_folder() -> Path:
-    folder = chosen_places()[0].written
+    folder = folder_for(None)[0].written
     if not folder.is_dir():
         raise click.UsageError(f"the folder {folder} does not exist; name files or folders to scan")
     return folder
@@ -75,7 +75,7 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
             yield path
             continue
         for folder, names, files in os.walk(path):
-            names[:] = sorted(name for name in names if name not in (".git", "__pycache__", "node_modules"))
+            names[:] = sorted(name for name in names if name not in (".git", ".locks", "__pycache__", "node_modules"))
             yield from (Path(folder, name) for name in sorted(files))
 
 

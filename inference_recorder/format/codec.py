@@ -28,7 +28,7 @@ FORMAT_VERSION = 1
 _FILE_START = b'{\n  "test_id": '
 _FILE_END = b',\n  "id_normalization_mapping": {}\n}\n'
 _RESPONSE_START = b'\n  "response": {\n'
-_BIG_LIST = 1 << 20
+_BIG_LIST = 1 << 14
 """Bytes of a list above which its lines are found one by one."""
 _BIG_FILE = 1 << 24
 """Bytes above which memory counts more than time."""
@@ -49,6 +49,8 @@ def encode(test_id: str | None, request: JsonObject, answer: Answer) -> bytes:
     }
     if not answer.is_complete:
         response["is_complete"] = False
+    if answer.is_redacted:
+        response["is_redacted"] = True
     if answer.failure is not None:
         response |= failure_to_json(answer.failure)
     if answer.page is not None:
@@ -103,7 +105,13 @@ def decode_thoroughly(content: bytes, path: str) -> Recording:
 
 
 _MEMBERS = {"test_id": str, "id_normalization_mapping": dict}
-_OF_RESPONSE = {"is_exception": bool, "exception_data": dict, "exception_message": str, "has_large_integers": bool}
+_OF_RESPONSE = {
+    "is_redacted": bool,
+    "is_exception": bool,
+    "exception_data": dict,
+    "exception_message": str,
+    "has_large_integers": bool,
+}
 _IN_WORDS = {str: "a string", dict: "an object", bool: "true or false"}
 
 
@@ -151,10 +159,11 @@ def _response_and_lines(content: bytes, start: int) -> tuple[JsonObject, Sequenc
     if start < 0:
         raise ValueError("no response")
     list_start, end = start + len(_RESPONSE_START) - 1, len(content) - len(_FILE_END)
-    if not content.startswith(_FIRST_LINE, list_start) or (list_end := content.find(_LIST_END, list_start, end)) < 0:
+    if not content.startswith(_FIRST_LINE, list_start) or (list_end := content.rfind(_LIST_END, list_start, end)) < 0:
         if end - start > _BIG_FILE:
             return json_bytes.loads_sparingly(content)["response"], None
         return json_bytes.loads_quickly(content[list_start - 1 : end]), None
+    # The last one is the list's: no member beside "body" that we write is a list, and a string holds no line break.
     lines_start, first_line = list_start + len(_LIST_START), list_start + len(_LIST_START) + len(_LINE_INDENT)
     lines: Sequence[Chunk]
     if list_end - first_line < _BIG_LIST:
@@ -217,7 +226,8 @@ def _recording(response: JsonObject, path: str, lines: Sequence[Chunk] | None) -
     if page is not None and not isinstance(page, dict):
         raise CorruptRecording(path, "$.response.page must be an object")
     known_http = None if http is None else _http(http, path)
-    return Recording(path, Answer(body, chunks, is_streaming, is_complete, failure, known_http, page))
+    is_redacted = "is_redacted" in response
+    return Recording(path, Answer(body, chunks, is_streaming, is_complete, failure, known_http, page, is_redacted))
 
 
 def _failure(response: JsonObject, path: str) -> Failure:

@@ -11,21 +11,37 @@ import orjson
 
 from ..identity.jsonable import JsonObject, JsonValue
 
+_LONG = 16
+"""Items from which a list of numbers is easier to read on one line."""
+
 
 def dumps(value: JsonValue, *, indent: bool = False) -> bytes:
     """Return the UTF-8 JSON of `value`, on one line or with two-space indent.
 
+    With indent, a long list of numbers, such as an embedding, is on one line all the same.
     What orjson refuses or would change (integers beyond 64 bits, lone surrogates, NaN and the infinities) is written
     as the standard library writes it. Raises TypeError where a value has no JSON form, ValueError for a cycle.
     """
     if not _has_non_finite(value):
         try:
-            return orjson.dumps(value, option=orjson.OPT_INDENT_2 if indent else None)
+            if indent:
+                return orjson.dumps(_with_numbers_in_rows(value), option=orjson.OPT_INDENT_2)
+            return orjson.dumps(value)
         except orjson.JSONEncodeError:
             pass
     # ASCII escapes, since a lone surrogate has no UTF-8.
     text = json.dumps(value, indent=2) if indent else json.dumps(value, separators=(",", ":"))
     return text.encode()
+
+
+def _with_numbers_in_rows(value: JsonValue) -> JsonValue:
+    if isinstance(value, dict):
+        return {name: _with_numbers_in_rows(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        if len(value) >= _LONG and type(value[0]) in (float, int) and type(value[-1]) in (float, int):
+            return orjson.Fragment(orjson.dumps(value))
+        return [_with_numbers_in_rows(item) for item in value]
+    return value
 
 
 def loads(content: bytes, *, exactly: bool = False) -> JsonValue:

@@ -1,9 +1,12 @@
-"""The chunks of a big recording: found line by line when asked for, so that the file is held in memory once."""
+"""The chunks of a recorded stream: cut out of the file when asked for, so that it is held in memory once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import overload
+
+_FIRST_BLOCK = 1 << 10
+_BLOCK = 1 << 16
 
 
 class Lines(Sequence[bytes]):
@@ -16,15 +19,22 @@ class Lines(Sequence[bytes]):
         self._separator = separator
 
     def __iter__(self) -> Iterator[bytes]:
-        content, end, separator = self._content, self._end, self._separator
-        start, width = self._start, len(separator)
-        while (found := content.find(separator, start, end)) >= 0:
-            yield content[start:found]
-            start = found + width
-        yield content[start:end]
+        # In blocks, since finding one line after the other costs more; the first is small, for who wants one chunk.
+        content, separator, start, size = self._content, self._separator, self._start, _FIRST_BLOCK
+        while start + size < self._end:
+            cut = content.rfind(separator, start, start + size)
+            if cut < 0:
+                size *= 2
+                continue
+            yield from content[start:cut].split(separator)
+            start, size = cut + len(separator), _BLOCK
+        yield from content[start : self._end].split(separator)
 
     def __len__(self) -> int:
         return self._content.count(self._separator, self._start, self._end) + 1
+
+    def __bool__(self) -> bool:
+        return True  # without counting
 
     @overload
     def __getitem__(self, place: int) -> bytes: ...

@@ -71,6 +71,8 @@ class Answer(NamedTuple):
     http: Http | None = None
     page: JsonObject | None = None
     """Of a list of models: what its page holds beside them, where that is not only its kind."""
+    is_redacted: bool = False
+    """Whether numbers stand in it for secrets of its own request (see `format.redacting`)."""
     attachment: bytes | None = None
     """The bytes of a big binary answer on their way to a file of their own, beside the recording."""
 

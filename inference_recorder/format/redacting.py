@@ -21,8 +21,6 @@ from .failures import failure_from_json, failure_to_json
 from .pieces import pieces_in, rewrite
 from .recording import BASE64, TEXT, Answer, Chunk
 
-MARK = b"__REDACTED_"
-"""What occurs in every file that holds a secret's number."""
 _SHORTEST_IN_AN_ANSWER = 8
 """Characters from which the client's own key is looked for in an answer."""
 
@@ -33,6 +31,7 @@ class Hidden:
     def __init__(self, redactor: Redactor, credential: str = "") -> None:
         self._redactor = redactor
         self._numbers: dict[str, int] = {}
+        self._is_repeated = False
         self._credential = credential if len(credential) >= _SHORTEST_IN_AN_ANSWER else ""
 
     def request(self, recorded: JsonObject) -> JsonObject:
@@ -51,7 +50,9 @@ class Hidden:
         failure = answer.failure and failure_from_json(self._hidden(failure_to_json(answer.failure), known))
         http = answer.http and answer.http._replace(headers=self._hidden(dict(answer.http.headers), known))
         body, page = self._hidden(answer.body, known), self._hidden(answer.page, known)
-        return answer._replace(body=body, chunks=chunks, failure=failure, http=http, page=page)
+        return answer._replace(
+            body=body, chunks=chunks, failure=failure, http=http, page=page, is_redacted=self._is_repeated
+        )
 
     def _chunks(self, chunks: Sequence[Chunk], known: Redactor) -> Sequence[Chunk]:
         values = [chunk_value(chunk, "") for chunk in chunks]
@@ -81,10 +82,9 @@ class Hidden:
     def _shown(self, secret: str) -> str:
         """Return what stands for a secret in the answer."""
         for known, number in (*self._numbers.items(), (self._credential, 0)):
-            if secret == known:
-                return f"__REDACTED_{number}__"
-            if secret == _in_a_string(known):
-                return f"__REDACTED_{number}J__"
+            if secret in (known, _in_a_string(known)):
+                self._is_repeated = True
+                return f"__REDACTED_{number}{'' if secret == known else 'J'}__"
         return PLACEHOLDER
 
 

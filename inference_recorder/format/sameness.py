@@ -11,13 +11,17 @@ _ID_NAME = re.compile(r"(?:.*_)?ids?")
 _ID = re.compile(r"([A-Za-z]+[_-])[A-Za-z0-9_-]{6,}")
 _OF_ONE_MOMENT = frozenset({"obfuscation"})
 """Names whose values are random padding."""
+_TIME_NAME = re.compile(r"created|.*_at")
+_EARLIEST_TIME = 1_000_000_000
+"""Seconds since 1970: a number from this on is taken for a time, a smaller one for a length or a count."""
 
 
 def renamed_ids(old: bytes, new: bytes) -> dict[str, str] | None:
     """Return the ids that a server gave anew, {new: old}, where two files differ in nothing else; else None.
 
-    What tells of one moment is no difference: response headers, and the padding that OpenAI puts into its chunks. Ids
-    are the texts below names such as "id", "call_id" and "file_ids"; one stands for the same one throughout.
+    What tells of one moment is no difference: response headers, the padding that OpenAI puts into its chunks, and
+    times, which are numbers below names such as "created_at" and "expires_at". Ids are the texts below names such as
+    "id", "call_id" and "file_ids"; one stands for the same one throughout.
     """
     try:
         one, other = (json_bytes.loads(content, exactly=True) for content in (old, new))
@@ -42,6 +46,8 @@ def _is_same(old: JsonValue, new: JsonValue, name: str, renamed: dict[str, str])
         return len(old) == len(new) and all(
             _is_same(one, other, name, renamed) for one, other in zip(old, new, strict=True)
         )
+    if isinstance(old, (int, float)) and min(old, new) >= _EARLIEST_TIME and _TIME_NAME.fullmatch(name) is not None:
+        return True
     if isinstance(old, str) and old != new:
         return _is_renamed(old, new, name) and renamed.setdefault(new, old) == old
     return bool(old == new) or (old != old and new != new)  # NaN

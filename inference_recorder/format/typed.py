@@ -37,6 +37,8 @@ class Reviver:
         self._refused = pydantic.ValidationError
         self._validator: Any = None
         self._forget_extras: _Forget | None = None
+        self.from_json: Callable[[bytes], Any] = _only_from_value
+        """Returns the object that the SDK would build from JSON bytes, None where only `from_value` can."""
         try:
             forget = _forgetter(type_, frozenset())
         except NotValidatable:
@@ -46,6 +48,7 @@ class Reviver:
         else:
             self._validator = pydantic.TypeAdapter(type_).validator
         self._forget_extras = forget
+        self.from_json = _from_json(self._validator.validate_json, forget, self._refused)
 
     def from_value(self, value: JsonValue) -> Any:
         """Return the object that the SDK would build from a parsed answer."""
@@ -60,18 +63,6 @@ class Reviver:
                 return revived
         return constructed(self._type, value)
 
-    def from_json(self, content: bytes) -> Any:
-        """Return the object that the SDK would build from JSON bytes, None where only `from_value` can."""
-        if self._validator is None:
-            return None
-        try:
-            revived = self._validator.validate_json(content, strict=True)
-        except self._refused:
-            return None
-        if self._forget_extras is not None:
-            self._forget_extras(revived)
-        return revived
-
 
 @cache
 def reviver(type_: Any) -> Reviver:
@@ -84,6 +75,26 @@ def constructed(type_: Any, value: JsonValue) -> Any:
     from openai._models import construct_type
 
     return construct_type(type_=type_, value=value)
+
+
+def _only_from_value(content: bytes) -> None:
+    return None
+
+
+def _from_json(
+    validate: Callable[..., Any], forget: _Forget | None, refused: type[Exception]
+) -> Callable[[bytes], Any]:
+    # A closure looks nothing up: it runs for each chunk.
+    def from_json(content: bytes) -> Any:
+        try:
+            revived = validate(content, strict=True)
+        except refused:
+            return None
+        if forget is not None:
+            forget(revived)
+        return revived
+
+    return from_json
 
 
 def _forgetter(type_: Any, above: frozenset[Any]) -> _Forget | None:
@@ -131,8 +142,10 @@ def _model_forgetter(model: type[pydantic.BaseModel], above: frozenset[Any]) -> 
         extra = value.__pydantic_extra__
         if extra:
             value.__pydantic_fields_set__.difference_update(extra)
-        for name, forget in below:
-            forget(getattr(value, name))
+        if below:
+            fields = value.__dict__  # where pydantic keeps them
+            for name, forget in below:
+                forget(fields[name])
 
     return forget_extras
 

@@ -191,6 +191,18 @@ def _has_encoded_embeddings(data: Any) -> bool:
     )
 
 
+def _with_encoded_embeddings(method: Method, data: Any) -> Any:
+    """Return embeddings with strings where the SDK's type has numbers, as the SDK constructs them.
+
+    Validation refuses the strings, and construction takes twenty times as long as putting them in afterwards.
+    """
+    items = data["data"]
+    result = reviver(method.answer_type).from_value({**data, "data": [{**item, "embedding": []} for item in items]})
+    for revived, item in zip(result.data, items, strict=True):
+        revived.__dict__["embedding"] = item["embedding"]
+    return result
+
+
 def _replayed(method: Method, plan: Replay, client: Any, *, is_async: bool) -> Any:
     answer, path = plan.recording.answer, plan.recording.path
     if answer.is_streaming:
@@ -206,7 +218,11 @@ def _replayed(method: Method, plan: Replay, client: Any, *, is_async: bool) -> A
         return _page(method, page, client, answer, is_async=is_async)
     if isinstance(answer.body, dict) and "__type__" in answer.body:
         try:
-            result = reviver(method.answer_type).from_value(untyped(answer.body))
+            data = untyped(answer.body)
+            if method.name == "embeddings.create" and _has_encoded_embeddings(data):
+                result = _with_encoded_embeddings(method, data)
+            else:
+                result = reviver(method.answer_type).from_value(data)
         except Exception as error:
             raise CorruptRecording(path, f"the SDK makes nothing of $.response.body: {error}") from error
         _add_request_id(result, answer)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import time
 
 from ..format.recording import Answer
+from ..identity.jsonable import JsonValue
 from ..identity.request import Request
 from ..plans import Record, Replay, Wait
 from ..session import Session
 from .tape import Tape
+
+_BIG = 64 * 1024
+_BYTES_OF_A_FLOAT = 20
 
 
 def settled(session: Session, request: Request) -> Replay | Record:
@@ -36,8 +40,28 @@ async def settled_async(session: Session, request: Request) -> Replay | Record:
 
 
 async def keep_async(tape: Tape, answer: Answer | None, response: object = None) -> None:
-    """Store the answer as `Tape.keep` does; where that takes waiting for another writer, a thread does it."""
+    """Store the answer as `Tape.keep` does; a thread does it for a big one, or where another writer is waited for."""
     import anyio.to_thread
 
-    if not tape.keep(answer, response, wait=False):
+    if (answer is not None and _is_big(answer)) or not tape.keep(answer, response, wait=False):
         await anyio.to_thread.run_sync(tape.keep, answer, response)
+
+
+def _is_big(answer: Answer) -> bool:
+    """Whether encoding and writing an answer would hold up an event loop: some 64 KiB and more."""
+    if answer.attachment is not None:
+        return True
+    size = 0
+    waiting: list[JsonValue] = [answer.body, *(answer.chunks or ())]
+    while waiting and size < _BIG:
+        value = waiting.pop()
+        if isinstance(value, (str, bytes)):
+            size += len(value)
+        elif isinstance(value, dict):
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            if value and type(value[0]) is float:
+                size += len(value) * _BYTES_OF_A_FLOAT
+            else:
+                waiting.extend(value)
+    return size >= _BIG

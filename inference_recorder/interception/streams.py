@@ -55,23 +55,30 @@ def replayed_stream(plan: Replay, method: Method, client: Any, *, is_async: bool
     if is_async:
         content = asynchronously(content)
     response = memory_response(library, request, answer.http, content, "text/event-stream")
-    chunks = revived_chunks(recording, reviver(method.chunk_type), revived)
+    chunks = revived_chunks(recording, reviver(method.chunk_type), revived, response)
     iterator = (_replayed_async if is_async else _replayed)(chunks, response)
     return _stream_over(iterator, method, client, response, is_async=is_async)
 
 
-def revived_chunks(recording: Recording, chunk_reviver: Reviver, revived: Callable[[], BaseException]) -> Iterator[Any]:
+def revived_chunks(
+    recording: Recording, chunk_reviver: Reviver, revived: Callable[[], BaseException], response: Any
+) -> Iterator[Any]:
     """Yield the recorded chunks as the SDK's objects, built when asked for; then raise the failure there was, if any.
+
+    Ends where `response` is closed, as a stream does whose connection is.
 
     Raises IncompleteRecording where the recorded consumer had left, CorruptRecording for a chunk that is no JSON.
     """
     answer = recording.answer
-    from_json, start, built = chunk_reviver.from_json, None, None
+    from_json, start, length = chunk_reviver.from_json, None, 0
     for chunk in answer.chunks or ():
+        if response.is_closed:
+            return
         # The lines of one stream begin alike but for a few: what names their type is looked for again only then.
         if start is None or type(chunk) is not bytes or not chunk.startswith(start):
             start = chunk_data_start(chunk)
-        built = None if start is None else from_json(chunk[len(start) : -1])
+            length = 0 if start is None else len(start)
+        built = None if start is None else from_json(chunk[length:-1])
         yield _revived_slowly(chunk, recording, chunk_reviver) if built is None else built
     if answer.failure is not None:
         raise revived()
@@ -143,8 +150,6 @@ async def taped_async(source: AsyncIterator[Any], tape: Tape, heard: Heard) -> A
 def _replayed(chunks: Iterator[Any], response: Any) -> Iterator[Any]:
     try:
         for chunk in chunks:
-            if response.is_closed:
-                return
             yield chunk
     finally:
         response.close()
@@ -153,8 +158,6 @@ def _replayed(chunks: Iterator[Any], response: Any) -> Iterator[Any]:
 async def _replayed_async(chunks: Iterator[Any], response: Any) -> AsyncIterator[Any]:
     try:
         for chunk in chunks:
-            if response.is_closed:
-                return
             yield chunk
     finally:
         await response.aclose()

@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from ..errors import UnknownMode
+from ..errors import RecorderError, UnknownMode
 from ..modes import InferenceMode, parsed_mode
+from ..project_files import KEYS, checked, said_in_table
 from ..settings import Settings
 from ..storage.places import DEFAULT_FOLDER
-
-_KEYS: dict[str, tuple[str, type]] = {
-    "mode": ("inference_mode", str),
-    "recordings": ("inference_recordings", str),
-    "recordings_beside_tests": ("inference_recordings_beside_tests", bool),
-    "auto": ("inference_recording_auto", bool),
-    "record_errors": ("inference_record_errors", bool),
-}
-"""Key of the table -> pytest's own option of the same meaning, and the type of its value."""
-_TABLE = "[tool.inference_recorder]"
 
 
 class Configuration(NamedTuple):
@@ -51,6 +41,8 @@ def configuration_from(config: pytest.Config) -> Configuration:
         folder_source=folder_source,
         is_beside_tests=said.get("recordings_beside_tests", (False, ""))[0],
         record_errors=said.get("record_errors", (None, ""))[0],
+        redact=said.get("redact", ((), ""))[0],
+        normalize=said.get("normalize", ((), ""))[0],
     )
     return Configuration(settings, is_auto=said.get("auto", (False, ""))[0])
 
@@ -70,44 +62,28 @@ def _is_ci() -> bool:
 
 def _said(config: pytest.Config) -> dict[str, tuple[Any, str]]:
     """Return each key that was given a value -> (value, who gave it); pytest's own options go before the table."""
-    said: dict[str, tuple[Any, str]] = {}
-    for key, value in _table(config).items():
-        if key not in _KEYS:
-            raise pytest.UsageError(f"{_TABLE} has an unknown key {key!r}; it knows {', '.join(sorted(_KEYS))}")
-        if type(value) is not _KEYS[key][1]:
-            kind = {str: "a string", bool: "true or false"}[_KEYS[key][1]]
-            raise pytest.UsageError(f"{key} in {_TABLE} is {value!r}; it must be {kind}")
-        said[key] = (value, _TABLE)
-    for key, (option, expected) in _KEYS.items():
-        value = config.getini(option)
-        if isinstance(value, expected) and value != "":
-            said[key] = (value, option)
+    base = config.rootpath if config.inipath is None else config.inipath.parent
+    try:
+        said = said_in_table(dict.fromkeys((base, config.rootpath)))
+        for key, (option, expected) in KEYS.items():
+            value = _option(config, option)
+            if isinstance(value, expected) and value != "":
+                said[key] = (checked(key, value, _where(config, option)), option)
+    except RecorderError as error:
+        raise pytest.UsageError(str(error)) from None
     return said
 
 
-def _table(config: pytest.Config) -> dict[str, Any]:
-    for folder in dict.fromkeys(
-        (config.rootpath if config.inipath is None else config.inipath.parent, config.rootpath)
-    ):
-        try:
-            content = (folder / "pyproject.toml").read_bytes()
-        except OSError:
-            continue
-        if b"inference_recorder" not in content:
-            return {}
-        if sys.version_info >= (3, 11):
-            import tomllib
-        else:
-            import tomli as tomllib
-        try:
-            tools = tomllib.loads(content.decode()).get("tool", {})
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise pytest.UsageError(f"{folder / 'pyproject.toml'}: {error}") from None
-        table = tools.get("inference_recorder", {})
-        if not isinstance(table, dict):
-            raise pytest.UsageError(f"{_TABLE} in {folder / 'pyproject.toml'} must be a table")
-        return table
-    return {}
+def _option(config: pytest.Config, option: str) -> object:
+    try:
+        return config.getini(option)
+    except (TypeError, ValueError) as error:  # pytest's own, which names no file
+        raise pytest.UsageError(f"{_where(config, option)}: {error}") from None
+
+
+def _where(config: pytest.Config, option: str) -> str:
+    is_overridden = any(one.startswith(f"{option}=") for one in config.getoption("override_ini") or ())
+    return f"-o {option}" if is_overridden else f"{config.inipath}: {option}"
 
 
 def _check_mode(name: str | None, source: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,8 +44,6 @@ def pytest_configure(config: pytest.Config) -> None:
     except UnknownMode as error:
         raise pytest.UsageError(str(error)) from None
     check_may_record(config, mode, source)
-    if config.getoption("inference_report") and find_spec("inference_recorder.report") is None:
-        raise pytest.UsageError("--inference-report: this version of inference_recorder writes no reports")
     config.pluginmanager.register(Hooks(config, run), "inference_recorder-hooks")
 
 

@@ -63,7 +63,8 @@ class Journal:
     """The workers that died, whose journals are lost."""
 
     def to_plain(self) -> dict[str, Any]:
-        return asdict(self)
+        plain: dict[str, Any] = _sendable(asdict(self))
+        return plain
 
     def add(self, plain: Mapping[str, Any]) -> None:
         """Add what another process saw."""
@@ -74,6 +75,15 @@ class Journal:
 
     def count(self, outcome: str) -> int:
         return sum(call["outcome"] == outcome for call in self.calls)
+
+
+def _sendable(value: Any) -> Any:
+    """Return a value with each text as UTF-8 has it: a lone surrogate would end the worker that sends it."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode(errors="backslashreplace").decode()
+    if isinstance(value, dict):
+        return {name: _sendable(item) for name, item in value.items()}
+    return [_sendable(item) for item in value] if isinstance(value, list) else value
 
 
 def calls_of(session: Session, test_id: str | None, moved: Mapping[Path, Path], *, with_tokens: bool) -> list[Call]:

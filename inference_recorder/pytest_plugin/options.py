@@ -67,6 +67,20 @@ def add_options(parser: pytest.Parser) -> None:
         type="bool",
         default=None,
     )
+    parser.addini(
+        "inference_redact",
+        "Regular expressions, one a line, of secrets beside those that are found anyway (their group `secret`, else "
+        "all they match); what redact= in code and markers says is added to them.",
+        type="linelist",
+        default=None,
+    )
+    parser.addini(
+        "inference_normalize",
+        "Built-in normalizers, one a line: cwd, dates, hashes, tmp_path, tool_call_ids, uuids. A normalize= in code or "
+        "in a marker replaces them, normalize=[] too. Rules with paths go into [tool.inference_recorder].",
+        type="linelist",
+        default=None,
+    )
 
 
 def _prune_value(value: str) -> str:

@@ -63,7 +63,8 @@ def replace(path: Path, content: bytes, owner: str) -> None:
     """Put `content` in the place of what is at `path`: whoever reads sees the old file or the new one, never a part.
 
     A link is replaced itself, never what it leads to. `owner` names the recording whose write lock is held: by it a
-    temporary file that a killed writer left is told from one being written. Raises OSError, leaving no such file.
+    temporary file that a killed writer left is told from one being written. The file's bytes have reached the disk
+    before its name has; for the name see `sync_folder`. Raises OSError, leaving no such file.
     """
     temporary = path.parent / f".{owner}.tmp-{secrets.token_hex(8)}.tmp"
     descriptor = os.open(temporary, _WRITE_FLAGS, 0o666)
@@ -79,7 +80,6 @@ def replace(path: Path, content: bytes, owner: str) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
 
 
 def owner_of_temporary(name: str) -> str:

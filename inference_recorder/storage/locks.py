@@ -57,7 +57,7 @@ class Locks:
         Raises OSError where the lock file cannot be made.
         """
         self._make_folder()
-        lock = FileLock(self._folder / f"write-{sha256(name.encode()).hexdigest()[:2]}.lock", thread_local=False)
+        lock = FileLock(self._folder / f"write-{sha256(name.encode()).hexdigest()[:1]}.lock", thread_local=False)
         try:
             lock.acquire(timeout=-1 if wait else 0, poll_interval=_POLL_SECONDS)
         except Timeout:

@@ -26,6 +26,7 @@ class Store:
         self.locks = Locks(places.written)
         self._read_prefixes = tuple(f"{folder}{os.sep}" for folder in places.read)
         self._has_tidied = False
+        self._is_synced = True
 
     def read(self, name: str) -> Stored | None:
         """Return the first file of this name in the places to read, None where there is none.
@@ -80,7 +81,14 @@ class Store:
                 files.replace(beside, attachment, name)
         if old is None or not is_same(old, content):
             files.replace(path, content, name)
+            self._is_synced = False
             _remove_attachment(path, old, beside)
+
+    def sync(self) -> None:
+        """Have the names of all that was written reach the disk; once a session, since it takes as long as a write."""
+        if not self._is_synced:
+            self._is_synced = True
+            files.sync_folder(self.places.written)
 
     def cut_row(self, key: str, length: int, last: int = 0) -> None:
         """Remove the answers to `key` after the first `length`: what a row held before it was recorded anew.

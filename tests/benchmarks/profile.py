@@ -11,6 +11,7 @@ import argparse
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from openai.types import CreateEmbeddingResponse
@@ -42,6 +43,8 @@ except ImportError:  # before secrets were looked for
 
 CALLS = 500
 WORDS = 2_000
+
+_OPEN = SimpleNamespace(is_closed=False)
 
 
 def main() -> None:
@@ -122,7 +125,7 @@ def _chunks(folder: Path) -> list[Stage]:
             Stage("find the lines, parse what is around them", lambda: codec.decode(content, ""), count),
             Stage(
                 "revived_chunks",
-                lambda: _exhaust(revived_chunks(recording, reviver, RuntimeError)),
+                lambda: _exhaust(revived_chunks(recording, reviver, RuntimeError, _OPEN)),
                 count,
                 [
                     Stage("take a line's data", _each(lambda line: line[len(start) : -1], lines), count),

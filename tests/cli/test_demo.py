@@ -138,6 +138,7 @@ sys.addaudithook(lambda event, arguments: event == "socket.connect" and print("C
     assert "CONNECT" not in replaying
 
 
+@pytest.mark.slow
 def test_nothing_is_imported_while_the_clock_runs():
     """Loading the SDK takes 0.4 s: timed with the first call, it would make replay look faster than it is."""
     noting = """
@@ -171,6 +172,7 @@ def test_a_real_process_prints_plain_text_and_no_warnings_into_a_pipe():
     assert "3 calls replayed, 0 requests sent." in done.stdout
 
 
+@pytest.mark.slow
 def test_an_encoding_without_the_characters_does_not_stop_the_demo():
     """Pipes on Windows are cp1252, in bare containers ASCII; models answer in emoji."""
     done = run(RUN, PYTHONIOENCODING="ascii")

@@ -86,7 +86,7 @@ def _make(kind: str, asked: dict[str, Any], folder: Path) -> None:
         answer = Answer(chunks=[line] * (SIZE // (len(line) + 8)), is_streaming=True)
     elif kind == "embeddings":
         vector = [1 / (place + 3) for place in range(1_000)]
-        count = SIZE // (len(json.dumps(vector, indent=14)) + 100)
+        count = SIZE // (len(json_bytes.dumps(vector)) + 100)
         data = [{"object": "embedding", "index": place, "embedding": vector} for place in range(count)]
         answer = Answer(body=typed("x", {"object": "list", "model": "m", "data": data, "usage": {}}))
     else:

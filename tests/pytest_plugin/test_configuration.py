@@ -45,7 +45,7 @@ def test_pytests_own_options_go_before_the_table(suite: Suite) -> None:
 @pytest.mark.parametrize(
     ("table", "told"),
     [
-        ('modus = "record"', "*has an unknown key 'modus'; it knows auto, mode, record_errors, recordings, *"),
+        ('modus = "record"', "*has an unknown key 'modus'; it knows auto, mode, normalize, record_errors, *"),
         ("mode = true", "*mode in [[]tool.inference_recorder] is True; it must be a string"),
         ('auto = "yes"', "*auto in [[]tool.inference_recorder] is 'yes'; it must be true or false"),
         ('mode = "rekord"', "*[[]tool.inference_recorder] is 'rekord'; it must be one of *"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -59,15 +58,6 @@ def test_it_can_be_switched_off(suite: Suite, monkeypatch: pytest.MonkeyPatch) -
     assert ["test_it.py::test_it"] == suite.test_ids("folder")
 
 
-@pytest.mark.skipif(find_spec("inference_recorder.report") is not None, reason="reports can be written")
-def test_a_report_that_cannot_be_written_is_a_usage_error(suite: Suite) -> None:
-    """Better at the start than after an hour of tests."""
-    result = suite.run_apart("-p", "inference_recorder.pytest_plugin", "--inference-report=report.html")
-
-    assert pytest.ExitCode.USAGE_ERROR == result.ret
-
-
-@pytest.mark.skipif(find_spec("inference_recorder.report") is None, reason="this version writes no reports")
 def test_a_report_shows_the_calls_of_the_run(suite: Suite) -> None:
     """The page is tested where it is made; here, that it gets what it shows."""
     suite.write("test_it.py", "def test_it(inference_session): ask('What is in the report?')")

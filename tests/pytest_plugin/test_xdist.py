@@ -67,3 +67,23 @@ def test_a_folder_of_the_command_line_is_the_controllers(suite: Suite) -> None:
     suite.run_apart("-n1", "--inference-mode=record", "--inference-recordings=tapes").assert_outcomes(passed=1)
 
     assert 1 == len(suite.files("tapes"))
+
+
+def test_a_text_that_has_no_utf8_does_not_end_a_worker(suite: Suite) -> None:
+    """A model's name is told to the controller, which takes UTF-8 alone."""
+    suite.write(
+        "test_it.py",
+        """
+        import os
+        import openai
+
+        def test_it():
+            with openai.OpenAI(base_url=os.environ["SERVER"], api_key="x") as client, inference_recording("replay"):
+                with pytest.raises(RuntimeError):
+                    client.chat.completions.create(model="m\\ud800", messages=[])
+        """,
+    )
+    result = suite.run_apart("-n1")
+
+    result.assert_outcomes(passed=1)
+    assert "recordings: 0 replayed, 0 recorded, 1 missed, 0 live, 0 unused" == line_of(result, "recordings:")

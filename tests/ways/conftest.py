@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from copy import copy
 from typing import Any
 
+import anyio
 import pytest
 
 from ..conftest import AsyncColour, Colour
@@ -44,3 +46,18 @@ def with_client(sdk: Colour) -> Iterator[Callable[[Any], Colour]]:
             return colour
 
         yield made
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds of each pause that the SDK wanted to make; none is made."""
+    seconds: list[float] = []
+    original = anyio.sleep
+
+    async def note(pause: float) -> None:
+        seconds.append(pause)
+        await original(0)
+
+    monkeypatch.setattr(time, "sleep", seconds.append)
+    monkeypatch.setattr(anyio, "sleep", note)
+    return seconds

@@ -1,0 +1,58 @@
+"""What the project's files configure for the recorders of its tests, as a command takes it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+from ..errors import RecorderError
+from ..identity.redaction import Redactor, secret_values
+from ..project_files import configured_from, root_of
+from ..storage.places import DEFAULT_FOLDER, Places, chosen_places
+
+
+class Configured(NamedTuple):
+    """The rules that a pytest started in the working directory would go by."""
+
+    recordings: Path | None = None
+    redact: tuple[re.Pattern[str], ...] = ()
+    normalize: tuple[str | Mapping[str, str], ...] | None = None
+    """None where nothing is said of them."""
+
+    @property
+    def redactor(self) -> Redactor:
+        """What finds the secrets that a recorder would hide."""
+        return Redactor(secret_values(), self.redact)
+
+
+def folder_for(folder: Path | None) -> tuple[Places, str]:
+    """Return the places that a command looks in, and what chose them: `folder`, else what recorders would take.
+
+    That is what a variable names, else the configured folder, else "recordings" here or at pytest's rootdir. Raises
+    click.UsageError.
+    """
+    places, source = chosen_places(folder)
+    if source != "default":
+        return places, source
+    try:
+        said, root = configured_from(Path.cwd()).get("recordings"), root_of(Path.cwd())
+    except RecorderError as error:
+        raise click.UsageError(str(error)) from None
+    if said is not None:
+        return chosen_places(said[0])[0], said[1]
+    if places.written.is_dir() or root is None:
+        return places, source
+    return chosen_places(root / DEFAULT_FOLDER)[0], source
+
+
+def configured() -> Configured:
+    """Read the files; raises click.UsageError for one that has no meaning."""
+    try:
+        said = configured_from(Path.cwd())
+    except RecorderError as error:
+        raise click.UsageError(str(error)) from None
+    return Configured(**{key: value for key, (value, _) in said.items()})

@@ -1,0 +1,193 @@
+"""What a project's files say to recorders: `[tool.inference_recorder]`, and pytest's own options beside it."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from .errors import RecorderError
+
+TABLE = "[tool.inference_recorder]"
+KEYS: dict[str, tuple[str, type]] = {
+    "mode": ("inference_mode", str),
+    "recordings": ("inference_recordings", str),
+    "recordings_beside_tests": ("inference_recordings_beside_tests", bool),
+    "auto": ("inference_recording_auto", bool),
+    "record_errors": ("inference_record_errors", bool),
+    "redact": ("inference_redact", list),
+    "normalize": ("inference_normalize", list),
+}
+"""Key of the table -> pytest's own option of the same meaning, and the type of its value."""
+_KINDS = {str: "a string", bool: "true or false", list: "a list"}
+_PYPROJECT = "pyproject.toml"
+
+
+def said_in_table(folders: Iterable[Path]) -> dict[str, tuple[Any, str]]:
+    """Return each key of the table in the first of these folders' pyproject.toml -> (its value, TABLE).
+
+    Values are as `checked` returns them. Raises RecorderError for an unknown key and for a value that is none of its.
+    """
+    for folder in folders:
+        path = folder / _PYPROJECT
+        try:
+            content = path.read_bytes()
+        except OSError:
+            continue
+        if b"inference_recorder" not in content:
+            return {}
+        tools = _toml(path).get("tool")
+        table = tools.get("inference_recorder", {}) if isinstance(tools, dict) else {}
+        if not isinstance(table, dict):
+            raise RecorderError(f"{TABLE} in {path} must be a table")
+        if unknown := [key for key in table if key not in KEYS]:
+            raise RecorderError(
+                f"{path}: {TABLE} has an unknown key {unknown[0]!r}; it knows {', '.join(sorted(KEYS))}"
+            )
+        return {key: (checked(key, value, f"{path}: {key} in {TABLE}"), TABLE) for key, value in table.items()}
+    return {}
+
+
+def checked(key: str, value: Any, where: str) -> Any:
+    """Return a key's value as recorders take it: "redact" as compiled patterns, the others as they are written.
+
+    Raises RecorderError, which begins with `where`, for one that has no meaning.
+    """
+    kind: type[Any] = KEYS[key][1]
+    if not isinstance(value, kind):
+        raise RecorderError(f"{where} is {value!r}; it must be {_KINDS[kind]}")
+    read = {"redact": _pattern, "normalize": _rule}.get(key)
+    return value if read is None else tuple(read(one, where) for one in value)
+
+
+def configured_from(folder: Path) -> dict[str, tuple[Any, str]]:
+    """Return what the files say to a pytest started in `folder`: key -> (value, who says so), for a command's keys.
+
+    These are "recordings", as an absolute path, "redact" and "normalize"; one that nobody gives a value is left out.
+    Raises RecorderError for a file that has no meaning.
+    """
+    path, options = _pytests_own(folder)
+    said = {} if path is None else said_in_table([path.parent])
+    for key in ("redact", "normalize"):
+        option = KEYS[key][0]
+        if option in options:
+            value = options[option]
+            lines = [line for line in map(str.strip, value.split("\n")) if line] if isinstance(value, str) else value
+            said[key] = (checked(key, lines, f"{path}: {option}"), option)
+    if path is not None:
+        option = KEYS["recordings"][0]
+        if option in options:
+            said["recordings"] = (checked("recordings", options[option], f"{path}: {option}"), option)
+        if "recordings" in said:
+            value, source = said["recordings"]
+            said["recordings"] = (path.parent / value, source)
+    return {key: said[key] for key in ("recordings", "redact", "normalize") if key in said}
+
+
+def root_of(folder: Path) -> Path | None:
+    """Return the folder of the configuration file that a pytest started in `folder` finds: its rootdir."""
+    path, _ = _pytests_own(folder)
+    return None if path is None else path.parent
+
+
+def _pattern(one: Any, where: str) -> re.Pattern[str]:
+    if not isinstance(one, str) or not one:
+        raise RecorderError(f"{where} holds {one!r}; it takes regular expressions, as strings")
+    try:
+        return re.compile(one)
+    except re.error as error:
+        raise RecorderError(f"{where} holds {one!r}, which is no regular expression: {error}") from None
+
+
+def _rule(one: Any, where: str) -> str | dict[str, str]:
+    from .identity.normalizers import Normalizers  # not for those who configure none
+
+    parts = list(one.values()) if isinstance(one, dict) else [one]
+    if not all(isinstance(part, str) for part in parts):
+        raise RecorderError(f"{where} holds {one!r}; it takes names and tables of path, pattern and placeholder")
+    try:
+        Normalizers([one])
+    except RecorderError as error:
+        raise RecorderError(f"{where}: {error}") from None
+    rule: str | dict[str, str] = one
+    return rule
+
+
+def _pytests_own(folder: Path) -> tuple[Path | None, Mapping[str, Any]]:
+    """Return pytest's configuration file for a run started in `folder`, and its options there.
+
+    Source: `locate_config` in pytest 9's config/findpaths.py. The first file, upwards, that has a place for options;
+    else the first pyproject.toml.
+    """
+    pyproject: Path | None = None
+    for base in (folder, *folder.parents):
+        for name, options_of in _OPTIONS_OF.items():
+            path = base / name
+            if path.is_file():
+                if name == _PYPROJECT:
+                    pyproject = pyproject or path
+                if (options := options_of(path)) is not None:
+                    return path, options
+    return pyproject, {}
+
+
+def _in_pytest_toml(path: Path) -> Mapping[str, Any] | None:
+    options = _toml(path).get("pytest")
+    return options if isinstance(options, dict) else {}
+
+
+def _in_pyproject(path: Path) -> Mapping[str, Any] | None:
+    tools = _toml(path).get("tool")
+    options = tools.get("pytest") if isinstance(tools, dict) else None
+    if not isinstance(options, dict) or not options:
+        return None
+    in_the_style_of_ini = options.get("ini_options")
+    return in_the_style_of_ini if isinstance(in_the_style_of_ini, dict) else options
+
+
+def _in_pytest_ini(path: Path) -> Mapping[str, Any] | None:
+    return _section(path, "pytest") or {}
+
+
+def _in_tox_ini(path: Path) -> Mapping[str, Any] | None:
+    return _section(path, "pytest")
+
+
+def _in_setup_cfg(path: Path) -> Mapping[str, Any] | None:
+    return _section(path, "tool:pytest")
+
+
+_OPTIONS_OF: dict[str, Callable[[Path], Mapping[str, Any] | None]] = {
+    "pytest.toml": _in_pytest_toml,
+    ".pytest.toml": _in_pytest_toml,
+    "pytest.ini": _in_pytest_ini,
+    ".pytest.ini": _in_pytest_ini,
+    _PYPROJECT: _in_pyproject,
+    "tox.ini": _in_tox_ini,
+    "setup.cfg": _in_setup_cfg,
+}
+"""Name of a file -> its options, None where it has no place for them; in the order in which pytest looks."""
+
+
+def _section(path: Path, name: str) -> Mapping[str, Any] | None:
+    parser = configparser.RawConfigParser(default_section="")
+    parser.optionxform = str  # type: ignore[method-assign,assignment] # the documented way to keep upper case
+    try:
+        parser.read_string(path.read_text(encoding="utf-8-sig"), str(path))
+    except (configparser.Error, UnicodeDecodeError, OSError) as error:
+        raise RecorderError(f"{path}: {error}") from None
+    return parser[name] if parser.has_section(name) else None
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise RecorderError(f"{path}: {error}") from None

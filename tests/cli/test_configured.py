@@ -1,0 +1,180 @@
+"""Commands go by the rules that pytest would find configured where they are run."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from inference_recorder import inference_recording
+
+from ..conftest import Colour
+from ..openai_server import OpenAIServer
+from .recorded import completion, files, record, run
+
+ONE, OTHER = (f"123e4567-e89b-12d3-a456-4266141740{number}" for number in (10, 22))
+SECRET = "ticket-7314-alpha"
+PATTERN = r"ticket-\d{4}-\w+"
+FILES = {
+    "table": ("pyproject.toml", "[tool.inference_recorder]\nredact = [{}]\nnormalize = [{}]"),
+    "tool.pytest": ("pyproject.toml", "[tool.pytest]\ninference_redact = [{}]\ninference_normalize = [{}]"),
+    "ini_options": (
+        "pyproject.toml",
+        "[tool.pytest.ini_options]\ninference_redact = [{}]\ninference_normalize = [{}]",
+    ),
+    "pytest.toml": ("pytest.toml", "[pytest]\ninference_redact = [{}]\ninference_normalize = [{}]"),
+    "pytest.ini": ("pytest.ini", "[pytest]\ninference_redact =\n  # of ours\n  {}\ninference_normalize = {}"),
+    ".pytest.ini": (".pytest.ini", "[pytest]\ninference_redact = {}\ninference_normalize = {}"),
+    "tox.ini": ("tox.ini", "[tox]\nenvlist = py\n[pytest]\ninference_redact = {}\ninference_normalize = {}"),
+    "setup.cfg": ("setup.cfg", "[tool:pytest]\ninference_redact = {}\ninference_normalize = {}"),
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project, in whose tests the command is run."""
+    (tmp_path / "tests").mkdir()
+    monkeypatch.chdir(tmp_path / "tests")
+    return tmp_path
+
+
+def configure(project: Path, where: str) -> None:
+    name, text = FILES[where]
+    is_toml = name.endswith("toml")
+    (project / name).write_text(text.format(*(f"'{value}'" if is_toml else value for value in (PATTERN, "uuids"))))
+
+
+@pytest.mark.parametrize("where", FILES)
+def test_rekey_takes_the_configured_normalizers(where: str, project: Path, sdk: Colour, server: OpenAIServer) -> None:
+    """One line in a file, one command, and a suite is found under the new rule."""
+    folder = project / "recordings"
+    asked = {"model": "gpt-4o", "messages": [{"role": "user", "content": f"Look up {ONE}."}]}
+    with inference_recording("record", folder):
+        sdk.call("chat.completions.create", **asked)
+    configure(project, where)
+
+    done = run("rekey", folder)
+
+    assert 0 == done.exit_code
+    assert "1 of 1 recording renamed; normalizers: uuids" in done.stderr
+    asked["messages"] = [{"role": "user", "content": f"Look up {OTHER}."}]
+    with inference_recording("replay", folder, normalize=["uuids"]) as session:
+        sdk.call("chat.completions.create", **asked)
+    assert {"replayed": 1} == session.counts
+
+
+@pytest.mark.parametrize("where", FILES)
+@pytest.mark.parametrize("command", ["scan", "check"])
+def test_what_a_configured_pattern_finds_is_told(command: str, where: str, project: Path) -> None:
+    """The hook finds what was recorded before the pattern was written."""
+    path = record(project / "recordings", question=f"Close {SECRET}")
+
+    before = run(command, "--json", path.parent)
+    configure(project, where)
+    after = run(command, "--json", path.parent)
+
+    assert [0, 1] == [before.exit_code, after.exit_code]
+    assert path.name in after.stdout
+    assert SECRET not in after.stdout
+
+
+def test_a_pattern_has_no_secret_of_known_shape_passed_over(project: Path) -> None:
+    """Texts that no shape is in are looked through for the pattern only."""
+    path = record(project / "recordings", answer=completion("sk-proj-" + "a1B2c3D4" * 6, key="0" * 64))
+    configure(project, "table")
+
+    kinds = [leak["kind"] for leak in json.loads(run("scan", "--json", path.parent).stdout)]
+
+    assert ["OpenAI, Anthropic or like key"] == kinds
+
+
+def test_the_nearest_file_counts_as_it_does_for_pytest(project: Path) -> None:
+    """A nested project has its own rules; a pyproject.toml without options of pytest's does not hide those above."""
+    path = record(project / "recordings", question=f"Close {SECRET}")
+    configure(project, "pytest.ini")
+    (project / "tests" / "pyproject.toml").write_text("[tool.inference_recorder]\nredact = []")
+    above = run("scan", path.parent)
+    (project / "tests" / "pyproject.toml").write_text("[tool.pytest.ini_options]\n[tool.inference_recorder]")
+    near = run("scan", path.parent)
+
+    assert [1, 0] == [above.exit_code, near.exit_code]
+
+
+def test_rekey_without_any_rule_says_how_to_name_one(project: Path) -> None:
+    """A run in the wrong folder would else take every rule back."""
+    path = record(project / "recordings")
+    before = files(path.parent)
+
+    done = run("rekey", path.parent)
+
+    assert 2 == done.exit_code
+    assert "declares no normalizers; name them with --normalize, or say --none" in " ".join(done.stderr.split())
+    assert before == files(path.parent)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "told"),
+    [
+        ("pyproject.toml", "[tool.inference_recorder]\nredact = ['a(']", "redact in [tool.inference_recorder] holds"),
+        ("pyproject.toml", "[tool", "Expected"),
+        ("pytest.ini", "[pytest]\ninference_redact = a(", "inference_redact holds 'a('"),
+        ("pytest.ini", "inference_redact = a", "File contains no section headers"),
+        ("pytest.toml", "[pytest]\ninference_redact = 'a('", "inference_redact holds 'a('"),
+        ("tox.ini", "[pytest]\ninference_normalize = uuid", "inference_normalize: there is no normalizer 'uuid'"),
+    ],
+)
+@pytest.mark.parametrize("command", ["scan", "check", "rekey"])
+def test_a_file_without_meaning_is_wrong_usage(command: str, file: str, content: str, told: str, project: Path) -> None:
+    """Scanning without the pattern that somebody wrote would call a leak clean."""
+    path = record(project / "recordings")
+    (project / file).write_text(content)
+
+    done = run(command, path.parent)
+
+    assert 2 == done.exit_code
+    assert f"{project / file}: {told}" in done.stderr.replace(os.linesep, " ")
+
+
+def test_explain_asks_as_a_test_would(project: Path) -> None:
+    """Without the configured rules, it would look for a key that no test has."""
+    folder = project / "recordings"
+    configure(project, "table")
+    record(folder, "t", question="Look up __UUID__.")
+    asked = {"model": "gpt-4o", "messages": [{"role": "user", "content": f"Look up {ONE}."}]}
+    (project / "asked.json").write_text(json.dumps(asked))
+
+    done = run(
+        "explain", "--dir", folder, "--request", project / "asked.json", "--endpoint", "chat/completions", "--test", "t"
+    )
+
+    assert "answered by" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        (["ls"], "tests/test_a.py::test_b"),
+        (["stats"], "tests/test_a.py::test_b"),
+        (["check"], "1 recording"),
+        (["explain"], "tapes"),
+        (["scan"], "1 file scanned"),
+        (["doctor"], "tapes"),
+    ],
+    ids=["ls", "stats", "check", "explain", "scan", "doctor"],
+)
+def test_commands_look_where_the_recorders_of_the_tests_do(command: list[str], expected: str, project: Path) -> None:
+    """A folder that is configured for pytest need not be named again."""
+    (project / "pyproject.toml").write_text('[tool.inference_recorder]\nrecordings = "tests/tapes"\n')
+    record(project / "tests" / "tapes")
+
+    assert expected in run(*command).output
+
+
+def test_from_a_folder_of_tests_the_rootdirs_recordings_are_found(project: Path) -> None:
+    """pytest's default is at rootdir, wherever it is started."""
+    (project / "pyproject.toml").write_text("[tool.pytest.ini_options]\nminversion = '8'\n")
+    record(project / "recordings")
+
+    assert 1 == len(json.loads(run("ls", "--json").stdout))

@@ -59,9 +59,13 @@ class KeyRules:
         self._clean_url = url
         return True
 
-    def scope(self, test_id: str | None) -> str | None:
-        """Return the test id as key and file have it: a test's parameter may be a secret."""
-        if test_id is None or test_id == self._clean_scope:
+    def scope(self, test_id: str | None, credential: str = "") -> str | None:
+        """Return the test id as key and file have it: a test's parameter may be a secret, or the client's key."""
+        if test_id is None:
+            return None
+        if len(credential) >= SHORTEST_VALUE and credential in test_id:
+            return str(self.redactor.knowing([credential]).replaced(test_id, lambda secret: PLACEHOLDER))
+        if test_id == self._clean_scope:
             return test_id
         if self.redactor.is_clean(test_id):
             self._clean_scope = test_id

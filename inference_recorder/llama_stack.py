@@ -14,8 +14,10 @@ from .format.codec import decode_thoroughly, encode, untyped
 from .format.json_bytes import loads
 from .format.model_lists import model_set_digest
 from .format.recording import Answer
+from .format.redacting import Hidden
 from .format.typed import reviver
 from .identity.jsonable import JsonObject, JsonValue, canonical_text, plain
+from .identity.key_rules import KeyRules
 from .identity.keys import request_key
 from .identity.request import Request
 from .interception.table import method_for
@@ -65,7 +67,8 @@ class ResponseStorage:
     def store_recording(self, request_hash: str, request: Mapping[str, Any], response: Mapping[str, Any]) -> None:
         """Store a request and its response, {"body": a value or typed object or list of them, "is_streaming": bool}.
 
-        Raises UnrecordableValue, UnwritableRecording, or ValueError for a hash that is no plain file name.
+        Secrets are hidden as a session hides them; who reads the recording here gets their placeholders. Raises
+        UnrecordableValue, UnwritableRecording, or ValueError for a hash that is no plain file name.
         """
         body = response.get("body")
         name, is_list = request_hash, isinstance(body, (list, tuple))
@@ -76,7 +79,10 @@ class ResponseStorage:
             chunks=[body_of(item, request_hash) for item in body or ()] if is_list else None,
             is_streaming=bool(response.get("is_streaming", False)),
         )
-        self._store.write(name, encode(running_test_id(), plain(request), answer))
+        rules = KeyRules()
+        hidden = Hidden(rules.redactor)
+        content = encode(rules.scope(running_test_id()), hidden.request(plain(request)), hidden.answer(answer))
+        self._store.write(name, content)
 
     def find_recording(self, request_hash: str) -> dict[str, Any] | None:
         """Return the recording of a hash as a dict, its body in the SDK's types, None where there is none.

@@ -123,7 +123,7 @@ class Session:
             self._rules.refreshed()
             if self._ids:
                 request = request.renamed(self._ids)
-        test_id = self._rules.scope(self._test_id())
+        test_id = self._rules.scope(self._test_id(), request.credential)
         asked = self._rules.asked(request)
         key = request_key(asked, test_id)
         with self._guard:
@@ -147,7 +147,7 @@ class Session:
         from .explaining.nearest import Question
 
         question = Question(asked, key, test_id, place, self._rules.normalizers)
-        error = missing_recording(question, self.store.places, self._rules.scope(running_node_id()))
+        error = missing_recording(question, self.store.places, self._rules.scope(running_node_id(), request.credential))
         self._ledger.missed(asked, key, test_id, str(error))
         raise error
 

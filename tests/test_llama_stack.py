@@ -16,6 +16,9 @@ from inference_recorder import llama_stack as ancestor
 
 from .conftest import HELLO, files_of
 from .openai_server import completion
+from .secret_table import SECRETS
+
+KEY = SECRETS[0]
 
 
 def test_both_generations_of_names_are_the_same_things() -> None:
@@ -86,6 +89,21 @@ def test_a_response_storage_gives_typed_bodies_back(is_streaming: bool, tmp_path
         assert [ChatCompletionChunk, ChatCompletionChunk] == [type(item) for item in found["response"]["body"]]
     else:
         assert "typed" == found["response"]["body"].choices[0].message.content
+
+
+@pytest.mark.parametrize("is_streaming", [False, True])
+def test_a_response_storage_writes_no_secret(is_streaming: bool, tmp_path: Path) -> None:
+    """Its callers bring their own requests, which no session has looked at."""
+    storage, said = ancestor.ResponseStorage(tmp_path), KEY.text.format(KEY.one)
+    request = {"endpoint": "/v1/chat/completions", "body": {"input": said}}
+    body = [{"text": said}] if is_streaming else {"text": said}
+    storage.store_recording("abc", request, {"body": body, "is_streaming": is_streaming})
+    storage.store_recording("def", {"endpoint": said}, {"body": body, "is_streaming": is_streaming})
+
+    written = b"".join(path.read_bytes() for path in (tmp_path / "recordings").glob("*.json"))
+
+    assert KEY.one.encode() not in written
+    assert b"__REDACTED_1__" in written
 
 
 def test_a_response_storage_refuses_what_it_cannot_store(tmp_path: Path) -> None:

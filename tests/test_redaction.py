@@ -238,6 +238,16 @@ def test_the_clients_own_key_is_a_secret(
     assert f"no such key: Bearer {other}" == caught.value.body["message"]  # type: ignore[index]
 
 
+def test_the_clients_own_key_is_no_part_of_a_test_id(make_sdk: Callable[..., Colour], recordings: Path) -> None:
+    """A test that is parametrised by its keys has them in its id."""
+    for mode, key in (("record", made(32, "one")), ("replay", made(32, "other"))):
+        with inference_recording(mode, recordings, test_id=f"tests/test_a.py::test_b[{key}]") as session:
+            make_sdk(api_key=key).call("chat.completions.create", **HELLO)
+
+    assert {"replayed": 1} == session.counts
+    assert_nowhere(made(32, "one"), recordings)
+
+
 @pytest.mark.parametrize(
     "rule",
     ["Rumpelstiltskin", re.compile(r"name is (?P<secret>\w+)"), lambda text: re.findall("Rumpel[a-z]+", text)],

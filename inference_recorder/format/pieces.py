@@ -8,6 +8,7 @@ from typing import Any
 
 from ..identity.jsonable import JsonValue
 
+_PLACES_OF_AN_EVENT = ("type", "item_id", "output_index", "content_index", "summary_index", "index")
 _WHOLE_IN_EACH_CHUNK = frozenset({"id", "object", "model", "type", "role", "name", "status", "finish_reason"})
 
 
@@ -36,13 +37,13 @@ def pieces_in(values: Iterable[JsonValue]) -> list[list[Piece]]:
     """Return the texts of these chunks (or of one answer) that come in more than one piece, each as its pieces.
 
     Pieces of one text stand at the same place in their chunks: below the same names, and in a list below the same
-    "index", else the same place; of an event also with the same "type" and "item_id".
+    "index", else the same place; of an event also with the same "type", "item_id" and indexes.
     """
     texts: dict[tuple[object, ...], list[Piece]] = {}
     for value in values:
         data = value.get("__data__", value) if isinstance(value, dict) else value
-        kind, item = (data.get("type"), data.get("item_id")) if isinstance(data, dict) else (None, None)
-        for place, piece in _pieces(data, (str(kind), str(item))):
+        event = data if isinstance(data, dict) else {}
+        for place, piece in _pieces(data, tuple(str(event.get(name)) for name in _PLACES_OF_AN_EVENT)):
             texts.setdefault(place, []).append(piece)
     return [pieces for pieces in texts.values() if len(pieces) > 1]
 

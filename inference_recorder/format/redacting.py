@@ -38,13 +38,13 @@ class Hidden:
         """Return a recording's "request" object without secrets."""
         if self._redactor.is_clean(canonical_text(recorded)):
             return recorded
-        body = self._redactor.replaced(recorded["body"], self._numbered)
+        body = self._redactor.replaced(recorded.get("body"), self._numbered)
         beside: JsonObject = self._redactor.replaced({**recorded, "body": None}, self._numbered)
-        return {**beside, "body": body}
+        return {**beside, "body": body} if "body" in recorded else {name: beside[name] for name in recorded}
 
     def answer(self, answer: Answer) -> Answer:
         """Return the answer without secrets, wherever in its chunks they are."""
-        known = self._redactor.knowing(self._in_the_answer())
+        known = self._redactor.knowing(self._in_the_answer(), is_for_requests=False)
         answer = _without_secret_bytes(answer, lambda text, substitute: known.replaced(text, substitute), self._shown)
         chunks = None if answer.chunks is None else self._chunks(answer.chunks, known)
         failure = answer.failure and failure_from_json(self._hidden(failure_to_json(answer.failure), known))
@@ -91,14 +91,15 @@ class Hidden:
 def given_back(content: bytes, secrets: Sequence[str], credential: str) -> bytes:
     """Return a recording with the secrets of the request that asks now in place of those that it was recorded with.
 
-    `secrets` are those of the request's body, each as often as it occurs, in the order in which a `Redactor` finds
-    them. A number that the recording's own request does not hold is left as it is.
+    `secrets` are those of the request's body and then of its endpoint, each as often as it occurs, in the order in
+    which a `Redactor` finds them. A number that the recording's own request does not hold is left as it is.
     """
     try:
-        body = json_bytes.loads(content)["request"]["body"]
-    except (ValueError, RecursionError, KeyError, TypeError):
+        request = json_bytes.loads(content)["request"]
+        texts = [*_texts(request["body"]), *_texts(request.get("endpoint"))]
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
         return content  # the codec says what is wrong with it
-    numbers = [number for text in _texts(body) for number, _ in NUMBERED.findall(text)]
+    numbers = [number for text in texts for number, _ in NUMBERED.findall(text)]
     present = dict(reversed(list(zip(numbers, secrets, strict=False))))
     if credential:
         present["0"] = credential
@@ -122,11 +123,17 @@ def _texts(value: JsonValue) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
-        for name in sorted(value):
+        for name in sorted(value, key=_order_of):
+            yield name
             yield from _texts(value[name])
     elif isinstance(value, (list, tuple)):
         for item in value:
             yield from _texts(item)
+
+
+def _order_of(name: str) -> tuple[str, list[tuple[int, str]]]:
+    """Return what sorts a name as it was sorted with its secrets in it."""
+    return NUMBERED.sub(PLACEHOLDER, name), [(len(number), number) for number, _ in NUMBERED.findall(name)]
 
 
 def _telling(value: JsonValue) -> JsonValue:

@@ -24,7 +24,8 @@ class KeyRules:
         self.normalizers = Normalizers(normalize)
         self._values = secret_values()
         self._clean_scope: str | None = None
-        self.redactor = Redactor(self._values, self._own_rules)
+        self._clean_url = ""
+        self.redactor = Redactor(self._values, self._own_rules, is_for_requests=True)
 
     def refreshed(self) -> bool:
         """Look at the environment again; returns whether it holds other secrets than when last looked at."""
@@ -32,23 +33,39 @@ class KeyRules:
         if values == self._values:
             return False
         self._values = values
-        self._clean_scope = None
-        self.redactor = Redactor(values, self._own_rules)
+        self._clean_scope, self._clean_url = None, ""
+        self.redactor = Redactor(values, self._own_rules, is_for_requests=True)
         return True
 
     def asked(self, request: Request) -> Request:
         """Return the request as its key sees it: the very same where nothing is to be left out."""
         text = request.body_text
-        if not self.normalizers and self.redactor.is_clean(text):
+        is_clean_url = request.url == self._clean_url or self._is_clean_url(request.url)
+        if is_clean_url and not self.normalizers and self.redactor.is_clean(text):
             credential = request.credential
-            if len(credential) < SHORTEST_VALUE or credential not in text:
+            if len(credential) < SHORTEST_VALUE or (credential not in text and credential not in request.url):
                 return request
-        body = self.normalizers.applied(self.redactor_of(request).replaced(request.body, lambda secret: PLACEHOLDER))
-        return request._replace(body=body, body_text=canonical_text(body))
+        redactor = self.redactor_of(request)
+        body, endpoint, url = (
+            redactor.replaced(part, lambda secret: PLACEHOLDER)
+            for part in (request.body, request.endpoint, request.url)
+        )
+        body = self.normalizers.applied(body)
+        return request._replace(body=body, body_text=canonical_text(body), endpoint=endpoint, url=url)
 
-    def scope(self, test_id: str | None) -> str | None:
-        """Return the test id as key and file have it: a test's parameter may be a secret."""
-        if test_id is None or test_id == self._clean_scope:
+    def _is_clean_url(self, url: str) -> bool:
+        if not self.redactor.is_clean(url):
+            return False
+        self._clean_url = url
+        return True
+
+    def scope(self, test_id: str | None, credential: str = "") -> str | None:
+        """Return the test id as key and file have it: a test's parameter may be a secret, or the client's key."""
+        if test_id is None:
+            return None
+        if len(credential) >= SHORTEST_VALUE and credential in test_id:
+            return str(self.redactor.knowing([credential]).replaced(test_id, lambda secret: PLACEHOLDER))
+        if test_id == self._clean_scope:
             return test_id
         if self.redactor.is_clean(test_id):
             self._clean_scope = test_id
@@ -57,14 +74,16 @@ class KeyRules:
         return hidden
 
     def secrets_of(self, request: Request) -> list[str]:
-        """Return the secrets of a request's body in the order in which they are found, each as often as it occurs."""
+        """Return the secrets of a request's body and endpoint in their order, each as often as it occurs."""
         found: list[str] = []
 
         def note(secret: str) -> str:
             found.append(secret)
             return PLACEHOLDER
 
-        self.redactor_of(request).replaced(request.frozen_body(), note)
+        redactor = self.redactor_of(request)
+        redactor.replaced(request.frozen_body(), note)
+        redactor.replaced(request.endpoint, note)
         return found
 
     def redactor_of(self, request: Request) -> Redactor:
@@ -96,7 +115,9 @@ def recorded_request(recorded: JsonObject, normalizers: Normalizers | None = Non
 
 def without_numbers(request: Request) -> Request:
     """Return a request read from a recording with its secrets as its key sees them: without their numbers."""
-    if _NUMBERED_MARK not in request.body_text:
+    if _NUMBERED_MARK not in request.body_text and _NUMBERED_MARK not in request.url:
         return request
-    text = NUMBERED.sub(PLACEHOLDER, request.body_text)
-    return request._replace(body=json.loads(text), body_text=text)
+    text, endpoint, url = (
+        NUMBERED.sub(PLACEHOLDER, part) for part in (request.body_text, request.endpoint, request.url)
+    )
+    return request._replace(body=json.loads(text), body_text=text, endpoint=endpoint, url=url)

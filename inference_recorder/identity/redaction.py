@@ -6,12 +6,16 @@ API key of the client that asks, and what the caller says is one.
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
+from functools import cache, partial
 from json.encoder import encode_basestring_ascii
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
+from urllib.parse import quote, quote_plus
 
 from ..errors import RecorderError
 from .jsonable import JsonValue
@@ -28,6 +32,8 @@ RedactRule: TypeAlias = "str | re.Pattern[str] | Callable[[str], str | Iterable[
 """A secret; a pattern of secrets (its group "secret" if it has one); or a function that takes a text and returns the
 secrets in it, or the text without them."""
 
+PLACEHOLDER_START = "__REDACTED"
+_SPELLED_AS_IT_IS = re.compile(r"[A-Za-z0-9._~-]*")
 _ANY_PLACEHOLDER = re.compile(r"__REDACTED(?:_\d+J?)?__")
 _VARIABLE_ENDS = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
 
@@ -43,7 +49,9 @@ class Finding(NamedTuple):
 class Redactor:
     """Finds and replaces secrets: those of every shape, some values, and what the caller's own rules say."""
 
-    def __init__(self, values: Iterable[str] = (), rules: Sequence[RedactRule] = ()) -> None:
+    def __init__(
+        self, values: Iterable[str] = (), rules: Sequence[RedactRule] = (), *, is_for_requests: bool = False
+    ) -> None:
         literals = [rule for rule in rules if isinstance(rule, str)]
         self._patterns = [rule for rule in rules if isinstance(rule, re.Pattern)]
         self._functions: list[Any] = [rule for rule in rules if callable(rule)]
@@ -51,7 +59,11 @@ class Redactor:
             rule for rule in rules if rule == "" or not (isinstance(rule, (str, re.Pattern)) or callable(rule))
         ]:
             raise RecorderError(f"redact= takes strings, compiled patterns and functions, not {wrong[0]!r}")
-        self.values = tuple(sorted({*values, *literals}, key=lambda value: (-len(value), value)))
+        self._is_for_requests = is_for_requests
+        """Whether the same secrets are to be found whichever of them are known; a typed placeholder is one too."""
+        self._given = {*values, *literals}
+        spelled = {spelling for value in self._given for spelling in _spellings(value)}
+        self.values = tuple(sorted(spelled, key=lambda value: (-len(value), value)))
         self._escaped_values = tuple(encode_basestring_ascii(value)[1:-1] for value in self.values)
         self._has_to_look = bool(self._patterns or self._functions)
         self._look: Callable[[str], bool] | None = None
@@ -60,58 +72,67 @@ class Redactor:
         """Whether the value of this canonical text holds no secret (False when in doubt)."""
         look = self._look
         if look is None:  # made late: entering a context imports nothing
-            look = self._look = _quick_look()
+            look = self._look = _quick_look(f"|{PLACEHOLDER_START}" if self._is_for_requests else "")
         if self._has_to_look or look(canonical_text):
             return False
         return not self._escaped_values or all(value not in canonical_text for value in self._escaped_values)
 
-    def knowing(self, values: Iterable[str]) -> Redactor:
+    def knowing(self, values: Iterable[str], *, is_for_requests: bool = True) -> Redactor:
         """Return a redactor that takes these values for secrets too."""
-        return Redactor([*self.values, *values], [*self._patterns, *self._functions])
+        rules = [*self._patterns, *self._functions]
+        return Redactor([*self._given, *values], rules, is_for_requests=is_for_requests)
 
     def find(self, text: str, name: str = "") -> list[Finding]:
         """Return the secrets of a text, in their order; `name` is that of the text in its JSON object."""
-        start = f"{name}: " if SECRET_NAME.fullmatch(name) else ""
+        start = "?" if name == "?" else f"{name}: " if SECRET_NAME.fullmatch(name) else ""
         found: list[Finding] = []
+        add = partial(_add, found, joins=self._is_for_requests)
+        if self._is_for_requests and PLACEHOLDER_START in text:
+            add("placeholder", [match.span() for match in _ANY_PLACEHOLDER.finditer(text)])
         for value in self.values:
-            _add(found, "known value", [(match.start(), match.end()) for match in re.finditer(re.escape(value), text)])
+            add("known value", [(match.start(), match.end()) for match in re.finditer(re.escape(value), text)])
         for pattern in self._patterns:
-            _add(found, "redact=", [_secret_span(match) for match in pattern.finditer(text)])
+            add("redact=", [_secret_span(match) for match in pattern.finditer(text)])
         for function in self._functions:
             if not isinstance(secrets := function(text), str):
                 spans = [match.span() for secret in secrets if secret for match in re.finditer(re.escape(secret), text)]
-                _add(found, "redact=", spans)
+                add("redact=", spans)
         # Patterns of the caller's have every text looked through, and the shapes take 1 ms for 1,000 characters of it.
         has_shape = may_have_a_shape((start + text).encode(errors="replace").decode())
         for shape in SHAPES if has_shape else ():
             spans = [_secret_span(match) for match in shape.pattern.finditer(start + text)]
-            _add(found, shape.kind, [(max(from_ - len(start), 0), to - len(start)) for from_, to in spans])
-        found.sort(key=lambda finding: finding.start)
+            add(shape.kind, [(max(from_ - len(start), 0), to - len(start)) for from_, to in spans])
+        if self._is_for_requests:
+            return found
         return [finding for finding in found if _ANY_PLACEHOLDER.fullmatch(text[finding.start : finding.end]) is None]
 
     def replaced(self, value: JsonValue, substitute: Callable[[str], str], name: str = "") -> JsonValue:
         """Return a copy of a JSON value with each secret replaced by what `substitute` says of it.
 
-        Objects are gone through in the order of their names, whatever order they have, so that two spellings of one
-        request have their secrets in the same order.
+        Objects are gone through in the order of their names without secrets, whatever order they have, so that two
+        spellings of one request have their secrets in the same order. A name comes before its value.
         """
         if isinstance(value, str):
             return self._replaced_in(value, substitute, name)
         if isinstance(value, dict):
-            hidden = {
-                item: substitute(value[item])
-                if isinstance(value[item], str) and is_hidden_by_name(name, item, value[item])
-                else self.replaced(value[item], substitute, item)
-                for item in sorted(value)
-            }
-            return {self._replaced_in(item, substitute, ""): hidden[item] for item in value}
+            hidden: dict[str, tuple[str, JsonValue]] = {}
+            for item in sorted(value, key=self._order_of):
+                shown = self._replaced_in(item, substitute, "")
+                is_hidden = isinstance(value[item], str) and is_hidden_by_name(name, item, value[item])
+                inside = substitute(value[item]) if is_hidden else self.replaced(value[item], substitute, item)
+                hidden[item] = shown, inside
+            return dict(hidden[item] for item in value)
         if isinstance(value, (list, tuple)):
             return [self.replaced(item, substitute, name) for item in value]
         return value
 
+    def _order_of(self, name: str) -> tuple[str, str]:
+        return self._replaced_in(name, lambda secret: PLACEHOLDER, ""), name
+
     def _replaced_in(self, text: str, substitute: Callable[[str], str], name: str) -> str:
         # The patterns take 1 ms for 1,000 characters, and most texts of a body that is not clean are.
-        if self.is_clean(f"{name}: {encode_basestring_ascii(text)}"):
+        encoded = encode_basestring_ascii(text)
+        if self.is_clean(f"?{encoded[1:]}" if name == "?" else f"{name}: {encoded}"):
             return text
         pieces, end = [], 0
         for finding in self.find(text, name):
@@ -149,8 +170,8 @@ def _variable_names() -> list[str]:
 
 
 @cache
-def _quick_look() -> Callable[[str], bool]:
-    """Return what tells whether any shape may be in a canonical text.
+def _quick_look(or_else: str = "") -> Callable[[str], bool]:
+    """Return what tells whether any shape may be in a canonical text; `or_else` is a further end of the pattern.
 
     pydantic-core has a regular expression engine in Rust that reads a text once, whatever the number of alternatives:
     1.3 us for 600 characters, against 17 us for as many `in`s. Without it, the standard library's does the same.
@@ -158,9 +179,9 @@ def _quick_look() -> Callable[[str], bool]:
     try:
         from pydantic_core import SchemaValidator, core_schema
     except ImportError:  # pydantic 1
-        search = re.compile(quick_pattern()).search
+        search = re.compile(quick_pattern() + or_else).search
         return lambda text: search(text) is not None
-    schema = core_schema.str_schema(pattern=quick_pattern(), regex_engine="rust-regex")
+    schema = core_schema.str_schema(pattern=quick_pattern() + or_else, regex_engine="rust-regex")
     return SchemaValidator(schema).isinstance_python
 
 
@@ -173,8 +194,32 @@ def _secret_span(match: re.Match[str]) -> tuple[int, int]:
     return match.span("secret") if "secret" in match.re.groupindex else match.span()
 
 
-def _add(found: list[Finding], kind: str, spans: Iterable[tuple[int, int]]) -> None:
-    """Add what does not overlap with what was found before."""
+def _spellings(value: str) -> set[str]:
+    """Return a value as it is, and as it is in JSON within a string and in a url."""
+    if _SPELLED_AS_IT_IS.fullmatch(value):
+        return {value}
+    in_json = {json.dumps(value, ensure_ascii=is_ascii)[1:-1] for is_ascii in (True, False)}
+    try:
+        in_a_url = {quote(value, safe=""), quote(value), quote_plus(value)}
+    except UnicodeEncodeError:  # half a character of UTF-16
+        in_a_url = set()
+    return {value} | in_json | in_a_url
+
+
+_start, _end = attrgetter("start"), attrgetter("end")
+
+
+def _add(found: list[Finding], kind: str, spans: Iterable[tuple[int, int]], *, joins: bool) -> None:
+    """Add to what was found before, which is in its order and stays so.
+
+    What overlaps with that becomes one with it where `joins`, and is left out else.
+    """
     for start, end in spans:
-        if start < end and all(end <= other.start or other.end <= start for other in found):
-            found.append(Finding(kind, start, end))
+        if start >= end:
+            continue
+        first, last = bisect_right(found, start, key=_end), bisect_left(found, end, key=_start)
+        if first == last:
+            found.insert(first, Finding(kind, start, end))
+        elif joins:
+            one = Finding(found[first].kind, min(start, found[first].start), max(end, found[last - 1].end))
+            found[first:last] = [one]

@@ -17,8 +17,10 @@ class Shape(NamedTuple):
     pattern: re.Pattern[str]
 
 
-_ALONE = r"(?<![A-Za-z0-9])"
+# After a letter only where that is the end of an escape: a line break of JSON within a string is \\n there.
+_ALONE = r"(?:(?<![A-Za-z0-9])|(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{4}))"
 _WORD = r"[!#$%*+./0-9:=?@A-Z^_`a-z|~-]"  # no quote, no bracket, nothing that ends a value in a url, a shell or JSON
+_NO_STOP = r"(?<![.:?!,])"  # a sentence may end with a secret
 _OF_A_URL = r"[!$%*+,./0-9:;=@A-Z_a-z|~-]"
 _CALLED = (
     r"(?:(?:api|access|account|auth|bearer|client|consumer|encryption|id|oauth|private|refresh|secret|security|session|"
@@ -26,7 +28,7 @@ _CALLED = (
     r"(?:key|token|secret)|secret|passwd|password|passphrase)"
 )
 # Between a name and its value: in JSON within a string (\"), in Python, in a shell, in a url, in a header.
-_IS = r"(?:\\*[\"'])?\s*(?:=>|[:=])\s*(?:\\*[\"'])?\s*"
+_IS = r"(?:\\*[\"'])?\s*(?:=>|[:=])(?:\s*\\*[\"'])?\s*"
 _SIGNATURES = (
     r"x-(?:amz|goog)-(?:signature|credential|security-token)|awsaccesskeyid|googleaccessid|key-pair-id|policy|"
     r"signature|sig"
@@ -37,11 +39,11 @@ SHAPES = tuple(
     for kind, pattern in (
         ("PEM private key",
          r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----"
-         r"(?:[\s\S]*?-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|[A-Za-z0-9+/=\s\\]*)"),
-        ("credentials in a url", r"[A-Za-z][A-Za-z0-9+.-]*://(?P<secret>[!$%*+,.0-9:;=A-Z_a-z~-]+)@"),
+         r"(?:[^-]*(?:-(?!----)[^-]*)*-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|[A-Za-z0-9+/=\s\\]*)"),
+        ("credentials in a url", r"[A-Za-z0-9+.-]://(?P<secret>[!$%*+,.0-9:;=A-Z_a-z~-]+)@"),
         ("signed url", rf"(?i)[?&;](?:amp;)?(?:{_SIGNATURES})=(?P<secret>{_OF_A_URL}{{6,}})"),
         ("key in a url",
-         rf"(?i)[?&](?:amp;)?[a-z_-]*(?:key|token|secret|password|code)=(?P<secret>{_OF_A_URL}{{16,}})"),
+         rf"(?i)[?&](?:amp;)?[a-z_-]*(?:key|token|secret|password|code)=(?P<secret>{_OF_A_URL}{{16,}}{_NO_STOP})"),
         ("OpenAI, Anthropic or like key", rf"{_ALONE}sk-[A-Za-z0-9_-]{{16,}}"),
         ("Stripe, Groq or like key", rf"{_ALONE}(?:[srge]|gs)k_(?:live_|test_)?[A-Za-z0-9]{{16,}}"),
         ("key of another model provider",
@@ -49,7 +51,7 @@ SHAPES = tuple(
          r"|lsv2_(?:pt|sk)_[a-f0-9_]{32,}|dapi[0-9a-f]{32})"),
         ("AWS access key id", r"(?<![A-Z0-9])(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}(?![A-Z0-9])"),
         ("AWS secret key",
-         r"(?i:aws)[^\r\n]{0,24}?(?:[\"'=:]|\s)\s*(?P<secret>(?=[A-Za-z0-9/+]*[0-9/+])[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])"),
+         r"(?i:aws)[^\r\n]{0,24}?(?:[\"'=:]|\s)\s*(?P<secret>(?=[A-Za-z0-9/+]{0,39}[0-9/+])[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])"),
         ("Google key", r"AIza[A-Za-z0-9_-]{35}"),
         ("Google token", r"ya29\.[A-Za-z0-9._-]{20,}|GOCSPX-[A-Za-z0-9_-]{20,}"),
         ("GitHub token", rf"{_ALONE}(?:gh[posur]_[A-Za-z0-9]{{20,}}|github_pat_[A-Za-z0-9_]{{22,}})"),
@@ -60,16 +62,20 @@ SHAPES = tuple(
         ("Slack webhook",
          r"hooks\.slack\.com/(?:services|workflows|triggers)/(?P<secret>[A-Za-z0-9/_-]{20,})"),
         ("Hugging Face token", rf"{_ALONE}(?:hf|api_org)_[A-Za-z0-9]{{20,}}"),
-        ("JSON web token", r"eyJ[A-Za-z0-9_-]{8,}\.(?:eyJ)?[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,3}"),
+        ("JSON web token", r"eyJ(?:(?!eyJ)[A-Za-z0-9_-]){8,}\.(?:eyJ)?[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,3}"),
         ("authorization",
          rf"(?i)authorization{_IS}(?:(?:bearer|basic|digest|token|apikey|api-key|negotiate)\s+)?"
          rf"(?P<secret>(?!(?:bearer|basic|digest|token|none|null|true|false)\b){_WORD}{{6,}})"),
-        ("bearer token", rf"(?i){_ALONE}bearer\s+(?P<secret>[A-Za-z0-9._~+/=-]{{16,}})"),
-        ("named secret", rf"(?i){_CALLED}s?{_IS}(?P<secret>(?={_WORD}*[0-9]){_WORD}{{16,}})"),
+        ("bearer token", rf"(?i){_ALONE}bearer\s+(?P<secret>[A-Za-z0-9._~+/=-]{{16,}}{_NO_STOP})"),
+        ("named secret", rf"(?i){_CALLED}s?{_IS}(?P<secret>(?={_WORD}{{0,255}}[0-9]){_WORD}{{16,}}{_NO_STOP})"),
         ("organisation or project id", rf"{_ALONE}(?:org-|proj_)(?=[A-Za-z]*[0-9])[A-Za-z0-9]{{12,}}"),
     )
 )  # fmt: skip
-"""In the order in which they are looked for; what one has found is nothing for the next."""
+"""In the order in which they are looked for; what one has found is nothing for the next.
+
+Each reads a text in a time that grows as the text does, whatever a stranger puts into a recording: nothing that repeats
+without end begins at every place, stands beside its like, or is looked ahead for.
+"""
 
 SECRET_NAME = re.compile(rf"(?i)(?:.*[-_. ])?(?:{_CALLED}|authorization)s?")
 """The whole of a name in a JSON object whose value is read as if it stood behind the name."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import timeit
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,6 +45,41 @@ def test_a_secret_is_found_whole_and_alone(secret: Secret) -> None:
 def test_what_is_no_secret_is_left_alone(text: str) -> None:
     """A false positive costs nothing but a worse diff; many of them cost trust."""
     assert text == redacted(text)
+
+
+@pytest.mark.parametrize(
+    "repeated",
+    [
+        "a",
+        "://",
+        "eyJ",
+        "eyJaaaaaaaaaa.",
+        "secret=",
+        "AccountKey=",
+        "-----BEGIN PRIVATE KEY-----",
+        "sk-",
+        "aws=",
+        "a:",
+        "?key",
+    ],
+)
+@pytest.mark.parametrize("start", ["", "password=", "authorization:", "https://", "aws"])
+def test_a_text_of_twice_the_length_takes_no_four_times_as_long(start: str, repeated: str) -> None:
+    """A stranger's prompt of 100 kB took the recorder 17 seconds."""
+    short, long = (start + repeated * (size // len(repeated)) for size in (2_500, 40_000))
+
+    taken = [min(timeit.repeat(partial(found, text), number=1, repeat=2)) for text in (short, long)]
+
+    assert taken[1] < 64 * taken[0]
+
+
+@pytest.mark.parametrize("escape", [r"\n", r"\t", r"\u00e9"])
+@pytest.mark.parametrize("start", ["sk-", "gh" + "p_", "h" + "f_"])
+def test_a_secret_may_follow_an_escape(start: str, escape: str) -> None:
+    """The arguments of a tool call are JSON within a string; a line break there ends in a letter."""
+    secret = start + "a1b2c3d4e5f6a7b8c9d0e1f2"
+
+    assert [f'{{"text": "keys:{escape}__REDACTED__"}}'] == redacted([f'{{"text": "keys:{escape}{secret}"}}'])
 
 
 @given(

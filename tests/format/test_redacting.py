@@ -1,0 +1,175 @@
+"""What a recording made with some secrets says to who asks with others; by the rules alone, without an SDK."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference_recorder.format.codec import chunk_value, decode, encode
+from inference_recorder.format.recording import Answer
+from inference_recorder.format.redacting import Hidden, given_back
+from inference_recorder.identity.jsonable import canonical_text
+from inference_recorder.identity.key_rules import KeyRules, recorded_request
+from inference_recorder.identity.keys import request_key
+from inference_recorder.identity.request import Request
+
+from ..secret_table import SECRETS, made
+
+ONE, TWO = SECRETS[0], SECRETS[16]
+CHAT = "/v1/chat/completions"
+
+
+class Run(NamedTuple):
+    """What a run under the environment of the moment knows of a request."""
+
+    request: Request
+    rules: KeyRules
+
+    @property
+    def key(self) -> str:
+        return request_key(self.rules.asked(self.request), "t")
+
+    def recorded(self, answer: Answer) -> bytes:
+        hidden = Hidden(self.rules.redactor_of(self.request), self.request.credential)
+        asked = self.request
+        members = {"method": "POST", "url": asked.url, "headers": {}, "body": asked.frozen_body()}
+        request = hidden.request({**members, "endpoint": asked.endpoint, "model": asked.model})
+        return encode("t", request, hidden.answer(answer))
+
+    def replayed(self, content: bytes) -> Any:
+        return decode(given_back(content, self.rules.secrets_of(self.request), ""), "").answer.body
+
+
+def run(body: dict[str, Any], endpoint: str = CHAT) -> Run:
+    request = Request("POST", endpoint, f"http://localhost{endpoint}", body, canonical_text(body))
+    return Run(request, KeyRules())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        lambda one, two: {"d": {one: "x", "b": two}},
+        lambda one, two: {"input": f"__REDACTED_5__ {one} __REDACTED_1__ {two}"},
+        lambda one, two: {"input": json.dumps(json.dumps({"text": f"keys:\n{one}\n{two}"}))},
+    ],
+    ids=["in names", "beside typed placeholders", "in JSON in JSON"],
+)
+def test_each_secret_comes_back_where_it_was(body: Any) -> None:
+    """Secrets out of step with their numbers give the code under test another key, or a placeholder."""
+    then, now = run(body(ONE.one, TWO.one)), run(body(ONE.other, TWO.other))
+
+    content = then.recorded(Answer(body=f"{TWO.one} {ONE.one}"))
+
+    assert then.key == now.key == request_key(recorded_request(json.loads(content)["request"]), "t")
+    assert f"{TWO.other} {ONE.other}" == now.replayed(content)
+    assert [] == [secret for secret in (ONE.one, TWO.one) if secret.encode() in content]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [lambda value: {"input": f"The password: {value}. Keep it."}, lambda value: {"extra_query": {"?": f"sig={value}"}}],
+    ids=["at the end of a sentence", "first in a query"],
+)
+def test_a_secret_without_a_shape_is_known_by_its_surroundings(body: Any) -> None:
+    """The full stop was part of the password, so that an answer without it kept the password."""
+    one, other = made(24, "one"), made(24, "other")
+    then, now = run(body(one)), run(body(other))
+
+    content = then.recorded(Answer(body=f"{one} it is"))
+
+    assert then.key == now.key
+    assert f"{other} it is" == now.replayed(content)
+    assert one.encode() not in content
+
+
+def test_a_secret_in_a_path_is_one() -> None:
+    """Its key held the real one: a replay with a dummy missed."""
+    then, now = (run({"input": "x"}, f"/v1/files/{secret}/content") for secret in (ONE.one, ONE.other))
+
+    content = then.recorded(Answer(body=ONE.one))
+
+    assert then.key == now.key == request_key(recorded_request(json.loads(content)["request"]), "t")
+    assert ONE.other == now.replayed(content)
+    assert ONE.one.encode() not in content
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [lambda value: json.dumps({"p": value}), lambda value: json.dumps({"p": value}, ensure_ascii=False)],
+    ids=["with escapes", "in UTF-8"],
+)
+def test_a_variables_value_is_found_however_it_is_spelled(spelled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The history of a tool call holds its arguments as JSON within a string."""
+    value, dummy = 'pa"ss\\word-Ü-of-some-length', "a-dummy-of-some-length"
+    monkeypatch.setenv("DB_PASSWORD", value)
+    then = run({"input": spelled(value)})
+    monkeypatch.setenv("DB_PASSWORD", dummy)
+    now = run({"input": spelled(dummy)})
+
+    content = then.recorded(Answer(body="done"))
+
+    assert then.key == now.key
+    assert [] == [part for part in (b"word-", "Ü".encode(), b"of-some-length") if part in content]
+
+
+def test_a_url_whose_password_is_a_variables_value_loses_its_user_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The value alone was hidden, so that the user stayed, and a run without the variable had another key."""
+    password = made(24, "pw")
+    monkeypatch.setenv("DB_PASSWORD", password)
+    then = run({"input": f"postgres://admin:{password}@localhost/db"})
+    monkeypatch.delenv("DB_PASSWORD")
+    now = run({"input": "postgres://admin:dummy@localhost/db"})
+
+    assert then.key == now.key
+    assert b"admin" not in then.recorded(Answer(body="done"))
+
+
+def test_texts_that_arrive_by_turns_are_read_apart() -> None:
+    """Two parts of one item, a few characters of each in turn: neither secret was found."""
+    texts = [ONE.one, TWO.one]
+    chunks = [
+        {"type": "response.output_text.delta", "item_id": "i", "content_index": place, "delta": text[start : start + 5]}
+        for start in range(0, 60, 5)
+        for place, text in enumerate(texts)
+    ]
+
+    hidden = Hidden(KeyRules().redactor).answer(Answer(chunks=chunks, is_streaming=True)).chunks
+    values = [chunk_value(chunk, "") for chunk in hidden or ()]
+
+    for place in range(2):
+        assert "__REDACTED__" == "".join(one["delta"] for one in values if one["content_index"] == place)
+
+
+_PARTS = st.lists(
+    st.sampled_from([0, 1]) | st.text(st.characters(codec="utf-8"), max_size=8) | st.just("__REDACTED_7__"), max_size=5
+)
+_SHAPE = st.recursive(
+    _PARTS, lambda inner: st.lists(inner, max_size=3).map(tuple) | st.dictionaries(st.text("abZ_", max_size=3), inner)
+)
+
+
+def _filled(shape: Any, values: tuple[str, str]) -> Any:
+    if isinstance(shape, dict):
+        return {name: _filled(item, values) for name, item in shape.items()}
+    if isinstance(shape, tuple):
+        return [_filled(item, values) for item in shape]
+    return " ".join(values[part] if isinstance(part, int) else part for part in shape)
+
+
+@given(_SHAPE, st.sampled_from(SECRETS), st.sampled_from(SECRETS))
+def test_a_replay_is_the_servers_echo_of_the_present_secrets(shape: Any, first: Any, second: Any) -> None:
+    """Wherever in a request secrets are, in whatever company."""
+    one = tuple(secret.text.format(secret.one) for secret in (first, second))
+    other = tuple(secret.text.format(secret.other) for secret in (first, second))
+    then, now = (run({"input": _filled(shape, values)}) for values in (one, other))
+
+    content = then.recorded(Answer(body={"echo": then.request.frozen_body()["input"]}))
+
+    assert then.key == now.key
+    assert {"echo": now.request.body["input"]} == now.replayed(content)
+    for secret in (first, second):
+        assert json.dumps(secret.one)[1:-1].encode() not in content

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from .format.codec import decode
 from .format.model_lists import union
 from .format.recording import Recording
-from .format.redacting import given_back
+from .format.redacting import failure_given_back, given_back
 from .identity.key_rules import KeyRules
 from .identity.keys import older_keys
 from .identity.request import Request
@@ -72,4 +72,6 @@ def _recording(stored: Stored, request: Request, rules: KeyRules) -> Recording:
     recording = decode(stored.content, stored.path)
     if not recording.answer.is_redacted:
         return recording
-    return decode(given_back(stored.content, rules.secrets_of(request), request.credential), stored.path)
+    path, answer = decode(given_back(stored.content, rules.secrets_of(request)), stored.path)
+    failure = None if answer.failure is None else failure_given_back(answer.failure, request.credential)
+    return Recording(path, answer._replace(failure=failure))

@@ -19,7 +19,7 @@ from . import json_bytes
 from .codec import chunk_value, typed
 from .failures import failure_from_json, failure_to_json
 from .pieces import pieces_in, rewrite
-from .recording import BASE64, TEXT, Answer, Chunk
+from .recording import BASE64, TEXT, Answer, Chunk, Failure
 
 _SHORTEST_IN_AN_ANSWER = 8
 """Characters from which the client's own key is looked for in an answer."""
@@ -88,7 +88,7 @@ class Hidden:
         return PLACEHOLDER
 
 
-def given_back(content: bytes, secrets: Sequence[str], credential: str) -> bytes:
+def given_back(content: bytes, secrets: Sequence[str]) -> bytes:
     """Return a recording with the secrets of the request that asks now in place of those that it was recorded with.
 
     `secrets` are those of the request's body and then of its endpoint, each as often as it occurs, in the order in
@@ -101,9 +101,24 @@ def given_back(content: bytes, secrets: Sequence[str], credential: str) -> bytes
         return content  # the codec says what is wrong with it
     numbers = [number for text in texts for number, _ in NUMBERED.findall(text)]
     present = dict(reversed(list(zip(numbers, secrets, strict=False))))
-    if credential:
-        present["0"] = credential
+    present.pop("0", None)
     return re.sub(NUMBERED.pattern.encode(), lambda match: _present(match, present), content)
+
+
+def failure_given_back(failure: Failure, credential: str) -> Failure:
+    """Return a failure with the client's present API key where the server repeated the one of then.
+
+    In a failure alone: a recording from a stranger's pull request could else have the key put into a tool call.
+    """
+
+    def replaced(value: JsonValue) -> Any:
+        if isinstance(value, str):
+            return value.replace("__REDACTED_0__", credential).replace("__REDACTED_0J__", _in_a_string(credential))
+        if isinstance(value, dict):
+            return {name: replaced(item) for name, item in value.items()}
+        return [replaced(item) for item in value] if isinstance(value, list) else value
+
+    return failure_from_json(replaced(failure_to_json(failure))) if credential else failure
 
 
 def _present(match: re.Match[bytes], present: Mapping[str, str]) -> bytes:

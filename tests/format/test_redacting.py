@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference_recorder.format.codec import chunk_value, decode, encode
-from inference_recorder.format.recording import Answer
-from inference_recorder.format.redacting import Hidden, given_back
+from inference_recorder.format.recording import Answer, Failure
+from inference_recorder.format.redacting import Hidden, failure_given_back, given_back
 from inference_recorder.identity.jsonable import canonical_text
 from inference_recorder.identity.key_rules import KeyRules, recorded_request
 from inference_recorder.identity.keys import request_key
@@ -41,7 +41,7 @@ class Run(NamedTuple):
         return encode("t", request, hidden.answer(answer))
 
     def replayed(self, content: bytes) -> Any:
-        return decode(given_back(content, self.rules.secrets_of(self.request), ""), "").answer.body
+        return decode(given_back(content, self.rules.secrets_of(self.request)), "").answer.body
 
 
 def run(body: dict[str, Any], endpoint: str = CHAT) -> Run:
@@ -173,3 +173,17 @@ def test_a_replay_is_the_servers_echo_of_the_present_secrets(shape: Any, first: 
     assert {"echo": now.request.body["input"]} == now.replayed(content)
     for secret in (first, second):
         assert json.dumps(secret.one)[1:-1].encode() not in content
+
+
+def test_the_clients_own_key_is_given_back_in_a_failure_alone() -> None:
+    """A stranger's recording could else have a tool call send it somewhere."""
+    request = {"body": {"messages": "sign in with __REDACTED_1__"}}
+    response = {"body": "http://example.com/?k=__REDACTED_0__&s=__REDACTED_1__"}
+    content = json.dumps({"request": request, "response": response}).encode()
+    failure = Failure("AuthenticationError", "no such key: __REDACTED_0__", 401, {"message": ["__REDACTED_0__"]})
+
+    told = json.loads(given_back(content, ["the secret"]))["response"]["body"]
+    failed = failure_given_back(failure, "the key")
+
+    assert "http://example.com/?k=__REDACTED_0__&s=the secret" == told
+    assert ("no such key: the key", {"message": ["the key"]}) == (failed.message, failed.body)

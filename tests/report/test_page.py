@@ -99,6 +99,7 @@ def test_a_click_shows_the_conversation(open_page: Open, travel: Example) -> Non
     assert "I need to be in Porto" not in last  # what the call before said is folded away
 
 
+@pytest.mark.slow
 def test_chunks_lie_on_a_time_line_or_in_their_order(open_page: Open, travel: Example) -> None:
     """A replay's chunks have no times; bars that look like times would be a lie."""
     page = open_page(travel)
@@ -111,6 +112,7 @@ def test_chunks_lie_on_a_time_line_or_in_their_order(open_page: Open, travel: Ex
     assert "chunk 1: 5 characters" == page.locator(".stream rect title").first.text_content()
 
 
+@pytest.mark.slow
 def test_a_miss_is_shown_once_with_its_explanation(open_page: Open, travel: Example) -> None:
     """The plugin tells of it twice, as a call and as a miss; its difference is what a reviewer wants to see."""
     page = open_page(travel)
@@ -123,6 +125,7 @@ def test_a_miss_is_shown_once_with_its_explanation(open_page: Open, travel: Exam
     assert "- Greet the guest by first name." == page.locator(".explanation .gone").inner_text().strip()
 
 
+@pytest.mark.slow
 def test_a_miss_outside_a_test_is_a_miss_too(open_page: Open, travel: Example) -> None:
     """A fixture wider than a test, or a script, asks as well."""
     travel.miss(None, "/v1/moderations", "omni", "Recording not found")
@@ -132,6 +135,7 @@ def test_a_miss_outside_a_test_is_a_miss_too(open_page: Open, travel: Example) -
     assert ["1 missed", "1 missed"] == page.locator("#tree .trouble").all_inner_texts()
 
 
+@pytest.mark.slow
 def test_the_search_finds_all_that_is_on_the_page(open_page: Open, travel: Example) -> None:
     """Names, models, texts, tools, failures and misses, in any case; every word must be there."""
     page = open_page(travel)
@@ -152,6 +156,7 @@ def test_the_search_finds_all_that_is_on_the_page(open_page: Open, travel: Examp
         assert expected == page.locator("#tree a .name").all_text_contents(), words
 
 
+@pytest.mark.slow
 def test_an_outcome_filters_the_tree(open_page: Open, travel: Example) -> None:
     """After a run in record-if-missing: what is new?"""
     page = open_page(travel)
@@ -162,6 +167,7 @@ def test_an_outcome_filters_the_tree(open_page: Open, travel: Example) -> None:
     assert "true" == page.get_by_role("button", name="recorded 2").get_attribute("aria-pressed")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_is_light_or_dark_as_the_system_until_one_chooses(open_page: Open, travel: Example, scheme: str) -> None:
     """And every text on it keeps the contrast that WCAG AA asks for, 4.5 to 1, in both."""
@@ -177,6 +183,7 @@ def test_it_is_light_or_dark_as_the_system_until_one_chooses(open_page: Open, tr
     assert shown[other] == _background(page)
 
 
+@pytest.mark.slow
 def test_the_keyboard_is_enough(open_page: Open, travel: Example) -> None:
     """Those who read a hundred tests do not reach for the mouse a hundred times; some have none."""
     page = open_page(travel)
@@ -198,6 +205,7 @@ def test_the_keyboard_is_enough(open_page: Open, travel: Example) -> None:
     _expect(page, "h1", "test_an_agent_finds")
 
 
+@pytest.mark.slow
 def test_it_names_its_parts_for_those_who_hear_it(open_page: Open, travel: Example) -> None:
     """A screen reader jumps by landmarks and headings, and reads a control by its name."""
     page = open_page(travel)
@@ -213,6 +221,7 @@ def test_it_names_its_parts_for_those_who_hear_it(open_page: Open, travel: Examp
     assert 0 == page.locator("button:empty:not([aria-label]), a:not([href])").count()
 
 
+@pytest.mark.slow
 def test_it_is_readable_on_a_phone(open_page: Open, travel: Example) -> None:
     """A link to it is opened from a chat; nothing may hang over the edge."""
     page = open_page(travel, viewport={"width": 390, "height": 844})
@@ -276,6 +285,7 @@ def test_a_script_that_got_in_all_the_same_would_not_run(browser: Any, travel: E
     page.close()
 
 
+@pytest.mark.slow
 def test_what_is_long_is_folded_and_what_was_cut_says_so(open_page: Open, tmp_path: Path) -> None:
     """A prompt of a megabyte is neither on the screen nor on the page, and nobody is told that it were."""
     run = Example(tmp_path / "recordings")

@@ -168,9 +168,7 @@ def test_the_command_of_a_miss_records_it(options: list[str], server: OpenAIServ
     run(f"LLAMA_STACK_TEST_INFERENCE_MODE=record-if-missing {pytest_command}")
     write("?")
     missed = run(pytest_command)
-    commands = [
-        line.removeprefix("E").strip() for line in missed.splitlines() if "LLAMA_STACK" in line and " pytest '" in line
-    ]
+    commands = [line.removeprefix("E").strip() for line in missed.splitlines() if "pytest --inference-mode" in line]
     for command in set(commands):
         run(command)
 

@@ -13,12 +13,10 @@ from ..identity.keys import request_key
 from ..identity.normalizers import BUILT_IN_NAMES, Normalizers, NormalizeRule
 from ..storage.catalogue import Entry
 from .configured import configured
-from .console import Column, counted, remark, show_json, show_table
+from .console import counted, remark
 from .folders import Folders, takes_folders
 from .orphans import is_shared, naming_rule
-from .relocation import Relocation, carry_out, look_ahead
-
-_COLUMNS = (Column("test", gives_way=True), Column("recording"), Column("new name"))
+from .relocation import Relocation, relocated
 
 
 @click.command()
@@ -59,17 +57,8 @@ def rekey(folders: Folders, names: tuple[str, ...], is_none: bool, dry_run: bool
         raise click.UsageError("--none and --normalize exclude each other")
     normalizers = Normalizers(() if is_none else names or _configured())
     found, number = _found(folders, normalizers)
-    look_ahead(found)
-    if not dry_run:
-        carry_out(found)
-    accepted, refused = ([one for one in found if bool(one.refusal) == is_refused] for is_refused in (False, True))
-    if is_json:
-        show_json([one.as_json(folders) for one in found])
-    else:
-        show_table(_COLUMNS, [(one.new_id or "", one.path.name, one.new_path.name) for one in accepted])
-    for one in refused:
-        remark(f"stays as it is: {folders.shown(one.path)} ({one.test_id}): {one.refusal}", "bold red")
-    told = f"{len(accepted):,} of {counted(number, 'recording')} {'would be ' * dry_run}renamed"
+    accepted, refused = relocated(found, folders, is_dry_run=dry_run, is_json=is_json)
+    told = f"{accepted:,} of {counted(number, 'recording')} {'would be ' * dry_run}renamed"
     remark(f"{told}; normalizers: {normalizers}")
     sys.exit(1 if refused else 0)
 

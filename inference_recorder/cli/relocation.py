@@ -11,8 +11,10 @@ from ..errors import RecorderError, RecordingInTheWay
 from ..identity.jsonable import JsonValue
 from ..storage.catalogue import entry_of
 from ..storage.moves import move_of, moved
-from .console import tracked
+from .console import Column, remark, show_json, show_table, tracked
 from .folders import Folders, store_of
+
+_COLUMNS = (Column("test", gives_way=True), Column("recording"), Column("new name"))
 
 
 @dataclass(slots=True)
@@ -43,7 +45,23 @@ class Relocation:
         }
 
 
-def look_ahead(found: Sequence[Relocation]) -> None:
+def relocated(found: Sequence[Relocation], folders: Folders, *, is_dry_run: bool, is_json: bool) -> tuple[int, int]:
+    """Move what can move, unless it is a dry run, and tell of each; returns how many were accepted and refused."""
+    _look_ahead(found)
+    if not is_dry_run:
+        _carry_out(found)
+    refused = [one for one in found if one.refusal]
+    if is_json:
+        show_json([one.as_json(folders) for one in found])
+    else:
+        rows = [(one.new_id or "", one.path.name, one.new_path.name) for one in found if not one.refusal]
+        show_table(_COLUMNS, rows)
+    for one in refused:
+        remark(f"stays as it is: {folders.shown(one.path)} ({one.test_id}): {one.refusal}", "bold red")
+    return len(found) - len(refused), len(refused)
+
+
+def _look_ahead(found: Sequence[Relocation]) -> None:
     """Refuse what cannot move, and with it all answers to the same request, before anything is moved."""
     taken: dict[Path, tuple[Path, bytes]] = {}
     for one in tracked(found, "Looking ahead"):
@@ -66,7 +84,7 @@ def look_ahead(found: Sequence[Relocation]) -> None:
             one.refusal = f"so does {cause.path.name}, which answers the same request"
 
 
-def carry_out(found: Sequence[Relocation]) -> None:
+def _carry_out(found: Sequence[Relocation]) -> None:
     """Move what is not refused."""
     for one in tracked([one for one in found if not one.refusal], "Renaming"):
         try:

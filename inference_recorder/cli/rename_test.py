@@ -11,12 +11,10 @@ import click
 from ..errors import CorruptRecording
 from ..identity.keys import GENERATIONS, Generation, request_key
 from ..storage.catalogue import Entry
-from .console import Column, counted, remark, show_json, show_table
+from .console import counted, remark
 from .folders import Folders, takes_folders
 from .orphans import is_shared, naming_rule
-from .relocation import Relocation, carry_out, look_ahead
-
-_COLUMNS = (Column("test", gives_way=True), Column("recording"), Column("new name"))
+from .relocation import Relocation, relocated
 
 
 @click.command()
@@ -56,17 +54,8 @@ def rename_test(old: str, new: str, folders: Folders, dry_run: bool, is_json: bo
         near = get_close_matches(old, others, n=3, cutoff=0.4)
         told = "; did you mean one of these?" + "".join(f"\n  {one}" for one in near) if near else ""
         raise click.ClickException(f"no recording in {folders.chosen} is of {old}{told}")
-    look_ahead(found)
-    if not dry_run:
-        carry_out(found)
-    accepted, refused = ([one for one in found if bool(one.refusal) == is_refused] for is_refused in (False, True))
-    if is_json:
-        show_json([one.as_json(folders) for one in found])
-    else:
-        show_table(_COLUMNS, [(one.new_id or "", one.path.name, one.new_path.name) for one in accepted])
-    for one in refused:
-        remark(f"stays as it is: {folders.shown(one.path)} ({one.test_id}): {one.refusal}", "bold red")
-    remark(f"{len(accepted):,} of {counted(len(found), 'recording')} {'would be ' * dry_run}renamed")
+    accepted, refused = relocated(found, folders, is_dry_run=dry_run, is_json=is_json)
+    remark(f"{accepted:,} of {counted(len(found), 'recording')} {'would be ' * dry_run}renamed")
     sys.exit(1 if refused else 0)
 
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from ..errors import RecorderError
 from .jsonable import JsonObject, canonical_text
 from .normalizers import Normalizers, NormalizeRule
-from .redaction import NUMBERED, PLACEHOLDER, SHORTEST_VALUE, Redactor, RedactRule, secret_values
+from .redaction import NUMBERED, PLACEHOLDER, PLACEHOLDER_START, SHORTEST_VALUE, Redactor, RedactRule, secret_values
 from .request import Request
 
-_NUMBERED_MARK = "__REDACTED_"
+_NUMBERED_MARK = f"{PLACEHOLDER_START}_"
 
 
 class KeyRules:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -33,12 +33,12 @@ class Reviver:
     def __init__(self, type_: Any) -> None:
         import pydantic
 
-        self._type = type_
-        self._refused = pydantic.ValidationError
         self._validator: Any = None
         self._forget_extras: _Forget | None = None
         self.from_json: Callable[[bytes], Any] = _only_from_value
         """Returns the object that the SDK would build from JSON bytes, None where only `from_value` can."""
+        self.from_value: Callable[[JsonValue], Any] = partial(constructed, type_)
+        """Returns the object that the SDK would build from a parsed answer."""
         try:
             forget = _forgetter(type_, frozenset())
         except NotValidatable:
@@ -48,20 +48,9 @@ class Reviver:
         else:
             self._validator = pydantic.TypeAdapter(type_).validator
         self._forget_extras = forget
-        self.from_json = _from_json(self._validator.validate_json, forget, self._refused)
-
-    def from_value(self, value: JsonValue) -> Any:
-        """Return the object that the SDK would build from a parsed answer."""
-        if self._validator is not None:
-            try:
-                revived = self._validator.validate_python(value, strict=True)
-            except self._refused:
-                pass
-            else:
-                if self._forget_extras is not None:
-                    self._forget_extras(revived)
-                return revived
-        return constructed(self._type, value)
+        refused = pydantic.ValidationError
+        self.from_json = _validating(self._validator.validate_json, forget, refused, _only_from_value)
+        self.from_value = _validating(self._validator.validate_python, forget, refused, self.from_value)
 
 
 @cache
@@ -81,20 +70,20 @@ def _only_from_value(content: bytes) -> None:
     return None
 
 
-def _from_json(
-    validate: Callable[..., Any], forget: _Forget | None, refused: type[Exception]
-) -> Callable[[bytes], Any]:
+def _validating(
+    validate: Callable[..., Any], forget: _Forget | None, refused: type[Exception], otherwise: Callable[[Any], Any]
+) -> Callable[[Any], Any]:
     # A closure looks nothing up: it runs for each chunk.
-    def from_json(content: bytes) -> Any:
+    def validating(value: Any) -> Any:
         try:
-            revived = validate(content, strict=True)
+            revived = validate(value, strict=True)
         except refused:
-            return None
+            return otherwise(value)
         if forget is not None:
             forget(revived)
         return revived
 
-    return from_json
+    return validating
 
 
 def _forgetter(type_: Any, above: frozenset[Any]) -> _Forget | None:

@@ -16,6 +16,8 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from ..visible_text import visible_line
+
 _Item = TypeVar("_Item")
 _PATIENCE_SECONDS = 1.0
 _LEAST_WIDTH = 12
@@ -45,14 +47,7 @@ def remarks() -> Console:
 
 def remark(text: str, style: str = "dim") -> None:
     """Say something beside what was asked for, on stderr."""
-    remarks().print(Text(printable(text), style))
-
-
-def printable(text: str) -> str:
-    """Return what came from a file with its control characters escaped: it must not steer the terminal."""
-    if text.isprintable():
-        return text
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+    remarks().print(Text(visible_line(text), style))
 
 
 def counted(number: int, noun: str) -> str:
@@ -70,7 +65,7 @@ def show_table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> Non
     console = output()
     if not console.is_terminal:
         for row in rows:
-            click.echo("\t".join(printable(cell if isinstance(cell, str) else cell[1]) for cell in row))
+            click.echo("\t".join(visible_line(cell if isinstance(cell, str) else cell[1]) for cell in row))
         return
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     for column in columns:
@@ -78,7 +73,7 @@ def show_table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> Non
             column.name, justify="right" if column.is_number else "left", no_wrap=not column.gives_way
         )  # fmt: skip
     for row in rows:
-        texts = [printable(cell if isinstance(cell, str) else cell[0]) for cell in row]
+        texts = [visible_line(cell if isinstance(cell, str) else cell[0]) for cell in row]
         table.add_row(
             *(Shortened(text) if columns[place].gives_way else Text(text) for place, text in enumerate(texts))
         )

@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.text import Text
 
 from ..explaining.text_diff import small_diff
-from ..explanation import Difference, difference_lines, printable
+from ..explanation import Difference, difference_lines
+from ..visible_text import visible
 
 _MOST_LINES = 500
 _LONGEST_VALUE = 2_000
@@ -24,7 +25,7 @@ class DifferenceReport:
     def line(self, text: str = "", style: str = "") -> None:
         # Whoever is asked may have said what the encoding of a pipe cannot.
         encoding = self._console.encoding
-        self._console.print(Text(printable(text).encode(encoding, "replace").decode(encoding), style))
+        self._console.print(Text(visible(text).encode(encoding, "replace").decode(encoding), style))
 
     def values(self, lines: Iterable[str], indent: str = "") -> None:
         """Print lines of which those that begin with "- " and "+ " are of either side."""

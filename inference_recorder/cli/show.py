@@ -13,9 +13,9 @@ from ..conversation.conversation import conversation_of
 from ..errors import CorruptRecording
 from ..format import json_bytes
 from ..storage.catalogue import Entry, entry_of, key_of, paths_in
+from ..visible_text import visible
 from .folders import folders_from
 from .transcript import Transcript
-from .visible_text import visible
 
 _SHOWN_CANDIDATES = 10
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from ..conversation.conversation import Conversation
 from ..conversation.parts import Part, Turn, pretty, size_of
 from ..storage.catalogue import Entry
-from .visible_text import visible, visible_line
+from ..visible_text import visible, visible_line
 
 _COLOURS = {"user": "cyan", "prompt": "cyan", "input": "cyan", "tool": "yellow", "failure": "red"}
 _STYLES = {

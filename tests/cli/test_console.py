@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from inference_recorder.cli import console
-from inference_recorder.cli.console import printable, shortened, tracked
+from inference_recorder.cli.console import shortened, tracked
 
 from .recorded import at_a_terminal, record, run
 
@@ -40,11 +40,6 @@ def test_a_path_keeps_its_name_and_its_keys_first_digits() -> None:
 
     assert "tests/recordings/abcdabcdabcd….json" == shortened(path, 40)
     assert "…dings/abcdabcdabcd….json" == shortened(path, 25)
-
-
-def test_control_characters_are_escaped() -> None:
-    """A recording from a stranger's pull request must not steer the terminal, nor break a line in two."""
-    assert "\\x1b[2Ja\\nb\\tc\\u202ed é" == printable("\x1b[2Ja\nb\tc\u202ed é")
 
 
 def test_a_pipe_gets_whole_cells_and_no_colours(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from ..identity.jsonable import JsonObject
 from ..storage.catalogue import Entry, entry_of
 from ..visible_text import visible
 from .answers import as_read
+from .console import show_json
 from .difference_report import DifferenceReport
 from .named_recordings import rows_named, takes_dir
 
@@ -56,7 +56,7 @@ def diff(a: str, b: str, folder: Path | None, is_json: bool) -> None:
     is_same = not in_request and not in_response
     if is_json:
         found = {"request": list(map(_as_json, in_request)), "response": list(map(_as_json, in_response))}
-        click.echo(json.dumps({"a": str(one.path), "b": str(other.path), "is_same": is_same} | found, indent=2))
+        show_json({"a": str(one.path), "b": str(other.path), "is_same": is_same} | found)
     else:
         _show(one, other, in_request, in_response)
     sys.exit(0 if is_same else 1)

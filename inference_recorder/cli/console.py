@@ -87,6 +87,12 @@ def show_table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> Non
     console.print(table, soft_wrap=False)
 
 
+def show_rest(count: int, most: int | None) -> None:
+    """Say how many of `count` lines are not shown, where `most` are; None stands for all."""
+    if most is not None and count > most:
+        output().print(f"… and {count - most:,} more (--all)", style="dim")
+
+
 class Shortened:
     """A text on one line, cut where its column is narrower: what names it best is kept longest."""
 

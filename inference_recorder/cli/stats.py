@@ -10,7 +10,7 @@ import click
 
 from ..errors import CorruptRecording
 from .amounts import size_text
-from .console import Cell, Column, counted, output, remark, show_json, show_table
+from .console import Cell, Column, counted, output, remark, show_json, show_rest, show_table
 from .filters import Filter, takes_filter
 from .folders import Folders, takes_folders
 from .statistics import Duplicate, Statistics, Tally
@@ -98,12 +98,12 @@ def _show(seen: Statistics, most: int | None) -> None:
         ranked = _ranked(tallies)
         rows = [(name, *_cells(tally)) for name, tally in ranked[:most]]
         show_table((Column(f"by {kind}", gives_way=True), *_NUMBERS), rows)
-        _show_rest(len(ranked), most)
+        show_rest(len(ranked), most)
         console.print()
     duplicates = seen.duplicates
     if duplicates:
         show_table(_DUPLICATE_COLUMNS, [_duplicate_cells(one) for one in duplicates[:most]])
-        _show_rest(len(duplicates), most)
+        show_rest(len(duplicates), most)
         console.print()
     spare = sum(one.spare_size for one in duplicates)
     total = seen.total
@@ -112,11 +112,6 @@ def _show(seen: Statistics, most: int | None) -> None:
         f"{total.tokens_in:,} tokens in, {total.tokens_out:,} tokens out; "
         f"{counted(len(duplicates), 'request')} recorded by several tests ({size_text(spare)} to spare)"
     )
-
-
-def _show_rest(count: int, most: int | None) -> None:
-    if most is not None and count > most:
-        output().print(f"… and {count - most:,} more (--all)", style="dim")
 
 
 def _print(seen: Statistics) -> None:

@@ -12,7 +12,8 @@ from .reply import Reply
 _CALLS = {"function_call": "arguments", "custom_tool_call": "input", "mcp_call": "arguments"}
 """Item types whose call has a name, and where they keep what it is called with."""
 _BESIDE_A_CALL = frozenset({"id", "call_id", "status", "type", "result"})
-_ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
+ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
+"""Events whose "response" is the whole answer, as far as it came."""
 _DELTAS: dict[str, tuple[str, str]] = {
     "response.output_text.delta": ("message", "output_text"),
     "response.refusal.delta": ("message", "refusal"),
@@ -59,7 +60,7 @@ def joined_response(events: Sequence[JsonValue]) -> Reply:
                 pieces.pop(place, None)
         elif kind in _DELTAS:
             pieces.setdefault(place, {}).setdefault(_DELTAS[kind], []).append(text_in(event, "delta"))
-        elif kind in _ENDS:
+        elif kind in ENDS:
             final = object_in(event, "response")
         elif kind == "error":
             failure = text_in(event, "message") or pretty(event)

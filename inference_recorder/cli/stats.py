@@ -8,8 +8,8 @@ from pathlib import PurePath
 
 import click
 
+from ..conversation.parts import size_of
 from ..errors import CorruptRecording
-from .amounts import size_text
 from .console import Cell, Column, counted, output, remark, show_json, show_rest, show_table
 from .filters import Filter, takes_filter
 from .folders import Folders, takes_folders
@@ -108,9 +108,9 @@ def _show(seen: Statistics, most: int | None) -> None:
     spare = sum(one.spare_size for one in duplicates)
     total = seen.total
     console.print(
-        f"{counted(total.number, 'recording')}, {size_text(total.size)}, "
+        f"{counted(total.number, 'recording')}, {size_of(total.size)}, "
         f"{total.tokens_in:,} tokens in, {total.tokens_out:,} tokens out; "
-        f"{counted(len(duplicates), 'request')} recorded by several tests ({size_text(spare)} to spare)"
+        f"{counted(len(duplicates), 'request')} recorded by several tests ({size_of(spare)} to spare)"
     )
 
 
@@ -123,7 +123,7 @@ def _print(seen: Statistics) -> None:
 
 def _cells(tally: Tally) -> Iterable[Cell]:
     numbers = (tally.tokens_in, tally.tokens_out)
-    size = (size_text(tally.size), str(tally.size))
+    size = (size_of(tally.size), str(tally.size))
     return (_number(tally.number), size, *map(_number, numbers))
 
 
@@ -136,7 +136,7 @@ def _duplicate_cells(one: Duplicate) -> list[Cell]:
         one.endpoint,
         one.model,
         _number(len(one.paths)),
-        (size_text(one.spare_size), str(one.spare_size)),
+        (size_of(one.spare_size), str(one.spare_size)),
         _number(len(one.tests)),
         _number(len(one.answers)),
         (PurePath(one.paths[0]).stem[:12], one.paths[0]),

@@ -330,7 +330,7 @@ class Session:
             row.writer = os.getpid()
         if not plan.is_counted:
             plan.is_counted = True
-            self._ledger.recorded(plan, path)
+            self._ledger.recorded(plan, path, request)
         return True
 
     def _is_same(self, old: bytes, new: bytes) -> bool:

@@ -57,13 +57,13 @@ def encode(test_id: str | None, request: JsonObject, answer: Answer) -> bytes:
         response["page"] = answer.page
     if answer.http is not None:
         response["http"] = {"status_code": answer.http.status_code, "headers": dict(answer.http.headers)}
-    if json_bytes.has_large_integers((request, answer.body, _values(answer.chunks or ()))):
+    if json_bytes.has_large_integers((request, answer.body)):  # a line is read exactly whatever is in it
         response["has_large_integers"] = True
     document = {"test_id": test_id, "request": request, "response": response, "id_normalization_mapping": {}}
     content = json_bytes.dumps(document, indent=True) + b"\n"
     if not answer.chunks:
         return content
-    lines = _LINE_SEPARATOR.join(_line(chunk) for chunk in answer.chunks)
+    lines = _LINE_SEPARATOR.join(line(chunk) for chunk in answer.chunks)
     head, _, tail = content.rpartition(b'\n    "body": [],\n')
     return b"".join((head, _LIST_START, _LINE_INDENT, lines, _LIST_END, tail))
 
@@ -199,13 +199,9 @@ def _decode_parsed(document: JsonObject, path: str) -> Recording:
     return recording
 
 
-def _line(chunk: Chunk) -> bytes:
+def line(chunk: Chunk) -> bytes:
+    """Return one item of a list body as the line that it is in a file."""
     return chunk if isinstance(chunk, bytes) else json_bytes.dumps(chunk)
-
-
-def _values(chunks: Sequence[Chunk]) -> list[JsonValue]:
-    # A line was dumped from a value that its maker has looked at.
-    return [chunk for chunk in chunks if not isinstance(chunk, bytes)]
 
 
 def _recording(response: JsonObject, path: str, lines: Sequence[Chunk] | None) -> Recording:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import codecs
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
 
 import orjson
 
 from ..identity.jsonable import JsonObject, JsonValue
 
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 _LONG = 16
 """Items from which a list of numbers is easier to read on one line."""
 
@@ -125,23 +127,37 @@ def _walked(value: JsonValue) -> Iterator[tuple[str, JsonValue]]:
 
 def has_large_integers(value: JsonValue) -> bool:
     """Whether `value` holds an integer that only `loads(..., exactly=True)` brings back."""
-    if isinstance(value, int):
-        return not -(2**63) <= value < 2**64
-    if isinstance(value, dict):
-        return any(has_large_integers(item) for item in value.values())
-    return isinstance(value, (list, tuple)) and any(has_large_integers(item) for item in value)
+    return _has(value, int, _is_large)
 
 
 def _has_non_finite(value: JsonValue) -> bool:
-    if isinstance(value, float):
-        return not math.isfinite(value)
+    return _has(value, float, _is_non_finite)
+
+
+def _has(value: JsonValue, kind: type, is_meant: Callable[[Any], bool]) -> bool:
+    """Whether a number of this kind that is meant is anywhere in a value."""
     if isinstance(value, dict):
-        return any(_has_non_finite(item) for item in value.values())
-    if isinstance(value, (list, tuple)):
-        if value and type(value[0]) is float:  # an embedding: thousands of floats
-            try:
-                return not all(map(math.isfinite, value))
-            except TypeError:
-                pass
-        return any(_has_non_finite(item) for item in value)
+        items: Collection[JsonValue] = value.values()
+    elif isinstance(value, (list, tuple)):
+        items = value
+        # An embedding has thousands: no step of the loop for each.
+        if len(items) >= _LONG and _SCALARS.issuperset(kinds := set(map(type, items))):
+            return kind in kinds and any(is_meant(item) for item in items if type(item) is kind)
+    else:
+        return isinstance(value, kind) and not isinstance(value, bool) and is_meant(value)
+    for item in items:
+        found = type(item)
+        if found is kind:
+            if is_meant(item):
+                return True
+        elif found not in _SCALARS and _has(item, kind, is_meant):
+            return True
     return False
+
+
+def _is_large(number: int) -> bool:
+    return not -(2**63) <= number < 2**64
+
+
+def _is_non_finite(number: float) -> bool:
+    return not math.isfinite(number)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..identity.jsonable import JsonValue
 
 _PLACES_OF_AN_EVENT = ("type", "item_id", "output_index", "content_index", "summary_index", "index")
+_NAMES_OF_AN_EVENT = frozenset(_PLACES_OF_AN_EVENT)
 _WHOLE_IN_EACH_CHUNK = frozenset({"id", "object", "model", "type", "role", "name", "status", "finish_reason"})
+
+
+_Place: TypeAlias = "tuple[object, ...]"
+_Add: TypeAlias = "Callable[[_Place, Any, str | int, bool], None]"
+"""Takes a text: its place in the chunk, what holds it, under which name there, and whether it is a token's."""
 
 
 @dataclass(slots=True)
@@ -33,18 +39,29 @@ class Piece:
         self.holder[self.name] = text
 
 
+def texts_in(values: Iterable[JsonValue]) -> list[str]:
+    """Return the texts of these chunks (or of one answer) that come in more than one piece, each in one."""
+    texts: dict[_Place, list[str]] = {}
+
+    def add(place: _Place, holder: Any, name: str | int, is_token: bool) -> None:
+        texts.setdefault(place, []).append(holder[name])
+
+    _find_all(values, add)
+    return ["".join(pieces) for pieces in texts.values() if len(pieces) > 1]
+
+
 def pieces_in(values: Iterable[JsonValue]) -> list[list[Piece]]:
     """Return the texts of these chunks (or of one answer) that come in more than one piece, each as its pieces.
 
     Pieces of one text stand at the same place in their chunks: below the same names, and in a list below the same
     "index", else the same place; of an event also with the same "type", "item_id" and indexes.
     """
-    texts: dict[tuple[object, ...], list[Piece]] = {}
-    for value in values:
-        data = value.get("__data__", value) if isinstance(value, dict) else value
-        event = data if isinstance(data, dict) else {}
-        for place, piece in _pieces(data, tuple(str(event.get(name)) for name in _PLACES_OF_AN_EVENT)):
-            texts.setdefault(place, []).append(piece)
+    texts: dict[_Place, list[Piece]] = {}
+
+    def add(place: _Place, holder: Any, name: str | int, is_token: bool) -> None:
+        texts.setdefault(place, []).append(Piece(holder, name, is_token))
+
+    _find_all(values, add)
     return [pieces for pieces in texts.values() if len(pieces) > 1]
 
 
@@ -66,20 +83,28 @@ def rewrite(pieces: Sequence[Piece], changes: Sequence[tuple[int, int, str]]) ->
         place = end
 
 
-def _pieces(value: JsonValue, place: tuple[object, ...]) -> Iterator[tuple[tuple[object, ...], Piece]]:
+def _find_all(values: Iterable[JsonValue], add: _Add) -> None:
+    for value in values:
+        data = value.get("__data__", value) if isinstance(value, dict) else value
+        is_event = isinstance(data, dict) and not _NAMES_OF_AN_EVENT.isdisjoint(data)
+        event = tuple(str(data.get(name)) for name in _PLACES_OF_AN_EVENT) if is_event else ()
+        _find(data, event, add)
+
+
+def _find(value: JsonValue, place: _Place, add: _Add) -> None:
     if isinstance(value, dict):
         for name, item in value.items():
             if isinstance(item, str):
                 if name not in _WHOLE_IN_EACH_CHUNK:
-                    yield (*place, name), Piece(value, name)
+                    add((*place, name), value, name, False)
             elif item:
-                yield from _pieces(item, (*place, name))
+                _find(item, (*place, name), add)
     elif isinstance(value, list):
         for number, item in enumerate(value):
             if isinstance(item, str):
-                yield (*place, number), Piece(value, number)
+                add((*place, number), value, number, False)
             elif isinstance(item, dict) and isinstance(item.get("token"), str) and "logprob" in item:
-                yield (*place, "token"), Piece(item, "token", is_token=True)
+                add((*place, "token"), item, "token", True)
             elif item:
                 index = item.get("index", number) if isinstance(item, dict) else number
-                yield from _pieces(item, (*place, str(index)))
+                _find(item, (*place, str(index)), add)

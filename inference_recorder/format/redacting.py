@@ -10,16 +10,17 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 from ..identity.jsonable import JsonObject, JsonValue, canonical_text
 from ..identity.redaction import NUMBERED, PLACEHOLDER, Redactor
 from ..storage.attachments import ATTACHED, digest_of
 from . import json_bytes
-from .codec import chunk_value, typed
+from .codec import chunk_value, line, typed
 from .failures import failure_from_json, failure_to_json
-from .pieces import pieces_in, rewrite
-from .recording import BASE64, TEXT, Answer, Chunk, Failure
+from .pieces import pieces_in, rewrite, texts_in
+from .recording import BASE64, TEXT, Answer, Failure
 
 _SHORTEST_IN_AN_ANSWER = 8
 """Characters from which the client's own key is looked for in an answer."""
@@ -46,26 +47,28 @@ class Hidden:
         """Return the answer without secrets, wherever in its chunks they are."""
         known = self._redactor.knowing(self._in_the_answer(), is_for_requests=False)
         answer = _without_secret_bytes(answer, lambda text, substitute: known.replaced(text, substitute), self._shown)
-        chunks = None if answer.chunks is None else self._chunks(answer.chunks, known)
-        failure = answer.failure and failure_from_json(self._hidden(failure_to_json(answer.failure), known))
-        http = answer.http and answer.http._replace(headers=self._hidden(dict(answer.http.headers), known))
-        body, page = self._hidden(answer.body, known), self._hidden(answer.page, known)
-        return answer._replace(
-            body=body, chunks=chunks, failure=failure, http=http, page=page, is_redacted=self._is_repeated
-        )
-
-    def _chunks(self, chunks: Sequence[Chunk], known: Redactor) -> Sequence[Chunk]:
-        values = [chunk_value(chunk, "") for chunk in chunks]
-        hidden = self._hidden(values, known)
-        return chunks if hidden is values else [json_bytes.dumps(value) for value in hidden]
+        failure = None if answer.failure is None else failure_to_json(answer.failure)
+        headers = {} if answer.http is None else dict(answer.http.headers)
+        chunks = None if answer.chunks is None else [chunk_value(chunk, "") for chunk in answer.chunks]
+        lines = None if answer.chunks is None else list(map(line, answer.chunks))
+        beside = [part for part in (answer.body, answer.page, failure, headers) if part]
+        texts = {"beside": _telling(beside), "texts": [*texts_in(chunks or ()), *texts_in(beside)]}
+        if known.is_clean(canonical_text(texts)) and known.is_clean(_searched(lines or ())):
+            answer = answer._replace(chunks=lines)
+        else:
+            answer = answer._replace(
+                body=self._hidden(answer.body, known),
+                chunks=None if chunks is None else self._hidden(deepcopy(chunks), known),
+                failure=None if failure is None else failure_from_json(self._hidden(failure, known)),
+                http=answer.http and answer.http._replace(headers=self._hidden(headers, known)),
+                page=self._hidden(answer.page, known),
+            )
+        return answer._replace(is_redacted=self._is_repeated)
 
     def _hidden(self, value: Any, known: Redactor) -> Any:
-        """Return the value without secrets; the very same where it has none."""
-        texts = pieces_in(value if isinstance(value, list) else [value])
-        in_one = ["".join(piece.text for piece in pieces) for pieces in texts]
-        if known.is_clean(canonical_text({"value": _telling(value), "texts": in_one})):
-            return value
-        for pieces, text in zip(texts, in_one, strict=True):
+        """Return the value without secrets; what it has in pieces is replaced in itself."""
+        for pieces in pieces_in(value if isinstance(value, list) else [value]):
+            text = "".join(piece.text for piece in pieces)
             rewrite(pieces, [(start, end, self._shown(text[start:end])) for _, start, end in known.find(text)])
         return known.replaced(value, self._shown)
 
@@ -86,6 +89,13 @@ class Hidden:
                 self._is_repeated = True
                 return f"__REDACTED_{number}{'' if secret == known else 'J'}__"
         return PLACEHOLDER
+
+
+def _searched(lines: Sequence[bytes]) -> str:
+    """Return a text in which a `Redactor` finds what it would find in the canonical text of these lines."""
+    in_one = b"\n".join(lines)
+    # In ASCII the two differ in white space alone, which no shape asks for.
+    return in_one.decode() if in_one.isascii() else canonical_text({"lines": [json_bytes.loads(one) for one in lines]})
 
 
 def given_back(content: bytes, secrets: Sequence[str]) -> bytes:

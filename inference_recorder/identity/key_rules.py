@@ -10,7 +10,16 @@ from .jsonable import JsonObject, canonical_text
 from .keys import request_key
 from .normalisation import MARKS
 from .normalizers import Normalizers, NormalizeRule
-from .redaction import NUMBERED, PLACEHOLDER, PLACEHOLDER_START, SHORTEST_VALUE, Redactor, RedactRule, secret_values
+from .redaction import (
+    NUMBERED,
+    PLACEHOLDER,
+    PLACEHOLDER_START,
+    SHORTEST_VALUE,
+    Redactor,
+    RedactRule,
+    environment,
+    secret_values,
+)
 from .request import Request
 
 _NUMBERED_MARK = f"{PLACEHOLDER_START}_"
@@ -25,6 +34,7 @@ class KeyRules:
         self._own_rules = tuple(redact)
         self.normalizers = Normalizers(normalize)
         self._has_normalizers = bool(self.normalizers)
+        self._environment = environment()
         self._values = secret_values()
         self._clean_scope: str | None = None
         self._clean_url = ""
@@ -34,7 +44,10 @@ class KeyRules:
 
     def refreshed(self) -> bool:
         """Look at the environment again; returns whether it holds other secrets than when last looked at."""
-        values = secret_values()
+        now = environment()
+        if now == self._environment:
+            return False
+        self._environment, values = now, secret_values()
         if values == self._values:
             return False
         self._values = values

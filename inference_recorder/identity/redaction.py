@@ -10,7 +10,7 @@ import json
 import os
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
 from json.encoder import encode_basestring_ascii
 from operator import attrgetter
@@ -68,6 +68,7 @@ class Redactor:
         self._escaped_values = tuple(encode_basestring_ascii(value)[1:-1] for value in self.values)
         self._has_to_look = bool(self._patterns or self._functions)
         self._look: Callable[[str], bool] | None = None
+        self._knowing: tuple[tuple[frozenset[str], bool], Redactor] | None = None
 
     def is_clean(self, canonical_text: str) -> bool:
         """Whether the value of this canonical text holds no secret (False when in doubt)."""
@@ -85,9 +86,13 @@ class Redactor:
         return lambda canonical_text: look(canonical_text) or any(value in canonical_text for value in values)
 
     def knowing(self, values: Iterable[str], *, is_for_requests: bool = True) -> Redactor:
-        """Return a redactor that takes these values for secrets too."""
-        rules = [*self._patterns, *self._functions]
-        return Redactor([*self._given, *values], rules, is_for_requests=is_for_requests)
+        """Return a redactor that takes these values for secrets too; the one of before, asked for the same again."""
+        known, known_as = self._knowing, (frozenset(values), is_for_requests)
+        if known is None or known[0] != known_as:
+            rules = [*self._patterns, *self._functions]
+            new = Redactor({*self._given, *known_as[0]}, rules, is_for_requests=is_for_requests)
+            known = self._knowing = (known_as, new)
+        return known[1]
 
     def find(self, text: str, name: str = "") -> list[Finding]:
         """Return the secrets of a text, in their order; `name` is that of the text in its JSON object."""
@@ -168,12 +173,17 @@ def secret_values() -> frozenset[str]:
     return frozenset(value for value in values if len(value) >= SHORTEST_VALUE)
 
 
-def _variable_names() -> list[str]:
+def environment() -> Mapping[Any, Any]:
+    """Return a copy of the environment, to be compared with a later one."""
     # os.environ decodes one name after the other in Python, which costs more than entering all the rest of a context.
     encoded: Any = getattr(os.environ, "_data", None)
-    if isinstance(encoded, dict) and os.name == "posix":
-        return b"\0".join(encoded).decode(errors="surrogateescape").split("\0")
-    return list(os.environ)
+    return dict(encoded) if isinstance(encoded, dict) else dict(os.environ)
+
+
+def _variable_names() -> list[str]:
+    names = list(environment())
+    is_encoded = bool(names) and isinstance(names[0], bytes)
+    return b"\0".join(names).decode(errors="surrogateescape").split("\0") if is_encoded else list(os.environ)
 
 
 @cache

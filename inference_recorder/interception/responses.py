@@ -9,7 +9,7 @@ from typing import Any, get_args
 from ..format import json_bytes
 from ..format.codec import typed
 from ..format.model_lists import MODEL_TYPE, page_beside
-from ..format.recording import Answer, Chunk, Failure
+from ..format.recording import Answer, Failure
 from ..format.typed import constructed
 from ..format.volatile import without_volatile
 from ..identity.jsonable import JsonValue
@@ -122,7 +122,7 @@ class ResponseTape:
         return Answer(body=typed(name, without_volatile(data, key)), is_complete=is_complete, http=self.tape.http)
 
     def _streamed(self, content: bytes, *, is_complete: bool) -> Answer:
-        chunks: list[Chunk] = []
+        chunks: list[JsonValue] = []
         failure: Failure | None = None
         chunk_type = next(iter(get_args(self._stream_cls)), None)
         for event in self.client._make_sse_decoder().iter_bytes(iter([content])):
@@ -137,7 +137,7 @@ class ResponseTape:
                 failure, is_complete = _event_failure(data["error"]), True
                 break
             is_complete = is_complete or event.event in STREAM_ENDS
-            chunks.append(json_bytes.dumps(self._chunk(data, event.event, chunk_type)))
+            chunks.append(self._chunk(data, event.event, chunk_type))
         return Answer(
             chunks=chunks, is_streaming=True, is_complete=is_complete, failure=failure, http=self.tape.http
         )  # fmt: skip

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from ..errors import UnwritableRecording
-from ..format import json_bytes
-from ..format.codec import chunk_value, typed, untyped
+from ..format.codec import typed, untyped
 from ..format.failures import describe_failure
 from ..format.model_lists import page_beside
-from ..format.recording import Answer, Chunk, Failure, Http
+from ..format.recording import Answer, Failure, Http
 from ..format.typed import reviver
 from ..format.volatile import without_volatile
 from ..identity.jsonable import JsonValue, plain
 from ..plans import Record
 from ..session import Session
-from .http import kept
+from .http import event_name, kept
 from .table import method_for
 
 STREAM_ENDS = frozenset({"response.completed", "response.failed", "response.incomplete", "error"})
@@ -34,7 +34,7 @@ class Tape:
         self.http: Http | None = None
         self.is_pulling = False
         """Whether the next chunk is being fetched: who closes the stream then is the SDK, at the stream's end."""
-        self._chunks: list[Chunk] = []
+        self._chunks: list[JsonValue] = []
         self._is_at_its_end = False
         self._heard: Callable[[], object] = lambda: None
 
@@ -49,8 +49,9 @@ class Tape:
     def add(self, chunk: object) -> None:
         """Take down one chunk, as it is now: its consumer may change it."""
         self.plan.chunk_times.append(time.time())
-        self._chunks.append(json_bytes.dumps(body_of(chunk, self.plan.key)))
-        self._is_at_its_end = getattr(chunk, "type", None) in STREAM_ENDS
+        body = body_of(chunk, self.plan.key)
+        self._chunks.append(body)
+        self._is_at_its_end = event_name(body, untyped(body)) in STREAM_ENDS
 
     def whole(self, result: object) -> Answer:
         """Return the answer that a plain result is; raises UnrecordableValue where it has no JSON form."""
@@ -118,7 +119,7 @@ class Tape:
 
     def _chunks_heard(self) -> list[Any]:
         method = method_for(self.plan.request.endpoint)
-        data = [untyped(chunk_value(chunk, "")) for chunk in self._chunks]
+        data = [untyped(chunk) for chunk in self._chunks]
         return data if method is None or not method.chunk else list(map(reviver(method.chunk_type).from_value, data))
 
     def _left_there(self) -> Answer:
@@ -153,10 +154,17 @@ def _telling(close: Callable[[], Any], tape: Tape, left: Callable[[], None]) -> 
 
 def body_of(value: object, key: str) -> JsonValue:
     """Return what a recording holds of a result or a chunk; raises UnrecordableValue where it has no JSON form."""
-    dump: Any = getattr(value, "model_dump", None)
-    fields = getattr(type(value), "model_fields", None)
-    if not callable(dump) or not isinstance(fields, dict):
+    kind: Any = type(value)
+    name = _name_of_model(kind)
+    if name is None:
         return plain(value, "the answer")
-    kind = type(value)
-    data = dump(mode="json", exclude_unset=True, by_alias=True, warnings=False)
-    return typed(f"{kind.__module__}.{kind.__qualname__}", without_volatile(data, key))
+    model: Any = value
+    data = model.model_dump(mode="json", exclude_unset=True, by_alias=True, warnings=False)
+    return typed(name, without_volatile(data, key))
+
+
+@lru_cache(maxsize=256)
+def _name_of_model(kind: Any) -> str | None:
+    """Return the full name of a pydantic model, None for another type."""
+    is_model = callable(getattr(kind, "model_dump", None)) and isinstance(getattr(kind, "model_fields", None), dict)
+    return f"{kind.__module__}.{kind.__qualname__}" if is_model else None

@@ -49,6 +49,7 @@ class Locks:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / ".locks"
+        self._of_stripes: dict[str, FileLock] = {}
 
     @contextmanager
     def writing(self, name: str, *, wait: bool = True) -> Iterator[bool]:
@@ -57,7 +58,14 @@ class Locks:
         Raises OSError where the lock file cannot be made.
         """
         self._make_folder()
-        lock = FileLock(self._folder / f"write-{sha256(name.encode()).hexdigest()[:1]}.lock", thread_local=False)
+        stripe = sha256(name.encode()).hexdigest()[:1]
+        lock = self._of_stripes.get(stripe)
+        if lock is None:
+            lock = self._of_stripes[stripe] = FileLock(self._folder / f"write-{stripe}.lock")
+        # A thread that holds it would get it again; this happens where a stream is collected as garbage in a write.
+        if not wait and lock.is_locked:
+            yield False
+            return
         try:
             lock.acquire(timeout=-1 if wait else 0, poll_interval=_POLL_SECONDS)
         except Timeout:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from inference_recorder.format.codec import chunk_value, decode, encode
-from inference_recorder.format.recording import Answer, Failure
+from inference_recorder.format.recording import Answer, Failure, Http
 from inference_recorder.format.redacting import Hidden, failure_given_back, given_back
 from inference_recorder.identity.jsonable import canonical_text
 from inference_recorder.identity.key_rules import KeyRules, recorded_request
 from inference_recorder.identity.keys import request_key
+from inference_recorder.identity.redaction import Redactor
 from inference_recorder.identity.request import Request
 
 from ..secret_table import SECRETS, made
@@ -187,3 +189,29 @@ def test_the_clients_own_key_is_given_back_in_a_failure_alone() -> None:
 
     assert "http://example.com/?k=__REDACTED_0__&s=the secret" == told
     assert ("no such key: the key", {"message": ["the key"]}) == (failed.message, failed.body)
+
+
+_ASKED = f"my key is {ONE.one} and {TWO.one}"
+_TEXTS = st.lists(
+    st.sampled_from([ONE.one, ONE.one[:9], ONE.one[9:], TWO.one, "Ü", " ", '"', "\n", "word"]), max_size=3
+).map("".join)
+_DELTAS = st.builds(
+    lambda text, other: {"choices": [{"index": 0, "delta": {"content": text}}], other: text}, _TEXTS, _TEXTS
+)
+
+
+@given(chunks=st.lists(_DELTAS, max_size=4), body=_DELTAS, header=_TEXTS)
+@example(chunks=[{"delta": ONE.one[:9]}, {"delta": ONE.one[9:]}], body=None, header="")
+def test_a_quick_look_finds_what_looking_everywhere_finds(chunks: list[Any], body: Any, header: str) -> None:
+    """The look at the whole answer may err on one side only. And its consumer's chunks are left as they came."""
+    then, http = run({"input": _ASKED}), Http(200, {"x-request-id": header})
+    answer = Answer(body=body, chunks=chunks, http=http)
+    before = deepcopy(answer)
+
+    quickly = then.recorded(answer)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Redactor, "is_clean", lambda redactor, text: False)
+        slowly = then.recorded(deepcopy(answer))
+
+    assert slowly == quickly
+    assert before == answer

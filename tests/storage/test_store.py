@@ -281,6 +281,17 @@ def test_closing_stores_what_it_can_and_raises_what_it_could_not(client: openai.
     assert {"recorded": 2} == session.counts
 
 
+def test_a_thread_that_holds_a_write_lock_does_not_get_it_again(recordings: Path) -> None:
+    """A stream collected as garbage while its thread writes would write into the middle of that."""
+    held = locks.Locks(recordings)
+    with held.writing("a") as is_held, held.writing("a", wait=False) as is_held_again:
+        taken = [is_held, is_held_again]
+    with held.writing("a", wait=False) as is_free:
+        taken.append(is_free)
+
+    assert [True, False, True] == taken
+
+
 def test_no_lock_is_an_error_of_ours(client: openai.OpenAI, server: OpenAIServer, recordings: Path) -> None:
     """A FileExistsError out of a completion says nothing to anybody."""
     with inference_recording("record-if-missing", recordings):

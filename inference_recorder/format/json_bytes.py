@@ -141,7 +141,7 @@ def _has_non_finite(value: JsonValue) -> bool:
         if value and type(value[0]) is float:  # an embedding: thousands of floats
             try:
                 return not all(map(math.isfinite, value))
-            except TypeError:
+            except (TypeError, OverflowError):  # other items, and integers beyond any float
                 pass
         return any(_has_non_finite(item) for item in value)
     return False

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii
 
 from ..errors import RecorderError
 from .jsonable import JsonObject, canonical_text
@@ -23,7 +25,8 @@ class KeyRules:
         self._own_rules = tuple(redact)
         self.normalizers = Normalizers(normalize)
         self._values = secret_values()
-        self._clean_scope: str | None = None
+        self._clean_scope: tuple[str, str] | None = None
+        """A test id, and the client's key, that were found clean."""
         self._clean_url = ""
         self.redactor = Redactor(self._values, self._own_rules, is_for_requests=True)
 
@@ -42,8 +45,10 @@ class KeyRules:
         text = request.body_text
         is_clean_url = request.url == self._clean_url or self._is_clean_url(request.url)
         if is_clean_url and not self.normalizers and self.redactor.is_clean(text):
-            credential = request.credential
-            if len(credential) < SHORTEST_VALUE or (credential not in text and credential not in request.url):
+            for spelling in _spellings_of(request.credential):
+                if spelling in text or spelling in request.url:
+                    break
+            else:
                 return request
         redactor = self.redactor_of(request)
         body, endpoint, url = (
@@ -54,7 +59,7 @@ class KeyRules:
         return request._replace(body=body, body_text=canonical_text(body), endpoint=endpoint, url=url)
 
     def _is_clean_url(self, url: str) -> bool:
-        if not self.redactor.is_clean(url):
+        if not self.redactor.is_clean(encode_basestring_ascii(url)):
             return False
         self._clean_url = url
         return True
@@ -63,12 +68,12 @@ class KeyRules:
         """Return the test id as key and file have it: a test's parameter may be a secret, or the client's key."""
         if test_id is None:
             return None
-        if len(credential) >= SHORTEST_VALUE and credential in test_id:
-            return str(self.redactor.knowing([credential]).replaced(test_id, lambda secret: PLACEHOLDER))
-        if test_id == self._clean_scope:
+        if (test_id, credential) == self._clean_scope:
             return test_id
-        if self.redactor.is_clean(test_id):
-            self._clean_scope = test_id
+        if any(spelling in test_id for spelling in _spellings_of(credential)):
+            return str(self.redactor.knowing([credential]).replaced(test_id, lambda secret: PLACEHOLDER))
+        if self.redactor.is_clean(encode_basestring_ascii(test_id)):
+            self._clean_scope = test_id, credential
             return test_id
         hidden: str = self.redactor.replaced(test_id, lambda secret: PLACEHOLDER)
         return hidden
@@ -90,6 +95,15 @@ class KeyRules:
         """Return the redactor that knows this request's own API key too."""
         has_key = len(request.credential) >= SHORTEST_VALUE
         return self.redactor.knowing([request.credential]) if has_key else self.redactor
+
+
+@lru_cache(maxsize=64)
+def _spellings_of(credential: str) -> tuple[str, ...]:
+    """Return how a client's key may stand in a text, canonical or not; nothing for one too short to look for."""
+    if len(credential) < SHORTEST_VALUE:
+        return ()
+    spellings = Redactor([credential]).values
+    return tuple({*spellings, *(encode_basestring_ascii(spelling)[1:-1] for spelling in spellings)})
 
 
 def recorded_request(recorded: JsonObject, normalizers: Normalizers | None = None) -> Request:

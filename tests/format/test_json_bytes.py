@@ -48,6 +48,7 @@ _USUAL = _json(_USUAL_NUMBERS, st.none() | st.booleans() | st.text(max_size=6))
 
 
 @given(value=_USUAL | _ANY)
+@example(value=[[0.5] * 15, [7] * 16])
 def test_indented_json_is_what_a_plain_writer_gives(value: Any) -> None:
     """Layout is a promise: a change of it is a diff in thousands of files. A vector is on one line."""
     is_for_the_standard_library = any(
@@ -81,6 +82,9 @@ def test_what_is_written_reads_as_the_same_value(value: Any, indent: bool) -> No
 
 
 @given(value=_ANY)
+@example(value=2**64)
+@example(value=[2**64 - 1, -(2**63)])
+@example(value={"a": (1, -(2**63) - 1)})
 def test_large_integers_are_those_that_need_exact_reading(value: Any) -> None:
     """The mark in the file decides which reader a replay takes."""
     text = json.dumps(value).replace("NaN", "0").replace("-Infinity", "0").replace("Infinity", "0").replace("\\ud8", "")

@@ -24,7 +24,9 @@ _TEXTS = st.lists(
     st.sampled_from([*_SECRETS, "__REDACTED_3__", "__REDACTED_3J__", "__REDACTED__"]) | st.text(max_size=6), max_size=3
 ).map(" ".join)
 _BODIES = st.dictionaries(st.text(max_size=5), _TEXTS | st.lists(_TEXTS, max_size=2), max_size=3)
-_URLS = st.sampled_from(["https://host", f"https://{SECRETS[0].one}", f"https://host?k={CREDENTIALS[3]}"])
+_URLS = st.sampled_from(
+    ["https://host", f"https://{SECRETS[0].one}", f"https://host?k={CREDENTIALS[3]}", "https://__REDACTED_1__"]
+)
 
 
 def asked(body: Any, url: str, endpoint: str, credential: str) -> Request:
@@ -62,14 +64,15 @@ def test_a_request_taken_as_it_is_holds_no_secret(requests: list[Request]) -> No
         assert expected == rules.asked(request)
 
 
-@given(test_ids=st.lists(_TEXTS, min_size=1, max_size=3), credential=st.sampled_from(CREDENTIALS))
-@example([VALUE], "")
-@example([quote(CREDENTIALS[3], safe="")], CREDENTIALS[3])
-def test_a_test_id_taken_as_it_is_holds_no_secret(test_ids: list[str], credential: str) -> None:
+@given(asked_by=st.lists(st.tuples(_TEXTS, st.sampled_from(CREDENTIALS)), min_size=1, max_size=3))
+@example([(VALUE, "")])
+@example([(quote(CREDENTIALS[3], safe=""), CREDENTIALS[3])])
+@example([(CREDENTIALS[2], ""), (CREDENTIALS[2], CREDENTIALS[2])])
+def test_a_test_id_taken_as_it_is_holds_no_secret(asked_by: list[tuple[str, str]]) -> None:
     """A parameter of a test may be a secret, however it is spelled."""
     with patch.dict(os.environ, {"DB_PASSWORD": VALUE}):
         rules = KeyRules()
-    for test_id in [*test_ids, test_ids[0]]:
+    for test_id, credential in [*asked_by, asked_by[0]]:
         assert hidden(rules, test_id, credential) == rules.scope(test_id, credential)
 
 

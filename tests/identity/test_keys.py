@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from inference_recorder.identity.jsonable import canonical_text
-from inference_recorder.identity.keys import GENERATIONS, older_keys, request_key
+from inference_recorder.identity.keys import GENERATIONS, body_text_as_keyed, older_keys, request_key
 from inference_recorder.identity.normalisation import (
     BodyRules,
     a_dict_directly_in_a_list_counts_as_a_root,
@@ -25,32 +25,29 @@ from inference_recorder.identity.request import Request, recorded_url
 RULES = {generation.name: generation for generation in GENERATIONS}
 UUID = "0b7a8e62-1f0a-4d5c-9a53-2f6f0f0c8b11"
 
-_TEXTS = st.one_of(
-    st.text(max_size=20),
-    st.sampled_from(
-        [
-            "score: 0.123456",
-            "x, attributes: {'a': 1}",
-            f"document_id: {UUID}",
-            f"<|{UUID}|>",
-            "pi is 3.14159265",
-            "-1.00001",
-            "٣.١٤١٥٩",
-            "1e-7",
-            "a.b.c",
-            "1.2345",
-            "|",
-            "score :1",
-            "score:  -.5E-3 attributes:{",
-            "attributes: {}",
-            f"DOCUMENT_ID: {UUID}",
-            "1.٣٤٥٦",
-            "1.2٣٤٥",
-            "12345.123",
-            "12345.1234",
-        ]
-    ),
-)
+_CURIOUS = [
+    "score: 0.123456",
+    "x, attributes: {'a': 1}",
+    f"document_id: {UUID}",
+    f"<|{UUID}|>",
+    "pi is 3.14159265",
+    "-1.00001",
+    "٣.١٤١٥٩",
+    "1e-7",
+    "a.b.c",
+    "1.2345",
+    "|",
+    "score :1",
+    "score:  -.5E-3 attributes:{",
+    "attributes: {}",
+    f"DOCUMENT_ID: {UUID}",
+    "1.٣٤٥٦",
+    "1.2٣٤٥",
+    "12345.123",
+    "12345.1234",
+    "attributes:{}",
+]
+_TEXTS = st.text(max_size=20) | st.sampled_from(_CURIOUS)
 _NUMBERS = st.one_of(st.integers(), st.floats(allow_nan=False), st.sampled_from([0.1, 1e-7, 0.123456789, 1e22, -0.0]))
 _JSON = st.recursive(
     st.one_of(st.none(), st.booleans(), _NUMBERS, _TEXTS),
@@ -142,6 +139,16 @@ def test_a_body_said_to_be_untouched_is_untouched(body: dict[str, Any], is_bedro
             rules = generation.body_rules
             assert text == canonical_text(normalised(body, rules, is_bedrock=is_bedrock))
             assert text == canonical_text(normalised_by_patterns(body, rules, is_bedrock=is_bedrock))
+
+
+@pytest.mark.parametrize("text", _CURIOUS)
+def test_a_text_alone_is_keyed_as_by_the_ancestor(text: str) -> None:
+    """In the company of others it is hardly ever the one that the look at the text decides by."""
+    for body in ({"messages": text}, {text: 1}, {"messages": [f"é{text}"]}):
+        for generation in GENERATIONS:
+            expected = normalised_by_patterns(body, generation.body_rules, is_bedrock=False)
+
+            assert canonical_text(expected) == body_text_as_keyed(asked(body), generation.body_rules)
 
 
 def test_usual_bodies_are_said_to_be_untouched() -> None:

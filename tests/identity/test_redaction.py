@@ -24,7 +24,7 @@ from inference_recorder.identity.redaction import (
     redacted,
 )
 
-from ..secret_table import SECRETS, Secret
+from ..secret_table import SECRETS, Secret, made
 
 TEXTS = [secret.text.format(secret.one) for secret in SECRETS]
 
@@ -119,7 +119,9 @@ _KNOWN = st.text('ab"\\\\é\\n%', min_size=1, max_size=4)
 _ANY_TEXTS = st.one_of(
     st.text(max_size=12),
     st.lists(
-        st.sampled_from(TEXTS) | st.sampled_from(["__REDACTED__", "__REDACTED_3__", "\n", "\ud800", '"']) | _KNOWN
+        st.sampled_from(TEXTS)
+        | st.sampled_from(["__REDACTED__", "__REDACTED_3__", made(24, "one"), "\n", "\ud800", '"'])
+        | _KNOWN
     ).map("".join),
 )
 _ANY_NAMES = st.text(max_size=6) | st.sampled_from(["api_key", "extra_query", "extra_body", "key", "project_id", "?"])
@@ -132,6 +134,9 @@ _ANY_JSON = st.recursive(
 
 @given(_ANY_JSON, st.lists(_KNOWN, max_size=2), st.booleans())
 @example({"extra_query": [{"key": "twelve-or-more"}]}, [], False)
+@example({"api_key": made(24, "one")}, [], False)
+@example({"arguments": r'{"a": "a\"b"}'}, ['a"b'], False)
+@example({"\ud800": TEXTS[0]}, [], False)
 def test_what_the_quick_look_passes_over_holds_nothing_for_a_long_one(
     value: object, values: list[str], is_for_requests: bool
 ) -> None:

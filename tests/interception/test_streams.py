@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -13,12 +14,16 @@ from inference_recorder.format import json_bytes
 from inference_recorder.format.codec import chunk_data_start, chunk_value, untyped
 from inference_recorder.format.recording import Answer, Recording
 from inference_recorder.format.typed import constructed, reviver
+from inference_recorder.interception import streams
 from inference_recorder.interception.streams import revived_chunks
 from inference_recorder.interception.table import METHODS
 
 from ..differences import differences
 from ..openai_server import chunk
 
+USUAL = {"__type__": "a.B", "__data__": chunk({"content": "é"})}
+ALIKE = {"a" * len('__type__":"a.B","__data__'): chunk({"content": "another"})}
+"""A chunk in whose line something else begins where the data of a usual one does."""
 _DATA = st.sampled_from(
     [
         chunk({"content": "é"}),
@@ -46,9 +51,7 @@ _SPELLINGS = st.sampled_from([json_bytes.dumps, lambda value: json.dumps(value).
     items=st.lists(st.tuples(_ITEMS, _SPELLINGS), max_size=5),
     chunk_type=st.sampled_from([method.chunk_type for method in METHODS[:4] if method.chunk]),
 )
-@example(
-    items=[({"__type__": "a.B", "__data__": {}, "__event__": {}}, json_bytes.dumps)], chunk_type=METHODS[0].chunk_type
-)
+@example(items=[(USUAL, json_bytes.dumps), (ALIKE, json_bytes.dumps)], chunk_type=METHODS[0].chunk_type)
 def test_a_chunk_is_the_one_that_the_sdk_constructs_from_its_line(items: Any, chunk_type: Any) -> None:
     """Where its data begins is looked for as bytes, and not again while the lines begin alike."""
     lines = [spelled(item) for item, spelled in items]
@@ -73,3 +76,13 @@ def test_what_stands_before_the_data_of_a_line_is_found(item: Any) -> None:
     if is_as_written:
         assert start is not None
         assert item["__data__"] == json_bytes.loads(line[len(start) : -1], exactly=True)
+
+
+def test_usual_chunks_are_not_built_the_slow_way() -> None:
+    """Else each would cost what the SDK takes, and all would be the same all the same."""
+    lines = [json_bytes.dumps({**USUAL, "__type__": kind}) for kind in ("a.B", "a.B", "a.BC", "a.B")]
+    recording = Recording("file.json", Answer(chunks=lines, is_streaming=True))
+    built = revived_chunks(recording, reviver(METHODS[0].chunk_type), RuntimeError, SimpleNamespace(is_closed=False))
+
+    with patch.object(streams, "_revived_slowly", side_effect=AssertionError("built the slow way")):
+        assert ["é"] * 4 == [one.choices[0].delta.content for one in built]

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from .explanation import Explanation, lines_of, printable
+from .explanation import Explanation, lines_of
 from .running_test import running_node_id, surroundings
+from .visible_text import visible
 
 _RECORDING = "LLAMA_STACK_TEST_INFERENCE_MODE=record-if-missing"
 _NO_OTHER_MODE = " and no other mode=... in the code"  # the plugin's option goes before one
@@ -92,7 +93,7 @@ class MissingRecording(RecorderError, RuntimeError):
             if self.command is None
             else f"  to record it, with a key{_NO_OTHER_MODE * is_without_plugin}:\n    {self.command}",
         ]
-        super().__init__(printable("\n".join(lines)))
+        super().__init__(visible("\n".join(lines)))
 
 
 class IncompleteRecording(RecorderError, RuntimeError):

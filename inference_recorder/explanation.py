@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from .visible_text import visible
+
 MOST_DIFFERENCES_SHOWN = 5
 _MOST_TESTS_SHOWN = 3
 _LONGEST_VALUE = 160
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 Reason = Literal["other request", "other test", "other url", "other normalizers", "used up", "gap", "other name"]
 """Why the nearest recording does not answer.
@@ -104,18 +104,13 @@ def difference_lines(
     else:
         values = [f"- {shown(difference.recorded, longest)}"] if difference.only_in != "request" else []
         values += [f"+ {shown(difference.asked, longest)}"] if difference.only_in != "recording" else []
-    return [head, *(f"  {printable(line)}" for line in values)]
+    return [head, *(f"  {visible(line)}" for line in values)]
 
 
 def shown(value: object, longest: int) -> str:
     """Return a JSON value on one line, cut to `longest` characters."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= longest else f"{text[: longest - 1]}… ({len(text):,} characters)"
-
-
-def printable(text: str) -> str:
-    """Return `text` with what would steer a terminal, or has no UTF-8, escaped."""
-    return _UNPRINTABLE.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
 
 
 def rename_command(old_test_id: str, test_id: str, folder: Path) -> str:

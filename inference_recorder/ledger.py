@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .errors import CorruptRecording
 from .format.usage import Usage, usage_of
+from .identity.jsonable import JsonObject
 from .identity.key_rules import recorded_request
 from .identity.request import Request
 from .plans import Exchange, Outcome, Record
@@ -37,12 +38,12 @@ class Ledger:
         """Take note of a call that goes out to be recorded."""
         self._unanswered.append((plan.started, plan.request))
 
-    def recorded(self, plan: Record, path: Path) -> None:
-        """Take note that the answer to a call is stored."""
-        request, chunk_seconds = plan.request, tuple(at - plan.started for at in plan.chunk_times)
-        seconds = time.time() - plan.started
+    def recorded(self, plan: Record, path: Path, request: JsonObject) -> None:
+        """Take note that the answer to a call is stored, and with it `request`, without secrets."""
+        endpoint, model = str(request["endpoint"]), str(request["model"])
+        seconds, chunk_seconds = time.time() - plan.started, tuple(at - plan.started for at in plan.chunk_times)
         exchange = Exchange(
-            request.endpoint, request.model, plan.key, plan.test_id, str(path), plan.started, seconds, chunk_seconds
+            endpoint, model, plan.key, plan.test_id, str(path), plan.started, seconds, chunk_seconds
         )  # fmt: skip
         self._others["recorded"].append(exchange)
 

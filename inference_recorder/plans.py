@@ -37,12 +37,6 @@ class Exchange(NamedTuple):
     """The text of the error that a missed call raised."""
 
 
-class Replay(NamedTuple):
-    """The decision to answer from a recording."""
-
-    recording: Recording
-
-
 @dataclass(slots=True, eq=False)
 class Record:
     """The decision to let the call go out and keep what it comes to. Ends by `Session.save` or `Session.abandon`."""
@@ -76,4 +70,5 @@ class Wait:
     pause_seconds: float = 0.002
 
 
-Plan = Replay | Record | Wait
+Plan = Recording | Record | Wait
+"""What is done with a call: this recording answers it, it goes out, or it waits."""

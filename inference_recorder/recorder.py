@@ -13,7 +13,7 @@ from .identity.key_rules import KeyRules
 from .identity.normalizers import NormalizeRule
 from .identity.redaction import RedactRule
 from .interception import active, doors, patching
-from .modes import InferenceMode, mode_from
+from .modes import InferenceMode, chosen_mode
 from .running_test import surroundings
 from .session import Session
 from .settings import Settings
@@ -83,11 +83,13 @@ class inference_recording:  # noqa: N801 - it is used as a function
         self._entered: list[Session] = []
 
     def __enter__(self) -> Session:
-        mode, run = mode_from(self._mode), surroundings()
+        (mode, source), run = chosen_mode(self._mode), surroundings()
         is_shared = self._scope == "shared"
         places = places_from(self._storage_dir, is_shared=is_shared)
         settings = _NOTHING if run is None else run.settings
         record_errors = settings.record_errors if self._record_errors is None else self._record_errors
+        if run is not None:
+            run.about_to_open(mode, source, places.written)
         if mode is not InferenceMode.LIVE:
             check_usable(places, mode)
         session = Session(

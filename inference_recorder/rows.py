@@ -34,7 +34,7 @@ class Row:
     """The place that is being asked of the API now, in record-if-missing."""
 
     def find(
-        self, store: Store, request: Request, test_id: str | None, place: int, *, may_grow: bool, rules: KeyRules
+        self, store: Store, request: Request, test_id: str | None, place: int, rules: KeyRules, *, may_grow: bool
     ) -> Recording | None:
         """Return the answer in this place (counted from 1), else the last one before it, else one under an older key.
 
@@ -45,7 +45,7 @@ class Row:
             return self._models(store, request, test_id, rules)
         if self.last is not None and place > self.last:
             place = self.last
-        stored = store.read(row_name(self.name, place))
+        stored = store.read(self.name if place == 1 else row_name(self.name, place))
         if stored is None and not self.is_own:
             while stored is None and place > 1:
                 place -= 1

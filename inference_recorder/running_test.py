@@ -25,6 +25,9 @@ if TYPE_CHECKING:
         test_folder: Path | None
         """The folder of the running test's file."""
 
+        def about_to_open(self, mode: Any, source: str, folder: Path, /) -> None:
+            """Hear that a session is about to be opened which writes to `folder`, and maybe refuse it."""
+
         def opened(self, session: Any, /) -> None:
             """Hear of a session opened now."""
 

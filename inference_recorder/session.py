@@ -14,17 +14,16 @@ from typing import Any
 from .errors import UnusableFolder, UnwritableRecording
 from .format.codec import encode
 from .format.model_lists import model_set_digest, models_in
-from .format.recording import Answer, Recording
+from .format.recording import Answer
 from .format.redacting import Hidden
 from .format.sameness import renamed_ids
 from .format.usage import Usage
 from .identity.jsonable import JsonObject, JsonValue
 from .identity.key_rules import KeyRules
-from .identity.keys import request_key
 from .identity.request import Request, with_ids
 from .ledger import Ledger
 from .modes import InferenceMode
-from .plans import Exchange, Outcome, Plan, Record, Replay, Wait
+from .plans import Exchange, Outcome, Plan, Record, Wait
 from .rows import Row
 from .running_test import running_node_id, running_test_id, surroundings
 from .storage.locks import Flight, is_flying
@@ -124,8 +123,7 @@ class Session:
             if self._ids:
                 request = request.renamed(self._ids)
         test_id = self._rules.scope(self._test_id(), request.credential)
-        asked = self._rules.asked(request)
-        key = request_key(asked, test_id)
+        asked, key = self._rules.keyed(request, test_id)
         with self._guard:
             row = self._rows.get(key)
             if row is None:
@@ -137,8 +135,10 @@ class Session:
         if mode is _RECORD:
             row.is_own = True
             return self._record(request, key, test_id, place, None)
-        if (recording := row.find(self.store, request, test_id, place, may_grow=False, rules=self._rules)) is not None:
-            return self._replay(recording, request, key, test_id)
+        recording = row.find(self.store, request, test_id, place, self._rules, may_grow=False)
+        if recording is not None:
+            self._ledger.replayed(request, key, test_id, recording.path)
+            return recording
         if self._rules.refreshed():  # a key that was put into the environment since
             row.asked -= 1
             return self.decide(request)
@@ -157,14 +157,14 @@ class Session:
             # loop that polls asks it.
             return Wait(request, key, test_id, row.flying)
         row.asked += 1
-        if (
-            recording := row.find(self.store, request, test_id, row.asked, may_grow=True, rules=self._rules)
-        ) is not None:
-            return self._replay(recording, request, key, test_id)
+        recording = row.find(self.store, request, test_id, row.asked, self._rules, may_grow=True)
+        if recording is not None:
+            self._ledger.replayed(request, key, test_id, recording.path)
+            return recording
         row.flying = row.asked
         return self.decide_again(Wait(request, key, test_id, row.asked))
 
-    def decide_again(self, wait: Wait, *, may_wait: bool = True) -> Replay | Record | Wait:
+    def decide_again(self, wait: Wait, *, may_wait: bool = True) -> Plan:
         """Return what is to be done with a call that had no recording a moment ago.
 
         Whoever has a flight of its own under way does not wait for another's, and nobody waits for ever: such a call
@@ -181,13 +181,14 @@ class Session:
             wait.pause_seconds = min(wait.pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
             return wait
         try:
-            recording = row.find(self.store, request, wait.test_id, wait.place, may_grow=True, rules=self._rules)
+            recording = row.find(self.store, request, wait.test_id, wait.place, self._rules, may_grow=True)
         except BaseException:
             self._land(row, wait.place, flight)
             raise
         if recording is not None:
             self._land(row, wait.place, flight)
-            return self._replay(recording, request, key, wait.test_id)
+            self._ledger.replayed(request, key, wait.test_id, recording.path)
+            return recording
         with self._guard:
             row.is_own = True
             row.flying = wait.place
@@ -329,7 +330,7 @@ class Session:
             row.writer = os.getpid()
         if not plan.is_counted:
             plan.is_counted = True
-            self._ledger.recorded(plan, path)
+            self._ledger.recorded(plan, path, request)
         return True
 
     def _is_same(self, old: bytes, new: bytes) -> bool:
@@ -339,10 +340,6 @@ class Session:
             return False
         self._ids.update(renamed)
         return True
-
-    def _replay(self, recording: Recording, request: Request, key: str, test_id: str | None) -> Replay:
-        self._ledger.replayed(request, key, test_id, recording.path)
-        return Replay(recording)
 
     def _record(self, request: Request, key: str, test_id: str | None, place: int, flight: Flight | None) -> Record:
         plan = Record(request, request.frozen_body(), key, test_id, place, flight)

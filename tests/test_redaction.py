@@ -283,6 +283,18 @@ def test_a_function_may_return_the_text_without_its_secrets(
     assert {"replayed": 1} == session.counts
 
 
+def test_a_session_names_the_model_as_its_recording_does(sdk: Colour, recordings: Path) -> None:
+    """What `session.recorded` says goes into the summary of a test run and into its report."""
+    model = "ft:gpt-4o:Bert Brown::1"
+    with inference_recording("record", recordings, redact=["Bert Brown"]) as session:
+        sdk.call("chat.completions.create", **HELLO | {"model": model})
+
+    (recorded,) = session.recorded
+    assert recorded.path is not None
+    assert json.loads(Path(recorded.path).read_bytes())["request"]["model"] == recorded.model
+    assert "Bert Brown" not in repr(recorded)
+
+
 @pytest.mark.parametrize("rules", ["sk-1", [""], [7]], ids=["a single text", "an empty text", "a number"])
 def test_a_rule_that_is_none_is_refused(rules: Any) -> None:
     """A list that hides nothing, or every letter, is noticed when it is too late."""

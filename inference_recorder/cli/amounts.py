@@ -1,4 +1,4 @@
-"""Sizes and ages, as people write and read them."""
+"""Sizes and ages, as people write them; ages also as they read them."""
 
 from __future__ import annotations
 
@@ -24,14 +24,8 @@ def size(text: str) -> float:
 
 def age_text(seconds: float) -> str:
     """Return an age in its largest whole unit: "3d"."""
-    unit, factor = _largest(seconds, _SECONDS)
+    unit, factor = next(((unit, factor) for unit, factor in reversed(_SECONDS.items()) if seconds >= factor), ("s", 1))
     return f"{max(int(seconds // factor), 0)}{unit}"
-
-
-def size_text(size: int) -> str:
-    """Return a size in bytes in its largest unit: "12.3 kB"."""
-    unit, factor = _largest(size, _BYTES)
-    return f"{size / factor:.1f} {unit}B" if unit else f"{size} B"
 
 
 def _amount(text: str, units: Mapping[str, int], example: str) -> float:
@@ -41,9 +35,3 @@ def _amount(text: str, units: Mapping[str, int], example: str) -> float:
         known = ", ".join(unit for unit in units if unit)
         raise click.BadParameter(f"{text!r} must be a number and a unit, such as {example} (units: {known})")
     return float(found.group(1)) * factors[found.group(2).lower()]
-
-
-def _largest(amount: float, units: Mapping[str, int]) -> tuple[str, int]:
-    """Return the largest unit of which `amount` has at least one, else the smallest there is."""
-    fitting = [(unit, factor) for unit, factor in units.items() if amount >= factor]
-    return fitting[-1] if fitting else next(iter(units.items()))

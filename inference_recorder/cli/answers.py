@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..conversation.items import ENDS
 from ..format.codec import chunk_value, untyped
 from ..format.model_lists import models_in
 from ..format.recording import Recording
@@ -12,7 +13,6 @@ from ..identity.jsonable import JsonObject, JsonValue
 _SAID_ANEW = frozenset({"id", "type", "role", "name", "finish_reason"})
 """Texts within a choice that chunks repeat, where all others are pieces of one text."""
 _NOISE = frozenset({"obfuscation"})
-_LAST_EVENTS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
 
 def as_read(recording: Recording) -> JsonObject:
@@ -46,7 +46,7 @@ def joined(chunks: list[JsonValue]) -> JsonValue:
     if any("choices" in chunk for chunk in objects):
         return _without_our_id(_joined_choices(objects))
     last = objects[-1]
-    if last.get("type") in _LAST_EVENTS and isinstance(last.get("response"), dict):
+    if last.get("type") in ENDS and isinstance(last.get("response"), dict):
         return last["response"]
     return [{name: value for name, value in event.items() if name not in _NOISE} for event in objects]
 

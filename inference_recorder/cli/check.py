@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from .configured import configured
-from .console import Column, counted, output, remark, show_json, show_table
+from .console import Column, counted, output, remark, show_json, show_rest, show_table
 from .examination import Examination, Finding
 from .folders import Folders, takes_folders
 from .node_ids import TestFiles
@@ -99,8 +99,7 @@ def _show(findings: list[Finding], most: int | None) -> None:
         if found:
             console.print(f"{title}: {len(found):,}", style="bold red" if found[0].is_error else "bold")
             show_table(columns, [(one.path, one.test_id or "", one.reason) for one in found[:most]])
-            if most is not None and len(found) > most:
-                console.print(f"… and {len(found) - most:,} more (--all)", style="dim")
+            show_rest(len(found), most)
             console.print()
 
 

@@ -16,6 +16,8 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from ..visible_text import visible_line
+
 _Item = TypeVar("_Item")
 _PATIENCE_SECONDS = 1.0
 _LEAST_WIDTH = 12
@@ -45,14 +47,13 @@ def remarks() -> Console:
 
 def remark(text: str, style: str = "dim") -> None:
     """Say something beside what was asked for, on stderr."""
-    remarks().print(Text(printable(text), style))
+    console = remarks()
+    console.print(Text(encodable(visible_line(text), console.encoding), style))
 
 
-def printable(text: str) -> str:
-    """Return what came from a file with its control characters escaped: it must not steer the terminal."""
-    if text.isprintable():
-        return text
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+def encodable(text: str, encoding: str) -> str:
+    """Return `text` with "?" for what an output's encoding lacks: a model may say what a pipe cannot."""
+    return text.encode(encoding, "replace").decode(encoding)
 
 
 def counted(number: int, noun: str) -> str:
@@ -70,7 +71,8 @@ def show_table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> Non
     console = output()
     if not console.is_terminal:
         for row in rows:
-            click.echo("\t".join(printable(cell if isinstance(cell, str) else cell[1]) for cell in row))
+            line = "\t".join(visible_line(cell if isinstance(cell, str) else cell[1]) for cell in row)
+            click.echo(encodable(line, console.encoding))
         return
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     for column in columns:
@@ -78,11 +80,17 @@ def show_table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> Non
             column.name, justify="right" if column.is_number else "left", no_wrap=not column.gives_way
         )  # fmt: skip
     for row in rows:
-        texts = [printable(cell if isinstance(cell, str) else cell[0]) for cell in row]
+        texts = [encodable(visible_line(cell if isinstance(cell, str) else cell[0]), console.encoding) for cell in row]
         table.add_row(
             *(Shortened(text) if columns[place].gives_way else Text(text) for place, text in enumerate(texts))
         )
     console.print(table, soft_wrap=False)
+
+
+def show_rest(count: int, most: int | None) -> None:
+    """Say how many of `count` lines are not shown, where `most` are; None stands for all."""
+    if most is not None and count > most:
+        output().print(f"… and {count - most:,} more (--all)", style="dim")
 
 
 class Shortened:
@@ -95,7 +103,7 @@ class Shortened:
         return Measurement(min(_LEAST_WIDTH, len(self._text)), len(self._text))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield Segment(shortened(self._text, options.max_width))
+        yield Segment(encodable(shortened(self._text, options.max_width), options.encoding))
 
 
 def shortened(text: str, width: int) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from .console import encodable
 from .question import Question, Reply
 
 _INDENT = " " * 12
@@ -75,9 +76,7 @@ class DemoReport:
 
     def _show(self, *parts: str | tuple[str, str], end: str = "\n") -> None:
         text = Text.assemble(*parts)
-        # A model may say what the encoding of a pipe cannot.
-        encoding = self._console.encoding
-        text.plain = text.plain.encode(encoding, "replace").decode(encoding)
+        text.plain = encodable(text.plain, self._console.encoding)
         # soft_wrap: a path that is broken in two cannot be copied.
         self._console.print(text, end=end, soft_wrap=True)
 

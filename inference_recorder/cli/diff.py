@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -13,25 +12,28 @@ from ..explaining.differences import differences
 from ..explaining.nearest import differences_from, question_in
 from ..explanation import Difference
 from ..identity.jsonable import JsonObject
-from ..storage.catalogue import Entry
+from ..storage.catalogue import Entry, entry_of
+from ..visible_text import visible
 from .answers import as_read
-from .configured import folder_for
+from .console import show_json
 from .difference_report import DifferenceReport
-from .named_recordings import UnreadableRecording, entry_named
+from .named_recordings import rows_named, takes_dir
+
+
+class _UnreadableRecording(click.ClickException):
+    exit_code = 2  # 1 says that they differ
 
 
 @click.command()
 @click.argument("a")
 @click.argument("b")
-@click.option(
-    "--dir", "folder", type=click.Path(path_type=Path), help="Look for keys here, not where the session would."
-)
+@takes_dir
 @click.option("--json", "is_json", is_flag=True, help="One JSON object, as described above.")
 def diff(a: str, b: str, folder: Path | None, is_json: bool) -> None:
     """Say where two recordings differ.
 
-    A and B are files, keys, or beginnings of keys. Requests are compared as a key sees them, answers as they are read:
-    the chunks of a stream joined to its text.
+    A and B are files, keys, or first digits of keys. A key stands for its first answer, KEY.2 for the second one.
+    Requests are compared as a key sees them, answers as they are read: the chunks of a stream joined to its text.
 
     \b
     --json gives {"a", "b"} (paths), "is_same", and "request" and "response", which hold one object a difference:
@@ -45,8 +47,7 @@ def diff(a: str, b: str, folder: Path | None, is_json: bool) -> None:
       1  they differ
       2  there is no such recording, or it cannot be read
     """
-    folders = folder_for(folder)[0].read
-    one, other = entry_named(a, folders), entry_named(b, folders)
+    one, other = (_entry(row[0]) for row in rows_named((a, b), folder))
     if one.is_of_the_sdk and other.is_of_the_sdk:
         in_request = list(differences_from(one, question_in(other)))
     else:  # the ancestor's folders hold other calls too, whose requests have other members
@@ -55,19 +56,26 @@ def diff(a: str, b: str, folder: Path | None, is_json: bool) -> None:
     is_same = not in_request and not in_response
     if is_json:
         found = {"request": list(map(_as_json, in_request)), "response": list(map(_as_json, in_response))}
-        click.echo(json.dumps({"a": str(one.path), "b": str(other.path), "is_same": is_same} | found, indent=2))
+        show_json({"a": str(one.path), "b": str(other.path), "is_same": is_same} | found)
     else:
         _show(one, other, in_request, in_response)
     sys.exit(0 if is_same else 1)
+
+
+def _entry(path: Path) -> Entry:
+    try:
+        return entry_of(path)
+    except CorruptRecording as error:
+        raise _UnreadableRecording(visible(str(error))) from None
 
 
 def _answer(entry: Entry) -> JsonObject:
     try:
         return as_read(entry.recording())
     except CorruptRecording as error:
-        raise UnreadableRecording(str(error)) from None
+        raise _UnreadableRecording(visible(str(error))) from None
     except (ValueError, RecursionError) as error:
-        raise UnreadableRecording(f"{entry.path} holds a chunk that is no JSON: {error}") from None
+        raise _UnreadableRecording(visible(f"{entry.path} holds a chunk that is no JSON: {error}")) from None
 
 
 def _show(one: Entry, other: Entry, in_request: list[Difference], in_response: list[Difference]) -> None:

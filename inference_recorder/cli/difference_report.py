@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rich.console import Console
 from rich.text import Text
 
 from ..explaining.text_diff import small_diff
-from ..explanation import Difference, difference_lines, printable
+from ..explanation import Difference, difference_lines
+from ..visible_text import visible
+from .console import encodable, output
 
 _MOST_LINES = 500
 _LONGEST_VALUE = 2_000
@@ -19,12 +20,10 @@ class DifferenceReport:
     """Prints lines. What others wrote is never read as rich's markup, nor by the terminal."""
 
     def __init__(self) -> None:
-        self._console = Console(highlight=False, soft_wrap=True)
+        self._console = output()
 
     def line(self, text: str = "", style: str = "") -> None:
-        # Whoever is asked may have said what the encoding of a pipe cannot.
-        encoding = self._console.encoding
-        self._console.print(Text(printable(text).encode(encoding, "replace").decode(encoding), style))
+        self._console.print(Text(encodable(visible(text), self._console.encoding), style))
 
     def values(self, lines: Iterable[str], indent: str = "") -> None:
         """Print lines of which those that begin with "- " and "+ " are of either side."""

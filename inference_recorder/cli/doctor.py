@@ -16,7 +16,7 @@ from ..interception.coverage import Covered, coverage
 from ..modes import InferenceMode, chosen_mode
 from ..storage.places import Places, check_usable
 from .configured import folder_for
-from .console import counted
+from .console import counted, output
 
 _PACKAGES = ("inference-recorder", "openai", "wrapt", "orjson", "filelock", "pydantic", "httpx", "httpx2", "pytest")
 
@@ -31,7 +31,7 @@ def doctor(folder: Path | None) -> None:
       0  everything that should be intercepted is there
       1  the SDK lacks a method that it should have, the mode is unknown, or the folder cannot be used
     """
-    console = Console(highlight=False, soft_wrap=True)
+    console = output()
     found = coverage(_version("openai"))
     _show_versions(console)
     _show_coverage(console, found)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import IO
 
 import click
-from rich.console import Console
 
 from ..errors import CorruptRecording, MissingRecording, RecorderError, UnrecordableValue
 from ..explaining.index import Index
@@ -24,6 +23,7 @@ from ..rows import Row
 from ..storage.places import Places
 from ..storage.store import Store
 from .configured import configured, folder_for
+from .console import remarks, show_json
 from .difference_report import DifferenceReport
 
 _OPENAI = "https://api.openai.com/v1"
@@ -77,7 +77,7 @@ def explain(
         asked = [(note.question, note.node_id, note.time) for note in noted]
     else:
         asked = [(_question(file.read(), endpoint, base_url, test_id), None, None)]
-    with Console(stderr=True).status("Reading recordings"):
+    with remarks().status("Reading recordings"):
         index = Index(places.read if asked else ())
     report = DifferenceReport()
     if not asked and not is_json:
@@ -92,7 +92,7 @@ def explain(
         else:
             _show(report, question, error, answered_by, missed_at)
     if is_json:
-        click.echo(json.dumps(told, indent=2))
+        show_json(told)
     sys.exit(1 if missing else 0)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -11,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import track
 
 from ..errors import RecorderError
 from ..modes import InferenceMode
 from ..storage.places import check_usable
 from ..storage.store import Store
+from ..visible_text import visible
 from .configured import folder_for
+from .console import counted, encodable, output, show_json, tracked
 from .vcr.cassettes import Cassette, UnreadableCassette, cassettes_in
 from .vcr.importing import Fate, Importer
 from .vcr.node_ids import node_id_of
@@ -89,7 +88,7 @@ def vcr(
         places, _ = folder_for(folder)
         check_usable(places, InferenceMode.RECORD)
         importer = Importer(Store(places), base_url=base_url, overwrites=overwrite, is_dry_run=dry_run)
-        for found in _with_progress(list(cassettes_in(cassettes))):
+        for found in tracked(list(cassettes_in(cassettes)), "Importing"):
             if isinstance(found, Cassette):
                 own_id = None if no_test_id else test_id or node_id_of(found.path, rootdir)
                 report.add(found.path, own_id, importer.take(found, own_id), is_meant=own_id is not None or no_test_id)
@@ -99,7 +98,10 @@ def vcr(
                 report.passed_over.append(found)
     except RecorderError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(json.dumps(report.as_json(), indent=2, ensure_ascii=False) if is_json else report.as_text())
+    if is_json:
+        show_json(report.as_json())
+    else:
+        click.echo(encodable(visible(report.as_text()), output().encoding))
     sys.exit(0 if report.is_all_taken else 1)
 
 
@@ -137,13 +139,13 @@ class _Report:
 
     def _summary(self) -> str:
         would = "would be " if self.is_dry_run else ""
-        parts = [f"{_counted(self.counts['imported'], 'call')} {would}imported", f"{self.counts['skipped']} skipped"]
+        parts = [f"{counted(self.counts['imported'], 'call')} {would}imported", f"{self.counts['skipped']} skipped"]
         if self.counts["unchanged"]:
             parts.append(f"{self.counts['unchanged']} recorded already")
         if self.counts["retried"]:
-            parts.append(f"{_counted(self.counts['retried'], 'retried answer')} left out")
+            parts.append(f"{counted(self.counts['retried'], 'retried answer')} left out")
         if self.unreadable:
-            parts.append(f"{_counted(len(self.unreadable), 'cassette')} unreadable")
+            parts.append(f"{counted(len(self.unreadable), 'cassette')} unreadable")
         return ", ".join(parts)
 
     def as_json(self) -> dict[str, Any]:
@@ -183,12 +185,3 @@ def _fate_as_json(fate: Fate) -> dict[str, Any]:
         "recording": None if fate.recording is None else str(fate.recording),
         "filtered": list(fate.placeholders),
     }
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _with_progress(found: Sequence[Any]) -> Iterable[Any]:
-    console = Console(stderr=True)
-    return track(found, "Importing", console=console, transient=True, disable=not console.is_terminal)

@@ -10,9 +10,10 @@ from typing import Any
 
 import click
 
+from ..conversation.parts import size_of
 from ..errors import CorruptRecording
 from ..storage.catalogue import Entry
-from .amounts import age_text, size_text
+from .amounts import age_text
 from .console import Cell, Column, counted, output, remark, show_json, show_table
 from .filters import Filter, takes_filter
 from .folders import Folders, short_name, takes_folders
@@ -117,7 +118,7 @@ def ls(folders: Folders, wanted: Filter, failed: bool, sort: str, reverse: bool,
     unreadable = sum(one.kind == "corrupt" for one in found)
     told = f"; {unreadable:,} cannot be read: see inference-recorder check" if unreadable else ""
     if unreadable or output().is_terminal:
-        remark(f"{counted(len(found), 'file')}, {size_text(sum(one.size for one in found))}{told}")
+        remark(f"{counted(len(found), 'file')}, {size_of(sum(one.size for one in found))}{told}")
 
 
 def _listed(folders: Folders, wanted: Filter) -> Iterator[Listed]:
@@ -169,7 +170,7 @@ def _row(one: Listed, now: float) -> list[Cell]:
         (endpoint.removeprefix("/v1/"), endpoint),
         one.model or "",
         one.told,
-        (size_text(one.size), str(one.size)),
+        (size_of(one.size), str(one.size)),
         (age_text(now - one.modified), _iso(one.modified)),
         (one.short_name, one.path),
     ]

@@ -1,46 +1,53 @@
-"""The recording that somebody names on a command line: by its file, its key, or the beginning of it."""
+"""The recordings that somebody names on a command line: by file, by key or its first digits, or as `ls` names them."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from ..errors import CorruptRecording
-from ..storage.catalogue import Entry, entry_of, paths_in
+from ..storage.catalogue import key_of, paths_in
+from ..visible_text import visible_line
+from .folders import folders_from
 
-_MOST_LISTED = 5
+_MOST_LISTED = 10
+
+takes_dir = click.option(
+    "--dir", "folder", type=click.Path(path_type=Path), help="Look for keys here, not where recorders would."
+)
 
 
-class UnreadableRecording(click.ClickException):
-    """A recording that was named and cannot be read."""
+def rows_named(names: Sequence[str], folder: Path | None) -> list[list[Path]]:
+    """Return of each name the file that it is, or the files of its key in the order of their answers.
 
-    exit_code = 2
-
-
-def entry_named(name: str, folders: Sequence[Path]) -> Entry:
-    """Return the recording that `name` names. A key stands for the first answer of its row.
-
-    Raises click.UsageError where it names none or several, UnreadableRecording where it cannot be read.
+    "792f5c2603ba" stands for all answers to the key that begins so, "792f5c2603ba.2" for the second one. Raises
+    click.UsageError where a name fits no recording or several keys, or where there is no folder to look in.
     """
-    path = Path(name)
-    try:
-        return entry_of(path if path.is_file() else _path_of(name, folders))
-    except CorruptRecording as error:
-        raise UnreadableRecording(str(error)) from None
+    if all(map(os.path.isfile, names)):
+        return [[Path(name)] for name in names]
+    folders = folders_from(folder).read
+    paths = list(paths_in(folders))
+    return [[Path(name)] if os.path.isfile(name) else _row_of(name, paths, folders) for name in names]
 
 
-def _path_of(name: str, folders: Sequence[Path]) -> Path:
-    start = name.removesuffix(".json")
-    found = [path for path in paths_in(folders) if path.name.removeprefix("models-").startswith(start)] if start else []
-    exact = [path for path in found if path.stem == start]
-    keys = {path.name.partition(".")[0] for path in found}
-    if exact or len(keys) == 1:
-        return min(exact or found, key=lambda path: (len(path.name), path.name))
-    if not found:
-        places = ", ".join(map(str, folders[:1]))
-        raise click.UsageError(f"{name} is no file, and no recording in {places} has a name that begins so (see --dir)")
-    listed = "".join(f"\n  {path.name}" for path in found[:_MOST_LISTED])
-    more = f"\n  and {len(found) - _MOST_LISTED} more" if len(found) > _MOST_LISTED else ""
-    raise click.UsageError(f"{name} is the beginning of {len(found)} names:{listed}{more}")
+def _row_of(name: str, paths: Sequence[Path], folders: Sequence[Path]) -> list[Path]:
+    wanted = name.removesuffix(".json")
+    digits, _, place = wanted.partition(".")
+    fitting = [path for path in paths if path.name.startswith((digits, f"models-{digits}"))] if digits else []
+    if exact := [path for path in fitting if path.name == f"{wanted}.json" and key_of(path) != wanted]:
+        return exact[:1]
+    keys = sorted({key_of(path) for path in fitting})
+    if digits in keys:
+        keys = [digits]
+    if len(keys) > 1:
+        listed = "".join(f"\n  {visible_line(key)}" for key in keys[:_MOST_LISTED])
+        more = f"\n  and {len(keys) - _MOST_LISTED} more" if len(keys) > _MOST_LISTED else ""
+        raise click.UsageError(f"{name!r} fits {len(keys)} recordings; give more digits:{listed}{more}")
+    row = [path for path in fitting if [key_of(path)] == keys and (not place or path.stem.endswith(f".{place}"))]
+    if not row:
+        looked_in = "".join(f"\n  {folder}" for folder in folders)
+        raise click.UsageError(f"no recording is named {name!r}; name the folder with --dir; looked in{looked_in}")
+    # In the first folder that has any, as a replay finds them; by length, since ".10" comes after ".2".
+    return sorted((path for path in row if path.parent == row[0].parent), key=lambda path: (len(path.name), path.name))

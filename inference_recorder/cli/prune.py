@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import click
 
+from ..conversation.parts import size_of
 from ..errors import CorruptRecording, UnwritableRecording
-from .amounts import size_text
 from .console import Column, counted, remark, show_json, show_table, tracked
 from .folders import Folders, store_of, takes_folders
 from .node_ids import Presence, TestFiles
@@ -70,7 +70,7 @@ def prune(folders: Folders, rootdir: Path | None, delete: bool, is_json: bool) -
         )  # fmt: skip
     else:
         show_table(_COLUMNS, [(folders.shown(one.path), one.test_id, one.reason) for one in gone])
-    size = size_text(sum(one.size for one in gone))
+    size = size_of(sum(one.size for one in gone))
     if not gone:
         remark("nothing to delete")
     elif delete:

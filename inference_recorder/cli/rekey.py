@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import click
 
-from ..errors import CorruptRecording
 from ..identity.key_rules import recorded_request
 from ..identity.keys import request_key
 from ..identity.normalizers import BUILT_IN_NAMES, Normalizers, NormalizeRule
@@ -16,7 +15,7 @@ from .configured import configured
 from .console import counted, remark
 from .folders import Folders, takes_folders
 from .orphans import is_shared, naming_rule
-from .relocation import Relocation, relocated
+from .relocation import Relocation, entries_read, relocated
 
 
 @click.command()
@@ -75,10 +74,8 @@ def _configured() -> Sequence[NormalizeRule]:
 def _found(folders: Folders, normalizers: Normalizers) -> tuple[list[Relocation], int]:
     """Return the recordings that are not under their key, and how many calls of the SDK there are."""
     found, number = [], 0
-    for entry in folders.entries():
-        if isinstance(entry, CorruptRecording):
-            remark(f"passed over: {folders.shown(entry.path)} cannot be read ({entry.reason})", "bold red")
-        elif entry.is_of_the_sdk:
+    for entry in entries_read(folders):
+        if entry.is_of_the_sdk:
             number += 1
             if (one := _relocation(entry, normalizers)) is not None:
                 found.append(one)

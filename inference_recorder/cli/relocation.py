@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from ..errors import RecorderError, RecordingInTheWay
+from ..errors import CorruptRecording, RecorderError, RecordingInTheWay
 from ..identity.jsonable import JsonValue
-from ..storage.catalogue import entry_of
+from ..storage.catalogue import Entry, entry_of
 from ..storage.moves import move_of, moved
 from .console import Column, remark, show_json, show_table, tracked
 from .folders import Folders, store_of
@@ -43,6 +43,15 @@ class Relocation:
             "refusal": self.refusal or None,
             "is_moved": self.is_moved,
         }
+
+
+def entries_read(folders: Folders) -> Iterator[Entry]:
+    """Yield each recording that can be read, and name those that cannot."""
+    for entry in folders.entries():
+        if isinstance(entry, CorruptRecording):
+            remark(f"passed over: {folders.shown(entry.path)} cannot be read ({entry.reason})", "bold red")
+        else:
+            yield entry
 
 
 def relocated(found: Sequence[Relocation], folders: Folders, *, is_dry_run: bool, is_json: bool) -> tuple[int, int]:

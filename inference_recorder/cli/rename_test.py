@@ -8,13 +8,12 @@ from operator import itemgetter
 
 import click
 
-from ..errors import CorruptRecording
 from ..identity.keys import GENERATIONS, Generation, request_key
 from ..storage.catalogue import Entry
 from .console import counted, remark
 from .folders import Folders, takes_folders
 from .orphans import is_shared, naming_rule
-from .relocation import Relocation, relocated
+from .relocation import Relocation, entries_read, relocated
 
 
 @click.command()
@@ -75,10 +74,7 @@ def _found(folders: Folders, old: str, new: str) -> tuple[list[Relocation], set[
     """Return the recordings of `old`, those with the newest key rules first, and the ids of other tests."""
     others: set[str] = set()
     found: list[tuple[int, Relocation]] = []
-    for entry in folders.entries():
-        if isinstance(entry, CorruptRecording):
-            remark(f"passed over: {folders.shown(entry.path)} cannot be read ({entry.reason})", "bold red")
-            continue
+    for entry in entries_read(folders):
         test_id = entry.test_id or ""
         new_id = renamed(test_id, old, new)
         if new_id is None:

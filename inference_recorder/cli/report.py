@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from .. import report as page
 from ..conversation.parts import size_of
 from ..storage.catalogue import paths_in
+from .console import counted, remarks
 from .folders import folders_from
 
 
@@ -39,10 +39,9 @@ def report(folder: Path | None, file: Path) -> None:
         raise click.UsageError(f"{folders.chosen} holds no recordings; name the folder of recordings as DIR")
     begun = time.monotonic()
     try:
-        with Console(stderr=True).status(f"Reading {count:,} recordings", spinner="line"):
+        with remarks().status(f"Reading {count:,} recordings", spinner="line"):
             page.write(file, folders.read, [], [])
     except OSError as error:
         raise click.ClickException(f"cannot write {file}: {error.strerror or error}") from error
-    recordings = "1 recording" if count == 1 else f"{count:,} recordings"
     seconds = time.monotonic() - begun
-    click.echo(f"{file}: {recordings}, {size_of(file.stat().st_size)}, written in {seconds:.1f} s")
+    click.echo(f"{file}: {counted(count, 'recording')}, {size_of(file.stat().st_size)}, written in {seconds:.1f} s")

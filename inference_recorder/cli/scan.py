@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from .configured import configured, folder_for
-from .console import Column, counted, printable, remark, show_json, show_table, tracked
+from .console import Column, counted, remark, show_json, show_table, tracked
 from .leaks import leaks_in
 
 _COLUMNS = (Column("file", gives_way=True), Column("line", is_number=True), Column("kind"), Column("secret"))
@@ -82,7 +82,7 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
 def _content(path: Path) -> bytes:
     try:
         if path.stat().st_size > _LARGEST_BYTES:
-            remark(f"{printable(str(path))} is larger than 64 MB: only its start is scanned", "yellow")
+            remark(f"{path} is larger than 64 MB: only its start is scanned", "yellow")
         with path.open("rb") as file:
             return file.read(_LARGEST_BYTES)
     except OSError as error:

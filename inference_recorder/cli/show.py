@@ -12,25 +12,23 @@ from rich.syntax import Syntax
 from ..conversation.conversation import conversation_of
 from ..errors import CorruptRecording
 from ..format import json_bytes
-from ..storage.catalogue import Entry, entry_of, key_of, paths_in
-from .folders import folders_from
+from ..storage.catalogue import Entry, entry_of
+from ..visible_text import visible
+from .named_recordings import rows_named, takes_dir
 from .transcript import Transcript
-from .visible_text import visible
-
-_SHOWN_CANDIDATES = 10
 
 
 @click.command()
 @click.argument("recording", metavar="FILE|KEY")
-@click.option("--dir", "folder", type=click.Path(path_type=Path), help="Look for the key here.")
+@takes_dir
 @click.option("--raw", is_flag=True, help="Show the file's JSON.")
 @click.option("--json", "as_json", is_flag=True, help="Print the conversation as JSON, for programs.")
 def show(recording: str, folder: Path | None, raw: bool, as_json: bool) -> None:
     """Show what was asked and answered, as a person reads it.
 
     FILE is a recording; KEY is its name's 64 digits, or as many of the first ones as tell it from all others in the
-    folder. Several answers to one key are shown in their order. The folder is --dir, else the one that the environment
-    names, else "recordings".
+    folder. Several answers to one key are shown in their order; KEY.2 is the second one. The folder is --dir, else the
+    one that recorders take here.
 
     \b
     Exit codes:
@@ -41,8 +39,9 @@ def show(recording: str, folder: Path | None, raw: bool, as_json: bool) -> None:
     if raw and as_json:
         raise click.UsageError("--raw and --json are two ways of showing it; choose one")
     console = Console(highlight=False)
+    (row,) = rows_named((recording,), folder)
     try:
-        shown = [(entry, conversation_of(entry)) for entry in map(entry_of, _paths_of(recording, folder))]
+        shown = [(entry, conversation_of(entry)) for entry in map(entry_of, row)]
     except CorruptRecording as error:
         raise click.ClickException(visible(str(error))) from error
     if as_json:
@@ -76,28 +75,3 @@ def _document(entry: Entry) -> dict[str, object]:
         "endpoint": entry.endpoint,
         "model": entry.model,
     }
-
-
-def _paths_of(recording: str, folder: Path | None) -> list[Path]:
-    """Return the file, or the files of the key, that `recording` names; raises UsageError."""
-    if Path(recording).is_file():
-        return [Path(recording)]
-    folders = folders_from(folder)
-    start = recording.removesuffix(".json")
-    fitting = [path for path in paths_in(folders.read) if path.name.startswith((start, f"models-{start}"))]
-    exact = [path for path in fitting if path.name == f"{start}.json" and key_of(path) != start]
-    if exact:
-        return exact[:1]
-    keys = sorted({key_of(path) for path in fitting})
-    if start in keys:
-        keys = [start]
-    if not keys or not start:
-        looked_in = "".join(f"\n  {place}" for place in folders.read)
-        raise click.UsageError(f"no recording is named {recording!r}; name the folder with --dir; looked in{looked_in}")
-    if len(keys) > 1:
-        listed = "".join(f"\n  {key}" for key in keys[:_SHOWN_CANDIDATES])
-        more = f"\n  and {len(keys) - _SHOWN_CANDIDATES} more" if len(keys) > _SHOWN_CANDIDATES else ""
-        raise click.UsageError(f"{recording!r} fits {len(keys)} recordings; give more digits:{listed}{more}")
-    row = [path for path in fitting if key_of(path) == keys[0]]
-    # In the first folder that has any, as a replay finds them; by length, since ".10" comes after ".2".
-    return sorted((path for path in row if path.parent == row[0].parent), key=lambda path: (len(path.name), path.name))

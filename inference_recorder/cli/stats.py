@@ -8,9 +8,9 @@ from pathlib import PurePath
 
 import click
 
+from ..conversation.parts import size_of
 from ..errors import CorruptRecording
-from .amounts import size_text
-from .console import Cell, Column, counted, output, remark, show_json, show_table
+from .console import Cell, Column, counted, output, remark, show_json, show_rest, show_table
 from .filters import Filter, takes_filter
 from .folders import Folders, takes_folders
 from .statistics import Duplicate, Statistics, Tally
@@ -98,25 +98,20 @@ def _show(seen: Statistics, most: int | None) -> None:
         ranked = _ranked(tallies)
         rows = [(name, *_cells(tally)) for name, tally in ranked[:most]]
         show_table((Column(f"by {kind}", gives_way=True), *_NUMBERS), rows)
-        _show_rest(len(ranked), most)
+        show_rest(len(ranked), most)
         console.print()
     duplicates = seen.duplicates
     if duplicates:
         show_table(_DUPLICATE_COLUMNS, [_duplicate_cells(one) for one in duplicates[:most]])
-        _show_rest(len(duplicates), most)
+        show_rest(len(duplicates), most)
         console.print()
     spare = sum(one.spare_size for one in duplicates)
     total = seen.total
     console.print(
-        f"{counted(total.number, 'recording')}, {size_text(total.size)}, "
+        f"{counted(total.number, 'recording')}, {size_of(total.size)}, "
         f"{total.tokens_in:,} tokens in, {total.tokens_out:,} tokens out; "
-        f"{counted(len(duplicates), 'request')} recorded by several tests ({size_text(spare)} to spare)"
+        f"{counted(len(duplicates), 'request')} recorded by several tests ({size_of(spare)} to spare)"
     )
-
-
-def _show_rest(count: int, most: int | None) -> None:
-    if most is not None and count > most:
-        output().print(f"… and {count - most:,} more (--all)", style="dim")
 
 
 def _print(seen: Statistics) -> None:
@@ -128,7 +123,7 @@ def _print(seen: Statistics) -> None:
 
 def _cells(tally: Tally) -> Iterable[Cell]:
     numbers = (tally.tokens_in, tally.tokens_out)
-    size = (size_text(tally.size), str(tally.size))
+    size = (size_of(tally.size), str(tally.size))
     return (_number(tally.number), size, *map(_number, numbers))
 
 
@@ -141,7 +136,7 @@ def _duplicate_cells(one: Duplicate) -> list[Cell]:
         one.endpoint,
         one.model,
         _number(len(one.paths)),
-        (size_text(one.spare_size), str(one.spare_size)),
+        (size_of(one.spare_size), str(one.spare_size)),
         _number(len(one.tests)),
         _number(len(one.answers)),
         (PurePath(one.paths[0]).stem[:12], one.paths[0]),

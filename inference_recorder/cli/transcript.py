@@ -11,7 +11,8 @@ from rich.text import Text
 from ..conversation.conversation import Conversation
 from ..conversation.parts import Part, Turn, pretty, size_of
 from ..storage.catalogue import Entry
-from .visible_text import visible, visible_line
+from ..visible_text import visible, visible_line
+from .console import encodable
 
 _COLOURS = {"user": "cyan", "prompt": "cyan", "input": "cyan", "tool": "yellow", "failure": "red"}
 _STYLES = {
@@ -76,8 +77,7 @@ class Transcript:
         self._console.print(text, soft_wrap=True)
 
     def _encodable(self, text: str) -> str:
-        # A model may say what the encoding of a terminal or a pipe cannot.
-        return text.encode(self._console.encoding, "replace").decode(self._console.encoding)
+        return encodable(text, self._console.encoding)
 
 
 def _turn_text(turn: Turn) -> Text:

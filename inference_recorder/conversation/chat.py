@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ..identity.jsonable import JsonObject, JsonValue
 from .parts import Part, Turn, content_parts, described_media, object_in, objects_in, pretty, result_text, text_in
-from .reply import Reply, Usage, usage_in
+from .reply import Reply
 
 _REASONING = ("reasoning_content", "reasoning")
 _SAID = frozenset({"text", "content", "refusal", *_REASONING})
@@ -37,20 +37,18 @@ def asked_completion(body: JsonObject) -> Iterator[Turn]:
 def answered_chat(answer: JsonValue) -> Reply:
     """Return what a ChatCompletion or a Completion says."""
     choices = objects_in(answer, "choices")
-    return Reply(tuple(_choice_turn(choice, len(choices)) for choice in choices), usage_in(answer))
+    return Reply(tuple(_choice_turn(choice, len(choices)) for choice in choices))
 
 
 def joined_chat(chunks: Sequence[JsonValue]) -> Reply:
     """Return what the chunks of either stream say together."""
     choices: dict[object, _Choice] = {}
-    usage: Usage | None = None
     for chunk in chunks:
-        usage = usage_in(chunk) or usage
         for choice in objects_in(chunk, "choices"):
             index = choice.get("index")
             choices.setdefault(index if isinstance(index, int) else 0, _Choice()).hear(choice)
     turns = [_choice_turn(choice.whole(index), len(choices)) for index, choice in choices.items()]
-    return Reply(tuple(turns), usage)
+    return Reply(tuple(turns))
 
 
 def said_in_chat(chunk: JsonValue) -> int:

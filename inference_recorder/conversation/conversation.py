@@ -10,13 +10,14 @@ from ..errors import CorruptRecording
 from ..format import json_bytes
 from ..format.codec import untyped
 from ..format.recording import Answer
+from ..format.usage import Usage, usage_of
 from ..identity.jsonable import JsonObject, JsonValue
 from ..storage.catalogue import Entry
 from . import others
 from .chat import answered_chat, asked_chat, asked_completion, joined_chat, said_in_chat
 from .items import answered_response, asked_response, joined_response, said_in_event
 from .parts import Turn, object_in, objects_in, pretty, text_in
-from .reply import Reply, Usage
+from .reply import Reply
 
 _NOT_SETTINGS = frozenset({"model", "stream", "tools", "functions"})
 _AS_SENT = frozenset({"text", "base64", "attached"})
@@ -52,7 +53,8 @@ class Conversation:
 
 def conversation_of(entry: Entry) -> Conversation:
     """Return what a recording says; raises CorruptRecording."""
-    answer = entry.recording().answer
+    recording = entry.recording()
+    answer = recording.answer
     kind = _kind_of(entry.endpoint) if entry.is_of_the_sdk else _UNKNOWN
     body = entry.body if entry.is_of_the_sdk else entry.request
     chunks = _chunks(entry, answer)
@@ -63,7 +65,7 @@ def conversation_of(entry: Entry) -> Conversation:
         answered=reply.turns,
         tools=tuple(_tools(body)),
         settings=_settings(kind, body),
-        usage=reply.usage,
+        usage=usage_of(recording),
         failure="\n".join(text for text in failures if text),
         chunk_sizes=tuple(map(kind.said_in, chunks)) if answer.is_streaming and chunks is not None else None,
         is_complete=answer.is_complete,

@@ -7,12 +7,13 @@ from itertools import groupby
 
 from ..identity.jsonable import JsonObject, JsonValue
 from .parts import Part, Turn, content_parts, described_media, object_in, objects_in, pretty, result_text, text_in
-from .reply import Reply, usage_in
+from .reply import Reply
 
 _CALLS = {"function_call": "arguments", "custom_tool_call": "input", "mcp_call": "arguments"}
 """Item types whose call has a name, and where they keep what it is called with."""
 _BESIDE_A_CALL = frozenset({"id", "call_id", "status", "type", "result"})
-_ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
+ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
+"""Events whose "response" is the whole answer, as far as it came."""
 _DELTAS: dict[str, tuple[str, str]] = {
     "response.output_text.delta": ("message", "output_text"),
     "response.refusal.delta": ("message", "refusal"),
@@ -40,7 +41,7 @@ def answered_response(answer: JsonValue) -> Reply:
     """Return what a Response says."""
     output = answer.get("output") if isinstance(answer, dict) else None
     turns = tuple(_turns(output if isinstance(output, list) else (), "assistant", _end(answer)))
-    return Reply(turns, usage_in(answer), _error(answer))
+    return Reply(turns, _error(answer))
 
 
 def joined_response(events: Sequence[JsonValue]) -> Reply:
@@ -59,7 +60,7 @@ def joined_response(events: Sequence[JsonValue]) -> Reply:
                 pieces.pop(place, None)
         elif kind in _DELTAS:
             pieces.setdefault(place, {}).setdefault(_DELTAS[kind], []).append(text_in(event, "delta"))
-        elif kind in _ENDS:
+        elif kind in ENDS:
             final = object_in(event, "response")
         elif kind == "error":
             failure = text_in(event, "message") or pretty(event)
@@ -68,7 +69,7 @@ def joined_response(events: Sequence[JsonValue]) -> Reply:
     if not items:
         return answered_response(final)._replace(failure=failure or _error(final))
     heard = [items[place] for place in sorted(items)]
-    return Reply(tuple(_turns(heard, "assistant", _end(final))), usage_in(final), failure or _error(final))
+    return Reply(tuple(_turns(heard, "assistant", _end(final))), failure or _error(final))
 
 
 def said_in_event(event: JsonValue) -> int:

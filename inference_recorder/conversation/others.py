@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ..identity.jsonable import JsonObject, JsonValue
 from .parts import Part, Turn, content_parts, described_media, objects_in, pretty, size_of, text_in
-from .reply import Reply, usage_in
+from .reply import Reply
 
 _FLOAT_BYTES = 4
 
@@ -51,7 +51,7 @@ def answered_embeddings(answer: JsonValue) -> Reply:
     lengths = sorted({_dimensions(item.get("embedding")) for item in items})
     noun = "vector" if len(items) == 1 else "vectors"
     said = f"{len(items):,} {noun} of {' or '.join(str(length) for length in lengths) or 'nothing'}"
-    return Reply((Turn("embeddings", (Part("attachment", said),)),), usage_in(answer))
+    return Reply((Turn("embeddings", (Part("attachment", said),)),))
 
 
 def listed_models(items: Sequence[JsonValue]) -> Reply:
@@ -74,7 +74,7 @@ def answered_moderation(answer: JsonValue) -> Reply:
 
 def answered_images(answer: JsonValue) -> Reply:
     """Return what each image is, and how its prompt was revised."""
-    return Reply(tuple(_image_turn(image) for image in objects_in(answer, "data")), usage_in(answer))
+    return Reply(tuple(_image_turn(image) for image in objects_in(answer, "data")))
 
 
 def joined_images(events: Sequence[JsonValue]) -> Reply:
@@ -84,28 +84,25 @@ def joined_images(events: Sequence[JsonValue]) -> Reply:
         note = text_in(event, "type").rpartition(".")[2]
         if isinstance(event, dict):
             turns.append(_image_turn(event, note))
-    return Reply(tuple(turns), next((usage for event in reversed(events) if (usage := usage_in(event))), None))
+    return Reply(tuple(turns))
 
 
 def answered_audio(answer: JsonValue) -> Reply:
     """Return the text of a transcription or a translation; what else it says is left to its JSON."""
     if text := text_in(answer, "text"):
-        return Reply((Turn("transcript", (Part("text", text),)),), usage_in(answer))
+        return Reply((Turn("transcript", (Part("text", text),)),))
     return answered_json(answer)
 
 
 def joined_audio(events: Sequence[JsonValue]) -> Reply:
     """Return the text of a transcription that was streamed."""
     text = "".join(text_in(event, "delta") for event in events if text_in(event, "type").endswith("text.delta"))
-    usage = next((usage for event in reversed(events) if (usage := usage_in(event))), None)
-    return Reply((Turn("transcript", (Part("text", text),)),), usage) if text else joined_json(events)
+    return Reply((Turn("transcript", (Part("text", text),)),)) if text else joined_json(events)
 
 
 def answered_json(answer: JsonValue) -> Reply:
     """Return any answer as its JSON."""
-    return (
-        Reply((Turn("answer", (Part("json", pretty(answer)),)),), usage_in(answer)) if answer is not None else Reply(())
-    )
+    return Reply((Turn("answer", (Part("json", pretty(answer)),)),)) if answer is not None else Reply(())
 
 
 def joined_json(chunks: Sequence[JsonValue]) -> Reply:

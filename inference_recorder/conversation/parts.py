@@ -25,6 +25,7 @@ _MEDIA = {
 }
 _TEXTS = frozenset({"text", "input_text", "output_text"})
 _REASONING = frozenset({"reasoning_text", "summary_text", "thinking"})
+_UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +62,9 @@ def pretty(value: JsonValue) -> str:
 
 
 def size_of(count: int) -> str:
-    """Return a number of bytes in words, decimal: "812 bytes", "12.3 kB"."""
-    if count < 1000:
-        return f"{count} bytes"
-    return f"{count / 1000:,.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:,.1f} MB"
+    """Return a number of bytes in words, in its largest decimal unit: "812 bytes", "12.3 kB"."""
+    unit, factor = next(((unit, factor) for unit, factor in _UNITS if count >= factor), ("", 1))
+    return f"{count / factor:,.1f} {unit}" if unit else f"{count} bytes"
 
 
 def text_in(value: JsonValue, *names: str) -> str:

@@ -74,9 +74,8 @@ def decode(content: bytes, path: str) -> Recording:
     Of a file in our layout only the response is parsed, and of a list only what is around its lines.
     """
     if content.startswith(_FILE_START) and content.endswith(_FILE_END):
-        start = content.find(_RESPONSE_START)
         try:
-            response, lines = _response_and_lines(content, start)
+            response, lines = _response_and_lines(content)
             if "has_large_integers" not in response:
                 return _recording(response, path, lines)
         except (ValueError, RecursionError):
@@ -151,13 +150,12 @@ def untyped(body: JsonValue) -> JsonValue:
     return body
 
 
-def _response_and_lines(content: bytes, start: int) -> tuple[JsonObject, Sequence[Chunk] | None]:
-    """Return the response that begins at `start`, without the lines of its list, and those lines.
+def _response_and_lines(content: bytes) -> tuple[JsonObject, Sequence[Chunk] | None]:
+    """Return the response of a file, without the lines of its list, and those lines.
 
     Raises ValueError where it cannot be had so.
     """
-    if start < 0:
-        raise ValueError("no response")
+    start = content.index(_RESPONSE_START)
     list_start, end = start + len(_RESPONSE_START) - 1, len(content) - len(_FILE_END)
     if not content.startswith(_FIRST_LINE, list_start) or (list_end := content.rfind(_LIST_END, list_start, end)) < 0:
         if end - start > _BIG_FILE:

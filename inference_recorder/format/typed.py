@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from operator import eq
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
@@ -37,13 +37,12 @@ class Reviver:
     def __init__(self, type_: Any) -> None:
         import pydantic
 
-        self._type = type_
-        self._refused = pydantic.ValidationError
         self._validator: Any = None
         self._forget_extras: _Forget | None = None
-        self._is_exact: _Compare | None = None
         self.from_json: Callable[[bytes], Any] = _only_from_value
         """Returns the object that the SDK would build from JSON bytes, None where only `from_value` can."""
+        self.from_value: Callable[[JsonValue], Any] = partial(constructed, type_)
+        """Returns the object that the SDK would build from a parsed answer."""
         try:
             forget = _forgetter(type_, frozenset())
         except NotValidatable:
@@ -53,23 +52,13 @@ class Reviver:
         else:
             self._validator = pydantic.TypeAdapter(type_).validator
         self._forget_extras = forget
-        self._is_exact = _float_comparison(type_)
-        if self._is_exact is None:
-            self.from_json = _from_json(self._validator.validate_json, forget, self._refused)
-
-    def from_value(self, value: JsonValue) -> Any:
-        """Return the object that the SDK would build from a parsed answer."""
-        if self._validator is not None:
-            try:
-                revived = self._validator.validate_python(value, strict=True)
-            except self._refused:
-                pass
-            else:
-                if self._is_exact is None or self._is_exact(revived, value):
-                    if self._forget_extras is not None:
-                        self._forget_extras(revived)
-                    return revived
-        return constructed(self._type, value)
+        refused, is_exact = (pydantic.ValidationError, NotValidatable), _float_comparison(type_)
+        validate_python = self._validator.validate_python
+        if is_exact is None:
+            self.from_json = _validating(self._validator.validate_json, forget, refused, _only_from_value)
+        else:
+            validate_python = _exactly(validate_python, is_exact)
+        self.from_value = _validating(validate_python, forget, refused, self.from_value)
 
 
 @cache
@@ -89,20 +78,33 @@ def _only_from_value(content: bytes) -> None:
     return None
 
 
-def _from_json(
-    validate: Callable[..., Any], forget: _Forget | None, refused: type[Exception]
-) -> Callable[[bytes], Any]:
+def _validating(
+    validate: Callable[..., Any],
+    forget: _Forget | None,
+    refused: tuple[type[Exception], ...],
+    otherwise: Callable[[Any], Any],
+) -> Callable[[Any], Any]:
     # A closure looks nothing up: it runs for each chunk.
-    def from_json(content: bytes) -> Any:
+    def validating(value: Any) -> Any:
         try:
-            revived = validate(content, strict=True)
+            revived = validate(value, strict=True)
         except refused:
-            return None
+            return otherwise(value)
         if forget is not None:
             forget(revived)
         return revived
 
-    return from_json
+    return validating
+
+
+def _exactly(validate: Callable[..., Any], is_exact: _Compare) -> Callable[..., Any]:
+    def validating(value: JsonValue, *, strict: bool) -> Any:
+        revived = validate(value, strict=strict)
+        if not is_exact(revived, value):
+            raise NotValidatable("it holds an integer that no float is equal to")
+        return revived
+
+    return validating
 
 
 def _forgetter(type_: Any, above: frozenset[Any]) -> _Forget | None:

@@ -8,7 +8,7 @@ import enum
 import json
 import json.encoder
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from ..errors import UnrecordableValue, refuse
 
@@ -39,7 +39,7 @@ def canonical_text(arguments: Mapping[str, object]) -> str:
 
     Raises UnrecordableValue where a value has no JSON form.
     """
-    return _canonical(arguments)
+    return "".join(_canonical_parts(arguments, 0))
 
 
 def plain_arguments(kwargs: Mapping[str, object]) -> tuple[JsonObject, str, Mapping[str, object]]:
@@ -55,7 +55,7 @@ def plain_arguments(kwargs: Mapping[str, object]) -> tuple[JsonObject, str, Mapp
         if name not in NOT_PART_OF_A_REQUEST and (type(value) in _PLAIN_TYPES or not is_sentinel(value))
     }
     try:
-        return body, canonical_text(body), kwargs
+        return body, "".join(_canonical_parts(body, 0)), kwargs
     except (_NotPlainJson, TypeError, ValueError, RecursionError):
         pass
     callable_with = _with_iterators_read(kwargs)
@@ -130,17 +130,17 @@ def _stop(value: object) -> None:
 _ENCODER = json.JSONEncoder(sort_keys=True, default=_stop, check_circular=False)
 
 
-def _canonical_encoder() -> Callable[[object], str]:
+def _encoder_of_parts() -> Callable[[object, int], Iterable[str]]:
     """Return what encodes as `_ENCODER` does: the C encoder below it, made once instead of for every request."""
     make: Any = getattr(json.encoder, "c_make_encoder", None)
     sample = {"b": [1.5, None, "é\ud800"], "a": {}}
     try:
         encode = make(None, _stop, json.encoder.encode_basestring_ascii, None, ": ", ", ", True, False, True)
         if "".join(encode(sample, 0)) == _ENCODER.encode(sample):
-            return lambda value: "".join(encode(value, 0))
+            return cast("Callable[[object, int], Iterable[str]]", encode)
     except TypeError:  # another Python may make it otherwise
         pass
-    return _ENCODER.encode
+    return lambda value, level: _ENCODER.iterencode(value)
 
 
-_canonical = _canonical_encoder()
+_canonical_parts = _encoder_of_parts()

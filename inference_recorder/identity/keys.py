@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
-from json.encoder import encode_basestring_ascii
+from typing import Any
 from urllib.parse import urlparse
 
 from .jsonable import canonical_text
@@ -16,7 +17,7 @@ from .request import Request
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "0.0.0.0", "::1"})  # noqa: S104 - names to compare, nothing is bound
 _NO_TEST_ID = object()
 
-_TestIdRule = Callable[[str, "str | None", "str | None"], object]
+_TestIdRule = Callable[[str, "str | None", "str | None"], Any]
 """(path, host, test id) -> the value of the key's "test_id", or _NO_TEST_ID for none at all."""
 
 
@@ -69,25 +70,26 @@ GENERATIONS = (
 """Newest first. The first one names what is written; all are looked up, in this order."""
 
 
-def request_key(request: Request, test_id: str | None, generation: Generation = GENERATIONS[0]) -> str:
+def request_key(
+    request: Request, test_id: str | None, generation: Generation = GENERATIONS[0], *, has_marks: bool = True
+) -> str:
     """Return the name under which a recording of `request`, made in the test `test_id`, is stored.
 
     64 hex digits (12 under the oldest generation) of the sha256 of
     `json.dumps({"body", "endpoint", "method", "test_id"}, sort_keys=True)`, the body normalised, "endpoint" being the
-    url's path.
+    url's path. False for `has_marks` says that none of `normalisation.MARKS` is in the body's text.
     """
-    path, host, _, middle = _known_of(request.url, request.method)
-    text = body_text_as_keyed(request, generation.body_rules)
-    scope = generation.test_id_rule(path, host, test_id)
-    end = "}" if scope is _NO_TEST_ID else f', "test_id": {_json_string(scope)}}}'
-    # Built by hand, since the body's text is there already; the names are in sorted order.
-    digest = sha256(f'{{"body": {text}{middle}{end}'.encode()).hexdigest()
+    rest, is_bedrock = _rest_of(request.url, request.method, test_id, generation.test_id_rule)
+    text = request.body_text
+    if has_marks or is_bedrock:
+        text = body_text_as_keyed(request, generation.body_rules)
+    digest = sha256(f'{{"body": {text}{rest}'.encode()).hexdigest()
     return digest if generation.digits == 64 else digest[: generation.digits]
 
 
 def body_text_as_keyed(request: Request, rules: BodyRules = _ALL) -> str:
     """Return the canonical text of the request's body without what its key does not see."""
-    text, is_bedrock = request.body_text, _known_of(request.url, request.method)[2]
+    text, is_bedrock = request.body_text, "bedrock" in urlparse(request.url).netloc
     if is_untouched(text, is_bedrock=is_bedrock):
         return text
     return canonical_text(normalised(request.body, rules, is_bedrock=is_bedrock))
@@ -118,13 +120,12 @@ def is_bound_to_its_test(request: Request, generation: Generation) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _known_of(url: str, method: str) -> tuple[str, str | None, bool, str]:
-    """Return the url's path and host, whether it is Bedrock's, and the middle of the identity's text."""
+def _rest_of(url: str, method: str, test_id: str | None, rule: _TestIdRule) -> tuple[str, bool]:
+    """Return what follows the body in the text of an identity, and whether the url is Bedrock's."""
     parts = urlparse(url)
-    middle = f', "endpoint": {_json_string(parts.path)}, "method": {_json_string(method)}'
-    return parts.path, parts.hostname, "bedrock" in parts.netloc, middle
-
-
-@lru_cache(maxsize=1024)
-def _json_string(value: object) -> str:
-    return "null" if value is None else encode_basestring_ascii(str(value))
+    members = {"endpoint": parts.path, "method": method}
+    scope = rule(parts.path, parts.hostname, test_id)
+    if scope is not _NO_TEST_ID:
+        members["test_id"] = scope
+    # By hand but for these, since the body's text is there already; the names are in sorted order.
+    return f", {json.dumps(members)[1:]}", "bedrock" in parts.netloc

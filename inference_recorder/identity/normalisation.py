@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from .jsonable import JsonValue
+from .quick_look import quick_look
 
 _UUID = r"[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}"
 _SCORE = re.compile(r"score:\s*[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?")
@@ -17,13 +18,12 @@ _DOCUMENT_ID = re.compile(rf"document_id:\s*{_UUID}")
 _CITATION = re.compile(rf"<\|{_UUID}\|>")
 _LONG_DECIMAL = re.compile(r"-?\d+\.\d{4,}")
 
-# What must occur in a canonical text before any rule can change it. A float of up to five digits rounds to itself.
-# A pattern that starts with a literal character is searched for at memchr's speed.
-# The \\u is a digit of another script, which \\d matches in the unescaped text and float() reads.
-_LONG_FRACTION = re.compile(r"\.(?:\d{4}|\d{0,3}\\u)")
-_FRACTION = re.compile(r"\.[\d\\]")
-_SMALL_EXPONENT = re.compile(r"-(?<=e-)\d")
-_MARKS = ("score:", "attributes:", "t_id")  # the last for document_id and project_id
+MARKS = r"score:|attributes:|document_id:|project_id|<\||\.[0-9]{4}|\.[0-9]{0,3}\\u|e-[0-9]"
+"""What must occur in a canonical text before any rule but Bedrock's can change it. A pattern for `quick_look`.
+
+A float of up to five digits rounds to itself. The \\u is a digit of another script, which \\d matches in the unescaped
+text and float() reads.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +38,7 @@ class BodyRules:
 
 def is_untouched(canonical_text: str, *, is_bedrock: bool) -> bool:
     """Whether no rule of any generation changes the body with this canonical text (False when in doubt)."""
-    if is_bedrock and '"stream_options"' in canonical_text:
-        return False
-    for mark in _MARKS:
-        if mark in canonical_text:
-            return False
-    if "|" in canonical_text and "<|" in canonical_text:  # one character is found at memchr's speed
-        return False
-    if _FRACTION.search(canonical_text) is not None and _LONG_FRACTION.search(canonical_text) is not None:
-        return False
-    return _SMALL_EXPONENT.search(canonical_text) is None
+    return not (is_bedrock and '"stream_options"' in canonical_text) and not quick_look(MARKS)(canonical_text)
 
 
 def normalised(body: JsonValue, rules: BodyRules, *, is_bedrock: bool) -> JsonValue:

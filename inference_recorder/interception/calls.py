@@ -1,6 +1,6 @@
 """What one door tells the other about a call: as which request, and who records it.
 
-Holds state: what is said to the other door, while a call runs; the urls of clients, while they live.
+Holds state: what is said to the other door, while a call runs; the urls of the clients that were used last.
 """
 
 from __future__ import annotations
@@ -10,13 +10,11 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any, cast
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Any
 
-from ..format.recording import Http
+from ..format.recording import Http, Recording
 from ..identity.jsonable import plain_arguments
 from ..identity.request import Request, recorded_url
-from ..plans import Replay
 from .http import RAW_RESPONSE_HEADER
 
 if TYPE_CHECKING:
@@ -35,15 +33,16 @@ class Call:
     """What to call the SDK with: one-shot iterables have been read into lists."""
     is_settled_above: bool = False
     """Whether the method door has decided and records the result, or not; the client door only notes the response."""
-    replay: Replay | None = None
+    replay: Recording | None = None
     """The decision of the method door, where it leaves the reviving to the client door."""
     http: Http | None = None
     """What the client door saw of the HTTP response."""
 
 
 _listener: ContextVar[object] = ContextVar("inference_recorder_listener", default=None)
-_urls: WeakKeyDictionary[Any, tuple[object, str]] = WeakKeyDictionary()
-"""Client -> (its base url, the text of that)."""
+_urls: dict[tuple[object, int, str], tuple[str, object]] = {}
+"""(type of a client, id of its base url, endpoint) -> (the url as recorded, the base url, whose id is so kept)."""
+_MOST_URLS = 256
 _handed_down: ContextVar[Call | None] = ContextVar("inference_recorder_call", default=None)
 
 
@@ -83,11 +82,14 @@ def take_listener() -> object:
     return listener
 
 
-def described(method: Method, client: object, kwargs: Mapping[str, Any]) -> Call:
-    """Return the call of a table's method with these keyword arguments; raises UnrecordableValue for unheard ones."""
+def described(method: Method, client: object, kwargs: Mapping[str, Any]) -> tuple[Request, Mapping[str, Any]]:
+    """Return the request that a table's method makes of these keyword arguments, and those to call the SDK with.
+
+    Raises UnrecordableValue for arguments unheard of.
+    """
     body, text, sdk_kwargs = plain_arguments(kwargs)
-    url = _url(client, method.endpoint)
-    return Call(Request("POST", method.endpoint, url, body, text, credential_of(client)), sdk_kwargs)
+    endpoint = method.endpoint
+    return Request("POST", endpoint, _url(client, endpoint), body, text, credential_of(client)), sdk_kwargs
 
 
 def credential_of(client: object) -> str:
@@ -110,14 +112,18 @@ def _http_url(library: Any, text: str) -> Any:
 
 
 def _url(client: Any, endpoint: str) -> str:
-    # Spelling out a base url costs as much as reading a small recording.
+    # Spelling out a base url, which cannot be changed, costs as much as reading a small recording.
     base_url = getattr(client, "_base_url", None)
-    if base_url is None or not _keeps_its_base_url(cast(Any, type(client))):
+    known_as = (type(client), id(base_url), endpoint)
+    if (known := _urls.get(known_as)) is not None:
+        return known[0]
+    kind: Any = type(client)
+    if base_url is None or not _keeps_its_base_url(kind):
         return recorded_url(str(getattr(client, "base_url", None) or _NO_BASE_URL), endpoint)
-    known = _urls.get(client)
-    if known is None or known[0] is not base_url:
-        known = _urls[client] = (base_url, str(base_url))
-    return recorded_url(known[1], endpoint)
+    if len(_urls) >= _MOST_URLS:
+        _urls.clear()
+    _urls[known_as] = (recorded_url(str(base_url), endpoint), base_url)
+    return _urls[known_as][0]
 
 
 @cache

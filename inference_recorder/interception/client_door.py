@@ -12,8 +12,8 @@ from typing import Any
 
 from ..errors import UnrecordableCall
 from ..format.failures import revive_failure
+from ..format.recording import Recording
 from ..identity.request import Request
-from ..plans import Replay
 from .active import current_session
 from .bodies import body_bytes
 from .calls import Call, listening, take_handed_down, take_listener
@@ -52,7 +52,7 @@ def _request(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], 
         return wrapped(*args, **kwargs)
     request = _request_of(call, instance, args, kwargs)
     plan = call.replay if call is not None and call.replay is not None else settled(session, request)
-    if isinstance(plan, Replay):
+    if isinstance(plan, Recording):
         return instance._process_response(**_replayed(plan, request, instance, args, kwargs, is_async=False))
     tape = ResponseTape(Tape(session, plan), instance)
     try:
@@ -85,7 +85,7 @@ async def _request_async(
         return await wrapped(*args, **kwargs)
     request = _request_of(call, instance, args, kwargs)
     plan = call.replay if call is not None and call.replay is not None else await settled_async(session, request)
-    if isinstance(plan, Replay):
+    if isinstance(plan, Recording):
         return await instance._process_response(**_replayed(plan, request, instance, args, kwargs, is_async=True))
     tape = ResponseTape(Tape(session, plan), instance)
     try:
@@ -141,11 +141,17 @@ def _request_of(call: Call | None, client: Any, args: tuple[Any, ...], kwargs: d
 
 
 def _replayed(
-    plan: Replay, request: Request, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, is_async: bool
+    recording: Recording,
+    request: Request,
+    client: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    *,
+    is_async: bool,
 ) -> dict[str, Any]:
     """Return the arguments for `_process_response` that make it give the recorded answer; raises a recorded failure."""
     options = _argument(args, kwargs, 1, "options")
-    recording, answer, library = plan.recording, plan.recording.answer, library_of(client)
+    answer, library = recording.answer, library_of(client)
     if answer.failure is not None and not answer.is_streaming:
         raise revive_failure(recording, library, memory_request(client, options, library))
     content: Any

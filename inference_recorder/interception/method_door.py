@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from ..errors import CorruptRecording, UnrecordableValue
 from ..format.codec import untyped
 from ..format.failures import revive_failure
 from ..format.model_lists import models_in
-from ..format.recording import Answer
+from ..format.recording import Answer, Recording
 from ..format.typed import constructed, reviver
-from ..plans import Replay
+from ..identity.request import Request
 from ..session import Session
 from .active import current_session
 from .bodies import is_kept_as_sent
@@ -34,29 +35,11 @@ def targets() -> list[Target]:
 
 
 def _sync_wrapper(method: Method) -> Wrapper:
-    def intercept(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        __tracebackhide__ = True
-        session = current_session()
-        if session is None:
-            return wrapped(*args, **kwargs)
-        return _called(method, session, wrapped, instance, args, kwargs)
-
-    return intercept
+    return partial(_called, method, None)
 
 
 def _async_wrapper(method: Method) -> Wrapper:
-    if method.is_list:
-        return _paginator_wrapper(method)
-
-    async def intercept(
-        wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
-        session = current_session()
-        if session is None:
-            return await wrapped(*args, **kwargs)
-        return await _called_async(method, session, wrapped, instance, args, kwargs)
-
-    return intercept
+    return _paginator_wrapper(method) if method.is_list else partial(_called_async, method, None)
 
 
 def _paginator_wrapper(method: Method) -> Wrapper:
@@ -70,7 +53,7 @@ def _paginator_wrapper(method: Method) -> Wrapper:
             pages = wrapped(*args, **kwargs)
             return await pages if hasattr(pages, "__await__") else [item async for item in pages]
 
-        paginator = _paginator(_client_of(instance), method)
+        paginator = _paginator(getattr(instance, "_client", None), method)
         paginator._get_page = lambda: _called_async(method, session, page_of, instance, args, kwargs)
         return paginator
 
@@ -79,28 +62,28 @@ def _paginator_wrapper(method: Method) -> Wrapper:
 
 def _called(
     method: Method,
-    session: Session,
+    session: Session | None,
     wrapped: Callable[..., Any],
     instance: Any,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Any:
     __tracebackhide__ = True
-    if session.is_live:
+    session = session or current_session()
+    if session is None or session.is_live:
         return wrapped(*args, **kwargs)
-    client = _client_of(instance)
-    call = _described(method, client, args, kwargs)
+    client = getattr(instance, "_client", None)
+    request, sdk_kwargs = _described(method, client, args, kwargs)
     if _is_for_the_client_door(client, kwargs):
-        with handed_down(call):
-            return wrapped(**call.kwargs)
-    plan = settled(session, call.request)
-    if isinstance(plan, Replay):
-        if _is_revived_here(method, plan, call):
+        with handed_down(Call(request, sdk_kwargs)):
+            return wrapped(**sdk_kwargs)
+    plan = settled(session, request)
+    if isinstance(plan, Recording):
+        if _is_revived_here(method, plan, request):
             return _replayed(method, plan, client, is_async=False)
-        call.replay = plan
-        with handed_down(call):
-            return wrapped(**call.kwargs)
-    call.is_settled_above = True
+        with handed_down(Call(request, sdk_kwargs, replay=plan)):
+            return wrapped(**sdk_kwargs)
+    call = Call(request, sdk_kwargs, is_settled_above=True)
     tape = Tape(session, plan)
     try:
         with handed_down(call):
@@ -121,28 +104,28 @@ def _called(
 
 async def _called_async(
     method: Method,
-    session: Session,
+    session: Session | None,
     wrapped: Callable[..., Any],
     instance: Any,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Any:
     __tracebackhide__ = True
-    if session.is_live:
+    session = session or current_session()
+    if session is None or session.is_live:
         return await wrapped(*args, **kwargs)
-    client = _client_of(instance)
-    call = _described(method, client, args, kwargs)
+    client = getattr(instance, "_client", None)
+    request, sdk_kwargs = _described(method, client, args, kwargs)
     if _is_for_the_client_door(client, kwargs):
-        with handed_down(call):
-            return await wrapped(**call.kwargs)
-    plan = await settled_async(session, call.request)
-    if isinstance(plan, Replay):
-        if _is_revived_here(method, plan, call):
+        with handed_down(Call(request, sdk_kwargs)):
+            return await wrapped(**sdk_kwargs)
+    plan = await settled_async(session, request)
+    if isinstance(plan, Recording):
+        if _is_revived_here(method, plan, request):
             return _replayed(method, plan, client, is_async=True)
-        call.replay = plan
-        with handed_down(call):
-            return await wrapped(**call.kwargs)
-    call.is_settled_above = True
+        with handed_down(Call(request, sdk_kwargs, replay=plan)):
+            return await wrapped(**sdk_kwargs)
+    call = Call(request, sdk_kwargs, is_settled_above=True)
     tape = Tape(session, plan)
     try:
         with handed_down(call):
@@ -161,7 +144,9 @@ async def _called_async(
     return result
 
 
-def _described(method: Method, client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
+def _described(
+    method: Method, client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[Request, Mapping[str, Any]]:
     if args:
         raise UnrecordableValue(f"{method.name} takes keyword arguments only; {len(args)} were passed by position")
     return described(method, client, kwargs)
@@ -172,13 +157,13 @@ def _is_for_the_client_door(client: Any, kwargs: Mapping[str, Any]) -> bool:
     return is_raw(kwargs) or getattr(client, "_strict_response_validation", False) is True
 
 
-def _is_revived_here(method: Method, plan: Replay, call: Call) -> bool:
-    answer = plan.recording.answer
-    if not answer.is_streaming and answer.failure is None and call.request.is_streaming:
+def _is_revived_here(method: Method, recording: Recording, request: Request) -> bool:
+    answer = recording.answer
+    if request.is_streaming and not answer.is_streaming and answer.failure is None:
         return False  # the server answered a streamed call with something else, and the SDK makes a stream of it
+    body = answer.body
     # Embeddings in base64 were recorded by a raw call: the SDK decodes what it asked for so, for who asked for nothing.
-    body = plan.recording.answer.body
-    is_decoded_by_the_sdk = method.name == "embeddings.create" and "encoding_format" not in call.kwargs
+    is_decoded_by_the_sdk = method.name == "embeddings.create" and "encoding_format" not in request.body
     if is_decoded_by_the_sdk and _has_encoded_embeddings(untyped(body)):
         return False
     return not is_kept_as_sent(body)
@@ -207,22 +192,24 @@ def _with_encoded_embeddings(method: Method, data: Any) -> Any:
     return result
 
 
-def _replayed(method: Method, plan: Replay, client: Any, *, is_async: bool) -> Any:
-    answer, path = plan.recording.answer, plan.recording.path
+def _replayed(method: Method, recording: Recording, client: Any, *, is_async: bool) -> Any:
+    path, answer = recording
     if answer.is_streaming:
         if not method.chunk:
             raise CorruptRecording(path, f"it holds a stream, and {method.name} answers with none")
-        return replayed_stream(plan, method, client, is_async=is_async)
+        return replayed_stream(recording, method, client, is_async=is_async)
     if answer.failure is not None:
         library = library_of(client)
-        raise revive_failure(plan.recording, library, asked_request(client, method, library))
-    check_complete(plan.recording)
+        raise revive_failure(recording, library, asked_request(client, method, library))
+    if not answer.is_complete:
+        check_complete(recording)
     if method.is_list:
         page = {"object": "list", **(answer.page or {}), "data": models_in(answer, path)}
         return _page(method, page, client, answer, is_async=is_async)
-    if isinstance(answer.body, dict) and "__type__" in answer.body:
+    body = answer.body
+    if isinstance(body, dict) and "__type__" in body:
         try:
-            data = untyped(answer.body)
+            data = untyped(body)
             if method.name == "embeddings.create" and _has_encoded_embeddings(data):
                 result = _with_encoded_embeddings(method, data)
             else:
@@ -233,7 +220,7 @@ def _replayed(method: Method, plan: Replay, client: Any, *, is_async: bool) -> A
         return result
     if answer.chunks is not None:
         raise CorruptRecording(path, f"$.response.body is a list, and {method.name} was not asked for a stream")
-    return answer.body  # what a mock returned: it had no type then
+    return body  # what a mock returned: it had no type then
 
 
 def _recorded_stream(result: Any, tape: Tape, method: Method, client: Any, call: Call) -> Any:
@@ -284,7 +271,3 @@ def _list_options(method: Method) -> Any:
     from openai._models import FinalRequestOptions
 
     return FinalRequestOptions.construct(method="get", url=method.endpoint.removeprefix("/v1"))
-
-
-def _client_of(instance: Any) -> Any:
-    return getattr(instance, "_client", None)

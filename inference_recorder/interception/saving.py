@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from ..format.recording import Answer
+from ..format.recording import Answer, Recording
 from ..identity.jsonable import JsonValue
 from ..identity.request import Request
-from ..plans import Record, Replay, Wait
+from ..plans import Record, Wait
 from ..session import Session
 from .tape import Tape
 
@@ -15,7 +15,7 @@ _BIG = 64 * 1024
 _BYTES_OF_A_FLOAT = 20
 
 
-def settled(session: Session, request: Request) -> Replay | Record:
+def settled(session: Session, request: Request) -> Recording | Record:
     """Return what is to be done with a call, once other workers who ask for the same have ended."""
     __tracebackhide__ = True
     plan = session.decide(request)
@@ -27,13 +27,13 @@ def settled(session: Session, request: Request) -> Replay | Record:
     return plan
 
 
-async def settled_async(session: Session, request: Request) -> Replay | Record:
+async def settled_async(session: Session, request: Request) -> Recording | Record:
     """Return what is to be done with a call, once other workers who ask for the same have ended."""
     __tracebackhide__ = True
-    import anyio
-
     plan = session.decide(request)
     while isinstance(plan, Wait):
+        import anyio
+
         await anyio.sleep(plan.pause_seconds)
         plan = session.decide_again(plan)
     return plan

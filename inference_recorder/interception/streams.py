@@ -12,7 +12,6 @@ from ..format.codec import chunk_data_start, chunk_value, untyped
 from ..format.failures import revive_failure
 from ..format.recording import Answer, Chunk, Recording
 from ..format.typed import Reviver, reviver
-from ..plans import Replay
 from .calls import asked_request
 from .http import asynchronously, kept, library_of, memory_response, server_sent_text
 from .saving import keep_async
@@ -46,9 +45,9 @@ def record_iterable(chunks: Any, tape: Tape, method: Method, client: Any) -> Any
     return stream
 
 
-def replayed_stream(plan: Replay, method: Method, client: Any, *, is_async: bool) -> Any:
+def replayed_stream(recording: Recording, method: Method, client: Any, *, is_async: bool) -> Any:
     """Return a stream that yields the recorded chunks and then ends, or fails, as the recorded one did."""
-    recording, answer, library = plan.recording, plan.recording.answer, library_of(client)
+    answer, library = recording.answer, library_of(client)
     request = asked_request(client, method, library)
     revived = partial(revive_failure, recording, library, request)
     content: Any = server_sent_text(recording, revived, lambda: check_complete(recording))

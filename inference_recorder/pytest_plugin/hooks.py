@@ -33,9 +33,9 @@ def pytest_configure(config: pytest.Config) -> None:
     run = Run(config, configuration_from(config))
     config.stash[RUN] = run
     config.add_cleanup(surround(run))
-    folder, _ = common_folder()
+    run.folder, _ = common_folder()
     if config.getoption("inference_recordings"):
-        config.option.inference_recordings = str(folder)  # workers of pytest-xdist may run elsewhere
+        config.option.inference_recordings = str(run.folder)  # workers of pytest-xdist may run elsewhere
     if hasattr(config, "workerinput"):
         config.pluginmanager.register(Hooks(config, run), "inference_recorder-hooks")
         return

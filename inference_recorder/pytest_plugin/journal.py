@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ..format.usage import Usage
     from ..session import Session
 
 OUTCOMES = ("replayed", "recorded", "missed", "passed")
@@ -105,7 +106,7 @@ def misses_in(calls: Iterable[Call]) -> list[Miss]:
 
 def _call(outcome: str, exchange: Any, test_id: str | None, moved: Mapping[str, str], *, with_tokens: bool) -> Call:
     path = moved.get(exchange.path or "", exchange.path)
-    tokens = _tokens(path) if with_tokens and path is not None else (None, None)
+    usage = _usage(path) if with_tokens and path is not None else None
     call = Call(
         outcome=outcome,
         test_id=test_id if outcome == "passed" else exchange.test_id,
@@ -116,13 +117,13 @@ def _call(outcome: str, exchange: Any, test_id: str | None, moved: Mapping[str, 
         started=exchange.started,
         seconds=exchange.seconds,
         chunk_seconds=list(exchange.chunk_seconds),
-        tokens_in=tokens[0],
-        tokens_out=tokens[1],
+        tokens_in=None if usage is None else usage.tokens_in,
+        tokens_out=None if usage is None else usage.tokens_out,
     )
     return Miss(**call, explanation=exchange.explanation) if outcome == "missed" else call
 
 
-def _tokens(path: str) -> tuple[int, int] | tuple[None, None]:
+def _usage(path: str) -> Usage | None:
     from pathlib import Path
 
     from ..errors import CorruptRecording
@@ -130,6 +131,6 @@ def _tokens(path: str) -> tuple[int, int] | tuple[None, None]:
     from ..storage.catalogue import entry_of
 
     try:
-        return usage_of(entry_of(Path(path)).recording()) or (None, None)
+        return usage_of(entry_of(Path(path)).recording())
     except CorruptRecording:  # gone since, with the test's own folder
-        return None, None
+        return None

@@ -31,6 +31,8 @@ class Run:
         self.is_auto = configuration.is_auto
         self.test_id: str | None = None
         self.test_folder: Path | None = None
+        self.folder: Path | None = None
+        """Where recorders write that were told no other folder when the run began."""
         self._config = config
         self._attempt: Attempt | None = None
         self._ended: dict[str, Attempt] = {}
@@ -45,6 +47,15 @@ class Run:
         self._with_tokens = bool(config.getoption("inference_report"))
 
     # What recorders call.
+
+    def about_to_open(self, mode: Any, source: str, folder: Path, /) -> None:
+        # A test that records into a folder of its own tests recording.
+        if folder != self.folder and not (self.settings.is_beside_tests and folder.parent == self.test_folder):
+            return
+        try:
+            check_may_record(self._config, mode, "inference_recording()" if source == "mode" else source)
+        except pytest.UsageError as error:
+            pytest.fail(str(error), pytrace=False)
 
     def opened(self, session: Any, /) -> None:
         self._folders |= dict.fromkeys(session.store.places.read)

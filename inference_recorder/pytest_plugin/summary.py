@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ..errors import RecorderError
+from ..visible_text import visible_line
 from .hooks import shown_path
 from .journal import Journal
 from .options import DELETE
@@ -72,7 +73,7 @@ def _write_list(terminal: pytest.TerminalReporter, title: str, lines: list[str],
         return
     terminal.write_line(f"  {title}:")
     for line in lines[:limit]:
-        terminal.write_line(f"    {line}")
+        terminal.write_line(visible_line(f"    {line}"))
     if limit is not None and len(lines) > limit:
         terminal.write_line(f"    and {len(lines) - limit} more (-v shows all)")
 
@@ -107,7 +108,8 @@ def _prune(
     found = list(needless_recordings(journal, folders)) if is_whole else unread
     is_real = config.getoption("inference_prune") == DELETE
     for one in found:
-        terminal.write_line(f"  {shown_path(one.path, config.rootpath)}: {one.reason} ({one.test_id or 'no test id'})")
+        told = f"  {shown_path(one.path, config.rootpath)}: {one.reason} ({one.test_id or 'no test id'})"
+        terminal.write_line(visible_line(told))
     if not is_whole:
         terminal.write_line(
             "  only what tests that passed did not ask for is looked at: this was no passed run of the whole suite "

@@ -78,7 +78,7 @@ def _calls(folder: Path, *, has_tools: bool) -> list[Stage]:
     write_answers(folder, range(CALLS), has_tools=has_tools)
     client = answers.cut_off_client()
     questions = [answers.question(number, has_tools=has_tools) for number in range(CALLS)]
-    requests = [described(method, client, question).request for question in questions]
+    requests = [described(method, client, question)[0] for question in questions]
     paths = [str(folder / f"{key_of(client, question)}.json") for question in questions]
     contents = [Path(path).read_bytes() for path in paths]
     values = [codec.untyped(codec.decode(content, "").answer.body) for content in contents]
@@ -146,7 +146,7 @@ def _embeddings(folder: Path, encoding: str) -> list[Stage]:
         recorded_client.embeddings.create(**question)
     (path,) = folder.glob("*.json")
     client = answers.cut_off_client()
-    request = described(method, client, question).request
+    request = described(method, client, question)[0]
     content = path.read_bytes()
     value = codec.untyped(codec.decode(content, "").answer.body)
     call = Stage(

@@ -23,7 +23,7 @@ _METHOD = next(method for method in METHODS if method.owner == Completions.__nam
 
 def key_of(client: openai.OpenAI, kwargs: dict[str, Any]) -> str:
     """Return the name of the recording of a chat completion, outside of a test."""
-    return request_key(described(_METHOD, client, kwargs).request, None)
+    return request_key(described(_METHOD, client, kwargs)[0], None)
 
 
 def write_answers(folder: Path, numbers: Iterable[int], *, has_tools: bool = False) -> None:
@@ -58,7 +58,7 @@ def _write(folder: Path, recordings: Iterable[tuple[dict[str, Any], Answer]]) ->
     paths = []
     with answers.memory_client() as client:
         for kwargs, answer in recordings:
-            request = described(_METHOD, client, kwargs).request
+            request = described(_METHOD, client, kwargs)[0]
             asked = {
                 "method": request.method,
                 "url": request.url,

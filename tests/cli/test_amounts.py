@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 import pytest
 
-from inference_recorder.cli.amounts import age, age_text, size, size_text
+from inference_recorder.cli.amounts import age, age_text, size
+from inference_recorder.conversation.parts import size_of
 
 
 @pytest.mark.parametrize(
@@ -36,11 +37,11 @@ def test_a_size_may_have_one(text: str, number: float) -> None:
         (age_text(59.9), "59s"),
         (age_text(3600), "1h"),
         (age_text(86400 * 13), "1w"),
-        (size_text(0), "0 B"),
-        (size_text(999), "999 B"),
-        (size_text(1000), "1.0 kB"),
-        (size_text(7_007_124), "7.0 MB"),
-        (size_text(3 * 10**12), "3000.0 GB"),
+        (size_of(0), "0 bytes"),
+        (size_of(999), "999 bytes"),
+        (size_of(1000), "1.0 kB"),
+        (size_of(7_007_124), "7.0 MB"),
+        (size_of(3 * 10**12), "3,000.0 GB"),
     ],
 )
 def test_the_largest_unit_that_fits_is_shown(shown: str, expected: str) -> None:

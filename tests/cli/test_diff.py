@@ -103,19 +103,29 @@ def test_a_recording_is_named_by_key_or_its_beginning(recordings: Path) -> None:
     put(recordings, asks("Say hello."), "one", name=f"{one.stem}0", answer="Of another key.")
     for name in (one.stem, one.name, str(one)):
         assert 0 == run(name, one, "--dir", recordings).exit_code, name
-    assert 1 == run(f"{one.stem}.2", one, "--dir", recordings).exit_code
+    for name in (f"{one.stem}.2", f"{one.stem}.2.json"):
+        assert 1 == run(name, one, "--dir", recordings).exit_code, name
     (recordings / f"{one.stem}0.json").unlink()
     assert 0 == run(one.stem[:8], one, "--dir", recordings).exit_code
+    assert 1 == run(f"{one.stem[:8]}.2", one, "--dir", recordings).exit_code
+
+
+def test_keys_are_looked_for_as_by_the_other_commands(tmp_path: Path) -> None:
+    """What `show` finds in the folders below, each test directory's own, can be compared too."""
+    one = put(tmp_path / "unit", asks("Say hello."), name="ab" * 32)
+
+    assert 0 == run("ab", one.stem, "--dir", tmp_path).exit_code
+    assert "does not exist" in run("ab", "ab", "--dir", tmp_path / "none").output
 
 
 def test_the_beginning_of_several_names_is_refused_with_the_names(recordings: Path) -> None:
     """Taking either in silence would compare the wrong ones."""
-    for number in range(7):
-        put(recordings, asks("Say hello."), name=f"ab{number}" + "0" * 61)
-    result = run("ab", "ab1", "--dir", recordings)
+    for number in range(12):
+        put(recordings, asks("Say hello."), name=f"ab{number:02}" + "0" * 60)
+    result = run("ab", "ab01", "--dir", recordings)
 
     assert 2 == result.exit_code
-    assert "ab is the beginning of 7 names:" in result.output
+    assert "'ab' fits 12 recordings; give more digits:" in result.output
     assert "and 2 more" in result.output
 
 

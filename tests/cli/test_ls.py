@@ -135,7 +135,7 @@ def test_what_a_file_says_does_not_steer_the_terminal(tmp_path: Path) -> None:
     """A test id comes from whoever wrote the file."""
     record(tmp_path, "tests/test_a.py::test_b[\x1b]0;owned\x07\n]")
 
-    assert "tests/test_a.py::test_b[\\x1b]0;owned\\x07\\n]" == run("ls", tmp_path).stdout.split("\t")[0]
+    assert "tests/test_a.py::test_b[\\u001b]0;owned\\u0007\\n]" == run("ls", tmp_path).stdout.split("\t")[0]
 
 
 @pytest.mark.parametrize(

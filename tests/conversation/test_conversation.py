@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from inference_recorder.conversation.conversation import Conversation, conversation_of
 from inference_recorder.conversation.parts import Part, Turn
-from inference_recorder.conversation.reply import Usage
 from inference_recorder.errors import CorruptRecording
 from inference_recorder.format.codec import encode, typed
 from inference_recorder.format.recording import Answer, Failure, Http
+from inference_recorder.format.usage import Usage
 from inference_recorder.storage.catalogue import Entry, entries_in, entry_of
 
 from ..conftest import SHARED
@@ -282,6 +282,15 @@ def test_what_an_answer_says(endpoint: str, body: Any, answer: Answer, expected:
     turns = said(endpoint, body, answer).answered
 
     assert expected == "|".join(part.text for turn in turns for part in turn.parts)
+
+
+def test_seconds_are_no_tokens() -> None:
+    """Some models bill transcriptions by their length; "0 tokens in, 0 out" would be wrong."""
+    conversation = said(
+        "/v1/audio/transcriptions", {}, whole({"text": "Hello", "usage": {"type": "duration", "seconds": 3}})
+    )
+
+    assert conversation.usage is None
 
 
 def test_a_failure_after_chunks_shows_both() -> None:

@@ -9,10 +9,14 @@ import pytest
 from inference_recorder.format.codec import typed
 from inference_recorder.format.recording import Answer, Failure, Recording
 from inference_recorder.format.usage import Usage, usage_of
-from inference_recorder.identity.jsonable import JsonValue
+from inference_recorder.identity.jsonable import JsonObject, JsonValue
 
 CHAT = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
 RESPONSE = {"input_tokens": 5, "output_tokens": 6, "total_tokens": 11}
+OF_THEM: JsonObject = {
+    "prompt_tokens_details": {"cached_tokens": 2, "audio_tokens": 0},
+    "completion_tokens_details": {"reasoning_tokens": 1},
+}
 
 
 def whole(data: JsonValue) -> Answer:
@@ -29,6 +33,8 @@ def stream(*chunks: JsonValue) -> Answer:
         (whole({"usage": CHAT}), Usage(3, 4)),
         (whole({"usage": RESPONSE}), Usage(5, 6)),
         (whole({"usage": {"prompt_tokens": 8, "total_tokens": 8}}), Usage(8, 0)),
+        (whole({"usage": CHAT | OF_THEM}), Usage(3, 4, cached=2, reasoning=1)),
+        (whole({"usage": RESPONSE | {"output_tokens_details": {"reasoning_tokens": 6}}}), Usage(5, 6, reasoning=6)),
         (stream({"usage": None}, {"choices": [], "usage": CHAT}), Usage(3, 4)),
         (stream({"usage": RESPONSE}, {"usage": CHAT}, {"usage": None}), Usage(3, 4)),
         (
@@ -43,6 +49,9 @@ def stream(*chunks: JsonValue) -> Answer:
         (whole({"choices": []}), None),
         (whole({"usage": "none"}), None),
         (whole({"usage": {"prompt_tokens": "3"}}), None),
+        (whole({"usage": {"prompt_tokens": True, "completion_tokens": -1, "total_tokens": 2**53}}), None),
+        (whole({"usage": {"type": "duration", "seconds": 3}}), None),
+        (whole({"response": {"response": {"usage": CHAT}}}), None),
         (Answer(body="text"), None),
         (Answer(failure=Failure("RateLimitError", "slow down", 429)), None),
     ],
@@ -50,6 +59,8 @@ def stream(*chunks: JsonValue) -> Answer:
         "chat",
         "responses",
         "embeddings: none out",
+        "chat: cached and reasoning",
+        "responses: reasoning",
         "a stream's last chunk",
         "of several the last one",
         "the event that ends a response",
@@ -58,6 +69,9 @@ def stream(*chunks: JsonValue) -> Answer:
         "no usage",
         "no object",
         "no numbers",
+        "no counts",
+        "seconds of sound",
+        "deeper",
         "text",
         "a failure",
     ],

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from inference_recorder.identity.jsonable import canonical_text
 from inference_recorder.identity.key_rules import KeyRules, without_numbers
+from inference_recorder.identity.keys import request_key
 from inference_recorder.identity.redaction import NUMBERED, PLACEHOLDER, SHORTEST_VALUE
 from inference_recorder.identity.request import Request
 
@@ -62,6 +63,7 @@ def test_a_request_taken_as_it_is_holds_no_secret(requests: list[Request]) -> No
         expected = request._replace(body=body, body_text=canonical_text(body), endpoint=endpoint, url=url)
 
         assert expected == rules.asked(request)
+        assert (expected, request_key(expected, "t")) == rules.keyed(request, "t")
 
 
 @given(asked_by=st.lists(st.tuples(_TEXTS, st.sampled_from(CREDENTIALS)), min_size=1, max_size=3))

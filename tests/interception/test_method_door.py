@@ -12,7 +12,6 @@ from inference_recorder.format.recording import Answer, Recording
 from inference_recorder.format.typed import constructed
 from inference_recorder.interception.method_door import _replayed
 from inference_recorder.interception.table import method_for
-from inference_recorder.plans import Replay
 
 from ..differences import differences
 
@@ -43,8 +42,8 @@ def test_encoded_embeddings_are_the_ones_that_the_sdk_constructs(data: Any, is_u
         data = {"object": "list", "model": "m", "usage": usage, **data, "data": items}
     expected = constructed(EMBEDDINGS.answer_type, data)
 
-    plan = Replay(Recording("file.json", Answer(body=typed("a.B", data))))
-    actual = _replayed(EMBEDDINGS, plan, None, is_async=False)
+    recording = Recording("file.json", Answer(body=typed("a.B", data)))
+    actual = _replayed(EMBEDDINGS, recording, None, is_async=False)
 
     assert actual.__dict__.pop("_request_id") is None  # what the client adds to every answer
     assert [] == differences(expected, actual)

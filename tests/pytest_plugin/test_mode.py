@@ -135,6 +135,43 @@ def test_ci_does_not_record_for_a_marker_either(suite: Suite, monkeypatch: pytes
     assert 0 == suite.server.count
 
 
+IN_CODE = """
+    def test_argument():
+        with inference_recording("record"):
+            ask()
+
+    def test_environment(monkeypatch):
+        monkeypatch.setenv("OGX_TEST_INFERENCE_MODE", "record-if-missing")
+        with inference_recording():
+            ask()
+
+    def test_folder_of_its_own(tmp_path):
+        with inference_recording("record", tmp_path):
+            ask()
+"""
+
+
+@pytest.mark.parametrize("folder", ["", "recordings_beside_tests"])
+def test_ci_does_not_record_for_the_code_either(folder: str, suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But a test that records into its tmp_path tests recording: that is no recording of this suite."""
+    suite.pytester.makeini(f"[pytest]\n{f'inference_{folder} = true' if folder else ''}")
+    suite.write("tests/test_it.py", IN_CODE)
+    monkeypatch.setenv("CI", "true")
+
+    refused = suite.run("--basetemp=tmp")
+    allowed = suite.run("--basetemp=tmp", "--inference-allow-recording")
+
+    refused.assert_outcomes(failed=2, passed=1)
+    refused.stdout.fnmatch_lines(
+        [
+            "inference_recording() says record, but CI is set in the environment*--inference-allow-recording*",
+            "OGX_TEST_INFERENCE_MODE says record-if-missing, but CI is set in the environment*",
+        ]
+    )
+    allowed.assert_outcomes(passed=3)
+    assert 1 + 3 == suite.server.count
+
+
 @pytest.mark.parametrize("ci", ["", "0", "false", "False"])
 def test_ci_switched_off_is_no_ci(ci: str, suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some shells set it to say no."""

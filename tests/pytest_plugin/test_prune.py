@@ -50,6 +50,18 @@ def test_it_lists_with_reasons_and_deletes_nothing(suite: Suite) -> None:
     assert 4 == len(suite.files())
 
 
+def test_what_a_file_says_does_not_steer_the_terminal(suite: Suite) -> None:
+    """A recording of a stranger's pull request that belongs to no test is shown to whoever prunes."""
+    recorded(suite)
+    for path in (suite.folder / "recordings").glob("*.json"):
+        path.write_text(path.read_text().replace(f"{START}test_gone", f"{START}test_\\u001b[2Jgone\\n"))
+
+    result = suite.run(PRUNE)
+
+    assert f"there is no such test any more ({START}test_\\u001b[2Jgone\\n)" in str(result.stdout)
+    assert "\x1b" not in str(result.stdout)
+
+
 @pytest.mark.parametrize("workers", [None, pytest.param(2, marks=pytest.mark.slow)], ids=["one process", "two workers"])
 def test_it_deletes_what_it_would_list(workers: int | None, suite: Suite) -> None:
     """And nothing else: the suite replays afterwards."""

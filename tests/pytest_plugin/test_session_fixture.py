@@ -11,6 +11,7 @@ def test_it_tells_what_was_asked_and_what_it_cost(suite: Suite) -> None:
         "test_it.py",
         """
         import openai, os
+        from inference_recorder import Usage
 
         def test_it(inference_session):
             messages = [{"role": "user", "content": "Hi"}]
@@ -26,8 +27,8 @@ def test_it_tells_what_was_asked_and_what_it_cost(suite: Suite) -> None:
             assert [1, 2, 2] == [len(r.body["messages"]) for r in requests if "messages" in r.body]
             assert ["gpt-4o", "gpt-4o", "gpt-5", "small", "raw"] == [r.model for r in requests]
             assert ["/v1/responses"] == [r.endpoint for r in requests if r.model == "gpt-5"]
-            assert {"gpt-4o": (18, 6), "gpt-5": (9, 3), "small": (2, 0), "raw": (9, 3)} == inference_session.usage
-            assert 18 == inference_session.usage["gpt-4o"].tokens_in
+            usage = {"gpt-4o": Usage(18, 6), "gpt-5": Usage(9, 3), "small": Usage(2, 0), "raw": Usage(9, 3)}
+            assert usage == inference_session.usage
             assert all(os.path.exists(call.path) and call.started > 1.6e9 for call in outcome)
             if inference_session.recorded:
                 stream = inference_session.recorded[1]

@@ -20,5 +20,5 @@ def visible(text: str) -> str:
 
 
 def visible_line(text: str) -> str:
-    """Return the same of a name, which is on one line: a second one could be taken for what we say ourselves."""
-    return visible(text).replace("\n", "\\n")
+    """Return the same of a name or a cell, on one line and without tabs: no part of it can be taken for what we say."""
+    return visible(text).replace("\n", "\\n").replace("\t", "\\t")

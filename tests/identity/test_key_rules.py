@@ -52,6 +52,8 @@ def hidden(rules: KeyRules, value: Any, credential: str) -> Any:
 @given(requests=st.lists(_ASKED, min_size=1, max_size=3))
 @example([asked({"input": CREDENTIALS[4]}, "https://host", "/v1/x", CREDENTIALS[4])])
 @example([asked({"input": quote(CREDENTIALS[3], safe="")}, "https://host", "/v1/x", CREDENTIALS[3])])
+@example([asked({"input": "score: 0.123456"}, "https://host", "/v1/x", "")])
+@example([asked({"input": "x", "stream_options": {}}, "https://bedrock.host", "/v1/x", "")])
 def test_a_request_taken_as_it_is_holds_no_secret(requests: list[Request]) -> None:
     """Whatever was asked before: what was clean then is remembered."""
     with patch.dict(os.environ, {"DB_PASSWORD": VALUE}):

@@ -57,7 +57,7 @@ def encode(test_id: str | None, request: JsonObject, answer: Answer) -> bytes:
         response["page"] = answer.page
     if answer.http is not None:
         response["http"] = {"status_code": answer.http.status_code, "headers": dict(answer.http.headers)}
-    if json_bytes.has_large_integers((request, answer.body)):  # a line is read exactly whatever is in it
+    if json_bytes.has_large_integers((request, response)):  # a line is read exactly whatever is in it
         response["has_large_integers"] = True
     document = {"test_id": test_id, "request": request, "response": response, "id_normalization_mapping": {}}
     content = json_bytes.dumps(document, indent=True) + b"\n"

@@ -127,37 +127,35 @@ def _walked(value: JsonValue) -> Iterator[tuple[str, JsonValue]]:
 
 def has_large_integers(value: JsonValue) -> bool:
     """Whether `value` holds an integer that only `loads(..., exactly=True)` brings back."""
-    return _has(value, int, _is_large)
+    return not _all(value, int, _is_small)
 
 
 def _has_non_finite(value: JsonValue) -> bool:
-    return _has(value, float, _is_non_finite)
+    return not _all(value, float, math.isfinite)
 
 
-def _has(value: JsonValue, kind: type, is_meant: Callable[[Any], bool]) -> bool:
-    """Whether a number of this kind that is meant is anywhere in a value."""
+def _is_small(number: int) -> bool:
+    return -(2**63) <= number < 2**64
+
+
+def _all(value: JsonValue, kind: type, is_fine: Callable[[Any], bool]) -> bool:
+    """Whether all numbers of this kind that are anywhere in a value are fine."""
     if isinstance(value, dict):
         items: Collection[JsonValue] = value.values()
     elif isinstance(value, (list, tuple)):
         items = value
         # An embedding has thousands: no step of the loop for each.
         if len(items) >= _LONG and _SCALARS.issuperset(kinds := set(map(type, items))):
-            return kind in kinds and any(is_meant(item) for item in items if type(item) is kind)
+            return kind not in kinds or all(
+                map(is_fine, items if len(kinds) == 1 else [item for item in items if type(item) is kind])
+            )
     else:
-        return isinstance(value, kind) and not isinstance(value, bool) and is_meant(value)
+        return not isinstance(value, kind) or isinstance(value, bool) or is_fine(value)
     for item in items:
         found = type(item)
         if found is kind:
-            if is_meant(item):
-                return True
-        elif found not in _SCALARS and _has(item, kind, is_meant):
-            return True
-    return False
-
-
-def _is_large(number: int) -> bool:
-    return not -(2**63) <= number < 2**64
-
-
-def _is_non_finite(number: float) -> bool:
-    return not math.isfinite(number)
+            if not is_fine(item):
+                return False
+        elif found not in _SCALARS and not _all(item, kind, is_fine):
+            return False
+    return True

@@ -22,6 +22,7 @@ from .failures import failure_from_json, failure_to_json
 from .pieces import pieces_in, rewrite, texts_in
 from .recording import BASE64, TEXT, Answer, Failure
 
+_NUMBERS = frozenset({float, int})
 _SHORTEST_IN_AN_ANSWER = 8
 """Characters from which the client's own key is looked for in an answer."""
 
@@ -166,7 +167,7 @@ def _telling(value: JsonValue) -> JsonValue:
     if isinstance(value, dict):
         return {name: _telling(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [] if value and type(value[0]) in (float, int) else [_telling(item) for item in value]
+        return [] if _NUMBERS.issuperset(map(type, value)) else [_telling(item) for item in value]
     return value
 
 

@@ -1,9 +1,10 @@
 """JSON -> the SDK's own objects: what its construction gives, at the price of one validation.
 
 The SDK builds its answers with `construct_type`, which walks type annotations in Python. Strict validation in
-pydantic-core gives the same object at a fraction of the cost wherever it succeeds, but for one thing: it counts extra
-fields as set and the SDK does not, except below a union, which the SDK validates itself. A `Reviver` knows for its type
-where the SDK would construct; what validation refuses, or cannot give in the SDK's way, the SDK builds.
+pydantic-core gives the same object at a fraction of the cost wherever it succeeds, but for two things: it counts extra
+fields as set, and it rounds an integer that no float is equal to. The SDK does neither, except below a union, which it
+validates itself. A `Reviver` knows for its type where the SDK would construct; what validation refuses, or cannot give
+in the SDK's way, the SDK builds.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import cache, partial
+from operator import eq
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 _Forget = Callable[[Any], None]
 """Takes the extra fields out of the fields set of one value and of all below it."""
+_Compare = Callable[[Any, Any], bool]
+"""(value, the JSON it was made of) -> whether the floats that the SDK would construct are equal in both."""
 
 
 class NotValidatable(Exception):
@@ -48,9 +52,13 @@ class Reviver:
         else:
             self._validator = pydantic.TypeAdapter(type_).validator
         self._forget_extras = forget
-        refused = pydantic.ValidationError
-        self.from_json = _validating(self._validator.validate_json, forget, refused, _only_from_value)
-        self.from_value = _validating(self._validator.validate_python, forget, refused, self.from_value)
+        refused, is_exact = (pydantic.ValidationError, NotValidatable), _float_comparison(type_)
+        validate_python = self._validator.validate_python
+        if is_exact is None:
+            self.from_json = _validating(self._validator.validate_json, forget, refused, _only_from_value)
+        else:
+            validate_python = _exactly(validate_python, is_exact)
+        self.from_value = _validating(validate_python, forget, refused, self.from_value)
 
 
 @cache
@@ -71,7 +79,10 @@ def _only_from_value(content: bytes) -> None:
 
 
 def _validating(
-    validate: Callable[..., Any], forget: _Forget | None, refused: type[Exception], otherwise: Callable[[Any], Any]
+    validate: Callable[..., Any],
+    forget: _Forget | None,
+    refused: tuple[type[Exception], ...],
+    otherwise: Callable[[Any], Any],
 ) -> Callable[[Any], Any]:
     # A closure looks nothing up: it runs for each chunk.
     def validating(value: Any) -> Any:
@@ -81,6 +92,16 @@ def _validating(
             return otherwise(value)
         if forget is not None:
             forget(revived)
+        return revived
+
+    return validating
+
+
+def _exactly(validate: Callable[..., Any], is_exact: _Compare) -> Callable[..., Any]:
+    def validating(value: JsonValue, *, strict: bool) -> Any:
+        revived = validate(value, strict=strict)
+        if not is_exact(revived, value):
+            raise NotValidatable("it holds an integer that no float is equal to")
         return revived
 
     return validating
@@ -148,6 +169,31 @@ def _each(forget: _Forget | None, items_of: Callable[[Any], Any] | None) -> _For
             forget(item)
 
     return forget_in_each
+
+
+def _float_comparison(type_: Any) -> _Compare | None:
+    """Return how to compare the floats of a value that was validated, None where the SDK constructs none there."""
+    import pydantic
+
+    if type_ is float:
+        return eq
+    origin, below = get_origin(type_), get_args(type_)
+    if origin is Annotated:
+        return _float_comparison(below[0])
+    if origin in (list, dict):
+        are_equal = _float_comparison(below[-1])
+        if are_equal is None or are_equal is eq:
+            return are_equal  # vectors at once
+        items_of: Callable[[Any], Any] = iter if origin is list else dict.values
+        return lambda value, source: all(map(are_equal, items_of(value), items_of(source)))
+    if inspect.isclass(type_) and issubclass(type_, pydantic.BaseModel):
+        compared = {name: _float_comparison(field.annotation) for name, field in type_.model_fields.items()}
+        fields = [(name, are_equal) for name, are_equal in compared.items() if are_equal is not None]
+        if fields:
+            return lambda value, source: all(
+                are_equal(value.__dict__[name], source[name]) for name, are_equal in fields if name in source
+            )
+    return None
 
 
 def _has_typed_extras(model: type[pydantic.BaseModel]) -> bool:

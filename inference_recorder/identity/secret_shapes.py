@@ -107,4 +107,4 @@ def quick_pattern() -> str:
         is_caseless, part = part.startswith("(?i)"), part.removeprefix("(?i)")
         parts.append(f"(?i:{part})" if is_caseless else f"(?:{part})")
     accounts = "|".join(sorted(_ACCOUNT_NAMES))
-    return "|".join([*parts, rf'"(?:{accounts})": "', r'"extra_query": \{"'])
+    return "|".join([*parts, rf'"(?:{accounts})": "', r'"extra_query": (?:\{"|\[)'])

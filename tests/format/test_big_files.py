@@ -6,26 +6,12 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from inference_recorder.format.codec import chunk_value, decode, decode_thoroughly, encode, typed
 from inference_recorder.format.lines import Lines
 from inference_recorder.format.recording import Answer
 
 REQUEST = {"method": "POST", "body": {"model": "m"}, "endpoint": "e"}
-
-
-@given(parts=st.lists(st.binary(max_size=4), min_size=1, max_size=6), before=st.binary(max_size=3))
-def test_lines_are_those_that_splitting_gives(parts: list[bytes], before: bytes) -> None:
-    """They replace a list of them."""
-    content = before + b",\n ".join(parts) + b"after"
-    start, end = len(before), len(content) - len(b"after")
-    expected, actual = content[start:end].split(b",\n "), Lines(content, start, end, b",\n ")
-
-    assert expected == list(actual) == actual[:]
-    assert len(expected) == len(actual)
-    assert expected[-1] == actual[-1]
 
 
 def test_a_big_stream_is_found_line_by_line() -> None:

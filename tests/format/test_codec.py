@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from unittest.mock import patch
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from inference_recorder import CorruptRecording
+from inference_recorder.format import codec
 from inference_recorder.format.codec import chunk_value, decode, encode, typed, untyped
+from inference_recorder.format.lines import Lines
 from inference_recorder.format.recording import Answer, Failure, Http, Recording
 
 REQUEST = {
@@ -38,6 +41,29 @@ _JSON = st.recursive(
 )
 _BODIES = st.dictionaries(st.text(max_size=8), _JSON, max_size=3)
 _LAYOUTS = st.sampled_from([None, 0, 2, 4])
+_HTTP = st.builds(Http, st.integers(100, 599), st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=2))
+_FAILURES = st.builds(
+    Failure,
+    type=st.text(max_size=5),
+    message=st.text(st.characters(), max_size=9),
+    status_code=st.none() | st.integers(100, 599),
+    body=_JSON,
+    text=st.none() | st.text(max_size=9),
+)
+_BESIDE = st.fixed_dictionaries(
+    {}, optional={"failure": _FAILURES, "http": _HTTP, "page": _BODIES, "is_redacted": st.just(True)}
+)
+_ANSWERED = st.one_of(
+    st.builds(dict, body=_JSON.filter(lambda value: not isinstance(value, list))),
+    st.builds(dict, body=_JSON.map(lambda value: typed("a.B", value))),
+    st.builds(dict, chunks=st.lists(_JSON | _JSON.map(lambda value: typed("a.B", value)), max_size=4)),
+    st.builds(
+        dict,
+        chunks=st.lists(_JSON.map(lambda value: typed("a.B", value)), max_size=4),
+        is_streaming=st.just(True),
+        is_complete=st.booleans(),
+    ),
+)
 
 
 def reread(answer: Answer, request: Any = REQUEST) -> Recording:
@@ -74,6 +100,41 @@ def test_every_layout_of_the_same_json_says_the_same(chunks: list[Any], indent: 
     assert [chunk_value(c, "f") for c in expected.answer.chunks or ()] == [
         chunk_value(c, "f") for c in actual.answer.chunks or ()
     ]
+
+
+@given(beside=_BESIDE, answered=_ANSWERED, request=_BODIES, big_list=st.sampled_from([0, 20, 1 << 14]))
+@example({"failure": Failure("APIError", "m", body={"n": 10**30})}, {"chunks": [], "is_streaming": True}, {}, 0)
+@example({"page": {"n": 10**30}}, {"chunks": [typed("a.B", {})]}, {}, 0)
+def test_an_answer_comes_back_as_from_the_whole_document(
+    beside: Any, answered: Any, request: Any, big_list: int
+) -> None:
+    """Of our layout only the response is parsed, a list is not even that; parsing all of it is the reference."""
+    answer = Answer(**answered, **beside)
+    content = encode("t", REQUEST | {"body": request}, answer)
+    reference = codec._decode_parsed(codec._whole_document(content, "f"), "f")
+
+    with patch.object(codec, "_BIG_LIST", big_list):
+        actual = decode(content, "f")
+
+    assert told(answer) == told(reference.answer) == told(actual.answer)
+
+
+def test_of_a_file_in_our_layout_only_the_response_is_parsed() -> None:
+    """Else every replay would pay for the whole of its file, and all would come back all the same."""
+    http, failure = Http(200, {"a": "b"}), Failure("APIError", "m", body=[1])
+    answer = Answer(failure=failure, http=http, page={"a": [1]}, chunks=[typed("a.B", [])] * 3, is_streaming=True)
+    with patch.object(codec, "_whole_document", side_effect=AssertionError("parsed as a whole")):
+        assert told(answer) == told(reread(answer).answer)
+        assert told(Answer(body=typed("a", [1]))) == told(reread(Answer(body=typed("a", [1]))).answer)
+        with patch.object(codec, "_BIG_LIST", 0):
+            assert isinstance(reread(answer).answer.chunks, Lines)
+
+
+def told(answer: Answer) -> str:
+    """Return all that an answer says, however its chunks are kept; -0.0 is not 0, nor 1 True."""
+    chunks = None if answer.chunks is None else [chunk_value(chunk, "f") for chunk in answer.chunks]
+    http = None if answer.http is None else (answer.http.status_code, dict(answer.http.headers))
+    return repr(answer._replace(chunks=chunks, http=http))  # type: ignore[arg-type]
 
 
 @given(content=st.binary(max_size=200), cut=st.integers(min_value=0, max_value=400))

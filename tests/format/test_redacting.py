@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from copy import deepcopy
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import pytest
 from hypothesis import example, given
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from inference_recorder.format.codec import chunk_value, decode, encode
 from inference_recorder.format.recording import Answer, Failure, Http
 from inference_recorder.format.redacting import Hidden, failure_given_back, given_back
+from inference_recorder.identity import redaction
 from inference_recorder.identity.jsonable import canonical_text
 from inference_recorder.identity.key_rules import KeyRules, recorded_request
 from inference_recorder.identity.keys import request_key
@@ -160,6 +163,70 @@ def _filled(shape: Any, values: tuple[str, str]) -> Any:
     if isinstance(shape, tuple):
         return [_filled(item, values) for item in shape]
     return " ".join(values[part] if isinstance(part, int) else part for part in shape)
+
+
+_ANSWER_TEXTS = st.lists(
+    st.sampled_from([ONE.one, TWO.text.format(TWO.one), SECRETS[1].one, "\n", '"', "__REDACTED__"])
+    | st.text(max_size=4),
+    max_size=2,
+).map(" ".join)
+_ANSWER_JSON = st.recursive(
+    _ANSWER_TEXTS | st.integers() | st.floats(allow_nan=False) | st.none(),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.lists(st.floats(0, 1), min_size=1, max_size=3),
+        st.tuples(st.integers(), inner).map(list),
+        st.dictionaries(st.sampled_from(["delta", "content", "api_key", "\ud800"]) | _ANSWER_TEXTS, inner, max_size=3),
+        st.fixed_dictionaries({"token": _ANSWER_TEXTS, "logprob": st.just(-0.5)}, optional={"bytes": st.just([1, 2])}),
+    ),
+    max_leaves=6,
+)
+_ANSWERS = st.one_of(
+    st.builds(lambda body: Answer(body=body), _ANSWER_JSON.filter(lambda value: not isinstance(value, list))),
+    st.builds(lambda chunks: Answer(chunks=chunks, is_streaming=True), st.lists(_ANSWER_JSON, max_size=3)),
+    st.builds(lambda text, body: Answer(failure=Failure("E", text, body=body)), _ANSWER_TEXTS, _ANSWER_JSON),
+    st.builds(lambda text, page: Answer(chunks=[], page={"a": page}, http=Http(200, {"a": text})), _ANSWER_TEXTS,
+              _ANSWER_JSON),
+)  # fmt: skip
+
+
+def _recorded(asked: Any, answer: Answer) -> tuple[Any, Any]:
+    """Return a request and an answer without secrets; of the answer's chunks, what they say."""
+    one = run({"input": asked})
+    hidden = Hidden(one.rules.redactor_of(one.request))
+    request, answer = hidden.request({"body": one.request.frozen_body(), "endpoint": CHAT}), hidden.answer(answer)
+    chunks = None if answer.chunks is None else [chunk_value(chunk, "") for chunk in answer.chunks]
+    return request, answer._replace(chunks=chunks)
+
+
+@given(_ANSWER_TEXTS, _ANSWERS)
+@example(ONE.one, Answer(body=[1, ONE.one]))
+@example("", Answer(body={"points": [[0.5, TWO.one]]}))
+def test_what_is_taken_as_it_is_holds_no_secret(asked: str, answer: Answer) -> None:
+    """Most requests and answers are clean at a look; the reference is that no look ever says so."""
+    with patch.object(redaction, "quick_look", lambda pattern: lambda text: True):
+        expected = _recorded(asked, copy.deepcopy(answer))
+
+    assert expected == _recorded(asked, answer)
+
+
+@given(_ANSWER_TEXTS, _ANSWERS)
+def test_an_answer_not_said_to_be_redacted_has_nothing_to_be_given_back(asked: str, answer: Answer) -> None:
+    """Its file is read once; any other twice, with the secrets of the one who asks put in between."""
+    then, now = run({"input": asked}), run({"input": f"{asked} {ONE.other} {TWO.other}"})
+    content = then.recorded(answer)
+    as_it_is = decode(content, "").answer
+
+    for secrets in (then.rules.secrets_of(then.request), now.rules.secrets_of(now.request)):
+        given = decode(given_back(content, secrets), "").answer
+        if not as_it_is.is_redacted:
+            assert [chunk_value(chunk, "") for chunk in as_it_is.chunks or ()] == [
+                chunk_value(chunk, "") for chunk in given.chunks or ()
+            ]
+            assert as_it_is._replace(chunks=None) == given._replace(chunks=None)
+    assert as_it_is.is_redacted == (
+        b"__REDACTED_" in content.partition(b'"response": ')[2].replace(b"__REDACTED__", b"")
+    )
 
 
 @given(_SHAPE, st.sampled_from(SECRETS), st.sampled_from(SECRETS))

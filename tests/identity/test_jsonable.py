@@ -15,10 +15,12 @@ from typing import Any
 import openai
 import pydantic
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from openai._types import NotGiven
 
 from inference_recorder import UnrecordableValue, inference_recording
-from inference_recorder.identity.jsonable import plain, plain_arguments
+from inference_recorder.identity.jsonable import _canonical_parts, canonical_text, plain, plain_arguments
 
 from ..conftest import HELLO, Colour
 from ..openai_server import OpenAIServer
@@ -74,6 +76,62 @@ def test_what_has_no_json_form_is_refused_by_its_place(value: Any) -> None:
     """The ancestor wrote "<object at 0x7f…>", which no later run ever matched."""
     with pytest.raises(UnrecordableValue, match=r"^\$\.messages\[0\]\.content is a .* no JSON form"):
         plain_arguments({"messages": [{"content": value}]})
+
+
+@pytest.mark.parametrize("name", [(1, 2), b"a", object()], ids=["tuple", "bytes", "object"])
+def test_a_name_that_has_no_json_form_is_refused(name: Any) -> None:
+    """An encoder may be told to leave such members out, and then two requests share a key."""
+    with pytest.raises(UnrecordableValue, match="a name in"):
+        plain_arguments({"messages": [{name: 1}]})
+
+
+class Effort(enum.IntEnum):
+    LOW = 1
+
+
+_PLAIN = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(), max_size=9)
+    | st.sampled_from([Role.USER, Effort.LOW, 10**400, "\x7f\u2028", ""]),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.lists(inner, max_size=3).map(tuple),
+        st.dictionaries(st.text(st.characters(), max_size=5) | st.just(Role.USER), inner, max_size=4),
+        st.dictionaries(st.text(max_size=2), inner, max_size=2).map(OrderedDict),
+        st.dictionaries(st.integers(0, 9), inner, max_size=3),
+    ),
+    max_leaves=12,
+)
+_ARGUMENTS = st.dictionaries(st.text(max_size=9), _PLAIN, max_size=4)
+
+
+@given(arguments=_ARGUMENTS)
+def test_a_canonical_text_is_the_standard_librarys(arguments: dict[str, Any]) -> None:
+    """Keys are hashes of these bytes; the encoder is made once, not as json makes it for each text."""
+    assert json.dumps(arguments, sort_keys=True) == canonical_text(arguments)
+    # So that two were compared.
+    assert json.encoder.c_make_encoder is None or isinstance(_canonical_parts, json.encoder.c_make_encoder)
+
+
+@given(arguments=_ARGUMENTS, marked=st.booleans(), timeout=st.booleans())
+def test_arguments_that_are_json_already_say_what_walking_them_says(
+    arguments: dict[str, Any], marked: bool, timeout: bool
+) -> None:
+    """They are taken as they are, and encoded; those that are not are walked first."""
+    given_arguments = {
+        **arguments,
+        **({"stop": openai.NOT_GIVEN} if marked else {}),
+        **({"timeout": 1} if timeout else {}),
+    }
+    walked = plain({name: value for name, value in given_arguments.items() if name != "timeout"})
+
+    body, text, callable_with = plain_arguments(given_arguments)
+
+    assert canonical_text(walked) == text == canonical_text(body)
+    assert callable_with is given_arguments
 
 
 def test_a_cycle_is_refused() -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlparse
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from inference_recorder.identity.jsonable import canonical_text
-from inference_recorder.identity.keys import GENERATIONS, older_keys, request_key
+from inference_recorder.identity.keys import GENERATIONS, body_text_as_keyed, older_keys, request_key
 from inference_recorder.identity.normalisation import (
     BodyRules,
     a_dict_directly_in_a_list_counts_as_a_root,
@@ -24,24 +25,29 @@ from inference_recorder.identity.request import Request, recorded_url
 RULES = {generation.name: generation for generation in GENERATIONS}
 UUID = "0b7a8e62-1f0a-4d5c-9a53-2f6f0f0c8b11"
 
-_TEXTS = st.one_of(
-    st.text(max_size=20),
-    st.sampled_from(
-        [
-            "score: 0.123456",
-            "x, attributes: {'a': 1}",
-            f"document_id: {UUID}",
-            f"<|{UUID}|>",
-            "pi is 3.14159265",
-            "-1.00001",
-            "٣.١٤١٥٩",
-            "1e-7",
-            "a.b.c",
-            "1.2345",
-            "|",
-        ]
-    ),
-)
+_CURIOUS = [
+    "score: 0.123456",
+    "x, attributes: {'a': 1}",
+    f"document_id: {UUID}",
+    f"<|{UUID}|>",
+    "pi is 3.14159265",
+    "-1.00001",
+    "٣.١٤١٥٩",
+    "1e-7",
+    "a.b.c",
+    "1.2345",
+    "|",
+    "score :1",
+    "score:  -.5E-3 attributes:{",
+    "attributes: {}",
+    f"DOCUMENT_ID: {UUID}",
+    "1.٣٤٥٦",
+    "1.2٣٤٥",
+    "12345.123",
+    "12345.1234",
+    "attributes:{}",
+]
+_TEXTS = st.text(max_size=20) | st.sampled_from(_CURIOUS)
 _NUMBERS = st.one_of(st.integers(), st.floats(allow_nan=False), st.sampled_from([0.1, 1e-7, 0.123456789, 1e22, -0.0]))
 _JSON = st.recursive(
     st.one_of(st.none(), st.booleans(), _NUMBERS, _TEXTS),
@@ -66,29 +72,89 @@ def asked(body: dict[str, Any], url: str = "https://api.openai.com/v1/v1/chat/co
     return Request("POST", "/v1/chat/completions", url, body, canonical_text(body))
 
 
-@given(body=_BODIES, is_bedrock=st.booleans())
-@example(body={"messages": ["0.12345"]}, is_bedrock=False)
-def test_a_key_computed_the_short_way_is_the_ancestors(body: dict[str, Any], is_bedrock: bool) -> None:
-    """The short way skips the rules where a look at the text says that they change nothing."""
-    url = f"https://{'bedrock' if is_bedrock else 'api'}.example.com/v1/v1/chat/completions"
-    long_way = json.dumps(
-        {
-            "method": "POST",
+def normalised_by_patterns(value: Any, rules: BodyRules, *, is_bedrock: bool, is_root: bool = True) -> Any:
+    """Return the body as the ancestor's key has it: each of its patterns applied to each text."""
+    if isinstance(value, dict):
+        copy = {
+            name: normalised_by_patterns(item, rules, is_bedrock=False, is_root=False) for name, item in value.items()
+        }
+        if is_root and rules.drops_project_id:
+            for name in ("extra_body", "extra_query"):
+                if isinstance(copy.get(name), dict):
+                    copy[name] = {inner: item for inner, item in copy[name].items() if inner != "project_id"}
+        if rules.drops_bedrock_stream_options and is_bedrock:
+            copy.pop("stream_options", None)
+        return copy
+    if isinstance(value, (list, tuple)):
+        return [normalised_by_patterns(item, rules, is_bedrock=False) for item in value]
+    if isinstance(value, float) and rules.rounds_floats:
+        return round(value, 5)
+    if isinstance(value, str):
+        uuid = "[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}"
+        if rules.hides_file_search:
+            value = re.sub(r"score:\s*[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?", "score: __NORMALIZED__", value)
+            value = re.sub(r",?\s*attributes:\s*\{[^}]*\}", "", value)
+            value = re.sub(rf"document_id:\s*{uuid}", "document_id: __NORMALIZED__", value)
+            value = re.sub(rf"<\|{uuid}\|>", "<|__NORMALIZED__|>", value)
+        if rules.rounds_floats:
+            value = re.sub(r"-?\d+\.\d{4,}", lambda number: f"{float(number.group()):.5f}", value)
+    return value
+
+
+@settings(max_examples=200)
+@given(
+    body=_BODIES,
+    host=st.sampled_from(["api.openai.com", "bedrock-runtime.amazonaws.com", "localhost:8000", "[::1]"]),
+    path=st.sampled_from(["/v1/v1/chat/completions", "/v1/models", "/v1/v1/models", "/api/tags", '/é/"', ""]),
+    method=st.sampled_from(["POST", "GET", 'é"']),
+    test_id=st.none() | st.text(max_size=8) | st.sampled_from(["None", "null", '"']),
+)
+@example(body={"messages": ["0.12345"]}, host="h", path="/v1", method="POST", test_id="t")
+def test_a_key_computed_the_short_way_is_the_ancestors(
+    body: dict[str, Any], host: str, path: str, method: str, test_id: str | None
+) -> None:
+    """The short way skips rules that change nothing by the look of the text, and puts the key's text together."""
+    url = f"https://{host}{path}"
+    request = Request(method, "/v1/x", url, body, canonical_text(body))
+    for generation in GENERATIONS:
+        scope = generation.test_id_rule(urlparse(url).path, urlparse(url).hostname, test_id)
+        long_way = {
+            "method": method,
             "endpoint": urlparse(url).path,
-            "body": normalised(body, BodyRules(), is_bedrock=is_bedrock),
-            "test_id": "t",
-        },
-        sort_keys=True,
-    )
+            "body": normalised_by_patterns(body, generation.body_rules, is_bedrock="bedrock" in host),
+            **({"test_id": scope} if scope is None or isinstance(scope, str) else {}),
+        }
 
-    assert sha256(long_way.encode()).hexdigest() == request_key(asked(body, url), "t")
+        digest = sha256(json.dumps(long_way, sort_keys=True).encode()).hexdigest()
+        assert digest[: generation.digits] == request_key(request, test_id, generation), generation.name
 
 
-@given(body=_BODIES)
-def test_a_body_said_to_be_untouched_is_untouched(body: dict[str, Any]) -> None:
-    """The look at the text may err on one side only."""
-    if is_untouched(canonical_text(body), is_bedrock=False):
-        assert canonical_text(body) == canonical_text(normalised(body, BodyRules(), is_bedrock=False))
+@settings(max_examples=200)
+@given(body=_BODIES, is_bedrock=st.booleans())
+def test_a_body_said_to_be_untouched_is_untouched(body: dict[str, Any], is_bedrock: bool) -> None:
+    """The look at the text may err on one side only, whatever generation of rules is asked."""
+    text = canonical_text(body)
+    if is_untouched(text, is_bedrock=is_bedrock):
+        for generation in GENERATIONS:
+            rules = generation.body_rules
+            assert text == canonical_text(normalised(body, rules, is_bedrock=is_bedrock))
+            assert text == canonical_text(normalised_by_patterns(body, rules, is_bedrock=is_bedrock))
+
+
+@pytest.mark.parametrize("text", _CURIOUS)
+def test_a_text_alone_is_keyed_as_by_the_ancestor(text: str) -> None:
+    """In the company of others it is hardly ever the one that the look at the text decides by."""
+    for body in ({"messages": text}, {text: 1}, {"messages": [f"é{text}"]}):
+        for generation in GENERATIONS:
+            expected = normalised_by_patterns(body, generation.body_rules, is_bedrock=False)
+
+            assert canonical_text(expected) == body_text_as_keyed(asked(body), generation.body_rules)
+
+
+def test_usual_bodies_are_said_to_be_untouched() -> None:
+    """Else every key would be made the long way, and nobody would notice."""
+    for body in ({"model": "m", "temperature": 0.7}, {"messages": [{"content": "a.b.c | 1.25 é"}]}, {"top_p": 1e22}):
+        assert is_untouched(canonical_text(body), is_bedrock=True)
 
 
 @pytest.mark.parametrize(

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import os
+import re
 import time
 import timeit
 from functools import partial
+from unittest.mock import patch
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from inference_recorder.identity import redaction
 from inference_recorder.identity.jsonable import canonical_text
-from inference_recorder.identity.redaction import Redactor, found, may_have_a_shape, redacted
+from inference_recorder.identity.redaction import (
+    Redactor,
+    _spellings,
+    _variable_names,
+    found,
+    may_have_a_shape,
+    redacted,
+)
 
-from ..secret_table import SECRETS, Secret
+from ..secret_table import SECRETS, Secret, made
 
 TEXTS = [secret.text.format(secret.one) for secret in SECRETS]
 
@@ -102,6 +113,74 @@ def test_the_quick_look_misses_nothing_that_the_patterns_find(value: object, aro
     is_changed = Redactor().replaced(value, lambda secret: "X") != value
 
     assert not is_changed or may_have_a_shape(canonical_text({"v": value}))
+
+
+_KNOWN = st.text('ab"\\\\é\\n%', min_size=1, max_size=4)
+_ANY_TEXTS = st.one_of(
+    st.text(max_size=12),
+    st.lists(
+        st.sampled_from(TEXTS)
+        | st.sampled_from(["__REDACTED__", "__REDACTED_3__", made(24, "one"), "\n", "\ud800", '"'])
+        | _KNOWN
+    ).map("".join),
+)
+_ANY_NAMES = st.text(max_size=6) | st.sampled_from(["api_key", "extra_query", "extra_body", "key", "project_id", "?"])
+_ANY_JSON = st.recursive(
+    _ANY_TEXTS | st.integers() | st.none(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_ANY_NAMES | _ANY_TEXTS, inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(_ANY_JSON, st.lists(_KNOWN, max_size=2), st.booleans())
+@example({"extra_query": [{"key": "twelve-or-more"}]}, [], False)
+@example({"api_key": made(24, "one")}, [], False)
+@example({"arguments": r'{"a": "a\"b"}'}, ['a"b'], False)
+@example({"\ud800": TEXTS[0]}, [], False)
+def test_what_the_quick_look_passes_over_holds_nothing_for_a_long_one(
+    value: object, values: list[str], is_for_requests: bool
+) -> None:
+    """It says for whole requests, and again for each text, that the patterns need not be asked."""
+
+    def shown(secret: str) -> str:
+        return f"-{len(secret)}-"
+
+    def redactor() -> Redactor:
+        return Redactor(values, is_for_requests=is_for_requests)
+
+    with patch.object(redaction, "quick_look", lambda pattern: lambda text: True):
+        expected = redactor().replaced(value, shown)
+
+    assert expected == redactor().replaced(value, shown)
+    assert not redactor().is_clean(canonical_text({"value": value})) or expected == value
+
+
+@given(st.lists(_ANY_TEXTS, max_size=3), st.lists(_KNOWN, max_size=2))
+def test_a_text_said_to_be_clean_has_no_findings(texts: list[str], values: list[str]) -> None:
+    """Nor has it any for one who looks at all of it."""
+    redactor = Redactor(values)
+    for text in texts:
+        with patch.object(redaction, "quick_look", lambda pattern: lambda text: True):
+            expected = Redactor(values).find(text)
+
+        assert expected == redactor.find(text)
+        assert not redactor.is_clean(canonical_text({"v": text})) or not expected
+
+
+@given(st.dictionaries(st.text("A_é", min_size=1, max_size=4), st.text("a", max_size=3), max_size=3))
+def test_the_names_of_variables_are_those_of_the_environment(variables: dict[str, str]) -> None:
+    """They are read as they lie there, since decoding one after the other takes longer than entering a context."""
+    with patch.dict(os.environ, variables):
+        assert sorted(os.environ) == sorted(_variable_names())
+
+
+@given(st.text("aZ9._~-", max_size=9) | st.text(max_size=9))
+def test_a_value_that_is_spelled_as_it_is_everywhere_has_one_spelling(value: str) -> None:
+    """Most keys are, and their spellings need not be made."""
+    with patch.object(redaction, "_SPELLED_AS_IT_IS", re.compile(r"(?!)")):
+        expected = _spellings(value)
+
+    assert expected == _spellings(value)
 
 
 @pytest.mark.parametrize("between", ["\n", "\r\n", "\t", "  ", ' \\" '])

@@ -7,6 +7,7 @@ and gitleaks is no Python package. The shapes are those that the issuers describ
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import NamedTuple
 
 
@@ -14,7 +15,17 @@ class Shape(NamedTuple):
     """One kind of secret. The group "secret" of the pattern is what is hidden, else the whole of what it finds."""
 
     kind: str
-    pattern: re.Pattern[str]
+    text: str
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        return _compiled(self.text)
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    # When it is asked for: a replay that meets no secret has no use for them, and they take 5 ms.
+    return re.compile(pattern)
 
 
 # After a letter only where that is the end of an escape: a line break of JSON within a string is \\n there.
@@ -35,7 +46,7 @@ _SIGNATURES = (
 )
 
 SHAPES = tuple(
-    Shape(kind, re.compile(pattern))
+    Shape(kind, pattern)
     for kind, pattern in (
         ("PEM private key",
          r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----"
@@ -102,7 +113,7 @@ def quick_pattern() -> str:
     """
     parts = []
     for shape in SHAPES:
-        part = _LOOK_AROUND.sub("", shape.pattern.pattern).replace("?P<secret>", "?:")
+        part = _LOOK_AROUND.sub("", shape.text).replace("?P<secret>", "?:")
         part = re.sub(r"\\s(?![^\[]*\])", r"(?:\\s|\\\\[nrt])", part)
         is_caseless, part = part.startswith("(?i)"), part.removeprefix("(?i)")
         parts.append(f"(?i:{part})" if is_caseless else f"(?:{part})")

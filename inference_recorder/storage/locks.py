@@ -17,8 +17,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 _POLL_SECONDS = 0.005
 
@@ -57,6 +59,8 @@ class Locks:
 
         Raises OSError where the lock file cannot be made.
         """
+        from filelock import FileLock, Timeout  # not before something is written: a replay has no use for it
+
         self._make_folder()
         stripe = sha256(name.encode()).hexdigest()[:1]
         lock = self._of_stripes.get(stripe)
@@ -81,6 +85,8 @@ class Locks:
 
         Raises OSError where the lock file cannot be made.
         """
+        from filelock import FileLock, Timeout
+
         path = self._folder / f"{key}.flight"
         with _guard:
             if path in _flights:

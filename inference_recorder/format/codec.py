@@ -28,6 +28,8 @@ FORMAT_VERSION = 1
 _FILE_START = b'{\n  "test_id": '
 _FILE_END = b',\n  "id_normalization_mapping": {}\n}\n'
 _RESPONSE_START = b'\n  "response": {\n'
+_SHORT_RESPONSE = 1 << 12
+"""Bytes from a file's end within which its response is looked for first."""
 _BIG_LIST = 1 << 14
 """Bytes of a list above which its lines are found one by one."""
 _BIG_FILE = 1 << 24
@@ -155,7 +157,10 @@ def _response_and_lines(content: bytes) -> tuple[JsonObject, Sequence[Chunk] | N
 
     Raises ValueError where it cannot be had so.
     """
-    start = content.index(_RESPONSE_START)
+    # Most answers are short; and looking from the start, a request of four tools takes six times as long to pass over.
+    start = content.rfind(_RESPONSE_START, -_SHORT_RESPONSE)
+    if start < 0:
+        start = content.index(_RESPONSE_START)
     list_start, end = start + len(_RESPONSE_START) - 1, len(content) - len(_FILE_END)
     if not content.startswith(_FIRST_LINE, list_start) or (list_end := content.rfind(_LIST_END, list_start, end)) < 0:
         if end - start > _BIG_FILE:

@@ -20,8 +20,9 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from inference_recorder import inference_recording
 from inference_recorder.format import codec, json_bytes, typed
 from inference_recorder.identity.jsonable import canonical_text, plain_arguments
+from inference_recorder.identity.key_rules import KeyRules
 from inference_recorder.identity.keys import request_key
-from inference_recorder.identity.normalisation import is_untouched
+from inference_recorder.identity.normalisation import MARKS
 from inference_recorder.identity.request import Request
 from inference_recorder.interception.active import current_session
 from inference_recorder.interception.calls import described
@@ -35,11 +36,6 @@ from . import answers, data_alone
 from .clock import Busyness
 from .recorded import key_of, write_answers, write_stream
 from .stage import Stage
-
-try:
-    from inference_recorder.identity.key_rules import KeyRules
-except ImportError:  # before secrets were looked for
-    KeyRules = None  # type: ignore[misc, assignment]
 
 CALLS = 500
 WORDS = 2_000
@@ -185,17 +181,19 @@ def _description(method: Method, client: Any, questions: list[dict[str, Any]], r
 def _decision(folder: Path, requests: list[Request], paths: list[str], contents: list[bytes]) -> Stage:
     count, names = len(requests), [Path(path).stem for path in paths]
     texts = [request.body_text for request in requests]
+    rules = KeyRules()
     looked_for = [
         Stage("which test", _each(lambda _: running_test_id(), requests), count),
         Stage(
             "key",
-            _each(lambda request: request_key(request, None), requests),
+            _each(lambda request: rules.keyed(request, None), requests),
             count,
-            [Stage("has a rule anything to do", _each(lambda it: is_untouched(it, is_bedrock=False), texts), count)],
+            [
+                Stage("has it secrets, or what a rule changes", _each(rules.redactor.look(MARKS), texts), count),
+                Stage("hash", _each(lambda request: request_key(request, None, has_marks=False), requests), count),
+            ],
         ),
     ]
-    if KeyRules is not None:
-        looked_for.append(Stage("has it secrets", _each(KeyRules().asked, requests), count))
     read = _in_session(folder, lambda session: _each(session.store.read, names)())
     parse = Stage("parse JSON", _each(json_bytes.loads, [_response_of(content) for content in contents]), count)
     decode = Stage("decode", _each(lambda it: codec.decode(it, ""), contents), count, [parse])

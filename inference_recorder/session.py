@@ -146,6 +146,7 @@ class Session:
         from .explaining.miss import missing_recording
         from .explaining.nearest import Question
 
+        asked = asked._replace(body=asked.frozen_body())
         question = Question(asked, key, test_id, place, self._rules.normalizers)
         error = missing_recording(question, self.store.places, self._rules.scope(running_node_id(), request.credential))
         self._ledger.missed(asked, key, test_id, str(error))

@@ -376,3 +376,19 @@ def test_the_account_is_nobodys_business(client: openai.OpenAI, server: OpenAISe
 
     for value in (*account.values(), "user:", password, signature, token, "1461945d-7925"):
         assert_nowhere(value, recordings)
+
+
+def test_a_secret_is_hidden_beside_names_that_are_numbers(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
+    """`logit_bias` is given by numbers of tokens; such a call could not be made at all with a secret in it."""
+    echo(server)
+    calls = [
+        HELLO | {"messages": [{"role": "user", "content": key}], "logit_bias": {9: 1, 10: 2}}
+        for key in (KEY.one, KEY.other)
+    ]
+    with inference_recording("record", recordings):
+        sdk.call("chat.completions.create", **calls[0])
+    with inference_recording("replay", recordings):
+        answer = sdk.call("chat.completions.create", **calls[1])
+
+    assert KEY.other == answer.choices[0].message.content
+    assert {"9": 1, "10": 2} == json.loads(next(recordings.glob("*.json")).read_text())["request"]["body"]["logit_bias"]

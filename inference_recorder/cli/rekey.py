@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import click
 
-from ..identity.key_rules import recorded_request
 from ..identity.keys import request_key
 from ..identity.normalizers import BUILT_IN_NAMES, Normalizers, NormalizeRule
 from ..storage.catalogue import Entry
@@ -92,5 +91,5 @@ def _relocation(entry: Entry, normalizers: Normalizers) -> Relocation | None:
     if rule is None:
         one.refusal = "no key rule gives its name; record it anew"
     elif not is_shared(entry, rule):
-        one.new_key = request_key(recorded_request(entry.request, normalizers), entry.test_id)
+        one.new_key = request_key(entry.asked_under(normalizers), entry.test_id)
     return one

@@ -37,6 +37,7 @@ def is_sentinel(value: object) -> bool:
 def canonical_text(arguments: Mapping[str, object]) -> str:
     """Return the text whose bytes a key is made of: sorted keys, ", " and ": ", ASCII escapes.
 
+    Names that are numbers, such as those of `logit_bias`, are sorted as numbers, as in the ancestor's keys.
     Raises UnrecordableValue where a value has no JSON form.
     """
     return "".join(_canonical_parts(arguments, 0))
@@ -78,8 +79,10 @@ def _plain(value: object, where: str, ancestors: tuple[int, ...]) -> JsonValue:
         refuse(value, f"{where} (nested in itself, or too deep)")
     inside = (*ancestors, id(value))
     if isinstance(value, Mapping):
+        # Numbers among themselves stay what they are, since a key has them in their own order: see `canonical_text`.
+        are_numbers = all(isinstance(name, (int, float)) for name in value)
         return {
-            _name(name, where): _plain(item, f"{where}.{name}", inside)
+            name if are_numbers else _name(name, where): _plain(item, f"{where}.{name}", inside)
             for name, item in value.items()
             if not is_sentinel(item)
         }

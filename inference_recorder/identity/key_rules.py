@@ -75,7 +75,7 @@ class KeyRules:
         redactor = self.redactor_of(request)
         body, endpoint, url = (
             redactor.replaced(part, lambda secret: PLACEHOLDER)
-            for part in (request.body, request.endpoint, request.url)
+            for part in (request.frozen_body(), request.endpoint, request.url)
         )
         body = self.normalizers.applied(body)
         return request._replace(body=body, body_text=canonical_text(body), endpoint=endpoint, url=url)

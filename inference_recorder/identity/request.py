@@ -9,9 +9,10 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlparse
 
-from .jsonable import JsonObject, canonical_text
+from .jsonable import JsonObject, JsonValue, canonical_text
 
 MODEL_LIST_ENDPOINT = "/v1/models"
+_WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,18}")
 
 
 class Request(NamedTuple):
@@ -56,10 +57,25 @@ class Request(NamedTuple):
         endpoint, url = with_ids(self.endpoint, ids), with_ids(self.url, ids)
         return self._replace(endpoint=endpoint, url=url, body=body, body_text=canonical_text(body))
 
+    def with_numbers_as_names(self) -> Request:
+        """Return the request as if each object whose names are all whole numbers had been passed with numbers.
+
+        Its key is another one where they sort otherwise than as texts; a file does not tell which they were.
+        """
+        body = _with_numbers_as_names(self.body)
+        return self._replace(body=body, body_text=canonical_text(body))
+
     def frozen_body(self) -> JsonObject:
         """Return a copy of the body that later changes by the caller do not reach, in the caller's own order."""
         body: JsonObject = json.loads(json.dumps(self.body))
         return body
+
+
+def _with_numbers_as_names(value: JsonValue) -> JsonValue:
+    if isinstance(value, dict):
+        are_numbers = all(map(_WHOLE_NUMBER.fullmatch, value))
+        return {int(name) if are_numbers else name: _with_numbers_as_names(item) for name, item in value.items()}
+    return list(map(_with_numbers_as_names, value)) if isinstance(value, list) else value
 
 
 def with_ids(text: str, ids: Mapping[str, str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,15 @@ from ..format.codec import decode, unreadable
 from ..format.recording import Recording
 from ..identity.jsonable import JsonObject, JsonValue
 from ..identity.key_rules import recorded_request
+from ..identity.keys import generation_of
+from ..identity.normalizers import Normalizers
 from ..identity.request import Request
 from . import files
 
 _RESPONSE_START = b'\n  "response": {'
 _LARGE_INTEGERS = b'"has_large_integers"'
 _USUAL_QUESTION = 1 << 15
+_NUMBER_AS_NAME = re.compile(r'"-?[0-9]+": ')
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +77,24 @@ class Entry:
     def asked(self) -> Request | None:
         """The call as a lookup sees it; None where the file does not hold a whole call that the SDK can make."""
         try:
-            asked = recorded_request(self.request)
+            asked = self.asked_under(None)
             urlparse(asked.url)
             return asked
         except (ValueError, RecursionError):  # such as an address without its bracket, arguments nested too deep
             return None
+
+    def asked_under(self, normalizers: Normalizers | None) -> Request:
+        """Return the call as a lookup under these normalizers sees it, else under those that the file declares.
+
+        Raises ValueError where the file holds no call, RecursionError for arguments nested too deep.
+        """
+        asked = recorded_request(self.request, normalizers)
+        if _NUMBER_AS_NAME.search(asked.body_text) is None:
+            return asked
+        numbered = recorded_request(self.request).with_numbers_as_names()
+        # Only the name tells which they were.
+        names_numbers = generation_of(self.key, numbered, self.test_id) is not None
+        return asked.with_numbers_as_names() if names_numbers else asked
 
     def recording(self) -> Recording:
         """Return what a replay would see; raises CorruptRecording."""

@@ -69,6 +69,24 @@ def test_a_renamed_test_replays_and_recording_it_anew_gives_no_diff(
     assert before == files(recordings)
 
 
+def test_names_that_are_numbers_keep_their_order(sdk: Colour, recordings: Path) -> None:
+    """The key has 9 before 10, and the file has texts: the renamed recording was never found again."""
+    with inference_recording("record", recordings, test_id=OLD):
+        sdk.call("chat.completions.create", **HELLO, logit_bias={9: 1, 10: 2})
+        sdk.call("chat.completions.create", **HELLO, logit_bias={"9": 1, "10": 2})
+    checked = run("check", recordings)
+    done = run("rename-test", OLD, NEW, recordings)
+    with inference_recording("replay", recordings, test_id=NEW) as session:
+        sdk.call("chat.completions.create", **HELLO, logit_bias={9: 1, 10: 2})
+        sdk.call("chat.completions.create", **HELLO, logit_bias={"9": 1, "10": 2})
+        with pytest.raises(MissingRecording):
+            sdk.call("chat.completions.create", **HELLO, logit_bias={9: 1, 11: 2})
+
+    assert (0, 0) == (checked.exit_code, done.exit_code)
+    assert "no rule" not in checked.output
+    assert {"replayed": 2, "missed": 1} == session.counts
+
+
 @pytest.mark.parametrize(
     ("test_id", "old", "new", "expected"),
     [

@@ -103,6 +103,15 @@ def test_the_request_is_shown_as_it_was_asked(client: openai.OpenAI, recordings:
     assert [2] == [len(one.question.request.body["messages"]) for one in notes_in(recordings)]
 
 
+def test_names_that_are_numbers_are_no_difference(sdk: Colour, recordings: Path) -> None:
+    """A file has texts in their place."""
+    record(sdk, recordings, **HELLO, logit_bias={9: 1, 10: 2}, temperature=0)
+    error = miss(sdk, recordings, **HELLO, logit_bias={9: 1, 10: 2}, temperature=0.5)
+
+    assert error.nearest is not None
+    assert ["$.temperature"] == [difference.path for difference in error.nearest.differences]
+
+
 def test_an_explanation_that_fails_hides_no_miss(
     sdk: Colour, recordings: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

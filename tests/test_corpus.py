@@ -54,8 +54,15 @@ def test_most_real_recordings_are_found_by_a_rule() -> None:
 
 
 @NO_CORPUS
-@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
-@pytest.mark.parametrize("door", ["method", "client"])
+@pytest.mark.parametrize(
+    ("door", "is_async"),
+    [
+        pytest.param("method", False, id="method-sync"),
+        pytest.param("method", True, id="method-async", marks=pytest.mark.slow),
+        pytest.param("client", False, id="client-sync", marks=pytest.mark.slow),
+        pytest.param("client", True, id="client-async"),
+    ],
+)
 @pytest.mark.usefixtures("without_plugin")
 def test_every_derivable_real_recording_replays_as_the_sdk_builds_it(
     is_async: bool, door: str, monkeypatch: pytest.MonkeyPatch

@@ -169,6 +169,7 @@ def test_a_test_that_passes_again_clears_what_was_set_aside(suite: Suite) -> Non
     assert ([], 1) == (suite.files("recordings/.failed"), len(suite.files()))
 
 
+@pytest.mark.slow
 def test_an_interrupted_tests_recordings_are_set_aside(suite: Suite) -> None:
     """Half of a test's answers beside the other half of its old ones."""
     suite.write("test_it.py", "def test_it(inference_session): ask()")

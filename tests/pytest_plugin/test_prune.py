@@ -81,7 +81,7 @@ def test_it_deletes_what_it_would_list(workers: int | None, suite: Suite) -> Non
         ("def test_other(): assert 0", []),
         ("", ["tests"]),
         ("", ["--ignore=elsewhere"]),
-        ("def test_other(): raise KeyboardInterrupt", []),
+        pytest.param("def test_other(): raise KeyboardInterrupt", [], marks=pytest.mark.slow),
     ],
     ids=["a failure", "a folder named", "something left out", "interrupted"],
 )

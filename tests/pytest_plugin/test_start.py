@@ -46,6 +46,7 @@ def test_it_works_where_xdist_is_not_installed(suite: Suite) -> None:
     result.stdout.fnmatch_lines(["recordings: 1 replayed, 0 recorded, 0 missed, 0 live, 0 unused"])
 
 
+@pytest.mark.slow
 def test_it_can_be_switched_off(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """As any plugin; recorders then know the test from pytest's own variable."""
     monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
@@ -58,6 +59,7 @@ def test_it_can_be_switched_off(suite: Suite, monkeypatch: pytest.MonkeyPatch) -
     assert ["test_it.py::test_it"] == suite.test_ids("folder")
 
 
+@pytest.mark.slow
 def test_a_report_shows_the_calls_of_the_run(suite: Suite) -> None:
     """The page is tested where it is made; here, that it gets what it shows."""
     suite.write("test_it.py", "def test_it(inference_session): ask('What is in the report?')")

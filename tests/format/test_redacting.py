@@ -272,6 +272,18 @@ def test_the_clients_own_key_is_given_back_in_a_failure_alone() -> None:
     assert ("no such key: the key", {"message": ["the key"]}) == (failed.message, failed.body)
 
 
+def test_an_errors_own_body_is_left_as_it_came() -> None:
+    """The code under test goes on to read it from the exception; secrets in pieces were taken out there too."""
+    body = {"details": [{"index": 0, "text": ONE.one[:9]}, {"index": 0, "text": ONE.one[9:]}]}
+    before = deepcopy(body)
+
+    hidden = Hidden(KeyRules().redactor).answer(Answer(failure=Failure("BadRequestError", "no", 400, body))).failure
+    assert hidden is not None
+
+    assert before == body
+    assert ["__REDACTED__", ""] == [one["text"] for one in hidden.body["details"]]
+
+
 _ASKED = f"my key is {ONE.one} and {TWO.one}"
 _TEXTS = st.lists(
     st.sampled_from([ONE.one, ONE.one[:9], ONE.one[9:], TWO.one, "Ü", " ", '"', "\n", "word"]), max_size=3

@@ -103,8 +103,7 @@ class KeyRules:
             redactor.replaced(part, lambda secret: PLACEHOLDER)
             for part in (request.frozen_body(), request.endpoint, request.url)
         )
-        body = self.normalizers.applied(body)
-        return request._replace(body=body, body_text=canonical_text(body), endpoint=endpoint, url=url)
+        return request.saying(self.normalizers.applied(body))._replace(endpoint=endpoint, url=url)
 
     def _is_as_asked(self, request: Request, sight: _Sight, look: Callable[[str], bool]) -> bool:
         """Whether nothing is to be left out of a request (False when in doubt); `look` is for secrets, at least."""

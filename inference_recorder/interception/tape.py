@@ -127,7 +127,7 @@ class Tape:
 
     def _streamed(self, *, failure: Failure | None = None, is_complete: bool = True) -> Answer:
         return Answer(
-            chunks=self._chunks, is_streaming=True, is_complete=is_complete, failure=failure, http=self.http
+            chunks=self._chunks.copy(), is_streaming=True, is_complete=is_complete, failure=failure, http=self.http
         )  # fmt: skip
 
     def _is_worth_keeping(self, failure: Failure) -> bool:

@@ -77,6 +77,11 @@ class Locks:
         except Timeout:
             yield False
             return
+        except RuntimeError:  # as above, while this thread waits for it or lets go of it
+            if wait:
+                raise
+            yield False
+            return
         try:
             yield True
         finally:

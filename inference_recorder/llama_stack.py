@@ -16,7 +16,7 @@ from .format.model_lists import model_set_digest
 from .format.recording import Answer
 from .format.redacting import Hidden
 from .format.typed import reviver
-from .identity.jsonable import JsonObject, JsonValue, canonical_text, plain
+from .identity.jsonable import JsonObject, JsonValue, as_recorded, canonical_text, plain
 from .identity.key_rules import KeyRules
 from .identity.keys import request_key
 from .identity.request import Request
@@ -81,7 +81,7 @@ class ResponseStorage:
         )
         rules = KeyRules()
         hidden = Hidden(rules.redactor)
-        content = encode(rules.scope(running_test_id()), hidden.request(plain(request)), hidden.answer(answer))
+        content = encode(rules.scope(running_test_id()), hidden.request(as_recorded(request)), hidden.answer(answer))
         self._store.write(name, content)
 
     def find_recording(self, request_hash: str) -> dict[str, Any] | None:

@@ -139,7 +139,9 @@ class Session:
         if recording is not None:
             self._ledger.replayed(request, key, test_id, recording.path)
             return recording
-        if self._rules.refreshed():  # a key that was put into the environment since
+        self._rules.refreshed()
+        scope = self._rules.scope(self._test_id(), request.credential)
+        if self._rules.keyed(request, scope)[1] != key:  # a secret was put into the environment since
             row.asked -= 1
             return self.decide(request)
         # Here, since only a miss has to pay for them.

@@ -106,6 +106,18 @@ def test_a_response_storage_writes_no_secret(is_streaming: bool, tmp_path: Path)
     assert b"__REDACTED_1__" in written
 
 
+def test_a_response_storage_hides_a_secret_beside_names_that_are_numbers(tmp_path: Path) -> None:
+    """Token ids: looking for the secret ended in a TypeError, of a request and of an answer, be it a mock's or this."""
+    storage, value = ancestor.ResponseStorage(tmp_path), {9: KEY.one, 10: "x"}
+
+    storage.store_recording("abc", {"endpoint": "/v1/other", "body": value}, {"body": {"tokens": value}})
+    found = storage.find_recording("abc")
+    assert found is not None
+
+    assert {"9": "__REDACTED_1__", "10": "x"} == found["request"]["body"]
+    assert {"tokens": {"9": "__REDACTED_1__", "10": "x"}} == found["response"]["body"]
+
+
 def test_a_response_storage_refuses_what_it_cannot_store(tmp_path: Path) -> None:
     """The ancestor wrote `<object at 0x…>` and went on."""
     storage = ancestor.ResponseStorage(tmp_path)

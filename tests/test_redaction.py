@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import re
+import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import openai
@@ -218,6 +221,34 @@ def test_a_variable_set_inside_the_block_counts(
 
     assert_nowhere("wonderful-weather-wind", recordings)
     assert {"replayed": 1} == session.counts
+
+
+def test_a_variable_set_inside_the_block_counts_for_each_thread(
+    client: openai.OpenAI, server: OpenAIServer, recordings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first thread that missed looked at the environment anew; the others then found it unchanged, and raised."""
+    echo(server)
+    before, threads = sys.getswitchinterval(), 4
+    start = Barrier(threads)
+
+    def ask(_: object) -> None:
+        start.wait()
+        client.chat.completions.create(**told("Ask with wonderful-weather-wind."))
+
+    monkeypatch.setenv("WEATHER_TOKEN", "wonderful-weather-wind")
+    with inference_recording("record", recordings):
+        client.chat.completions.create(**told("Ask with wonderful-weather-wind."))
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            for _ in range(20):
+                monkeypatch.delenv("WEATHER_TOKEN")
+                with inference_recording("replay", recordings) as session:
+                    monkeypatch.setenv("WEATHER_TOKEN", "wonderful-weather-wind")
+                    list(pool.map(ask, range(threads)))
+                assert {"replayed": threads} == session.counts
+    finally:
+        sys.setswitchinterval(before)
 
 
 def test_the_clients_own_key_is_a_secret(

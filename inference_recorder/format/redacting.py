@@ -59,7 +59,7 @@ class Hidden:
         else:
             answer = answer._replace(
                 body=self._hidden(answer.body, known),
-                chunks=None if chunks is None else self._hidden(deepcopy(chunks), known),
+                chunks=None if chunks is None else self._hidden(chunks, known),
                 failure=None if failure is None else failure_from_json(self._hidden(failure, known)),
                 http=answer.http and answer.http._replace(headers=self._hidden(headers, known)),
                 page=self._hidden(answer.page, known),
@@ -67,7 +67,8 @@ class Hidden:
         return answer._replace(is_redacted=self._is_repeated)
 
     def _hidden(self, value: Any, known: Redactor) -> Any:
-        """Return the value without secrets; what it has in pieces is replaced in itself."""
+        """Return a copy of the value without secrets."""
+        value = deepcopy(value)  # what comes in pieces is replaced in place
         for pieces in pieces_in(value if isinstance(value, list) else [value]):
             text = "".join(piece.text for piece in pieces)
             rewrite(pieces, [(start, end, self._shown(text[start:end])) for _, start, end in known.find(text)])
@@ -95,8 +96,10 @@ class Hidden:
 def _searched(lines: Sequence[bytes]) -> str:
     """Return a text in which a `Redactor` finds what it would find in the canonical text of these lines."""
     in_one = b"\n".join(lines)
-    # In ASCII the two differ in white space alone, which no shape asks for.
-    return in_one.decode() if in_one.isascii() else canonical_text({"lines": [json_bytes.loads(one) for one in lines]})
+    # In ASCII the two differ in white space alone, which no shape asks for, and in how DEL is written.
+    if in_one.isascii() and b"\x7f" not in in_one:
+        return in_one.decode()
+    return canonical_text({"lines": [json_bytes.loads(one) for one in lines]})
 
 
 def given_back(content: bytes, secrets: Sequence[str]) -> bytes:

@@ -68,8 +68,16 @@ def plain_arguments(kwargs: Mapping[str, object]) -> tuple[JsonObject, str, Mapp
 
 
 def plain(value: object, where: str = "$") -> JsonValue:
-    """Return `value` in JSON's own types, as the SDK would send it; raises UnrecordableValue naming the path."""
+    """Return `value` in JSON's own types, as the SDK would send it; raises UnrecordableValue naming the path.
+
+    Names that are all numbers are left as they are, since a key has them in their own order: see `canonical_text`.
+    """
     return _plain(value, where, ())
+
+
+def as_recorded(value: object, where: str = "$") -> JsonValue:
+    """Return `value` as `plain` does, but as a file has it: each name is a text. Raises as `plain` does."""
+    return json.loads(json.dumps(plain(value, where)))
 
 
 def _plain(value: object, where: str, ancestors: tuple[int, ...]) -> JsonValue:
@@ -79,7 +87,6 @@ def _plain(value: object, where: str, ancestors: tuple[int, ...]) -> JsonValue:
         refuse(value, f"{where} (nested in itself, or too deep)")
     inside = (*ancestors, id(value))
     if isinstance(value, Mapping):
-        # Numbers among themselves stay what they are, since a key has them in their own order: see `canonical_text`.
         are_numbers = all(isinstance(name, (int, float)) for name in value)
         return {
             name if are_numbers else _name(name, where): _plain(item, f"{where}.{name}", inside)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 
@@ -27,6 +29,24 @@ from .request import Request
 _NUMBERED_MARK = f"{PLACEHOLDER_START}_"
 
 
+@dataclass(slots=True, eq=False)
+class _Sight:
+    """What finds the secrets of one environment, and what it found clean. Threads are given another one as a whole."""
+
+    redactor: Redactor
+    clean_scope: tuple[str, str] | None = None
+    """A test id, and the client's key."""
+    clean_url: str = ""
+    look: Callable[[str], bool] | None = None
+    """Whether a body's text may hold a secret, or something that a rule of keys would change."""
+
+    def is_clean_url(self, url: str) -> bool:
+        if not self.redactor.is_clean(encode_basestring_ascii(url)):
+            return False
+        self.clean_url = url
+        return True
+
+
 class KeyRules:
     """Gives each request as its key sees it. Raises RecorderError for a rule that is none."""
 
@@ -38,76 +58,76 @@ class KeyRules:
         self._has_normalizers = bool(self.normalizers)
         self._environment = environment()
         self._values = secret_values()
-        self._clean_scope: tuple[str, str] | None = None
-        """A test id, and the client's key, that were found clean."""
-        self._clean_url = ""
-        self._look: Callable[[str], bool] | None = None
-        """Whether a body's text may hold a secret, or something that a rule of keys would change."""
-        self.redactor = Redactor(self._values, self._own_rules, is_for_requests=True)
+        self._sight = self._sight_of_the_values()
+        # Reentrant: a stream that is collected as garbage is stored wherever that happens.
+        self._guard = threading.RLock()
+
+    @property
+    def redactor(self) -> Redactor:
+        """The redactor of the environment last looked at."""
+        return self._sight.redactor
 
     def refreshed(self) -> bool:
         """Look at the environment again; returns whether it holds other secrets than when last looked at."""
-        now = environment()
-        if now == self._environment:
+        if environment() == self._environment:
             return False
-        self._environment, values = now, secret_values()
-        if values == self._values:
-            return False
-        self._values = values
-        self._clean_scope, self._clean_url, self._look = None, "", None
-        self.redactor = Redactor(values, self._own_rules, is_for_requests=True)
-        return True
+        with self._guard:
+            now, values = environment(), secret_values()
+            is_other = values != self._values
+            if is_other:
+                self._values = values
+                self._sight = self._sight_of_the_values()
+            self._environment = now  # last: who finds it equal has the sight that belongs to it
+        return is_other
+
+    def _sight_of_the_values(self) -> _Sight:
+        return _Sight(Redactor(self._values, self._own_rules, is_for_requests=True))
 
     def keyed(self, request: Request, test_id: str | None) -> tuple[Request, str]:
         """Return the request as its key sees it, and the key under which its recording in this scope is written."""
-        look = self._look
-        if look is None:  # made late, as the redactor's own
-            look = self._look = self.redactor.look(MARKS)
-        if self._is_as_asked(request, look):
+        sight = self._sight
+        if sight.look is None:  # made late, as the redactor's own
+            sight.look = sight.redactor.look(MARKS)
+        if self._is_as_asked(request, sight, sight.look):
             return request, request_key(request, test_id, has_marks=False)
         asked = self.asked(request)
         return asked, request_key(asked, test_id)
 
     def asked(self, request: Request) -> Request:
         """Return the request as its key sees it: the very same where nothing is to be left out."""
-        if self._is_as_asked(request, self.redactor.look()):
+        sight = self._sight
+        if self._is_as_asked(request, sight, sight.redactor.look()):
             return request
         redactor = self.redactor_of(request)
         body, endpoint, url = (
             redactor.replaced(part, lambda secret: PLACEHOLDER)
             for part in (request.frozen_body(), request.endpoint, request.url)
         )
-        body = self.normalizers.applied(body)
-        return request._replace(body=body, body_text=canonical_text(body), endpoint=endpoint, url=url)
+        return request.saying(self.normalizers.applied(body))._replace(endpoint=endpoint, url=url)
 
-    def _is_as_asked(self, request: Request, look: Callable[[str], bool]) -> bool:
+    def _is_as_asked(self, request: Request, sight: _Sight, look: Callable[[str], bool]) -> bool:
         """Whether nothing is to be left out of a request (False when in doubt); `look` is for secrets, at least."""
         text, url = request.body_text, request.url
-        if self._has_normalizers or look(text) or not (url == self._clean_url or self._is_clean_url(url)):
+        if self._has_normalizers or look(text) or not (url == sight.clean_url or sight.is_clean_url(url)):
             return False
         for spelling in _spellings_of(request.credential):  # noqa: SIM110 - all() takes three times as long
             if spelling in text or spelling in url:
                 return False
         return True
 
-    def _is_clean_url(self, url: str) -> bool:
-        if not self.redactor.is_clean(encode_basestring_ascii(url)):
-            return False
-        self._clean_url = url
-        return True
-
     def scope(self, test_id: str | None, credential: str = "") -> str | None:
         """Return the test id as key and file have it: a test's parameter may be a secret, or the client's key."""
         if test_id is None:
             return None
-        if (test_id, credential) == self._clean_scope:
+        sight = self._sight
+        if (test_id, credential) == sight.clean_scope:
             return test_id
         if any(spelling in test_id for spelling in _spellings_of(credential)):
-            return str(self.redactor.knowing([credential]).replaced(test_id, lambda secret: PLACEHOLDER))
-        if self.redactor.is_clean(encode_basestring_ascii(test_id)):
-            self._clean_scope = test_id, credential
+            return str(sight.redactor.knowing([credential]).replaced(test_id, lambda secret: PLACEHOLDER))
+        if sight.redactor.is_clean(encode_basestring_ascii(test_id)):
+            sight.clean_scope = test_id, credential
             return test_id
-        hidden: str = self.redactor.replaced(test_id, lambda secret: PLACEHOLDER)
+        hidden: str = sight.redactor.replaced(test_id, lambda secret: PLACEHOLDER)
         return hidden
 
     def secrets_of(self, request: Request) -> list[str]:

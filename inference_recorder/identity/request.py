@@ -53,9 +53,16 @@ class Request(NamedTuple):
         """Return the request with ids replaced, {there: here}, wherever they are; the same where it names none."""
         if not any(there in self.body_text or there in self.endpoint for there in ids):
             return self
-        body: JsonObject = json.loads(with_ids(json.dumps(self.body), ids))
-        endpoint, url = with_ids(self.endpoint, ids), with_ids(self.url, ids)
-        return self._replace(endpoint=endpoint, url=url, body=body, body_text=canonical_text(body))
+        request = self.saying(json.loads(with_ids(json.dumps(self.body), ids)))
+        return request._replace(endpoint=with_ids(self.endpoint, ids), url=with_ids(self.url, ids))
+
+    def saying(self, body: JsonObject) -> Request:
+        """Return the request with this body, a changed copy of `frozen_body()`.
+
+        Names that the caller passed as numbers are numbers again, so that its key has them in their order.
+        """
+        body = _with_names_of(self.body, body)
+        return self._replace(body=body, body_text=canonical_text(body))
 
     def with_numbers_as_names(self) -> Request:
         """Return the request as if each object whose names are all whole numbers had been passed with numbers.
@@ -69,6 +76,17 @@ class Request(NamedTuple):
         """Return a copy of the body that later changes by the caller do not reach, in the caller's own order."""
         body: JsonObject = json.loads(json.dumps(self.body))
         return body
+
+
+def _with_names_of(original: JsonValue, copy: JsonValue) -> JsonValue:
+    if isinstance(original, dict) and isinstance(copy, dict) and len(original) == len(copy):
+        return {
+            copied if isinstance(name, str) else name: _with_names_of(original[name], item)
+            for name, (copied, item) in zip(original, copy.items(), strict=True)
+        }
+    if isinstance(original, (list, tuple)) and isinstance(copy, list):
+        return list(map(_with_names_of, original, copy))
+    return copy
 
 
 def _with_numbers_as_names(value: JsonValue) -> JsonValue:

@@ -109,7 +109,7 @@ _LOOK_AROUND = re.compile(r"\(\?<?[=!](?:[^()\\\[]|\\.|\[(?:[^\]\\]|\\.)*\]|\((?
 def quick_pattern() -> str:
     r"""Return one pattern, without look-around, that finds something in a canonical text wherever a shape does.
 
-    In such a text a line break is the two characters \n, and a quote follows a backslash.
+    In such a text a line break is the two characters \n, and a quote follows a backslash. It may be without spaces.
     """
     parts = []
     for shape in SHAPES:
@@ -118,4 +118,4 @@ def quick_pattern() -> str:
         is_caseless, part = part.startswith("(?i)"), part.removeprefix("(?i)")
         parts.append(f"(?i:{part})" if is_caseless else f"(?:{part})")
     accounts = "|".join(sorted(_ACCOUNT_NAMES))
-    return "|".join([*parts, rf'"(?:{accounts})": "', r'"extra_query": (?:\{"|\[)'])
+    return "|".join([*parts, rf'"(?:{accounts})": ?"', r'"extra_query": ?(?:\{"|\[)'])

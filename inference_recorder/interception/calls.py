@@ -122,8 +122,9 @@ def _url(client: Any, endpoint: str) -> str:
         return recorded_url(str(getattr(client, "base_url", None) or _NO_BASE_URL), endpoint)
     if len(_urls) >= _MOST_URLS:
         _urls.clear()
-    _urls[known_as] = (recorded_url(str(base_url), endpoint), base_url)
-    return _urls[known_as][0]
+    url = recorded_url(str(base_url), endpoint)
+    _urls[known_as] = (url, base_url)
+    return url  # not out of the table, which another thread may have emptied
 
 
 @cache

@@ -14,7 +14,7 @@ from ..format.model_lists import page_beside
 from ..format.recording import Answer, Failure, Http
 from ..format.typed import reviver
 from ..format.volatile import without_volatile
-from ..identity.jsonable import JsonValue, plain
+from ..identity.jsonable import JsonValue, as_recorded
 from ..plans import Record
 from ..session import Session
 from .http import event_name, kept
@@ -127,7 +127,7 @@ class Tape:
 
     def _streamed(self, *, failure: Failure | None = None, is_complete: bool = True) -> Answer:
         return Answer(
-            chunks=self._chunks, is_streaming=True, is_complete=is_complete, failure=failure, http=self.http
+            chunks=self._chunks.copy(), is_streaming=True, is_complete=is_complete, failure=failure, http=self.http
         )  # fmt: skip
 
     def _is_worth_keeping(self, failure: Failure) -> bool:
@@ -157,7 +157,7 @@ def body_of(value: object, key: str) -> JsonValue:
     kind: Any = type(value)
     name = _name_of_model(kind)
     if name is None:
-        return plain(value, "the answer")
+        return as_recorded(value, "the answer")
     model: Any = value
     data = model.model_dump(mode="json", exclude_unset=True, by_alias=True, warnings=False)
     return typed(name, without_volatile(data, key))

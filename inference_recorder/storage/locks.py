@@ -51,7 +51,8 @@ class Locks:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / ".locks"
-        self._of_stripes: dict[str, FileLock] = {}
+        self._of_stripes: dict[tuple[int, str], FileLock] = {}
+        """(process, stripe) -> its lock; a forked child must not use one of its parent's."""
 
     @contextmanager
     def writing(self, name: str, *, wait: bool = True) -> Iterator[bool]:
@@ -63,9 +64,10 @@ class Locks:
 
         self._make_folder()
         stripe = sha256(name.encode()).hexdigest()[:1]
-        lock = self._of_stripes.get(stripe)
+        known_as = os.getpid(), stripe
+        lock = self._of_stripes.get(known_as)
         if lock is None:
-            lock = self._of_stripes[stripe] = FileLock(self._folder / f"write-{stripe}.lock")
+            lock = self._of_stripes[known_as] = FileLock(self._folder / f"write-{stripe}.lock")
         # A thread that holds it would get it again; this happens where a stream is collected as garbage in a write.
         if not wait and lock.is_locked:
             yield False
@@ -73,6 +75,11 @@ class Locks:
         try:
             lock.acquire(timeout=-1 if wait else 0, poll_interval=_POLL_SECONDS)
         except Timeout:
+            yield False
+            return
+        except RuntimeError:  # as above, while this thread waits for it or lets go of it
+            if wait:
+                raise
             yield False
             return
         try:

@@ -95,6 +95,26 @@ def test_taking_the_rules_back_gives_the_old_names(sdk: Colour, server: OpenAISe
     assert before == contents(recordings)
 
 
+@pytest.mark.parametrize("first", [[], ["uuids"]], ids=["none", "uuids"])
+def test_names_that_are_numbers_keep_their_order(
+    first: list[str], sdk: Colour, server: OpenAIServer, recordings: Path
+) -> None:
+    """A key has 9 before 10 where they were passed as numbers; under a rule it had them as texts, and was not found."""
+    second = [] if first else ["uuids"]
+    calls = [said(f"Look up {ONE}.", logit_bias={nine: 1, ten: 2}) for nine, ten in ((9, 10), ("9", "10"))]
+    script(server)
+    with inference_recording("record", recordings, normalize=first):
+        for call in calls:
+            sdk.call("chat.completions.create", **call)
+
+    run("rekey", *(["--normalize", "uuids"] if second else ["--none"]), recordings)
+    with inference_recording("replay", recordings, normalize=second) as session:
+        for call in calls:
+            sdk.call("chat.completions.create", **call)
+
+    assert {"replayed": 2} == session.counts
+
+
 def test_two_requests_that_become_one_stay_apart(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
     """Their answers differ, and only a person can say which one to keep."""
     script(server)

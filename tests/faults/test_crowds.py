@@ -183,6 +183,19 @@ class TestForks:
 
         assert {"recorded": 1, "replayed": 1} == session.counts
 
+    def test_a_child_takes_the_locks_that_its_parent_has_taken(self, recordings: Path) -> None:
+        """A few locks serve all names, and filelock refuses a child what its parent made: the child's call failed."""
+        with client_answered_by(Asked()) as client, inference_recording("record", recordings):
+
+            def ask(first_seed: int) -> None:
+                for seed in range(first_seed, first_seed + 16):
+                    client.chat.completions.create(**HELLO, seed=seed)
+
+            ask(0)
+            assert 0 == Child(lambda: ask(16)).run()
+
+        assert 32 == len(files_of(recordings))
+
     def test_a_child_that_leaves_the_context_leaves_its_parents_rows_alone(self, recordings: Path) -> None:
         """It would cut off the answers that came after the fork, and store half of a stream over the whole."""
         with client_answered_by(Asked()) as client, inference_recording("record", recordings) as session:

@@ -121,6 +121,20 @@ def test_a_variables_value_is_found_however_it_is_spelled(spelled: Any, monkeypa
     assert [] == [part for part in (b"word-", "Ü".encode(), b"of-some-length") if part in content]
 
 
+@pytest.mark.parametrize("character", ["\x7f", "\x1f", "\x80", "/", '"', "\u2028"], ids=ascii)
+def test_a_variables_value_is_found_in_a_chunk_whatever_is_in_it(
+    character: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A chunk's line writes DEL as it is and a key's text escapes it: a password with one was written to the file."""
+    value = f"pass{character}word-of-some-length"
+    monkeypatch.setenv("DB_PASSWORD", value)
+    chunks = [{"delta": value}]
+
+    hidden = Hidden(KeyRules().redactor).answer(Answer(chunks=chunks, is_streaming=True)).chunks
+
+    assert [{"delta": "__REDACTED__"}] == [chunk_value(chunk, "") for chunk in hidden or ()]
+
+
 def test_a_url_whose_password_is_a_variables_value_loses_its_user_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """The value alone was hidden, so that the user stayed, and a run without the variable had another key."""
     password = made(24, "pw")
@@ -258,6 +272,18 @@ def test_the_clients_own_key_is_given_back_in_a_failure_alone() -> None:
     assert ("no such key: the key", {"message": ["the key"]}) == (failed.message, failed.body)
 
 
+def test_an_errors_own_body_is_left_as_it_came() -> None:
+    """The code under test goes on to read it from the exception; secrets in pieces were taken out there too."""
+    body = {"details": [{"index": 0, "text": ONE.one[:9]}, {"index": 0, "text": ONE.one[9:]}]}
+    before = deepcopy(body)
+
+    hidden = Hidden(KeyRules().redactor).answer(Answer(failure=Failure("BadRequestError", "no", 400, body))).failure
+    assert hidden is not None
+
+    assert before == body
+    assert ["__REDACTED__", ""] == [one["text"] for one in hidden.body["details"]]
+
+
 _ASKED = f"my key is {ONE.one} and {TWO.one}"
 _TEXTS = st.lists(
     st.sampled_from([ONE.one, ONE.one[:9], ONE.one[9:], TWO.one, "Ü", " ", '"', "\n", "word"]), max_size=3
@@ -269,6 +295,8 @@ _DELTAS = st.builds(
 
 @given(chunks=st.lists(_DELTAS, max_size=4), body=_DELTAS, header=_TEXTS)
 @example(chunks=[{"delta": ONE.one[:9]}, {"delta": ONE.one[9:]}], body=None, header="")
+@example(chunks=[{"extra_body": {"project_id": "mine"}}], body=None, header="")
+@example(chunks=[{"extra_query": {"token": "0123456789ab"}}], body=None, header="")
 def test_a_quick_look_finds_what_looking_everywhere_finds(chunks: list[Any], body: Any, header: str) -> None:
     """The look at the whole answer may err on one side only. And its consumer's chunks are left as they came."""
     then, http = run({"input": _ASKED}), Http(200, {"x-request-id": header})

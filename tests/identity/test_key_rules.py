@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import quote
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -90,3 +94,27 @@ def test_a_recorded_request_without_numbers_is_taken_as_it_is(request: Request) 
 
     assert (text, endpoint, url) == (actual.body_text, actual.endpoint, actual.url)
     assert text == canonical_text(actual.body)
+
+
+def test_no_thread_misses_what_is_put_into_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one looked at it anew, the others took the old secrets for all; and what they found clean stayed so."""
+    before, threads = sys.getswitchinterval(), 4
+    start = Barrier(threads)
+
+    def asked_and_scope(rules: KeyRules) -> list[str | None]:
+        start.wait()
+        rules.refreshed()
+        request = asked({"input": f"it is {VALUE}"}, "https://host", "/v1/x", "")
+        return [rules.keyed(request, None)[0].body_text, rules.scope(f"test[{VALUE}]")]
+
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            for _ in range(40):
+                monkeypatch.delenv("DB_PASSWORD", raising=False)
+                rules = KeyRules()
+                monkeypatch.setenv("DB_PASSWORD", VALUE)
+                for actual in pool.map(asked_and_scope, [rules] * threads):
+                    assert [f'{{"input": "it is {PLACEHOLDER}"}}', f"test[{PLACEHOLDER}]"] == actual
+    finally:
+        sys.setswitchinterval(before)

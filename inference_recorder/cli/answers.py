@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..conversation.items import ENDS
 from ..format.codec import chunk_value, untyped
 from ..format.model_lists import models_in
-from ..format.recording import Recording
+from ..format.recording import RESPONSE_ENDS, Recording
 from ..identity.jsonable import JsonObject, JsonValue
 
 _SAID_ANEW = frozenset({"id", "type", "role", "name", "finish_reason"})
@@ -46,7 +45,7 @@ def joined(chunks: list[JsonValue]) -> JsonValue:
     if any("choices" in chunk for chunk in objects):
         return _without_our_id(_joined_choices(objects))
     last = objects[-1]
-    if last.get("type") in ENDS and isinstance(last.get("response"), dict):
+    if last.get("type") in RESPONSE_ENDS and isinstance(last.get("response"), dict):
         return last["response"]
     return [{name: value for name, value in event.items() if name not in _NOISE} for event in objects]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
+from ..format.recording import RESPONSE_ENDS
 from ..identity.jsonable import JsonObject, JsonValue
 from .parts import Part, Turn, content_parts, described_media, object_in, objects_in, pretty, result_text, text_in
 from .reply import Reply
@@ -12,8 +13,6 @@ from .reply import Reply
 _CALLS = {"function_call": "arguments", "custom_tool_call": "input", "mcp_call": "arguments"}
 """Item types whose call has a name, and where they keep what it is called with."""
 _BESIDE_A_CALL = frozenset({"id", "call_id", "status", "type", "result"})
-ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
-"""Events whose "response" is the whole answer, as far as it came."""
 _DELTAS: dict[str, tuple[str, str]] = {
     "response.output_text.delta": ("message", "output_text"),
     "response.refusal.delta": ("message", "refusal"),
@@ -60,7 +59,7 @@ def joined_response(events: Sequence[JsonValue]) -> Reply:
                 pieces.pop(place, None)
         elif kind in _DELTAS:
             pieces.setdefault(place, {}).setdefault(_DELTAS[kind], []).append(text_in(event, "delta"))
-        elif kind in ENDS:
+        elif kind in RESPONSE_ENDS:
             final = object_in(event, "response")
         elif kind == "error":
             failure = text_in(event, "message") or pretty(event)

@@ -19,6 +19,10 @@ TEXT, BASE64 = "text", "base64"
 """The "__type__" of a body that is no JSON: its text, or its bytes in base64."""
 
 
+RESPONSE_ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
+"""Events of the Responses API whose "response" is the whole answer, as far as it came; none follows them."""
+
+
 class Http(NamedTuple):
     """What is known of the HTTP response below an answer; a recording from elsewhere has none."""
 

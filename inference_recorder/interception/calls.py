@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..format.recording import Http, Recording
@@ -127,7 +127,7 @@ def _url(client: Any, endpoint: str) -> str:
     return url  # not out of the table, which another thread may have emptied
 
 
-@cache
+@lru_cache(maxsize=256)
 def _keeps_its_base_url(kind: Any) -> bool:
     """Whether `base_url` of these clients is the SDK's own; the module's client, for one, asks its module."""
     owner = next((base for base in kind.__mro__ if "base_url" in base.__dict__), object)

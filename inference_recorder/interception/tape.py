@@ -11,7 +11,7 @@ from ..errors import UnwritableRecording
 from ..format.codec import typed, untyped
 from ..format.failures import describe_failure
 from ..format.model_lists import page_beside
-from ..format.recording import Answer, Failure, Http
+from ..format.recording import RESPONSE_ENDS, Answer, Failure, Http
 from ..format.typed import reviver
 from ..format.volatile import without_volatile
 from ..identity.jsonable import JsonValue, as_recorded
@@ -20,7 +20,7 @@ from ..session import Session
 from .http import event_name, kept
 from .table import method_for
 
-STREAM_ENDS = frozenset({"response.completed", "response.failed", "response.incomplete", "error"})
+STREAM_ENDS = RESPONSE_ENDS | {"error"}
 """Events after which a stream of the Responses API says nothing more; who leaves then has heard it all."""
 _CONNECTION_ERRORS = frozenset({"APIConnectionError", "APITimeoutError"})
 

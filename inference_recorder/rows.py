@@ -45,7 +45,7 @@ class Row:
             return self._models(store, request, test_id, rules)
         if self.last is not None and place > self.last:
             place = self.last
-        stored = store.read(self.name if place == 1 else row_name(self.name, place))
+        stored = store.read(row_name(self.name, place))
         if stored is None and not self.is_own:
             while stored is None and place > 1:
                 place -= 1

@@ -14,7 +14,7 @@ from typing import Any
 from .errors import UnusableFolder, UnwritableRecording
 from .format.codec import encode
 from .format.model_lists import model_set_digest, models_in
-from .format.recording import Answer
+from .format.recording import Answer, Recording
 from .format.redacting import Hidden
 from .format.sameness import renamed_ids
 from .format.usage import Usage
@@ -137,8 +137,7 @@ class Session:
             return self._record(request, key, test_id, place, None)
         recording = row.find(self.store, request, test_id, place, self._rules, may_grow=False)
         if recording is not None:
-            self._ledger.replayed(request, key, test_id, recording.path)
-            return recording
+            return self._counted(recording, request, key, test_id)
         self._rules.refreshed()
         scope = self._rules.scope(self._test_id(), request.credential)
         if self._rules.keyed(request, scope)[1] != key:  # a secret was put into the environment since
@@ -162,8 +161,7 @@ class Session:
         row.asked += 1
         recording = row.find(self.store, request, test_id, row.asked, self._rules, may_grow=True)
         if recording is not None:
-            self._ledger.replayed(request, key, test_id, recording.path)
-            return recording
+            return self._counted(recording, request, key, test_id)
         row.flying = row.asked
         return self.decide_again(Wait(request, key, test_id, row.asked))
 
@@ -190,8 +188,7 @@ class Session:
             raise
         if recording is not None:
             self._land(row, wait.place, flight)
-            self._ledger.replayed(request, key, wait.test_id, recording.path)
-            return recording
+            return self._counted(recording, request, key, wait.test_id)
         with self._guard:
             row.is_own = True
             row.flying = wait.place
@@ -343,6 +340,10 @@ class Session:
             return False
         self._ids.update(renamed)
         return True
+
+    def _counted(self, recording: Recording, request: Request, key: str, test_id: str | None) -> Recording:
+        self._ledger.replayed(request, key, test_id, recording.path)
+        return recording
 
     def _record(self, request: Request, key: str, test_id: str | None, place: int, flight: Flight | None) -> Record:
         plan = Record(request, request.frozen_body(), key, test_id, place, flight)

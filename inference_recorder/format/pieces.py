@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from ..identity.jsonable import JsonValue
 
@@ -13,6 +13,7 @@ _NAMES_OF_AN_EVENT = frozenset(_PLACES_OF_AN_EVENT)
 _WHOLE_IN_EACH_CHUNK = frozenset({"id", "object", "model", "type", "role", "name", "status", "finish_reason"})
 
 
+_T = TypeVar("_T")
 _Place: TypeAlias = "tuple[object, ...]"
 _Add: TypeAlias = "Callable[[_Place, Any, str | int, bool], None]"
 """Takes a text: its place in the chunk, what holds it, under which name there, and whether it is a token's."""
@@ -41,13 +42,7 @@ class Piece:
 
 def texts_in(values: Iterable[JsonValue]) -> list[str]:
     """Return the texts of these chunks (or of one answer) that come in more than one piece, each in one."""
-    texts: dict[_Place, list[str]] = {}
-
-    def add(place: _Place, holder: Any, name: str | int, is_token: bool) -> None:
-        texts.setdefault(place, []).append(holder[name])
-
-    _find_all(values, add)
-    return ["".join(pieces) for pieces in texts.values() if len(pieces) > 1]
+    return ["".join(pieces) for pieces in _grouped(values, lambda holder, name, is_token: holder[name])]
 
 
 def pieces_in(values: Iterable[JsonValue]) -> list[list[Piece]]:
@@ -56,13 +51,7 @@ def pieces_in(values: Iterable[JsonValue]) -> list[list[Piece]]:
     Pieces of one text stand at the same place in their chunks: below the same names, and in a list below the same
     "index", else the same place; of an event also with the same "type", "item_id" and indexes.
     """
-    texts: dict[_Place, list[Piece]] = {}
-
-    def add(place: _Place, holder: Any, name: str | int, is_token: bool) -> None:
-        texts.setdefault(place, []).append(Piece(holder, name, is_token))
-
-    _find_all(values, add)
-    return [pieces for pieces in texts.values() if len(pieces) > 1]
+    return _grouped(values, Piece)
 
 
 def rewrite(pieces: Sequence[Piece], changes: Sequence[tuple[int, int, str]]) -> None:
@@ -83,12 +72,19 @@ def rewrite(pieces: Sequence[Piece], changes: Sequence[tuple[int, int, str]]) ->
         place = end
 
 
-def _find_all(values: Iterable[JsonValue], add: _Add) -> None:
+def _grouped(values: Iterable[JsonValue], made: Callable[[Any, str | int, bool], _T]) -> list[list[_T]]:
+    """Return what is `made` of each text (see `Piece`), one list for each place that has more than one."""
+    texts: dict[_Place, list[_T]] = {}
+
+    def add(place: _Place, holder: Any, name: str | int, is_token: bool) -> None:
+        texts.setdefault(place, []).append(made(holder, name, is_token))
+
     for value in values:
         data = value.get("__data__", value) if isinstance(value, dict) else value
         is_event = isinstance(data, dict) and not _NAMES_OF_AN_EVENT.isdisjoint(data)
         event = tuple(str(data.get(name)) for name in _PLACES_OF_AN_EVENT) if is_event else ()
         _find(data, event, add)
+    return [pieces for pieces in texts.values() if len(pieces) > 1]
 
 
 def _find(value: JsonValue, place: _Place, add: _Add) -> None:

@@ -56,7 +56,7 @@ def plain_arguments(kwargs: Mapping[str, object]) -> tuple[JsonObject, str, Mapp
         if name not in NOT_PART_OF_A_REQUEST and (type(value) in _PLAIN_TYPES or not is_sentinel(value))
     }
     try:
-        return body, "".join(_canonical_parts(body, 0)), kwargs
+        return body, canonical_text(body), kwargs
     except (_NotPlainJson, TypeError, ValueError, RecursionError):
         pass
     callable_with = _with_iterators_read(kwargs)

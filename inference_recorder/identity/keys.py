@@ -79,9 +79,9 @@ def request_key(
     `json.dumps({"body", "endpoint", "method", "test_id"}, sort_keys=True)`, the body normalised, "endpoint" being the
     url's path. False for `has_marks` says that none of `normalisation.MARKS` is in the body's text.
     """
-    rest, is_bedrock = _rest_of(request.url, request.method, test_id, generation.test_id_rule)
+    rest = _rest_of(request.url, request.method, test_id, generation.test_id_rule)
     text = request.body_text
-    if has_marks or is_bedrock:
+    if has_marks or _is_bedrock(request.url):
         text = body_text_as_keyed(request, generation.body_rules)
     digest = sha256(f'{{"body": {text}{rest}'.encode()).hexdigest()
     return digest if generation.digits == 64 else digest[: generation.digits]
@@ -89,7 +89,7 @@ def request_key(
 
 def body_text_as_keyed(request: Request, rules: BodyRules = _ALL) -> str:
     """Return the canonical text of the request's body without what its key does not see."""
-    text, is_bedrock = request.body_text, "bedrock" in urlparse(request.url).netloc
+    text, is_bedrock = request.body_text, _is_bedrock(request.url)
     if is_untouched(text, is_bedrock=is_bedrock):
         return text
     return canonical_text(normalised(request.body, rules, is_bedrock=is_bedrock))
@@ -120,12 +120,17 @@ def is_bound_to_its_test(request: Request, generation: Generation) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _rest_of(url: str, method: str, test_id: str | None, rule: _TestIdRule) -> tuple[str, bool]:
-    """Return what follows the body in the text of an identity, and whether the url is Bedrock's."""
+def _is_bedrock(url: str) -> bool:
+    return "bedrock" in urlparse(url).netloc
+
+
+@lru_cache(maxsize=1024)
+def _rest_of(url: str, method: str, test_id: str | None, rule: _TestIdRule) -> str:
+    """Return what follows the body in the text of an identity."""
     parts = urlparse(url)
     members = {"endpoint": parts.path, "method": method}
     scope = rule(parts.path, parts.hostname, test_id)
     if scope is not _NO_TEST_ID:
         members["test_id"] = scope
     # By hand but for these, since the body's text is there already; the names are in sorted order.
-    return f", {json.dumps(members)[1:]}", "bedrock" in parts.netloc
+    return f", {json.dumps(members)[1:]}"

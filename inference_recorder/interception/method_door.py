@@ -201,8 +201,7 @@ def _replayed(method: Method, recording: Recording, client: Any, *, is_async: bo
     if answer.failure is not None:
         library = library_of(client)
         raise revive_failure(recording, library, asked_request(client, method, library))
-    if not answer.is_complete:
-        check_complete(recording)
+    check_complete(recording)
     if method.is_list:
         page = {"object": "list", **(answer.page or {}), "data": models_in(answer, path)}
         return _page(method, page, client, answer, is_async=is_async)

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections import Counter
+from itertools import count
 from operator import itemgetter
 from pathlib import Path
 
@@ -23,40 +24,46 @@ class Ledger:
 
     def __init__(self, folder: Path) -> None:
         self._prefix = f"{folder}{os.sep}"
-        self._replays: list[tuple[str, str, str, str | None, str | None, float]] = []
+        self._numbers = count(1)
+        self._replays: list[tuple[str, str, str, str | None, str | None, float, int]] = []
         """What becomes an Exchange when somebody asks: no path for a file that is where its key says."""
         self._others: dict[Outcome, list[Exchange]] = {"recorded": [], "missed": [], "passed": []}
-        self._unanswered: list[tuple[float, Request]] = []
-        """When each request was made that no recording answered."""
+        self._unanswered: list[tuple[int, Request]] = []
+        """The number and the request of each call that no recording answered."""
 
     def replayed(self, request: Request, key: str, test_id: str | None, path: str) -> None:
         """Take note of a call that a recording answers."""
         other_path = None if path == f"{self._prefix}{key}.json" else path
-        self._replays.append((request.endpoint, request.model, key, test_id, other_path, time.time()))
+        number = next(self._numbers)
+        self._replays.append((request.endpoint, request.model, key, test_id, other_path, time.time(), number))
 
     def asked(self, plan: Record) -> None:
         """Take note of a call that goes out to be recorded."""
-        self._unanswered.append((plan.started, plan.request))
+        plan.number = next(self._numbers)
+        self._unanswered.append((plan.number, plan.request))
 
     def recorded(self, plan: Record, path: Path, request: JsonObject) -> None:
         """Take note that the answer to a call is stored, and with it `request`, without secrets."""
         endpoint, model = str(request["endpoint"]), str(request["model"])
         seconds, chunk_seconds = time.time() - plan.started, tuple(at - plan.started for at in plan.chunk_times)
         exchange = Exchange(
-            endpoint, model, plan.key, plan.test_id, str(path), plan.started, seconds, chunk_seconds
-        )  # fmt: skip
+            endpoint, model, plan.key, plan.test_id, str(path), plan.started, seconds, chunk_seconds, number=plan.number
+        )
         self._others["recorded"].append(exchange)
 
     def missed(self, request: Request, key: str, test_id: str | None, explanation: str) -> None:
         """Take note of a call that no recording answers; `explanation` is the text of its error."""
-        started = time.time()
-        self._unanswered.append((started, request))
-        missed = Exchange(request.endpoint, request.model, key, test_id, started=started, explanation=explanation)
+        number = next(self._numbers)
+        self._unanswered.append((number, request))
+        missed = Exchange(
+            request.endpoint, request.model, key, test_id, None, time.time(), explanation=explanation, number=number
+        )
         self._others["missed"].append(missed)
 
     def passed(self, endpoint: str, model: str) -> None:
         """Take note of a call that goes out without being recorded."""
-        self._others["passed"].append(Exchange(endpoint, model, "", None, started=time.time()))
+        passed = Exchange(endpoint, model, "", None, started=time.time(), number=next(self._numbers))
+        self._others["passed"].append(passed)
 
     def counts(self) -> Counter[Outcome]:
         """Return how many calls came to what; what never happened is left out."""
@@ -69,8 +76,8 @@ class Ledger:
         if outcome != "replayed":
             return tuple(self._others[outcome])
         return tuple(
-            Exchange(endpoint, model, key, test_id, path or f"{self._prefix}{key}.json", started)
-            for endpoint, model, key, test_id, path, started in self._replays
+            Exchange(endpoint, model, key, test_id, path or f"{self._prefix}{key}.json", started, number=number)
+            for endpoint, model, key, test_id, path, started, number in self._replays
         )
 
     def requests(self) -> tuple[Request, ...]:
@@ -78,9 +85,11 @@ class Ledger:
 
         Ten thousand requests kept would be ten megabytes.
         """
-        replayed = [(call.started, _request_in(call.path)) for call in self.exchanges("replayed") if call.path]
+        replayed = [(call.number, _request_in(call.path)) for call in self.exchanges("replayed") if call.path]
         # The bodies kept are the callers', who go on appending to their lists.
-        others = ((at, request._replace(body=json.loads(request.body_text))) for at, request in self._unanswered)
+        others = (
+            (number, request._replace(body=json.loads(request.body_text))) for number, request in self._unanswered
+        )
         return tuple(request for _, request in sorted((*replayed, *others), key=itemgetter(0)))
 
     def usage(self) -> dict[str, Usage]:

@@ -35,6 +35,8 @@ class Exchange(NamedTuple):
     """When each chunk of a stream arrived while recording, counted from `started`."""
     explanation: str = ""
     """The text of the error that a missed call raised."""
+    number: int = 0
+    """Position among all calls of the session, in the order they were made; a clock may stand still or go back."""
 
 
 @dataclass(slots=True, eq=False)
@@ -53,6 +55,8 @@ class Record:
     """What was heard of a stream that is still being read."""
     reader: int = 0
     """The process that reads it; a forked child leaves its parent's streams alone."""
+    number: int = 0
+    """Position among all calls of the session."""
     started: float = field(default_factory=time.time)
     chunk_times: list[float] = field(default_factory=list)
     """When each chunk of a stream arrived, in seconds since 1970."""

@@ -92,12 +92,11 @@ def calls_of(session: Session, test_id: str | None, moved: Mapping[Path, Path], 
 
     `moved` says where recordings lie now that lay elsewhere. A missed one is a Miss.
     """
-    calls = [
+    exchanges = [(outcome, exchange) for outcome in OUTCOMES for exchange in getattr(session, outcome)]
+    return [
         _call(outcome, exchange, test_id, {str(old): str(new) for old, new in moved.items()}, with_tokens=with_tokens)
-        for outcome in OUTCOMES
-        for exchange in getattr(session, outcome)
+        for outcome, exchange in sorted(exchanges, key=lambda call: call[1].number)
     ]
-    return sorted(calls, key=lambda call: call["started"])
 
 
 def misses_in(calls: Iterable[Call]) -> list[Miss]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from .errors import UnusableFolder, UnwritableRecording
 from .format.codec import encode
-from .format.model_lists import model_set_digest, models_in
+from .format.model_lists import has_models, model_set_digest, models_in
 from .format.recording import Answer, Recording
 from .format.redacting import Hidden
 from .format.sameness import renamed_ids
@@ -372,7 +372,7 @@ def _request_as_recorded(plan: Record, normalizers: Sequence[JsonValue]) -> Json
 
 
 def _file_name(plan: Record, answer: Answer) -> str:
-    if plan.request.is_model_list and answer.failure is None:
+    if plan.request.is_model_list and has_models(answer):
         names = [str(model.get("id")) for model in models_in(answer) if isinstance(model, dict)]
         return f"models-{plan.key}-{model_set_digest(names)}"
     return row_name(plan.key, plan.place)

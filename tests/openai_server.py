@@ -44,7 +44,7 @@ class Reply:
     content: bytes | None = None
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
-    media_type: str = "application/json"
+    media_type: str | None = "application/json"
     events: list[Any] | None = None
     pause_seconds: float = 0.0
     is_done_sent: bool = True

@@ -18,10 +18,11 @@ from pathlib import Path
 from ..errors import CorruptRecording
 from ..identity.jsonable import JsonObject, JsonValue
 from . import json_bytes
+from .deep_json import is_deep, json_text
 from .failures import failure_from_json, failure_to_json
 from .id_mapping import with_ids_normalised
 from .lines import Lines
-from .recording import Answer, Chunk, Failure, Http, Recording
+from .recording import JSON_TEXT, Answer, Chunk, Failure, Http, Recording
 
 FORMAT_VERSION = 1
 
@@ -51,6 +52,8 @@ def encode(test_id: str | None, request: JsonObject, answer: Answer) -> bytes:
     }
     if not answer.is_complete:
         response["is_complete"] = False
+    if answer.ends_with_done is not None:
+        response["ends_with_done"] = answer.ends_with_done
     if answer.is_redacted:
         response["is_redacted"] = True
     if answer.failure is not None:
@@ -145,11 +148,30 @@ def typed(type_name: str, data: JsonValue) -> JsonObject:
     return {"__type__": type_name, "__data__": data}
 
 
+def typed_json(type_name: str, data: JsonValue) -> JsonObject:
+    """Return a body that is JSON as the file has it: its text where it is nested too deep for a file."""
+    return typed(JSON_TEXT, json_text(data)) if is_deep(data) else typed(type_name, data)
+
+
 def untyped(body: JsonValue) -> JsonValue:
     """Return what a body says without the name of its type. That name is never used to build anything."""
     if isinstance(body, dict) and "__type__" in body and "__data__" in body:
         return body["__data__"]
     return body
+
+
+def data_in(body: JsonValue, path: Path | str) -> JsonValue:
+    """Return what a body read from `path` says, as `untyped` does, and what the text says of one that is nested deep.
+
+    Raises CorruptRecording.
+    """
+    data = untyped(body)
+    if not isinstance(body, dict) or body.get("__type__") != JSON_TEXT:
+        return data
+    try:
+        return json.loads(data)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise CorruptRecording(path, f"the text of a {JSON_TEXT!r} in $.response cannot be read: {error}") from None
 
 
 def _response_and_lines(content: bytes) -> tuple[JsonObject, Sequence[Chunk] | None]:
@@ -225,8 +247,14 @@ def _recording(response: JsonObject, path: str, lines: Sequence[Chunk] | None) -
     if page is not None and not isinstance(page, dict):
         raise CorruptRecording(path, "$.response.page must be an object")
     known_http = None if http is None else _http(http, path)
+    ends_with_done = response.get("ends_with_done")
+    if ends_with_done is not None and type(ends_with_done) is not bool:
+        raise CorruptRecording(path, "$.response.ends_with_done must be true or false")
     is_redacted = "is_redacted" in response
-    return Recording(path, Answer(body, chunks, is_streaming, is_complete, failure, known_http, page, is_redacted))
+    answer = Answer(
+        body, chunks, is_streaming, is_complete, failure, known_http, page, is_redacted, None, ends_with_done
+    )
+    return Recording(path, answer)
 
 
 def _failure(response: JsonObject, path: str) -> Failure:

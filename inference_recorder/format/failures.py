@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import CorruptRecording
 from ..identity.jsonable import JsonObject, JsonValue
 from . import json_bytes
-from .recording import Failure, Http, Recording, raw_headers, response_headers
+from .deep_json import is_deep, json_text
+from .recording import JSON_TEXT, Failure, Http, Recording, raw_headers, response_headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,8 +18,15 @@ if TYPE_CHECKING:
     import openai
 
 
+_UNDECODABLE = "surrogateescape"
+"""How Python keeps a byte that has no meaning in a charset."""
+
+
 def failure_to_json(failure: Failure) -> JsonObject:
     """Return the members of a recording's "response" that tell of a failure."""
+    body: JsonValue = failure.body
+    if is_deep(body):
+        body = {"__type__": JSON_TEXT, "__data__": json_text(body)}
     data: JsonObject = {
         "category": failure.category,
         "provider": failure.provider,
@@ -25,9 +34,9 @@ def failure_to_json(failure: Failure) -> JsonObject:
         "message": failure.message,
     }
     if failure.status_code is not None:
-        data |= {"status_code": failure.status_code, "body": failure.body}
-    elif failure.body is not None:
-        data["body"] = failure.body
+        data |= {"status_code": failure.status_code, "body": body}
+    elif body is not None:
+        data["body"] = body
     if failure.text is not None:
         data["text"] = failure.text
     return {"is_exception": True, "exception_data": data, "exception_message": failure.message}
@@ -44,12 +53,14 @@ def failure_from_json(response: JsonObject) -> Failure:
     status_code = data.get("status_code")
     if status_code is not None and (type(status_code) is not int or not 100 <= status_code <= 599):
         raise ValueError(f"status_code {status_code!r} is none of HTTP's")
-    text = data.get("text")
+    text, body = data.get("text"), data.get("body")
+    if isinstance(body, dict) and body.get("__type__") == JSON_TEXT:
+        body = json.loads(body.get("__data__") or "")
     return Failure(
         type=str(data.get("type", "APIError")),
         message=str(data.get("message", response.get("exception_message", ""))),
         status_code=status_code,
-        body=data.get("body"),
+        body=body,
         text=text if isinstance(text, str) else None,
         category=str(data.get("category", "provider_sdk")),
         provider=str(data.get("provider", "openai")),
@@ -70,7 +81,7 @@ def describe_failure(error: BaseException) -> Failure | None:
         status_code = getattr(error, "status_code", None) if response is not None else None
         body = _json_or_text(error.body)
         text = None if response is None else _text(response)
-        if text is not None and json_bytes.loads(_response_text(body).encode()) == _parsed(text):
+        if text is not None and _parsed(_response_text(body)) == _parsed(text):
             text = None
         return Failure(kind.__name__, error.message, status_code, body, text)
     package = type(error).__module__.partition(".")[0]
@@ -141,9 +152,16 @@ def _api_error(failure: Failure) -> type[openai.APIError]:
 
 
 def _response(failure: Failure, http: Http | None, library: ModuleType, request: object) -> Any:
-    text = failure.text if failure.text is not None else _response_text(failure.body)
-    headers = _headers(failure, http)
-    return library.Response(failure.status_code or 500, headers=headers, content=text.encode(), request=request)
+    headers, status_code = _headers(failure, http), failure.status_code or 500
+    charset = library.Response(status_code, headers=headers).encoding or "utf-8"
+    text = _response_text(failure.body) if failure.text is None else failure.text
+    try:
+        content = text.encode(charset, _UNDECODABLE)
+    except UnicodeError:  # JSON can be spelled in any charset
+        content = (
+            json.dumps(json.loads(text), separators=(",", ":")).encode() if failure.text is None else text.encode()
+        )
+    return library.Response(status_code, headers=headers, content=content, request=request)
 
 
 def _headers(failure: Failure, http: Http | None) -> list[tuple[bytes, bytes]]:
@@ -176,17 +194,24 @@ def _response_text(body: JsonValue) -> str:
 
 def _parsed(text: str) -> JsonValue:
     try:
-        return json_bytes.loads(text.encode())
-    except ValueError:
+        return json_bytes.loads(text.encode(), exactly=True)
+    except (ValueError, RecursionError):
         return object()
 
 
-def _text(response: object) -> str | None:
+def _text(response: Any) -> str | None:
+    """Return the text of a response; its charset, or surrogates where a byte has no meaning there, give its bytes."""
     try:
-        text = response.text  # type: ignore[attr-defined]  # httpx or httpx2
+        text, content, charset = response.text, response.content, response.encoding or "utf-8"
     except Exception:  # a response closed before it was read has none
         return None
-    return text if isinstance(text, str) else None
+    if not isinstance(text, str):
+        return None
+    try:
+        exact = str(content.decode(charset, _UNDECODABLE))
+        return exact if exact.encode(charset, _UNDECODABLE) == content else text
+    except (UnicodeError, LookupError, AttributeError, TypeError):
+        return text
 
 
 def _json_or_text(body: object) -> JsonValue:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from ..errors import CorruptRecording
 from ..identity.jsonable import JsonObject, JsonValue
-from .codec import chunk_value, untyped
-from .recording import Answer, Recording
+from .codec import chunk_value, data_in, typed, untyped
+from .deep_json import is_deep, json_text
+from .recording import JSON_TEXT, Answer, Recording
 
 MODEL_TYPE = "openai.types.model.Model"
 
@@ -28,7 +29,22 @@ def model_set_digest(models: Iterable[str]) -> str:
 def page_beside(page: JsonObject) -> JsonObject | None:
     """Return what a page holds beside its models, None for no more than its kind."""
     rest = {name: value for name, value in page.items() if name != "data"}
+    if is_deep(rest):
+        return typed(JSON_TEXT, json_text(rest))
     return None if rest == {"object": "list"} else rest
+
+
+def has_models(answer: Answer) -> bool:
+    """Whether an answer to a request for models is a list of them: not a failure, nor bytes that are not JSON."""
+    return answer.failure is None and (answer.chunks is not None or isinstance(untyped(answer.body), dict))
+
+
+def page_in(answer: Answer, path: Path | str) -> JsonObject:
+    """Return the page that a server would send for a recorded list; raises CorruptRecording."""
+    beside = data_in(answer.page or {}, path)
+    if not isinstance(beside, dict):
+        raise CorruptRecording(path, "$.response.page must be an object")
+    return {"object": "list", **beside, "data": models_in(answer, path)}
 
 
 def models_in(answer: Answer, path: Path | str = "") -> list[JsonValue]:
@@ -37,7 +53,7 @@ def models_in(answer: Answer, path: Path | str = "") -> list[JsonValue]:
     Raises CorruptRecording, naming the `path` it was read from, where they are no list.
     """
     if answer.chunks is not None:
-        return [untyped(chunk_value(chunk, path)) for chunk in answer.chunks]
+        return [data_in(chunk_value(chunk, path), path) for chunk in answer.chunks]
     page = untyped(answer.body)
     items = page.get("data", []) if isinstance(page, dict) else []
     if not isinstance(items, list):
@@ -50,6 +66,8 @@ def union(recordings: Sequence[Recording]) -> Recording:
 
     Raises CorruptRecording for one whose models cannot be read.
     """
+    if len(recordings) == 1 and not has_models(recordings[0].answer):
+        return recordings[0]
     by_id = {
         model["id"]: model
         for recording in recordings

@@ -16,7 +16,9 @@ _OF_THE_JOURNEY = frozenset({"content-encoding", "transfer-encoding", "content-l
 
 
 TEXT, BASE64 = "text", "base64"
-"""The "__type__" of a body that is no JSON: its text, or its bytes in base64."""
+"""The "__type__" of a body that is not JSON: its text, or its bytes in base64. Of a chunk, its text."""
+JSON_TEXT = "json"
+"""The "__type__" of a body, a chunk or a model that is nested too deep for a file: the text of its JSON."""
 
 
 RESPONSE_ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
@@ -79,6 +81,8 @@ class Answer(NamedTuple):
     """Whether numbers stand in it for secrets of its own request (see `format.redacting`)."""
     attachment: bytes | None = None
     """The bytes of a big binary answer on their way to a file of their own, beside the recording."""
+    ends_with_done: bool | None = None
+    """Of a stream, whether the server sent "[DONE]" at its end; None where it did as servers usually do."""
 
 
 class Recording(NamedTuple):

@@ -8,8 +8,8 @@ from typing import Any
 
 from ..errors import CorruptRecording
 from ..format import json_bytes
-from ..format.codec import chunk_value, typed, untyped
-from ..format.model_lists import models_in
+from ..format.codec import chunk_value, data_in, typed, untyped
+from ..format.model_lists import page_in
 from ..format.recording import BASE64, TEXT, Answer, Recording
 from ..storage.attachments import ATTACHED, digest_of, read_attachment
 
@@ -17,6 +17,11 @@ AS_SENT = (TEXT, BASE64, ATTACHED)  # no set: a "__type__" of a file may be what
 
 _LARGEST_INLINE = 256 * 1024
 """Bytes of an answer above which it gets a file of its own: a diff of more helps nobody."""
+
+
+def media_type_of(headers: Any) -> str:
+    """Return the media type that response headers name, in lower case; "" where they name none."""
+    return str(headers.get("content-type", "")).partition(";")[0].strip().lower()
 
 
 def kept_as_sent(content: bytes, media_type: str) -> Answer:
@@ -42,13 +47,12 @@ def body_bytes(recording: Recording, *, is_model_list: bool) -> tuple[bytes, str
     Raises CorruptRecording where a body that is not JSON is none of what `kept_as_sent` gives.
     """
     answer, path = recording.answer, recording.path
-    if is_model_list:
-        page = {"object": "list", **(answer.page or {}), "data": models_in(answer, path)}
-        return _json(page, path), "application/json"
     body: Any = answer.body if answer.chunks is None else [chunk_value(chunk, path) for chunk in answer.chunks]
     data = untyped(body)
     if not is_kept_as_sent(body):
-        return (b"" if body is None else _json(data, path)), "application/json"
+        if is_model_list:
+            return _json(page_in(answer, path), path), "application/json"
+        return (b"" if body is None else _json(data_in(body, path), path)), "application/json"
     if body["__type__"] == TEXT:
         return _text(path, data), "text/plain; charset=utf-8"
     return _binary(path, body["__type__"], data), "application/octet-stream"

@@ -37,6 +37,8 @@ class Call:
     """The decision of the method door, where it leaves the reviving to the client door."""
     http: Http | None = None
     """What the client door saw of the HTTP response."""
+    response: Any = None
+    """That response."""
 
 
 _listener: ContextVar[object] = ContextVar("inference_recorder_listener", default=None)

@@ -126,7 +126,7 @@ def _listener_to(kwargs: dict[str, Any]) -> ResponseTape | None:
     """Have whoever listens take note of a response; returns the tape that is to store it, None where none is."""
     listener = take_listener()
     if isinstance(listener, Call):
-        listener.http = kept(kwargs["response"])
+        listener.http, listener.response = kept(kwargs["response"]), kwargs["response"]
     if not isinstance(listener, ResponseTape):
         return None
     told = {name: kwargs[name] for name in ("cast_to", "stream_cls", "options")}

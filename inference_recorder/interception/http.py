@@ -13,8 +13,8 @@ from typing import Any
 
 from ..errors import CorruptRecording
 from ..format import json_bytes
-from ..format.codec import chunk_value, untyped
-from ..format.recording import Http, Recording, raw_headers, response_headers
+from ..format.codec import chunk_value, data_in
+from ..format.recording import TEXT, Http, Recording, raw_headers, response_headers
 from ..identity.jsonable import JsonValue
 
 _LIBRARIES = ("httpx2", "httpx")
@@ -55,8 +55,11 @@ def kept(response: Any) -> Http | None:
 
 
 def memory_response(library: ModuleType, request: Any, http: Http | None, content: Any, media_type: str) -> Any:
-    """Return a response of `library` with this content: bytes, or an iterator of bytes to stream."""
-    headers = {"content-type": media_type} | response_headers(http)
+    """Return a response of `library` with this content: bytes, or an iterator of bytes to stream.
+
+    `media_type` is that of a recording which does not hold the response's own headers.
+    """
+    headers = {"content-type": media_type} if http is None else response_headers(http)
     if POLL_MARK in request.headers:
         headers[_POLL_AGAIN] = "0"  # the SDK's polling helpers would else sleep a second between two answers
     if isinstance(content, bytes):
@@ -79,24 +82,36 @@ def server_sent_text(
     answer, has_events = recording.answer, False
     for chunk in answer.chunks or ():
         value = chunk_value(chunk, recording.path)
-        event = event_name(value, untyped(value))
+        data = data_in(value, recording.path)
+        event = event_name(value, data)
         has_events = has_events or event is not None
-        yield _event(event, untyped(value), recording.path)
+        yield _event(event, data, recording.path, is_text=is_text(value))
     if answer.failure is not None:
         if answer.failure.type != "APIError" or answer.failure.body is None:
             raise revived()
         yield _event(None, {"error": answer.failure.body}, recording.path)
-        return
     check_end()
-    if not has_events:
+    is_done_usual = usually_ends_with_done(has_events=has_events, has_failed=answer.failure is not None)
+    if is_done_usual if answer.ends_with_done is None else answer.ends_with_done:
         yield b"data: [DONE]\n\n"
 
 
-def _event(name: str | None, data: JsonValue, path: str) -> bytes:
+def usually_ends_with_done(*, has_events: bool, has_failed: bool) -> bool:
+    """Whether servers send "[DONE]" at the end of a stream: not after named events, nor after an error."""
+    return not has_events and not has_failed
+
+
+def is_text(chunk: JsonValue) -> bool:
+    """Whether the value of a chunk is the data of an event that is not JSON."""
+    return isinstance(chunk, dict) and chunk.get("__type__") == TEXT
+
+
+def _event(name: str | None, data: JsonValue, path: str, *, is_text: bool = False) -> bytes:
     try:
         start = b"" if name is None else b"event: " + name.encode() + b"\n"
-        return start + b"data: " + json_bytes.dumps(data) + b"\n\n"
-    except (ValueError, RecursionError) as error:
+        lines = data.encode().split(b"\n") if is_text else [json_bytes.dumps(data)]
+        return start + b"".join(b"data: " + line + b"\n" for line in lines) + b"\n"
+    except (AttributeError, ValueError, RecursionError) as error:
         raise CorruptRecording(path, f"a chunk of $.response.body cannot be sent: {error}") from None
 
 

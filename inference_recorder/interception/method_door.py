@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any
 
 from ..errors import CorruptRecording, UnrecordableValue
-from ..format.codec import untyped
+from ..format.codec import data_in, untyped
 from ..format.failures import revive_failure
-from ..format.model_lists import models_in
+from ..format.model_lists import page_in
 from ..format.recording import Answer, Recording
 from ..format.typed import constructed, reviver
 from ..identity.request import Request
@@ -90,7 +90,7 @@ def _called(
             result = wrapped(**call.kwargs)
     except Exception as error:
         tape.http = call.http
-        tape.keep(tape.failed(error), error)
+        tape.keep(tape.failed(error, call.response), error)
         raise
     except BaseException:
         session.abandon(plan)
@@ -132,7 +132,7 @@ async def _called_async(
             result = await wrapped(**call.kwargs)
     except Exception as error:
         tape.http = call.http
-        await keep_async(tape, tape.failed(error), error)
+        await keep_async(tape, tape.failed(error, call.response), error)
         raise
     except BaseException:
         session.abandon(plan)
@@ -203,12 +203,11 @@ def _replayed(method: Method, recording: Recording, client: Any, *, is_async: bo
         raise revive_failure(recording, library, asked_request(client, method, library))
     check_complete(recording)
     if method.is_list:
-        page = {"object": "list", **(answer.page or {}), "data": models_in(answer, path)}
-        return _page(method, page, client, answer, is_async=is_async)
+        return _page(method, page_in(answer, path), client, answer, is_async=is_async)
     body = answer.body
     if isinstance(body, dict) and "__type__" in body:
+        data = data_in(body, path)
         try:
-            data = untyped(body)
             if method.name == "embeddings.create" and _has_encoded_embeddings(data):
                 result = _with_encoded_embeddings(method, data)
             else:

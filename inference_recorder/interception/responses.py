@@ -7,14 +7,14 @@ from collections.abc import Callable
 from typing import Any, get_args
 
 from ..format import json_bytes
-from ..format.codec import typed
+from ..format.codec import typed, typed_json
 from ..format.model_lists import MODEL_TYPE, page_beside
-from ..format.recording import Answer, Failure
+from ..format.recording import TEXT, Answer, Failure
 from ..format.typed import constructed
 from ..format.volatile import without_volatile
-from ..identity.jsonable import JsonValue
-from .bodies import kept_as_sent
-from .http import event_name, kept, library_of
+from ..identity.jsonable import JsonObject, JsonValue
+from .bodies import kept_as_sent, media_type_of
+from .http import event_name, kept, library_of, usually_ends_with_done
 from .streams import taped, taped_async
 from .table import method_for
 from .tape import STREAM_ENDS, Tape, tell_of_closing
@@ -96,14 +96,14 @@ class ResponseTape:
         return bytes(content)
 
     def _answer(self, content: bytes, *, is_complete: bool = True) -> Answer:
-        media_type = str(self._headers.get("content-type", "")).partition(";")[0].strip().lower()
+        media_type = media_type_of(self._headers)
         if media_type == "text/event-stream":
             return self._streamed(content, is_complete=is_complete)
-        if not content:
+        if not content and not (is_complete and media_type.endswith("json")):
             return Answer(is_complete=is_complete, http=self.tape.http)
         if not self._is_download and (not media_type or media_type.endswith("json")):
             try:
-                data = json_bytes.loads(content)
+                data = json_bytes.loads(content, exactly=True)
             except (ValueError, RecursionError):
                 pass
             else:
@@ -114,40 +114,55 @@ class ResponseTape:
     def _json(self, data: JsonValue, *, is_complete: bool) -> Answer:
         request, key = self.tape.plan.request, self.tape.plan.key
         if request.is_model_list and isinstance(data, dict) and isinstance(data.get("data"), list):
-            models = [typed(MODEL_TYPE, model) for model in data["data"]]
+            models = [typed_json(MODEL_TYPE, model) for model in data["data"]]
             page = page_beside(data)
             return Answer(chunks=models, is_complete=is_complete, http=self.tape.http, page=page)
         method = method_for(request.endpoint) if request.method == "POST" else None
         name = _type_name(self._cast_to if method is None else method.answer_type)
-        return Answer(body=typed(name, without_volatile(data, key)), is_complete=is_complete, http=self.tape.http)
+        body = typed_json(name, without_volatile(data, key))
+        return Answer(body=body, is_complete=is_complete, http=self.tape.http)
 
     def _streamed(self, content: bytes, *, is_complete: bool) -> Answer:
         chunks: list[JsonValue] = []
         failure: Failure | None = None
+        is_whole, has_events, is_done = is_complete, False, False
         chunk_type = next(iter(get_args(self._stream_cls)), None)
         for event in self.client._make_sse_decoder().iter_bytes(iter([content])):
             if event.data.startswith("[DONE]"):
-                is_complete = True
+                is_complete = is_done = True
                 break
+            if failure is not None:
+                continue
+            has_events = has_events or event.event is not None
             try:
-                data = json_bytes.loads(event.data.encode())
+                data = json_bytes.loads(event.data.encode(), exactly=True)
             except (ValueError, RecursionError):
-                continue  # the SDK raises here, to its caller; nothing of it can be replayed
+                chunks.append(_with_event(typed(TEXT, event.data), None, event.event))
+                continue
             if self._ends_at_errors and isinstance(data, dict) and data.get("error") and "type" not in data:
                 failure, is_complete = _event_failure(data["error"]), True
-                break
+                continue
             is_complete = is_complete or event.event in STREAM_ENDS
             chunks.append(self._chunk(data, event.event, chunk_type))
+        is_usual = is_done == usually_ends_with_done(has_events=has_events, has_failed=failure is not None)
+        is_known = is_done or is_whole
         return Answer(
-            chunks=chunks, is_streaming=True, is_complete=is_complete, failure=failure, http=self.tape.http
-        )  # fmt: skip
+            chunks=chunks,
+            is_streaming=True,
+            is_complete=is_complete,
+            failure=failure,
+            http=self.tape.http,
+            ends_with_done=is_done if is_known and not is_usual else None,
+        )
 
     def _chunk(self, data: JsonValue, event: str | None, chunk_type: Any) -> JsonValue:
         name = "object" if chunk_type is None else _type_name(type(constructed(chunk_type, data)))
-        chunk = typed(name, without_volatile(data, self.tape.plan.key))
-        if event_name(chunk, data) != event:
-            chunk["__event__"] = event
-        return chunk
+        return _with_event(typed_json(name, without_volatile(data, self.tape.plan.key)), data, event)
+
+
+def _with_event(chunk: JsonObject, data: JsonValue, event: str | None) -> JsonObject:
+    """Return a chunk that names its event, where its data does not."""
+    return chunk if event_name(chunk, data) == event else {**chunk, "__event__": event}
 
 
 def _event_failure(error: JsonValue) -> Failure:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from typing import Any, Protocol
 
 from ..errors import CorruptRecording, IncompleteRecording
-from ..format.codec import chunk_data_start, chunk_value, untyped
+from ..format.codec import chunk_data_start, chunk_value, data_in
 from ..format.failures import revive_failure
 from ..format.recording import Answer, Chunk, Recording
 from ..format.typed import Reviver, reviver
 from .calls import asked_request
-from .http import asynchronously, kept, library_of, memory_response, server_sent_text
+from .http import asynchronously, is_text, kept, library_of, memory_response, server_sent_text
 from .saving import keep_async
 from .table import Method
 from .tape import Tape, tell_of_closing
@@ -65,6 +66,8 @@ def revived_chunks(
     """Yield the recorded chunks as the SDK's objects, built when asked for; then raise the failure there was, if any.
 
     Ends where `response` is closed, as a stream does whose connection is.
+
+    Raises json.JSONDecodeError, as the SDK does, at an event that is not JSON.
 
     Raises IncompleteRecording where the recorded consumer had left, CorruptRecording for a chunk that is no JSON.
     """
@@ -182,7 +185,10 @@ def _stream_over(iterator: Any, method: Method, client: Any, response: Any, *, i
 
 
 def _revived_slowly(chunk: Chunk, recording: Recording, chunk_reviver: Reviver) -> Any:
-    data = untyped(chunk_value(chunk, recording.path))
+    value = chunk_value(chunk, recording.path)
+    data = data_in(value, recording.path)
+    if is_text(value) and isinstance(data, str):
+        data = json.loads(data)
     try:
         return chunk_reviver.from_value(data)
     except Exception as error:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 from ..errors import UnwritableRecording
-from ..format.codec import typed, untyped
+from ..format.codec import data_in, typed, typed_json, untyped
+from ..format.deep_json import dumped
 from ..format.failures import describe_failure
 from ..format.model_lists import page_beside
-from ..format.recording import RESPONSE_ENDS, Answer, Failure, Http
+from ..format.recording import RESPONSE_ENDS, TEXT, Answer, Failure, Http
 from ..format.typed import reviver
 from ..format.volatile import without_volatile
 from ..identity.jsonable import JsonValue, as_recorded
 from ..plans import Record
 from ..session import Session
+from .bodies import kept_as_sent, media_type_of
 from .http import event_name, kept
 from .table import method_for
 
@@ -51,7 +54,7 @@ class Tape:
         self.plan.chunk_times.append(time.time())
         body = body_of(chunk, self.plan.key)
         self._chunks.append(body)
-        self._is_at_its_end = event_name(body, untyped(body)) in STREAM_ENDS
+        self._is_at_its_end = event_name(body, data_in(body, "")) in STREAM_ENDS
 
     def whole(self, result: object) -> Answer:
         """Return the answer that a plain result is; raises UnrecordableValue where it has no JSON form."""
@@ -63,17 +66,21 @@ class Tape:
         """Return the answer that a page of models is, or a list of them that a mock returned."""
         items: Any = getattr(page, "data", page)
         models = [body_of(item, self.plan.key) for item in items]
-        dump: Any = getattr(page, "model_dump", None)
-        beside = None if dump is None else page_beside(dump(mode="json", exclude_unset=True, warnings=False))
+        beside = page_beside(dumped(page)) if hasattr(page, "model_dump") else None
         return Answer(chunks=models, http=self.http, page=beside)
 
     def complete(self) -> Answer:
         """Return the answer that the chunks so far are, as a whole stream."""
         return self._streamed()
 
-    def failed(self, error: BaseException) -> Answer | None:
-        """Return the answer that a failed call is, None where it is not worth one."""
+    def failed(self, error: BaseException, response: Any = None) -> Answer | None:
+        """Return the answer that a failed call is, None where it is not worth one.
+
+        Where the SDK could make nothing of its `response`, that is the answer, for the SDK to meet again.
+        """
         failure = describe_failure(error)
+        if failure is None and response is not None and response.is_closed:
+            return kept_as_sent(response.content, media_type_of(response.headers))._replace(http=self.http)
         if failure is None or not self._is_worth_keeping(failure):
             return None
         return Answer(failure=failure, http=self.http or kept(getattr(error, "response", None)))
@@ -86,6 +93,8 @@ class Tape:
         failure = describe_failure(error)
         if failure is not None and not self._is_worth_keeping(failure):
             return None
+        if isinstance(error, json.JSONDecodeError) and _is_of_its_text(error):
+            self._chunks.append(typed(TEXT, error.doc))
         return self._streamed(failure=failure, is_complete=failure is not None)
 
     def keep(self, answer: Answer | None, response: object = None, *, wait: bool = True) -> bool:
@@ -158,9 +167,16 @@ def body_of(value: object, key: str) -> JsonValue:
     name = _name_of_model(kind)
     if name is None:
         return as_recorded(value, "the answer")
-    model: Any = value
-    data = model.model_dump(mode="json", exclude_unset=True, by_alias=True, warnings=False)
-    return typed(name, without_volatile(data, key))
+    return typed_json(name, without_volatile(dumped(value), key))
+
+
+def _is_of_its_text(error: json.JSONDecodeError) -> bool:
+    """Whether reading the text that an error names raises it again, as the SDK does with the data of an event."""
+    try:
+        json.loads(error.doc)
+    except ValueError as again:
+        return str(again) == str(error)
+    return False
 
 
 @lru_cache(maxsize=256)

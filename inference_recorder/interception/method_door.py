@@ -18,6 +18,7 @@ from .active import current_session
 from .bodies import is_kept_as_sent
 from .calls import Call, asked_request, described, handed_down, is_raw
 from .http import library_of
+from .mocked_lists import awaited_page, unread
 from .patching import Target, Wrapper
 from .saving import keep_async, settled, settled_async
 from .streams import check_complete, record_iterable, record_stream, replayed_stream
@@ -50,8 +51,7 @@ def _paginator_wrapper(method: Method) -> Wrapper:
             return wrapped(*args, **kwargs)
 
         async def page_of(*args: Any, **kwargs: Any) -> Any:
-            pages = wrapped(*args, **kwargs)
-            return await pages if hasattr(pages, "__await__") else [item async for item in pages]
+            return await awaited_page(wrapped(*args, **kwargs))
 
         paginator = _paginator(getattr(instance, "_client", None), method)
         paginator._get_page = lambda: _called_async(method, session, page_of, instance, args, kwargs)
@@ -88,6 +88,7 @@ def _called(
     try:
         with handed_down(call):
             result = wrapped(**call.kwargs)
+            items, result = unread(result) if method.is_list else (result, result)
     except Exception as error:
         tape.http = call.http
         tape.keep(tape.failed(error, call.response), error)
@@ -98,7 +99,7 @@ def _called(
     tape.http = call.http
     if (stream := _recorded_stream(result, tape, method, client, call)) is not None:
         return stream
-    tape.keep(_answer(method, result, tape), result)
+    tape.keep(_answer(method, items, tape), result)
     return result
 
 

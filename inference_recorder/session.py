@@ -27,6 +27,7 @@ from .plans import Exchange, Outcome, Plan, Record, Wait
 from .rows import Row
 from .running_test import running_node_id, running_test_id, surroundings
 from .storage.locks import Flight, is_flying
+from .storage.places import check_writable
 from .storage.store import Store, row_name
 
 # An enumeration's members are looked up slowly, and decide() runs for every call.
@@ -162,6 +163,11 @@ class Session:
         recording = row.find(self.store, request, test_id, row.asked, self._rules, may_grow=True)
         if recording is not None:
             return self._counted(recording, request, key, test_id)
+        try:
+            check_writable(self.store.places, request.summary)
+        except UnusableFolder:
+            row.asked -= 1
+            raise
         row.flying = row.asked
         return self.decide_again(Wait(request, key, test_id, row.asked))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from dataclasses import dataclass
@@ -71,7 +72,8 @@ def common_folder() -> tuple[Path, str]:
 def check_usable(places: Places, mode: InferenceMode) -> None:
     """Raise UnusableFolder where `mode` could not do its work in `places`; creates nothing.
 
-    A folder that does not exist yet is usable if it can be made; in replay it is one that holds nothing.
+    A folder that does not exist yet is usable if it can be made; where calls may be replayed, it is one that holds
+    nothing. Whether record-if-missing can write is asked only at a miss, by `check_writable`.
     """
     folder = places.written
     try:
@@ -85,7 +87,7 @@ def check_usable(places: Places, mode: InferenceMode) -> None:
         raise UnusableFolder(folder, "it is a file, not a folder")
     if not os.access(folder, os.R_OK | os.X_OK):
         raise UnusableFolder(folder, "it cannot be read (permission denied)")
-    if mode.writes and not os.access(folder, os.W_OK):
+    if mode is InferenceMode.RECORD and not os.access(folder, os.W_OK):
         raise UnusableFolder(folder, "it cannot be written (permission denied or a read-only file system)")
     for below in places.read:
         if below != folder and os.path.islink(below) and not is_inside(str(below), str(folder)):
@@ -98,8 +100,20 @@ def _check_makeable(folder: Path, mode: InferenceMode) -> None:
     parent = next((parent for parent in folder.parents if parent.exists()), folder)
     if not parent.is_dir():
         raise UnusableFolder(folder, f"{parent} is a file, not a folder")
-    if mode.writes and not os.access(parent, os.W_OK | os.X_OK):
+    if mode is InferenceMode.RECORD and not os.access(parent, os.W_OK | os.X_OK):
         raise UnusableFolder(folder, f"{parent} cannot be written (permission denied or a read-only file system)")
+
+
+def check_writable(places: Places, request: str) -> None:
+    """Raise UnusableFolder where the answer to a `request` (in a few words) could not be written; creates nothing."""
+    folder = next(folder for folder in (places.written, *places.written.parents) if folder.exists())
+    if os.access(folder, os.W_OK | os.X_OK):
+        return
+    is_mounted_so = hasattr(os, "statvfs") and os.statvfs(folder).f_flag & os.ST_RDONLY
+    reason = os.strerror(errno.EROFS if is_mounted_so else errno.EACCES)
+    raise UnusableFolder(
+        places.written, f"it holds no recording of {request}, and {folder} cannot be written ({reason})"
+    )
 
 
 def _absolute(folder: str | os.PathLike[str]) -> Path:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from .errors import UnusableFolder, UnwritableRecording
 from .format.codec import encode
@@ -25,6 +22,7 @@ from .ledger import Ledger
 from .modes import InferenceMode
 from .plans import Exchange, Outcome, Plan, Record, Wait
 from .rows import Row
+from .running_task import running_task, runs_an_event_loop
 from .running_test import running_node_id, running_test_id, surroundings
 from .storage.locks import Flight, is_flying
 from .storage.places import check_writable
@@ -112,10 +110,11 @@ class Session:
         counts = ", ".join(f"{count} {outcome}" for outcome, count in self.counts.items()) or "no calls yet"
         return f"<inference_recorder.Session {self.mode} in {self.store.places.written}: {counts}>"
 
-    def decide(self, request: Request) -> Plan:
+    def decide(self, request: Request, before_miss: Callable[[], None] | None = None) -> Plan:
         """Return what is to be done with a call: answer it, let it go out and record it, or wait. Not for live mode.
 
-        Raises MissingRecording in replay where no recording answers, CorruptRecording where one cannot be read.
+        Raises MissingRecording in replay where no recording answers, CorruptRecording where one cannot be read. What
+        `before_miss` raises is raised in the place of the former, and then there was no miss.
         """
         __tracebackhide__ = True
         mode = self.mode
@@ -143,7 +142,13 @@ class Session:
         scope = self._rules.scope(self._test_id(), request.credential)
         if self._rules.keyed(request, scope)[1] != key:  # a secret was put into the environment since
             row.asked -= 1
-            return self.decide(request)
+            return self.decide(request, before_miss)
+        if before_miss is not None:
+            try:
+                before_miss()
+            except BaseException:
+                row.asked -= 1
+                raise
         # Here, since only a miss has to pay for them.
         from .explaining.miss import missing_recording
         from .explaining.nearest import Question
@@ -155,7 +160,7 @@ class Session:
         raise error
 
     def _find_or_wait(self, request: Request, key: str, test_id: str | None, row: Row) -> Plan:
-        if row.flying is not None and not is_flying(_running_task()):
+        if row.flying is not None and not is_flying(running_task()):
             # Asked again before the first answer is there: both get that one. Asked again later is a new question, as a
             # loop that polls asks it.
             return Wait(request, key, test_id, row.flying)
@@ -178,7 +183,7 @@ class Session:
         goes out too. Raises UnusableFolder where no lock can be made.
         """
         request, key, row = wait.request, wait.key, self._rows[wait.key]
-        holder = _running_task()
+        holder = running_task()
         try:
             flight = self.store.locks.try_flight(row_name(key, wait.place), holder)
         except OSError as error:
@@ -203,7 +208,7 @@ class Session:
 
     def is_held_up_by_this_thread(self, wait: Wait) -> bool:
         """Whether waiting without `await` would wait for ever: the one who asks needs this thread's event loop."""
-        return _runs_an_event_loop() and self.store.locks.is_under_way_here(row_name(wait.key, wait.place))
+        return runs_an_event_loop() and self.store.locks.is_under_way_here(row_name(wait.key, wait.place))
 
     def save(self, plan: Record, answer: Answer, *, wait: bool = True) -> bool:
         """Store what a call came to, once; False, with nothing stored, where a lock is taken and `wait` is False.
@@ -382,23 +387,3 @@ def _file_name(plan: Record, answer: Answer) -> str:
         names = [str(model.get("id")) for model in models_in(answer) if isinstance(model, dict)]
         return f"models-{plan.key}-{model_set_digest(names)}"
     return row_name(plan.key, plan.place)
-
-
-def _running_task() -> object:
-    """Return what a flight is held by: the task that runs now, of asyncio or trio, else the thread."""
-    trio: Any = sys.modules.get("trio")
-    for current_task in (asyncio.current_task, *(() if trio is None else (trio.lowlevel.current_task,))):
-        try:
-            if (task := current_task()) is not None:
-                return task
-        except RuntimeError:  # this thread runs no loop of this kind
-            pass
-    return threading.get_ident()
-
-
-def _runs_an_event_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True

@@ -20,6 +20,7 @@ from .calls import Call, asked_request, described, handed_down, is_raw
 from .http import library_of
 from .mocked_lists import awaited_page, unread
 from .patching import Target, Wrapper
+from .refusals import raise_refusal
 from .saving import keep_async, settled, settled_async
 from .streams import check_complete, record_iterable, record_stream, replayed_stream
 from .table import METHODS, Method
@@ -54,7 +55,7 @@ def _paginator_wrapper(method: Method) -> Wrapper:
             return await awaited_page(wrapped(*args, **kwargs))
 
         paginator = _paginator(getattr(instance, "_client", None), method)
-        paginator._get_page = lambda: _called_async(method, session, page_of, instance, args, kwargs)
+        paginator._get_page = lambda: _called_async(method, session, page_of, instance, args, kwargs, wrapped)
         return paginator
 
     return intercept
@@ -73,11 +74,11 @@ def _called(
     if session is None or session.is_live:
         return wrapped(*args, **kwargs)
     client = getattr(instance, "_client", None)
-    request, sdk_kwargs = _described(method, client, args, kwargs)
+    request, sdk_kwargs = _described(method, client, wrapped, instance, args, kwargs)
     if _is_for_the_client_door(client, kwargs):
         with handed_down(Call(request, sdk_kwargs)):
             return wrapped(**sdk_kwargs)
-    plan = settled(session, request)
+    plan = settled(session, request, partial(raise_refusal, wrapped, instance, (), sdk_kwargs))
     if isinstance(plan, Recording):
         if _is_revived_here(method, plan, request):
             return _replayed(method, plan, client, is_async=False)
@@ -110,17 +111,19 @@ async def _called_async(
     instance: Any,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
+    original: Callable[..., Any] | None = None,
 ) -> Any:
     __tracebackhide__ = True
     session = session or current_session()
     if session is None or session.is_live:
         return await wrapped(*args, **kwargs)
     client = getattr(instance, "_client", None)
-    request, sdk_kwargs = _described(method, client, args, kwargs)
+    request, sdk_kwargs = _described(method, client, original or wrapped, instance, args, kwargs)
     if _is_for_the_client_door(client, kwargs):
         with handed_down(Call(request, sdk_kwargs)):
             return await wrapped(**sdk_kwargs)
-    plan = await settled_async(session, request)
+    before_miss = partial(raise_refusal, original or wrapped, instance, (), sdk_kwargs)
+    plan = await settled_async(session, request, before_miss)
     if isinstance(plan, Recording):
         if _is_revived_here(method, plan, request):
             return _replayed(method, plan, client, is_async=True)
@@ -146,11 +149,21 @@ async def _called_async(
 
 
 def _described(
-    method: Method, client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    method: Method,
+    client: Any,
+    wrapped: Callable[..., Any],
+    instance: Any,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
 ) -> tuple[Request, Mapping[str, Any]]:
-    if args:
-        raise UnrecordableValue(f"{method.name} takes keyword arguments only; {len(args)} were passed by position")
-    return described(method, client, kwargs)
+    __tracebackhide__ = True
+    try:
+        if args:
+            raise UnrecordableValue(f"{method.name} takes keyword arguments only; {len(args)} were passed by position")
+        return described(method, client, kwargs)
+    except UnrecordableValue:
+        raise_refusal(wrapped, instance, args, kwargs)
+        raise
 
 
 def _is_for_the_client_door(client: Any, kwargs: Mapping[str, Any]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from ..format.recording import Answer, Recording
 from ..identity.jsonable import JsonValue
@@ -15,10 +16,10 @@ _BIG = 64 * 1024
 _BYTES_OF_A_FLOAT = 20
 
 
-def settled(session: Session, request: Request) -> Recording | Record:
+def settled(session: Session, request: Request, before_miss: Callable[[], None] | None = None) -> Recording | Record:
     """Return what is to be done with a call, once other workers who ask for the same have ended."""
     __tracebackhide__ = True
-    plan = session.decide(request)
+    plan = session.decide(request, before_miss)
     while isinstance(plan, Wait):
         if session.is_held_up_by_this_thread(plan):
             return session.decide_again(plan, may_wait=False)  # type: ignore[return-value]  # so it is no Wait
@@ -27,10 +28,12 @@ def settled(session: Session, request: Request) -> Recording | Record:
     return plan
 
 
-async def settled_async(session: Session, request: Request) -> Recording | Record:
+async def settled_async(
+    session: Session, request: Request, before_miss: Callable[[], None] | None = None
+) -> Recording | Record:
     """Return what is to be done with a call, once other workers who ask for the same have ended."""
     __tracebackhide__ = True
-    plan = session.decide(request)
+    plan = session.decide(request, before_miss)
     while isinstance(plan, Wait):
         import anyio
 

@@ -1,0 +1,43 @@
+"""What the SDK itself refuses: asked of its own method before a miss is raised, and nothing is sent."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+_SENDING = ("_get", "_post", "_patch", "_put", "_delete", "_get_api_list")
+"""What a resource's methods send with; see openai/_resource.py."""
+
+
+class _WouldSend(BaseException):
+    """The SDK accepts the call."""
+
+
+def raise_refusal(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    """Raise what the SDK's method raises for these arguments before it sends anything; what a mock does is not asked.
+
+    The method runs on a copy of its resource that cannot send.
+    """
+    __tracebackhide__ = True
+    function = getattr(wrapped, "__func__", None)
+    # Not by __module__, which a mock or a wrapper copies from what it replaces.
+    if str(getattr(function, "__globals__", {}).get("__name__")).partition(".")[0] != "openai":
+        return
+    stand_in = copy.copy(instance)
+    for name in _SENDING:
+        setattr(stand_in, name, _stop)
+    try:
+        result = function(stand_in, *args, **kwargs)  # type: ignore[misc]  # it has globals: it is a function
+        if inspect.iscoroutine(result):
+            try:
+                result.send(None)
+            finally:
+                result.close()
+    except (_WouldSend, StopIteration):
+        pass
+
+
+def _stop(*args: Any, **kwargs: Any) -> NoReturn:
+    raise _WouldSend

@@ -54,8 +54,10 @@ def _paginator_wrapper(method: Method) -> Wrapper:
         async def page_of(*args: Any, **kwargs: Any) -> Any:
             return await awaited_page(wrapped(*args, **kwargs))
 
+        page_of.__wrapped__ = wrapped  # type: ignore[attr-defined]  # what `raise_refusal` asks
+
         paginator = _paginator(getattr(instance, "_client", None), method)
-        paginator._get_page = lambda: _called_async(method, session, page_of, instance, args, kwargs, wrapped)
+        paginator._get_page = lambda: _called_async(method, session, page_of, instance, args, kwargs)
         return paginator
 
     return intercept
@@ -111,19 +113,17 @@ async def _called_async(
     instance: Any,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
-    original: Callable[..., Any] | None = None,
 ) -> Any:
     __tracebackhide__ = True
     session = session or current_session()
     if session is None or session.is_live:
         return await wrapped(*args, **kwargs)
     client = getattr(instance, "_client", None)
-    request, sdk_kwargs = _described(method, client, original or wrapped, instance, args, kwargs)
+    request, sdk_kwargs = _described(method, client, wrapped, instance, args, kwargs)
     if _is_for_the_client_door(client, kwargs):
         with handed_down(Call(request, sdk_kwargs)):
             return await wrapped(**sdk_kwargs)
-    before_miss = partial(raise_refusal, original or wrapped, instance, (), sdk_kwargs)
-    plan = await settled_async(session, request, before_miss)
+    plan = await settled_async(session, request, partial(raise_refusal, wrapped, instance, (), sdk_kwargs))
     if isinstance(plan, Recording):
         if _is_revived_here(method, plan, request):
             return _replayed(method, plan, client, is_async=True)
@@ -134,6 +134,7 @@ async def _called_async(
     try:
         with handed_down(call):
             result = await wrapped(**call.kwargs)
+            items, result = unread(result) if method.is_list else (result, result)
     except Exception as error:
         tape.http = call.http
         await keep_async(tape, tape.failed(error, call.response), error)
@@ -144,7 +145,7 @@ async def _called_async(
     tape.http = call.http
     if (stream := _recorded_stream(result, tape, method, client, call)) is not None:
         return stream
-    await keep_async(tape, _answer(method, result, tape), result)
+    await keep_async(tape, _answer(method, items, tape), result)
     return result
 
 

@@ -21,7 +21,8 @@ def raise_refusal(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, .
     The method runs on a copy of its resource that cannot send.
     """
     __tracebackhide__ = True
-    function = getattr(wrapped, "__func__", None)
+    bound = wrapped if inspect.ismethod(wrapped) else getattr(wrapped, "__wrapped__", None)
+    function = getattr(bound, "__func__", None)
     # Not by __module__, which a mock or a wrapper copies from what it replaces.
     if str(getattr(function, "__globals__", {}).get("__name__")).partition(".")[0] != "openai":
         return

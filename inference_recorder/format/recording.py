@@ -19,6 +19,13 @@ TEXT, BASE64 = "text", "base64"
 """The "__type__" of a body that is no JSON: its text, or its bytes in base64."""
 
 
+PLAIN = "plain"
+"""The "__type__" of a JSON value that a method returned, or a stream held, where the SDK has an object of its own.
+
+Mocks return such values, and so does the SDK for what half-compatible servers send. No type of the SDK is called so.
+"""
+
+
 RESPONSE_ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 """Events of the Responses API whose "response" is the whole answer, as far as it came; none follows them."""
 
@@ -65,7 +72,7 @@ class Answer(NamedTuple):
     """What a call came to: a body, chunks, a failure, or chunks and then a failure."""
 
     body: JsonValue = None
-    """Of a plain answer: `{"__type__": name, "__data__": value}`, or a value without a type."""
+    """Of an answer that is no list: `{"__type__": name, "__data__": value}`; None where the server sent nothing."""
     chunks: Sequence[Chunk] | None = None
     """Of a stream or a list of models: its items."""
     is_streaming: bool = False

@@ -8,10 +8,11 @@ from typing import Any
 
 from ..errors import CorruptRecording
 from ..format import json_bytes
-from ..format.codec import chunk_value, typed, untyped
+from ..format.codec import chunk_value, is_plain, object_of, typed, untyped
 from ..format.model_lists import models_in
-from ..format.recording import BASE64, TEXT, Answer, Recording
+from ..format.recording import BASE64, TEXT, Answer, Http, Recording, response_headers
 from ..storage.attachments import ATTACHED, digest_of, read_attachment
+from .table import Method
 
 AS_SENT = (TEXT, BASE64, ATTACHED)  # no set: a "__type__" of a file may be what has no hash
 
@@ -36,6 +37,28 @@ def is_kept_as_sent(body: Any) -> bool:
     return isinstance(body, dict) and body.get("__type__") in AS_SENT
 
 
+def check_body(recording: Recording, method: Method | None) -> None:
+    """Raise CorruptRecording where the body of an answer that is no stream and no list is none of what is recorded.
+
+    `method` is the one of the table that gives this answer, if one does: it answers with an object, and only an answer
+    of 204 has no body. Other requests have the server's JSON as their answer, whatever it is.
+    """
+    path, answer = recording
+    body, is_empty = answer.body, answer.http is not None and answer.http.status_code == 204
+    if answer.chunks is not None:
+        if method is not None:
+            raise CorruptRecording(path, f"$.response.body is a list, and {method.name} was not asked for a stream")
+    elif untyped(body) is body:
+        if body is not None or (method is not None and not is_empty):
+            raise CorruptRecording(path, f"$.response.body is {_in_words(body)} and no typed value")
+    elif method is not None and object_of(body) is None and not is_plain(body) and not is_kept_as_sent(body):
+        raise CorruptRecording(path, f"$.response.body.__data__ is {_in_words(untyped(body))}, and no {method.answer}")
+
+
+def _in_words(value: Any) -> str:
+    return "null" if value is None else f"a JSON {type(value).__name__}"
+
+
 def body_bytes(recording: Recording, *, is_model_list: bool) -> tuple[bytes, str]:
     """Return what a server would send for a recorded answer that is no stream, and its media type.
 
@@ -47,11 +70,17 @@ def body_bytes(recording: Recording, *, is_model_list: bool) -> tuple[bytes, str
         return _json(page, path), "application/json"
     body: Any = answer.body if answer.chunks is None else [chunk_value(chunk, path) for chunk in answer.chunks]
     data = untyped(body)
-    if not is_kept_as_sent(body):
+    is_text = is_plain(body) and isinstance(data, str) and not _is_json(answer.http)
+    if not is_kept_as_sent(body) and not is_text:
         return (b"" if body is None else _json(data, path)), "application/json"
-    if body["__type__"] == TEXT:
+    if is_text or body["__type__"] == TEXT:
         return _text(path, data), "text/plain; charset=utf-8"
     return _binary(path, body["__type__"], data), "application/octet-stream"
+
+
+def _is_json(http: Http | None) -> bool:
+    media_type = response_headers(http).get("content-type", "application/json" if http is None else "")
+    return media_type.partition(";")[0].strip().lower().endswith("json")
 
 
 def _json(value: Any, path: str) -> bytes:

@@ -14,14 +14,11 @@ from typing import Any
 from ..errors import CorruptRecording
 from ..format import json_bytes
 from ..format.codec import chunk_value, untyped
+from ..format.headers import kept_headers
 from ..format.recording import Http, Recording, raw_headers, response_headers
 from ..identity.jsonable import JsonValue
 
 _LIBRARIES = ("httpx2", "httpx")
-_KEPT_HEADERS = frozenset(
-    {"content-type", "x-request-id", "openai-version", "openai-model", "openai-processing-ms", "retry-after"}
-)
-_KEPT_HEADER_START = "x-ratelimit-"
 _POLL_AGAIN = "openai-poll-after-ms"
 POLL_MARK = "x-stainless-poll-helper"
 """Set by the SDK's polling helpers on the calls they make."""
@@ -39,19 +36,12 @@ def library_of(client: object) -> ModuleType:
 
 
 def kept(response: Any) -> Http | None:
-    """Return what a recording keeps of a response: its status and a few headers, none of them a secret."""
+    """Return what a recording keeps of a response: its status, and its headers but for those of `format.headers`."""
     headers = getattr(response, "headers", None)
     status_code = getattr(response, "status_code", None)
     if not isinstance(status_code, int) or not isinstance(headers, Mapping):
         return None
-    return Http(
-        status_code,
-        {
-            name.lower(): value
-            for name, value in sorted(headers.items())
-            if name.lower() in _KEPT_HEADERS or name.lower().startswith(_KEPT_HEADER_START)
-        },
-    )
+    return Http(status_code, kept_headers(headers))
 
 
 def memory_response(library: ModuleType, request: Any, http: Http | None, content: Any, media_type: str) -> Any:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from ..errors import CorruptRecording, UnrecordableValue
-from ..format.codec import untyped
+from ..format.codec import is_plain, object_of, untyped
 from ..format.failures import revive_failure
 from ..format.model_lists import models_in
 from ..format.recording import Answer, Recording
@@ -15,7 +15,7 @@ from ..format.typed import constructed, reviver
 from ..identity.request import Request
 from ..session import Session
 from .active import current_session
-from .bodies import is_kept_as_sent
+from .bodies import check_body, is_kept_as_sent
 from .calls import Call, asked_request, described, handed_down, is_raw
 from .http import library_of
 from .patching import Target, Wrapper
@@ -166,7 +166,8 @@ def _is_revived_here(method: Method, recording: Recording, request: Request) -> 
     is_decoded_by_the_sdk = method.name == "embeddings.create" and "encoding_format" not in request.body
     if is_decoded_by_the_sdk and _has_encoded_embeddings(untyped(body)):
         return False
-    return not is_kept_as_sent(body)
+    is_empty = body is None and answer.http is not None and answer.http.status_code == 204
+    return not is_empty and not is_kept_as_sent(body)
 
 
 def _has_encoded_embeddings(data: Any) -> bool:
@@ -205,21 +206,20 @@ def _replayed(method: Method, recording: Recording, client: Any, *, is_async: bo
     if method.is_list:
         page = {"object": "list", **(answer.page or {}), "data": models_in(answer, path)}
         return _page(method, page, client, answer, is_async=is_async)
-    body = answer.body
-    if isinstance(body, dict) and "__type__" in body:
-        try:
-            data = untyped(body)
-            if method.name == "embeddings.create" and _has_encoded_embeddings(data):
-                result = _with_encoded_embeddings(method, data)
-            else:
-                result = reviver(method.answer_type).from_value(data)
-        except Exception as error:
-            raise CorruptRecording(path, f"the SDK makes nothing of $.response.body: {error}") from error
-        _add_request_id(result, answer)
-        return result
-    if answer.chunks is not None:
-        raise CorruptRecording(path, f"$.response.body is a list, and {method.name} was not asked for a stream")
-    return body  # what a mock returned: it had no type then
+    data = object_of(answer.body)
+    if data is None:
+        check_body(recording, method)
+    if is_plain(answer.body):
+        return untyped(answer.body)
+    try:
+        if method.name == "embeddings.create" and _has_encoded_embeddings(data):
+            result = _with_encoded_embeddings(method, data)
+        else:
+            result = reviver(method.answer_type).from_value(data)
+    except Exception as error:
+        raise CorruptRecording(path, f"the SDK makes nothing of $.response.body: {error}") from error
+    _add_request_id(result, answer)
+    return result
 
 
 def _recorded_stream(result: Any, tape: Tape, method: Method, client: Any, call: Call) -> Any:

@@ -9,14 +9,14 @@ from typing import Any, get_args
 from ..format import json_bytes
 from ..format.codec import typed
 from ..format.model_lists import MODEL_TYPE, page_beside
-from ..format.recording import Answer, Failure
+from ..format.recording import PLAIN, Answer, Failure
 from ..format.typed import constructed
 from ..format.volatile import without_volatile
 from ..identity.jsonable import JsonValue
 from .bodies import kept_as_sent
 from .http import event_name, kept, library_of
 from .streams import taped, taped_async
-from .table import method_for
+from .table import Method, method_for
 from .tape import STREAM_ENDS, Tape, tell_of_closing
 
 
@@ -38,6 +38,11 @@ class ResponseTape:
         """Whether the caller wants the bytes themselves, be they JSON or not."""
         kind = getattr(self._cast_to, "__origin__", self._cast_to)
         return "Binary" in getattr(kind, "__name__", "")  # HttpxBinaryResponseContent, StreamedBinaryAPIResponse, …
+
+    @property
+    def _method(self) -> Method | None:
+        request = self.tape.plan.request
+        return method_for(request.endpoint) if request.method == "POST" else None
 
     def hear(self, response: Any, *, cast_to: Any, stream_cls: Any, options: Any) -> None:
         """Take note of the response that arrived; storing it is this tape's business from now on."""
@@ -99,7 +104,10 @@ class ResponseTape:
         media_type = str(self._headers.get("content-type", "")).partition(";")[0].strip().lower()
         if media_type == "text/event-stream":
             return self._streamed(content, is_complete=is_complete)
-        if not content:
+        is_empty = (
+            self._method is None or not is_complete or self.tape.http is None or self.tape.http.status_code == 204
+        )
+        if not content and is_empty:
             return Answer(is_complete=is_complete, http=self.tape.http)
         if not self._is_download and (not media_type or media_type.endswith("json")):
             try:
@@ -117,7 +125,9 @@ class ResponseTape:
             models = [typed(MODEL_TYPE, model) for model in data["data"]]
             page = page_beside(data)
             return Answer(chunks=models, is_complete=is_complete, http=self.tape.http, page=page)
-        method = method_for(request.endpoint) if request.method == "POST" else None
+        method = self._method
+        if method is not None and not isinstance(data, dict):
+            return Answer(body=typed(PLAIN, data), is_complete=is_complete, http=self.tape.http)
         name = _type_name(self._cast_to if method is None else method.answer_type)
         return Answer(body=typed(name, without_volatile(data, key)), is_complete=is_complete, http=self.tape.http)
 
@@ -144,6 +154,8 @@ class ResponseTape:
 
     def _chunk(self, data: JsonValue, event: str | None, chunk_type: Any) -> JsonValue:
         name = "object" if chunk_type is None else _type_name(type(constructed(chunk_type, data)))
+        if not isinstance(data, dict):
+            name = PLAIN  # the SDK leaves it as it is
         chunk = typed(name, without_volatile(data, self.tape.plan.key))
         if event_name(chunk, data) != event:
             chunk["__event__"] = event

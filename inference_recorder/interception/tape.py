@@ -8,10 +8,10 @@ from functools import lru_cache
 from typing import Any
 
 from ..errors import UnwritableRecording
-from ..format.codec import typed, untyped
+from ..format.codec import is_plain, typed, untyped
 from ..format.failures import describe_failure
 from ..format.model_lists import page_beside
-from ..format.recording import RESPONSE_ENDS, Answer, Failure, Http
+from ..format.recording import PLAIN, RESPONSE_ENDS, Answer, Failure, Http
 from ..format.typed import reviver
 from ..format.volatile import without_volatile
 from ..identity.jsonable import JsonValue, as_recorded
@@ -49,15 +49,13 @@ class Tape:
     def add(self, chunk: object) -> None:
         """Take down one chunk, as it is now: its consumer may change it."""
         self.plan.chunk_times.append(time.time())
-        body = body_of(chunk, self.plan.key)
+        body = _marked(chunk, body_of(chunk, self.plan.key))
         self._chunks.append(body)
         self._is_at_its_end = event_name(body, untyped(body)) in STREAM_ENDS
 
     def whole(self, result: object) -> Answer:
         """Return the answer that a plain result is; raises UnrecordableValue where it has no JSON form."""
-        body = body_of(result, self.plan.key)
-        # Beside a name, since a list without one is a stream's or a page's.
-        return Answer(body=typed("list", body) if isinstance(body, list) else body, http=self.http)
+        return Answer(body=_marked(result, body_of(result, self.plan.key)), http=self.http)
 
     def models(self, page: object) -> Answer:
         """Return the answer that a page of models is, or a list of them that a mock returned."""
@@ -119,8 +117,10 @@ class Tape:
 
     def _chunks_heard(self) -> list[Any]:
         method = method_for(self.plan.request.endpoint)
-        data = [untyped(chunk) for chunk in self._chunks]
-        return data if method is None or not method.chunk else list(map(reviver(method.chunk_type).from_value, data))
+        if method is None or not method.chunk:
+            return [untyped(chunk) for chunk in self._chunks]
+        revived = reviver(method.chunk_type).from_value
+        return [untyped(chunk) if is_plain(chunk) else revived(untyped(chunk)) for chunk in self._chunks]
 
     def _left_there(self) -> Answer:
         return self._streamed(is_complete=self._is_at_its_end)
@@ -161,6 +161,12 @@ def body_of(value: object, key: str) -> JsonValue:
     model: Any = value
     data = model.model_dump(mode="json", exclude_unset=True, by_alias=True, warnings=False)
     return typed(name, without_volatile(data, key))
+
+
+def _marked(value: object, body: JsonValue) -> JsonValue:
+    """Return what a recording holds of a result or a chunk, marked as plain where it is no object of a type."""
+    kind: Any = type(value)
+    return body if _name_of_model(kind) is not None else typed(PLAIN, body)
 
 
 @lru_cache(maxsize=256)

@@ -22,7 +22,7 @@ from . import json_bytes
 from .failures import failure_from_json, failure_to_json
 from .id_mapping import with_ids_normalised
 from .lines import Lines
-from .recording import PLAIN, Answer, Chunk, Failure, Http, Recording
+from .recording import LIST, PLAIN, Answer, Chunk, Failure, Http, Recording
 
 FORMAT_VERSION = 1
 
@@ -45,7 +45,6 @@ _LINE_INDENT = b"      "
 _FIRST_LINE = _LIST_START + _LINE_INDENT + b'{"'
 _LINE_SEPARATOR = b",\n" + _LINE_INDENT
 _DATA_MARK = b'"__data__":'
-_PLAIN_START = b'{"__type__":"plain",'
 _HTTP_START = b'\n    "http": '
 
 
@@ -154,7 +153,7 @@ def chunk_data_start(chunk: Chunk) -> bytes | None:
 
     None where only parsing can tell.
     """
-    if not isinstance(chunk, bytes) or not chunk.startswith(b'{"__type__":') or chunk.startswith(_PLAIN_START):
+    if not isinstance(chunk, bytes) or not chunk.startswith(b'{"__type__":'):
         return None
     place = chunk.find(_DATA_MARK)
     return chunk[: place + len(_DATA_MARK)] if place > 0 else None
@@ -172,15 +171,22 @@ def untyped(body: JsonValue) -> JsonValue:
     return body
 
 
+def marked(value: JsonValue) -> JsonObject:
+    """Return a body or a chunk where the SDK has an object of its own and this is another value."""
+    return typed(LIST if isinstance(value, list) else PLAIN, value)
+
+
 def is_plain(body: JsonValue) -> bool:
-    """Whether a body or a chunk is a value that was returned where the SDK has an object of its own."""
+    """Whether a body or a chunk is a value that stands where the SDK has an object of its own."""
     return isinstance(body, dict) and body.get("__type__") == PLAIN and "__data__" in body
 
 
-def object_of(item: JsonValue) -> JsonObject | None:
-    """Return the JSON of the SDK's object that a body or a chunk is, None for what is none, or has no type."""
-    data = untyped(item)
-    return data if type(data) is dict and data is not item else None
+def typed_data(body: JsonValue) -> JsonValue:
+    """Return the JSON that the SDK makes an object of, or a list of objects; None for a body that holds neither."""
+    data = untyped(body)
+    if data is body:
+        return None
+    return data if type(data) is dict or (type(data) is list and body["__type__"] == LIST) else None
 
 
 def _response_and_lines(content: bytes) -> tuple[JsonObject, Sequence[Chunk] | None]:

@@ -19,10 +19,10 @@ TEXT, BASE64 = "text", "base64"
 """The "__type__" of a body that is no JSON: its text, or its bytes in base64."""
 
 
-PLAIN = "plain"
-"""The "__type__" of a JSON value that a method returned, or a stream held, where the SDK has an object of its own.
+PLAIN, LIST = "plain", "list"
+"""The "__type__" of a JSON value, and of a list of the SDK's objects, where the SDK has one object.
 
-Mocks return such values, and so does the SDK for what half-compatible servers send. No type of the SDK is called so.
+Mocks return such values, and so does the SDK for what half-compatible servers send. No type of the SDK has such a name.
 """
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import CorruptRecording
 from ..format import json_bytes
-from ..format.codec import chunk_value, is_plain, object_of, typed, untyped
+from ..format.codec import chunk_value, is_plain, typed, typed_data, untyped
 from ..format.model_lists import models_in
 from ..format.recording import BASE64, TEXT, Answer, Http, Recording, response_headers
 from ..storage.attachments import ATTACHED, digest_of, read_attachment
@@ -51,7 +51,7 @@ def check_body(recording: Recording, method: Method | None) -> None:
     elif untyped(body) is body:
         if body is not None or (method is not None and not is_empty):
             raise CorruptRecording(path, f"$.response.body is {_in_words(body)} and no typed value")
-    elif method is not None and object_of(body) is None and not is_plain(body) and not is_kept_as_sent(body):
+    elif method is not None and typed_data(body) is None and not is_plain(body) and not is_kept_as_sent(body):
         raise CorruptRecording(path, f"$.response.body.__data__ is {_in_words(untyped(body))}, and no {method.answer}")
 
 

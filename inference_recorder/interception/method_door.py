@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from ..errors import CorruptRecording, UnrecordableValue
-from ..format.codec import is_plain, object_of, untyped
+from ..format.codec import is_plain, typed_data, untyped
 from ..format.failures import revive_failure
 from ..format.model_lists import models_in
 from ..format.recording import Answer, Recording
@@ -206,7 +206,7 @@ def _replayed(method: Method, recording: Recording, client: Any, *, is_async: bo
     if method.is_list:
         page = {"object": "list", **(answer.page or {}), "data": models_in(answer, path)}
         return _page(method, page, client, answer, is_async=is_async)
-    data = object_of(answer.body)
+    data = typed_data(answer.body)
     if data is None:
         check_body(recording, method)
     if is_plain(answer.body):

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any, get_args
 
 from ..format import json_bytes
-from ..format.codec import typed
+from ..format.codec import marked, typed
 from ..format.model_lists import MODEL_TYPE, page_beside
-from ..format.recording import PLAIN, Answer, Failure
+from ..format.recording import Answer, Failure
 from ..format.typed import constructed
 from ..format.volatile import without_volatile
 from ..identity.jsonable import JsonValue
@@ -127,7 +127,7 @@ class ResponseTape:
             return Answer(chunks=models, is_complete=is_complete, http=self.tape.http, page=page)
         method = self._method
         if method is not None and not isinstance(data, dict):
-            return Answer(body=typed(PLAIN, data), is_complete=is_complete, http=self.tape.http)
+            return Answer(body=marked(data), is_complete=is_complete, http=self.tape.http)
         name = _type_name(self._cast_to if method is None else method.answer_type)
         return Answer(body=typed(name, without_volatile(data, key)), is_complete=is_complete, http=self.tape.http)
 
@@ -154,9 +154,7 @@ class ResponseTape:
 
     def _chunk(self, data: JsonValue, event: str | None, chunk_type: Any) -> JsonValue:
         name = "object" if chunk_type is None else _type_name(type(constructed(chunk_type, data)))
-        if not isinstance(data, dict):
-            name = PLAIN  # the SDK leaves it as it is
-        chunk = typed(name, without_volatile(data, self.tape.plan.key))
+        chunk = typed(name, without_volatile(data, self.tape.plan.key)) if isinstance(data, dict) else marked(data)
         if event_name(chunk, data) != event:
             chunk["__event__"] = event
         return chunk

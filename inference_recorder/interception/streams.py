@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from ..errors import CorruptRecording, IncompleteRecording
-from ..format.codec import chunk_data_start, chunk_value, is_plain, object_of, untyped
+from ..format.codec import chunk_data_start, chunk_value, is_plain, typed_data, untyped
 from ..format.failures import revive_failure
 from ..format.recording import Answer, Chunk, Recording
 from ..format.typed import Reviver, reviver
@@ -185,9 +185,9 @@ def _revived_slowly(chunk: Chunk, recording: Recording, chunk_reviver: Reviver) 
     item = chunk_value(chunk, recording.path)
     if is_plain(item):
         return untyped(item)
-    data = object_of(item)
-    if data is None:
-        raise CorruptRecording(recording.path, "a chunk of $.response.body is no object with a type")
+    data = untyped(item)
+    if not isinstance(data, dict) and typed_data(item) is None:
+        raise CorruptRecording(recording.path, "a chunk of $.response.body is neither an object nor a typed value")
     try:
         return chunk_reviver.from_value(data)
     except Exception as error:

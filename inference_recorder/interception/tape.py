@@ -8,10 +8,10 @@ from functools import lru_cache
 from typing import Any
 
 from ..errors import UnwritableRecording
-from ..format.codec import is_plain, typed, untyped
+from ..format.codec import is_plain, marked, typed, untyped
 from ..format.failures import describe_failure
 from ..format.model_lists import page_beside
-from ..format.recording import PLAIN, RESPONSE_ENDS, Answer, Failure, Http
+from ..format.recording import LIST, PLAIN, RESPONSE_ENDS, Answer, Failure, Http
 from ..format.typed import reviver
 from ..format.volatile import without_volatile
 from ..identity.jsonable import JsonValue, as_recorded
@@ -49,13 +49,16 @@ class Tape:
     def add(self, chunk: object) -> None:
         """Take down one chunk, as it is now: its consumer may change it."""
         self.plan.chunk_times.append(time.time())
-        body = _marked(chunk, body_of(chunk, self.plan.key))
+        body = body_of(chunk, self.plan.key)
+        if not isinstance(body, dict):
+            body = marked(body)
         self._chunks.append(body)
         self._is_at_its_end = event_name(body, untyped(body)) in STREAM_ENDS
 
     def whole(self, result: object) -> Answer:
         """Return the answer that a plain result is; raises UnrecordableValue where it has no JSON form."""
-        return Answer(body=_marked(result, body_of(result, self.plan.key)), http=self.http)
+        body, kind = body_of(result, self.plan.key), _kind(result)
+        return Answer(body=body if kind is None else typed(kind, body), http=self.http)
 
     def models(self, page: object) -> Answer:
         """Return the answer that a page of models is, or a list of them that a mock returned."""
@@ -163,10 +166,16 @@ def body_of(value: object, key: str) -> JsonValue:
     return typed(name, without_volatile(data, key))
 
 
-def _marked(value: object, body: JsonValue) -> JsonValue:
-    """Return what a recording holds of a result or a chunk, marked as plain where it is no object of a type."""
+def _kind(result: object) -> str | None:
+    """Return what marks a result that is no object of a type, None for one that is."""
+    if isinstance(result, list):
+        return LIST if all(map(_is_model, result)) else PLAIN
+    return None if _is_model(result) else PLAIN
+
+
+def _is_model(value: object) -> bool:
     kind: Any = type(value)
-    return body if _name_of_model(kind) is not None else typed(PLAIN, body)
+    return _name_of_model(kind) is not None
 
 
 @lru_cache(maxsize=256)

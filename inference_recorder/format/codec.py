@@ -30,7 +30,8 @@ _FILE_START = b'{\n  "test_id": '
 _FILE_END = b',\n  "id_normalization_mapping": {}\n}\n'
 _RESPONSE_START = b'\n  "response": {\n'
 # A string holds no line break, and what is inside of these stands further right: they are found only where they are.
-_RESPONSE, _BODY, _FAILURE = b'\n  "response":', b'\n    "body":', b'\n    "exception_data":'
+_TEST_ID, _RESPONSE = b'\n  "test_id":', b'\n  "response":'
+_BODY, _FAILURE = b'\n    "body":', b'\n    "exception_data":'
 _OURS, _BETWEEN, _THEIRS = _CONFLICT_MARKERS = b"\n<<<<<<<", b"\n=======", b"\n>>>>>>>"
 _SHORT_RESPONSE = 1 << 12
 """Bytes from a file's end within which its response is looked for first."""
@@ -223,7 +224,7 @@ def _check_head(content: bytes, start: int) -> None:
     # From behind, which takes a third of the time.
     if (
         content.rfind(_RESPONSE, 0, start) >= 0
-        or content.rfind(_FILE_START, 1, start) >= 0
+        or content.rfind(_TEST_ID, 0, start) != 1
         or content.rfind(_OURS, 0, start) >= 0
         or content.rfind(_BETWEEN, 0, start) >= 0
         or content.rfind(_THEIRS, 0, start) >= 0

@@ -11,6 +11,7 @@ from ..format import json_bytes
 from ..format.codec import chunk_value, is_plain, typed, typed_data, untyped
 from ..format.model_lists import models_in
 from ..format.recording import BASE64, TEXT, Answer, Http, Recording, response_headers
+from ..identity.jsonable import JsonValue
 from ..storage.attachments import ATTACHED, digest_of, read_attachment
 from .table import Method
 
@@ -38,10 +39,9 @@ def is_kept_as_sent(body: Any) -> bool:
 
 
 def check_body(recording: Recording, method: Method | None) -> None:
-    """Raise CorruptRecording where the body of an answer that is no stream and no list is none of what is recorded.
+    """Raise CorruptRecording if a complete answer that is no stream has no body of the kind that we write.
 
-    `method` is the one of the table that gives this answer, if one does: it answers with an object, and only an answer
-    of 204 has no body. Other requests have the server's JSON as their answer, whatever it is.
+    `method` is the table's method that gives the answer, None for another request: those answer with any JSON.
     """
     path, answer = recording
     body, is_empty = answer.body, answer.http is not None and answer.http.status_code == 204
@@ -50,13 +50,20 @@ def check_body(recording: Recording, method: Method | None) -> None:
             raise CorruptRecording(path, f"$.response.body is a list, and {method.name} was not asked for a stream")
     elif untyped(body) is body:
         if body is not None or (method is not None and not is_empty):
-            raise CorruptRecording(path, f"$.response.body is {_in_words(body)} and no typed value")
+            raise CorruptRecording(path, f"$.response.body must be an object with __type__ and __data__, {_not(body)}")
     elif method is not None and typed_data(body) is None and not is_plain(body) and not is_kept_as_sent(body):
-        raise CorruptRecording(path, f"$.response.body.__data__ is {_in_words(untyped(body))}, and no {method.answer}")
+        reason = f"$.response.body.__data__ must be an object, as {method.name} gives one, {_not(untyped(body))}"
+        raise CorruptRecording(path, reason)
 
 
-def _in_words(value: Any) -> str:
-    return "null" if value is None else f"a JSON {type(value).__name__}"
+def check_chunk(item: JsonValue, path: str) -> None:
+    """Raise CorruptRecording if an item of a stream is neither an object nor marked as another value."""
+    if not isinstance(untyped(item), dict) and typed_data(item) is None and not is_plain(item):
+        raise CorruptRecording(path, f"a chunk of $.response.body must be an object, {_not(untyped(item))}")
+
+
+def _not(value: JsonValue) -> str:
+    return f"not {'null' if value is None else f'a JSON {type(value).__name__}'}"
 
 
 def body_bytes(recording: Recording, *, is_model_list: bool) -> tuple[bytes, str]:

@@ -17,6 +17,7 @@ from ..format.codec import chunk_value, untyped
 from ..format.headers import kept_headers
 from ..format.recording import Http, Recording, raw_headers, response_headers
 from ..identity.jsonable import JsonValue
+from .bodies import check_chunk
 
 _LIBRARIES = ("httpx2", "httpx")
 _POLL_AGAIN = "openai-poll-after-ms"
@@ -69,6 +70,7 @@ def server_sent_text(
     answer, has_events = recording.answer, False
     for chunk in answer.chunks or ():
         value = chunk_value(chunk, recording.path)
+        check_chunk(value, recording.path)
         event = event_name(value, untyped(value))
         has_events = has_events or event is not None
         yield _event(event, untyped(value), recording.path)

@@ -8,10 +8,11 @@ from functools import partial
 from typing import Any, Protocol
 
 from ..errors import CorruptRecording, IncompleteRecording
-from ..format.codec import chunk_data_start, chunk_value, is_plain, typed_data, untyped
+from ..format.codec import chunk_data_start, chunk_value, is_plain, untyped
 from ..format.failures import revive_failure
 from ..format.recording import Answer, Chunk, Recording
 from ..format.typed import Reviver, reviver
+from .bodies import check_chunk
 from .calls import asked_request
 from .http import asynchronously, kept, library_of, memory_response, server_sent_text
 from .saving import keep_async
@@ -185,11 +186,9 @@ def _revived_slowly(chunk: Chunk, recording: Recording, chunk_reviver: Reviver) 
     item = chunk_value(chunk, recording.path)
     if is_plain(item):
         return untyped(item)
-    data = untyped(item)
-    if not isinstance(data, dict) and typed_data(item) is None:
-        raise CorruptRecording(recording.path, "a chunk of $.response.body is neither an object nor a typed value")
+    check_chunk(item, recording.path)
     try:
-        return chunk_reviver.from_value(data)
+        return chunk_reviver.from_value(untyped(item))
     except Exception as error:
         raise CorruptRecording(
             recording.path, f"the SDK makes nothing of a chunk of $.response.body: {error}"

@@ -72,8 +72,7 @@ def test_our_own_layout_stays_with_its_headers_on_one_line(store: Store) -> None
     new_path = moved(store, entry_of(path), NEW, test_id="new")
 
     assert content("new", NEW_ID) == new_path.read_bytes()
-    assert 1 == new_path.read_text().count('\n    "http": {')
-    assert 23 == len(new_path.read_text().splitlines())
+    assert 1 == sum("x-own-" in line for line in new_path.read_text().splitlines())
 
 
 def test_a_file_that_names_no_test_gets_one(store: Store) -> None:

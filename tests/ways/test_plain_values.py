@@ -53,6 +53,8 @@ RETURNED_BY_A_MOCK: dict[str, Any] = {
     "a list of objects": [{"id": "x"}, {"id": "y"}],
     "an empty list": [],
     "a list of lists": [[1], [None]],
+}
+ANSWERS_OF_A_MOCK: dict[str, Any] = {
     "an answer": ChatCompletion.model_validate(completion()),
     "a list of answers": [ChatCompletion.model_validate(completion())],
 }
@@ -73,14 +75,15 @@ def put(path: Path, body: Any, *, indent: int | None = 2, **members: Any) -> Non
     path.write_text(json.dumps(document, indent=indent) + "\n")
 
 
-@pytest.mark.parametrize("name", METHODS)
-@pytest.mark.parametrize("body", [*LEFT_BY_SOMEBODY, *WITHOUT_AN_OBJECT])
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [(body, name) for name in METHODS for body in LEFT_BY_SOMEBODY]
+    + [(body, name) for name in METHODS if name != "models" for body in WITHOUT_AN_OBJECT],  # which are lists of models
+)
 def test_a_body_that_is_no_object_of_the_method_is_corrupt(
     body: str, name: str, sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
     """`None` in an answer's place fails far from where it came from, or passes where a test asks for nothing."""
-    if name == "models" and body in WITHOUT_AN_OBJECT:
-        pytest.skip("a list is what a list of models is")
     path, (method, kwargs) = recorded(sdk, name, recordings), METHODS[name]
     owner, _, attribute = method.rpartition(".")
     asked = server.count
@@ -113,14 +116,15 @@ def test_a_chunk_that_is_no_object_is_corrupt(is_raw: bool, body: str, sdk: Colo
     assert 1 == run("check", recordings).exit_code
 
 
-@pytest.mark.parametrize("value", RETURNED_BY_A_MOCK)
-@pytest.mark.parametrize("name", [name for name in METHODS if name != "models"])
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [(value, name) for name in METHODS if name != "models" for value in RETURNED_BY_A_MOCK]
+    + [(value, "chat") for value in ANSWERS_OF_A_MOCK],
+)
 def test_what_a_mock_returns_replays_as_it_is(value: str, name: str, sdk: Colour, recordings: Path) -> None:
     """Tests of error handling have a mock return what no server would."""
     method, kwargs = METHODS[name]
-    returned = RETURNED_BY_A_MOCK[value]
-    if value.endswith(("an answer", "of answers")) and name != "chat":
-        pytest.skip("an answer is one of its own method")
+    returned = (RETURNED_BY_A_MOCK | ANSWERS_OF_A_MOCK)[value]
     with mocked(sdk, method, returned), inference_recording("record", recordings):
         live = sdk.call(method, **kwargs)
     with inference_recording("replay", recordings):
@@ -128,9 +132,25 @@ def test_what_a_mock_returns_replays_as_it_is(value: str, name: str, sdk: Colour
 
     assert live is returned
     assert repr(type(returned)) == repr(type(replayed))
-    if not value.endswith(("an answer", "of answers")):
+    if value in RETURNED_BY_A_MOCK:
         assert [] == differences(returned, replayed)
     assert 0 == run("check", recordings).exit_code
+
+
+@pytest.mark.parametrize("value", ["null", "a number", "a string", "an object"])
+@pytest.mark.parametrize("name", ["chat", "responses"])
+def test_what_a_mock_returns_for_a_stream_replays_as_it_is(
+    value: str, name: str, sdk: Colour, recordings: Path
+) -> None:
+    """A mock that returns `None` whatever it is asked for made a stream of it in replay."""
+    method, kwargs = METHODS[name]
+    returned = RETURNED_BY_A_MOCK[value]
+    with mocked(sdk, method, returned), inference_recording("record", recordings):
+        assert returned is sdk.call(method, **kwargs, stream=True)
+    with inference_recording("replay", recordings):
+        replayed = sdk.call(method, **kwargs, stream=True)
+
+    assert [] == differences(returned, replayed)
 
 
 @pytest.mark.parametrize("value", ["null", "a number", "a string", "an object", "a list of objects"])

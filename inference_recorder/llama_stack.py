@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .format.codec import decode_thoroughly, encode, untyped
+from .format.codec import decode_thoroughly, encode, is_plain, untyped
 from .format.json_bytes import loads
 from .format.model_lists import model_set_digest
 from .format.recording import Answer
@@ -108,7 +108,7 @@ class ResponseStorage:
 
 def _revived(body: JsonValue, kind: Any) -> Any:
     data = untyped(body)
-    return data if kind is None or data is body else reviver(kind).from_value(data)
+    return data if kind is None or data is body or is_plain(body) else reviver(kind).from_value(data)
 
 
 def _model_id(model: Any) -> str:

@@ -7,13 +7,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from .errors import UnusableFolder, UnwritableRecording
 from .format.codec import encode
 from .format.model_lists import has_models, model_set_digest, models_in
 from .format.recording import Answer, Recording
 from .format.redacting import Hidden
-from .format.sameness import renamed_ids
+from .format.sameness import renamed_ids, with_old_headers
 from .format.usage import Usage
 from .identity.jsonable import JsonObject, JsonValue
 from .identity.key_rules import KeyRules
@@ -332,7 +333,7 @@ class Session:
         name, attachment = _file_name(plan, answer), answer.attachment
         if (run := surroundings()) is not None:
             run.about_to_record(self, plan.key, name, plan.test_id)
-        path = self.store.write(name, content, attachment=attachment, wait=wait, is_same=self._is_same)
+        path = self.store.write(name, content, attachment=attachment, wait=wait, revised=partial(self._revised, hidden))
         if path is None:
             return False
         if not plan.request.is_model_list:
@@ -344,13 +345,13 @@ class Session:
             self._ledger.recorded(plan, path, request)
         return True
 
-    def _is_same(self, old: bytes, new: bytes) -> bool:
-        """Whether a file says the same already; its ids stay, and what names the new ones is taken to name them."""
+    def _revised(self, hidden: Hidden, old: bytes, new: bytes) -> bytes:
+        """Return what to store in an old file's place: itself if it says the same, and then new ids are renamed."""
         renamed = renamed_ids(old, new)
         if renamed is None:
-            return False
+            return with_old_headers(old, new, hidden.is_clean)
         self._ids.update(renamed)
-        return True
+        return old
 
     def _counted(self, recording: Recording, request: Request, key: str, test_id: str | None) -> Recording:
         self._ledger.replayed(request, key, test_id, recording.path)

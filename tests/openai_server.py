@@ -45,6 +45,8 @@ class Reply:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     media_type: str | None = "application/json"
+    raw_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    """Sent beside `headers`: names that are given twice, and values in any encoding."""
     events: list[Any] | None = None
     pause_seconds: float = 0.0
     is_done_sent: bool = True
@@ -85,7 +87,10 @@ class OpenAIServer:
         before = self.count_of(asked.path)
         self.asked.append(asked)
         script = self.scripts.get(asked.path, self.elsewhere)
-        return await _respond(script(asked, before), before)
+        reply = script(asked, before)
+        response = await _respond(reply, before)
+        response.raw_headers.extend(reply.raw_headers)
+        return response
 
 
 @contextmanager

@@ -10,9 +10,11 @@ from pathlib import Path
 
 from ..errors import CorruptRecording
 from ..format import codec, json_bytes
+from ..format.model_lists import models_in
 from ..identity.keys import GENERATIONS
 from ..identity.redaction import Redactor
-from ..interception.bodies import body_bytes, is_kept_as_sent
+from ..interception.bodies import body_bytes, check_body, check_chunk, is_kept_as_sent
+from ..interception.table import method_for
 from ..storage import attachments
 from ..storage.catalogue import Entry
 from .folders import Folders, is_key_name
@@ -128,7 +130,16 @@ def _read_thoroughly(entry: Entry) -> None:
         _parsed_whole(entry)
         return
     recording = codec.decode_thoroughly(entry.content, path)
-    if is_kept_as_sent(recording.answer.body):
+    answer = recording.answer
+    method = method_for(entry.endpoint) if entry.request.get("method") == "POST" else None
+    if method is not None and method.is_list:
+        models_in(answer, path)
+    elif answer.is_streaming:
+        for chunk in answer.chunks or ():
+            check_chunk(codec.chunk_value(chunk, path), path)
+    elif answer.failure is None and answer.is_complete:
+        check_body(recording, method)
+    if is_kept_as_sent(answer.body):
         body_bytes(recording, is_model_list=False)
 
 

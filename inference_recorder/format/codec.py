@@ -3,8 +3,9 @@
 A file is found readable or not here: what is wrong with it is raised as CorruptRecording, never as another error.
 
 A replay reads of a file in our layout only the response, and a stream's chunks when they are asked for. So a damaged
-request, and a name that the response has twice, are noticed by `decode_thoroughly` alone; in any other layout the whole
-file is parsed, and both are noticed by `decode` too.
+request, and a name that an object of the response has twice, are noticed by `decode_thoroughly` alone; in any other
+layout the whole file is parsed, and both are noticed by `decode` too. What a bad merge leaves behind that could have
+another answer returned is noticed in every layout: a second recording, response or body, and conflict markers.
 
 A format newer than this one says so in its first member, `"format_version": 2`. Files of this format have none.
 """
@@ -12,7 +13,7 @@ A format newer than this one says so in its first member, `"format_version": 2`.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..errors import CorruptRecording
@@ -22,13 +23,17 @@ from .deep_json import is_deep, json_text
 from .failures import failure_from_json, failure_to_json
 from .id_mapping import with_ids_normalised
 from .lines import Lines
-from .recording import JSON_TEXT, Answer, Chunk, Failure, Http, Recording
+from .recording import JSON_TEXT, LIST, PLAIN, TEXT, Answer, Chunk, Failure, Http, Recording
 
 FORMAT_VERSION = 1
 
 _FILE_START = b'{\n  "test_id": '
 _FILE_END = b',\n  "id_normalization_mapping": {}\n}\n'
 _RESPONSE_START = b'\n  "response": {\n'
+# A string holds no line break, and what is inside of these stands further right: they are found only where they are.
+_TEST_ID, _RESPONSE = b'\n  "test_id":', b'\n  "response":'
+_BODY, _FAILURE = b'\n    "body":', b'\n    "exception_data":'
+_OURS, _BETWEEN, _THEIRS = _CONFLICT_MARKERS = b"\n<<<<<<<", b"\n=======", b"\n>>>>>>>"
 _SHORT_RESPONSE = 1 << 12
 """Bytes from a file's end within which its response is looked for first."""
 _BIG_LIST = 1 << 14
@@ -42,6 +47,7 @@ _LINE_INDENT = b"      "
 _FIRST_LINE = _LIST_START + _LINE_INDENT + b'{"'
 _LINE_SEPARATOR = b",\n" + _LINE_INDENT
 _DATA_MARK = b'"__data__":'
+_HTTP_START = b'\n    "http": '
 
 
 def encode(test_id: str | None, request: JsonObject, answer: Answer) -> bytes:
@@ -61,16 +67,29 @@ def encode(test_id: str | None, request: JsonObject, answer: Answer) -> bytes:
     if answer.page is not None:
         response["page"] = answer.page
     if answer.http is not None:
-        response["http"] = {"status_code": answer.http.status_code, "headers": dict(answer.http.headers)}
+        response["http"] = None
     if json_bytes.has_large_integers((request, response)):  # a line is read exactly whatever is in it
         response["has_large_integers"] = True
     document = {"test_id": test_id, "request": request, "response": response, "id_normalization_mapping": {}}
     content = json_bytes.dumps(document, indent=True) + b"\n"
+    if answer.http is not None:
+        http = {"status_code": answer.http.status_code, "headers": dict(answer.http.headers)}
+        content = with_http(content, lambda _: http)
     if not answer.chunks:
         return content
     lines = _LINE_SEPARATOR.join(line(chunk) for chunk in answer.chunks)
     head, _, tail = content.rpartition(b'\n    "body": [],\n')
     return b"".join((head, _LIST_START, _LINE_INDENT, lines, _LIST_END, tail))
+
+
+def with_http(content: bytes, changed: Callable[[JsonValue], JsonValue]) -> bytes:
+    """Return a file in our layout with its "http", which is on one line, changed; as it is where it has none."""
+    head, start, tail = content.rpartition(_HTTP_START)
+    if not start:
+        return content
+    http, end, rest = tail.partition(b"\n")
+    comma = b"," if http.endswith(b",") else b""
+    return b"".join((head, start, line(changed(json_bytes.loads(http.removesuffix(b",")))), comma, end, rest))
 
 
 def decode(content: bytes, path: str) -> Recording:
@@ -81,7 +100,8 @@ def decode(content: bytes, path: str) -> Recording:
     if content.startswith(_FILE_START) and content.endswith(_FILE_END):
         try:
             response, lines = _response_and_lines(content)
-            if "has_large_integers" not in response:
+            has_two_failures = "exception_data" in response and content.count(_FAILURE) > 1
+            if "has_large_integers" not in response and not has_two_failures:
                 return _recording(response, path, lines)
         except (ValueError, RecursionError):
             pass  # not our layout after all
@@ -95,7 +115,7 @@ def decode_thoroughly(content: bytes, path: str) -> Recording:
     each chunk is found.
     """
     document = _whole_document(content, path)
-    for where, members, kinds in (("$", document, _MEMBERS), ("$.response", document.get("response"), _OF_RESPONSE)):
+    for where, members, kinds in (("$", document, _KINDS), ("$.response", document.get("response"), _OF_RESPONSE)):
         for name, kind in kinds.items():
             if isinstance(members, dict) and not isinstance(members.get(name), (kind, type(None))):
                 raise CorruptRecording(path, f"{where}.{name} must be {_IN_WORDS[kind]}")
@@ -108,7 +128,7 @@ def decode_thoroughly(content: bytes, path: str) -> Recording:
     return recording
 
 
-_MEMBERS = {"test_id": str, "id_normalization_mapping": dict}
+_KINDS = {"test_id": str, "id_normalization_mapping": dict}
 _OF_RESPONSE = {
     "is_redacted": bool,
     "is_exception": bool,
@@ -174,20 +194,51 @@ def data_in(body: JsonValue, path: Path | str) -> JsonValue:
         raise CorruptRecording(path, f"the text of a {JSON_TEXT!r} in $.response cannot be read: {error}") from None
 
 
+def marked(value: JsonValue) -> JsonObject:
+    """Return a body or a chunk where the SDK has an object of its own and this is another value."""
+    return typed_json(LIST if isinstance(value, list) else PLAIN, value)
+
+
+def is_plain(body: JsonValue) -> bool:
+    """Whether a body or a chunk is a value that stands where the SDK has an object of its own."""
+    return isinstance(body, dict) and body.get("__type__") == PLAIN and "__data__" in body
+
+
+def is_text(chunk: JsonValue) -> bool:
+    """Whether the value of a chunk is the data of an event that is not JSON."""
+    return isinstance(chunk, dict) and chunk.get("__type__") == TEXT
+
+
+def typed_data(body: JsonValue, path: Path | str) -> JsonValue:
+    """Return the JSON that the SDK makes an object of, or a list of objects; None for a body that holds neither.
+
+    Raises CorruptRecording, naming the `path` it was read from.
+    """
+    data = data_in(body, path)
+    if data is body:
+        return None
+    return data if type(data) is dict or (type(data) is list and body["__type__"] in (LIST, JSON_TEXT)) else None
+
+
 def _response_and_lines(content: bytes) -> tuple[JsonObject, Sequence[Chunk] | None]:
     """Return the response of a file, without the lines of its list, and those lines.
 
-    Raises ValueError where it cannot be had so.
+    Raises ValueError where it cannot be had so, as where it may not be the only one.
     """
     # Most answers are short; and looking from the start, a request of four tools takes six times as long to pass over.
     start = content.rfind(_RESPONSE_START, -_SHORT_RESPONSE)
     if start < 0:
         start = content.index(_RESPONSE_START)
+    _check_head(content, start)
     list_start, end = start + len(_RESPONSE_START) - 1, len(content) - len(_FILE_END)
     if not content.startswith(_FIRST_LINE, list_start) or (list_end := content.rfind(_LIST_END, list_start, end)) < 0:
+        if content.rfind(_BODY) != list_start:
+            raise ValueError("it has two bodies, or another member comes first")
         if end - start > _BIG_FILE:
             return json_bytes.loads_sparingly(content)["response"], None
         return json_bytes.loads_quickly(content[list_start - 1 : end]), None
+    if content.rfind(_RESPONSE) != start or content.rfind(_BODY, list_end) >= 0:
+        raise ValueError("it was merged badly")
     # The last one is the list's: no member beside "body" that we write is a list, and a string holds no line break.
     lines_start, first_line = list_start + len(_LIST_START), list_start + len(_LIST_START) + len(_LINE_INDENT)
     lines: Sequence[Chunk]
@@ -196,6 +247,19 @@ def _response_and_lines(content: bytes) -> tuple[JsonObject, Sequence[Chunk] | N
     else:
         lines = Lines(content, first_line, list_end, _LINE_SEPARATOR)
     return json_bytes.loads_quickly(content[list_start - 1 : lines_start] + content[list_end + 1 : end]), lines
+
+
+def _check_head(content: bytes, start: int) -> None:
+    """Raise ValueError where a merge left something before the response, at `start`, that nobody parses."""
+    # From behind, which takes a third of the time.
+    if (
+        content.rfind(_RESPONSE, 0, start) >= 0
+        or content.rfind(_TEST_ID, 0, start) != 1
+        or content.rfind(_OURS, 0, start) >= 0
+        or content.rfind(_BETWEEN, 0, start) >= 0
+        or content.rfind(_THEIRS, 0, start) >= 0
+    ):
+        raise ValueError("it was merged badly")
 
 
 def _whole_document(content: bytes, path: str) -> JsonObject:
@@ -289,6 +353,16 @@ def unreadable(content: bytes, error: ValueError | RecursionError) -> str:
         return "it is empty"
     if isinstance(error, UnicodeDecodeError):
         return f"it is not UTF-8 at byte {error.start}"
+    if isinstance(error, json_bytes.DuplicateNames):
+        return f"{error}, as after a bad merge"
     if isinstance(error, json.JSONDecodeError):
-        return f"its JSON breaks off or is malformed at byte {json_bytes.byte_offset(error)}: {error}"
+        reason = f"its JSON breaks off or is malformed at byte {json_bytes.byte_offset(error)}: {error}"
+        return f"{_after_a_merge(content)}{reason}"
     return str(error)
+
+
+def _after_a_merge(content: bytes) -> str:
+    """Return what a bad merge left in a file, for people; "" for nothing."""
+    if any(marker in b"\n" + content for marker in _CONFLICT_MARKERS):
+        return "it holds the conflict markers of a merge; "
+    return "it holds two recordings, as after a bad merge; " if content.count(_RESPONSE) > 1 else ""

@@ -10,8 +10,9 @@ from ..errors import CorruptRecording
 from ..identity.jsonable import JsonObject, JsonValue
 from .codec import chunk_value, data_in, typed, untyped
 from .deep_json import is_deep, json_text
-from .recording import JSON_TEXT, Answer, Recording
+from .recording import JSON_TEXT, Answer, Http, Recording
 
+_USUAL = Http(200, {})
 MODEL_TYPE = "openai.types.model.Model"
 
 
@@ -55,6 +56,10 @@ def models_in(answer: Answer, path: Path | str = "") -> list[JsonValue]:
     if answer.chunks is not None:
         return [data_in(chunk_value(chunk, path), path) for chunk in answer.chunks]
     page = untyped(answer.body)
+    is_page = page is not answer.body or (isinstance(page, dict) and "data" in page)
+    is_empty = answer.failure is not None or not answer.is_complete or (answer.http or _USUAL).status_code == 204
+    if not is_page and not is_empty:
+        raise CorruptRecording(path, "$.response.body must be a list of models, or a page with them as its data")
     items = page.get("data", []) if isinstance(page, dict) else []
     if not isinstance(items, list):
         raise CorruptRecording(path, "$.response.body's data must be a list of models")

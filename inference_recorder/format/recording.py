@@ -21,6 +21,13 @@ JSON_TEXT = "json"
 """The "__type__" of a body, a chunk or a model that is nested too deep for a file: the text of its JSON."""
 
 
+PLAIN, LIST = "plain", "list"
+"""The "__type__" of a JSON value, and of a list of the SDK's objects, where the SDK has one object.
+
+Mocks return such values, and so does the SDK for what half-compatible servers send. No type of the SDK has such a name.
+"""
+
+
 RESPONSE_ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 """Events of the Responses API whose "response" is the whole answer, as far as it came; none follows them."""
 
@@ -67,7 +74,7 @@ class Answer(NamedTuple):
     """What a call came to: a body, chunks, a failure, or chunks and then a failure."""
 
     body: JsonValue = None
-    """Of a plain answer: `{"__type__": name, "__data__": value}`, or a value without a type."""
+    """Of an answer that is no list: `{"__type__": name, "__data__": value}`; None where the server sent nothing."""
     chunks: Sequence[Chunk] | None = None
     """Of a stream or a list of models: its items."""
     is_streaming: bool = False

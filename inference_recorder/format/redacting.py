@@ -14,7 +14,7 @@ from copy import deepcopy
 from typing import Any
 
 from ..identity.jsonable import JsonObject, JsonValue, canonical_text
-from ..identity.redaction import NUMBERED, PLACEHOLDER, Redactor
+from ..identity.redaction import NUMBERED, PLACEHOLDER, PLACEHOLDER_START, Redactor
 from ..storage.attachments import ATTACHED, digest_of
 from . import json_bytes
 from .codec import chunk_value, line, typed
@@ -65,6 +65,11 @@ class Hidden:
                 page=self._hidden(answer.page, known),
             )
         return answer._replace(is_redacted=self._is_repeated)
+
+    def is_clean(self, name: str, text: str) -> bool:
+        """Whether a text of this name in another answer to the request may stand in this one as it is."""
+        known = self._redactor.knowing(self._in_the_answer(), is_for_requests=False)
+        return PLACEHOLDER_START not in text and text == known.replaced(text, lambda secret: PLACEHOLDER, name)
 
     def _hidden(self, value: Any, known: Redactor) -> Any:
         """Return a copy of the value without secrets."""

@@ -1,11 +1,14 @@
-"""Whether a recording made anew says what the old one said."""
+"""Whether a recording made anew says what the old one said, and what it keeps of it if not."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from ..identity.jsonable import JsonValue
 from . import json_bytes
+from .codec import with_http
+from .headers import with_old_values
 
 _ID_NAME = re.compile(r"(?:.*_)?ids?")
 _ID = re.compile(r"([A-Za-z]+[_-])[A-Za-z0-9_-]{6,}")
@@ -33,6 +36,22 @@ def renamed_ids(old: bytes, new: bytes) -> dict[str, str] | None:
     except RecursionError:
         return None
     return renamed if is_same and len(set(renamed.values())) == len(renamed) else None
+
+
+def with_old_headers(old: bytes, new: bytes, is_clean: Callable[[str, str], bool]) -> bytes:
+    """Return a new file in our layout with the old one's values of headers that differ from run to run.
+
+    The diff of the two files then shows only what changed. `is_clean` is given a name and a value and says whether the
+    value may be kept: it may be a secret by now.
+    """
+    try:
+        headers = json_bytes.loads(old)["response"]["http"]["headers"]
+        old_values = {
+            name: value for name, value in headers.items() if isinstance(value, str) and is_clean(name, value)
+        }
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        return new  # it has none, or is no recording
+    return with_http(new, lambda http: http | {"headers": with_old_values(http["headers"], old_values)})
 
 
 def _is_same(old: JsonValue, new: JsonValue, name: str, renamed: dict[str, str]) -> bool:

@@ -15,7 +15,7 @@ from ..format.failures import revive_failure
 from ..format.recording import Recording
 from ..identity.request import Request
 from .active import current_session
-from .bodies import body_bytes
+from .bodies import body_bytes, check_body
 from .calls import Call, listening, take_handed_down, take_listener
 from .http import asynchronously, kept, library_of, memory_response, server_sent_text
 from .options import described_options, endpoint_of, memory_request
@@ -23,6 +23,7 @@ from .patching import Target
 from .responses import ResponseTape
 from .saving import keep_async, settled, settled_async
 from .streams import check_complete
+from .table import method_for
 from .tape import Tape
 
 _MODULE = "openai._base_client"
@@ -162,6 +163,8 @@ def _replayed(
             "text/event-stream",
         )
     else:
+        if answer.is_complete and not request.is_model_list:
+            check_body(recording, method_for(request.endpoint) if request.method == "POST" else None)
         content, media_type = body_bytes(recording, is_model_list=request.is_model_list)
         if not answer.is_complete:
             content = _then_incomplete(content, lambda: check_complete(recording))

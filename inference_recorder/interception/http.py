@@ -13,15 +13,13 @@ from typing import Any
 
 from ..errors import CorruptRecording
 from ..format import json_bytes
-from ..format.codec import chunk_value, data_in
-from ..format.recording import TEXT, Http, Recording, raw_headers, response_headers
+from ..format.codec import chunk_value, data_in, is_text
+from ..format.headers import kept_headers
+from ..format.recording import Http, Recording, raw_headers, response_headers
 from ..identity.jsonable import JsonValue
+from .bodies import check_chunk
 
 _LIBRARIES = ("httpx2", "httpx")
-_KEPT_HEADERS = frozenset(
-    {"content-type", "x-request-id", "openai-version", "openai-model", "openai-processing-ms", "retry-after"}
-)
-_KEPT_HEADER_START = "x-ratelimit-"
 _POLL_AGAIN = "openai-poll-after-ms"
 POLL_MARK = "x-stainless-poll-helper"
 """Set by the SDK's polling helpers on the calls they make."""
@@ -39,19 +37,12 @@ def library_of(client: object) -> ModuleType:
 
 
 def kept(response: Any) -> Http | None:
-    """Return what a recording keeps of a response: its status and a few headers, none of them a secret."""
+    """Return what a recording keeps of a response: its status, and its headers but for those of `format.headers`."""
     headers = getattr(response, "headers", None)
     status_code = getattr(response, "status_code", None)
     if not isinstance(status_code, int) or not isinstance(headers, Mapping):
         return None
-    return Http(
-        status_code,
-        {
-            name.lower(): value
-            for name, value in sorted(headers.items())
-            if name.lower() in _KEPT_HEADERS or name.lower().startswith(_KEPT_HEADER_START)
-        },
-    )
+    return Http(status_code, kept_headers(headers))
 
 
 def memory_response(library: ModuleType, request: Any, http: Http | None, content: Any, media_type: str) -> Any:
@@ -82,6 +73,7 @@ def server_sent_text(
     answer, has_events = recording.answer, False
     for chunk in answer.chunks or ():
         value = chunk_value(chunk, recording.path)
+        check_chunk(value, recording.path)
         data = data_in(value, recording.path)
         event = event_name(value, data)
         has_events = has_events or event is not None
@@ -99,11 +91,6 @@ def server_sent_text(
 def usually_ends_with_done(*, has_events: bool, has_failed: bool) -> bool:
     """Whether servers send "[DONE]" at the end of a stream: not after named events, nor after an error."""
     return not has_events and not has_failed
-
-
-def is_text(chunk: JsonValue) -> bool:
-    """Whether the value of a chunk is the data of an event that is not JSON."""
-    return isinstance(chunk, dict) and chunk.get("__type__") == TEXT
 
 
 def _event(name: str | None, data: JsonValue, path: str, *, is_text: bool = False) -> bytes:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from ..errors import CorruptRecording, UnrecordableValue
-from ..format.codec import data_in, untyped
+from ..format.codec import is_plain, typed_data, untyped
 from ..format.failures import revive_failure
 from ..format.model_lists import page_in
 from ..format.recording import Answer, Recording
@@ -15,7 +15,7 @@ from ..format.typed import constructed, reviver
 from ..identity.request import Request
 from ..session import Session
 from .active import current_session
-from .bodies import is_kept_as_sent
+from .bodies import check_body, is_kept_as_sent
 from .calls import Call, asked_request, described, handed_down, is_raw
 from .http import library_of
 from .mocked_lists import awaited_page, unread
@@ -174,6 +174,8 @@ def _is_for_the_client_door(client: Any, kwargs: Mapping[str, Any]) -> bool:
 
 def _is_revived_here(method: Method, recording: Recording, request: Request) -> bool:
     answer = recording.answer
+    if is_plain(answer.body) and answer.http is None:
+        return True  # a mock returned it, whatever it was asked for
     if request.is_streaming and not answer.is_streaming and answer.failure is None:
         return False  # the server answered a streamed call with something else, and the SDK makes a stream of it
     body = answer.body
@@ -181,7 +183,8 @@ def _is_revived_here(method: Method, recording: Recording, request: Request) -> 
     is_decoded_by_the_sdk = method.name == "embeddings.create" and "encoding_format" not in request.body
     if is_decoded_by_the_sdk and _has_encoded_embeddings(untyped(body)):
         return False
-    return not is_kept_as_sent(body)
+    is_empty = body is None and answer.http is not None and answer.http.status_code == 204
+    return not is_empty and not is_kept_as_sent(body)
 
 
 def _has_encoded_embeddings(data: Any) -> bool:
@@ -219,21 +222,20 @@ def _replayed(method: Method, recording: Recording, client: Any, *, is_async: bo
     check_complete(recording)
     if method.is_list:
         return _page(method, page_in(answer, path), client, answer, is_async=is_async)
-    body = answer.body
-    if isinstance(body, dict) and "__type__" in body:
-        data = data_in(body, path)
-        try:
-            if method.name == "embeddings.create" and _has_encoded_embeddings(data):
-                result = _with_encoded_embeddings(method, data)
-            else:
-                result = reviver(method.answer_type).from_value(data)
-        except Exception as error:
-            raise CorruptRecording(path, f"the SDK makes nothing of $.response.body: {error}") from error
-        _add_request_id(result, answer)
-        return result
-    if answer.chunks is not None:
-        raise CorruptRecording(path, f"$.response.body is a list, and {method.name} was not asked for a stream")
-    return body  # what a mock returned: it had no type then
+    data = typed_data(answer.body, path)
+    if data is None:
+        check_body(recording, method)
+    if is_plain(answer.body):
+        return untyped(answer.body)
+    try:
+        if method.name == "embeddings.create" and _has_encoded_embeddings(data):
+            result = _with_encoded_embeddings(method, data)
+        else:
+            result = reviver(method.answer_type).from_value(data)
+    except Exception as error:
+        raise CorruptRecording(path, f"the SDK makes nothing of $.response.body: {error}") from error
+    _add_request_id(result, answer)
+    return result
 
 
 def _recorded_stream(result: Any, tape: Tape, method: Method, client: Any, call: Call) -> Any:

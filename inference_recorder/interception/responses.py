@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, get_args
 
 from ..format import json_bytes
-from ..format.codec import typed, typed_json
+from ..format.codec import marked, typed, typed_json
 from ..format.model_lists import MODEL_TYPE, page_beside
 from ..format.recording import TEXT, Answer, Failure
 from ..format.typed import constructed
@@ -16,7 +16,7 @@ from ..identity.jsonable import JsonObject, JsonValue
 from .bodies import kept_as_sent, media_type_of
 from .http import event_name, kept, library_of, usually_ends_with_done
 from .streams import taped, taped_async
-from .table import method_for
+from .table import Method, method_for
 from .tape import STREAM_ENDS, Tape, tell_of_closing
 
 
@@ -38,6 +38,11 @@ class ResponseTape:
         """Whether the caller wants the bytes themselves, be they JSON or not."""
         kind = getattr(self._cast_to, "__origin__", self._cast_to)
         return "Binary" in getattr(kind, "__name__", "")  # HttpxBinaryResponseContent, StreamedBinaryAPIResponse, …
+
+    @property
+    def _method(self) -> Method | None:
+        request = self.tape.plan.request
+        return method_for(request.endpoint) if request.method == "POST" else None
 
     def hear(self, response: Any, *, cast_to: Any, stream_cls: Any, options: Any) -> None:
         """Take note of the response that arrived; storing it is this tape's business from now on."""
@@ -99,7 +104,8 @@ class ResponseTape:
         media_type = media_type_of(self._headers)
         if media_type == "text/event-stream":
             return self._streamed(content, is_complete=is_complete)
-        if not content and not (is_complete and media_type.endswith("json")):
+        has_no_body = self._method is None or self.tape.http is None or self.tape.http.status_code == 204
+        if not content and (not is_complete or (has_no_body and not media_type.endswith("json"))):
             return Answer(is_complete=is_complete, http=self.tape.http)
         if not self._is_download and (not media_type or media_type.endswith("json")):
             try:
@@ -117,7 +123,9 @@ class ResponseTape:
             models = [typed_json(MODEL_TYPE, model) for model in data["data"]]
             page = page_beside(data)
             return Answer(chunks=models, is_complete=is_complete, http=self.tape.http, page=page)
-        method = method_for(request.endpoint) if request.method == "POST" else None
+        method = self._method
+        if method is not None and not isinstance(data, dict):
+            return Answer(body=marked(data), is_complete=is_complete, http=self.tape.http)
         name = _type_name(self._cast_to if method is None else method.answer_type)
         body = typed_json(name, without_volatile(data, key))
         return Answer(body=body, is_complete=is_complete, http=self.tape.http)
@@ -157,7 +165,9 @@ class ResponseTape:
 
     def _chunk(self, data: JsonValue, event: str | None, chunk_type: Any) -> JsonValue:
         name = "object" if chunk_type is None else _type_name(type(constructed(chunk_type, data)))
-        return _with_event(typed_json(name, without_volatile(data, self.tape.plan.key)), data, event)
+        is_object = isinstance(data, dict)
+        chunk = typed_json(name, without_volatile(data, self.tape.plan.key)) if is_object else marked(data)
+        return _with_event(chunk, data, event)
 
 
 def _with_event(chunk: JsonObject, data: JsonValue, event: str | None) -> JsonObject:

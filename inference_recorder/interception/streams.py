@@ -9,12 +9,13 @@ from functools import partial
 from typing import Any, Protocol
 
 from ..errors import CorruptRecording, IncompleteRecording
-from ..format.codec import chunk_data_start, chunk_value, data_in
+from ..format.codec import chunk_data_start, chunk_value, data_in, is_plain, is_text, untyped
 from ..format.failures import revive_failure
 from ..format.recording import Answer, Chunk, Recording
 from ..format.typed import Reviver, reviver
+from .bodies import check_chunk
 from .calls import asked_request
-from .http import asynchronously, is_text, kept, library_of, memory_response, server_sent_text
+from .http import asynchronously, kept, library_of, memory_response, server_sent_text
 from .saving import keep_async
 from .table import Method
 from .tape import Tape, tell_of_closing
@@ -185,9 +186,12 @@ def _stream_over(iterator: Any, method: Method, client: Any, response: Any, *, i
 
 
 def _revived_slowly(chunk: Chunk, recording: Recording, chunk_reviver: Reviver) -> Any:
-    value = chunk_value(chunk, recording.path)
-    data = data_in(value, recording.path)
-    if is_text(value) and isinstance(data, str):
+    item = chunk_value(chunk, recording.path)
+    if is_plain(item):
+        return untyped(item)
+    check_chunk(item, recording.path)
+    data = data_in(item, recording.path)
+    if is_text(item) and isinstance(data, str):
         data = json.loads(data)
     try:
         return chunk_reviver.from_value(data)

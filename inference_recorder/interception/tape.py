@@ -9,11 +9,11 @@ from functools import lru_cache
 from typing import Any
 
 from ..errors import UnwritableRecording
-from ..format.codec import data_in, typed, typed_json, untyped
+from ..format.codec import data_in, is_plain, marked, typed, typed_json, untyped
 from ..format.deep_json import dumped
 from ..format.failures import describe_failure
 from ..format.model_lists import page_beside
-from ..format.recording import RESPONSE_ENDS, TEXT, Answer, Failure, Http
+from ..format.recording import LIST, PLAIN, RESPONSE_ENDS, TEXT, Answer, Failure, Http
 from ..format.typed import reviver
 from ..format.volatile import without_volatile
 from ..identity.jsonable import JsonValue, as_recorded
@@ -53,14 +53,15 @@ class Tape:
         """Take down one chunk, as it is now: its consumer may change it."""
         self.plan.chunk_times.append(time.time())
         body = body_of(chunk, self.plan.key)
+        if not isinstance(body, dict):
+            body = marked(body)
         self._chunks.append(body)
         self._is_at_its_end = event_name(body, data_in(body, "")) in STREAM_ENDS
 
     def whole(self, result: object) -> Answer:
         """Return the answer that a plain result is; raises UnrecordableValue where it has no JSON form."""
-        body = body_of(result, self.plan.key)
-        # Beside a name, since a list without one is a stream's or a page's.
-        return Answer(body=typed("list", body) if isinstance(body, list) else body, http=self.http)
+        body, kind = body_of(result, self.plan.key), _kind(result)
+        return Answer(body=body if kind is None else typed(kind, body), http=self.http)
 
     def models(self, page: object) -> Answer:
         """Return the answer that a page of models is, or a list of them that a mock returned."""
@@ -128,8 +129,10 @@ class Tape:
 
     def _chunks_heard(self) -> list[Any]:
         method = method_for(self.plan.request.endpoint)
-        data = [untyped(chunk) for chunk in self._chunks]
-        return data if method is None or not method.chunk else list(map(reviver(method.chunk_type).from_value, data))
+        if method is None or not method.chunk:
+            return [untyped(chunk) for chunk in self._chunks]
+        revived = reviver(method.chunk_type).from_value
+        return [untyped(chunk) if is_plain(chunk) else revived(untyped(chunk)) for chunk in self._chunks]
 
     def _left_there(self) -> Answer:
         return self._streamed(is_complete=self._is_at_its_end)
@@ -177,6 +180,18 @@ def _is_of_its_text(error: json.JSONDecodeError) -> bool:
     except ValueError as again:
         return str(again) == str(error)
     return False
+
+
+def _kind(result: object) -> str | None:
+    """Return what marks a result that is no object of a type, None for one that is."""
+    if isinstance(result, list):
+        return LIST if all(map(_is_model, result)) else PLAIN
+    return None if _is_model(result) else PLAIN
+
+
+def _is_model(value: object) -> bool:
+    kind: Any = type(value)
+    return _name_of_model(kind) is not None
 
 
 @lru_cache(maxsize=256)

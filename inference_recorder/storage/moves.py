@@ -88,14 +88,14 @@ def moved(
     digest = digest_in(move.content)
     attachment = None if digest is None else read_attachment(str(entry.path), digest)
 
-    def may_stay(there: bytes, content: bytes) -> bool:
+    def revised(there: bytes, content: bytes) -> bytes:
         if move.name == entry.name:
-            return there == content
+            return content
         if renamed_ids(there, content) != {}:
             raise RecordingInTheWay(entry.path, store.path_of(move.name))
-        return True
+        return there
 
-    store.write(move.name, move.content, attachment=attachment, is_same=may_stay)
+    store.write(move.name, move.content, attachment=attachment, revised=revised)
     if move.name != entry.name:
         store.remove(entry.name)
     return store.path_of(move.name)

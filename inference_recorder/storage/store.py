@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -50,12 +49,13 @@ class Store:
         *,
         attachment: bytes | None = None,
         wait: bool = True,
-        is_same: Callable[[bytes, bytes], bool] = operator.eq,
+        revised: Callable[[bytes, bytes], bytes] = lambda old, content: content,
     ) -> Path | None:
         """Store `content` under `name`: whoever reads sees the old file or the new one, never a part.
 
-        An attachment goes to a file beside it, before it. A file that says the same already is left alone, its time
-        of change included: recording a suite twice gives no diff.
+        An attachment goes to a file beside it, before it. If there is a file already, `revised` is given its content
+        and the new one, and returns what to store. A file whose content stays is left alone, its time of change
+        included: recording a suite twice gives no diff.
         Returns the path; None, with nothing written, where another writer holds the lock and `wait` is False.
         Raises UnwritableRecording where the disk will not have it; what was there stays as it was.
         """
@@ -67,11 +67,11 @@ class Store:
             with self.locks.writing(name, wait=wait) as is_held:
                 if not is_held:
                     return None
-                self._replace(name, content, attachment, is_same)
+                self._replace(name, content, attachment, revised)
         return path
 
     def _replace(
-        self, name: str, content: bytes, attachment: bytes | None, is_same: Callable[[bytes, bytes], bool]
+        self, name: str, content: bytes, attachment: bytes | None, revised: Callable[[bytes, bytes], bytes]
     ) -> None:
         path = self.path_of(name)
         old, beside = files.content_of(path), None
@@ -79,7 +79,8 @@ class Store:
             beside = attachments.place_of(path, attachments.digest_of(attachment))
             if files.content_of(beside) != attachment:
                 files.replace(beside, attachment, name)
-        if old is None or not is_same(old, content):
+        content = content if old is None else revised(old, content)
+        if old != content:
             files.replace(path, content, name)
             self._is_synced = False
             _remove_attachment(path, old, beside)

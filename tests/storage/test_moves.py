@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from inference_recorder.errors import CorruptRecording, RecordingInTheWay
+from inference_recorder.format.codec import encode
+from inference_recorder.format.recording import Answer, Http
 from inference_recorder.storage.catalogue import entry_of
 from inference_recorder.storage.moves import move_of, moved
 from inference_recorder.storage.places import Places
@@ -56,6 +58,21 @@ def test_nothing_else_changes_by_a_byte(layout: Any, store: Store) -> None:
     new_path = moved(store, entry_of(path), NEW, test_id="new")
     assert (store.path_of(NEW), False) == (new_path, path.exists())
     assert layout(after).encode() == new_path.read_bytes()
+
+
+def test_our_own_layout_stays_with_its_headers_on_one_line(store: Store) -> None:
+    """Renaming a test must not spread a hundred headers over a hundred lines."""
+
+    def content(test_id: str, id_: str) -> bytes:
+        http = Http(200, {f"x-own-{number}": "é" for number in range(100)})
+        body = {"__type__": "X", "__data__": CHAT["__data__"] | {"id": id_}}
+        return encode(test_id, document()["request"], Answer(body=body, http=http))
+
+    path = written(store, content("old", OLD_ID))
+    new_path = moved(store, entry_of(path), NEW, test_id="new")
+
+    assert content("new", NEW_ID) == new_path.read_bytes()
+    assert 1 == sum("x-own-" in line for line in new_path.read_text().splitlines())
 
 
 def test_a_file_that_names_no_test_gets_one(store: Store) -> None:

@@ -23,6 +23,7 @@ _LIBRARIES = ("httpx2", "httpx")
 _POLL_AGAIN = "openai-poll-after-ms"
 POLL_MARK = "x-stainless-poll-helper"
 """Set by the SDK's polling helpers on the calls they make."""
+_LINE_BREAKS = tuple((chr(code).encode(), b"\\u%04x" % code) for code in (0x85, 0x2028, 0x2029))
 RAW_RESPONSE_HEADER = "X-Stainless-Raw-Response"
 """Set by the SDK's raw wrappers on the calls they make. Source: openai/_constants.py."""
 
@@ -96,10 +97,17 @@ def usually_ends_with_done(*, has_events: bool, has_failed: bool) -> bool:
 def _event(name: str | None, data: JsonValue, path: str, *, is_text: bool = False) -> bytes:
     try:
         start = b"" if name is None else b"event: " + name.encode() + b"\n"
-        lines = data.encode().split(b"\n") if is_text else [json_bytes.dumps(data)]
+        lines = data.encode().split(b"\n") if is_text else [_on_one_line(json_bytes.dumps(data))]
         return start + b"".join(b"data: " + line + b"\n" for line in lines) + b"\n"
     except (AttributeError, ValueError, RecursionError) as error:
         raise CorruptRecording(path, f"a chunk of $.response.body cannot be sent: {error}") from None
+
+
+def _on_one_line(text: bytes) -> bytes:
+    """Return JSON with the line breaks of Unicode escaped: `iter_lines` of the HTTP libraries splits there."""
+    for character, escape in _LINE_BREAKS:
+        text = text.replace(character, escape)
+    return text
 
 
 async def asynchronously(parts: Iterator[bytes]) -> AsyncIterator[bytes]:

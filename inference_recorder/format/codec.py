@@ -263,4 +263,6 @@ def unreadable(content: bytes, error: ValueError | RecursionError) -> str:
         return f"it is not UTF-8 at byte {error.start}"
     if isinstance(error, json.JSONDecodeError):
         return f"its JSON breaks off or is malformed at byte {json_bytes.byte_offset(error)}: {error}"
-    return str(error)
+    if isinstance(error, json_bytes.DuplicateNames):
+        return str(error)
+    return f"its JSON cannot be read: {error}"

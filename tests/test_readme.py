@@ -74,6 +74,15 @@ def test_every_built_in_normalizer_is_named() -> None:
     assert [] == [name for name in BUILT_IN_NAMES if f"`{name}`" not in README]
 
 
+def test_two_commands_set_everything_up_and_the_tests_run_with_known_versions() -> None:
+    """The release of a dependency must not turn the second command red on a fresh machine."""
+    commands = re.findall(r"^pip install -q -e '\.\[(\w+)\]' (.*)$", README, re.MULTILINE)
+
+    assert ["cli", "test"] == [extra for extra, _ in commands]
+    [constraints] = re.findall(r"^-c (\S+) && pytest -q -n 2$", commands[1][1])
+    assert (ROOT / constraints).is_file()
+
+
 def test_its_pictures_and_sections_are_there() -> None:
     """A picture that was moved is a grey box on the page that everybody sees first."""
     pictures = re.findall(r"!\[.*?\]\((.*?)\)", README)

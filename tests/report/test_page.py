@@ -13,12 +13,11 @@ import pytest
 
 from inference_recorder import report
 
+from ..conftest import NEEDS_BROWSER
 from .example import AGENT, GREETING, Example, chat_answer, chat_stream, travel_agency
 
-pytest.importorskip("playwright", reason="needs playwright, which drives the browser")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
-if CHROMIUM is None:
-    pytest.skip("needs chromium on the PATH", allow_module_level=True)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NEEDS_BROWSER)
 
 HOSTILE = (
     "</script><script>window.ran = true</script><img src=x onerror='window.ran = true'>"

@@ -178,7 +178,7 @@ def _section(path: Path, name: str) -> Mapping[str, Any] | None:
     try:
         parser.read_string(path.read_text(encoding="utf-8-sig"), str(path))
     except (configparser.Error, UnicodeDecodeError, OSError) as error:
-        raise RecorderError(f"{path}: {error}") from None
+        raise RecorderError(f"{path}: it cannot be read as an ini file: {error}") from None
     return parser[name] if parser.has_section(name) else None
 
 
@@ -190,4 +190,4 @@ def _toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise RecorderError(f"{path}: {error}") from None
+        raise RecorderError(f"{path}: it cannot be read as TOML: {error}") from None

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from operator import attrgetter
 from pathlib import Path
@@ -25,6 +26,7 @@ from .openai_server import OpenAIServer, running_server
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ours")
 
+NEEDS_BROWSER = "no chromium on the PATH"
 SHARED = Path(__file__).parents[2] / "shared"
 HELLO: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Say hello."}]}
 
@@ -156,6 +158,15 @@ def make_sdk(request: pytest.FixtureRequest, server: OpenAIServer) -> Iterator[C
 @pytest.fixture
 def sdk(make_sdk: Callable[..., Colour]) -> Colour:
     return make_sdk()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Say in the very last lines which tests had no browser: a green summary would be taken for the page's too."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    skipped = [] if reporter is None or hasattr(config, "workerinput") else reporter.stats.get("skipped", [])
+    files = Counter(report.nodeid.partition("::")[0] for report in skipped if NEEDS_BROWSER in str(report.longrepr))
+    for file, count in files.items():
+        reporter.write_line(f"not run: {count} tests of {file}: {NEEDS_BROWSER}")
 
 
 def files_of(folder: Path) -> list[str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 VERSIONS = ("1.66.0", "1.109.1", "2.54.0", "3.54.0")
+CONSTRAINTS = ROOT / "tests" / "constraints.txt"
 SHORT = ("tests/test_recording_and_replaying.py", "tests/test_streams.py", "tests/interception")
 
 
@@ -34,7 +35,10 @@ def _passes(version: str, is_short: bool) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         venv.create(folder, with_pip=True)
         python = str(Path(folder) / ("Scripts" if sys.platform == "win32" else "bin") / "python")
-        packages = (f"openai=={version}", f"{ROOT}[test]")
+        held = Path(folder) / CONSTRAINTS.name
+        lines = CONSTRAINTS.read_text(encoding="utf-8").splitlines(keepends=True)
+        held.write_text("".join(line for line in lines if not line.startswith("openai==")))
+        packages = (f"openai=={version}", f"{ROOT}[test]", "-c", str(held))
         subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *packages], check=True)
         tests = SHORT if is_short else ()
         suite = [python, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", *tests]

@@ -358,7 +358,7 @@ def unreadable(content: bytes, error: ValueError | RecursionError) -> str:
     if isinstance(error, json.JSONDecodeError):
         reason = f"its JSON breaks off or is malformed at byte {json_bytes.byte_offset(error)}: {error}"
         return f"{_after_a_merge(content)}{reason}"
-    return str(error)
+    return f"its JSON cannot be read: {error}"
 
 
 def _after_a_merge(content: bytes) -> str:

@@ -29,8 +29,7 @@ def arguments_of(node: pytest.Item | pytest.Collector) -> dict[str, Any]:
     arguments: dict[str, Any] = {}
     for mark in reversed(list(node.iter_markers(MARKER))):
         try:
-            given = _signature().bind(*mark.args, **mark.kwargs).arguments
-            arguments |= given
+            arguments |= _bound(mark)
             _check(arguments)
         except (TypeError, ValueError) as error:
             raise pytest.UsageError(f"{node.nodeid}: @pytest.mark.{MARKER}: {error}") from None
@@ -40,6 +39,13 @@ def arguments_of(node: pytest.Item | pytest.Collector) -> dict[str, Any]:
 def recorder_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of a marker's arguments that `inference_recording` takes."""
     return {name: value for name, value in arguments.items() if name != "allow_misses"}
+
+
+def _bound(mark: pytest.Mark) -> dict[str, Any]:
+    try:
+        return _signature().bind(*mark.args, **mark.kwargs).arguments
+    except TypeError as error:
+        raise ValueError(f"{error}; it takes {', '.join(_signature().parameters)}") from None
 
 
 def _signature() -> inspect.Signature:

@@ -217,7 +217,7 @@ def test_live_without_a_key_is_a_usage_error(tmp_path):
     result = demo("--live", "--folder", tmp_path / "kept")
 
     assert 2 == result.exit_code
-    assert "Error: --live asks the real API and needs OPENAI_API_KEY" in result.output
+    assert "--live asks the real API and needs OPENAI_API_KEY" in result.output
     assert not (tmp_path / "kept").exists()
 
 
@@ -248,7 +248,7 @@ def test_a_refused_key_ends_the_demo_with_the_apis_own_words(monkeypatch):
         result = demo("--live")
 
     assert 1 == result.exit_code
-    message = "Error: the plain call failed: AuthenticationError: Incorrect API key provided\n"
+    message = "the plain call failed: AuthenticationError: Incorrect API key provided\n"
     assert result.output.endswith(message)
 
 
@@ -259,7 +259,7 @@ def test_a_folder_that_cannot_be_made_is_an_error_of_one_line(tmp_path):
     result = demo("--folder", tmp_path / "file" / "kept")
 
     assert 1 == result.exit_code
-    assert f"Error: cannot keep recordings in {tmp_path / 'file' / 'kept'}" in result.output
+    assert f"cannot keep recordings in {tmp_path / 'file' / 'kept'}" in result.output
 
 
 QUESTION = Question("plain", "gpt-4o-mini", "Hello?")

@@ -148,7 +148,7 @@ def test_what_is_no_part_of_a_request_is_left_out(recordings: Path) -> None:
         (["--request", "-"], '{"model": "m"}', "name its --endpoint"),
         (["--request", "no such file"], "", "no such file"),
         (["--endpoint", "x"], "", "--request, which is not given"),
-        (["--last", "0"], "", "--last"),
+        (["--last", "0"], "", ""),
     ],
     ids=["broken", "binary", "too deep", "a list", "no endpoint", "no file", "endpoint alone", "none"],
 )

@@ -210,23 +210,37 @@ def test_a_hostile_cassette_runs_nothing_and_the_others_are_imported(tag: str, t
 
     assert not mark.exists()
     assert 1 == result.exit_code
-    assert f"{tmp_path / 'a.yaml'}, line 2: could not determine a constructor for the tag" in result.output
-    assert "nothing of it is run; nothing of it is imported" in result.output
+    assert f"{tmp_path / 'a.yaml'}, line 2: it cannot be read, and nothing of it is run: " in result.output
+    assert "; nothing of it is imported\n" in result.output
     assert result.output.endswith("1 call imported, 0 skipped, 1 cassette unreadable\n")
 
 
 @pytest.mark.parametrize(
     ("name", "text", "told"),
     [
-        ("a.yaml", "interactions:\n- request: [\n", ", line 3: it is not YAML"),
-        ("a.json", '{"version": 1,\n "interactions": [}', ", line 2: it is not JSON"),
-        ("a.yaml", "interactions: \0", ", line 1: it is not YAML"),
+        ("a.yaml", "interactions:\n- request: [\n", ", line 3: it cannot be read as YAML: "),
+        ("a.json", '{"version": 1,\n "interactions": [}', ", line 2: it is not JSON: "),
+        ("a.yaml", "interactions: \0", ", line 1: it cannot be read as YAML: "),
         ("a.yaml", "- request: {}\n  response: {}\n", "vcrpy before 1.0 wrote it"),
         ("a.yaml", "interactions: 3\n", 'it has no list of "interactions"'),
-        ("a.yaml", "interactions: !!binary {}\n", ", line 1: "),
-        ("a.json", "[" * 100_000, "it cannot be read"),
+        ("a.yaml", "interactions: !!binary {}\n", ", line 1: it cannot be read, and nothing of it is run: "),
+        ("a.yaml", "interactions:\n- " + "[" * 100_000, ", line 2: it cannot be read as YAML: "),
+        ("a.yaml", "interactions:\n" + "- " * 100_000, ", line 2: it cannot be read as YAML: "),
+        ("a.json", "[" * 100_000, ", line 1: it cannot be read as YAML: "),
+        ("a.json", '{"interactions": ' + "[" * 100_000, ": it cannot be read: it is nested too deep"),
     ],
-    ids=["YAML", "JSON", "a control character", "an old one", "something else", "a tag misused", "nested too deep"],
+    ids=[
+        "YAML",
+        "JSON",
+        "a control character",
+        "an old one",
+        "something else",
+        "a tag misused",
+        "brackets nested too deep",
+        "lists nested too deep",
+        "a list nested too deep in JSON",
+        "JSON nested too deep",
+    ],
 )
 def test_what_cannot_be_read_is_told_with_its_line(name: str, text: str, told: str, tmp_path: Path) -> None:
     """Hundreds of files, one of them broken: which, and where."""
@@ -388,7 +402,7 @@ def test_a_client_of_azures_finds_what_it_recorded(tmp_path: Path) -> None:
         (interaction(uri="https://api.anthropic.com/v1/messages"), "it is no call of the OpenAI SDK"),
         (interaction(sent={"User-Agent": ["Groq/Python 1.0"]}), "it is no call of the OpenAI SDK"),
         (interaction(status=307), "its answer is a 307"),
-        (interaction(body={"model": "gpt-4o"}), "chat.completions.create does not take its body: Missing required"),
+        (interaction(body={"model": "gpt-4o"}), "chat.completions.create does not take its body: "),
         (interaction(body="<xml/>"), "its body is no JSON object, which chat.completions.create sends"),
         (interaction(answer=b"\xff\x00", headers={"Content-Encoding": ["gzip"]}), "is not the gzip that its header"),
         (interaction(answer=b"\xff\x00", headers={"Content-Encoding": ["snappy"]}), "is encoded as snappy"),
@@ -566,9 +580,9 @@ def test_imported_cassettes_answer_the_tests_they_were_made_for(tmp_path: Path) 
     (tmp_path / "tests" / "test_sample.py").write_text(SAMPLE)
     for command in ("inference_recorder.cli.main", "pytest"):
         program = f"import sys; from {command} import main; sys.exit(main())"
-        arguments = ["import", "vcr", "tests"] if command != "pytest" else ["-q", "-p", "no:cacheprovider"]
+        arguments = ["import", "vcr", "tests"] if command != "pytest" else ["-p", "no:cacheprovider"]
         done = subprocess.run(
             [sys.executable, "-c", program, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=120
         )
 
-    assert (0, "2 passed") == (done.returncode, done.stdout.splitlines()[-1][:8]), done.stdout
+    assert {"passed": 2} == pytest.RunResult.parse_summary_nouns(done.stdout.splitlines()), done.stdout

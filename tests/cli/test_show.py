@@ -138,7 +138,7 @@ def test_a_corrupt_file_is_an_error_that_says_what_to_do(tmp_path: Path, how: li
     result = show(path, *how)
 
     assert 1 == result.exit_code
-    assert f"Error: {path} is not a readable recording" in result.output
+    assert f"{path} is not a readable recording" in result.output
     assert "restore it from version control" in result.output
 
 

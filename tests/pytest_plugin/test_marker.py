@@ -106,8 +106,8 @@ def test_shared_requests_are_stored_once_without_a_test_id(suite: Suite) -> None
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ("modus='record'", "got an unexpected keyword argument 'modus'"),
-        ("'record', 'here', 'more'", "too many positional arguments"),
+        ("modus='record'", "; it takes mode, storage_dir, "),
+        ("'record', 'here', 'more'", "; it takes mode, storage_dir, "),
         ("'rekord'", "mode is 'rekord'; it must be one of live, record, replay, record-if-missing"),
         ("scope='module'", 'scope is \'module\'; it must be "test" or "shared"'),
         ("scope='shared', test_id='mine'", "stores requests under no test_id"),

@@ -56,7 +56,9 @@ def test_a_wrong_marker_is_a_collection_error_there_too(suite: Suite) -> None:
     result = suite.run_apart("-n1")
 
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*test_it.py::test_it: @pytest.mark.inference_recording: *'modus'*"])
+    result.stdout.fnmatch_lines(
+        ["*test_it.py::test_it: @pytest.mark.inference_recording: *; it takes mode, storage_dir, *"]
+    )
 
 
 def test_a_folder_of_the_command_line_is_the_controllers(suite: Suite) -> None:

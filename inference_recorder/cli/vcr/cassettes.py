@@ -44,6 +44,14 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
     """YAML's safe loader and the few harmless tags that vcrpy writes, as vcrpy 9 reads them."""
 
 
+class _TooDeep(yaml.YAMLError):
+    """Collections nested so deep that they are not read."""
+
+    def __init__(self, place: Any) -> None:
+        self.problem_mark = place
+        super().__init__(f"it is nested more than {_DEEPEST} levels deep")
+
+
 def _text(loader: Any, node: Any) -> Any:
     return loader.construct_scalar(node)
 
@@ -95,11 +103,14 @@ def read_cassette(path: Path) -> Cassette:
     except json.JSONDecodeError as error:
         raise UnreadableCassette(path, error.lineno, f"it is not JSON: {error.msg}") from None
     except yaml.constructor.ConstructorError as error:
-        raise UnreadableCassette(path, _line(error, content), f"{error.problem}; nothing of it is run") from None
+        refusal = f"it cannot be read, and nothing of it is run: {error.problem}"
+        raise UnreadableCassette(path, _line(error, content), refusal) from None
     except yaml.YAMLError as error:
         reason = getattr(error, "problem", None) or getattr(error, "reason", None) or error
-        raise UnreadableCassette(path, _line(error, content), f"it is not YAML: {reason}") from None
-    except (ValueError, TypeError, AttributeError, IndexError, RecursionError) as error:
+        raise UnreadableCassette(path, _line(error, content), f"it cannot be read as YAML: {reason}") from None
+    except RecursionError:
+        raise UnreadableCassette(path, None, "it cannot be read: it is nested too deep") from None
+    except (ValueError, TypeError, AttributeError, IndexError) as error:
         raise UnreadableCassette(path, None, f"it cannot be read: {error}") from None
     if isinstance(document, list) and document and isinstance(document[0], dict) and "request" in document[0]:
         raise UnreadableCassette(path, 1, _OLD)
@@ -135,14 +146,14 @@ def _parsed(content: bytes) -> Any:
 
 
 def _check_depth(content: bytes) -> None:
-    """Raise RecursionError for what is nested so deep that libyaml would crash the process (some 50,000 levels)."""
+    """Raise _TooDeep for what is nested so deep that an older libyaml would crash the process (some 50,000 levels)."""
     if content.count(b"[") + content.count(b"{") < _DEEPEST and _DEEP_BLOCK.search(content) is None:
         return
     depth = 0
     for event in yaml.parse(content, _Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
-            raise RecursionError(f"it is nested more than {_DEEPEST} levels deep")
+            raise _TooDeep(event.start_mark)
 
 
 def _line(error: yaml.YAMLError, content: bytes) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .format.codec import decode
-from .format.model_lists import union
+from .format.model_lists import model_list_start, union
 from .format.recording import Recording
 from .format.redacting import failure_given_back, given_back
 from .identity.key_rules import KeyRules
@@ -60,12 +60,20 @@ class Row:
         return None if stored is None else _recording(stored, request, rules)
 
     def _models(self, store: Store, request: Request, test_id: str | None, rules: KeyRules) -> Recording | None:
-        for name in (self.name, *(older_key for _, older_key in older_keys(request, test_id, self.name))):
-            failed = store.read(name)
-            found = store.read_all(f"models-{name}-") or ([] if failed is None else [failed])
-            if found:
-                return union([_recording(stored, request, rules) for stored in found])
-        return None
+        """Return what was recorded under the exact key; otherwise the union of the lists under all older keys.
+
+        A failure under an older key answers only where there is no list: those keys were shared by all tests.
+        """
+        lists, failed = store.read_all(model_list_start(self.name)), store.read(self.name)
+        if failed is not None and (not lists or store.is_before(failed, lists[0])):
+            return _recording(failed, request, rules)
+        if not lists:
+            for _, older_key in older_keys(request, test_id, self.name):
+                lists = store.read_all(model_list_start(older_key)) + lists  # of a model in several the newest stands
+                failed = failed or store.read(older_key)
+        if lists:
+            return union([_recording(stored, request, rules) for stored in lists])
+        return None if failed is None else _recording(failed, request, rules)
 
 
 def _recording(stored: Stored, request: Request, rules: KeyRules) -> Recording:

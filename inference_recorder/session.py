@@ -13,7 +13,7 @@ from typing import Any
 
 from .errors import UnusableFolder, UnwritableRecording
 from .format.codec import encode
-from .format.model_lists import model_set_digest, models_in
+from .format.model_lists import model_list_name
 from .format.recording import Answer, Recording
 from .format.redacting import Hidden
 from .format.sameness import renamed_ids
@@ -319,10 +319,13 @@ class Session:
         if self._ids:
             content = with_ids(content.decode(), self._ids).encode()
         name, attachment = _file_name(plan, answer), answer.attachment
+        superseded = self.store.other_outcomes(plan.key, name) if plan.request.is_model_list else ()
         if (run := surroundings()) is not None:
-            run.about_to_record(self, plan.key, name, plan.test_id)
+            for each in (name, *superseded):
+                run.about_to_record(self, plan.key, each, plan.test_id)
         path = self.store.write(name, content, attachment=attachment, wait=wait, is_same=self._is_same)
-        if path is None:
+        # After the new file is there, so that a crash leaves at least one of them.
+        if path is None or not all(self.store.remove(other, wait=wait) for other in superseded):
             return False
         if not plan.request.is_model_list:
             row = self._rows[plan.key]
@@ -372,10 +375,7 @@ def _request_as_recorded(plan: Record, normalizers: Sequence[JsonValue]) -> Json
 
 
 def _file_name(plan: Record, answer: Answer) -> str:
-    if plan.request.is_model_list and answer.failure is None:
-        names = [str(model.get("id")) for model in models_in(answer) if isinstance(model, dict)]
-        return f"models-{plan.key}-{model_set_digest(names)}"
-    return row_name(plan.key, plan.place)
+    return model_list_name(plan.key, answer) if plan.request.is_model_list else row_name(plan.key, plan.place)
 
 
 def _running_task() -> object:

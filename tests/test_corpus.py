@@ -146,10 +146,11 @@ def _expected(document: dict[str, Any], path: Path) -> Any:
     if method.is_list:
         key = path.stem.rpartition("-")[0]
         documents = [json.loads(other.read_text()) for other in sorted(path.parent.glob(f"{key}-*.json"))]
-        models = {
-            model["__data__"]["id"]: model["__data__"] for other in documents for model in other["response"]["body"]
-        }
-        return [constructed(method.answer_type, models[name]) for name in sorted(models)]
+        models = [model["__data__"] for other in documents for model in other["response"]["body"]]
+        if len(documents) > 1:
+            by_id = {model["id"]: model for model in models}
+            models = [by_id[name] for name in sorted(by_id)]
+        return [constructed(method.answer_type, model) for model in models]
     if isinstance(response["body"], list):
         return [constructed(method.chunk_type, untyped(chunk)) for chunk in response["body"]]
     answer = constructed(method.answer_type, untyped(response["body"]))

@@ -107,6 +107,10 @@ class Session:
         """
         return self._ledger.usage()
 
+    def current_test_id(self) -> str | None:
+        """Return the test id of a call that is made now, without secrets."""
+        return self._rules.scope(self._test_id())
+
     def __repr__(self) -> str:
         counts = ", ".join(f"{count} {outcome}" for outcome, count in self.counts.items()) or "no calls yet"
         return f"<inference_recorder.Session {self.mode} in {self.store.places.written}: {counts}>"
@@ -318,8 +322,9 @@ class Session:
         content = encode(plan.test_id, request, answer)
         if self._ids:
             content = with_ids(content.decode(), self._ids).encode()
-        name, attachment = _file_name(plan, answer), answer.attachment
-        superseded = self.store.other_outcomes(plan.key, name) if plan.request.is_model_list else ()
+        is_model_list, attachment = plan.request.is_model_list, answer.attachment
+        name = model_list_name(plan.key, answer) if is_model_list else row_name(plan.key, plan.place)
+        superseded = self.store.other_outcomes(plan.key, name) if is_model_list else ()
         if (run := surroundings()) is not None:
             for each in (name, *superseded):
                 run.about_to_record(self, plan.key, each, plan.test_id)
@@ -327,7 +332,7 @@ class Session:
         # After the new file is there, so that a crash leaves at least one of them.
         if path is None or not all(self.store.remove(other, wait=wait) for other in superseded):
             return False
-        if not plan.request.is_model_list:
+        if not is_model_list:
             row = self._rows[plan.key]
             row.stored |= {plan.place}
             row.writer = os.getpid()
@@ -372,10 +377,6 @@ def _request_as_recorded(plan: Record, normalizers: Sequence[JsonValue]) -> Json
     if normalizers:
         recorded["normalize"] = list(normalizers)
     return recorded
-
-
-def _file_name(plan: Record, answer: Answer) -> str:
-    return model_list_name(plan.key, answer) if plan.request.is_model_list else row_name(plan.key, plan.place)
 
 
 def _running_task() -> object:

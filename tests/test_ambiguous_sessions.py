@@ -23,7 +23,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from inference_recorder import AmbiguousSession, Session, inference_recording
-from inference_recorder.recorder import resume, suspend
+from inference_recorder.recorder import enter_process_wide, resume, suspend
 
 from .conftest import HELLO, AsyncColour, Colour
 from .openai_server import OpenAIServer
@@ -247,6 +247,33 @@ def test_a_session_that_is_resumed_is_around_what_it_was_around(client: openai.O
     outer.close()
 
     assert [{"recorded": 1}, {"recorded": 1}] == [outer.counts, inner.counts]
+
+
+def test_a_process_wide_session_is_around_what_other_contexts_enter(client: openai.OpenAI, recordings: Path) -> None:
+    """anyio runs a module's tests in one context, which was copied before the plugin opened this test's session."""
+    around = contextvars.Context().run(
+        enter_process_wide, recorder := inference_recording("record", recordings / "around")
+    )
+    with beside("record", folder=recordings) as [(one, _)]:
+        in_a_thread(lambda: client.chat.completions.create(**HELLO))
+        with beside("record", folder=recordings / "other") as [(other, _)]:
+            refused = in_a_thread(lambda: client.chat.completions.create(**HELLO))
+    in_a_thread(lambda: client.chat.completions.create(**HELLO))
+    recorder.__exit__(None, None, None)
+
+    assert isinstance(refused, AmbiguousSession)
+    assert [{"recorded": 1}, {"recorded": 1}, {}] == [session.counts for session in (around, one, other)]
+
+
+def test_a_process_wide_session_is_within_the_one_that_was_open_before(client: openai.OpenAI, recordings: Path) -> None:
+    """A wider fixture has a session of its own, in a context that pytest's hooks know nothing of."""
+    with beside("record", folder=recordings) as [(wider, _)]:
+        recorder = inference_recording("record", recordings / "test")
+        session = contextvars.Context().run(enter_process_wide, recorder)
+        in_a_thread(lambda: client.chat.completions.create(**HELLO))
+        recorder.__exit__(None, None, None)
+
+    assert [{"recorded": 1}, {}] == [session.counts, wider.counts]
 
 
 def test_two_event_loops_in_two_threads_have_their_own_sessions(server: OpenAIServer, recordings: Path) -> None:

@@ -3,6 +3,9 @@
 A ContextVar says which session a task or thread is in, and each session knows the one around it, where it was entered.
 Threads and servers without that context belong to the innermost open session, if the open ones enclose one another. If
 they do not, nothing says which session is meant, and guessing would record a call under another test.
+
+The pytest plugin's sessions are process-wide: pytest's hooks enter them in its own context, while fixtures and tests
+may run in one that was copied long before.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from ..session import Session
 class _Entered:
     session: Session
     outer: _Entered | None
+    is_process_wide: bool
 
     def chain(self) -> Iterator[Session]:
         """Yield the session and then those around it, the nearest first; some may be closed by now."""
@@ -48,7 +52,7 @@ def current_session() -> Session | None:
         entered = entered.outer
     if not _open:
         return None
-    sessions = _innermost()
+    sessions = [entered.session for entered in _innermost()]
     if len(sessions) <= 1:
         return next(iter(sessions), None)
     if all(session.is_live for session in sessions):
@@ -63,19 +67,19 @@ def possible_sessions() -> list[Session]:
     try:
         session = current_session()
     except AmbiguousSession:
-        return _innermost()
+        return [entered.session for entered in _innermost()]
     return [] if session is None else [session]
 
 
-def _innermost() -> list[Session]:
+def _innermost() -> list[_Entered]:
     """Return the open session that all other open ones enclose, or all open ones where there is no such session."""
     with _guard:
         opened = _open.copy()
     for entered in reversed(opened):
         around = set(entered.chain())
         if all(other.session in around for other in opened):
-            return [entered.session]
-    return [entered.session for entered in opened]
+            return [entered]
+    return opened
 
 
 def innermost_of(sessions: Collection[Session]) -> Session | None:
@@ -88,12 +92,28 @@ def innermost_of(sessions: Collection[Session]) -> Session | None:
     return None
 
 
-def enter(session: Session) -> None:
-    """Make `session` the innermost one of this context."""
-    entered = _Entered(session, _entered.get())
+def enter(session: Session, *, is_process_wide: bool = False) -> None:
+    """Make `session` the innermost one of this context.
+
+    One that is process-wide is also around every session that is entered, while it is open, by a context that is in no
+    other.
+    """
+    outer = _entered.get()
+    if outer is None or not any(one.is_open for one in outer.chain()):
+        outer = _around_other_contexts(is_process_wide) or outer
+    entered = _Entered(session, outer, is_process_wide)
     with _guard:
         _open.append(entered)
     _entered.set(entered)
+
+
+def _around_other_contexts(is_process_wide: bool) -> _Entered | None:
+    """Return what is around a session that is entered by a context that is in none; None where nothing is."""
+    if is_process_wide:
+        innermost = _innermost()
+        return innermost[0] if len(innermost) == 1 else None
+    with _guard:
+        return next((entered for entered in reversed(_open) if entered.is_process_wide), None)
 
 
 def leave(session: Session) -> None:

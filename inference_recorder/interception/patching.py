@@ -57,8 +57,10 @@ class _BoundMock(wrapt.ObjectProxy):  # type: ignore[type-arg]  # as above
 _targets: dict[str, list[Target]] = {}
 _classes: WeakKeyDictionary[type, list[Target]] = WeakKeyDictionary()
 """Every class that was found to have targets, and which. A module taken out of sys.modules leaves clients behind."""
-_patched: dict[tuple[type, str], tuple[object, object]] = {}
-"""(class, method) -> (what was there, what is there now)"""
+_patched: dict[type, list[tuple[str, object, object]]] = {}
+"""Class -> (method, what was there, what is there now)"""
+_patched_modules: dict[str, Any] = {}
+"""The modules whose classes are patched now; one that is imported again is another."""
 _owners = 0
 _guard = threading.RLock()
 """Guards all of these. Not held while waiting for an import, whose thread may want it."""
@@ -120,12 +122,13 @@ def hold(targets: Iterable[Target]) -> None:
             if _is_being_imported(sys.modules.get(name)):  # by another thread: this waits for it
                 import_module(name)
         with _guard:
-            for owner, targets_of_owner in list(_classes.items()):
-                _patch_class(owner, targets_of_owner)
             for name in _targets:
                 module = sys.modules.get(name)
-                if module is not None and not _is_loaded_by_us(module):
+                if module is not None and module is not _patched_modules.get(name) and not _is_loaded_by_us(module):
                     _patch_module(module, name)
+            if len(_patched) < len(_classes):  # some are of modules that sys.modules no longer has
+                for owner, targets_of_owner in list(_classes.items()):
+                    _patch_class(owner, targets_of_owner)
     except BaseException:
         let_go()
         raise
@@ -140,11 +143,13 @@ def let_go() -> None:
             return
         if _finder in sys.meta_path:
             sys.meta_path.remove(_finder)
+        _patched_modules.clear()
         while _patched:
-            (owner, method), (original, wrapped) = _patched.popitem()
-            # Whoever patched over ours and has not undone it keeps theirs; ours below it then lets everything pass.
-            if owner.__dict__.get(method) is wrapped:
-                setattr(owner, method, original)
+            owner, methods = _patched.popitem()
+            for method, original, wrapped in methods:
+                # Whoever patched over ours and has not undone it keeps theirs; ours below it lets everything pass.
+                if owner.__dict__.get(method) is wrapped:
+                    setattr(owner, method, original)
 
 
 def missing_targets(targets: Iterable[Target], modules: Mapping[str, Any], version: str) -> list[Target]:
@@ -170,23 +175,27 @@ def _patch_module(module: Any, name: str) -> None:
     for target in _targets[name]:
         if (owner := owner_of(target, module)) is not None:
             owners.setdefault(owner, []).append(target)
+    _patched_modules[name] = module
     for owner, targets in owners.items():
         _classes[owner] = targets
         _patch_class(owner, targets)
 
 
 def _patch_class(owner: type, targets: Iterable[Target]) -> None:
+    if owner in _patched:
+        return
+    patched = _patched[owner] = []
     for target in targets:
         original = owner.__dict__.get(target.method)
-        if original is None or (owner, target.method) in _patched:
+        if original is None:
             continue
         if isinstance(original, _Wrapped):  # somebody's mock was undone after we left and brought our wrapper back
-            _patched[owner, target.method] = (original.__wrapped__, original)
+            patched.append((target.method, original.__wrapped__, original))
             continue
         kind = _Wrapped if hasattr(type(original), "__get__") else _WrappedMock
         wrapped = kind(original, target.wrapper)
         setattr(owner, target.method, wrapped)
-        _patched[owner, target.method] = (original, wrapped)
+        patched.append((target.method, original, wrapped))
 
 
 def _is_being_imported(module: Any) -> bool:

@@ -64,16 +64,24 @@ class Row:
 
         A failure under an older key answers only where there is no list: those keys were shared by all tests.
         """
-        lists, failed = store.read_all(model_list_start(self.name)), store.read(self.name)
-        if failed is not None and (not lists or store.is_before(failed, lists[0])):
-            return _recording(failed, request, rules)
+        lists, failure = _outcomes(store, self.name, request, rules)
+        if failure is not None and (not lists or store.is_before(failure.path, lists[0].path)):
+            return failure
         if not lists:
             for _, older_key in older_keys(request, test_id, self.name):
-                lists = store.read_all(model_list_start(older_key)) + lists  # of a model in several the newest stands
-                failed = failed or store.read(older_key)
-        if lists:
-            return union([_recording(stored, request, rules) for stored in lists])
-        return None if failed is None else _recording(failed, request, rules)
+                older_lists, older_failure = _outcomes(store, older_key, request, rules)
+                lists = older_lists + lists  # of a model in several the newest stands
+                failure = failure or older_failure
+        return union(lists) if lists else failure
+
+
+def _outcomes(store: Store, key: str, request: Request, rules: KeyRules) -> tuple[list[Recording], Recording | None]:
+    """Return the lists of models that are recorded under a key, and the failure that is."""
+    named_by_key = store.read(key)
+    found = [*([] if named_by_key is None else [named_by_key]), *store.read_all(model_list_start(key))]
+    recordings = [_recording(stored, request, rules) for stored in found]
+    lists = [recording for recording in recordings if recording.answer.failure is None]
+    return lists, next((recording for recording in recordings if recording.answer.failure is not None), None)
 
 
 def _recording(stored: Stored, request: Request, rules: KeyRules) -> Recording:

@@ -79,7 +79,7 @@ CALLS: dict[str, Callable[[Colour], Any]] = {
     "iterated list": lambda sdk: sdk.items(sdk.client.models.list()),
     "another request": lambda sdk: sdk.call("files.list"),
     "post": lambda sdk: sdk.call("post", "/chat/completions", cast_to=object, body=HELLO),
-    "websocket": lambda sdk: sdk.client.realtime.connect(model="m"),
+    "websocket": lambda sdk: sdk.client.beta.realtime.connect(model="m"),
 }
 MODES = [
     ("replay", "replay"),

@@ -160,6 +160,15 @@ def test_a_single_list_keeps_its_order_and_its_page(
     assert (beside or {}) == replayed.model_extra == {key: raw[key] for key in raw if key not in ("data", "object")}
 
 
+def test_a_list_that_is_named_like_any_answer_is_united_too(sdk: Colour, recordings: Path) -> None:
+    """Before there were digests, the key alone was the name."""
+    *_, older, oldest = keys_of(BASE_URLS[1]).values()
+    put(recordings, older, [model("b")])
+    put(recordings, oldest, [model("c"), model("a")], beside={"ours": 1}).rename(recordings / f"{oldest}.json")
+    with inference_recording("replay", recordings, test_id="t"):
+        assert ["a", "b", "c"] == outcome(sdk)
+
+
 @pytest.mark.parametrize("first", ["recordings", "responses"])
 def test_a_copy_of_a_list_in_another_folder_is_the_same_list(sdk: Colour, first: str, recordings: Path) -> None:
     """Union with itself would sort it."""

@@ -50,11 +50,10 @@ class Store:
                 paths.setdefault(path.name, path)
         return [stored for path in paths.values() if (stored := files.read(str(path))) is not None]
 
-    def is_before(self, one: Stored, other: Stored) -> bool:
-        """Whether `one` was read from a folder that is looked in before that of `other`."""
-        folders = [os.path.dirname(stored.path) for stored in (one, other)]
+    def is_before(self, path: str, other_path: str) -> bool:
+        """Whether the folder of one recording is looked in before that of another."""
         order = [str(folder) for folder in self.places.read]
-        return order.index(folders[0]) < order.index(folders[1])
+        return order.index(os.path.dirname(path)) < order.index(os.path.dirname(other_path))
 
     def other_outcomes(self, key: str, name: str) -> list[str]:
         """Return what a new recording of a list of models replaces where it is written: lists for a failure and so on.

@@ -97,14 +97,14 @@ PROGRAM = """
         # Of all classes that are alive, purged or not.
         return sorted({
             f"{kind.__qualname__}.{name}"
-            for kind in gc.get_objects() if isinstance(kind, type) and str(kind.__module__).startswith("openai")
+            for kind in gc.get_objects() if issubclass(type(kind), type) and str(kind.__module__).startswith("openai")
             for name, value in list(vars(kind).items()) if type(value).__name__ in ("_Wrapped", "_WrappedMock")
         })
 
     def methods():
         return [
             (kind, name, value)
-            for kind in gc.get_objects() if isinstance(kind, type) and str(kind.__module__).startswith("openai")
+            for kind in gc.get_objects() if issubclass(type(kind), type) and str(kind.__module__).startswith("openai")
             for name, value in list(vars(kind).items()) if isinstance(value, types.FunctionType)
         ]
 

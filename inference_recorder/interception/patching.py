@@ -118,8 +118,9 @@ def hold(targets: Iterable[Target]) -> None:
         if _finder not in sys.meta_path:
             sys.meta_path.insert(0, _finder)
     try:
-        for name in _targets:
-            if _is_being_imported(sys.modules.get(name)):  # by another thread: this waits for it
+        # By another thread: this waits for it. What it is about to load was found before our finder was there.
+        for name in ("openai", *_targets):
+            if _is_being_imported(sys.modules.get(name)):
                 import_module(name)
         with _guard:
             for name in _targets:

@@ -206,3 +206,44 @@ assert path_before == sys.meta_path
     assert recorded == told
     assert ("missed", []) == (old, left)
     assert 10 == server.count
+
+
+@pytest.mark.parametrize("module", ["openai._models", "openai._base_client", "openai._client", "openai.lib.azure"])
+def test_an_import_that_another_thread_has_begun_is_waited_for(module: str, recordings: Path) -> None:
+    """It had found the module before the session was entered, and loaded it unpatched after."""
+    text = f"""
+import threading
+main, reached = threading.get_ident(), threading.Event()
+
+class Pausing:
+    # Holds the other thread up where it looks for the module, until this one waits for its import.
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r} and threading.get_ident() != main:
+            reached.set()
+            while not {{"hold", "import_module"}} <= set(running(sys._current_frames()[main])):
+                pass
+
+def running(frame):
+    while frame is not None:
+        yield frame.f_code.co_name
+        frame = frame.f_back
+
+sys.meta_path.insert(0, Pausing())
+thread = threading.Thread(target=lambda: importlib.import_module("openai"), daemon=True)
+thread.start()
+reached.wait(30)
+with replay():
+    thread.join(30)
+    calls = [lambda: make().files.list(), lambda: make().completions.create(model="m", prompt="x")]
+    print(json.dumps([outcome(call) for call in calls]))
+    print(sorted(
+        target.owner for targets in patching._targets.values() for target in targets
+        if target.module in sys.modules and not isinstance(
+            vars(getattr(sys.modules[target.module], target.owner))[target.method], patching._Wrapped
+        )
+    ))
+"""
+    text = "from inference_recorder.interception import patching\n" + text
+    done = run(text, "http://127.0.0.1:9/v1", recordings, "")
+
+    assert ('["missed", "missed"]\n[]\n', "") == (done.stdout, done.stderr)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .errors import (
+        AmbiguousSession,
         CorruptRecording,
         IncompleteRecording,
         MissingRecording,
@@ -49,6 +50,7 @@ else:
 
 
 __all__ = [
+    "AmbiguousSession",
     "CorruptRecording",
     "Difference",
     "Exchange",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from .explanation import Explanation, lines_of
 from .running_test import running_node_id, surroundings
@@ -166,6 +166,36 @@ class UnrecordableValue(RecorderError, TypeError):
 
 class UnrecordableCall(RecorderError, RuntimeError):
     """A call that this package cannot record or replay."""
+
+
+class OpenSession(NamedTuple):
+    """An open session as an error names it."""
+
+    mode: str
+    folder: Path
+    test_id: str | None
+    """Of a call that is made in it now; None outside a test."""
+
+
+class AmbiguousSession(RecorderError, RuntimeError):
+    """A call was made in a context that is in no session, while sessions are open that do not enclose one another.
+
+    Attributes: `sessions` (the open ones, each with its `mode`, `folder` and `test_id`).
+    """
+
+    def __init__(self, sessions: Iterable[OpenSession]) -> None:
+        self.sessions = tuple(sessions)
+        lines = [
+            "Cannot tell which session this call belongs to; nothing was sent",
+            "  it was made in a thread or callback that is in none of the open sessions:",
+            *(f"    {one.mode} in {one.folder}, test: {one.test_id or '(outside a test)'}" for one in self.sessions),
+            "  pass on the context of the code that entered its session, by one of:",
+            "    threading.Thread(target=contextvars.copy_context().run, args=(function, *arguments))",
+            "    executor.submit(contextvars.copy_context().run, function, *arguments)",
+            "    loop.run_in_executor(None, contextvars.copy_context().run, function, *arguments)",
+            "    asyncio.to_thread(function, *arguments)",
+        ]
+        super().__init__(visible("\n".join(lines)))
 
 
 class UnpatchableSDK(RecorderError, RuntimeError):

@@ -83,6 +83,9 @@ class inference_recording:  # noqa: N801 - it is used as a function
         self._entered: list[Session] = []
 
     def __enter__(self) -> Session:
+        return self._enter(is_process_wide=False)
+
+    def _enter(self, *, is_process_wide: bool) -> Session:
         (mode, source), run = chosen_mode(self._mode), surroundings()
         is_shared = self._scope == "shared"
         places = places_from(self._storage_dir, is_shared=is_shared)
@@ -100,7 +103,7 @@ class inference_recording:  # noqa: N801 - it is used as a function
             record_errors=record_errors,
             rules=self._rules_under(settings),
         )
-        resume(session)
+        resume(session, is_process_wide=is_process_wide)
         self._entered.append(session)
         if run is not None:
             run.opened(session)
@@ -191,12 +194,17 @@ class inference_recording:  # noqa: N801 - it is used as a function
         return run
 
 
-def resume(session: Session) -> None:
-    """Have calls belong to this session; raises UnpatchableSDK, and then they do not."""
+def enter_process_wide(recorder: inference_recording) -> Session:
+    """Enter a recorder for whatever this process does until it exits, in any context: for the test that runs."""
+    return recorder._enter(is_process_wide=True)
+
+
+def resume(session: Session, *, is_process_wide: bool = False) -> None:
+    """Activate a session (see `active.enter`); raises UnpatchableSDK and leaves it inactive if that cannot be."""
     if session.mode is not InferenceMode.LIVE:
         patching.hold(_targets())
     session.is_open = True
-    active.enter(session)
+    active.enter(session, is_process_wide=is_process_wide)
 
 
 def suspend(session: Session) -> None:

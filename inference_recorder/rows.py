@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .format.codec import decode
-from .format.model_lists import union
+from .format.model_lists import model_list_start, union
 from .format.recording import Recording
 from .format.redacting import failure_given_back, given_back
 from .identity.key_rules import KeyRules
@@ -60,12 +60,28 @@ class Row:
         return None if stored is None else _recording(stored, request, rules)
 
     def _models(self, store: Store, request: Request, test_id: str | None, rules: KeyRules) -> Recording | None:
-        for name in (self.name, *(older_key for _, older_key in older_keys(request, test_id, self.name))):
-            failed = store.read(name)
-            found = store.read_all(f"models-{name}-") or ([] if failed is None else [failed])
-            if found:
-                return union([_recording(stored, request, rules) for stored in found])
-        return None
+        """Return what was recorded under the exact key; otherwise the union of the lists under all older keys.
+
+        A failure under an older key answers only where there is no list: those keys were shared by all tests.
+        """
+        lists, failure = _outcomes(store, self.name, request, rules)
+        if failure is not None and (not lists or store.is_before(failure.path, lists[0].path)):
+            return failure
+        if not lists:
+            for _, older_key in older_keys(request, test_id, self.name):
+                older_lists, older_failure = _outcomes(store, older_key, request, rules)
+                lists = older_lists + lists  # of a model in several the newest stands
+                failure = failure or older_failure
+        return union(lists) if lists else failure
+
+
+def _outcomes(store: Store, key: str, request: Request, rules: KeyRules) -> tuple[list[Recording], Recording | None]:
+    """Return the lists of models that are recorded under a key, and the failure that is."""
+    named_by_key = store.read(key)
+    found = [*([] if named_by_key is None else [named_by_key]), *store.read_all(model_list_start(key))]
+    recordings = [_recording(stored, request, rules) for stored in found]
+    lists = [recording for recording in recordings if recording.answer.failure is None]
+    return lists, next((recording for recording in recordings if recording.answer.failure is not None), None)
 
 
 def _recording(stored: Stored, request: Request, rules: KeyRules) -> Recording:

@@ -11,7 +11,7 @@ from functools import partial
 
 from .errors import UnusableFolder, UnwritableRecording
 from .format.codec import encode
-from .format.model_lists import has_models, model_set_digest, models_in
+from .format.model_lists import model_list_name
 from .format.recording import Answer, Recording
 from .format.redacting import Hidden
 from .format.sameness import renamed_ids, with_old_headers
@@ -106,6 +106,10 @@ class Session:
         Reads their recordings; raises CorruptRecording where one is gone or cannot be read.
         """
         return self._ledger.usage()
+
+    def current_test_id(self) -> str | None:
+        """Return the test id of a call that is made now, without secrets."""
+        return self._rules.scope(self._test_id())
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{count} {outcome}" for outcome, count in self.counts.items()) or "no calls yet"
@@ -330,13 +334,17 @@ class Session:
         content = encode(plan.test_id, request, answer)
         if self._ids:
             content = with_ids(content.decode(), self._ids).encode()
-        name, attachment = _file_name(plan, answer), answer.attachment
+        is_model_list, attachment = plan.request.is_model_list, answer.attachment
+        name = model_list_name(plan.key, answer) if is_model_list else row_name(plan.key, plan.place)
+        superseded = self.store.other_outcomes(plan.key, name) if is_model_list else ()
         if (run := surroundings()) is not None:
-            run.about_to_record(self, plan.key, name, plan.test_id)
+            for each in (name, *superseded):
+                run.about_to_record(self, plan.key, each, plan.test_id)
         path = self.store.write(name, content, attachment=attachment, wait=wait, revised=partial(self._revised, hidden))
-        if path is None:
+        # After the new file is there, so that a crash leaves at least one of them.
+        if path is None or not all(self.store.remove(other, wait=wait) for other in superseded):
             return False
-        if not plan.request.is_model_list:
+        if not is_model_list:
             row = self._rows[plan.key]
             row.stored |= {plan.place}
             row.writer = os.getpid()
@@ -381,10 +389,3 @@ def _request_as_recorded(plan: Record, normalizers: Sequence[JsonValue]) -> Json
     if normalizers:
         recorded["normalize"] = list(normalizers)
     return recorded
-
-
-def _file_name(plan: Record, answer: Answer) -> str:
-    if plan.request.is_model_list and has_models(answer):
-        names = [str(model.get("id")) for model in models_in(answer) if isinstance(model, dict)]
-        return f"models-{plan.key}-{model_set_digest(names)}"
-    return row_name(plan.key, plan.place)

@@ -50,7 +50,7 @@ def corpus() -> list[tuple[Path, dict[str, Any], str | None]]:
 @NO_CORPUS
 def test_most_real_recordings_are_found_by_a_rule() -> None:
     """The figure of the closing note; a rule that stops deriving its keys orphans a user's recordings."""
-    assert {"G10": 193, "G8": 31, "G7": 19, None: 10} == Counter(rule for _, _, rule in corpus())
+    assert {"exact": 224, "G7": 19, None: 10} == Counter(rule for _, _, rule in corpus())
 
 
 @NO_CORPUS
@@ -146,10 +146,11 @@ def _expected(document: dict[str, Any], path: Path) -> Any:
     if method.is_list:
         key = path.stem.rpartition("-")[0]
         documents = [json.loads(other.read_text()) for other in sorted(path.parent.glob(f"{key}-*.json"))]
-        models = {
-            model["__data__"]["id"]: model["__data__"] for other in documents for model in other["response"]["body"]
-        }
-        return [constructed(method.answer_type, models[name]) for name in sorted(models)]
+        models = [model["__data__"] for other in documents for model in other["response"]["body"]]
+        if len(documents) > 1:
+            by_id = {model["id"]: model for model in models}
+            models = [by_id[name] for name in sorted(by_id)]
+        return [constructed(method.answer_type, model) for model in models]
     if isinstance(response["body"], list):
         return [constructed(method.chunk_type, untyped(chunk)) for chunk in response["body"]]
     answer = constructed(method.answer_type, untyped(response["body"]))

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ..errors import CorruptRecording
 from ..explanation import Difference, Explanation, Nearest, Reason
 from ..identity.key_rules import recorded_request
-from ..identity.keys import body_text_as_keyed, request_key
+from ..identity.keys import body_text_as_keyed
 from ..identity.normalizers import NONE, Normalizers
 from ..identity.redaction import redacted
 from ..identity.request import Request
@@ -64,7 +64,7 @@ def explanation_of(question: Question, index: Index) -> Explanation:
     found = (_nearest(question, text, tier) for tier in tiers)
     nearest = next((one for one in found if one is not None), None)
     others = dict.fromkeys(one.test_id for one in same if one.test_id != test_id and one.url_path == path)
-    recorded_for = tuple(others) if _is_of_a_test(request) else ()
+    recorded_for = tuple(others)
     is_renamed = nearest is not None and nearest.reason == "other test" and not of_test and index.is_whole
     renamed_from = next((other for other in recorded_for if other is not None), None) if is_renamed else None
     return Explanation(nearest, recorded_for, renamed_from, tuple(_remarks(index, request, nearest)))
@@ -109,7 +109,7 @@ def differences_from(entry: Entry, question: Question) -> Iterator[Difference]:
     declared = question.normalizers.declared_for(entry.body)
     if (entry.request.get("normalize") or []) != declared:
         yield Difference("normalize", entry.request.get("normalize"), declared)
-    if entry.test_id != question.test_id and _is_of_a_test(request):
+    if entry.test_id != question.test_id:
         yield Difference("test_id", entry.test_id, question.test_id)
     old, new = (json.loads(body_text_as_keyed(one)) for one in (recorded, request))
     yield from differences(redacted(old), new)
@@ -134,11 +134,6 @@ def _reason(question: Question, entry: Entry, found: tuple[Difference, ...]) -> 
     if entry.key != question.key:
         return "other name"
     return "used up" if entry.place < question.place else "gap"
-
-
-def _is_of_a_test(request: Request) -> bool:
-    """Whether the tests have their own recordings of this request; they share most lists of models."""
-    return request_key(request, "one") != request_key(request, "another")
 
 
 def _likeness(one: str | None, other: str | None) -> tuple[bool, int]:

@@ -1,4 +1,4 @@
-"""Lists of models: one file for each set of models a key has met, replayed as their union."""
+"""Lists of models: one file for each set of models a key has met. One replays as it is, several as their union."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ from .recording import JSON_TEXT, Answer, Http, Recording
 
 _USUAL = Http(200, {})
 MODEL_TYPE = "openai.types.model.Model"
+MODEL_LIST_START = "models-"
+"""What the names of all recorded lists of models begin with."""
+
+
+def model_list_start(key: str) -> str:
+    """Return what the names of all lists that are recorded under a key begin with; the digest follows."""
+    return f"{MODEL_LIST_START}{key}-"
 
 
 def model_set_digest(models: Iterable[str]) -> str:
@@ -25,6 +32,17 @@ def model_set_digest(models: Iterable[str]) -> str:
     holds one is ambiguous there too.
     """
     return sha256("|".join(sorted(set(models))).encode()).hexdigest()[:8]
+
+
+def model_list_name(key: str, answer: Answer) -> str:
+    """Return the name of a recording of a list of models: one that holds none has its key, and no place.
+
+    The kind that was met last answers every call.
+    """
+    if not has_models(answer):
+        return key
+    models = (str(model.get("id")) for model in models_in(answer) if isinstance(model, dict))
+    return f"{model_list_start(key)}{model_set_digest(models)}"
 
 
 def page_beside(page: JsonObject) -> JsonObject | None:
@@ -69,10 +87,10 @@ def models_in(answer: Answer, path: Path | str = "") -> list[JsonValue]:
 def union(recordings: Sequence[Recording]) -> Recording:
     """Return one recording with the models of all, each id once (the last one stands), sorted by id.
 
-    Raises CorruptRecording for one whose models cannot be read.
+    A single one stays as it is. Raises CorruptRecording for one whose models cannot be read.
     """
-    if len(recordings) == 1 and not has_models(recordings[0].answer):
-        return recordings[0]
+    if len(recordings) == 1:
+        return _as_list(recordings[0]) if has_models(recordings[0].answer) else recordings[0]
     by_id = {
         model["id"]: model
         for recording in recordings
@@ -80,4 +98,15 @@ def union(recordings: Sequence[Recording]) -> Recording:
         if isinstance(model, dict) and isinstance(model.get("id"), str)
     }
     models = [by_id[name] for name in sorted(by_id)]
-    return recordings[0]._replace(answer=recordings[0].answer._replace(body=None, chunks=models))
+    return recordings[-1]._replace(answer=recordings[-1].answer._replace(body=None, chunks=models))
+
+
+def _as_list(recording: Recording) -> Recording:
+    """Return a list that an older file holds as a page in the form of a newer one; a newer one as it is."""
+    answer = recording.answer
+    if answer.chunks is not None:
+        return recording
+    page = untyped(answer.body)
+    beside = page_beside(page) if isinstance(page, dict) else None
+    models = models_in(answer, recording.path)
+    return recording._replace(answer=answer._replace(body=None, chunks=models, page=answer.page or beside))

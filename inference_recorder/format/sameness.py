@@ -23,8 +23,9 @@ def renamed_ids(old: bytes, new: bytes) -> dict[str, str] | None:
     """Return the ids that a server gave anew, {new: old}, where two files differ in nothing else; else None.
 
     What tells of one moment is no difference: response headers, the padding that OpenAI puts into its chunks, and
-    times, which are numbers below names such as "created_at" and "expires_at". Ids are the texts below names such as
-    "id", "call_id" and "file_ids"; one stands for the same one throughout.
+    times, which are numbers below names such as "created_at" and "expires_at", and "created" of a Model. Ids are the
+    texts below names such as "id", "call_id" and "file_ids", but for that of a Model, which is its name; one stands for
+    the same one throughout.
     """
     try:
         one, other = (json_bytes.loads(content, exactly=True) for content in (old, new))
@@ -60,6 +61,8 @@ def _is_same(old: JsonValue, new: JsonValue, name: str, renamed: dict[str, str])
     if isinstance(old, dict):
         if list(old) != list(new):
             return False
+        if old.get("object") == new.get("object") == "model":
+            return all(_is_same_of_model(old[item], new[item], item, renamed) for item in old)
         return all(item in _OF_ONE_MOMENT or _is_same(old[item], new[item], item, renamed) for item in old)
     if isinstance(old, list):
         return len(old) == len(new) and all(
@@ -70,6 +73,17 @@ def _is_same(old: JsonValue, new: JsonValue, name: str, renamed: dict[str, str])
     if isinstance(old, str) and old != new:
         return _is_renamed(old, new, name) and renamed.setdefault(new, old) == old
     return bool(old == new) or (old != old and new != new)  # NaN
+
+
+def _is_same_of_model(old: JsonValue, new: JsonValue, name: str, renamed: dict[str, str]) -> bool:
+    """Whether a member of a Model says the same: its "id" is a name that lasts, its "created" may be any number."""
+    if name == "created" and _is_number(old) and _is_number(new):
+        return True
+    return old == new if name == "id" else _is_same(old, new, name, renamed)
+
+
+def _is_number(value: JsonValue) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _is_renamed(old: str, new: str, name: str) -> bool:

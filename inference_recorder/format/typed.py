@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import cache, partial
+from functools import lru_cache, partial
 from operator import eq
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
@@ -61,9 +61,9 @@ class Reviver:
         self.from_value = _validating(validate_python, forget, refused, self.from_value)
 
 
-@cache
+@lru_cache(maxsize=128)
 def reviver(type_: Any) -> Reviver:
-    """Return the one Reviver of a type."""
+    """Return the one Reviver of a type; the types of an SDK that was imported again since are let go at last."""
     return Reviver(type_)
 
 

@@ -30,6 +30,10 @@ def _no_model_list_has_one(path: str, host: str | None, test_id: str | None) -> 
     return _NO_TEST_ID if path.endswith("/models") else test_id
 
 
+def _all_have_one(path: str, host: str | None, test_id: str | None) -> object:
+    return test_id
+
+
 def _exempt(*paths: str) -> _TestIdRule:
     return lambda path, host, test_id: _NO_TEST_ID if path in paths else test_id
 
@@ -57,6 +61,7 @@ _THREE_EXEMPT = _exempt("/v1/models", "/v1/openai/v1/models", "/api/tags")
 _TWO_EXEMPT = _exempt("/v1/models", "/api/tags")
 
 GENERATIONS = (
+    Generation("exact", _ALL, _all_have_one),
     Generation("G10", _ALL, _shared_model_lists_have_null),
     Generation("G9", _ALL, _no_model_list_has_one),
     Generation("G8", _ALL, _THREE_EXEMPT),

@@ -1,16 +1,21 @@
 """Which session a call belongs to. Holds state: the sessions that are open in this process.
 
-A ContextVar says which session a task or thread is in. Threads and servers that lost the context belong to the session
-that was entered last and is still open.
+A ContextVar says which session a task or thread is in, and each session knows the one around it, where it was entered.
+Threads and servers without that context belong to the innermost open session, if the open ones enclose one another. If
+they do not, nothing says which session is meant, and guessing would record a call under another test.
+
+The pytest plugin's sessions are process-wide: pytest's hooks enter them in its own context, while fixtures and tests
+may run in one that was copied long before.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+from ..errors import AmbiguousSession, OpenSession
 from ..session import Session
 
 
@@ -18,21 +23,63 @@ from ..session import Session
 class _Entered:
     session: Session
     outer: _Entered | None
+    is_process_wide: bool
+
+    def chain(self) -> Iterator[Session]:
+        """Yield the session and then those around it, the nearest first; some may be closed by now."""
+        entered: _Entered | None = self
+        while entered is not None:
+            yield entered.session
+            entered = entered.outer
 
 
 _entered: ContextVar[_Entered | None] = ContextVar("inference_recorder_session", default=None)
-_open: list[Session] = []
+_open: list[_Entered] = []
+"""In the order of entering. Guarded by `_guard`."""
 _guard = threading.Lock()
 
 
 def current_session() -> Session | None:
-    """Return the innermost open session of this context, else of the process; None where there is none."""
+    """Return the session that a call made here belongs to: the innermost open one; None where there is none.
+
+    Raises AmbiguousSession where this context is in no open session and several are open that do not enclose one
+    another.
+    """
     entered = _entered.get()
     while entered is not None:
         if entered.session.is_open:
             return entered.session
         entered = entered.outer
-    return _open[-1] if _open else None
+    if not _open:
+        return None
+    sessions = [entered.session for entered in _innermost()]
+    if len(sessions) <= 1:
+        return next(iter(sessions), None)
+    if all(session.is_live for session in sessions):
+        return None  # the call goes out in any case
+    raise AmbiguousSession(
+        OpenSession(session.mode.value, session.store.places.written, session.current_test_id()) for session in sessions
+    )
+
+
+def possible_sessions() -> list[Session]:
+    """Return the sessions that a call made here may belong to; never raises AmbiguousSession."""
+    try:
+        session = current_session()
+    except AmbiguousSession:
+        return [entered.session for entered in _innermost()]
+    return [] if session is None else [session]
+
+
+def _innermost() -> list[_Entered]:
+    """Return the open session that all other open ones enclose, or all open ones where there is no such session."""
+    with _guard:
+        opened = _open.copy()
+    for entered in reversed(opened):
+        around = set(entered.chain())
+        if all(other.session in around for other in opened):
+            return [entered]
+    return opened
 
 
 def innermost_of(sessions: Collection[Session]) -> Session | None:
@@ -45,18 +92,34 @@ def innermost_of(sessions: Collection[Session]) -> Session | None:
     return None
 
 
-def enter(session: Session) -> None:
-    """Make `session` the innermost one, here and for whoever has no context of its own."""
+def enter(session: Session, *, is_process_wide: bool = False) -> None:
+    """Make `session` the innermost one of this context.
+
+    One that is process-wide is also around every session that is entered, while it is open, by a context that is in no
+    other.
+    """
+    outer = _entered.get()
+    if outer is None or not any(one.is_open for one in outer.chain()):
+        outer = _around_other_contexts(is_process_wide) or outer
+    entered = _Entered(session, outer, is_process_wide)
     with _guard:
-        _open.append(session)
-    _entered.set(_Entered(session, _entered.get()))
+        _open.append(entered)
+    _entered.set(entered)
+
+
+def _around_other_contexts(is_process_wide: bool) -> _Entered | None:
+    """Return what is around a session that is entered by a context that is in none; None where nothing is."""
+    if is_process_wide:
+        innermost = _innermost()
+        return innermost[0] if len(innermost) == 1 else None
+    with _guard:
+        return next((entered for entered in reversed(_open) if entered.is_process_wide), None)
 
 
 def leave(session: Session) -> None:
     """Take `session` away, in any order of leaving, from any context. Leaving twice is safe."""
     with _guard:
-        if session in _open:
-            _open.remove(session)
+        _open[:] = [entered for entered in _open if entered.session is not session]
     entered = _entered.get()
     # A pytest fixture is often left in another context than it was entered in; there, `is_open` tells.
     if entered is not None and entered.session is session:

@@ -42,12 +42,12 @@ def targets() -> list[Target]:
 def _request(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     __tracebackhide__ = True
     call = take_handed_down()
-    session = current_session()
-    if session is None:
-        return wrapped(*args, **kwargs)
     if call is not None and call.is_settled_above:
         with listening(call):
             return wrapped(*args, **kwargs)
+    session = current_session()
+    if session is None:
+        return wrapped(*args, **kwargs)
     if session.is_live:
         session.note_passed(endpoint_of(_argument(args, kwargs, 1, "options").url))
         return wrapped(*args, **kwargs)
@@ -75,12 +75,12 @@ async def _request_async(
 ) -> Any:
     __tracebackhide__ = True
     call = take_handed_down()
-    session = current_session()
-    if session is None:
-        return await wrapped(*args, **kwargs)
     if call is not None and call.is_settled_above:
         with listening(call):
             return await wrapped(*args, **kwargs)
+    session = current_session()
+    if session is None:
+        return await wrapped(*args, **kwargs)
     if session.is_live:
         session.note_passed(endpoint_of(_argument(args, kwargs, 1, "options").url))
         return await wrapped(*args, **kwargs)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..modes import InferenceMode
-from .active import current_session
+from .active import possible_sessions
 from .patching import Target
 
 PLACEHOLDER_KEY = "made-in-replay-without-a-key"
@@ -30,8 +30,9 @@ def targets() -> list[Target]:
 
 
 def _make(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    session = current_session()
-    if session is None or session.mode is not InferenceMode.REPLAY or _has_credentials(kwargs):
+    # A client may be made where nothing says which session it will be used in: only its calls belong to one.
+    is_for_replay = any(session.mode is InferenceMode.REPLAY for session in possible_sessions())
+    if not is_for_replay or _has_credentials(kwargs):
         return wrapped(*args, **kwargs)
     from openai import OpenAIError
 

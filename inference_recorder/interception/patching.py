@@ -1,7 +1,7 @@
 """wrapt on and off. Holds state: which methods are wrapped now, and for how many.
 
-Targets are patched while at least one owner holds them, those of a module that is not imported yet as soon as it is.
-When the last owner lets go, every target is the identical object it was.
+Targets are patched while at least one owner holds them, those of a module that is not imported yet, or imported again,
+as soon as it is. When the last owner lets go, every target is the identical object it was.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 import wrapt
 
@@ -54,12 +55,53 @@ class _BoundMock(wrapt.ObjectProxy):  # type: ignore[type-arg]  # as above
 
 
 _targets: dict[str, list[Target]] = {}
-_patched: list[tuple[type, str, object, object]] = []
-"""(class, method, what was there, what is there now)"""
-_patched_modules: set[str] = set()
-_hooked_modules: set[str] = set()
+_classes: WeakKeyDictionary[type, list[Target]] = WeakKeyDictionary()
+"""Every class that was found to have targets, and which. A module taken out of sys.modules leaves clients behind."""
+_patched: dict[type, list[tuple[str, object, object]]] = {}
+"""Class -> (method, what was there, what is there now)"""
+_patched_modules: dict[str, Any] = {}
+"""The modules whose classes are patched now; one that is imported again is another."""
 _owners = 0
 _guard = threading.RLock()
+"""Guards all of these. Not held while waiting for an import, whose thread may want it."""
+
+
+class _Loader(wrapt.ObjectProxy):  # type: ignore[type-arg]  # as above
+    """The loader of a module, which then patches it."""
+
+    def exec_module(self, module: Any) -> None:
+        try:
+            self.__wrapped__.exec_module(module)
+        finally:
+            if module.__spec__.loader is self:
+                module.__spec__.loader = module.__loader__ = self.__wrapped__
+        with _guard:
+            if _owners:
+                _patch_module(module, module.__spec__.name)
+
+
+class _Finder:
+    """Finds the modules of targets as the finders behind it do, each time one is imported or loaded again."""
+
+    def __init__(self) -> None:
+        self._asking = threading.local()
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if not _owners or name not in _targets or getattr(self._asking, "name", None) == name:
+            return None
+        before, self._asking.name = getattr(self._asking, "name", None), name  # another finder may ask this one again
+        try:
+            finders = (getattr(finder, "find_spec", None) for finder in sys.meta_path if finder is not self)
+            specs = (find(name, path, target) for find in finders if find is not None)
+            spec = next((spec for spec in specs if spec is not None), None)
+        finally:
+            self._asking.name = before
+        if spec is not None and hasattr(spec.loader, "exec_module"):
+            spec.loader = _Loader(spec.loader)
+        return spec
+
+
+_finder: Any = _Finder()
 
 
 def hold(targets: Iterable[Target]) -> None:
@@ -73,18 +115,24 @@ def hold(targets: Iterable[Target]) -> None:
             for target in targets:
                 _targets.setdefault(target.module, []).append(target)
         _owners += 1
-        try:
+        if _finder not in sys.meta_path:
+            sys.meta_path.insert(0, _finder)
+    try:
+        # By another thread: this waits for it. What it is about to load was found before our finder was there.
+        for name in ("openai", *_targets):
+            if _is_being_imported(sys.modules.get(name)):
+                import_module(name)
+        with _guard:
             for name in _targets:
-                if name in sys.modules:
-                    if _is_being_imported(sys.modules[name]):  # by another thread: this waits for it
-                        import_module(name)
-                    _patch_module(sys.modules[name])
-                elif name not in _hooked_modules:
-                    _hooked_modules.add(name)
-                    wrapt.register_post_import_hook(_patch_if_held, name)
-        except BaseException:
-            let_go()
-            raise
+                module = sys.modules.get(name)
+                if module is not None and module is not _patched_modules.get(name) and not _is_loaded_by_us(module):
+                    _patch_module(module, name)
+            if len(_patched) < len(_classes):  # some are of modules that sys.modules no longer has
+                for owner, targets_of_owner in list(_classes.items()):
+                    _patch_class(owner, targets_of_owner)
+    except BaseException:
+        let_go()
+        raise
 
 
 def let_go() -> None:
@@ -94,12 +142,15 @@ def let_go() -> None:
         _owners = max(0, _owners - 1)
         if _owners:
             return
-        while _patched:
-            owner, method, original, wrapped = _patched.pop()
-            # Whoever patched over ours and has not undone it keeps theirs; ours below it then lets everything pass.
-            if owner.__dict__.get(method) is wrapped:
-                setattr(owner, method, original)
+        if _finder in sys.meta_path:
+            sys.meta_path.remove(_finder)
         _patched_modules.clear()
+        while _patched:
+            owner, methods = _patched.popitem()
+            for method, original, wrapped in methods:
+                # Whoever patched over ours and has not undone it keeps theirs; ours below it lets everything pass.
+                if owner.__dict__.get(method) is wrapped:
+                    setattr(owner, method, original)
 
 
 def missing_targets(targets: Iterable[Target], modules: Mapping[str, Any], version: str) -> list[Target]:
@@ -113,16 +164,7 @@ def missing_targets(targets: Iterable[Target], modules: Mapping[str, Any], versi
     ]
 
 
-def _patch_if_held(module: Any) -> None:
-    with _guard:
-        if _owners:
-            _patch_module(module)
-
-
-def _patch_module(module: Any) -> None:
-    name = module.__name__
-    if name in _patched_modules:
-        return
+def _patch_module(module: Any, name: str) -> None:
     version = sdk_version()
     if missing := missing_targets(_targets[name], {name: module}, version):
         target = missing[0]
@@ -130,23 +172,40 @@ def _patch_module(module: Any) -> None:
             f"openai {version} has no {target.module}.{target.owner}.{target.method}, which has to be intercepted; "
             "install a version that this inference_recorder supports (see its pyproject.toml)"
         )
-    _patched_modules.add(name)
+    owners: dict[type, list[Target]] = {}
     for target in _targets[name]:
-        owner = owner_of(target, module)
-        if owner is None:
+        if (owner := owner_of(target, module)) is not None:
+            owners.setdefault(owner, []).append(target)
+    _patched_modules[name] = module
+    for owner, targets in owners.items():
+        _classes[owner] = targets
+        _patch_class(owner, targets)
+
+
+def _patch_class(owner: type, targets: Iterable[Target]) -> None:
+    if owner in _patched:
+        return
+    patched = _patched[owner] = []
+    for target in targets:
+        original = owner.__dict__.get(target.method)
+        if original is None:
             continue
-        original = owner.__dict__[target.method]
         if isinstance(original, _Wrapped):  # somebody's mock was undone after we left and brought our wrapper back
-            _patched.append((owner, target.method, original.__wrapped__, original))
+            patched.append((target.method, original.__wrapped__, original))
             continue
         kind = _Wrapped if hasattr(type(original), "__get__") else _WrappedMock
         wrapped = kind(original, target.wrapper)
         setattr(owner, target.method, wrapped)
-        _patched.append((owner, target.method, original, wrapped))
+        patched.append((target.method, original, wrapped))
 
 
 def _is_being_imported(module: Any) -> bool:
     return getattr(getattr(module, "__spec__", None), "_initializing", False) is True
+
+
+def _is_loaded_by_us(module: Any) -> bool:
+    """Whether a module is being loaded now by a loader that patches it at the end."""
+    return type(getattr(getattr(module, "__spec__", None), "loader", None)) is _Loader
 
 
 def sdk_version() -> str:

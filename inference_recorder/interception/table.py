@@ -5,6 +5,7 @@ Adding a method is adding a row; wrapping, restoring, recording and replaying fo
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -71,7 +72,8 @@ def method_for(endpoint: str) -> Method | None:
     return next((method for method in METHODS if method.endpoint == endpoint), None)
 
 
-@cache
 def _type_named(name: str) -> Any:
+    # Not cached: the SDK may be imported again, and then has other types.
     module, _, attribute = name.partition(":")
-    return getattr(import_module(module), attribute)
+    kind = getattr(sys.modules.get(module), attribute, None)
+    return getattr(import_module(module), attribute) if kind is None else kind

@@ -194,7 +194,7 @@ class Run:
 
     def _opened(self, arguments: dict[str, Any]) -> tuple[inference_recording, Session]:
         """Open a session as a marker has it; fails the test, without a traceback, where that cannot be."""
-        from ..recorder import inference_recording
+        from ..recorder import enter_process_wide, inference_recording
 
         options = recorder_arguments(arguments)
         if options.get("storage_dir"):
@@ -206,6 +206,6 @@ class Run:
             mode, source = chosen_mode(options.get("mode"))
             check_may_record(self._config, mode, "the marker" if source == "mode" else source)
             recorder = inference_recording(**options)
-            return recorder, recorder.__enter__()
+            return recorder, enter_process_wide(recorder)
         except (RecorderError, pytest.UsageError) as error:
             pytest.fail(str(error), pytrace=False)

@@ -37,7 +37,7 @@ class ScopeSession:
 
         self._depth += 1
         if self._depth == 1:
-            resume(self.session)
+            resume(self.session, is_process_wide=True)
 
     def leave(self) -> None:
         from ..recorder import suspend

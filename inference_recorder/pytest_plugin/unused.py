@@ -9,7 +9,9 @@ from typing import NamedTuple
 import pytest
 
 from ..errors import CorruptRecording
-from ..storage.catalogue import Entry, entries_in
+from ..format.model_lists import MODEL_LIST_START
+from ..identity.keys import generation_of, is_bound_to_its_test, request_key
+from ..storage.catalogue import Entry, entries_in, key_of
 from ..storage.places import Places, common_folder, places_from
 from ..storage.store import Store
 from .journal import Journal
@@ -28,7 +30,7 @@ def unread_recordings(journal: Journal, folders: Iterable[Path]) -> Iterator[Unu
     """Yield the recordings of tests that passed in this run without asking for them."""
     passed = set(journal.passed) - set(journal.not_passed)
     for entry in _unread(journal, folders):
-        if entry.test_id in passed:
+        if entry.test_id in passed and not _is_shared(entry):
             yield Unused(entry.path, entry.test_id, "its test passed and did not ask for it")
 
 
@@ -42,7 +44,10 @@ def needless_recordings(journal: Journal, folders: Iterable[Path]) -> Iterator[U
     have_all_passed = bool(collected) and passed >= collected and not journal.not_collected
     for entry in _unread(journal, folders):
         test_id = entry.test_id
-        if test_id in passed:
+        if _is_shared(entry):
+            if have_all_passed:
+                yield Unused(entry.path, test_id, "every test passed and none asked for it")
+        elif test_id in passed:
             yield Unused(entry.path, test_id, "its test passed and did not ask for it")
         elif test_id in collected or _is_below(test_id, journal.not_collected):
             continue
@@ -74,13 +79,44 @@ def delete(unused: Iterable[Unused]) -> None:
 
 def _unread(journal: Journal, folders: Iterable[Path]) -> Iterator[Entry]:
     asked = {call["path"] for call in journal.calls}
-    # A list of models is answered from all its files, and a row recorded anew may have closed its gaps.
-    keys = {call["key"] for call in journal.calls if call["outcome"] == "recorded" or "/models" in call["endpoint"]}
+    # A row recorded anew may have closed its gaps.
+    keys = {call["key"] for call in journal.calls if call["outcome"] == "recorded"}
+    united = _united_lists(journal)
     for entry in entries_in(folders):
         if isinstance(entry, CorruptRecording) or not entry.is_of_the_sdk:
             continue
-        if str(entry.path) not in asked and entry.key not in keys:
+        if str(entry.path) not in asked and entry.key not in keys and not _is_one_of(united, entry):
             yield entry
+
+
+def _united_lists(journal: Journal) -> set[tuple[str, str | None, bool]]:
+    """Return (key, test id, whether a list under that key answered) for each list of models that was replayed.
+
+    The path of such a call is one of the several files that may have answered it together.
+    """
+    return {
+        (call["key"], call["test_id"], key_of(path) == call["key"])
+        for call in journal.calls
+        if call["path"] is not None and (path := Path(call["path"])).name.startswith(MODEL_LIST_START)
+    }
+
+
+def _is_one_of(united: set[tuple[str, str | None, bool]], entry: Entry) -> bool:
+    if not entry.name.startswith(MODEL_LIST_START) or (asked := entry.asked) is None:
+        return False
+    return any(
+        entry.key == key if is_exact else request_key(asked, test_id) == key for key, test_id, is_exact in united
+    )
+
+
+def _is_shared(entry: Entry) -> bool:
+    """Whether other tests than the one that made a recording may need it: its key does not hold the test."""
+    try:
+        asked = entry.asked
+        rule = None if asked is None else generation_of(entry.key, asked, entry.test_id)
+        return asked is not None and rule is not None and not is_bound_to_its_test(asked, rule)
+    except RecursionError:  # arguments nested too deep to normalise: nobody asks for that
+        return False
 
 
 def _scopes_of(test_id: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import UnwritableRecording
+from ..format.model_lists import model_list_start
 from . import attachments, files
 from .files import Stored
 from .locks import Locks
@@ -38,9 +39,28 @@ class Store:
         return None
 
     def read_all(self, name_start: str) -> list[Stored]:
-        """Return every file whose name starts so, in the places' order and then by name. Scans the folders."""
-        paths = [path for folder in self.places.read for path in sorted(folder.glob(f"{name_start}*.json"))]
-        return [stored for path in paths if (stored := files.read(str(path))) is not None]
+        """Return the files whose names start so, in the places' order and then by name. Scans the folders.
+
+        Of several files of one name the first is returned, as by `read`.
+        """
+        paths: dict[str, Path] = {}
+        for folder in self.places.read:
+            for path in sorted(folder.glob(f"{name_start}*.json")):
+                paths.setdefault(path.name, path)
+        return [stored for path in paths.values() if (stored := files.read(str(path))) is not None]
+
+    def is_before(self, path: str, other_path: str) -> bool:
+        """Whether the folder of one recording is looked in before that of another."""
+        order = [str(folder) for folder in self.places.read]
+        return order.index(os.path.dirname(path)) < order.index(os.path.dirname(other_path))
+
+    def other_outcomes(self, key: str, name: str) -> list[str]:
+        """Return what a new recording of a list of models replaces where it is written: lists for a failure and so on.
+
+        `name` is that of the new one; see `model_list_name`.
+        """
+        start = model_list_start(key) if name == key else key
+        return sorted(path.name.removesuffix(".json") for path in self.places.written.glob(f"{start}*.json"))
 
     def write(
         self,
@@ -102,13 +122,18 @@ class Store:
                 self.remove(row_name(key, place))
             place += 1
 
-    def remove(self, name: str) -> None:
-        """Remove a recording and what lies beside it, if it is there; raises UnwritableRecording."""
+    def remove(self, name: str, *, wait: bool = True) -> bool:
+        """Remove a recording and what lies beside it, if it is there; raises UnwritableRecording.
+
+        Returns False, with nothing removed, where another writer holds the lock and `wait` is False.
+        """
         path = self.path_of(name)
-        with _refusals_of(path), self.locks.writing(name):
-            content = files.content_of(path)
-            path.unlink(missing_ok=True)
-            _remove_attachment(path, content, None)
+        with _refusals_of(path), self.locks.writing(name, wait=wait) as is_held:
+            if is_held:
+                content = files.content_of(path)
+                path.unlink(missing_ok=True)
+                _remove_attachment(path, content, None)
+        return is_held
 
     def rename(self, name: str, new_name: str) -> None:
         """Have a recording take another name, in the place of what was there; raises UnwritableRecording.

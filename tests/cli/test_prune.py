@@ -89,7 +89,7 @@ def test_what_may_be_needed_is_kept(kind: str, told: str, root: Path) -> None:
         path = record(folder, gone)
         path.write_bytes(path.read_bytes().replace(b'"url": "https', b'"uri": "https'))
     elif kind == "a list of models that all tests share":
-        record(folder, gone, endpoint="/v1/models", answer=MODEL_LIST)
+        record(folder, gone, endpoint="/v1/models", answer=MODEL_LIST, generation=GENERATIONS[1])
         record(folder, gone, endpoint="/v1/models", answer=MODEL_LIST, key="a" * 64)
     elif kind == "a key without the test":
         record(folder, gone, generation=G1)

@@ -45,8 +45,7 @@ def test_a_missing_method_is_an_error_that_names_the_version(monkeypatch: pytest
 
     monkeypatch.setitem(patching._targets, "some.module", [target("gone")])
     with pytest.raises(UnpatchableSDK, match=rf"openai {openai.__version__} has no some\.module\.Resource\.gone"):
-        _patch_module(SimpleNamespace(__name__="some.module", Resource=Resource))
-    patching._patched_modules.discard("some.module")
+        _patch_module(SimpleNamespace(Resource=Resource), "some.module")
 
 
 def test_every_method_of_the_table_is_wrapped_in_both_colours() -> None:

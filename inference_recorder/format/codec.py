@@ -68,7 +68,9 @@ def encode(test_id: str | None, request: JsonObject, answer: Answer) -> bytes:
         response["page"] = answer.page
     if answer.http is not None:
         response["http"] = None
-    if json_bytes.has_large_integers((request, response)):  # a line is read exactly whatever is in it
+    # A line is read exactly, whatever is in it.
+    parsed = [] if _is_read_by_line(answer.chunks or ()) else [chunk_value(chunk, "") for chunk in answer.chunks or ()]
+    if json_bytes.has_large_integers((request, response, parsed)):
         response["has_large_integers"] = True
     document = {"test_id": test_id, "request": request, "response": response, "id_normalization_mapping": {}}
     content = json_bytes.dumps(document, indent=True) + b"\n"
@@ -80,6 +82,10 @@ def encode(test_id: str | None, request: JsonObject, answer: Answer) -> bytes:
     lines = _LINE_SEPARATOR.join(line(chunk) for chunk in answer.chunks)
     head, _, tail = content.rpartition(b'\n    "body": [],\n')
     return b"".join((head, _LIST_START, _LINE_INDENT, lines, _LIST_END, tail))
+
+
+def _is_read_by_line(chunks: Sequence[Chunk]) -> bool:
+    return not chunks or line(chunks[0]).startswith(b'{"')
 
 
 def with_http(content: bytes, changed: Callable[[JsonValue], JsonValue]) -> bytes:

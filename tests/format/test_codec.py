@@ -105,6 +105,8 @@ def test_every_layout_of_the_same_json_says_the_same(chunks: list[Any], indent: 
 @given(beside=_BESIDE, answered=_ANSWERED, request=_BODIES, big_list=st.sampled_from([0, 20, 1 << 14]))
 @example({"failure": Failure("APIError", "m", body={"n": 10**30})}, {"chunks": [], "is_streaming": True}, {}, 0)
 @example({"page": {"n": 10**30}}, {"chunks": [typed("a.B", {})]}, {}, 0)
+@example({}, {"chunks": [-(2**63) - 1]}, {}, 0)
+@example({}, {"chunks": [{}, typed("a.B", {"n": 10**30})], "is_streaming": True}, {}, 0)
 def test_an_answer_comes_back_as_from_the_whole_document(
     beside: Any, answered: Any, request: Any, big_list: int
 ) -> None:

@@ -19,7 +19,8 @@ from .format.redacting import Hidden
 from .format.sameness import renamed_ids
 from .format.usage import Usage
 from .identity.jsonable import JsonObject, JsonValue
-from .identity.key_rules import KeyRules
+from .identity.key_rules import KeyRules, recorded_request
+from .identity.keys import EXACT, is_folded
 from .identity.request import Request, with_ids
 from .ledger import Ledger
 from .modes import InferenceMode
@@ -135,7 +136,7 @@ class Session:
         if mode is _RECORD:
             row.is_own = True
             return self._record(request, key, test_id, place, None)
-        recording = row.find(self.store, request, test_id, place, self._rules, may_grow=False)
+        recording = row.find(self.store, request, test_id, place, self._rules, may_grow=False, rows=self._rows)
         if recording is not None:
             return self._counted(recording, request, key, test_id)
         self._rules.refreshed()
@@ -148,7 +149,7 @@ class Session:
         from .explaining.nearest import Question
 
         asked = asked._replace(body=asked.frozen_body())
-        question = Question(asked, key, test_id, place, self._rules.normalizers)
+        question = Question(asked, key, test_id, place, self._rules.normalizers, self._rules.written)
         error = missing_recording(question, self.store.places, self._rules.scope(running_node_id(), request.credential))
         self._ledger.missed(asked, key, test_id, str(error))
         raise error
@@ -159,7 +160,7 @@ class Session:
             # loop that polls asks it.
             return Wait(request, key, test_id, row.flying)
         row.asked += 1
-        recording = row.find(self.store, request, test_id, row.asked, self._rules, may_grow=True)
+        recording = row.find(self.store, request, test_id, row.asked, self._rules, may_grow=True, rows=self._rows)
         if recording is not None:
             return self._counted(recording, request, key, test_id)
         row.flying = row.asked
@@ -182,7 +183,9 @@ class Session:
             wait.pause_seconds = min(wait.pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
             return wait
         try:
-            recording = row.find(self.store, request, wait.test_id, wait.place, self._rules, may_grow=True)
+            recording = row.find(
+                self.store, request, wait.test_id, wait.place, self._rules, may_grow=True, rows=self._rows
+            )
         except BaseException:
             self._land(row, wait.place, flight)
             raise
@@ -314,6 +317,8 @@ class Session:
         self._rules.refreshed()  # the call itself may have put its key into the environment
         hidden = Hidden(self._rules.redactor_of(plan.request), plan.request.credential)
         request = hidden.request(_request_as_recorded(plan, self._rules.normalizers.declared_for(plan.body)))
+        if self._rules.written is EXACT and is_folded(recorded_request(request)):
+            request["key_version"] = EXACT.name
         answer = hidden.answer(answer)
         content = encode(plan.test_id, request, answer)
         if self._ids:

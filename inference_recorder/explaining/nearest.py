@@ -12,8 +12,8 @@ from typing import NamedTuple
 from ..errors import CorruptRecording
 from ..explanation import Difference, Explanation, Nearest, Reason
 from ..identity.key_rules import recorded_request
-from ..identity.keys import body_text_as_keyed, request_key
-from ..identity.normalizers import NONE, Normalizers
+from ..identity.keys import EXACT, Generation, body_text_as_keyed
+from ..identity.normalizers import NONE, Normalizers, without_roots
 from ..identity.redaction import redacted
 from ..identity.request import Request
 from ..storage.catalogue import Entry, entry_of
@@ -37,6 +37,8 @@ class Question(NamedTuple):
     """Which of the session's calls with this key it is, counted from 1."""
     normalizers: Normalizers = NONE
     """What the session's requests are normalised by, beside the rules of the format."""
+    version: Generation = EXACT
+    """The key version that names what the session records."""
 
 
 def explanation_of(question: Question, index: Index) -> Explanation:
@@ -64,7 +66,7 @@ def explanation_of(question: Question, index: Index) -> Explanation:
     found = (_nearest(question, text, tier) for tier in tiers)
     nearest = next((one for one in found if one is not None), None)
     others = dict.fromkeys(one.test_id for one in same if one.test_id != test_id and one.url_path == path)
-    recorded_for = tuple(others) if _is_of_a_test(request) else ()
+    recorded_for = tuple(others)
     is_renamed = nearest is not None and nearest.reason == "other test" and not of_test and index.is_whole
     renamed_from = next((other for other in recorded_for if other is not None), None) if is_renamed else None
     return Explanation(nearest, recorded_for, renamed_from, tuple(_remarks(index, request, nearest)))
@@ -106,13 +108,15 @@ def differences_from(entry: Entry, question: Question) -> Iterator[Difference]:
         yield Difference("endpoint", recorded.endpoint, request.endpoint)
     elif path_of(recorded.url) != path_of(request.url):
         yield Difference("url", path_of(recorded.url), path_of(request.url))
-    declared = question.normalizers.declared_for(entry.body)
-    if (entry.request.get("normalize") or []) != declared:
+    was_declared = entry.request.get("normalize") or []
+    declared = question.normalizers.rooted_as(was_declared).declared_for(entry.body)
+    if without_roots(was_declared) != without_roots(declared):
         yield Difference("normalize", entry.request.get("normalize"), declared)
-    if entry.test_id != question.test_id and _is_of_a_test(request):
+    if entry.test_id != question.test_id:
         yield Difference("test_id", entry.test_id, question.test_id)
-    old, new = (json.loads(body_text_as_keyed(one)) for one in (recorded, request))
-    yield from differences(redacted(old), new)
+    recorded = recorded.saying(redacted(recorded.body))
+    old, new = (json.loads(body_text_as_keyed(one, question.version)) for one in (recorded, request))
+    yield from differences(old, new)
 
 
 def question_in(entry: Entry) -> Question:
@@ -134,11 +138,6 @@ def _reason(question: Question, entry: Entry, found: tuple[Difference, ...]) -> 
     if entry.key != question.key:
         return "other name"
     return "used up" if entry.place < question.place else "gap"
-
-
-def _is_of_a_test(request: Request) -> bool:
-    """Whether the tests have their own recordings of this request; they share most lists of models."""
-    return request_key(request, "one") != request_key(request, "another")
 
 
 def _likeness(one: str | None, other: str | None) -> tuple[bool, int]:

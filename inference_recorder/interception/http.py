@@ -16,6 +16,7 @@ from ..format import json_bytes
 from ..format.codec import chunk_value, untyped
 from ..format.recording import Http, Recording, raw_headers, response_headers
 from ..identity.jsonable import JsonValue
+from .additions import POLL_MARK
 
 _LIBRARIES = ("httpx2", "httpx")
 _KEPT_HEADERS = frozenset(
@@ -23,10 +24,6 @@ _KEPT_HEADERS = frozenset(
 )
 _KEPT_HEADER_START = "x-ratelimit-"
 _POLL_AGAIN = "openai-poll-after-ms"
-POLL_MARK = "x-stainless-poll-helper"
-"""Set by the SDK's polling helpers on the calls they make."""
-RAW_RESPONSE_HEADER = "X-Stainless-Raw-Response"
-"""Set by the SDK's raw wrappers on the calls they make. Source: openai/_constants.py."""
 
 
 def library_of(client: object) -> ModuleType:

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from .errors import UnusableFolder, UnwritableRecording
@@ -18,9 +18,7 @@ from .format.recording import Answer, Recording
 from .format.redacting import Hidden
 from .format.sameness import renamed_ids
 from .format.usage import Usage
-from .identity.jsonable import JsonObject, JsonValue
-from .identity.key_rules import KeyRules, recorded_request
-from .identity.keys import EXACT, is_folded
+from .identity.key_rules import KeyRules
 from .identity.request import Request, with_ids
 from .ledger import Ledger
 from .modes import InferenceMode
@@ -316,9 +314,7 @@ class Session:
     def _write(self, plan: Record, answer: Answer, *, wait: bool = True) -> bool:
         self._rules.refreshed()  # the call itself may have put its key into the environment
         hidden = Hidden(self._rules.redactor_of(plan.request), plan.request.credential)
-        request = hidden.request(_request_as_recorded(plan, self._rules.normalizers.declared_for(plan.body)))
-        if self._rules.written is EXACT and is_folded(recorded_request(request)):
-            request["key_version"] = EXACT.name
+        request = self._rules.with_version(hidden.request(self._rules.as_recorded(plan.request, plan.body)))
         answer = hidden.answer(answer)
         content = encode(plan.test_id, request, answer)
         if self._ids:
@@ -360,20 +356,6 @@ class Session:
             row.flying = None
         if flight is not None:
             flight.land()
-
-
-def _request_as_recorded(plan: Record, normalizers: Sequence[JsonValue]) -> JsonObject:
-    recorded: JsonObject = {
-        "method": plan.request.method,
-        "url": plan.request.url,
-        "headers": {},
-        "body": plan.body,
-        "endpoint": plan.request.endpoint,
-        "model": plan.request.model,
-    }
-    if normalizers:
-        recorded["normalize"] = list(normalizers)
-    return recorded
 
 
 def _file_name(plan: Record, answer: Answer) -> str:

@@ -14,7 +14,7 @@ from ..explanation import Difference, Explanation, Nearest, Reason
 from ..identity.key_rules import recorded_request
 from ..identity.keys import EXACT, Generation, body_text_as_keyed
 from ..identity.normalizers import NONE, Normalizers, without_roots
-from ..identity.redaction import redacted
+from ..identity.redaction import redacted_request
 from ..identity.request import Request
 from ..storage.catalogue import Entry, entry_of
 from .differences import differences
@@ -114,8 +114,8 @@ def differences_from(entry: Entry, question: Question) -> Iterator[Difference]:
         yield Difference("normalize", entry.request.get("normalize"), declared)
     if entry.test_id != question.test_id:
         yield Difference("test_id", entry.test_id, question.test_id)
-    recorded = recorded.saying(redacted(recorded.body))
-    old, new = (json.loads(body_text_as_keyed(one, question.version)) for one in (recorded, request))
+    shown = (one.saying(redacted_request(one.frozen_body())) for one in (recorded, request))
+    old, new = (json.loads(body_text_as_keyed(one, question.version)) for one in shown)
     yield from differences(old, new)
 
 

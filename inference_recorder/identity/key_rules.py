@@ -11,7 +11,7 @@ from json.encoder import encode_basestring_ascii
 
 from ..errors import RecorderError
 from .jsonable import JsonObject, canonical_text
-from .keys import EXACT, Generation, further_keys, request_key
+from .keys import EXACT, Generation, further_keys, is_folded, request_key
 from .normalizers import Normalizers, NormalizeRule
 from .redaction import (
     NUMBERED,
@@ -154,6 +154,24 @@ class KeyRules:
         redactor.replaced(request.endpoint, note)
         return found
 
+    def as_recorded(self, request: Request, body: JsonObject) -> JsonObject:
+        """Return the "request" object of a recording, with its secrets; `body` is what `frozen_body` gave."""
+        recorded: JsonObject = {
+            "method": request.method,
+            "url": request.url,
+            "headers": {},
+            "body": body,
+            "endpoint": request.endpoint,
+            "model": request.model,
+        }
+        if declared := self.normalizers.declared_for(body):
+            recorded["normalize"] = declared
+        return recorded
+
+    def with_version(self, recorded: JsonObject) -> JsonObject:
+        """Return a "request" object, its secrets hidden, that says so if it answers only a request equal to it."""
+        return with_version(recorded, self.written)
+
     def redactor_of(self, request: Request) -> Redactor:
         """Return the redactor that knows this request's own API key too."""
         has_key = len(request.credential) >= SHORTEST_VALUE
@@ -167,6 +185,16 @@ def _spellings_of(credential: str) -> tuple[str, ...]:
         return ()
     spellings = Redactor([credential]).values
     return tuple({*spellings, *(encode_basestring_ascii(spelling)[1:-1] for spelling in spellings)})
+
+
+def with_version(recorded: JsonObject, version: Generation) -> JsonObject:
+    """Return the "request" object of a recording that has its name by this key version.
+
+    Only an exact one needs to say so, and only where llama-stack's recorder would take other requests for equal to it.
+    """
+    recorded = {name: value for name, value in recorded.items() if name != "key_version"}
+    is_marked = version is EXACT and is_folded(recorded_request(recorded))
+    return {**recorded, "key_version": version.name} if is_marked else recorded
 
 
 def recorded_request(recorded: JsonObject, normalizers: Normalizers | None = None) -> Request:

@@ -175,6 +175,11 @@ def redacted(value: JsonValue) -> JsonValue:
     return Redactor().replaced(value, lambda secret: PLACEHOLDER)
 
 
+def redacted_request(body: JsonValue) -> JsonValue:
+    """Return a copy of a request's body as its key sees it, but for what only a session knows to be a secret."""
+    return Redactor(is_for_requests=True).replaced(body, lambda secret: PLACEHOLDER)
+
+
 def found(text: str) -> list[Finding]:
     """Return what has the shape of a secret in a text, in its order."""
     return Redactor().find(text)

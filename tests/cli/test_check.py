@@ -44,9 +44,9 @@ def test_all_is_well(folder: Path) -> None:
     code, found = checked()
     done = run("check", "--strict")
 
-    assert (0, {"recordings": 3, "others": 0, "rules": {"G10": 3}, "findings": []}) == (code, found)
+    assert (0, {"recordings": 3, "others": 0, "rules": {"exact": 3}, "findings": []}) == (code, found)
     assert (0, "") == (done.exit_code, done.stdout)
-    assert "3 recordings; their names by key rule: G10 3\n0 errors, 0 notes\n" == done.stderr
+    assert "3 recordings; their names by key rule: exact 3\n0 errors, 0 notes\n" == done.stderr
 
 
 def cut(folder: Path) -> Path:
@@ -183,7 +183,7 @@ def test_an_integer_beyond_64_bits_is_part_of_the_key(tmp_path: Path) -> None:
     """Read as a float it gives another key, and the recording would be called one that no rule names."""
     record(tmp_path, "t", seed=2**70)
 
-    assert {"G10": 1} == json.loads(run("check", tmp_path, "--json").stdout)["rules"]
+    assert {"exact": 1} == json.loads(run("check", tmp_path, "--json").stdout)["rules"]
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
@@ -29,7 +28,7 @@ class Row:
     """The key."""
     folded: Row | None = None
     """That of the key which folds this one's request together with others, once it was found to answer."""
-    turns: Iterator[int] = field(default_factory=partial(count, 1))
+    turns: Iterator[int] | None = None
     """The places for requests that this key folds together. An iterator, since threads take them without a lock."""
     asked: int = 0
     last: int | None = None
@@ -73,11 +72,13 @@ class Row:
                 stored = store.read(name)
                 if stored is not None and may_answer(stored, request, test_id, rules):
                     self.folded = rows.setdefault(name, Row(name))
+                    self.folded.turns = self.folded.turns or count(1)
                     break
             else:
                 return None
         # The requests that are one under this key are counted together, as when they were recorded.
-        stored = self.folded._in_place(store, next(self.folded.turns), may_grow=may_grow)
+        place = next(self.folded.turns or iter([place]))
+        stored = self.folded._in_place(store, place, may_grow=may_grow)
         return None if stored is None else _recording(stored, request, rules)
 
     def _in_place(self, store: Store, place: int, *, may_grow: bool) -> Stored | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import importlib.util
 import json
 from collections.abc import Callable, Iterator
 from operator import attrgetter
@@ -13,7 +14,8 @@ from urllib.parse import parse_qsl
 import openai
 import pydantic
 import pytest
-from openai.types.chat import ChatCompletion, ChatCompletionMessage, ParsedChatCompletionMessage
+from openai._utils import maybe_transform
+from openai.types.chat import ChatCompletion, ChatCompletionMessage, CompletionCreateParams, ParsedChatCompletionMessage
 from openai.types.responses import ParsedResponseOutputMessage, ParsedResponseOutputText, Response
 
 from inference_recorder import inference_recording
@@ -29,6 +31,9 @@ from .watching import entered
 
 TEST = "tests/test_a.py::test_b"
 OMIT = openai._types.Omit()
+_SENT: Any = maybe_transform({"messages": [{"role": "user", "name": openai.NOT_GIVEN}]}, CompletionCreateParams)
+NESTED = {"strict": openai.NOT_GIVEN} if _SENT == {"messages": [{"role": "user"}]} else {}
+"""A mark of "not given" within an argument, which the oldest SDKs refuse to send."""
 RESOURCE_METHODS = {method.name: method for method in METHODS}
 
 
@@ -37,6 +42,11 @@ class City(pydantic.BaseModel):
 
     name: str
     country_code: str = pydantic.Field(default="", alias="countryCode")
+
+
+CITY: Any = City(name="Lisbon", countryCode="PT")
+if importlib.util.find_spec("openai._utils._json") is None:  # the oldest SDKs send no model there
+    CITY = CITY.model_dump(by_alias=True)
 
 
 class Model(str, enum.Enum):
@@ -89,13 +99,13 @@ CALLS: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
                 for tool in [
                     {
                         "type": "function",
-                        "function": {"name": "f", "strict": openai.NOT_GIVEN, "parameters": {"1": True}},
+                        "function": {"name": "f", **NESTED, "parameters": {"1": True}},
                     }
                 ]
             ),
             "timeout": 30,
             "extra_headers": {"x-trace": "1"},
-            "extra_body": {"top_k": 4, "temperature": 0.5, "seed": OMIT, "city": City(name="Lisbon", countryCode="PT")},
+            "extra_body": {"top_k": 4, "temperature": 0.5, "seed": OMIT, "city": CITY},
             "extra_query": {"beta": "yes", "gone": OMIT},
         },
     ),

@@ -105,16 +105,16 @@ class Row:
 def may_answer(stored: Stored, request: Request, test_id: str | None, rules: KeyRules) -> bool:
     """Whether a recording answers this request, found under a key that folds different requests together.
 
-    One that says that it is exact answers only a request equal to its own. One that lies under the exact key of its
-    own request was not recorded for others: it answers a request with the same body, and any that the session's own
-    key takes for it.
+    A recording with a key version answers only a request equal to its own. One named by the exact key of its own
+    request, which no folding changes, answers requests with the same body; others only where the session itself
+    records under the key that led to it. All others answer whatever their name folds together.
     """
     try:
         entry = entry_in(Path(stored.path), stored.content)
-    except CorruptRecording:  # who reads its answer says what is wrong
+        recorded, own_key = entry.asked, entry.exact_key
+    except (CorruptRecording, RecursionError):  # decoding its answer says what is wrong
         return True
     forms = (rules.asked(request), request)
-    recorded, own_key = entry.asked, entry.exact_key
     if recorded is None or own_key is None or own_key in (request_key(form, test_id) for form in forms):
         return True
     if entry.is_exact:

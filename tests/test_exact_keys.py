@@ -49,7 +49,7 @@ FOLDED = {
         said("a", extra_query={"project_id": "customer-18"}),
     ),
 }
-"""Requests that llama-stack's recorder takes for equal, since it changes both."""
+"""Requests that llama-stack's recorder treats as equal, since it changes both."""
 ONE_IS_CHANGED = {
     "a score and none": (said("score: __NORMALIZED__"), said("score: 5")),
     "attributes and none": (said("a"), said("a, attributes: {'b': 2}")),

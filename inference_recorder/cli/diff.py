@@ -89,7 +89,7 @@ def _show(one: Entry, other: Entry, in_request: list[Difference], in_response: l
 
 
 def _of_versions(one: Entry, other: Entry) -> Iterator[Difference]:
-    """Yield that only one of them answers requests that llama-stack's recorder takes for equal to its own."""
+    """Yield that only one of them answers requests that llama-stack's recorder treats as equal to its own."""
     if one.is_exact != other.is_exact:
         yield Difference("key_version", one.request.get("key_version"), other.request.get("key_version"))
 

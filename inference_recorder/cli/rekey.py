@@ -46,7 +46,7 @@ def rekey(
     folder of theirs as DIR.
 
     --exact is for recordings that llama-stack's recorder made, or this one before it had exact keys: such a recording
-    answers all requests that llama-stack takes for equal to its own ("score: 1" and "score: 5"). It gets the name of
+    answers all requests that llama-stack treats as equal to its own ("score: 1" and "score: 5"). It gets the name of
     its exact key, and from then on answers only an equal request. Lists of models that all tests share stay. Without
     --normalize or --none, each recording keeps the normalizers that it declares.
 

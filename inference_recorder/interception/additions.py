@@ -25,15 +25,15 @@ class Addition(NamedTuple):
 
 
 def _decodes_what_it_asked_for(options: Any) -> bool:
-    # `embeddings.create` asks for base64 where its caller asked for no format, and then its parser makes numbers of it.
-    # A request without that parser is none of this method, and asks for base64 because its caller wants it.
+    # `embeddings.create` asks for base64 if its caller names no format, and only then does its parser decode the answer.
+    # Without that parser the request was not made by this method: the caller wants base64.
     from openai.types import CreateEmbeddingResponse, Embedding
 
     four_bytes: Any = "AAAAAA=="
     answer = CreateEmbeddingResponse.construct(data=[Embedding.construct(embedding=four_bytes)])
     try:
         return not isinstance(options.post_parser(answer).data[0].embedding, str)
-    except Exception:  # no parser, or one that is not this method's
+    except Exception:  # no parser, or that of another method
         return False
 
 

@@ -78,7 +78,7 @@ RULES = [("cwd",), ("tmp_path",), ("cwd", "tmp_path")]
 def test_a_renamed_test_keeps_its_recordings_in_another_checkout(
     rules: tuple[str, ...], here: Checkout, server: OpenAIServer
 ) -> None:
-    """Whoever renames a test is hardly ever the one who recorded it."""
+    """The person who renames a test is rarely the one who recorded it."""
     assert {"recorded": 2} == here.ask("record", OLD, server, *rules)
     there = moved(here)
 

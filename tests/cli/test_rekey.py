@@ -173,7 +173,7 @@ def replayed(sdk: Colour, recordings: Path, calls: list[dict[str, Any]], **optio
 
 
 def test_exact_gives_each_request_its_own_name(sdk: Colour, recordings: Path, folded: list[dict[str, Any]]) -> None:
-    """Who has done with llama-stack's recorder wants a changed score to be a miss."""
+    """Someone who has left llama-stack's recorder wants a changed score to be a miss."""
     before = contents(recordings)
     untouched = run("rekey", "--none", recordings)
     dry = run("rekey", "--exact", "--dry-run", recordings)

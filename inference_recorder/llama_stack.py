@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from . import recorder
 from .format.codec import decode_thoroughly, encode, is_plain, untyped
 from .format.json_bytes import loads
 from .format.model_lists import model_set_digest
@@ -18,20 +19,31 @@ from .format.redacting import Hidden
 from .format.typed import reviver
 from .identity.jsonable import JsonObject, JsonValue, as_recorded, canonical_text, plain
 from .identity.key_rules import KeyRules
-from .identity.keys import request_key
+from .identity.keys import FOLDING, request_key
 from .identity.request import Request
 from .interception.table import method_for
 from .interception.tape import body_of
 from .modes import InferenceMode, mode_from
-from .recorder import inference_recording
 from .running_test import running_test_id
 from .storage.places import Places
 from .storage.store import Store
 
 APIRecordingMode = InferenceMode
-api_recording = inference_recording
 
+_NEWEST = FOLDING[0]
 _MODEL_LISTS = frozenset({"/v1/models", "/v1/openai/v1/models"})
+
+
+class inference_recording(recorder.inference_recording):  # noqa: N801 - it is used as a function
+    """The recorder of the package, but that what it records has the name that llama-stack's recorder gives it.
+
+    So requests that llama-stack folds together have one recording here too.
+    """
+
+    _written = _NEWEST
+
+
+api_recording = inference_recording
 
 
 def get_inference_mode() -> InferenceMode:
@@ -48,7 +60,8 @@ def setup_inference_recording() -> inference_recording | None:
 def normalize_inference_request(method: str, url: str, headers: Mapping[str, Any], body: Mapping[str, Any]) -> str:
     """Return the key of a request in the test that runs now: 64 hex digits. `headers` do not matter."""
     arguments: JsonObject = plain(body)
-    return request_key(Request(method.upper(), "", url, arguments, canonical_text(arguments)), running_test_id())
+    request = Request(method.upper(), "", url, arguments, canonical_text(arguments))
+    return request_key(request, running_test_id(), _NEWEST)
 
 
 get_api_recording_mode = get_inference_mode

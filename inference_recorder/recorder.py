@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Literal, TypeVar, cast
 
 from .identity.key_rules import KeyRules
+from .identity.keys import EXACT
 from .identity.normalizers import NormalizeRule
 from .identity.redaction import RedactRule
 from .interception import active, doors, patching
@@ -54,6 +55,9 @@ class inference_recording:  # noqa: N801 - it is used as a function
     Raises RecorderError for a rule that is none; on entering: UnknownMode, UnusableFolder, UnpatchableSDK.
     """
 
+    _written = EXACT
+    """The key version that names what is recorded."""
+
     def __init__(
         self,
         mode: str | InferenceMode | None = None,
@@ -79,7 +83,7 @@ class inference_recording:  # noqa: N801 - it is used as a function
         self._redact = tuple(redact)
         self._normalize = None if normalize is None else tuple(normalize)
         self._configured = _NOTHING
-        self._rules = KeyRules(redact, normalize or ())
+        self._rules = KeyRules(redact, normalize or (), self._written)
         self._entered: list[Session] = []
 
     def __enter__(self) -> Session:
@@ -136,7 +140,8 @@ class inference_recording:  # noqa: N801 - it is used as a function
             self._rules.refreshed()
             return self._rules
         normalize = settings.normalize if self._normalize is None else self._normalize
-        self._configured, self._rules = settings, KeyRules((*settings.redact, *self._redact), normalize)
+        self._configured = settings
+        self._rules = KeyRules((*settings.redact, *self._redact), normalize, self._written)
         return self._rules
 
     def _anew(self) -> inference_recording:

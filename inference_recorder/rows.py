@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
 
+from .errors import CorruptRecording
 from .format.codec import decode
 from .format.model_lists import model_list_start, union
 from .format.recording import Recording
 from .format.redacting import failure_given_back, given_back
 from .identity.key_rules import KeyRules
-from .identity.keys import older_keys
+from .identity.keys import EXACT, body_text_as_keyed, request_key
 from .identity.request import Request
+from .storage.catalogue import entry_in
 from .storage.files import Stored
 from .storage.store import Store, row_name
 
@@ -20,7 +25,11 @@ class Row:
     """The answers to one key, as far as this session has come."""
 
     name: str
-    """The key, or the older one under which the row lies."""
+    """The key."""
+    folded: Row | None = None
+    """That of the key which folds this one's request together with others, once it was found to answer."""
+    turns: Iterator[int] | None = None
+    """The places for requests that this key folds together. An iterator, since threads take them without a lock."""
     asked: int = 0
     last: int | None = None
     """The last place that is filled, once a call asked for one beyond it."""
@@ -34,15 +43,45 @@ class Row:
     """The place that is being asked of the API now, in record-if-missing."""
 
     def find(
-        self, store: Store, request: Request, test_id: str | None, place: int, rules: KeyRules, *, may_grow: bool
+        self,
+        store: Store,
+        request: Request,
+        test_id: str | None,
+        place: int,
+        rules: KeyRules,
+        *,
+        may_grow: bool,
+        rows: dict[str, Row],
     ) -> Recording | None:
-        """Return the answer in this place (counted from 1), else the last one before it, else one under an older key.
+        """Return the answer in this place (counted from 1), or the last one before it, or one under another key.
 
         None where there is none at all, and for a place beyond the end of the session's own row. `may_grow` says that
-        another worker may be adding to the row. Raises CorruptRecording.
+        another worker may be adding to the row; `rows` are the session's. Raises CorruptRecording.
         """
         if request.is_model_list:
             return self._models(store, request, test_id, rules)
+        if self.folded is None:
+            stored = self._in_place(store, place, may_grow=may_grow)
+            if stored is not None and rules.written is not EXACT and not may_answer(stored, request, test_id, rules):
+                stored = None
+            if stored is not None:
+                return _recording(stored, request, rules)
+            if self.is_own:
+                return None
+            for _, name in rules.further_keys(request, test_id, self.name):
+                stored = store.read(name)
+                if stored is not None and may_answer(stored, request, test_id, rules):
+                    self.folded = rows.setdefault(name, Row(name))
+                    self.folded.turns = self.folded.turns or count(1)
+                    break
+            else:
+                return None
+        # The requests that are one under this key are counted together, as when they were recorded.
+        place = next(self.folded.turns or iter([place]))
+        stored = self.folded._in_place(store, place, may_grow=may_grow)
+        return None if stored is None else _recording(stored, request, rules)
+
+    def _in_place(self, store: Store, place: int, *, may_grow: bool) -> Stored | None:
         if self.last is not None and place > self.last:
             place = self.last
         stored = store.read(row_name(self.name, place))
@@ -52,12 +91,7 @@ class Row:
                 stored = store.read(row_name(self.name, place))
             if not may_grow:
                 self.last = place
-        if stored is None and not self.is_own:
-            for _, older_key in older_keys(request, test_id, self.name):
-                if (stored := store.read(older_key)) is not None:
-                    self.name, self.last = older_key, None
-                    break
-        return None if stored is None else _recording(stored, request, rules)
+        return stored
 
     def _models(self, store: Store, request: Request, test_id: str | None, rules: KeyRules) -> Recording | None:
         """Return what was recorded under the exact key; otherwise the union of the lists under all older keys.
@@ -68,7 +102,7 @@ class Row:
         if failure is not None and (not lists or store.is_before(failure.path, lists[0].path)):
             return failure
         if not lists:
-            for _, older_key in older_keys(request, test_id, self.name):
+            for _, older_key in rules.further_keys(request, test_id, self.name):
                 older_lists, older_failure = _outcomes(store, older_key, request, rules)
                 lists = older_lists + lists  # of a model in several the newest stands
                 failure = failure or older_failure
@@ -82,6 +116,28 @@ def _outcomes(store: Store, key: str, request: Request, rules: KeyRules) -> tupl
     recordings = [_recording(stored, request, rules) for stored in found]
     lists = [recording for recording in recordings if recording.answer.failure is None]
     return lists, next((recording for recording in recordings if recording.answer.failure is not None), None)
+
+
+def may_answer(stored: Stored, request: Request, test_id: str | None, rules: KeyRules) -> bool:
+    """Whether a recording answers this request, found under a key that folds different requests together.
+
+    A recording with a key version answers only a request equal to its own. One named by the exact key of its own
+    request, which no folding changes, answers requests with the same body; others only where the session itself
+    records under the key that led to it. All others answer whatever their name folds together.
+    """
+    try:
+        entry = entry_in(Path(stored.path), stored.content)
+        recorded, own_key = entry.asked, entry.exact_key
+    except (CorruptRecording, RecursionError):  # decoding its answer says what is wrong
+        return True
+    forms = (rules.asked(request), request)
+    if recorded is None or own_key is None or own_key in (request_key(form, test_id) for form in forms):
+        return True
+    if entry.is_exact:
+        return False
+    if entry.key != own_key or entry.key == request_key(forms[0], test_id, rules.written):
+        return True
+    return body_text_as_keyed(recorded) in map(body_text_as_keyed, forms)
 
 
 def _recording(stored: Stored, request: Request, rules: KeyRules) -> Recording:

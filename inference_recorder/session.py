@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 from .errors import UnusableFolder, UnwritableRecording
@@ -16,7 +16,6 @@ from .format.recording import Answer, Recording
 from .format.redacting import Hidden
 from .format.sameness import renamed_ids, with_old_headers
 from .format.usage import Usage
-from .identity.jsonable import JsonObject, JsonValue
 from .identity.key_rules import KeyRules
 from .identity.request import Request, with_ids
 from .ledger import Ledger
@@ -140,7 +139,7 @@ class Session:
         if mode is _RECORD:
             row.is_own = True
             return self._record(request, key, test_id, place, None)
-        recording = row.find(self.store, request, test_id, place, self._rules, may_grow=False)
+        recording = row.find(self.store, request, test_id, place, self._rules, may_grow=False, rows=self._rows)
         if recording is not None:
             return self._counted(recording, request, key, test_id)
         self._rules.refreshed()
@@ -159,7 +158,7 @@ class Session:
         from .explaining.nearest import Question
 
         asked = asked._replace(body=asked.frozen_body())
-        question = Question(asked, key, test_id, place, self._rules.normalizers)
+        question = Question(asked, key, test_id, place, self._rules.normalizers, self._rules.written)
         error = missing_recording(question, self.store.places, self._rules.scope(running_node_id(), request.credential))
         self._ledger.missed(asked, key, test_id, str(error))
         raise error
@@ -170,7 +169,7 @@ class Session:
             # loop that polls asks it.
             return Wait(request, key, test_id, row.flying)
         row.asked += 1
-        recording = row.find(self.store, request, test_id, row.asked, self._rules, may_grow=True)
+        recording = row.find(self.store, request, test_id, row.asked, self._rules, may_grow=True, rows=self._rows)
         if recording is not None:
             return self._counted(recording, request, key, test_id)
         try:
@@ -198,7 +197,9 @@ class Session:
             wait.pause_seconds = min(wait.pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
             return wait
         try:
-            recording = row.find(self.store, request, wait.test_id, wait.place, self._rules, may_grow=True)
+            recording = row.find(
+                self.store, request, wait.test_id, wait.place, self._rules, may_grow=True, rows=self._rows
+            )
         except BaseException:
             self._land(row, wait.place, flight)
             raise
@@ -329,7 +330,7 @@ class Session:
     def _write(self, plan: Record, answer: Answer, *, wait: bool = True) -> bool:
         self._rules.refreshed()  # the call itself may have put its key into the environment
         hidden = Hidden(self._rules.redactor_of(plan.request), plan.request.credential)
-        request = hidden.request(_request_as_recorded(plan, self._rules.normalizers.declared_for(plan.body)))
+        request = self._rules.with_version(hidden.request(self._rules.as_recorded(plan.request, plan.body)))
         answer = hidden.answer(answer)
         content = encode(plan.test_id, request, answer)
         if self._ids:
@@ -375,17 +376,3 @@ class Session:
             row.flying = None
         if flight is not None:
             flight.land()
-
-
-def _request_as_recorded(plan: Record, normalizers: Sequence[JsonValue]) -> JsonObject:
-    recorded: JsonObject = {
-        "method": plan.request.method,
-        "url": plan.request.url,
-        "headers": {},
-        "body": plan.body,
-        "endpoint": plan.request.endpoint,
-        "model": plan.request.model,
-    }
-    if normalizers:
-        recorded["normalize"] = list(normalizers)
-    return recorded

@@ -49,7 +49,7 @@ def check(
     \b
     --json gives an object:
       recordings, others   how many files are calls of the SDK, and how many are not
-      rules                how many names each key rule gives: "G10" (the newest) to "G1", and "none"
+      rules                how many names each key rule gives: "exact" (ours), "G10" to "G1" (llama-stack's), and "none"
       findings             kind, is_error, path, test_id (or null), reason
 
     \b

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -37,7 +38,7 @@ def diff(a: str, b: str, folder: Path | None, is_json: bool) -> None:
 
     \b
     --json gives {"a", "b"} (paths), "is_same", and "request" and "response", which hold one object a difference:
-      path       a JSON path, or url, method, endpoint, normalize, test_id
+      path       a JSON path, or url, method, endpoint, normalize, test_id, key_version
       a, b       the two values; null where there is none
       only_in    "a" or "b" where only one has the path, else null
 
@@ -49,7 +50,7 @@ def diff(a: str, b: str, folder: Path | None, is_json: bool) -> None:
     """
     one, other = (_entry(row[0]) for row in rows_named((a, b), folder))
     if one.is_of_the_sdk and other.is_of_the_sdk:
-        in_request = list(differences_from(one, question_in(other)))
+        in_request = [*differences_from(one, question_in(other)), *_of_versions(one, other)]
     else:  # the ancestor's folders hold other calls too, whose requests have other members
         in_request = list(differences(one.request, other.request))
     in_response = list(differences(_answer(one), _answer(other)))
@@ -85,6 +86,12 @@ def _show(one: Entry, other: Entry, in_request: list[Difference], in_response: l
     for title, found in (("request", in_request), ("response", in_response)):
         report.line(title if found else f"{title}: the same", "bold")
         report.differences(found, (one.name[:12], other.name[:12]))
+
+
+def _of_versions(one: Entry, other: Entry) -> Iterator[Difference]:
+    """Yield that only one of them answers requests that llama-stack's recorder treats as equal to its own."""
+    if one.is_exact != other.is_exact:
+        yield Difference("key_version", one.request.get("key_version"), other.request.get("key_version"))
 
 
 def _as_json(difference: Difference) -> dict[str, object]:

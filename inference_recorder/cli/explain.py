@@ -139,9 +139,11 @@ def _question(content: bytes, endpoint: str | None, base_url: str, test_id: str 
 
 def _answered_by(question: Question, places: Places) -> Path | None:
     """Return the recording that answers by now; one that cannot be read answers nothing."""
-    row, rules = Row(question.key), KeyRules(configured().redact, question.normalizers.declared)
+    row = Row(question.key)
+    rules = KeyRules(configured().redact, question.normalizers.declared, question.version)
     try:
-        found = row.find(Store(places), question.request, question.test_id, question.place, may_grow=False, rules=rules)
+        store, request = Store(places), question.request
+        found = row.find(store, request, question.test_id, question.place, rules, may_grow=False, rows={})
     except CorruptRecording:
         return None
     return None if found is None else Path(found.path)

@@ -8,9 +8,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from ..errors import CorruptRecording, RecorderError, RecordingInTheWay
-from ..identity.jsonable import JsonValue
+from ..identity.jsonable import JsonObject
 from ..storage.catalogue import Entry, entry_of
-from ..storage.moves import move_of, moved
+from ..storage.moves import Renaming, move_of, moved
 from .console import Column, remark, show_json, show_table, tracked
 from .folders import Folders, store_of
 
@@ -30,8 +30,15 @@ class Relocation:
     refusal: str = ""
     """Why it stays as it is."""
     is_moved: bool = False
-    normalizers: Sequence[JsonValue] | None = None
-    """What it declares from now on, None for what it declares already."""
+    new_place: int | None = None
+    """In the row of its new key, None for the one that it has."""
+    new_request: JsonObject | None = None
+    """Its "request" object from now on, None for the one that it has."""
+
+    @property
+    def renaming(self) -> Renaming:
+        """What it is to become."""
+        return Renaming(self.new_key, self.new_id, self.new_place, self.new_request)
 
     def as_json(self, folders: Folders) -> dict[str, object]:
         """Return what a command with --json tells of it."""
@@ -77,7 +84,7 @@ def _look_ahead(found: Sequence[Relocation]) -> None:
         if one.refusal:
             continue
         try:
-            move = move_of(entry_of(one.path), one.new_key, one.new_id, one.normalizers)
+            move = move_of(entry_of(one.path), one.renaming)
             store = store_of(one.path)
             one.new_path = store.path_of(move.name)
             content = sha256(move.content).digest()
@@ -98,7 +105,7 @@ def _carry_out(found: Sequence[Relocation]) -> None:
     for one in tracked([one for one in found if not one.refusal], "Renaming"):
         try:
             store, entry = store_of(one.path), entry_of(one.path)
-            one.new_path = moved(store, entry, one.new_key, test_id=one.new_id, normalizers=one.normalizers)
+            one.new_path = moved(store, entry, one.renaming)
             one.is_moved = True
         except RecorderError as error:  # it has changed since we looked, or the disk refuses
             one.refusal = str(error)

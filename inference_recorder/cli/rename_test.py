@@ -8,7 +8,7 @@ from operator import itemgetter
 
 import click
 
-from ..identity.keys import GENERATIONS, Generation, request_key
+from ..identity.keys import GENERATIONS, Generation, renamed_under, request_key
 from ..storage.catalogue import Entry
 from .console import counted, remark
 from .folders import Folders, takes_folders
@@ -28,9 +28,9 @@ def rename_test(old: str, new: str, folders: Folders, dry_run: bool, is_json: bo
     The recordings of OLD in DIR become those of NEW and replay there. OLD and NEW are pytest's ids: of a test, of a
     test with its parameters ("test_a.py::test_b[x]"), or of a class, a file or a folder with all tests in it.
 
-    Each file gets the new id and the name that the newest key rule gives, and the ids that were made from its old name
-    follow, so that recording the test anew gives no diff. Ids that a later request may name, such as a response's,
-    stay.
+    Each file gets the new id and the name that its key version gives (of llama-stack's versions, the newest one), and
+    the ids that were made from its old name follow, so that recording the test again gives no diff. Ids that a later
+    request may name, such as a response's, stay.
 
     A recording stays as it is, and is named, if no key rule gives its name (then nothing can say what its new name
     would be), or if another one that says something else has the new name. So do all answers to its request.
@@ -94,4 +94,4 @@ def _key(entry: Entry, rule: Generation | None, test_id: str) -> str:
     asked = entry.asked
     if asked is None or rule is None or is_shared(entry, rule):
         return entry.key
-    return request_key(asked, test_id)
+    return request_key(asked, test_id, renamed_under(rule))

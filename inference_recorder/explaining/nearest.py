@@ -12,9 +12,9 @@ from typing import NamedTuple
 from ..errors import CorruptRecording
 from ..explanation import Difference, Explanation, Nearest, Reason
 from ..identity.key_rules import recorded_request
-from ..identity.keys import body_text_as_keyed
-from ..identity.normalizers import NONE, Normalizers
-from ..identity.redaction import redacted
+from ..identity.keys import EXACT, Generation, body_text_as_keyed
+from ..identity.normalizers import NONE, Normalizers, without_roots
+from ..identity.redaction import redacted_request
 from ..identity.request import Request
 from ..storage.catalogue import Entry, entry_of
 from .differences import differences
@@ -37,6 +37,8 @@ class Question(NamedTuple):
     """Which of the session's calls with this key it is, counted from 1."""
     normalizers: Normalizers = NONE
     """What the session's requests are normalised by, beside the rules of the format."""
+    version: Generation = EXACT
+    """The key version that names what the session records."""
 
 
 def explanation_of(question: Question, index: Index) -> Explanation:
@@ -106,13 +108,15 @@ def differences_from(entry: Entry, question: Question) -> Iterator[Difference]:
         yield Difference("endpoint", recorded.endpoint, request.endpoint)
     elif path_of(recorded.url) != path_of(request.url):
         yield Difference("url", path_of(recorded.url), path_of(request.url))
-    declared = question.normalizers.declared_for(entry.body)
-    if (entry.request.get("normalize") or []) != declared:
+    was_declared = entry.request.get("normalize") or []
+    declared = question.normalizers.rooted_as(was_declared).declared_for(entry.body)
+    if without_roots(was_declared) != without_roots(declared):
         yield Difference("normalize", entry.request.get("normalize"), declared)
     if entry.test_id != question.test_id:
         yield Difference("test_id", entry.test_id, question.test_id)
-    old, new = (json.loads(body_text_as_keyed(one)) for one in (recorded, request))
-    yield from differences(redacted(old), new)
+    shown = (one.saying(redacted_request(one.frozen_body())) for one in (recorded, request))
+    old, new = (json.loads(body_text_as_keyed(one, question.version)) for one in shown)
+    yield from differences(old, new)
 
 
 def question_in(entry: Entry) -> Question:

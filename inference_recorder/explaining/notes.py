@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from ..errors import RecorderError
 from ..format import json_bytes
+from ..identity.keys import named
 from ..identity.normalizers import Normalizers
 from ..identity.request import Request
 from .nearest import Question
@@ -49,6 +50,7 @@ def note(folder: Path, question: Question, node_id: str | None) -> None:
         "node_id": node_id,
         "place": question.place,
         "normalize": question.normalizers.declared,
+        "key_version": question.version.name,
         # The text of the body as it was asked: the caller may go on changing the body itself.
         "request": [request.method, request.endpoint, request.url, request.body_text],
     }
@@ -71,9 +73,8 @@ def notes_in(folder: Path) -> Iterator[Note]:
             found, changed = json_bytes.loads(path.read_bytes()), path.stat().st_mtime
             method, endpoint, url, text = found["request"]
             request = Request(method, endpoint, url, json.loads(text), text)
-            question = Question(
-                request, found["key"], found["test_id"], found["place"], Normalizers(found["normalize"])
-            )
+            rules, version = Normalizers(found["normalize"]), named(found["key_version"])
+            question = Question(request, found["key"], found["test_id"], found["place"], rules, version)
             yield Note(question, found["node_id"], changed)
         except (OSError, ValueError, KeyError, TypeError, RecorderError):
             continue  # it was forgotten meanwhile, or another version wrote it

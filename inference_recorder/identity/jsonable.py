@@ -34,6 +34,15 @@ def is_sentinel(value: object) -> bool:
     return kind.__name__ in _SENTINEL_NAMES and kind.__module__.partition(".")[0] == "openai"
 
 
+def omitted_names(extra_body: object) -> frozenset[str]:
+    """Return the arguments that the SDK leaves out since `extra_body` has its mark "omit" for them."""
+    if not isinstance(extra_body, Mapping):
+        return frozenset()
+    return frozenset(
+        name for name, value in extra_body.items() if is_sentinel(value) and type(value).__name__ == "Omit"
+    )
+
+
 def canonical_text(arguments: Mapping[str, object]) -> str:
     """Return the text whose bytes a key is made of: sorted keys, ", " and ": ", ASCII escapes.
 
@@ -43,11 +52,14 @@ def canonical_text(arguments: Mapping[str, object]) -> str:
     return "".join(_canonical_parts(arguments, 0))
 
 
-def plain_arguments(kwargs: Mapping[str, object]) -> tuple[JsonObject, str, Mapping[str, object]]:
+def plain_arguments(
+    kwargs: Mapping[str, object], as_sent: Callable[[Mapping[str, object]], Any] | None = None
+) -> tuple[JsonObject, str, Mapping[str, object]]:
     """Return the request's body, its canonical text and the keyword arguments to call the SDK with.
 
     The body holds `kwargs` without sentinels and without what is no part of a request. One-shot iterables are read
-    once: the body holds their items and so do the returned keyword arguments, which are else `kwargs` itself.
+    once: the body holds their items and so do the returned keyword arguments, which are otherwise `kwargs` itself.
+    `as_sent` makes of arguments that are not plain JSON what the SDK makes of them before it serializes them.
     Raises UnrecordableValue, naming the JSON path, where a value has no JSON form.
     """
     body = {
@@ -60,7 +72,9 @@ def plain_arguments(kwargs: Mapping[str, object]) -> tuple[JsonObject, str, Mapp
     except (_NotPlainJson, TypeError, ValueError, RecursionError):
         pass
     callable_with = _with_iterators_read(kwargs)
-    body = {name: plain(callable_with[name], f"$.{name}") for name in body}
+    sent = callable_with if as_sent is None else as_sent(callable_with)
+    omitted = omitted_names(sent.get("extra_body"))
+    body = {name: plain(sent[name], f"$.{name}") for name in body if name in sent and name not in omitted}
     try:
         return body, canonical_text(body), callable_with
     except ValueError as error:  # an integer of more digits than Python prints

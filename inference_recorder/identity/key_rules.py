@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 
 from ..errors import RecorderError
 from .jsonable import JsonObject, canonical_text
-from .keys import request_key
-from .normalisation import MARKS
+from .keys import EXACT, Generation, further_keys, is_folded, request_key
 from .normalizers import Normalizers, NormalizeRule
 from .redaction import (
     NUMBERED,
@@ -50,9 +49,16 @@ class _Sight:
 class KeyRules:
     """Gives each request as its key sees it. Raises RecorderError for a rule that is none."""
 
-    def __init__(self, redact: Sequence[RedactRule] = (), normalize: Sequence[NormalizeRule] = ()) -> None:
+    def __init__(
+        self,
+        redact: Sequence[RedactRule] = (),
+        normalize: Sequence[NormalizeRule] = (),
+        written: Generation = EXACT,
+    ) -> None:
         if isinstance(redact, str) or isinstance(normalize, str):
             raise RecorderError("redact= and normalize= take lists, not a single string")
+        self.written = written
+        """The key version that names what is recorded."""
         self._own_rules = tuple(redact)
         self.normalizers = Normalizers(normalize)
         self._has_normalizers = bool(self.normalizers)
@@ -87,11 +93,16 @@ class KeyRules:
         """Return the request as its key sees it, and the key under which its recording in this scope is written."""
         sight = self._sight
         if sight.look is None:  # made late, as the redactor's own
-            sight.look = sight.redactor.look(MARKS)
+            sight.look = sight.redactor.look(self.written.marks)
         if self._is_as_asked(request, sight, sight.look):
-            return request, request_key(request, test_id, has_marks=False)
+            return request, request_key(request, test_id, self.written, has_marks=False)
         asked = self.asked(request)
-        return asked, request_key(asked, test_id)
+        return asked, request_key(asked, test_id, self.written)
+
+    def further_keys(self, request: Request, test_id: str | None, key: str) -> Iterator[tuple[Generation, str]]:
+        """Yield each name but `key` under which a recording of `request` may lie, in the order of looking up."""
+        asked = self.asked(request)
+        return further_keys((asked,) if asked is request else (asked, request), test_id, key)
 
     def asked(self, request: Request) -> Request:
         """Return the request as its key sees it: the very same where nothing is to be left out."""
@@ -143,6 +154,24 @@ class KeyRules:
         redactor.replaced(request.endpoint, note)
         return found
 
+    def as_recorded(self, request: Request, body: JsonObject) -> JsonObject:
+        """Return the "request" object of a recording, with its secrets; `body` is what `frozen_body` gave."""
+        recorded: JsonObject = {
+            "method": request.method,
+            "url": request.url,
+            "headers": {},
+            "body": body,
+            "endpoint": request.endpoint,
+            "model": request.model,
+        }
+        if declared := self.normalizers.declared_for(body):
+            recorded["normalize"] = declared
+        return recorded
+
+    def with_version(self, recorded: JsonObject) -> JsonObject:
+        """Return a "request" object, its secrets hidden, that says so if it answers only a request equal to it."""
+        return with_version(recorded, self.written)
+
     def redactor_of(self, request: Request) -> Redactor:
         """Return the redactor that knows this request's own API key too."""
         has_key = len(request.credential) >= SHORTEST_VALUE
@@ -158,20 +187,33 @@ def _spellings_of(credential: str) -> tuple[str, ...]:
     return tuple({*spellings, *(encode_basestring_ascii(spelling)[1:-1] for spelling in spellings)})
 
 
+def with_version(recorded: JsonObject, version: Generation) -> JsonObject:
+    """Return the "request" object of a recording that has its name by this key version.
+
+    Only an exact one needs to say so, and only where llama-stack's recorder would treat other requests as equal to it.
+    """
+    recorded = {name: value for name, value in recorded.items() if name != "key_version"}
+    try:
+        is_marked = version is EXACT and is_folded(recorded_request(recorded))
+    except RecursionError:  # nested too deep to tell
+        is_marked = True
+    return {**recorded, "key_version": version.name} if is_marked else recorded
+
+
 def recorded_request(recorded: JsonObject, normalizers: Normalizers | None = None) -> Request:
     """Return the request that a recording's "request" object tells of, as its key sees it.
 
-    `normalizers` are those that the recording declares, unless others are given. Raises ValueError where the object is
-    none of an SDK's call.
+    `normalizers` are those that the recording declares, unless others are given; these have the recording's roots.
+    Raises ValueError where the object is none of an SDK's call.
     """
     method, endpoint, url, body = (recorded.get(name) for name in ("method", "endpoint", "url", "body"))
     if not (isinstance(method, str) and isinstance(endpoint, str) and isinstance(url, str) and isinstance(body, dict)):
         raise ValueError('"request" must hold method, endpoint and url as strings and body as an object')
     try:
-        if normalizers is None:
-            normalizers = Normalizers(recorded.get("normalize") or ())
+        declared = recorded.get("normalize") or ()
+        normalizers = Normalizers(declared) if normalizers is None else normalizers.rooted_as(declared)
     except (RecorderError, TypeError) as error:
-        raise ValueError(f'"normalize" is no list of normalizers: {error}') from None
+        raise ValueError(f'"normalize" is not a list of normalizers: {error}') from None
     request = without_numbers(Request(method, endpoint, url, body, canonical_text(body)))
     if not normalizers:
         return request

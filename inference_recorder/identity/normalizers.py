@@ -6,7 +6,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -51,8 +51,33 @@ class Normalizer:
         )
 
 
-NormalizeRule: TypeAlias = "str | Normalizer | Mapping[str, str] | Sequence[str]"
-"""A built-in one's name, a Normalizer, or its path, pattern and placeholder as a mapping or in this order."""
+@dataclass(frozen=True)
+class BuiltIn:
+    """A rule of ours. Raises RecorderError for an unknown name, and for roots of a rule that has none."""
+
+    name: str
+    roots: tuple[str, ...] = ()
+    """The directories that "cwd" or "tmp_path" replaces; where there are none, those of this process."""
+
+    def __post_init__(self) -> None:
+        if self.name not in _BUILT_IN:
+            raise RecorderError(f"there is no normalizer {self.name!r}; built in are {', '.join(BUILT_IN_NAMES)}")
+        if self.roots and (self.name not in _ROOTS or not all(isinstance(root, str) and root for root in self.roots)):
+            raise RecorderError(f"{self.roots!r} are not the roots of the normalizer {self.name!r}")
+
+    def applied(self, body: JsonValue) -> JsonValue:
+        """Return a copy of `body` as the key is to see it."""
+        return _BUILT_IN[self.name](body, self.rooted().roots)
+
+    def rooted(self) -> BuiltIn:
+        """Return the rule with its roots named, so that it means the same in any other process."""
+        return replace(self, roots=tuple(_ROOTS[self.name]())) if self.name in _ROOTS and not self.roots else self
+
+
+Rule: TypeAlias = "BuiltIn | Normalizer"
+NormalizeRule: TypeAlias = "str | Normalizer | Mapping[str, Any] | Sequence[str]"
+"""A built-in one's name, or this and its roots as a mapping; a Normalizer, or its path, pattern and placeholder as a
+mapping or in this order."""
 
 _HEX = r"[0-9a-fA-F]"
 _UUID = re.compile(rf"(?<!{_HEX}){_HEX}{{8}}-(?:{_HEX}{{4}}-){{3}}{_HEX}{{12}}(?!{_HEX})")
@@ -63,33 +88,32 @@ _DATE = re.compile(rf"(?<!\d)\d{{4}}-\d{{2}}-\d{{2}}(?:[T ]{_TIME})?(?!\d)|(?<![
 _CALL_ID_NAMES = frozenset({"tool_call_id", "call_id", "tool_use_id"})
 
 
-def _uuids(body: JsonValue) -> JsonValue:
+def _uuids(body: JsonValue, roots: Sequence[str]) -> JsonValue:
     return _in_each_text(body, lambda text: _UUID.sub("__UUID__", text))
 
 
-def _hashes(body: JsonValue) -> JsonValue:
+def _hashes(body: JsonValue, roots: Sequence[str]) -> JsonValue:
     return _in_each_text(body, lambda text: _HASH.sub("__HASH__", text))
 
 
-def _dates(body: JsonValue) -> JsonValue:
+def _dates(body: JsonValue, roots: Sequence[str]) -> JsonValue:
     return _in_each_text(body, lambda text: _DATE.sub("__DATE__", text))
 
 
-def _cwd(body: JsonValue) -> JsonValue:
-    pattern = _path_pattern(Path.cwd())
+def _cwd(body: JsonValue, roots: Sequence[str]) -> JsonValue:
+    pattern = re.compile(_any_path(roots))
     return _in_each_text(body, lambda text: pattern.sub("__CWD__", text))
 
 
-def _tmp_path(body: JsonValue) -> JsonValue:
+def _tmp_path(body: JsonValue, roots: Sequence[str]) -> JsonValue:
     # pytest's own folders have the user, the run and the worker in their path; other temporary ones a random name.
     # A test's own folder there keeps its name, but for the number that pytest puts behind it.
-    roots = "|".join(_path_pattern(root).pattern for root in _temporary_roots())
     below = r"[\\/]+pytest-of-[^\\/\s\"']+[\\/]+pytest-\d+(?:[\\/]+popen-gw\d+)?|[\\/]+tmp[a-z0-9_]{8}"
-    pattern = re.compile(rf"(?:{roots})(?:{below})?")
+    pattern = re.compile(rf"(?:{_any_path(roots)})(?:{below})?")
     return _in_each_text(body, lambda text: pattern.sub("__TMP_PATH__", text))
 
 
-def _tool_call_ids(body: JsonValue) -> JsonValue:
+def _tool_call_ids(body: JsonValue, roots: Sequence[str]) -> JsonValue:
     ids: dict[str, str] = {}
 
     def collect(value: JsonValue, name: str) -> None:
@@ -108,7 +132,7 @@ def _tool_call_ids(body: JsonValue) -> JsonValue:
     return _in_each_text(body, lambda text: ids.get(text, text)) if ids else body
 
 
-_BUILT_IN: Mapping[str, Callable[[JsonValue], JsonValue]] = {
+_BUILT_IN: Mapping[str, Callable[[JsonValue, Sequence[str]], JsonValue]] = {
     "cwd": _cwd,
     "dates": _dates,
     "hashes": _hashes,
@@ -124,7 +148,7 @@ hex digits; `tool_call_ids`: numbered in their order; `uuids`."""
 class Normalizers:
     """The rules of one session. The order in which they are declared is that in which they apply."""
 
-    def __init__(self, rules: Sequence[NormalizeRule] = ()) -> None:
+    def __init__(self, rules: Sequence[NormalizeRule | Rule] = ()) -> None:
         self._rules = [_rule(rule) for rule in rules]
 
     def __bool__(self) -> bool:
@@ -133,49 +157,68 @@ class Normalizers:
     def applied(self, body: JsonObject) -> JsonObject:
         """Return a copy of `body` as the key is to see it."""
         for rule in self._rules:
-            body = _applied(rule, body)
+            body = rule.applied(body)
         return body
 
     @property
     def declared(self) -> list[JsonValue]:
         """The rules in JSON; `Normalizers` of it are the same rules."""
-        return [rule if isinstance(rule, str) else asdict(rule) for rule in self._rules]
+        return [_declared(rule) for rule in self._rules]
 
     def declared_for(self, body: JsonObject) -> list[JsonValue]:
         """Return those of the rules, in JSON, that change `body`: what its recording says of them.
 
         A rule that changes nothing in a request is not named in its recording: declaring one gives no diff there.
+        Rules that depend on the process are declared with their roots: `Normalizers` of it work in any other one.
         """
         declared: list[JsonValue] = []
         for rule in self._rules:
-            changed = _applied(rule, body)
+            changed = rule.applied(body)
             if changed != body:
-                declared.append(rule if isinstance(rule, str) else asdict(rule))
+                declared.append(_declared(rule.rooted() if isinstance(rule, BuiltIn) else rule))
             body = changed
         return declared
 
+    def rooted_as(self, declared: Sequence[JsonValue]) -> Normalizers:
+        """Return these rules with the roots that a recording declares for those of the same name."""
+        roots = {rule.name: rule.roots for rule in Normalizers(declared)._rules if isinstance(rule, BuiltIn)}
+        return Normalizers(
+            [
+                replace(rule, roots=roots.get(rule.name, ())) if isinstance(rule, BuiltIn) and not rule.roots else rule
+                for rule in self._rules
+            ]
+        )
+
     def __str__(self) -> str:
-        return ", ".join(rule if isinstance(rule, str) else f"{asdict(rule)}" for rule in self._rules) or "none"
+        return (
+            ", ".join(rule.name if isinstance(rule, BuiltIn) else f"{asdict(rule)}" for rule in self._rules) or "none"
+        )
 
 
 NONE = Normalizers()
 
 
-def _applied(rule: str | Normalizer, body: JsonObject) -> JsonObject:
-    changed: JsonObject = _BUILT_IN[rule](body) if isinstance(rule, str) else rule.applied(body)
-    return changed
+def without_roots(declared: Sequence[JsonValue]) -> list[JsonValue]:
+    """Return declared rules as a person compares them: what is built in by its name alone."""
+    return [rule["name"] if isinstance(rule, dict) and "roots" in rule else rule for rule in declared]
 
 
-def _rule(rule: Any) -> str | Normalizer:
+def _declared(rule: Rule) -> JsonValue:
     if isinstance(rule, Normalizer):
+        return asdict(rule)
+    return {"name": rule.name, "roots": list(rule.roots)} if rule.roots else rule.name
+
+
+def _rule(rule: Any) -> Rule:
+    if isinstance(rule, (Normalizer, BuiltIn)):
         return rule
     if isinstance(rule, str):
-        if rule in _BUILT_IN:
-            return rule
-        raise RecorderError(f"there is no normalizer {rule!r}; built in are {', '.join(BUILT_IN_NAMES)}")
+        return BuiltIn(rule)
     try:
+        if isinstance(rule, Mapping) and "roots" in rule:
+            return BuiltIn(rule["name"], tuple(rule["roots"]))
         return Normalizer(**rule) if isinstance(rule, Mapping) else Normalizer(*rule)
-    except TypeError:
+    except (TypeError, KeyError):
         raise RecorderError(f"{rule!r} is no normalizer; it takes path, pattern and placeholder") from None
 
 
@@ -189,12 +232,23 @@ def _in_each_text(value: JsonValue, change: Callable[[str], str]) -> JsonValue:
     return value
 
 
-def _path_pattern(path: Path | str) -> re.Pattern[str]:
-    # In either spelling of the separator, and doubled as in JSON and source code.
-    parts = [re.escape(part) for part in re.split(r"[\\/]+", str(path).rstrip("/\\"))]
-    return re.compile(r"[\\/]+".join(parts) + r"(?![\w-]|\.\w)")
+def _any_path(paths: Sequence[str]) -> str:
+    """Return a pattern that finds these paths in either spelling of the separator, and doubled as in JSON and code."""
+    patterns = []
+    for path in paths:
+        parts = [re.escape(part) for part in re.split(r"[\\/]+", path.rstrip("/\\"))]
+        patterns.append(r"[\\/]+".join(parts) + r"(?![\w-]|\.\w)")
+    return "|".join(patterns)
+
+
+def _working_directory() -> list[str]:
+    return [str(Path.cwd())]
 
 
 def _temporary_roots() -> list[str]:
     folder = tempfile.gettempdir()
     return sorted({folder, os.path.realpath(folder)}, key=len, reverse=True)
+
+
+_ROOTS: Mapping[str, Callable[[], list[str]]] = {"cwd": _working_directory, "tmp_path": _temporary_roots}
+"""What the rules that depend on the process replace in it."""

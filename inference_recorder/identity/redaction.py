@@ -12,6 +12,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
+from hashlib import sha256
 from json.encoder import encode_basestring_ascii
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
@@ -20,7 +21,7 @@ from urllib.parse import quote, quote_plus
 from ..errors import RecorderError
 from .jsonable import JsonValue
 from .quick_look import quick_look
-from .secret_shapes import SECRET_NAME, SHAPES, is_hidden_by_name, quick_pattern
+from .secret_shapes import FINGERPRINTED_NAMES, SECRET_NAME, SHAPES, is_hidden_by_name, quick_pattern
 
 PLACEHOLDER = "__REDACTED__"
 """What stands for a secret in a key, and in a file for one that its request does not hold."""
@@ -36,6 +37,7 @@ secrets in it, or the text without them."""
 PLACEHOLDER_START = "__REDACTED"
 _SPELLED_AS_IT_IS = re.compile(r"[A-Za-z0-9._~-]*")
 _ANY_PLACEHOLDER = re.compile(r"__REDACTED(?:_\d+J?)?__")
+_FINGERPRINTED = re.compile(rf"{_ANY_PLACEHOLDER.pattern}#[0-9a-f]{{12}}")
 _VARIABLE_ENDS = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
 
 
@@ -131,12 +133,23 @@ class Redactor:
             for item in sorted(value, key=self._order_of):
                 shown = self._replaced_in(item, substitute, "")
                 is_hidden = isinstance(value[item], str) and is_hidden_by_name(name, item, value[item])
-                inside = substitute(value[item]) if is_hidden else self.replaced(value[item], substitute, item)
+                inside = (
+                    self._replaced_by_name(value[item], substitute, item)
+                    if is_hidden
+                    else self.replaced(value[item], substitute, item)
+                )
                 hidden[item] = shown, inside
             return dict(hidden[item] for item in value)
         if isinstance(value, (list, tuple)):
             return [self.replaced(item, substitute, name) for item in value]
         return value
+
+    def _replaced_by_name(self, value: str, substitute: Callable[[str], str], name: str) -> str:
+        if _FINGERPRINTED.fullmatch(value):  # it comes from a recording
+            return value
+        if name not in FINGERPRINTED_NAMES or not self._is_for_requests:
+            return substitute(value)
+        return f"{substitute(value)}#{sha256(value.encode(errors='surrogatepass')).hexdigest()[:12]}"
 
     def _order_of(self, name: str) -> tuple[str, str]:
         return self._replaced_in(name, lambda secret: PLACEHOLDER, ""), name
@@ -160,6 +173,11 @@ class Redactor:
 def redacted(value: JsonValue) -> JsonValue:
     """Return a copy of a JSON value, or of a text, in which nothing has the shape of a secret."""
     return Redactor().replaced(value, lambda secret: PLACEHOLDER)
+
+
+def redacted_request(body: JsonValue) -> JsonValue:
+    """Return a copy of a request's body as its key sees it, but for what only a session knows to be a secret."""
+    return Redactor(is_for_requests=True).replaced(body, lambda secret: PLACEHOLDER)
 
 
 def found(text: str) -> list[Finding]:

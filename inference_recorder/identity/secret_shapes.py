@@ -92,6 +92,8 @@ SECRET_NAME = re.compile(rf"(?i)(?:.*[-_. ])?(?:{_CALLED}|authorization)s?")
 """The whole of a name in a JSON object whose value is read as if it stood behind the name."""
 
 _ACCOUNT_NAMES = frozenset({"project_id", "organization", "openai_organization", "openai_project"})
+FINGERPRINTED_NAMES = frozenset({"project_id"})
+"""Those whose placeholder in a request holds a part of the value's sha256: what is asked of two projects differs."""
 _LONG_FOR_A_QUERY = 12
 _QUERY_NAMES = frozenset({"key", "token", "code", "sig", "signature"})
 

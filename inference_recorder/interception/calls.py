@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..format.recording import Http, Recording
 from ..identity.jsonable import plain_arguments
 from ..identity.request import Request, recorded_url
-from .http import RAW_RESPONSE_HEADER
+from .additions import RAW_RESPONSE_HEADER
 
 if TYPE_CHECKING:
     from .table import Method
@@ -89,7 +89,7 @@ def described(method: Method, client: object, kwargs: Mapping[str, Any]) -> tupl
 
     Raises UnrecordableValue for arguments unheard of.
     """
-    body, text, sdk_kwargs = plain_arguments(kwargs)
+    body, text, sdk_kwargs = plain_arguments(kwargs, method.as_sent)
     endpoint = method.endpoint
     return Request("POST", endpoint, _url(client, endpoint), body, text, credential_of(client)), sdk_kwargs
 

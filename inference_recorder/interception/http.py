@@ -17,15 +17,12 @@ from ..format.codec import chunk_value, data_in, is_text
 from ..format.headers import kept_headers
 from ..format.recording import Http, Recording, raw_headers, response_headers
 from ..identity.jsonable import JsonValue
+from .additions import POLL_MARK
 from .bodies import check_chunk
 
 _LIBRARIES = ("httpx2", "httpx")
 _POLL_AGAIN = "openai-poll-after-ms"
-POLL_MARK = "x-stainless-poll-helper"
-"""Set by the SDK's polling helpers on the calls they make."""
 _LINE_BREAKS = tuple((chr(code).encode(), b"\\u%04x" % code) for code in (0x85, 0x2028, 0x2029))
-RAW_RESPONSE_HEADER = "X-Stainless-Raw-Response"
-"""Set by the SDK's raw wrappers on the calls they make. Source: openai/_constants.py."""
 
 
 def library_of(client: object) -> ModuleType:

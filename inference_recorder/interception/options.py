@@ -8,10 +8,11 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from ..errors import UnrecordableCall
-from ..identity.jsonable import JsonObject, JsonValue, canonical_text, is_sentinel, plain
+from ..identity.exact_body import WRAPPED, means_something_else
+from ..identity.jsonable import JsonObject, JsonValue, canonical_text, is_sentinel, omitted_names, plain
 from ..identity.request import Request, recorded_url
+from .additions import POLL_MARK, RAW_RESPONSE_HEADER, without_additions
 from .calls import credential_of
-from .http import POLL_MARK, RAW_RESPONSE_HEADER
 from .table import method_for
 
 _LIST_OF_MODELS = ("GET", "/v1/models")
@@ -40,10 +41,7 @@ def described_options(client: Any, options: Any) -> Request:
     is_listed = method_for(endpoint) is not None and (
         http_method == "POST" or (http_method, endpoint) == _LIST_OF_MODELS
     )
-    body = _body(options)
-    if endpoint == "/v1/embeddings" and body.get("encoding_format") == "base64":
-        # The SDK asks for base64 where its caller asked for nothing; see openai/resources/embeddings.py.
-        del body["encoding_format"]
+    body = without_additions(_body(options), endpoint, options)
     return Request(
         "POST" if is_listed else http_method, endpoint, url, body, canonical_text(body), credential_of(client)
     )
@@ -74,11 +72,14 @@ def _body(options: Any) -> JsonObject:
     data = options.json_data
     body: JsonObject = {}
     if isinstance(data, Mapping):
-        body = plain(data)
+        omitted = omitted_names(options.extra_json)
+        body = plain({name: value for name, value in data.items() if name not in omitted})
+        if means_something_else(body):
+            body = {WRAPPED: body}
     elif isinstance(data, (bytes, bytearray)):
         body = {"content": _digest(bytes(data))}
     elif data is not None and not is_sentinel(data):
-        body = {"json": plain(data)}
+        body = {WRAPPED: plain(data)}
     content = getattr(options, "content", None)
     if isinstance(content, (bytes, bytearray)):
         body["content"] = _digest(bytes(content))

@@ -6,6 +6,7 @@ Adding a method is adding a row; wrapping, restoring, recording and replaying fo
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -14,7 +15,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One method that the method door wraps. `answer` and `chunk` name types, "" where there is none."""
+    """One method that the method door wraps. `answer`, `params` and `chunk` name types, "" for none."""
 
     name: str
     """As callers write it after the client: "chat.completions.create"."""
@@ -24,6 +25,8 @@ class Method:
     owner: str
     """The sync class; the async one is called the same with "Async" before it."""
     answer: str
+    params: str = ""
+    """The type of the keyword arguments, by which the SDK makes them ready to be sent; "" where there are none."""
     chunk: str = ""
     is_list: bool = False
     """Answers with a page of items; the async method is a plain function that returns a paginator."""
@@ -39,6 +42,21 @@ class Method:
         """The type of a whole answer (of an item, for a list)."""
         return _type_named(self.answer)
 
+    def as_sent(self, kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return keyword arguments as the SDK turns them into a body: models as it dumps them, iterables as lists.
+
+        Arguments that it cannot turn are returned as they are. Source: `create` of each resource.
+        """
+        if not self.params:
+            return kwargs
+        from openai._utils import maybe_transform
+
+        try:
+            sent: Mapping[str, Any] = maybe_transform(kwargs, _type_named(self.params)) or {}
+        except Exception:  # the caller hears of it where the SDK makes the call
+            return kwargs
+        return sent
+
     @property
     def chunk_type(self) -> Any:
         """The type of one chunk of a streamed answer; a union for some methods."""
@@ -50,17 +68,22 @@ _RESOURCES = "openai.resources."
 METHODS = (
     Method("chat.completions.create", "/v1/chat/completions",
            _RESOURCES + "chat.completions.completions", "Completions",
-           answer="openai.types.chat:ChatCompletion", chunk="openai.types.chat:ChatCompletionChunk"),
+           answer="openai.types.chat:ChatCompletion", params="openai.types.chat:CompletionCreateParams",
+           chunk="openai.types.chat:ChatCompletionChunk"),
     Method("completions.create", "/v1/completions", _RESOURCES + "completions", "Completions",
-           answer="openai.types:Completion", chunk="openai.types:Completion"),
+           answer="openai.types:Completion", params="openai.types:CompletionCreateParams",
+           chunk="openai.types:Completion"),
     Method("embeddings.create", "/v1/embeddings", _RESOURCES + "embeddings", "Embeddings",
-           answer="openai.types:CreateEmbeddingResponse"),
+           answer="openai.types:CreateEmbeddingResponse", params="openai.types:EmbeddingCreateParams"),
     Method("responses.create", "/v1/responses", _RESOURCES + "responses.responses", "Responses",
-           answer="openai.types.responses:Response", chunk="openai.types.responses:ResponseStreamEvent"),
+           answer="openai.types.responses:Response",
+           params="openai.types.responses.response_create_params:ResponseCreateParams",
+           chunk="openai.types.responses:ResponseStreamEvent"),
     Method("moderations.create", "/v1/moderations", _RESOURCES + "moderations", "Moderations",
-           answer="openai.types:ModerationCreateResponse"),
+           answer="openai.types:ModerationCreateResponse", params="openai.types:ModerationCreateParams"),
     Method("images.generate", "/v1/images/generations", _RESOURCES + "images", "Images",
-           answer="openai.types:ImagesResponse", chunk="openai.types:ImageGenStreamEvent"),
+           answer="openai.types:ImagesResponse", params="openai.types:ImageGenerateParams",
+           chunk="openai.types:ImageGenStreamEvent"),
     Method("models.list", "/v1/models", _RESOURCES + "models", "Models",
            answer="openai.types:Model", is_list=True),
 )  # fmt: skip

@@ -15,7 +15,7 @@ from ..format.codec import decode, unreadable
 from ..format.recording import Recording
 from ..identity.jsonable import JsonObject, JsonValue
 from ..identity.key_rules import recorded_request
-from ..identity.keys import generation_of
+from ..identity.keys import EXACT, generation_of, request_key
 from ..identity.normalizers import Normalizers
 from ..identity.request import Request
 from . import files
@@ -96,6 +96,17 @@ class Entry:
         names_numbers = generation_of(self.key, numbered, self.test_id) is not None
         return asked.with_numbers_as_names() if names_numbers else asked
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether it says that it answers only a request equal to its own; otherwise it answers by folding too."""
+        return self.request.get("key_version") == EXACT.name
+
+    @property
+    def exact_key(self) -> str | None:
+        """The exact key of its own request, None where it holds no call of the SDK."""
+        asked = self.asked
+        return None if asked is None else request_key(asked, self.test_id)
+
     def recording(self) -> Recording:
         """Return what a replay would see; raises CorruptRecording."""
         return decode(self.content, str(self.path))
@@ -130,7 +141,11 @@ def entry_of(path: Path) -> Entry:
     stored = files.read(str(path))
     if stored is None:
         raise CorruptRecording(path, "it is not there")
-    content = stored.content
+    return entry_in(path, stored.content)
+
+
+def entry_in(path: Path, content: bytes) -> Entry:
+    """Return the recording that `content` of a file holds, its request half parsed; raises CorruptRecording."""
     document = _head(content)
     if document is None:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +14,7 @@ from ..format.volatile import has_constant_id, recorded_id
 from ..identity.jsonable import JsonObject, JsonValue
 from .attachments import digest_in, read_attachment
 from .catalogue import Entry
-from .store import Store
+from .store import Store, row_name
 
 _TEST_ID_AT_THE_START = re.compile(rb'\A(\{\s*"test_id":\s*)(?:null|"(?:[^"\\]|\\.)*")')
 _START = re.compile(rb"\A\{(\s*)")
@@ -44,16 +43,26 @@ class Move(NamedTuple):
             return path
 
 
-def move_of(entry: Entry, key: str, test_id: str | None, normalizers: Sequence[JsonValue] | None = None) -> Move:
-    """Return `entry` under another key, as made in the test `test_id`; nothing is written.
+class Renaming(NamedTuple):
+    """What a recording is to become."""
 
-    With `normalizers`, these are the ones that it declares from now on.
+    key: str
+    test_id: str | None
+    place: int | None = None
+    """In the row of the key, None for the one that it has."""
+    request: JsonObject | None = None
+    """The file's own "request" object, None for the one that it has."""
 
-    The place in a row and the digest of a list of models stay. An id that was made from the old key is made from the
+
+def move_of(entry: Entry, renaming: Renaming) -> Move:
+    """Return what `entry` becomes; nothing is written.
+
+    The digest of a list of models stays. An id that was made from the old key is made from the
     new one, as recording anew would; ids that a later request may name are left as they are. All else stays to the
     byte where the layout allows. Raises CorruptRecording.
     """
-    name = entry.name.replace(entry.key, key, 1)
+    key, test_id, place, request = renaming
+    name = entry.name.replace(entry.key, key, 1) if place is None else row_name(key, place)
     try:
         document = json_bytes.loads(entry.content, exactly=True)
     except (ValueError, RecursionError) as error:
@@ -68,23 +77,20 @@ def move_of(entry: Entry, key: str, test_id: str | None, normalizers: Sequence[J
         if part in document:
             moved_document[part] = _with_ids(document[part], ids)
     content = entry.content
-    if normalizers is not None:
-        request = {name: value for name, value in entry.request.items() if name != "normalize"}
-        moved_document["request"] = request | ({"normalize": list(normalizers)} if normalizers else {})
+    if request is not None:
+        moved_document["request"] = request
         content = _with_request(content, moved_document)
     return Move(entry, name, _content(content, moved_document, test_id, ids))
 
 
-def moved(
-    store: Store, entry: Entry, key: str, *, test_id: str | None, normalizers: Sequence[JsonValue] | None = None
-) -> Path:
-    """Have a recording of `store` be the one with this key, test and normalizers; returns its new path.
+def moved(store: Store, entry: Entry, renaming: Renaming) -> Path:
+    """Rename a recording of `store`; returns its new path.
 
     The new file is there before the old one goes, so that a crash loses nothing and the same call ends what it began.
     What lies beside it goes along. Raises RecordingInTheWay where another recording has the new name and says
     something else, CorruptRecording, or UnwritableRecording.
     """
-    move = move_of(entry, key, test_id, normalizers)
+    move = move_of(entry, renaming)
     digest = digest_in(move.content)
     attachment = None if digest is None else read_attachment(str(entry.path), digest)
 

@@ -19,10 +19,10 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from inference_recorder import inference_recording
 from inference_recorder.format import codec, json_bytes, typed
+from inference_recorder.identity.exact_body import MARKS
 from inference_recorder.identity.jsonable import canonical_text, plain_arguments
 from inference_recorder.identity.key_rules import KeyRules
 from inference_recorder.identity.keys import request_key
-from inference_recorder.identity.normalisation import MARKS
 from inference_recorder.identity.request import Request
 from inference_recorder.interception.active import current_session
 from inference_recorder.interception.calls import described

@@ -17,7 +17,7 @@ from inference_recorder.format.codec import encode, typed
 from inference_recorder.format.recording import Answer
 from inference_recorder.format.volatile import recorded_id
 from inference_recorder.identity.jsonable import canonical_text
-from inference_recorder.identity.keys import GENERATIONS, Generation, request_key
+from inference_recorder.identity.keys import EXACT, Generation, request_key
 from inference_recorder.identity.request import Request
 from inference_recorder.storage.places import Places
 from inference_recorder.storage.store import Store, row_name
@@ -66,7 +66,7 @@ def record(
     endpoint: str = CHAT,
     base_url: str = "https://api.openai.com/v1",
     answer: Answer | None = None,
-    generation: Generation = GENERATIONS[0],
+    generation: Generation = EXACT,
     key: str | None = None,
     place: int = 1,
     attachment: bytes | None = None,

@@ -10,11 +10,11 @@ import pytest
 
 from inference_recorder.format.codec import typed
 from inference_recorder.format.recording import Answer
-from inference_recorder.identity.keys import GENERATIONS
+from inference_recorder.identity.keys import FOLDING
 
 from .recorded import completion, files, record, run, tool_call
 
-G1 = GENERATIONS[-1]
+G1 = FOLDING[-1]
 MODEL_LIST = Answer(chunks=[b'{"__type__":"openai.types.model.Model","__data__":{"id":"m"}}'])
 
 
@@ -89,7 +89,7 @@ def test_what_may_be_needed_is_kept(kind: str, told: str, root: Path) -> None:
         path = record(folder, gone)
         path.write_bytes(path.read_bytes().replace(b'"url": "https', b'"uri": "https'))
     elif kind == "a list of models that all tests share":
-        record(folder, gone, endpoint="/v1/models", answer=MODEL_LIST, generation=GENERATIONS[1])
+        record(folder, gone, endpoint="/v1/models", answer=MODEL_LIST, generation=FOLDING[0])
         record(folder, gone, endpoint="/v1/models", answer=MODEL_LIST, key="a" * 64)
     elif kind == "a key without the test":
         record(folder, gone, generation=G1)

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from inference_recorder import MissingRecording, inference_recording
+from inference_recorder import MissingRecording, inference_recording, llama_stack
+from inference_recorder.format.recording import Answer
+from inference_recorder.identity.keys import FOLDING
 
 from ..conftest import Colour
 from ..openai_server import OpenAIServer, Reply, chunks, completion
-from .recorded import run
+from .recorded import record, run
 
 ONE, OTHER = (f"123e4567-e89b-12d3-a456-4266141740{number}" for number in (10, 22))
 
@@ -151,3 +153,98 @@ def test_json_tells_of_each_that_is_not_under_its_key(sdk: Colour, server: OpenA
 
     assert [True] * 3 == [one["is_moved"] for one in told]
     assert [(False, True)] * 3 == [(Path(one["path"]).exists(), Path(one["new_path"]).exists()) for one in told]
+
+
+@pytest.fixture
+def folded(sdk: Colour, server: OpenAIServer, recordings: Path) -> list[dict[str, Any]]:
+    """Return requests that llama-stack's recorder takes for one; their answers are in one row."""
+    calls = [said(f"score: {score}, document {ONE}") for score in (1, 5, 1)]
+    script(server)
+    with llama_stack.inference_recording("record", recordings):
+        for call in calls:
+            sdk.call("chat.completions.create", **call)
+    return calls
+
+
+def replayed(sdk: Colour, recordings: Path, calls: list[dict[str, Any]], **options: Any) -> list[str]:
+    with inference_recording("replay", recordings, **options):
+        answers = [sdk.call("chat.completions.create", **call) for call in calls]
+    return [one.choices[0].message.content for one in answers]
+
+
+def test_exact_gives_each_request_its_own_name(sdk: Colour, recordings: Path, folded: list[dict[str, Any]]) -> None:
+    """Someone who has left llama-stack's recorder wants a changed score to be a miss."""
+    before = contents(recordings)
+    untouched = run("rekey", "--none", recordings)
+    dry = run("rekey", "--exact", "--dry-run", recordings)
+    assert before == contents(recordings)
+
+    done = run("rekey", "--exact", recordings)
+    again = run("rekey", "--exact", recordings)
+
+    assert ["one", "two", "three"] == replayed(sdk, recordings, folded)
+    with pytest.raises(MissingRecording), inference_recording("replay", recordings):
+        sdk.call("chat.completions.create", **said(f"score: 7, document {ONE}"))
+    assert "0 of 3 recordings renamed; normalizers: none" in untouched.stderr
+    assert "3 of 3 recordings would be renamed; normalizers: as declared" in dry.stderr
+    assert "3 of 3 recordings renamed" in done.stderr
+    assert "0 of 3 recordings renamed" in again.stderr
+    written = {name: json.loads(content) for name, content in contents(recordings).items()}
+    assert {"exact"} == {document["request"]["key_version"] for document in written.values()}
+    assert [1, 2] == sorted(name.count(".") for name in written if "score: 1" in str(written[name]))
+    assert {"exact": 3} == json.loads(run("check", recordings, "--json").stdout)["rules"]
+
+
+def test_recording_again_after_exact_gives_no_diff(
+    sdk: Colour, server: OpenAIServer, recordings: Path, folded: list[dict[str, Any]]
+) -> None:
+    """The file is what recording it would have written."""
+    run("rekey", "--exact", recordings)
+    renamed = contents(recordings)
+
+    script(server)
+    with inference_recording("record", recordings):
+        for call in folded:
+            sdk.call("chat.completions.create", **call)
+
+    assert renamed == contents(recordings)
+
+
+@pytest.mark.parametrize("is_exact", [False, True], ids=["folding", "exact"])
+def test_what_folds_goes_on_to_fold_under_other_rules(
+    is_exact: bool, sdk: Colour, recordings: Path, folded: list[dict[str, Any]]
+) -> None:
+    """Declaring a rule is no reason to take recordings of llama-stack's from requests that they answer."""
+    done = run("rekey", "--normalize", "uuids", *(["--exact"] if is_exact else []), recordings)
+    other = [json.loads(json.dumps(call).replace(ONE, OTHER)) for call in folded]
+    answers = replayed(sdk, recordings, other, normalize=["uuids"])
+
+    versions = {json.loads(content)["request"].get("key_version") for content in contents(recordings).values()}
+    assert (0, ["one", "two", "three"]) == (done.exit_code, answers)
+    assert {"exact" if is_exact else None} == versions
+    run("rekey", "--none", recordings)
+    assert ["one", "two", "three"] == replayed(sdk, recordings, folded)
+
+
+def test_a_list_of_models_that_all_tests_share_stays(recordings: Path) -> None:
+    """Under the exact key, only the test that asked first would have it."""
+    models = Answer(chunks=[b'{"__type__":"openai.types.model.Model","__data__":{"id":"m"}}'])
+    path = record(recordings, endpoint="/v1/models", answer=models, generation=FOLDING[0])
+
+    done = run("rekey", "--exact", recordings)
+
+    assert (0, [path.name]) == (done.exit_code, [*contents(recordings)])
+
+
+def test_exact_keeps_the_rules_that_a_recording_declares(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
+    """They need not be named again."""
+    script(server)
+    with llama_stack.inference_recording("record", recordings, normalize=["uuids"]):
+        sdk.call("chat.completions.create", **said(f"score: 1, document {ONE}"))
+
+    run("rekey", "--exact", recordings)
+
+    call = said(f"score: 1, document {OTHER}")
+    assert ["one"] == replayed(sdk, recordings, [call], normalize=["uuids"])
+    [content] = contents(recordings).values()
+    assert {"normalize": ["uuids"], "key_version": "exact"}.items() <= json.loads(content)["request"].items()

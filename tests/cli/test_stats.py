@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from inference_recorder.format.recording import Answer
-from inference_recorder.identity.keys import GENERATIONS
+from inference_recorder.identity.keys import FOLDING
 
 from .recorded import at_a_terminal, completion, record, run, tool_call
 
@@ -66,7 +66,7 @@ def test_what_tests_share_already_is_no_duplicate(tmp_path: Path) -> None:
     """A list of models is one recording for all tests; its second file is another server's."""
     for test, name in (("a", "gpt-4o"), ("b", "llama")):
         model = b'{"__type__":"openai.types.model.Model","__data__":{"id":"%b"}}' % name.encode()
-        path = record(tmp_path, test, endpoint="/v1/models", answer=Answer(chunks=[model]), generation=GENERATIONS[1])
+        path = record(tmp_path, test, endpoint="/v1/models", answer=Answer(chunks=[model]), generation=FOLDING[0])
         path.rename(path.with_name(path.name.replace("0badcafe", f"{len(name):08x}")))
 
     assert "2" == lines(run("stats", tmp_path).stdout, "total")[0][1]

@@ -12,6 +12,7 @@ from inference_recorder.explaining import index as index_module
 from inference_recorder.explaining.index import Index, index_of
 from inference_recorder.explaining.nearest import explanation_of
 from inference_recorder.explanation import Explanation, lines_of
+from inference_recorder.identity.keys import EXACT, FOLDING, Generation
 from inference_recorder.identity.normalizers import Normalizers
 
 from ..secret_table import SECRETS
@@ -194,12 +195,24 @@ def test_a_file_under_another_name_is_told(recordings: Path) -> None:
     assert ("other name", ()) == (nearest.reason, nearest.differences)
 
 
-def test_what_a_key_does_not_see_is_no_difference(recordings: Path) -> None:
-    """Scores and long decimals differ from run to run; pointing at them would send people the wrong way."""
+@pytest.mark.parametrize("version", [EXACT, FOLDING[0]], ids=["ours", "llama-stack's"])
+def test_what_a_key_does_not_see_is_no_difference(version: Generation, recordings: Path) -> None:
+    """A score is why the exact key missed; under llama-stack's keys, pointing at it would send people the wrong way."""
     put(recordings, asks("score: 0.91234", "Hello.", temperature=0.1234567))
-    explanation = explain(recordings, question(asks("score: 0.5", "Hi.", temperature=0.1234561)))
+    asked = question(asks("score: 0.5", "Hi.", temperature=0.1234561))._replace(version=version)
+    explanation = explain(recordings, asked)
 
-    assert ["$.messages[1].content"] == paths(explanation)
+    hidden = [] if version is FOLDING[0] else ["$.messages[0].content", "$.temperature"]
+    assert sorted([*hidden, "$.messages[1].content"]) == sorted(paths(explanation))
+
+
+def test_the_nearest_recording_differs_by_what_folding_hides(recordings: Path) -> None:
+    """The advice must not be that of an equal request, such as to record the test again for one answer more."""
+    put(recordings, asks("score: 1"))
+    explanation = explain(recordings, question(asks("score: 5")))
+
+    assert explanation.nearest is not None
+    assert ("other request", ["$.messages[0].content"]) == (explanation.nearest.reason, paths(explanation))
 
 
 def test_a_list_of_models_is_its_tests_like_any_request(recordings: Path) -> None:

@@ -13,7 +13,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from inference_recorder.identity.jsonable import canonical_text
-from inference_recorder.identity.keys import GENERATIONS, body_text_as_keyed, older_keys, request_key
+from inference_recorder.identity.keys import (
+    FOLDING,
+    GENERATIONS,
+    body_text_as_keyed,
+    further_keys,
+    request_key,
+)
 from inference_recorder.identity.normalisation import (
     BodyRules,
     a_dict_directly_in_a_list_counts_as_a_root,
@@ -116,12 +122,12 @@ def test_a_key_computed_the_short_way_is_the_ancestors(
     """The short way skips rules that change nothing by the look of the text, and puts the key's text together."""
     url = f"https://{host}{path}"
     request = Request(method, "/v1/x", url, body, canonical_text(body))
-    for generation in GENERATIONS:
+    for generation in FOLDING:
         scope = generation.test_id_rule(urlparse(url).path, urlparse(url).hostname, test_id)
         long_way = {
             "method": method,
             "endpoint": urlparse(url).path,
-            "body": normalised_by_patterns(body, generation.body_rules, is_bedrock="bedrock" in host),
+            "body": normalised_by_patterns(body, generation.body_rules or BodyRules(), is_bedrock="bedrock" in host),
             **({"test_id": scope} if scope is None or isinstance(scope, str) else {}),
         }
 
@@ -135,8 +141,9 @@ def test_a_body_said_to_be_untouched_is_untouched(body: dict[str, Any], is_bedro
     """The look at the text may err on one side only, whatever generation of rules is asked."""
     text = canonical_text(body)
     if is_untouched(text, is_bedrock=is_bedrock):
-        for generation in GENERATIONS:
+        for generation in FOLDING:
             rules = generation.body_rules
+            assert rules is not None
             assert text == canonical_text(normalised(body, rules, is_bedrock=is_bedrock))
             assert text == canonical_text(normalised_by_patterns(body, rules, is_bedrock=is_bedrock))
 
@@ -145,10 +152,11 @@ def test_a_body_said_to_be_untouched_is_untouched(body: dict[str, Any], is_bedro
 def test_a_text_alone_is_keyed_as_by_the_ancestor(text: str) -> None:
     """In the company of others it is hardly ever the one that the look at the text decides by."""
     for body in ({"messages": text}, {text: 1}, {"messages": [f"é{text}"]}):
-        for generation in GENERATIONS:
+        for generation in FOLDING:
+            assert generation.body_rules is not None
             expected = normalised_by_patterns(body, generation.body_rules, is_bedrock=False)
 
-            assert canonical_text(expected) == body_text_as_keyed(asked(body), generation.body_rules)
+            assert canonical_text(expected) == body_text_as_keyed(asked(body), generation)
 
 
 def test_usual_bodies_are_said_to_be_untouched() -> None:
@@ -192,8 +200,8 @@ def test_bedrock_hosts_ignore_stream_options_at_the_top_only() -> None:
     )
     nested = asked({"model": "m", "extra_body": {"stream_options": 1}}, url)
 
-    assert request_key(plain, None) == request_key(with_options, None)
-    assert request_key(plain, None) != request_key(nested, None)
+    assert request_key(plain, None, FOLDING[0]) == request_key(with_options, None, FOLDING[0])
+    assert request_key(plain, None, FOLDING[0]) != request_key(nested, None, FOLDING[0])
 
 
 @pytest.mark.parametrize(
@@ -221,12 +229,13 @@ def test_which_keys_carry_the_test_id(rule: str, url: str, carried: str | None) 
     assert sha256(identity.encode()).hexdigest()[: generation.digits] == request_key(asked({}, url), "t", generation)
 
 
-def test_older_keys_are_tried_newest_first_and_each_once() -> None:
-    """Two rules can hit two files; the newest rule wins."""
+def test_keys_are_tried_newest_first_and_each_once() -> None:
+    """Two versions can hit two files; the newest version wins."""
     body = {"messages": "score: 0.123456789", "extra_body": {"project_id": "p"}}
-    found = list(older_keys(asked(body), "t"))
+    request = asked(body)
+    found = list(further_keys([request, request], "t", request_key(request, "t")))
 
-    assert ["G7", "G6", "G3", "G1"] == [generation.name for generation, _ in found]
+    assert ["G10", "G7", "G6", "G3", "G1"] == [generation.name for generation, _ in found]
     assert len({key for _, key in found}) == len(found)
     assert 12 == len(found[-1][1])
 

@@ -13,7 +13,7 @@ from inference_recorder.errors import CorruptRecording, RecordingInTheWay
 from inference_recorder.format.codec import encode
 from inference_recorder.format.recording import Answer, Http
 from inference_recorder.storage.catalogue import entry_of
-from inference_recorder.storage.moves import move_of, moved
+from inference_recorder.storage.moves import Renaming, move_of, moved
 from inference_recorder.storage.places import Places
 from inference_recorder.storage.store import Store
 
@@ -55,7 +55,7 @@ def test_nothing_else_changes_by_a_byte(layout: Any, store: Store) -> None:
     after = json.loads(layout(before)) | {"test_id": "new"}
     after["response"]["body"]["__data__"]["id"] = NEW_ID
 
-    new_path = moved(store, entry_of(path), NEW, test_id="new")
+    new_path = moved(store, entry_of(path), Renaming(NEW, "new"))
     assert (store.path_of(NEW), False) == (new_path, path.exists())
     assert layout(after).encode() == new_path.read_bytes()
 
@@ -81,7 +81,7 @@ def test_a_file_that_names_no_test_gets_one(store: Store) -> None:
     del old["test_id"]
     path = written(store, json.dumps(old, indent=2))
 
-    new_path = moved(store, entry_of(path), NEW, test_id="new")
+    new_path = moved(store, entry_of(path), Renaming(NEW, "new"))
     assert new_path.read_text().startswith('{\n  "test_id": "new",\n  "request": {\n')
 
 
@@ -91,7 +91,7 @@ def test_a_file_whose_layout_is_unknown_loses_nothing(store: Store) -> None:
     content = json.dumps(old, sort_keys=True)
     path = written(store, content[:-1] + ', "test_id": "old"}')
 
-    new_path = moved(store, entry_of(path), NEW, test_id="new")
+    new_path = moved(store, entry_of(path), Renaming(NEW, "new"))
     after = json.loads(new_path.read_text())
     assert "new" == after["test_id"]
     assert [old["request"], old["zebra"]] == [after["request"], after["zebra"]]
@@ -110,7 +110,7 @@ def test_a_file_whose_layout_is_unknown_loses_nothing(store: Store) -> None:
 def test_an_id_follows_its_key_where_nobody_can_name_it(body: Any, expected: str, store: Store) -> None:
     """Recorded anew it would have the new key's; and a chain by previous_response_id must not break."""
     path = written(store, json.dumps(document(body)))
-    new_path = moved(store, entry_of(path), NEW, test_id="new")
+    new_path = moved(store, entry_of(path), Renaming(NEW, "new"))
 
     bodies = json.loads(new_path.read_text())["response"]["body"]
     assert {expected} == {one["__data__"]["id"] for one in (bodies if isinstance(bodies, list) else [bodies])}
@@ -121,7 +121,7 @@ def test_ids_that_a_mapping_puts_in_follow_too(store: Store) -> None:
     body = {"__type__": "X", "__data__": {"id": "chatcmpl-9", "object": "chat.completion"}}
     path = written(store, json.dumps(document(body, id_normalization_mapping={OLD_ID: "chatcmpl-9"})))
 
-    new_path = moved(store, entry_of(path), NEW, test_id="new")
+    new_path = moved(store, entry_of(path), Renaming(NEW, "new"))
     answer = entry_of(new_path).recording().answer
     assert NEW_ID == answer.body["__data__"]["id"]
 
@@ -135,7 +135,7 @@ def test_the_name_keeps_what_is_beside_the_key(name: str, expected: str, store: 
     """A third answer stays the third one."""
     path = written(store, json.dumps(document()), name)
 
-    assert store.path_of(expected) == moved(store, entry_of(path), NEW, test_id="new")
+    assert store.path_of(expected) == moved(store, entry_of(path), Renaming(NEW, "new"))
 
 
 def test_what_lies_beside_it_goes_along(store: Store, tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_what_lies_beside_it_goes_along(store: Store, tmp_path: Path) -> None:
     digest = sha256(b"sound").hexdigest()
     body = {"__type__": "attached", "__data__": digest}
     store.write(OLD, json.dumps(document(body)).encode(), attachment=b"sound")
-    moved(store, entry_of(store.path_of(OLD)), NEW, test_id="new")
+    moved(store, entry_of(store.path_of(OLD)), Renaming(NEW, "new"))
 
     assert {f"{NEW}.json", f"{NEW}.{digest[:16]}.bin"} == {path.name for path in tmp_path.iterdir() if path.is_file()}
 
@@ -152,7 +152,7 @@ def test_a_missing_attachment_stops_the_move(store: Store) -> None:
     """Else the recording that names it would be gone from where one looks for the cause."""
     path = written(store, json.dumps(document({"__type__": "attached", "__data__": "c" * 64})))
     with pytest.raises(CorruptRecording, match="missing"):
-        moved(store, entry_of(path), NEW, test_id="new")
+        moved(store, entry_of(path), Renaming(NEW, "new"))
 
     assert path.exists()
 
@@ -162,9 +162,9 @@ def test_another_recording_is_not_run_over(store: Store) -> None:
     path, other = written(store, json.dumps(document())), written(store, '{"other": 1}', NEW)
     entry = entry_of(path)
     with pytest.raises(RecordingInTheWay) as caught:
-        moved(store, entry, NEW, test_id="new")
+        moved(store, entry, Renaming(NEW, "new"))
 
-    assert other == move_of(entry, NEW, "new").obstacle(store)
+    assert other == move_of(entry, Renaming(NEW, "new")).obstacle(store)
     assert (path, other) == (caught.value.path, caught.value.in_the_way)
     assert '{"other": 1}' == other.read_text()
     assert path.exists()
@@ -174,17 +174,17 @@ def test_a_move_that_was_cut_off_is_ended(store: Store) -> None:
     """A crash leaves both files; the same command again leaves one."""
     path = written(store, json.dumps(document()))
     entry = entry_of(path)
-    other = written(store, move_of(entry, NEW, "new").content, NEW)
+    other = written(store, move_of(entry, Renaming(NEW, "new")).content, NEW)
     before = other.stat().st_mtime_ns
-    moved(store, entry, NEW, test_id="new")
+    moved(store, entry, Renaming(NEW, "new"))
 
-    assert move_of(entry, NEW, "new").obstacle(store) is None
+    assert move_of(entry, Renaming(NEW, "new")).obstacle(store) is None
     assert (False, before) == (path.exists(), other.stat().st_mtime_ns)
 
 
 def test_under_its_own_key_only_the_test_changes(store: Store) -> None:
     """A list of models that all tests share keeps its name."""
     path = written(store, json.dumps(document()))
-    moved(store, entry_of(path), OLD, test_id="new")
+    moved(store, entry_of(path), Renaming(OLD, "new"))
 
     assert json.dumps(document(test_id="new")) == path.read_text()

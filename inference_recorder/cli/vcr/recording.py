@@ -14,7 +14,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...errors import RecorderError
-from ...interception.http import RAW_RESPONSE_HEADER, library_of
+from ...interception.additions import RAW_RESPONSE_HEADER
+from ...interception.http import library_of
 from ...recorder import inference_recording
 from ...running_test import PYTEST_VARIABLE, surrounded
 from .calls import SdkCall

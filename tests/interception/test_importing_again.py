@@ -247,3 +247,28 @@ with replay():
     done = run(text, "http://127.0.0.1:9/v1", recordings, "")
 
     assert ('["missed", "missed"]\n[]\n', "") == (done.stdout, done.stderr)
+
+
+def test_finders_that_ask_each_other_find_the_module(recordings: Path) -> None:
+    """Tracers and other import hooks ask all finders too, and so ask ours again while it asks them."""
+    text = """
+class Asking:
+    def find_spec(self, name, path=None, target=None):
+        others = (finder.find_spec(name, path, target) for finder in sys.meta_path if finder is not self)
+        return next((spec for spec in others if spec is not None), None) if name.startswith("openai.") else None
+
+with replay():
+    sys.meta_path.insert(0, Asking())
+    print(outcome(lambda: make().files.list()), outcome(lambda: make().completions.create(model="m", prompt="x")))
+    sys.meta_path.append(sys.meta_path.pop(0))
+    for name in [name for name in sys.modules if name.split(".")[0] == "openai"]:
+        del sys.modules[name]
+    print(outcome(lambda: make().files.list()), outcome(lambda: make().completions.create(model="m", prompt="x")))
+    module = sys.modules["openai._base_client"]
+    loader = module.__loader__
+    print(type(loader).__name__, module.__spec__.loader is loader, bool(loader.get_data))
+print(left_wrapped())
+"""
+    done = run(text, "http://127.0.0.1:9/v1", recordings, "")
+
+    assert ("missed missed\nmissed missed\nSourceFileLoader True True\n[]\n", "") == (done.stdout, done.stderr)

@@ -7,8 +7,8 @@ import binascii
 from typing import Any
 
 from ..errors import CorruptRecording
-from ..format import json_bytes
 from ..format.codec import chunk_value, data_in, typed, untyped
+from ..format.deep_json import sendable
 from ..format.model_lists import page_in
 from ..format.recording import BASE64, TEXT, Answer, Recording
 from ..storage.attachments import ATTACHED, digest_of, read_attachment
@@ -60,8 +60,8 @@ def body_bytes(recording: Recording, *, is_model_list: bool) -> tuple[bytes, str
 
 def _json(value: Any, path: str) -> bytes:
     try:
-        return json_bytes.dumps(value)
-    except (ValueError, RecursionError) as error:
+        return sendable(value)
+    except ValueError as error:
         raise CorruptRecording(path, f"$.response.body cannot be sent: {error}") from None
 
 

@@ -189,14 +189,14 @@ def untyped(body: JsonValue) -> JsonValue:
 def data_in(body: JsonValue, path: Path | str) -> JsonValue:
     """Return what a body read from `path` says, as `untyped` does, and what the text says of one that is nested deep.
 
-    Raises CorruptRecording.
+    Raises CorruptRecording, and RecursionError as the SDK would for what it cannot read either.
     """
     data = untyped(body)
     if not isinstance(body, dict) or body.get("__type__") != JSON_TEXT:
         return data
     try:
         return json.loads(data)
-    except (TypeError, ValueError, RecursionError) as error:
+    except (TypeError, ValueError) as error:
         raise CorruptRecording(path, f"the text of a {JSON_TEXT!r} in $.response cannot be read: {error}") from None
 
 

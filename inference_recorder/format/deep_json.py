@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import refuse
 from ..identity.jsonable import JsonValue, plain
+from . import json_bytes
 
 _DEEPEST = 100
 """Levels up to which a value is kept as JSON: more than any real answer has, and safe for every walk."""
@@ -51,6 +52,14 @@ def json_text(value: JsonValue) -> str:
             waiting.pop()
             parts.append(ends.pop())
     return "".join(parts)
+
+
+def sendable(value: JsonValue) -> bytes:
+    """Return the JSON of a value read from a file, which holds itself nowhere; raises ValueError as `dumps` does."""
+    try:
+        return json_bytes.dumps(value)
+    except RecursionError:
+        return json_text(value).encode()
 
 
 def dumped(model: Any) -> JsonValue:

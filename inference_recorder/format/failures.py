@@ -81,7 +81,7 @@ def describe_failure(error: BaseException) -> Failure | None:
         status_code = getattr(error, "status_code", None) if response is not None else None
         body = _json_or_text(error.body)
         text = None if response is None else _text(response)
-        if text is not None and _parsed(_response_text(body)) == _parsed(text):
+        if text is not None and _says_the_same(body, text):
             text = None
         return Failure(kind.__name__, error.message, status_code, body, text)
     package = type(error).__module__.partition(".")[0]
@@ -187,9 +187,16 @@ def _is_transport_error(kind: type) -> bool:
 
 def _response_text(body: JsonValue) -> str:
     # The SDK hands out what lies under "error"; see openai/_client.py, _make_status_error.
-    if isinstance(body, str):
-        return json_bytes.dumps(body).decode()
-    return json_bytes.dumps({"error": body}).decode()
+    value = body if isinstance(body, str) else {"error": body}
+    return json_text(value) if is_deep(value) else json_bytes.dumps(value).decode()
+
+
+def _says_the_same(body: JsonValue, text: str) -> bool:
+    """Whether a response's text can be made of the error's body."""
+    try:
+        return bool(_parsed(_response_text(body)) == _parsed(text))
+    except RecursionError:
+        return False
 
 
 def _parsed(text: str) -> JsonValue:

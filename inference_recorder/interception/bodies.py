@@ -7,8 +7,8 @@ import binascii
 from typing import Any
 
 from ..errors import CorruptRecording
-from ..format import json_bytes
 from ..format.codec import chunk_value, data_in, is_plain, is_text, typed, typed_data, untyped
+from ..format.deep_json import sendable
 from ..format.model_lists import page_in
 from ..format.recording import BASE64, TEXT, Answer, Http, Recording, response_headers
 from ..identity.jsonable import JsonValue
@@ -96,8 +96,8 @@ def _is_json(http: Http | None) -> bool:
 
 def _json(value: Any, path: str) -> bytes:
     try:
-        return json_bytes.dumps(value)
-    except (ValueError, RecursionError) as error:
+        return sendable(value)
+    except ValueError as error:
         raise CorruptRecording(path, f"$.response.body cannot be sent: {error}") from None
 
 

@@ -12,8 +12,8 @@ from types import ModuleType
 from typing import Any
 
 from ..errors import CorruptRecording
-from ..format import json_bytes
 from ..format.codec import chunk_value, data_in, is_text
+from ..format.deep_json import sendable
 from ..format.headers import kept_headers
 from ..format.recording import Http, Recording, raw_headers, response_headers
 from ..identity.jsonable import JsonValue
@@ -94,9 +94,9 @@ def usually_ends_with_done(*, has_events: bool, has_failed: bool) -> bool:
 def _event(name: str | None, data: JsonValue, path: str, *, is_text: bool = False) -> bytes:
     try:
         start = b"" if name is None else b"event: " + name.encode() + b"\n"
-        lines = data.encode().split(b"\n") if is_text else [_on_one_line(json_bytes.dumps(data))]
+        lines = data.encode().split(b"\n") if is_text else [_on_one_line(sendable(data))]
         return start + b"".join(b"data: " + line + b"\n" for line in lines) + b"\n"
-    except (AttributeError, ValueError, RecursionError) as error:
+    except (AttributeError, ValueError) as error:
         raise CorruptRecording(path, f"a chunk of $.response.body cannot be sent: {error}") from None
 
 

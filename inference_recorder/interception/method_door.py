@@ -232,6 +232,8 @@ def _replayed(method: Method, recording: Recording, client: Any, *, is_async: bo
             result = _with_encoded_embeddings(method, data)
         else:
             result = reviver(method.answer_type).from_value(data)
+    except RecursionError:  # as the SDK raises it for an answer nested so deep
+        raise
     except Exception as error:
         raise CorruptRecording(path, f"the SDK makes nothing of $.response.body: {error}") from error
     _add_request_id(result, answer)

@@ -195,6 +195,8 @@ def _revived_slowly(chunk: Chunk, recording: Recording, chunk_reviver: Reviver) 
         data = json.loads(data)
     try:
         return chunk_reviver.from_value(data)
+    except RecursionError:  # as the SDK raises it for a chunk nested so deep
+        raise
     except Exception as error:
         raise CorruptRecording(
             recording.path, f"the SDK makes nothing of a chunk of $.response.body: {error}"

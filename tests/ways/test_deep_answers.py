@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,11 @@ from ..conftest import HELLO, Colour
 from ..openai_server import OpenAIServer, Reply, chunk, completion
 from .watching import Use, entered, stable
 
+# Ours ends at 100, pydantic's at 255, orjson's at 254; a test's own stack leaves the SDK some 900.
 DEPTHS = [1, 10, 97, 98, 99, 100, 101, 199, 200, 201, 240, 250, 253, 254, 255, 256, 257, 300, 500, 700, 850]
-"""Ours ends at 100, pydantic's at 255, orjson's at 254; a test's own stack leaves the SDK some 900."""
+if sys.version_info >= (3, 13):  # before, reading JSON takes from the same stack as Python code
+    DEPTHS.append(3000)
+
 ONE_OF_EACH_KIND = {1, 100, 256, 850}
 TOO_DEEP = 100_000
 SAME_ID = {"x-request-id": "req"}
@@ -46,10 +50,9 @@ def unrolled(value: Any) -> str:
 
 
 def seen_of(item: Any) -> list[Any]:
-    extra = item.model_extra
-    shallow = stable(item.model_copy())
-    shallow.__pydantic_extra__.pop("deep", None)
-    return [type(item), shallow.model_dump(), item.model_fields_set, unrolled(extra["deep"])]
+    shallow = item.model_copy()
+    deep = shallow.__pydantic_extra__.pop("deep")
+    return [type(item), stable(shallow).model_dump(), item.model_fields_set, unrolled(deep)]
 
 
 def seen_of_bytes(content: bytes) -> list[bytes]:
@@ -129,7 +132,8 @@ def test_an_answer_of_any_depth_that_the_sdk_reads_replays(
         server.answers("/v1/chat/completions", reply)
         for replayed_by in DOORS if depth in ONE_OF_EACH_KIND else [recorded_by]:
             one, other = (lambda sdk, door=door: DOORS[door](sdk, **streamed) for door in (recorded_by, replayed_by))
-            assert_replays(one, other, sdk, recordings / f"{depth}-{replayed_by}")
+            live = assert_replays(one, other, sdk, recordings / f"{depth}-{replayed_by}")
+            assert isinstance(live, list)
 
 
 @pytest.mark.parametrize("door", DOORS)
@@ -173,7 +177,7 @@ def test_a_list_of_models_of_any_depth_replays(
         model = with_deep_member({"id": "m", "object": "model", "created": 1, "owned_by": "us"}, depth).decode()
         content = f'{{"object":"list","data":[{model}],"deep":{nested_text(depth)}}}'
         server.answers("/v1/models", Reply(content=content.encode(), headers=SAME_ID))
-        assert_replays(use, use, sdk, recordings / str(depth))
+        assert isinstance(assert_replays(use, use, sdk, recordings / str(depth)), list)
 
 
 def test_a_secret_in_a_deep_answer_is_hidden_and_given_back(

@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from .errors import (
         CorruptRecording,
         IncompleteRecording,
+        LockNotAvailable,
         MissingRecording,
         RecorderError,
         RecordingInTheWay,
@@ -55,6 +56,7 @@ __all__ = [
     "Explanation",
     "IncompleteRecording",
     "InferenceMode",
+    "LockNotAvailable",
     "MissingRecording",
     "Nearest",
     "Normalizer",

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
 
-from .errors import UnusableFolder, UnwritableRecording
+from .captures import Captures
+from .errors import LockNotAvailable, UnusableFolder, UnwritableRecording
 from .format.codec import encode
 from .format.model_lists import model_set_digest, models_in
 from .format.recording import Answer, Recording
@@ -25,8 +24,9 @@ from .ledger import Ledger
 from .modes import InferenceMode
 from .plans import Exchange, Outcome, Plan, Record, Wait
 from .rows import Row
+from .running_task import is_interruption, running_task, runs_an_event_loop
 from .running_test import running_node_id, running_test_id, surroundings
-from .storage.locks import Flight, is_flying
+from .storage.locks import Flight, Patience, is_flying
 from .storage.store import Store, row_name
 
 # An enumeration's members are looked up slowly, and decide() runs for every call.
@@ -64,14 +64,13 @@ class Session:
         self._ids: dict[str, str] = {}
         """Id of an answer recorded anew -> the one that the recording keeps, since it differs in nothing else."""
         self._ledger = Ledger(store.places.written)
-        self._saving: list[threading.Thread] = []
-        self._unsaved: list[Exception] = []
-        self._unfinished: set[Record] = set()
+        self.captures = Captures(store, self._write, self._land_plan)
         self._guard = threading.RLock()
 
     @property
     def counts(self) -> Counter[Outcome]:
         """How many calls were replayed, recorded, missed and passed; what never happened is left out."""
+        self.captures.store_put_off()
         return self._ledger.counts()
 
     @property
@@ -82,6 +81,7 @@ class Session:
     @property
     def recorded(self) -> tuple[Exchange, ...]:
         """The calls whose answer was stored, in the order of storing."""
+        self.captures.store_put_off()
         return self._ledger.exchanges("recorded")
 
     @property
@@ -105,10 +105,11 @@ class Session:
 
         Reads their recordings; raises CorruptRecording where one is gone or cannot be read.
         """
+        self.captures.store_put_off()
         return self._ledger.usage()
 
     def __repr__(self) -> str:
-        counts = ", ".join(f"{count} {outcome}" for outcome, count in self.counts.items()) or "no calls yet"
+        counts = ", ".join(f"{count} {outcome}" for outcome, count in self._ledger.counts().items()) or "no calls yet"
         return f"<inference_recorder.Session {self.mode} in {self.store.places.written}: {counts}>"
 
     def decide(self, request: Request) -> Plan:
@@ -120,6 +121,7 @@ class Session:
         mode = self.mode
         if mode is not _REPLAY:
             self._rules.refreshed()
+            self.captures.store_put_off(running_task())
             if self._ids:
                 request = request.renamed(self._ids)
         test_id = self._rules.scope(self._test_id(), request.credential)
@@ -154,7 +156,7 @@ class Session:
         raise error
 
     def _find_or_wait(self, request: Request, key: str, test_id: str | None, row: Row) -> Plan:
-        if row.flying is not None and not is_flying(_running_task()):
+        if row.flying is not None and not is_flying(running_task()):
             # Asked again before the first answer is there: both get that one. Asked again later is a new question, as a
             # loop that polls asks it.
             return Wait(request, key, test_id, row.flying)
@@ -172,7 +174,7 @@ class Session:
         goes out too. Raises UnusableFolder where no lock can be made.
         """
         request, key, row = wait.request, wait.key, self._rows[wait.key]
-        holder = _running_task()
+        holder = running_task()
         try:
             flight = self.store.locks.try_flight(row_name(key, wait.place), holder)
         except OSError as error:
@@ -197,45 +199,7 @@ class Session:
 
     def is_held_up_by_this_thread(self, wait: Wait) -> bool:
         """Whether waiting without `await` would wait for ever: the one who asks needs this thread's event loop."""
-        return _runs_an_event_loop() and self.store.locks.is_under_way_here(row_name(wait.key, wait.place))
-
-    def save(self, plan: Record, answer: Answer, *, wait: bool = True) -> bool:
-        """Store what a call came to, once; False, with nothing stored, where a lock is taken and `wait` is False.
-
-        Raises UnwritableRecording or UnrecordableValue; the plan is over then too.
-        """
-        with self._guard:
-            if plan.is_over:
-                return True
-            plan.is_over = True
-        try:
-            plan.is_over = self._write(plan, answer, wait=wait)
-        finally:
-            if plan.is_over:
-                self._unfinished.discard(plan)
-                self._land(self._rows[plan.key], plan.place, plan.flight)
-        return plan.is_over
-
-    def expect(self, plan: Record, so_far: Callable[[], Answer]) -> None:
-        """Remember a stream being read: one still open when the session closes is stored then, and again at its end."""
-        plan.so_far, plan.reader = so_far, os.getpid()
-        self._unfinished.add(plan)
-
-    def save_later(self, plan: Record, answer: Answer) -> None:
-        """Store what a call came to in a thread of its own; `close` waits for it. For those who may not wait."""
-        thread = threading.Thread(target=self._save_aside, args=(plan, answer), name="inference_recorder-save")
-        self._saving.append(thread)
-        thread.start()
-
-    def _save_aside(self, plan: Record, answer: Answer) -> None:
-        try:
-            self.save(plan, answer)
-        except Exception as error:
-            self.tell_at_close(error)
-
-    def tell_at_close(self, error: Exception) -> None:
-        """Have `close` raise an error of storing that nobody would hear of where it happened."""
-        self._unsaved.append(error)
+        return runs_an_event_loop() and self.store.locks.is_under_way_here(row_name(wait.key, wait.place))
 
     def abandon(self, plan: Record) -> None:
         """Give up on a call that came to nothing that can be stored. Its place in the row goes to the next."""
@@ -246,7 +210,7 @@ class Session:
             row = self._rows[plan.key]
             if row.asked == plan.place:
                 row.asked -= 1
-        self._unfinished.discard(plan)
+        self.captures.forget(plan)
         self._land(row, plan.place, plan.flight)
 
     def keeps_failure(self, status_code: int | None, is_connection_error: bool) -> bool:
@@ -268,49 +232,45 @@ class Session:
             if key in self._rows:
                 self._rows[key] = Row(key)
 
-    def close(self) -> None:
+    def close(self, left_by: BaseException | None = None) -> None:
         """Wait for what is being stored, and cut off what the rows that were recorded anew held beyond their end.
 
+        `left_by` is what its block was left by: where that is an interruption, streams that are still open replace
+        nothing; whatever it is, rows keep what the block did not come to.
         Raises the first error of storing that no caller could be told of.
         """
-        self.is_open = False
-        while self._saving:
-            self._saving.pop().join()
-        for plan in [plan for plan in self._unfinished if plan.reader == os.getpid()]:
-            try:
-                if plan.so_far is not None:
-                    self._write(plan, plan.so_far())
-            except Exception as error:  # the others are to be stored all the same
-                self._unsaved.append(error)
-            finally:
-                self._land(self._rows[plan.key], plan.place, plan.flight)
+        self.is_open, patience = False, Patience()
+        unsaved = self.captures.close(patience, is_interrupted=is_interruption(left_by))
         for key, row in self._rows.items():
             if row.stored and row.writer == os.getpid():
                 try:
-                    self._finish(key, row)
-                except UnwritableRecording as error:  # as above
-                    self._unsaved.append(error)
+                    self._finish(key, row, patience, is_whole=left_by is None)
+                except (UnwritableRecording, LockNotAvailable) as error:  # the others are to be finished all the same
+                    unsaved.append(error)
         self.store.sync()
-        if self._unsaved:
-            raise self._unsaved[0]
+        if unsaved:
+            raise unsaved[0]
 
-    def _finish(self, key: str, row: Row) -> None:
+    def _finish(self, key: str, row: Row, patience: Patience, *, is_whole: bool) -> None:
         last = max(row.stored)
-        self._close_gaps(key, row)
-        if self.mode is InferenceMode.RECORD:
-            self.store.cut_row(key, len(row.stored), last)
+        self._close_gaps(key, row, patience, may_replace=is_whole)
+        if is_whole and self.mode is InferenceMode.RECORD:
+            self.store.cut_row(key, len(row.stored), last, patience)
 
-    def _close_gaps(self, key: str, row: Row) -> None:
+    def _close_gaps(self, key: str, row: Row, patience: Patience, *, may_replace: bool) -> None:
         """Have the places of a row follow each other: a call that was given up left its own empty."""
-        for place, stored_at in enumerate(sorted(row.stored), start=1):
+        place, places = 0, set()
+        for stored_at in sorted(row.stored):
+            place += 1
+            while not may_replace and place < stored_at and self.store.holds(row_name(key, place)):
+                place += 1  # what is there from before
             if place != stored_at:
-                self.store.rename(row_name(key, stored_at), row_name(key, place))
-                for plan in self._unfinished:
-                    if (plan.key, plan.place) == (key, stored_at):
-                        plan.place = place
-        row.stored = frozenset(range(1, len(row.stored) + 1))
+                self.store.rename(row_name(key, stored_at), row_name(key, place), patience)
+                self.captures.moved(key, stored_at, place)
+            places.add(place)
+        row.stored = frozenset(places)
 
-    def _write(self, plan: Record, answer: Answer, *, wait: bool = True) -> bool:
+    def _write(self, plan: Record, answer: Answer, *, wait: bool = True, patience: Patience | None = None) -> bool:
         self._rules.refreshed()  # the call itself may have put its key into the environment
         hidden = Hidden(self._rules.redactor_of(plan.request), plan.request.credential)
         request = hidden.request(_request_as_recorded(plan, self._rules.normalizers.declared_for(plan.body)))
@@ -321,16 +281,27 @@ class Session:
         name, attachment = _file_name(plan, answer), answer.attachment
         if (run := surroundings()) is not None:
             run.about_to_record(self, plan.key, name, plan.test_id)
-        path = self.store.write(name, content, attachment=attachment, wait=wait, is_same=self._is_same)
+        is_kept, warning = not plan.may_replace and self.store.holds(name), None
+        path: Path | None = self.store.path_of(name)
+        try:
+            if not is_kept:
+                path = self.store.write(
+                    name, content, attachment=attachment, wait=wait, patience=patience, is_same=self._is_same,
+                    may_replace=plan.may_replace,
+                )  # fmt: skip
+        except LockNotAvailable as error:  # in place all the same
+            warning = error
         if path is None:
             return False
         if not plan.request.is_model_list:
             row = self._rows[plan.key]
             row.stored |= {plan.place}
             row.writer = os.getpid()
-        if not plan.is_counted:
+        if not is_kept and not plan.is_counted:
             plan.is_counted = True
             self._ledger.recorded(plan, path, request)
+        if warning is not None:
+            raise warning
         return True
 
     def _is_same(self, old: bytes, new: bytes) -> bool:
@@ -349,6 +320,9 @@ class Session:
         plan = Record(request, request.frozen_body(), key, test_id, place, flight)
         self._ledger.asked(plan)
         return plan
+
+    def _land_plan(self, plan: Record) -> None:
+        self._land(self._rows[plan.key], plan.place, plan.flight)
 
     def _land(self, row: Row, place: int, flight: Flight | None) -> None:
         if row.flying == place:
@@ -376,23 +350,3 @@ def _file_name(plan: Record, answer: Answer) -> str:
         names = [str(model.get("id")) for model in models_in(answer) if isinstance(model, dict)]
         return f"models-{plan.key}-{model_set_digest(names)}"
     return row_name(plan.key, plan.place)
-
-
-def _running_task() -> object:
-    """Return what a flight is held by: the task that runs now, of asyncio or trio, else the thread."""
-    trio: Any = sys.modules.get("trio")
-    for current_task in (asyncio.current_task, *(() if trio is None else (trio.lowlevel.current_task,))):
-        try:
-            if (task := current_task()) is not None:
-                return task
-        except RuntimeError:  # this thread runs no loop of this kind
-            pass
-    return threading.get_ident()
-
-
-def _runs_an_event_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True

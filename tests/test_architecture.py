@@ -14,13 +14,13 @@ import inference_recorder
 
 PACKAGE = Path(inference_recorder.__file__).parent
 LAYERS = (
-    ("errors", "explanation", "modes", "running_test", "settings", "visible_text"),
+    ("errors", "explanation", "modes", "running_task", "running_test", "settings", "visible_text"),
     ("identity",),
     ("format", "project_files", "storage"),
     ("conversation",),
     ("report",),
     ("plans",),
-    ("ledger", "rows"),
+    ("captures", "ledger", "rows"),
     ("explaining",),
     ("session",),
     ("interception",),

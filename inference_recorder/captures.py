@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable
 from typing import Protocol
@@ -62,6 +63,7 @@ class Captures:
     def expect(self, plan: Record, so_far: Callable[[], Answer]) -> None:
         """Remember a stream being read: one still open when the session closes is stored then, and again at its end."""
         plan.so_far, plan.reader = so_far, os.getpid()
+        plan.consumer.reads()
         self._unfinished.add(plan)
 
     def expect_final(self, plan: Record, answer: Answer) -> None:
@@ -78,7 +80,9 @@ class Captures:
         """
         if plan.final is not None:
             return False
-        plan.is_interrupted = plan.is_interrupted or is_interrupted_here()
+        plan.is_interrupted = plan.is_interrupted or plan.consumer.was_cancelled or is_interrupted_here()
+        # An HTTP library closes its response where its own generator is dropped.
+        is_dropped = is_dropped or isinstance(sys.exc_info()[1], GeneratorExit)
         if not is_dropped or plan.is_interrupted or self._is_closed or plan.flight is not None:
             return False
         if not self._store.holds(row_name(plan.key, plan.place)):

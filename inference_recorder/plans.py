@@ -58,7 +58,7 @@ class Record:
     is_interrupted: bool = False
     """Whether a Ctrl-C, an exit or a cancellation ended it early: then it replaces nothing that is there."""
     consumer: Consumer = field(default_factory=Consumer)
-    """The task that reads a stream."""
+    """The task that reads a stream, if one does."""
     storing: threading.RLock = field(default_factory=threading.RLock)
     """Held while its answer is stored. Reentrant: its stream may be collected as garbage meanwhile."""
     reader: int = 0

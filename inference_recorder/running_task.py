@@ -1,14 +1,14 @@
-"""The task or thread that runs now: who it is, whether its event loop waits for it, whether it is being interrupted."""
+"""The task or thread that runs now: which it is, and whether it is being interrupted."""
 
 from __future__ import annotations
 
 import asyncio
-import math
 import sys
 import threading
 import weakref
-from collections.abc import Callable
 from typing import Any
+
+_CONSUMERS = "_inference_recorder_consumers"
 
 
 def running_task() -> object:
@@ -49,52 +49,56 @@ def is_interruption(error: BaseException | None) -> bool:
 
 
 def is_interrupted_here() -> bool:
-    """Return whether an interruption is being handled, or the task that runs now is being cancelled.
-
-    An exception that unwinds frames is visible only inside `except`, `finally` and `__exit__`; the cancellation of a
-    task is visible everywhere, on Python 3.11 and later.
-    """
-    if is_interruption(sys.exc_info()[1]):
-        return True
-    task: Any = _asyncio_task()
-    if task is not None:
-        return hasattr(task, "cancelling") and task.cancelling() > 0
-    trio: Any = sys.modules.get("trio")
-    if trio is not None:
-        try:
-            return bool(trio.current_effective_deadline() == -math.inf)
-        except RuntimeError:  # this thread does not run trio
-            pass
-    return False
+    """Return whether an interruption is being handled: in `except`, `finally` or `__exit__`, or what they call."""
+    return is_interruption(sys.exc_info()[1])
 
 
 class Consumer:
-    """The asyncio task that read a stream last. Holds no reference that would keep the task or the stream alive."""
+    """The asyncio task that reads a stream, and whether it was cancelled meanwhile."""
 
-    __slots__ = ("_has_been_cancelled", "_task")
+    __slots__ = ("__weakref__", "_others", "was_cancelled")
 
     def __init__(self) -> None:
-        self._task: Callable[[], Any] | None = None
-        """A weak reference to it."""
-        self._has_been_cancelled = False
+        self.was_cancelled = False
+        self._others: weakref.WeakSet[Consumer] | None = None
 
     def reads(self) -> None:
-        """Remember the task that runs now."""
+        """Take note that the task that runs now reads the stream."""
         task: Any = _asyncio_task()
-        if task is not None and (self._task is None or self._task() is not task):
-            self._task = weakref.ref(task)
-            # Beside the reference, because a task that has ended may be gone before its stream is.
-            task.add_done_callback(self._ended)
+        consumers = None if task is None else _consumers_in(task)
+        if consumers is self._others:
+            return
+        if self._others is not None:
+            self._others.discard(self)
+        if consumers is not None:
+            consumers.add(self)
+        self._others = consumers
 
-    @property
-    def was_cancelled(self) -> bool:
-        """Whether that task ended by being cancelled."""
-        task: Any = None if self._task is None else self._task()
-        return self._has_been_cancelled or (task is not None and task.cancelled() is True)
 
-    def _ended(self, task: Any) -> None:
-        if self._task is not None and self._task() is task:
-            self._has_been_cancelled = bool(task.cancelled())
+def _consumers_in(task: Any) -> weakref.WeakSet[Consumer]:
+    """Return the streams that a task reads, which are told when it is cancelled.
+
+    asyncio.timeout cancels a task and takes that back in one step, which leaves no trace: a stream that the task was
+    not waiting for at that moment, and that nobody closes, would look like one that was left by a `break`. So `cancel`
+    is replaced on the task itself, for as long as it lives, without a reference to the task, which would be a cycle.
+    """
+    consumers: weakref.WeakSet[Consumer] | None = getattr(task, _CONSUMERS, None)
+    if consumers is not None:
+        return consumers
+    consumers, known_task = weakref.WeakSet(), weakref.ref(task)
+
+    def cancel(*args: Any, **kwargs: Any) -> bool:
+        task: Any = known_task()
+        if task is None:
+            return False
+        if not task.done():
+            for consumer in tuple(consumers):
+                consumer.was_cancelled = True
+        return bool(type(task).cancel(task, *args, **kwargs))
+
+    setattr(task, _CONSUMERS, consumers)
+    task.cancel = cancel
+    return consumers
 
 
 def _asyncio_task() -> object:

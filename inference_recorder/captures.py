@@ -46,17 +46,20 @@ class Captures:
         if not plan.storing.acquire(blocking=wait):
             return False
         try:
-            if plan.is_over:
+            # Its own thread may come here again, where it collects the stream as garbage in the middle of this.
+            if plan.is_over or plan.is_being_stored:
                 return True
-            plan.is_over, plan.reader = True, os.getpid()
+            plan.is_being_stored, plan.reader = True, os.getpid()
             self._unfinished.add(plan)  # so that `close` waits for it
+            is_locked = False
             try:
-                plan.is_over = self._write(plan, answer, wait=wait, patience=patience)
+                is_locked = not self._write(plan, answer, wait=wait, patience=patience)
+                return not is_locked
             finally:
+                plan.is_being_stored, plan.is_over = False, not is_locked
                 if plan.is_over:
                     self._unfinished.discard(plan)
                     self._land(plan)
-            return plan.is_over
         finally:
             plan.storing.release()
 
@@ -163,7 +166,11 @@ class Captures:
             if plan.final is not None:
                 self.save(plan, plan.final, patience=patience)
             elif plan.so_far is not None:
-                self._write(plan, plan.so_far(), patience=patience)
+                plan.is_being_stored = True
+                try:
+                    self._write(plan, plan.so_far(), patience=patience)
+                finally:
+                    plan.is_being_stored = False
 
 
 def heard_of(plan: Record) -> Answer:

@@ -50,6 +50,7 @@ class Record:
     place: int
     flight: Flight | None
     is_over: bool = False
+    is_being_stored: bool = False
     is_counted: bool = False
     so_far: Callable[[], Answer] | None = None
     """What was heard of a stream that is still being read."""

@@ -317,6 +317,7 @@ class Session:
         return recording
 
     def _record(self, request: Request, key: str, test_id: str | None, place: int, flight: Flight | None) -> Record:
+        self.store.locks.prepare()
         plan = Record(request, request.frozen_body(), key, test_id, place, flight)
         self._ledger.asked(plan)
         return plan

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import subprocess
+import sys
+import textwrap
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -169,6 +172,40 @@ def test_the_end_of_a_session_waits_for_a_thread_that_is_storing(
     assert has_file
     assert {"recorded": 1} == session.counts
     assert is_complete(path)
+
+
+def test_a_stream_collected_as_garbage_while_another_is_stored_is_kept(server: OpenAIServer, recordings: Path) -> None:
+    """The collector runs anywhere, also in the first import of what storing needs: its streams could not be stored."""
+    program = f"""
+        import gc, sys
+        import openai
+        from inference_recorder import inference_recording
+
+        class Collecting:
+            @staticmethod
+            def find_spec(name, *_):
+                if name.startswith("filelock."):
+                    gc.collect()
+
+        gc.disable()
+        sys.meta_path.insert(0, Collecting)
+        client = openai.OpenAI(base_url={server.base_url!r}, api_key="x")
+        with inference_recording("record", {str(recordings)!r}) as session:
+            kept = client.chat.completions.create(**{STREAMED!r}, seed=0)
+            for seed in (1, 2):
+                cycle = [client.chat.completions.create(**{STREAMED!r}, seed=seed)]
+                next(cycle[0])
+                cycle.append(cycle)
+            del cycle
+        print(session.counts["recorded"])
+        client.close()
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert ("3\n", "") == (result.stdout, result.stderr)
+    assert 3 == len(files_of(recordings))
 
 
 async def test_a_cancelled_task_leaves_the_answer_that_had_arrived(server: OpenAIServer, recordings: Path) -> None:

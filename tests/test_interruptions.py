@@ -263,13 +263,15 @@ def test_a_signal_while_waiting_for_a_chunk_replaces_nothing(
     if not is_there:
         next(recordings.glob("*.json")).unlink()
     program = PROGRAM.format(request=STREAMED, url=server.base_url, folder=str(recordings), is_async=is_async)
-    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, text=True,
-                               stderr=subprocess.DEVNULL)  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     assert process.stdout is not None
     process.stdout.readline()
     process.send_signal(interruption)
-    process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=60)
 
+    assert "" == errors or interruption == signal.SIGINT
     assert process.returncode in (7, -signal.SIGINT, 130)
     assert is_there == (before == states(recordings))
     assert [is_there] == completeness(recordings)

@@ -78,6 +78,11 @@ class Locks:
     def __init__(self, folder: Path) -> None:
         self._folder = folder / ".locks"
 
+    @staticmethod
+    def prepare() -> None:
+        """Import what a lock needs: not as late as in a write, which a stream may do that is collected in an import."""
+        import filelock  # noqa: F401 - and not before something is recorded, since a replay has no use for it
+
     def path_of(self, name: str) -> Path:
         """Return the file of the write lock of `name`."""
         return self._folder / f"{name}.write"
@@ -106,7 +111,7 @@ class Locks:
             _writing.discard(held_by)
 
     def _locked(self, path: Path, patience: Patience | None) -> FileLock | None:
-        from filelock import FileLock, Timeout  # not before something is written: a replay has no use for it
+        from filelock import FileLock, Timeout
 
         self._make_folder()
         lock = FileLock(path, thread_local=False)

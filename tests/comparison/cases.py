@@ -6,6 +6,7 @@ import ast
 import json
 import random
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,20 +48,31 @@ class Case(NamedTuple):
         return {"model": "m", "user": str(self.number), **asked}
 
 
+@cache
 def thresholds() -> list[int]:
     """Return the numbers of bytes at which the package may take another path: its own constants, found in its code."""
     found = set()
     for room in _ROOMS:
         for path in (Path(inference_recorder.__file__).parent / room).glob("*.py"):
             for node in ast.parse(path.read_text()).body:
-                if isinstance(node, ast.Assign) and isinstance(node.value, (ast.BinOp, ast.Constant)):
-                    try:
-                        value = eval(compile(ast.Expression(node.value), str(path), "eval"), {})  # noqa: S307 - ours
-                    except NameError:
-                        continue
-                    if type(value) is int and 512 <= value <= MOST_BYTES:
-                        found.add(value)
+                value = _number(node.value) if isinstance(node, ast.Assign) else None
+                if value is not None and 512 <= value <= MOST_BYTES:
+                    found.add(value)
     return sorted(found)
+
+
+def _number(node: ast.expr) -> int | None:
+    """Return the value of `1 << 16`, `64 * 1024` or a plain number; None for anything else."""
+    if isinstance(node, ast.Constant):
+        return node.value if type(node.value) is int else None
+    if not isinstance(node, ast.BinOp):
+        return None
+    left, right = _number(node.left), _number(node.right)
+    if left is None or right is None:
+        return None
+    if isinstance(node.op, ast.LShift):
+        return left << right
+    return left * right if isinstance(node.op, ast.Mult) else None
 
 
 def generated(

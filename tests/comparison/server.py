@@ -52,6 +52,10 @@ def running(cases: list[Case]) -> Iterator[StreamServer]:
             server.base_url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1"
             started.set()
             await over.wait()
+        connections = asyncio.all_tasks() - {asyncio.current_task()}
+        for connection in connections:
+            connection.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)
 
     over = asyncio.Event()
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))

@@ -145,6 +145,21 @@ class UnwritableRecording(RecorderError, OSError):
         return f"{self.args[0]}{answer}"
 
 
+class LockNotAvailable(UserWarning):
+    """A write lock was held for too long, so the recording was changed without it; its file is whole.
+
+    Attributes: `path` (of the recording), `lock` (its lock file).
+    """
+
+    def __init__(self, path: Path, lock: Path, seconds: float) -> None:
+        self.path = path
+        self.lock = lock
+        super().__init__(
+            f"changed {path} without its lock, which another process has held for {seconds:g} seconds; it is probably "
+            f"stopped: continue it or end it (`lsof {lock}` shows which one it is)"
+        )
+
+
 class RecordingInTheWay(RecorderError):
     """A recording cannot take another name, because one that says something else has it; both are untouched.
 

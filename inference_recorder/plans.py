@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Literal, NamedTuple
 from .format.recording import Answer, Recording
 from .identity.jsonable import JsonObject
 from .identity.request import Request
+from .running_task import Consumer
 from .storage.locks import Flight
 
 Outcome = Literal["replayed", "recorded", "missed", "passed"]
@@ -50,9 +52,18 @@ class Record:
     place: int
     flight: Flight | None
     is_over: bool = False
+    is_being_stored: bool = False
     is_counted: bool = False
     so_far: Callable[[], Answer] | None = None
     """What was heard of a stream that is still being read."""
+    final: Answer | None = None
+    """What the call came to, once that is known: from then on nothing else is stored, however its end is reported."""
+    is_interrupted: bool = False
+    """Whether a Ctrl-C, an exit or a cancellation ended it early: then it replaces nothing that is there."""
+    consumer: Consumer = field(default_factory=Consumer)
+    """The task that reads a stream, if one does."""
+    storing: threading.RLock = field(default_factory=threading.RLock)
+    """Held while its answer is stored. Reentrant: its stream may be collected as garbage meanwhile."""
     reader: int = 0
     """The process that reads it; a forked child leaves its parent's streams alone."""
     number: int = 0
@@ -60,6 +71,12 @@ class Record:
     started: float = field(default_factory=time.time)
     chunk_times: list[float] = field(default_factory=list)
     """When each chunk of a stream arrived, in seconds since 1970."""
+
+    @property
+    def may_replace(self) -> bool:
+        """Whether its answer may take the place of one that is there."""
+        has_ended = self.final is not None and self.final.is_complete
+        return has_ended or not (self.is_interrupted or self.consumer.was_cancelled)
 
 
 @dataclass(slots=True, eq=False)

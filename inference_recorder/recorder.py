@@ -120,7 +120,7 @@ class inference_recording:  # noqa: N801 - it is used as a function
         session = active.innermost_of(self._entered) or self._entered[-1]
         self._entered.remove(session)
         suspend(session)
-        session.close()
+        session.close(error)
 
     def __call__(self, function: _Function) -> _Function:
         if inspect.isasyncgenfunction(function):

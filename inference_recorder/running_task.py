@@ -1,29 +1,108 @@
-"""What runs now: the task of an event loop, or the thread."""
+"""The task or thread that runs now: which it is, and whether it is being interrupted."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 import threading
+import weakref
 from typing import Any
+
+_CONSUMERS = "_inference_recorder_consumers"
 
 
 def running_task() -> object:
-    """Return what a flight is held by: the task that runs now, of asyncio or trio, else the thread."""
+    """Return the task that runs now, of asyncio or trio, or the thread's identity where there is none."""
+    task = _asyncio_task()
+    if task is not None:
+        return task
     trio: Any = sys.modules.get("trio")
-    for current_task in (asyncio.current_task, *(() if trio is None else (trio.lowlevel.current_task,))):
+    if trio is not None:
         try:
-            if (task := current_task()) is not None:
-                return task
-        except RuntimeError:  # this thread runs no loop of this kind
+            return trio.lowlevel.current_task()
+        except RuntimeError:  # this thread does not run trio
             pass
     return threading.get_ident()
 
 
 def runs_an_event_loop() -> bool:
-    """Whether this thread runs an event loop of asyncio."""
+    """Return whether this thread is inside a running asyncio event loop."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         return False
     return True
+
+
+def is_interruption(error: BaseException | None) -> bool:
+    """Return whether `error` is a Ctrl-C, an exit or a cancellation, or was raised while one was being handled.
+
+    asyncio.timeout, for one, turns a cancellation into a TimeoutError.
+    """
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if not isinstance(error, (Exception, GeneratorExit)):
+            return True
+        seen.add(id(error))
+        error = error.__context__
+    return False
+
+
+def is_interrupted_here() -> bool:
+    """Return whether an interruption is being handled: in `except`, `finally` or `__exit__`, or what they call."""
+    return is_interruption(sys.exc_info()[1])
+
+
+class Consumer:
+    """The asyncio task that reads a stream, and whether it was cancelled meanwhile."""
+
+    __slots__ = ("__weakref__", "_others", "was_cancelled")
+
+    def __init__(self) -> None:
+        self.was_cancelled = False
+        self._others: weakref.WeakSet[Consumer] | None = None
+
+    def reads(self) -> None:
+        """Take note that the task that runs now reads the stream."""
+        task: Any = _asyncio_task()
+        consumers = None if task is None else _consumers_in(task)
+        if consumers is self._others:
+            return
+        if self._others is not None:
+            self._others.discard(self)
+        if consumers is not None:
+            consumers.add(self)
+        self._others = consumers
+
+
+def _consumers_in(task: Any) -> weakref.WeakSet[Consumer]:
+    """Return the streams that a task reads, which are told when it is cancelled.
+
+    asyncio.timeout cancels a task and takes that back in one step, which leaves no trace: a stream that the task was
+    not waiting for at that moment, and that nobody closes, would look like one that was left by a `break`. So `cancel`
+    is replaced on the task itself, for as long as it lives, without a reference to the task, which would be a cycle.
+    """
+    consumers: weakref.WeakSet[Consumer] | None = getattr(task, _CONSUMERS, None)
+    if consumers is not None:
+        return consumers
+    consumers, known_task = weakref.WeakSet(), weakref.ref(task)
+
+    def cancel(*args: Any, **kwargs: Any) -> bool:
+        task: Any = known_task()
+        if task is None:
+            return False
+        if not task.done():
+            for consumer in tuple(consumers):
+                consumer.was_cancelled = True
+        return bool(type(task).cancel(task, *args, **kwargs))
+
+    setattr(task, _CONSUMERS, consumers)
+    task.cancel = cancel
+    return consumers
+
+
+def _asyncio_task() -> object:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:  # this thread runs no event loop of asyncio
+        return None

@@ -8,8 +8,10 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
-from .errors import UnusableFolder, UnwritableRecording
+from .captures import Captures
+from .errors import LockNotAvailable, UnusableFolder, UnwritableRecording
 from .format.codec import encode
 from .format.model_lists import model_list_name
 from .format.recording import Answer, Recording
@@ -22,9 +24,9 @@ from .ledger import Ledger
 from .modes import InferenceMode
 from .plans import Exchange, Outcome, Plan, Record, Wait
 from .rows import Row
-from .running_task import running_task, runs_an_event_loop
+from .running_task import is_interruption, running_task, runs_an_event_loop
 from .running_test import running_node_id, running_test_id, surroundings
-from .storage.locks import Flight, is_flying
+from .storage.locks import Flight, Patience, is_flying
 from .storage.places import check_writable
 from .storage.store import Store, row_name
 
@@ -63,14 +65,13 @@ class Session:
         self._ids: dict[str, str] = {}
         """Id of an answer recorded anew -> the one that the recording keeps, since it differs in nothing else."""
         self._ledger = Ledger(store.places.written)
-        self._saving: list[threading.Thread] = []
-        self._unsaved: list[Exception] = []
-        self._unfinished: set[Record] = set()
+        self.captures = Captures(store, self._write, self._land_plan)
         self._guard = threading.RLock()
 
     @property
     def counts(self) -> Counter[Outcome]:
         """How many calls were replayed, recorded, missed and passed; what never happened is left out."""
+        self.captures.store_put_off()
         return self._ledger.counts()
 
     @property
@@ -81,6 +82,7 @@ class Session:
     @property
     def recorded(self) -> tuple[Exchange, ...]:
         """The calls whose answer was stored, in the order of storing."""
+        self.captures.store_put_off()
         return self._ledger.exchanges("recorded")
 
     @property
@@ -104,6 +106,7 @@ class Session:
 
         Reads their recordings; raises CorruptRecording where one is gone or cannot be read.
         """
+        self.captures.store_put_off()
         return self._ledger.usage()
 
     def current_test_id(self) -> str | None:
@@ -111,7 +114,7 @@ class Session:
         return self._rules.scope(self._test_id())
 
     def __repr__(self) -> str:
-        counts = ", ".join(f"{count} {outcome}" for outcome, count in self.counts.items()) or "no calls yet"
+        counts = ", ".join(f"{count} {outcome}" for outcome, count in self._ledger.counts().items()) or "no calls yet"
         return f"<inference_recorder.Session {self.mode} in {self.store.places.written}: {counts}>"
 
     def decide(self, request: Request, before_miss: Callable[[], None] | None = None) -> Plan:
@@ -124,6 +127,7 @@ class Session:
         mode = self.mode
         if mode is not _REPLAY:
             self._rules.refreshed()
+            self.captures.store_put_off(running_task())
             if self._ids:
                 request = request.renamed(self._ids)
         test_id = self._rules.scope(self._test_id(), request.credential)
@@ -216,44 +220,6 @@ class Session:
         """Whether waiting without `await` would wait for ever: the one who asks needs this thread's event loop."""
         return runs_an_event_loop() and self.store.locks.is_under_way_here(row_name(wait.key, wait.place))
 
-    def save(self, plan: Record, answer: Answer, *, wait: bool = True) -> bool:
-        """Store what a call came to, once; False, with nothing stored, where a lock is taken and `wait` is False.
-
-        Raises UnwritableRecording or UnrecordableValue; the plan is over then too.
-        """
-        with self._guard:
-            if plan.is_over:
-                return True
-            plan.is_over = True
-        try:
-            plan.is_over = self._write(plan, answer, wait=wait)
-        finally:
-            if plan.is_over:
-                self._unfinished.discard(plan)
-                self._land(self._rows[plan.key], plan.place, plan.flight)
-        return plan.is_over
-
-    def expect(self, plan: Record, so_far: Callable[[], Answer]) -> None:
-        """Remember a stream being read: one still open when the session closes is stored then, and again at its end."""
-        plan.so_far, plan.reader = so_far, os.getpid()
-        self._unfinished.add(plan)
-
-    def save_later(self, plan: Record, answer: Answer) -> None:
-        """Store what a call came to in a thread of its own; `close` waits for it. For those who may not wait."""
-        thread = threading.Thread(target=self._save_aside, args=(plan, answer), name="inference_recorder-save")
-        self._saving.append(thread)
-        thread.start()
-
-    def _save_aside(self, plan: Record, answer: Answer) -> None:
-        try:
-            self.save(plan, answer)
-        except Exception as error:
-            self.tell_at_close(error)
-
-    def tell_at_close(self, error: Exception) -> None:
-        """Have `close` raise an error of storing that nobody would hear of where it happened."""
-        self._unsaved.append(error)
-
     def abandon(self, plan: Record) -> None:
         """Give up on a call that came to nothing that can be stored. Its place in the row goes to the next."""
         with self._guard:
@@ -263,7 +229,7 @@ class Session:
             row = self._rows[plan.key]
             if row.asked == plan.place:
                 row.asked -= 1
-        self._unfinished.discard(plan)
+        self.captures.forget(plan)
         self._land(row, plan.place, plan.flight)
 
     def keeps_failure(self, status_code: int | None, is_connection_error: bool) -> bool:
@@ -285,49 +251,45 @@ class Session:
             if key in self._rows:
                 self._rows[key] = Row(key)
 
-    def close(self) -> None:
+    def close(self, left_by: BaseException | None = None) -> None:
         """Wait for what is being stored, and cut off what the rows that were recorded anew held beyond their end.
 
+        `left_by` is what its block was left by: where that is an interruption, streams that are still open replace
+        nothing; whatever it is, rows keep what the block did not come to.
         Raises the first error of storing that no caller could be told of.
         """
-        self.is_open = False
-        while self._saving:
-            self._saving.pop().join()
-        for plan in [plan for plan in self._unfinished if plan.reader == os.getpid()]:
-            try:
-                if plan.so_far is not None:
-                    self._write(plan, plan.so_far())
-            except Exception as error:  # the others are to be stored all the same
-                self._unsaved.append(error)
-            finally:
-                self._land(self._rows[plan.key], plan.place, plan.flight)
+        self.is_open, patience = False, Patience()
+        unsaved = self.captures.close(patience, is_interrupted=is_interruption(left_by))
         for key, row in self._rows.items():
             if row.stored and row.writer == os.getpid():
                 try:
-                    self._finish(key, row)
-                except UnwritableRecording as error:  # as above
-                    self._unsaved.append(error)
+                    self._finish(key, row, patience, is_whole=left_by is None)
+                except (UnwritableRecording, LockNotAvailable) as error:  # the others are to be finished all the same
+                    unsaved.append(error)
         self.store.sync()
-        if self._unsaved:
-            raise self._unsaved[0]
+        if unsaved:
+            raise unsaved[0]
 
-    def _finish(self, key: str, row: Row) -> None:
+    def _finish(self, key: str, row: Row, patience: Patience, *, is_whole: bool) -> None:
         last = max(row.stored)
-        self._close_gaps(key, row)
-        if self.mode is InferenceMode.RECORD:
-            self.store.cut_row(key, len(row.stored), last)
+        self._close_gaps(key, row, patience, may_replace=is_whole)
+        if is_whole and self.mode is InferenceMode.RECORD:
+            self.store.cut_row(key, len(row.stored), last, patience)
 
-    def _close_gaps(self, key: str, row: Row) -> None:
+    def _close_gaps(self, key: str, row: Row, patience: Patience, *, may_replace: bool) -> None:
         """Have the places of a row follow each other: a call that was given up left its own empty."""
-        for place, stored_at in enumerate(sorted(row.stored), start=1):
+        place, places = 0, set()
+        for stored_at in sorted(row.stored):
+            place += 1
+            while not may_replace and place < stored_at and self.store.holds(row_name(key, place)):
+                place += 1  # what is there from before
             if place != stored_at:
-                self.store.rename(row_name(key, stored_at), row_name(key, place))
-                for plan in self._unfinished:
-                    if (plan.key, plan.place) == (key, stored_at):
-                        plan.place = place
-        row.stored = frozenset(range(1, len(row.stored) + 1))
+                self.store.rename(row_name(key, stored_at), row_name(key, place), patience)
+                self.captures.moved(key, stored_at, place)
+            places.add(place)
+        row.stored = frozenset(places)
 
-    def _write(self, plan: Record, answer: Answer, *, wait: bool = True) -> bool:
+    def _write(self, plan: Record, answer: Answer, *, wait: bool = True, patience: Patience | None = None) -> bool:
         self._rules.refreshed()  # the call itself may have put its key into the environment
         hidden = Hidden(self._rules.redactor_of(plan.request), plan.request.credential)
         request = self._rules.with_version(hidden.request(self._rules.as_recorded(plan.request, plan.body)))
@@ -341,17 +303,28 @@ class Session:
         if (run := surroundings()) is not None:
             for each in (name, *superseded):
                 run.about_to_record(self, plan.key, each, plan.test_id)
-        path = self.store.write(name, content, attachment=attachment, wait=wait, revised=partial(self._revised, hidden))
+        is_kept, warning = not plan.may_replace and self.store.holds(name), None
+        path: Path | None = self.store.path_of(name)
+        try:
+            if not is_kept:
+                path = self.store.write(
+                    name, content, attachment=attachment, wait=wait, patience=patience, may_replace=plan.may_replace,
+                    revised=partial(self._revised, hidden),
+                )  # fmt: skip
+        except LockNotAvailable as error:  # in place all the same
+            warning = error
         # After the new file is there, so that a crash leaves at least one of them.
-        if path is None or not all(self.store.remove(other, wait=wait) for other in superseded):
+        if path is None or not (is_kept or self.store.remove_all(superseded, patience, wait=wait)):
             return False
         if not is_model_list:
             row = self._rows[plan.key]
             row.stored |= {plan.place}
             row.writer = os.getpid()
-        if not plan.is_counted:
+        if not is_kept and not plan.is_counted:
             plan.is_counted = True
             self._ledger.recorded(plan, path, request)
+        if warning is not None:
+            raise warning
         return True
 
     def _revised(self, hidden: Hidden, old: bytes, new: bytes) -> bytes:
@@ -367,9 +340,13 @@ class Session:
         return recording
 
     def _record(self, request: Request, key: str, test_id: str | None, place: int, flight: Flight | None) -> Record:
+        self.store.locks.prepare()
         plan = Record(request, request.frozen_body(), key, test_id, place, flight)
         self._ledger.asked(plan)
         return plan
+
+    def _land_plan(self, plan: Record) -> None:
+        self._land(self._rows[plan.key], plan.place, plan.flight)
 
     def _land(self, row: Row, place: int, flight: Flight | None) -> None:
         if row.flying == place:

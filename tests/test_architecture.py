@@ -20,7 +20,7 @@ LAYERS = (
     ("conversation",),
     ("report",),
     ("plans",),
-    ("ledger", "rows"),
+    ("captures", "ledger", "rows"),
     ("explaining",),
     ("session",),
     ("interception",),

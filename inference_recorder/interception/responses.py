@@ -62,9 +62,9 @@ class ResponseTape:
         name, passing = ("aiter_raw", taped_async) if is_async else ("iter_raw", taped)
         original: Callable[..., Any] = getattr(response, name)
         setattr(response, name, lambda *args, **kwargs: passing(original(*args, **kwargs), self.tape, self))
-        tell_of_closing(response, self.tape, self.left)
         self.tape.begin(self._left_there, self._decoded)
-        weakref.finalize(response, self.tape.dropped, self.left)
+        tell_of_closing(response, self.tape)
+        weakref.finalize(response, self.tape.dropped)
 
     def add(self, part: bytes) -> None:
         """Take down what arrived."""
@@ -73,11 +73,6 @@ class ResponseTape:
     def complete(self) -> Answer:
         """Return the answer that the bytes so far are, as a whole response."""
         return self._answer(self._decoded())
-
-    def left(self) -> None:
-        """Store what was read of a response that its consumer left."""
-        if not self.tape.plan.is_over:
-            self.tape.left(self._left_there())
 
     def broken(self, error: BaseException) -> Answer | None:
         """Return the answer that a response is whose bytes broke off, None where it is not worth a recording."""

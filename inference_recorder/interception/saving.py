@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING
 
 from ..format.recording import Answer, Recording
 from ..identity.jsonable import JsonValue
@@ -12,8 +14,13 @@ from ..plans import Record, Wait
 from ..session import Session
 from .tape import Tape
 
+if TYPE_CHECKING:
+    from anyio import CapacityLimiter
+    from anyio.lowlevel import RunVar
+
 _BIG = 64 * 1024
 _BYTES_OF_A_FLOAT = 20
+_MOST_THREADS = 16
 
 
 def settled(session: Session, request: Request, before_miss: Callable[[], None] | None = None) -> Recording | Record:
@@ -43,11 +50,47 @@ async def settled_async(
 
 
 async def keep_async(tape: Tape, answer: Answer | None, response: object = None) -> None:
-    """Store the answer as `Tape.keep` does; a thread does it for a big one, or where another writer is waited for."""
+    """Store the answer as `Tape.keep` does; a thread does it for a big one, or where another writer is waited for.
+
+    A task that is cancelled meanwhile loses nothing: the answer is stored all the same, and the session's end raises
+    what goes wrong.
+    """
+    tape.ended(answer)
+    is_kept = (answer is None or not _is_big(answer)) and tape.keep(answer, response, wait=False)
+    if is_kept or answer is None:  # giving a call up waits for nobody
+        return
     import anyio.to_thread
 
-    if (answer is not None and _is_big(answer)) or not tape.keep(answer, response, wait=False):
-        await anyio.to_thread.run_sync(tape.keep, answer, response)
+    try:
+        await anyio.to_thread.run_sync(tape.keep_or_tell, answer, response, limiter=_limiter())
+    except Exception as error:
+        tape.session.captures.heard_of_error(error)
+        raise
+    except BaseException:  # the task was cancelled, perhaps before a thread began
+        tape.session.captures.save_later(tape.plan, answer)
+        raise
+
+
+def _limiter() -> CapacityLimiter:
+    """Return what bounds the threads that store for this event loop.
+
+    Not anyio's own limiter: all the threads that it allows may belong to callers who wait for this very answer.
+    """
+    from anyio import CapacityLimiter
+
+    try:
+        return _limiters().get()
+    except LookupError:
+        limiter = CapacityLimiter(_MOST_THREADS)
+        _limiters().set(limiter)
+        return limiter
+
+
+@cache
+def _limiters() -> RunVar[CapacityLimiter]:
+    from anyio.lowlevel import RunVar  # not before something is stored in a thread: a replay has no use for it
+
+    return RunVar("inference_recorder_savers")
 
 
 def _is_big(answer: Answer) -> bool:

@@ -27,9 +27,9 @@ def record_stream(stream: Any, tape: Tape) -> Any:
     tape.http = kept(response) or tape.http
     source = stream._iterator
     stream._iterator = taped_async(source, tape, tape) if hasattr(source, "__anext__") else taped(source, tape, tape)
-    tell_of_closing(response, tape, tape.left)
     tape.begin()
-    weakref.finalize(stream, tape.dropped, tape.left)
+    tell_of_closing(response, tape)
+    weakref.finalize(stream, tape.dropped)
     return stream
 
 
@@ -43,7 +43,7 @@ def record_iterable(chunks: Any, tape: Tape, method: Method, client: Any) -> Any
     response = memory_response(library, request, None, b"", "text/event-stream")
     stream = _stream_over(passing, method, client, response, is_async=is_async)
     tape.begin()
-    weakref.finalize(stream, tape.dropped, tape.left)
+    weakref.finalize(stream, tape.dropped)
     return stream
 
 
@@ -103,8 +103,6 @@ class Heard(Protocol):
 
     def broken(self, error: BaseException) -> Answer | None: ...
 
-    def left(self) -> None: ...
-
 
 def taped(source: Iterator[Any], tape: Tape, heard: Heard) -> Iterator[Any]:
     """Yield the items of `source` as they arrive, each taken down first; store what was heard once, however it ends."""
@@ -114,18 +112,19 @@ def taped(source: Iterator[Any], tape: Tape, heard: Heard) -> Iterator[Any]:
             try:
                 item = next(source)
             except StopIteration:
+                answer = tape.ended(heard.complete())
                 break
             finally:
                 tape.is_pulling = False
             heard.add(item)
             yield item
     except Exception as error:
-        tape.keep(heard.broken(error))
+        tape.keep(tape.ended(heard.broken(error)))
         raise
-    except BaseException:  # closed or interrupted
-        heard.left()
+    except BaseException as error:  # closed or interrupted
+        tape.left(is_dropped=isinstance(error, GeneratorExit))
         raise
-    tape.keep(heard.complete())
+    tape.keep(answer)
 
 
 async def taped_async(source: AsyncIterator[Any], tape: Tape, heard: Heard) -> AsyncIterator[Any]:
@@ -133,9 +132,11 @@ async def taped_async(source: AsyncIterator[Any], tape: Tape, heard: Heard) -> A
     try:
         while True:
             tape.is_pulling = True
+            tape.plan.consumer.reads()
             try:
                 item = await anext(source)
             except StopAsyncIteration:
+                answer = tape.ended(heard.complete())
                 break
             finally:
                 tape.is_pulling = False
@@ -144,10 +145,10 @@ async def taped_async(source: AsyncIterator[Any], tape: Tape, heard: Heard) -> A
     except Exception as error:
         await keep_async(tape, heard.broken(error))
         raise
-    except BaseException:  # closed, cancelled or interrupted
-        heard.left()
+    except BaseException as error:  # closed, cancelled or interrupted
+        tape.left(is_dropped=isinstance(error, GeneratorExit))
         raise
-    await keep_async(tape, heard.complete())
+    await keep_async(tape, answer)
 
 
 def _replayed(chunks: Iterator[Any], response: Any) -> Iterator[Any]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+from ..captures import heard_of
 from ..errors import UnwritableRecording
 from ..format.codec import data_in, is_plain, marked, typed, typed_json, untyped
 from ..format.deep_json import dumped
@@ -18,6 +19,7 @@ from ..format.typed import reviver
 from ..format.volatile import without_volatile
 from ..identity.jsonable import JsonValue, as_recorded
 from ..plans import Record
+from ..running_task import is_interruption
 from ..session import Session
 from .bodies import kept_as_sent, media_type_of
 from .http import event_name, kept
@@ -47,7 +49,16 @@ class Tape:
         Else the chunks do.
         """
         self._heard = heard or self._chunks_heard
-        self.session.expect(self.plan, so_far or self._left_there)
+        self.session.captures.expect(self.plan, so_far or self._left_there)
+
+    def ended(self, answer: Answer | None) -> Answer | None:
+        """Take down what the call came to, before anything else can happen; returns it.
+
+        From now on nothing else is stored, whoever closes the stream or the session.
+        """
+        if answer is not None:
+            self.session.captures.expect_final(self.plan, answer)
+        return answer
 
     def add(self, chunk: object) -> None:
         """Take down one chunk, as it is now: its consumer may change it."""
@@ -91,6 +102,7 @@ class Tape:
 
         An error that is no answer of a server's cuts the stream short, as leaving it does.
         """
+        self.plan.is_interrupted = self.plan.is_interrupted or is_interruption(error)
         failure = describe_failure(error)
         if failure is not None and not self._is_worth_keeping(failure):
             return None
@@ -108,24 +120,33 @@ class Tape:
             self.session.abandon(self.plan)
             return True
         try:
-            return self.session.save(self.plan, answer, wait=wait)
+            return self.session.captures.save(self.plan, answer, wait=wait)
         except UnwritableRecording as error:
             error.response = self._heard() if response is None else response
             raise
 
-    def left(self, answer: Answer | None = None) -> None:
-        """Store what was heard before the consumer left (the chunks, else `answer`)."""
-        if not self.plan.is_over:
-            heard = answer or self._left_there()
-            if not self.keep(heard, wait=False):
-                self.session.save_later(self.plan, heard)
+    def keep_or_tell(self, answer: Answer, response: object = None) -> None:
+        """Store the answer in a thread; an error is told of at the session's end too, unless its caller hears of it."""
+        try:
+            self.keep(answer, response)
+        except Exception as error:
+            self.session.captures.tell_at_close(error)
+            raise
 
-    def dropped(self, left: Callable[[], None]) -> None:
+    def left(self, *, is_dropped: bool = False) -> None:
+        """Store what was heard of a stream whose consumer left: closed it, dropped it, or was interrupted."""
+        if self.plan.is_over or self.session.captures.puts_off(self.plan, is_dropped=is_dropped):
+            return
+        heard = heard_of(self.plan)
+        if not self.keep(heard, wait=False):
+            self.session.captures.save_later(self.plan, heard)
+
+    def dropped(self) -> None:
         """Do as `left` does for a stream that nobody holds any more: who collects it cannot be told of an error."""
         try:
-            left()
+            self.left(is_dropped=True)
         except Exception as error:
-            self.session.tell_at_close(error)
+            self.session.captures.tell_at_close(error)
 
     def _chunks_heard(self) -> list[Any]:
         method = method_for(self.plan.request.endpoint)
@@ -147,18 +168,18 @@ class Tape:
         return self.session.keeps_failure(failure.status_code, is_connection_error)
 
 
-def tell_of_closing(response: Any, tape: Tape, left: Callable[[], None]) -> None:
-    """Have a response call `left` when it is closed early: by its stream, or by a helper that holds only it."""
+def tell_of_closing(response: Any, tape: Tape) -> None:
+    """Have a response tell its tape when it is closed early: by its stream, or by a helper that holds only it."""
     for name in ("close", "aclose"):
         original = getattr(response, name, None)
         if callable(original):
-            setattr(response, name, _telling(original, tape, left))
+            setattr(response, name, _telling(original, tape))
 
 
-def _telling(close: Callable[[], Any], tape: Tape, left: Callable[[], None]) -> Callable[[], Any]:
+def _telling(close: Callable[[], Any], tape: Tape) -> Callable[[], Any]:
     def close_and_tell() -> Any:
         if not tape.is_pulling:
-            left()
+            tape.left()
         return close()
 
     return close_and_tell

@@ -6,6 +6,8 @@ import errno
 import os
 import secrets
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,6 +68,27 @@ def replace(path: Path, content: bytes, owner: str) -> None:
     temporary file that a killed writer left is told from one being written. The file's bytes have reached the disk
     before its name has; for the name see `sync_folder`. Raises OSError, leaving no such file.
     """
+    with _temporary_file(path, content, owner) as temporary:
+        os.replace(temporary, path)
+
+
+def create(path: Path, content: bytes, owner: str) -> None:
+    """Put `content` at `path` as `replace` does; raises FileExistsError, changing nothing, where something is there."""
+    with _temporary_file(path, content, owner) as temporary:
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without links: no step that both looks and writes
+            if os.path.lexists(path):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+            os.replace(temporary, path)
+        else:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _temporary_file(path: Path, content: bytes, owner: str) -> Iterator[Path]:
     temporary = path.parent / f".{owner}.tmp-{secrets.token_hex(8)}.tmp"
     descriptor = os.open(temporary, _WRITE_FLAGS, 0o666)
     try:
@@ -76,7 +99,7 @@ def replace(path: Path, content: bytes, owner: str) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        os.replace(temporary, path)
+        yield temporary
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

@@ -1,10 +1,11 @@
 """File locks of one folder of recordings, all in its `.locks`, which git is told to pass over.
 
-Two kinds. A write lock is held while one file is replaced; a few hundred files lock all names. A flight is held while
-one key is asked of the API, however long that takes, so that of several workers who miss a key only one asks; its file
-goes when it ends. Both are the operating system's locks: whoever dies lets go of them.
+Two kinds, each a file for each name. A write lock is held while one recording is replaced; a call waits for one for a
+few seconds, because its holder may be stopped (a debugger, SIGSTOP) and would hold up every other recorder. A flight is
+held while one key is asked of the API, however long that takes, so that of several workers who miss a key only one
+asks. Both are the operating system's locks: whoever dies lets go of them. A file goes when its lock is released.
 
-Holds state: which flights this process has under way, and for whom.
+Holds state: which flights this process has under way, and for whom; which write locks its threads hold or wait for.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ import errno
 import os
 import stat
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,9 +24,12 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
 _POLL_SECONDS = 0.005
+LONGEST_WAIT_SECONDS = 5.0
 
 _flights: dict[Path, object] = {}
 """Lock file -> who holds it. Of the whole process, so that two sessions of one thread do not wait for each other."""
+_writing: set[tuple[int, Path]] = set()
+"""(thread, lock file) of the write locks that are held or waited for."""
 # Reentrant: a stream that is collected as garbage lands its flight, and that can happen anywhere.
 _guard = threading.RLock()
 
@@ -34,6 +38,7 @@ def _forget_the_parents_flights() -> None:
     global _guard
     _guard = threading.RLock()
     _flights.clear()
+    _writing.clear()
 
 
 if hasattr(os, "register_at_fork"):
@@ -46,46 +51,96 @@ def is_flying(holder: object) -> bool:
         return any(other is holder or other == holder for other in _flights.values())
 
 
+class Patience:
+    """How long one call waits for write locks, however many it takes."""
+
+    def __init__(self) -> None:
+        self._seconds = LONGEST_WAIT_SECONDS
+
+    @property
+    def seconds(self) -> float:
+        """What is left of it."""
+        return self._seconds
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Take what the block lasts from it."""
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            self._seconds = max(0.0, self._seconds - (time.monotonic() - begun))
+
+
 class Locks:
     """The locks of one folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / ".locks"
-        self._of_stripes: dict[tuple[int, str], FileLock] = {}
-        """(process, stripe) -> its lock; a forked child must not use one of its parent's."""
+
+    @staticmethod
+    def prepare() -> None:
+        """Import what a lock needs: not as late as in a write, which a stream may do that is collected in an import."""
+        import filelock  # noqa: F401 - and not before something is recorded, since a replay has no use for it
+
+    def path_of(self, name: str) -> Path:
+        """Return the file of the write lock of `name`."""
+        return self._folder / f"{name}.write"
 
     @contextmanager
-    def writing(self, name: str, *, wait: bool = True) -> Iterator[bool]:
-        """Hold the write lock of `name`; yields False, holding nothing, where it is taken and `wait` is False.
+    def writing(self, name: str, *, wait: bool = True, patience: Patience | None = None) -> Iterator[bool]:
+        """Hold the write lock of `name`, for which the block waits at most `patience`; not at all if `wait` is False.
 
-        Raises OSError where the lock file cannot be made.
+        Yields whether it is held. Raises OSError where the lock file cannot be made.
         """
-        from filelock import FileLock, Timeout  # not before something is written: a replay has no use for it
+        path = self.path_of(name)
+        held_by = threading.get_ident(), path
+        # A stream may be collected as garbage while its own thread writes, or waits for the lock.
+        if held_by in _writing:
+            yield False
+            return
+        _writing.add(held_by)
+        try:
+            lock = self._locked(path, (patience or Patience()) if wait else None)
+            try:
+                yield lock is not None
+            finally:
+                if lock is not None:
+                    _unlocked(lock, path)
+        finally:
+            _writing.discard(held_by)
+
+    def _locked(self, path: Path, patience: Patience | None) -> FileLock | None:
+        from filelock import FileLock, Timeout
 
         self._make_folder()
-        stripe = sha256(name.encode()).hexdigest()[:1]
-        known_as = os.getpid(), stripe
-        lock = self._of_stripes.get(known_as)
-        if lock is None:
-            lock = self._of_stripes[known_as] = FileLock(self._folder / f"write-{stripe}.lock")
-        # A thread that holds it would get it again; this happens where a stream is collected as garbage in a write.
-        if not wait and lock.is_locked:
-            yield False
-            return
+        lock = FileLock(path, thread_local=False)
         try:
-            lock.acquire(timeout=-1 if wait else 0, poll_interval=_POLL_SECONDS)
+            if patience is None:
+                lock.acquire(timeout=0)
+            else:
+                with patience.waiting():
+                    lock.acquire(timeout=patience.seconds, poll_interval=_POLL_SECONDS)
         except Timeout:
-            yield False
+            return None
+        return lock
+
+    def remove_abandoned(self) -> None:
+        """Remove the lock files of writers and askers that were killed."""
+        from filelock import FileLock, Timeout
+
+        if not self._is_there():
             return
-        except RuntimeError:  # as above, while this thread waits for it or lets go of it
-            if wait:
-                raise
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            lock.release()
+        for name in os.listdir(self._folder):
+            path = self._folder / name
+            if path.suffix not in (".write", ".flight"):
+                continue
+            lock = FileLock(path, thread_local=False)
+            try:
+                lock.acquire(timeout=0)
+            except (Timeout, OSError):
+                continue
+            _unlocked(lock, path)
 
     def try_flight(self, key: str, holder: object) -> Flight | None:
         """Begin the flight of `key` for `holder`, or return None where another one is under way; never waits.
@@ -115,15 +170,18 @@ class Locks:
         return self._folder / f"{key}.flight" in _flights
 
     def _make_folder(self) -> None:
-        # Not through a link: a stranger's recordings could else have us make files wherever they like.
-        try:
-            if stat.S_ISDIR(os.lstat(self._folder).st_mode):
-                return
-        except FileNotFoundError:
+        if not self._is_there():
             self._folder.mkdir(parents=True, exist_ok=True)
             (self._folder / ".gitignore").write_text("*\n", encoding="ascii")
-        else:
-            raise NotADirectoryError(errno.ENOTDIR, f"{self._folder} is a link or a file, not a folder")
+
+    def _is_there(self) -> bool:
+        # Not through a link: a stranger's recordings could otherwise have us make files wherever they like.
+        try:
+            if stat.S_ISDIR(os.lstat(self._folder).st_mode):
+                return True
+        except FileNotFoundError:
+            return False
+        raise NotADirectoryError(errno.ENOTDIR, f"{self._folder} is a link or a file, not a folder")
 
 
 class Flight:
@@ -138,13 +196,18 @@ class Flight:
         """End the flight; those who wait look for the recording. Landing twice is safe."""
         if not self._lock.is_locked or os.getpid() != self._pid:  # a forked child holds none of its parent's flights
             return
-        try:
-            # While it is held, so that nobody locks a file that is about to go; filelock tries again on one that went.
-            self._path.unlink(missing_ok=True)
-        except OSError:
-            pass  # Windows does not remove an open file; it is empty and git passes over it
-        self._lock.release()
+        _unlocked(self._lock, self._path)
         _landed(self._path)
+
+
+def _unlocked(lock: FileLock, path: Path) -> None:
+    """Release a lock and remove its file."""
+    try:
+        # While it is held, so that nobody locks a file that is about to go; filelock tries again on one that went.
+        path.unlink(missing_ok=True)
+    except OSError:
+        pass  # Windows does not remove an open file; it is empty and git passes over it
+    lock.release()
 
 
 def _landed(path: Path) -> None:

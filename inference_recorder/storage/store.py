@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import UnwritableRecording
+from ..errors import LockNotAvailable, UnwritableRecording
 from ..format.model_lists import model_list_start
 from . import attachments, files
 from .files import Stored
-from .locks import Locks
+from .locks import LONGEST_WAIT_SECONDS, Locks, Patience
 from .places import Places
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
@@ -62,6 +63,10 @@ class Store:
         start = model_list_start(key) if name == key else key
         return sorted(path.name.removesuffix(".json") for path in self.places.written.glob(f"{start}*.json"))
 
+    def holds(self, name: str) -> bool:
+        """Return whether anything has this name where recordings are written, readable or not."""
+        return os.path.lexists(self.path_of(name))
+
     def write(
         self,
         name: str,
@@ -69,41 +74,67 @@ class Store:
         *,
         attachment: bytes | None = None,
         wait: bool = True,
+        patience: Patience | None = None,
+        may_replace: bool = True,
         revised: Callable[[bytes, bytes], bytes] = lambda old, content: content,
     ) -> Path | None:
         """Store `content` under `name`: whoever reads sees the old file or the new one, never a part.
 
         An attachment goes to a file beside it, before it. If there is a file already, `revised` is given its content
         and the new one, and returns what to store. A file whose content stays is left alone, its time of change
-        included: recording a suite twice gives no diff.
-        Returns the path; None, with nothing written, where another writer holds the lock and `wait` is False.
-        Raises UnwritableRecording where the disk will not have it; what was there stays as it was.
+        included: recording a suite twice gives no diff. So is any file if `may_replace` is False.
+        Returns the path; None, with nothing written, where another writer holds the lock and `wait` is False. Otherwise
+        waits as long as `patience` has it, then writes without the lock: a new file is never written over another one.
+        Raises UnwritableRecording where the disk will not have it; what was there stays as it was. Warns with
+        LockNotAvailable, once the file is in place, where it did not get the lock.
         """
         path = self.path_of(name)
         with _refusals_of(path):
             if not self._has_tidied:
                 self._has_tidied = True
                 self._remove_abandoned()
-            with self.locks.writing(name, wait=wait) as is_held:
-                if not is_held:
+            with self.locks.writing(name, wait=wait, patience=patience) as is_held:
+                if not is_held and not wait:
                     return None
-                self._replace(name, content, attachment, revised)
+                self._put(name, content, attachment, revised, may_replace=may_replace)
+        self._warn_without(is_held, name)
         return path
 
-    def _replace(
-        self, name: str, content: bytes, attachment: bytes | None, revised: Callable[[bytes, bytes], bytes]
+    def _put(
+        self,
+        name: str,
+        content: bytes,
+        attachment: bytes | None,
+        revised: Callable[[bytes, bytes], bytes],
+        *,
+        may_replace: bool,
     ) -> None:
         path = self.path_of(name)
+        is_new = not os.path.lexists(path)
+        if not is_new and not may_replace:
+            return
         old, beside = files.content_of(path), None
         if attachment is not None:
             beside = attachments.place_of(path, attachments.digest_of(attachment))
             if files.content_of(beside) != attachment:
                 files.replace(beside, attachment, name)
-        content = content if old is None else revised(old, content)
-        if old != content:
+        if is_new:
+            try:
+                files.create(path, content, name)
+            except FileExistsError:  # written meanwhile, without the lock: that answer is as good as this one
+                _remove_attachment(path, content, attachments.named_in(path, files.content_of(path)))
+                return
+        elif old is None or old != (content := revised(old, content)):
             files.replace(path, content, name)
-            self._is_synced = False
-            _remove_attachment(path, old, beside)
+        else:
+            return
+        self._is_synced = False
+        _remove_attachment(path, old, beside)
+
+    def _warn_without(self, is_held: bool, name: str) -> None:
+        if not is_held:
+            warning = LockNotAvailable(self.path_of(name), self.locks.path_of(name), LONGEST_WAIT_SECONDS)
+            warnings.warn(warning, stacklevel=3)
 
     def sync(self) -> None:
         """Have the names of all that was written reach the disk; once a session, since it takes as long as a write."""
@@ -111,39 +142,47 @@ class Store:
             self._is_synced = True
             files.sync_folder(self.places.written)
 
-    def cut_row(self, key: str, length: int, last: int = 0) -> None:
+    def cut_row(self, key: str, length: int, last: int = 0, patience: Patience | None = None) -> None:
         """Remove the answers to `key` after the first `length`: what a row held before it was recorded anew.
 
         A row has no gaps, but up to its place `last` it may have them now.
         """
-        place = length + 1
-        while (is_there := os.path.lexists(self.path_of(row_name(key, place)))) or place <= last:
+        place, patience = length + 1, patience or Patience()
+        while (is_there := self.holds(row_name(key, place))) or place <= last:
             if is_there:
-                self.remove(row_name(key, place))
+                self.remove(row_name(key, place), patience)
             place += 1
 
-    def remove(self, name: str, *, wait: bool = True) -> bool:
+    def remove(self, name: str, patience: Patience | None = None, *, wait: bool = True) -> bool:
         """Remove a recording and what lies beside it, if it is there; raises UnwritableRecording.
 
-        Returns False, with nothing removed, where another writer holds the lock and `wait` is False.
+        Returns False, with nothing removed, where another writer holds the lock and `wait` is False. Otherwise waits
+        for the lock, and warns, as `write` does.
         """
         path = self.path_of(name)
-        with _refusals_of(path), self.locks.writing(name, wait=wait) as is_held:
-            if is_held:
-                content = files.content_of(path)
-                path.unlink(missing_ok=True)
-                _remove_attachment(path, content, None)
-        return is_held
+        with _refusals_of(path), self.locks.writing(name, wait=wait, patience=patience) as is_held:
+            if not is_held and not wait:
+                return False
+            content = files.content_of(path)
+            path.unlink(missing_ok=True)
+            _remove_attachment(path, content, None)
+        self._warn_without(is_held, name)
+        return True
 
-    def rename(self, name: str, new_name: str) -> None:
+    def remove_all(self, names: Iterable[str], patience: Patience | None, *, wait: bool) -> bool:
+        """Remove recordings as `remove` does; returns whether all are gone."""
+        return all(self.remove(name, patience, wait=wait) for name in names)
+
+    def rename(self, name: str, new_name: str, patience: Patience | None = None) -> None:
         """Have a recording take another name, in the place of what was there; raises UnwritableRecording.
 
         Its attachment is copied first, so that whoever is killed on the way leaves no recording without its bytes.
+        Waits for the lock, and warns, as `write` does.
         """
         path, new_path = self.path_of(name), self.path_of(new_name)
         if name == new_name:
             return
-        with _refusals_of(new_path), self.locks.writing(new_name):
+        with _refusals_of(new_path), self.locks.writing(new_name, patience=patience) as is_held:
             content, old = files.content_of(path), files.content_of(new_path)
             beside, new_beside = attachments.named_in(path, content), attachments.named_in(new_path, content)
             attachment = None if beside is None else files.content_of(beside)
@@ -154,6 +193,7 @@ class Store:
             _remove_attachment(new_path, old, new_beside)
             if beside is not None:
                 beside.unlink(missing_ok=True)
+        self._warn_without(is_held, new_name)
 
     def path_of(self, name: str) -> Path:
         """Return where `name` is written; raises ValueError for a name that is no plain file name."""
@@ -180,6 +220,7 @@ class Store:
                 with self.locks.writing(attachments.owner_of(path), wait=False) as is_held:
                     if is_held and attachments.is_orphan(path):
                         _unlink(path)
+        self.locks.remove_abandoned()
 
 
 def row_name(key: str, place: int) -> str:

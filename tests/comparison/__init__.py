@@ -1,0 +1,1 @@
+"""Generated streams: recorded, live and replayed they are the same, however they are read."""

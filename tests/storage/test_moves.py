@@ -69,7 +69,7 @@ def test_our_own_layout_stays_with_its_headers_on_one_line(store: Store) -> None
         return encode(test_id, document()["request"], Answer(body=body, http=http))
 
     path = written(store, content("old", OLD_ID))
-    new_path = moved(store, entry_of(path), NEW, test_id="new")
+    new_path = moved(store, entry_of(path), Renaming(NEW, "new"))
 
     assert content("new", NEW_ID) == new_path.read_bytes()
     assert 1 == sum("x-own-" in line for line in new_path.read_text().splitlines())

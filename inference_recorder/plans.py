@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from .format.recording import Answer, Recording
 from .identity.jsonable import JsonObject
 from .identity.request import Request
+from .rows import Row
 from .storage.locks import Flight
 
 Outcome = Literal["replayed", "recorded", "missed", "passed"]
@@ -45,6 +46,7 @@ class Record:
     body: JsonObject
     key: str
     test_id: str | None
+    row: Row
     place: int
     flight: Flight | None
     is_over: bool = False
@@ -65,6 +67,7 @@ class Wait:
     request: Request
     key: str
     test_id: str | None
+    row: Row
     place: int
     until: float = field(default_factory=lambda: time.monotonic() + _PATIENCE_SECONDS)
     pause_seconds: float = 0.002

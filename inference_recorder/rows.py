@@ -1,8 +1,11 @@
-"""The answers to one key, and how far a session has come with them."""
+"""The answers to one key, and how far their callers have come with them."""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .format.codec import decode
 from .format.model_lists import union
@@ -10,36 +13,62 @@ from .format.recording import Recording
 from .format.redacting import failure_given_back, given_back
 from .identity.key_rules import KeyRules
 from .identity.keys import older_keys
-from .identity.request import Request
+from .identity.request import Request, with_ids
 from .storage.files import Stored
 from .storage.store import Store, row_name
 
+if TYPE_CHECKING:
+    from .plans import Record
 
-@dataclass(slots=True)
+_NO_IDS: Mapping[str, str] = {}
+
+
+@dataclass(slots=True, eq=False)
 class Row:
-    """The answers to one key, as far as this session has come."""
+    """The answers to one key, as far as the callers of one series book have come."""
 
+    key: str
     name: str
     """The key, or the older one under which the row lies."""
+    guard: threading.RLock
+    """The lock of the series book that this row is in; held while a field of the row changes."""
+    is_wide: bool = False
+    """Whether tests beside the running one make this request: other workers may be adding answers to it."""
+    is_kept: bool = False
+    """Whether answers of earlier runs count although this run records: not all tests that need them run."""
     asked: int = 0
     last: int | None = None
     """The last place that is filled, once a call asked for one beyond it."""
     is_own: bool = False
-    """Whether this session found nothing there and records it: then a further call is a further answer."""
+    """Whether this run found nothing there and records it: then a further call is a further answer."""
     stored: frozenset[int] = frozenset()
-    """The places that this session has stored."""
+    """The places that were stored through this row."""
     writer: int = 0
     """The process that stored them; a forked child leaves its parent's row alone."""
+    store: Store | None = None
+    """Where they were stored."""
+    is_replaced: bool = False
+    """Whether they take the place of all that was recorded before."""
+    pending: tuple[Record, ...] = ()
+    """The calls whose answers are yet to come."""
     flying: int | None = None
     """The place that is being asked of the API now, in record-if-missing."""
 
     def find(
-        self, store: Store, request: Request, test_id: str | None, place: int, rules: KeyRules, *, may_grow: bool
+        self,
+        store: Store,
+        request: Request,
+        test_id: str | None,
+        place: int,
+        rules: KeyRules,
+        *,
+        may_grow: bool,
+        ids: Mapping[str, str] = _NO_IDS,
     ) -> Recording | None:
         """Return the answer in this place (counted from 1), else the last one before it, else one under an older key.
 
-        None where there is none at all, and for a place beyond the end of the session's own row. `may_grow` says that
-        another worker may be adding to the row. Raises CorruptRecording.
+        None where there is none at all, and for a place beyond the end of a row that this run records. `may_grow` says
+        that another worker may be adding to the row; `ids` are to be replaced in the answer. Raises CorruptRecording.
         """
         if request.is_model_list:
             return self._models(store, request, test_id, rules)
@@ -57,7 +86,11 @@ class Row:
                 if (stored := store.read(older_key)) is not None:
                     self.name, self.last = older_key, None
                     break
-        return None if stored is None else _recording(stored, request, rules)
+        if stored is None:
+            return None
+        if ids:
+            stored = stored._replace(content=with_ids(stored.content.decode(), ids).encode())
+        return _recording(stored, request, rules)
 
     def _models(self, store: Store, request: Request, test_id: str | None, rules: KeyRules) -> Recording | None:
         for name in (self.name, *(older_key for _, older_key in older_keys(request, test_id, self.name))):
@@ -66,6 +99,27 @@ class Row:
             if found:
                 return union([_recording(stored, request, rules) for stored in found])
         return None
+
+    def finish(self, *, is_cut: bool) -> None:
+        """Close the gaps that calls left which were given up; with `is_cut`, remove what the row held beyond its end.
+
+        Raises UnwritableRecording.
+        """
+        if self.store is None or not self.stored or self.is_wide:
+            return
+        last = max(self.stored)
+        taken = sorted(self.stored | {plan.place for plan in self.pending})
+        for place, taken_at in enumerate(taken, start=1):
+            if place == taken_at:
+                continue
+            if taken_at in self.stored:
+                self.store.rename(row_name(self.key, taken_at), row_name(self.key, place))
+            for plan in self.pending:
+                if plan.place == taken_at:
+                    plan.place = place
+        self.stored = frozenset(place for place, taken_at in enumerate(taken, start=1) if taken_at in self.stored)
+        if is_cut and self.is_replaced:
+            self.store.cut_row(self.key, len(taken), last)
 
 
 def _recording(stored: Stored, request: Request, rules: KeyRules) -> Recording:

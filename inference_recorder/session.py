@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .errors import UnusableFolder, UnwritableRecording
+from .errors import UnusableFolder
 from .format.codec import encode
 from .format.model_lists import model_set_digest, models_in
 from .format.recording import Answer, Recording
@@ -21,11 +19,14 @@ from .format.usage import Usage
 from .identity.jsonable import JsonObject, JsonValue
 from .identity.key_rules import KeyRules
 from .identity.request import Request, with_ids
+from .holders import running_task, runs_an_event_loop
 from .ledger import Ledger
 from .modes import InferenceMode
 from .plans import Exchange, Outcome, Plan, Record, Wait
 from .rows import Row
+from .run_ledger import RunLedger
 from .running_test import running_node_id, running_test_id, surroundings
+from .series import SeriesBook
 from .storage.locks import Flight, is_flying
 from .storage.store import Store, row_name
 
@@ -60,14 +61,16 @@ class Session:
         self._rules = rules or KeyRules()
         self._keeps_transient_errors = mode is InferenceMode.RECORD if record_errors is None else record_errors
         self._keeps_errors = record_errors is not False
-        self._rows: dict[str, Row] = {}
-        self._ids: dict[str, str] = {}
-        """Id of an answer recorded anew -> the one that the recording keeps, since it differs in nothing else."""
+        self._has_own_id = is_shared or test_id is not None
+        self._part = f"{mode} {store.places.written}"
+        self._book = SeriesBook()
+        """Where its calls are counted that are made outside test attempts."""
+        run = surroundings()
+        self._run: RunLedger = RunLedger() if run is None else run.ledger
         self._ledger = Ledger(store.places.written)
         self._saving: list[threading.Thread] = []
         self._unsaved: list[Exception] = []
         self._unfinished: set[Record] = set()
-        self._guard = threading.RLock()
 
     @property
     def counts(self) -> Counter[Outcome]:
@@ -120,21 +123,25 @@ class Session:
         mode = self.mode
         if mode is not _REPLAY:
             self._rules.refreshed()
-            if self._ids:
-                request = request.renamed(self._ids)
-        test_id = self._rules.scope(self._test_id(), request.credential)
+            self._run.refresh()
+            if self._run.ids:
+                request = request.renamed(self._run.ids)
+        named = self._test_id()
+        test_id = self._rules.scope(named, request.credential)
         asked, key = self._rules.keyed(request, test_id)
-        with self._guard:
-            row = self._rows.get(key)
+        run = surroundings()
+        book = self._book if run is None else run.book or self._book
+        with book.guard:
+            row = book.rows.get((self._part, key))
             if row is None:
-                row = self._rows[key] = Row(key)
-            if mode is _RECORD_IF_MISSING:
+                row = book.rows[self._part, key] = self._new_row(key, named, book)
+            if mode is _RECORD_IF_MISSING or (row.is_wide and mode is _RECORD):
                 return self._find_or_wait(request, key, test_id, row)
             row.asked += 1
             place = row.asked
         if mode is _RECORD:
             row.is_own = True
-            return self._record(request, key, test_id, place, None)
+            return self._record(request, key, test_id, row, place, None)
         recording = row.find(self.store, request, test_id, place, self._rules, may_grow=False)
         if recording is not None:
             return self._counted(recording, request, key, test_id)
@@ -153,17 +160,33 @@ class Session:
         self._ledger.missed(asked, key, test_id, str(error))
         raise error
 
+    def _new_row(self, key: str, test_id: str | None, book: SeriesBook) -> Row:
+        run = surroundings()
+        is_wide = run is not None and run.is_wide(test_id, self._has_own_id)
+        return Row(key, key, book.guard, is_wide)
+
     def _find_or_wait(self, request: Request, key: str, test_id: str | None, row: Row) -> Plan:
-        if row.flying is not None and not is_flying(_running_task()):
+        if row.flying is not None and self.mode is _RECORD_IF_MISSING and not is_flying(running_task()):
             # Asked again before the first answer is there: both get that one. Asked again later is a new question, as a
             # loop that polls asks it.
-            return Wait(request, key, test_id, row.flying)
+            return Wait(request, key, test_id, row, row.flying)
         row.asked += 1
-        recording = row.find(self.store, request, test_id, row.asked, self._rules, may_grow=True)
+        recording = self._found(request, test_id, row, row.asked)
         if recording is not None:
             return self._counted(recording, request, key, test_id)
         row.flying = row.asked
-        return self.decide_again(Wait(request, key, test_id, row.asked))
+        return self.decide_again(Wait(request, key, test_id, row, row.asked))
+
+    def _found(self, request: Request, test_id: str | None, row: Row, place: int) -> Recording | None:
+        """Return what answers a call while recording; of a wide row that is recorded anew, only what this run did."""
+        folder = self.store.places.written
+        if row.is_wide and self.mode is _RECORD:
+            row.is_own = True
+            if not self._run.has(folder, row.key, place):
+                return None
+        elif row.is_wide:
+            row.is_own = self._run.has(folder, row.key, 1)
+        return row.find(self.store, request, test_id, place, self._rules, may_grow=True, ids=self._run.new_ids)
 
     def decide_again(self, wait: Wait, *, may_wait: bool = True) -> Plan:
         """Return what is to be done with a call that had no recording a moment ago.
@@ -171,8 +194,8 @@ class Session:
         Whoever has a flight of its own under way does not wait for another's, and nobody waits for ever: such a call
         goes out too. Raises UnusableFolder where no lock can be made.
         """
-        request, key, row = wait.request, wait.key, self._rows[wait.key]
-        holder = _running_task()
+        request, key, row = wait.request, wait.key, wait.row
+        holder = running_task()
         try:
             flight = self.store.locks.try_flight(row_name(key, wait.place), holder)
         except OSError as error:
@@ -182,29 +205,30 @@ class Session:
             wait.pause_seconds = min(wait.pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
             return wait
         try:
-            recording = row.find(self.store, request, wait.test_id, wait.place, self._rules, may_grow=True)
+            self._run.refresh()
+            recording = self._found(request, wait.test_id, row, wait.place)
         except BaseException:
             self._land(row, wait.place, flight)
             raise
         if recording is not None:
             self._land(row, wait.place, flight)
             return self._counted(recording, request, key, wait.test_id)
-        with self._guard:
+        with row.guard:
             row.is_own = True
             row.flying = wait.place
             row.asked = max(row.asked, wait.place)  # whoever gave this place up gave its number back
-        return self._record(request, key, wait.test_id, wait.place, flight)
+        return self._record(request, key, wait.test_id, row, wait.place, flight)
 
     def is_held_up_by_this_thread(self, wait: Wait) -> bool:
         """Whether waiting without `await` would wait for ever: the one who asks needs this thread's event loop."""
-        return _runs_an_event_loop() and self.store.locks.is_under_way_here(row_name(wait.key, wait.place))
+        return runs_an_event_loop() and self.store.locks.is_under_way_here(row_name(wait.key, wait.place))
 
     def save(self, plan: Record, answer: Answer, *, wait: bool = True) -> bool:
         """Store what a call came to, once; False, with nothing stored, where a lock is taken and `wait` is False.
 
         Raises UnwritableRecording or UnrecordableValue; the plan is over then too.
         """
-        with self._guard:
+        with plan.row.guard:
             if plan.is_over:
                 return True
             plan.is_over = True
@@ -212,14 +236,15 @@ class Session:
             plan.is_over = self._write(plan, answer, wait=wait)
         finally:
             if plan.is_over:
-                self._unfinished.discard(plan)
-                self._land(self._rows[plan.key], plan.place, plan.flight)
+                self._end(plan)
         return plan.is_over
 
     def expect(self, plan: Record, so_far: Callable[[], Answer]) -> None:
         """Remember a stream being read: one still open when the session closes is stored then, and again at its end."""
         plan.so_far, plan.reader = so_far, os.getpid()
         self._unfinished.add(plan)
+        with plan.row.guard:
+            plan.row.pending += (plan,)
 
     def save_later(self, plan: Record, answer: Answer) -> None:
         """Store what a call came to in a thread of its own; `close` waits for it. For those who may not wait."""
@@ -239,15 +264,13 @@ class Session:
 
     def abandon(self, plan: Record) -> None:
         """Give up on a call that came to nothing that can be stored. Its place in the row goes to the next."""
-        with self._guard:
+        with plan.row.guard:
             if plan.is_over:
                 return
             plan.is_over = True
-            row = self._rows[plan.key]
-            if row.asked == plan.place:
-                row.asked -= 1
-        self._unfinished.discard(plan)
-        self._land(row, plan.place, plan.flight)
+            if plan.row.asked == plan.place:
+                plan.row.asked -= 1
+        self._end(plan)
 
     def keeps_failure(self, status_code: int | None, is_connection_error: bool) -> bool:
         """Whether a failed call is worth a recording here: not if the next run had better ask again."""
@@ -262,14 +285,8 @@ class Session:
         """Count a call that went out without being recorded."""
         self._ledger.passed(endpoint, model)
 
-    def forget(self, key: str) -> None:
-        """Begin the row of this key anew, whose files are again what they were before."""
-        with self._guard:
-            if key in self._rows:
-                self._rows[key] = Row(key)
-
     def close(self) -> None:
-        """Wait for what is being stored, and cut off what the rows that were recorded anew held beyond their end.
+        """Wait for what is being stored, and finish the rows that no test attempt counts on in.
 
         Raises the first error of storing that no caller could be told of.
         """
@@ -283,32 +300,11 @@ class Session:
             except Exception as error:  # the others are to be stored all the same
                 self._unsaved.append(error)
             finally:
-                self._land(self._rows[plan.key], plan.place, plan.flight)
-        for key, row in self._rows.items():
-            if row.stored and row.writer == os.getpid():
-                try:
-                    self._finish(key, row)
-                except UnwritableRecording as error:  # as above
-                    self._unsaved.append(error)
+                self._land(plan.row, plan.place, plan.flight)
+        self._unsaved += self._book.finish(is_cut=True)
         self.store.sync()
         if self._unsaved:
             raise self._unsaved[0]
-
-    def _finish(self, key: str, row: Row) -> None:
-        last = max(row.stored)
-        self._close_gaps(key, row)
-        if self.mode is InferenceMode.RECORD:
-            self.store.cut_row(key, len(row.stored), last)
-
-    def _close_gaps(self, key: str, row: Row) -> None:
-        """Have the places of a row follow each other: a call that was given up left its own empty."""
-        for place, stored_at in enumerate(sorted(row.stored), start=1):
-            if place != stored_at:
-                self.store.rename(row_name(key, stored_at), row_name(key, place))
-                for plan in self._unfinished:
-                    if (plan.key, plan.place) == (key, stored_at):
-                        plan.place = place
-        row.stored = frozenset(range(1, len(row.stored) + 1))
 
     def _write(self, plan: Record, answer: Answer, *, wait: bool = True) -> bool:
         self._rules.refreshed()  # the call itself may have put its key into the environment
@@ -316,18 +312,20 @@ class Session:
         request = hidden.request(_request_as_recorded(plan, self._rules.normalizers.declared_for(plan.body)))
         answer = hidden.answer(answer)
         content = encode(plan.test_id, request, answer)
-        if self._ids:
-            content = with_ids(content.decode(), self._ids).encode()
+        if self._run.ids:
+            content = with_ids(content.decode(), self._run.ids).encode()
         name, attachment = _file_name(plan, answer), answer.attachment
         if (run := surroundings()) is not None:
-            run.about_to_record(self, plan.key, name, plan.test_id)
+            run.about_to_record(self, plan, name)
         path = self.store.write(name, content, attachment=attachment, wait=wait, is_same=self._is_same)
         if path is None:
             return False
-        if not plan.request.is_model_list:
-            row = self._rows[plan.key]
+        row = plan.row
+        if row.is_wide:
+            self._run.note_recording(self.store.places.written, plan.key, plan.place)
+        elif not plan.request.is_model_list:
             row.stored |= {plan.place}
-            row.writer = os.getpid()
+            row.store, row.writer, row.is_replaced = self.store, os.getpid(), self.mode is _RECORD
         if not plan.is_counted:
             plan.is_counted = True
             self._ledger.recorded(plan, path, request)
@@ -338,17 +336,25 @@ class Session:
         renamed = renamed_ids(old, new)
         if renamed is None:
             return False
-        self._ids.update(renamed)
+        self._run.note_ids(renamed)
         return True
 
     def _counted(self, recording: Recording, request: Request, key: str, test_id: str | None) -> Recording:
         self._ledger.replayed(request, key, test_id, recording.path)
         return recording
 
-    def _record(self, request: Request, key: str, test_id: str | None, place: int, flight: Flight | None) -> Record:
-        plan = Record(request, request.frozen_body(), key, test_id, place, flight)
+    def _record(
+        self, request: Request, key: str, test_id: str | None, row: Row, place: int, flight: Flight | None
+    ) -> Record:
+        plan = Record(request, request.frozen_body(), key, test_id, row, place, flight)
         self._ledger.asked(plan)
         return plan
+
+    def _end(self, plan: Record) -> None:
+        self._unfinished.discard(plan)
+        with plan.row.guard:
+            plan.row.pending = tuple(other for other in plan.row.pending if other is not plan)
+        self._land(plan.row, plan.place, plan.flight)
 
     def _land(self, row: Row, place: int, flight: Flight | None) -> None:
         if row.flying == place:
@@ -376,23 +382,3 @@ def _file_name(plan: Record, answer: Answer) -> str:
         names = [str(model.get("id")) for model in models_in(answer) if isinstance(model, dict)]
         return f"models-{plan.key}-{model_set_digest(names)}"
     return row_name(plan.key, plan.place)
-
-
-def _running_task() -> object:
-    """Return what a flight is held by: the task that runs now, of asyncio or trio, else the thread."""
-    trio: Any = sys.modules.get("trio")
-    for current_task in (asyncio.current_task, *(() if trio is None else (trio.lowlevel.current_task,))):
-        try:
-            if (task := current_task()) is not None:
-                return task
-        except RuntimeError:  # this thread runs no loop of this kind
-            pass
-    return threading.get_ident()
-
-
-def _runs_an_event_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True

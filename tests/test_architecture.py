@@ -14,13 +14,13 @@ import inference_recorder
 
 PACKAGE = Path(inference_recorder.__file__).parent
 LAYERS = (
-    ("errors", "explanation", "modes", "running_test", "settings", "visible_text"),
+    ("errors", "explanation", "holders", "modes", "running_test", "settings", "visible_text"),
     ("identity",),
     ("format", "project_files", "storage"),
     ("conversation",),
     ("report",),
-    ("plans",),
-    ("ledger", "rows"),
+    ("plans", "rows", "run_ledger", "series"),
+    ("ledger",),
     ("explaining",),
     ("session",),
     ("interception",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO
@@ -139,7 +140,8 @@ def _question(content: bytes, endpoint: str | None, base_url: str, test_id: str 
 
 def _answered_by(question: Question, places: Places) -> Path | None:
     """Return the recording that answers by now; one that cannot be read answers nothing."""
-    row, rules = Row(question.key), KeyRules(configured().redact, question.normalizers.declared)
+    row = Row(question.key, question.key, threading.RLock())
+    rules = KeyRules(configured().redact, question.normalizers.declared)
     try:
         found = row.find(Store(places), question.request, question.test_id, question.place, may_grow=False, rules=rules)
     except CorruptRecording:

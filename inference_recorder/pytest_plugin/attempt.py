@@ -12,6 +12,8 @@ from ..errors import RecorderError
 if TYPE_CHECKING:
     from ..plans import Exchange
     from ..recorder import inference_recording
+    from ..rows import Row
+    from ..series import SeriesBook
     from ..session import Session
     from ..storage.aside import Before
     from .journal import Call
@@ -36,8 +38,9 @@ class Attempt:
         """Whether no phase was skipped, and no failure expected."""
         self.was_live = False
         """Whether a session let calls out unseen: then nobody knows which recordings the test needs."""
+        self.book: SeriesBook | None = None
+        """Where its calls are counted, once there is a session."""
         self._before: dict[Path, Before] = {}
-        self._writers: list[Session] = []
         self.calls: list[Call] = []
         self.set_aside: list[str] = []
         self.troubles: list[str] = []
@@ -48,6 +51,10 @@ class Attempt:
         self.has_failed_as_expected = self.has_failed_as_expected or (report.skipped and hasattr(report, "wasxfail"))
         self.is_whole = self.is_whole and report.passed
 
+    def counts(self, row: Row) -> bool:
+        """Whether a series is this attempt's own: its recordings are judged by the attempt's end."""
+        return self.book is not None and not row.is_wide and self.book.guard is row.guard
+
     def remember(self, session: Session, key: str, name: str) -> None:
         """Remember what this session is about to overwrite."""
         from ..storage.aside import Before
@@ -56,8 +63,6 @@ class Attempt:
         if folder not in self._before:
             self._before[folder] = Before(session.store)
         self._before[folder].remember(key, name)
-        if session not in self._writers:
-            self._writers.append(session)
 
     def swallowed_misses(self) -> list[Exchange]:
         """Return the misses of the plugin's sessions that nobody has heard of yet: the test did not fail."""
@@ -71,6 +76,14 @@ class Attempt:
         if recorder is not None:
             recorder.__exit__(None, None, None)
 
+    def finish_series(self) -> None:
+        """Close the gaps of what was recorded and stays, and cut it to its length where the test passed.
+
+        Raises UnwritableRecording.
+        """
+        if self.book is not None and (errors := self.book.finish(is_cut=self.is_whole and not self.has_failed)):
+            raise errors[0]
+
     def settle(self, *, keeps_failed: bool, with_tokens: bool) -> list[Session]:
         """Have the attempt over: set aside what it recorded where it failed, and write down its calls.
 
@@ -81,9 +94,10 @@ class Attempt:
             try:
                 if not self.has_failed:
                     before.drop_aside()
-                elif not keeps_failed:
+                elif keeps_failed:
+                    self.finish_series()
+                else:
                     moved |= before.set_aside()
-                    self._forget(before.keys)
             except (RecorderError, OSError) as error:
                 self.troubles.append(f"{self.test_id} failed, and its recordings are not set aside: {error}")
         self.set_aside = [str(path) for path in moved.values()]
@@ -111,11 +125,6 @@ class Attempt:
     def _let_go(self) -> None:
         """Keep no session, and no recording that will not come back: a run has many tests."""
         self.was_live = any(session.is_live for session in self.sessions)
-        self.sessions, self.session, self._writers = [], None, []
+        self.sessions, self.session, self.book = [], None, None
         if not self.set_aside:
             self._before = {}
-
-    def _forget(self, keys: frozenset[str]) -> None:
-        for session in self._writers:
-            for key in keys:
-                session.forget(key)

@@ -132,6 +132,7 @@ class Hooks:
             raise
         self._run.close_session()
         self._run.fail_for_misses()
+        self._run.finish_series()
         return result
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

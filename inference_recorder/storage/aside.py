@@ -29,11 +29,6 @@ class Before:
         self._keys: set[str] = set()
         self._old: dict[str, _Files | None] = {}
 
-    @property
-    def keys(self) -> frozenset[str]:
-        """The keys that were written."""
-        return frozenset(self._keys)
-
     def remember(self, key: str, name: str) -> None:
         """Remember the file `name`, about to be written, and the whole row of its key; the first time counts."""
         if key not in self._keys:

@@ -226,6 +226,7 @@ def test_a_path_that_gets_too_long_for_a_recording_is_named(client: openai.OpenA
     assert "Hello 0!" == said(caught.value.response)
 
 
+@pytest.mark.usefixtures("sessions_are_runs")
 def test_rows_are_finished_though_one_of_them_cannot_be(client: openai.OpenAI, recordings: Path) -> None:
     """One file in the way must not leave the old answers of all other rows beside their new ones."""
     with inference_recording("record", recordings):

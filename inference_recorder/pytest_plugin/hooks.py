@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ..errors import UnknownMode
 from ..modes import chosen_mode
+from ..run_ledger import RunLedger
 from ..running_test import surround
 from ..storage.places import common_folder
 from .configuration import check_may_record, configuration_from
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
     from .journal import Journal
 
 _OUTPUT = "inference_recorder"
+_LEDGER = "inference_recorder_ledger"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,6 +42,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("inference_recordings"):
         config.option.inference_recordings = str(run.folder)  # workers of pytest-xdist may run elsewhere
     if hasattr(config, "workerinput"):
+        folder = Path(config.workerinput[_LEDGER])
+        run.ledger = RunLedger(folder if folder.is_dir() else None)  # a worker elsewhere records into other files too
         config.pluginmanager.register(Hooks(config, run), "inference_recorder-hooks")
         return
     try:
@@ -55,6 +62,7 @@ class Hooks:
         self._run = run
         self._journal: Journal | None = None
         """What is to be told at the end; None while there is nothing."""
+        self._ledger_folder: str | None = None
         self._crashed: list[str] = []
         self._collected: list[str] = []
         self._not_collected: list[str] = []
@@ -150,6 +158,14 @@ class Hooks:
             self._config.workeroutput[_OUTPUT] = told
         else:
             self._hear(told)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Give a worker of pytest-xdist the folder in which all of them note what the run has recorded."""
+        if self._ledger_folder is None:
+            self._ledger_folder = mkdtemp(prefix="inference_recorder-run-")
+            self._config.add_cleanup(partial(rmtree, self._ledger_folder, ignore_errors=True))
+        node.workerinput[_LEDGER] = self._ledger_folder
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:

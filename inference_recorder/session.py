@@ -7,7 +7,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from .errors import UnusableFolder
 from .format.codec import encode
@@ -16,10 +15,10 @@ from .format.recording import Answer, Recording
 from .format.redacting import Hidden
 from .format.sameness import renamed_ids
 from .format.usage import Usage
+from .holders import running_task, runs_an_event_loop
 from .identity.jsonable import JsonObject, JsonValue
 from .identity.key_rules import KeyRules
 from .identity.request import Request, with_ids
-from .holders import running_task, runs_an_event_loop
 from .ledger import Ledger
 from .modes import InferenceMode
 from .plans import Exchange, Outcome, Plan, Record, Wait

@@ -14,7 +14,7 @@ import inference_recorder
 
 PACKAGE = Path(inference_recorder.__file__).parent
 LAYERS = (
-    ("errors", "explanation", "holders", "modes", "running_test", "settings", "visible_text"),
+    ("errors", "explanation", "fixture_ids", "holders", "modes", "running_test", "settings", "visible_text"),
     ("identity",),
     ("format", "project_files", "storage"),
     ("conversation",),

@@ -19,6 +19,7 @@ from ..storage.places import common_folder
 from .configuration import check_may_record, configuration_from
 from .marker import DESCRIPTION, arguments_of
 from .options import add_options
+from .parameters import ParameterIds
 from .run import RUN, Run
 from .scopes import ITEM_ID, id_of, scope_of
 
@@ -62,6 +63,7 @@ class Hooks:
         self._run = run
         self._journal: Journal | None = None
         """What is to be told at the end; None while there is nothing."""
+        self._parameter_ids = ParameterIds()
         self._ledger_folder: str | None = None
         self._crashed: list[str] = []
         self._collected: list[str] = []
@@ -93,6 +95,11 @@ class Hooks:
             self._not_collected.append(collector.nodeid)
         return report
 
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> Generator[None, object, object]:
+        self._parameter_ids.note(metafunc)
+        return (yield)
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         for item in items:
@@ -116,9 +123,9 @@ class Hooks:
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     ) -> Generator[None, object, object]:
-        if fixturedef.scope == "function":
+        scope = scope_of(fixturedef, request, self._run.item, self._parameter_ids)
+        if scope is None:
             return (yield)
-        scope = scope_of(request)
         misses_before = self._run.misses_of(scope)
         self._run.enter_scope(scope, is_setup=True)
         fixturedef.addfinalizer(lambda: self._run.leave_scope(scope))

@@ -33,6 +33,8 @@ class Run:
         self.is_auto = configuration.is_auto
         self.test_id: str | None = None
         self.test_folder: Path | None = None
+        self.item: pytest.Item | None = None
+        """The test that runs."""
         self.book: SeriesBook | None = None
         self.ledger = RunLedger()
         self.folder: Path | None = None
@@ -85,10 +87,10 @@ class Run:
 
     def enter_test(self, item: pytest.Item) -> None:
         """Have this test be the one that runs."""
-        self.test_id, self.test_folder = id_of(item), folder_of(item)
+        self.item, self.test_id, self.test_folder = item, id_of(item), folder_of(item)
 
     def leave_test(self) -> None:
-        self.test_id = self.test_folder = None
+        self.item = self.test_id = self.test_folder = None
 
     def begin(self, item: pytest.Item) -> None:
         """Begin an attempt of the running test, with a session if it is to have one."""

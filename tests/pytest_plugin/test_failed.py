@@ -119,7 +119,7 @@ def test_those_of_wider_fixtures_and_shared_ones_are_kept(suite: Suite) -> None:
 
     suite.run(RECORD).assert_outcomes(failed=1)
 
-    assert [None, "test_it.py"] == suite.test_ids()
+    assert [None, "test_it.py@wide"] == suite.test_ids()
     assert ["test_it.py::test_it"] == suite.test_ids("recordings/.failed")
 
 

@@ -84,7 +84,7 @@ def _renamed(test_id: str, old: str, new: str, *, has_parameters: bool) -> str |
     if test_id == old:
         return new
     after = test_id.removeprefix(old)
-    is_inside = after.startswith("::") or after.startswith("[" if has_parameters else "/")
+    is_inside = after.startswith(("::", "[" if has_parameters else "/"))
     return new + after if after != test_id and is_inside else None
 
 

@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
-from . import attachments
+from . import attachments, files
 from .places import Places
 from .store import Store, row_name
 
@@ -34,8 +34,8 @@ class Before:
         if key not in self._keys:
             self._keys.add(key)
             for place in count(1):
-                files = self._old[row_name(key, place)] = _files_at(self._store.path_of(row_name(key, place)))
-                if files is None:
+                old = self._old[row_name(key, place)] = _files_at(self._store.path_of(row_name(key, place)))
+                if old is None:
                     break
         if name not in self._old:
             self._old[name] = _files_at(self._store.path_of(name))
@@ -76,9 +76,8 @@ class Before:
 
 
 def _files_at(path: Path) -> _Files | None:
-    try:
-        content = path.read_bytes()
-    except OSError:  # not there, or not to be read: then it cannot come back either
+    content = files.content_of(path)
+    if content is None:  # not there, or not to be read: then it cannot come back either
         return None
     beside = attachments.named_in(path, content)
     if beside is None or not beside.exists():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from typing import Any
 
 import pytest
 
@@ -191,7 +190,7 @@ def test_a_class_fixture_outside_a_class_is_the_tests_own(suite: Suite) -> None:
         (("a@b/[c]/test_a.py", "a@b/[c]/test_a.py", "answer", "x@y[1]", ()), "a@b/[c]/test_a.py@answer[x@y[1]]"),
         (("test_a.py", "", "answer", "", ()), "test_a.py@/answer[]"),
         (("a.py::TestB::TestC", "a.py::TestB", "answer", None, ()), "a.py::TestB::TestC@a.py::TestB::answer"),
-        (("test_a.py", "test_a.py", "answer", "a\nb::c", (("z", "1"), ("b", "2"))), "test_a.py@answer[a\nb::c][b=2][z=1]"),
+        (("a.py", "a.py", "answer", "a\nb::c", (("z", "1"), ("b", "2"))), "a.py@answer[a\nb::c][b=2][z=1]"),
         (("test_a.py", "test_a.py", "_xunit_setup_module_fixture_tests.test_a", None, ()), "test_a.py@setup_module"),
         (("test_a.py::T", "test_a.py::T", "_unittest_setUpClass_fixture_T", None, ()), "test_a.py::T@setUpClass"),
     ],

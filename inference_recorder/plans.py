@@ -55,6 +55,10 @@ class Record:
     """What was heard of a stream that is still being read."""
     reader: int = 0
     """The process that reads it; a forked child leaves its parent's streams alone."""
+    replaced: bytes | None = None
+    """The recording that its own has replaced."""
+    is_unchanged: bool = False
+    """Whether its recording was there already, and says the same."""
     started: float = field(default_factory=time.time)
     chunk_times: list[float] = field(default_factory=list)
     """When each chunk of a stream arrived, in seconds since 1970."""

@@ -23,6 +23,8 @@ class RunLedger:
         """Id in an answer of this run -> the one that the recording keeps, since it differs in nothing else."""
         self.new_ids: dict[str, str] = {}
         """The other way round; the newest counts."""
+        self.texts: set[str] = set()
+        """What answers to several tests' requests say in this run and did not say before."""
         self._folder = folder
         self._recorded: set[str] = set()
         self._read: dict[str, int] = {}
@@ -43,6 +45,11 @@ class RunLedger:
     def note_recording(self, folder: Path, key: str, place: int) -> None:
         """Make known that this answer of a series is in its file."""
         self._note({"recorded": _name(folder, key, place)})
+
+    def note_texts(self, texts: set[str]) -> None:
+        """Make known what an answer says that has replaced another."""
+        if texts:
+            self._note({"texts": sorted(texts)})
 
     def refresh(self) -> None:
         """Read what other processes of the run have noted since."""
@@ -76,6 +83,7 @@ class RunLedger:
     def _take(self, noted: dict[str, Any]) -> None:
         for new, kept in noted.get("ids", {}).items():
             self.ids[new], self.new_ids[kept] = kept, new
+        self.texts.update(noted.get("texts", ()))
         if "recorded" in noted:
             self._recorded.add(noted["recorded"])
 

@@ -38,6 +38,12 @@ if TYPE_CHECKING:
         def is_wide(self, test_id: str | None, is_given: bool, /) -> bool:
             """Whether requests under this test id, which a session was given or not, are other tests' too."""
 
+        def is_kept(self) -> bool:
+            """Whether older recordings are to answer what runs now: not all tests that need them run."""
+
+        def answered_from_kept(self, test_id: str | None, /) -> None:
+            """Hear that an older recording has answered for that reason."""
+
         def about_to_record(self, session: Any, plan: Any, name: str, /) -> None:
             """Hear that the file `name` is about to be written with the answer to this Record."""
 

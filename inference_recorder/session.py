@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from .errors import UnusableFolder
 from .format.codec import encode
@@ -14,6 +15,7 @@ from .format.model_lists import model_set_digest, models_in
 from .format.recording import Answer, Recording
 from .format.redacting import Hidden
 from .format.sameness import renamed_ids
+from .format.texts import new_texts, repeats_one
 from .format.usage import Usage
 from .holders import running_task, runs_an_event_loop
 from .identity.jsonable import JsonObject, JsonValue
@@ -162,7 +164,9 @@ class Session:
     def _new_row(self, key: str, test_id: str | None, book: SeriesBook) -> Row:
         run = surroundings()
         is_wide = run is not None and run.is_wide(test_id, self._has_own_id)
-        return Row(key, key, book.guard, is_wide)
+        # What is shared under another id than the fixture's own is not the fixture's alone.
+        is_kept = run is not None and is_wide and test_id == run.test_id and self.mode is _RECORD and run.is_kept()
+        return Row(key, key, book.guard, is_wide, is_kept)
 
     def _find_or_wait(self, request: Request, key: str, test_id: str | None, row: Row) -> Plan:
         if row.flying is not None and self.mode is _RECORD_IF_MISSING and not is_flying(running_task()):
@@ -177,15 +181,19 @@ class Session:
         return self.decide_again(Wait(request, key, test_id, row, row.asked))
 
     def _found(self, request: Request, test_id: str | None, row: Row, place: int) -> Recording | None:
-        """Return what answers a call while recording; of a wide row that is recorded anew, only what this run did."""
+        """Return what answers a call while recording; of a wide row that is recorded again, only what this run did."""
         folder = self.store.places.written
-        if row.is_wide and self.mode is _RECORD:
+        if row.is_wide and self.mode is _RECORD and not row.is_kept:
             row.is_own = True
             if not self._run.has(folder, row.key, place):
                 return None
         elif row.is_wide:
             row.is_own = self._run.has(folder, row.key, 1)
-        return row.find(self.store, request, test_id, place, self._rules, may_grow=True, ids=self._run.new_ids)
+        ids = self._run.new_ids
+        recording = row.find(self.store, request, test_id, place, self._rules, may_grow=True, ids=ids)
+        if recording is not None and row.is_kept and not row.is_own and (run := surroundings()) is not None:
+            run.answered_from_kept(test_id)
+        return recording
 
     def decide_again(self, wait: Wait, *, may_wait: bool = True) -> Plan:
         """Return what is to be done with a call that had no recording a moment ago.
@@ -316,11 +324,14 @@ class Session:
         name, attachment = _file_name(plan, answer), answer.attachment
         if (run := surroundings()) is not None:
             run.about_to_record(self, plan, name)
-        path = self.store.write(name, content, attachment=attachment, wait=wait, is_same=self._is_same)
+        compared = partial(self._is_same, plan)
+        path = self.store.write(name, content, attachment=attachment, wait=wait, is_same=compared)
         if path is None:
             return False
         row = plan.row
         if row.is_wide:
+            if plan.replaced is not None or (not plan.is_unchanged and repeats_one(plan.body, self._run.texts)):
+                self._run.note_texts(new_texts(content, plan.replaced))
             self._run.note_recording(self.store.places.written, plan.key, plan.place)
         elif not plan.request.is_model_list:
             row.stored |= {plan.place}
@@ -330,10 +341,12 @@ class Session:
             self._ledger.recorded(plan, path, request)
         return True
 
-    def _is_same(self, old: bytes, new: bytes) -> bool:
+    def _is_same(self, plan: Record, old: bytes, new: bytes) -> bool:
         """Whether a file says the same already; its ids stay, and what names the new ones is taken to name them."""
         renamed = renamed_ids(old, new)
+        plan.is_unchanged = renamed is not None
         if renamed is None:
+            plan.replaced = plan.replaced or old
             return False
         self._run.note_ids(renamed)
         return True

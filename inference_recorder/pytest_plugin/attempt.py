@@ -10,9 +10,11 @@ import pytest
 from ..errors import RecorderError
 
 if TYPE_CHECKING:
-    from ..plans import Exchange
+    from ..identity.jsonable import JsonObject
+    from ..plans import Exchange, Record
     from ..recorder import inference_recording
     from ..rows import Row
+    from ..run_ledger import RunLedger
     from ..series import SeriesBook
     from ..session import Session
     from ..storage.aside import Before
@@ -41,6 +43,10 @@ class Attempt:
         self.book: SeriesBook | None = None
         """Where its calls are counted, once there is a session."""
         self._before: dict[Path, Before] = {}
+        self._new_requests: list[JsonObject] = []
+        """The requests that it recorded and that had no recording before."""
+        self.has_stayed = False
+        """Whether it failed and its new recordings stay all the same."""
         self.calls: list[Call] = []
         self.set_aside: list[str] = []
         self.troubles: list[str] = []
@@ -55,14 +61,16 @@ class Attempt:
         """Whether a series is this attempt's own: its recordings are judged by the attempt's end."""
         return self.book is not None and not row.is_wide and self.book.guard is row.guard
 
-    def remember(self, session: Session, key: str, name: str) -> None:
+    def remember(self, session: Session, plan: Record, name: str) -> None:
         """Remember what this session is about to overwrite."""
         from ..storage.aside import Before
 
         folder = session.store.places.written
         if folder not in self._before:
             self._before[folder] = Before(session.store)
-        self._before[folder].remember(key, name)
+        self._before[folder].remember(plan.key, name)
+        if self._before[folder].is_new(plan.key):
+            self._new_requests.append(plan.body)
 
     def swallowed_misses(self) -> list[Exchange]:
         """Return the misses of the plugin's sessions that nobody has heard of yet: the test did not fail."""
@@ -84,17 +92,18 @@ class Attempt:
         if self.book is not None and (errors := self.book.finish(is_cut=self.is_whole and not self.has_failed)):
             raise errors[0]
 
-    def settle(self, *, keeps_failed: bool, with_tokens: bool) -> list[Session]:
+    def settle(self, ledger: RunLedger, *, keeps_failed: bool, with_tokens: bool) -> list[Session]:
         """Have the attempt over: set aside what it recorded where it failed, and write down its calls.
 
         Returns the sessions that are still open; they are not written down yet.
         """
         moved: dict[Path, Path] = {}
+        self.has_stayed = self.has_failed and not keeps_failed and self._depends_on_new_answers(ledger)
         for before in self._before.values():
             try:
                 if not self.has_failed:
                     before.drop_aside()
-                elif keeps_failed:
+                elif keeps_failed or self.has_stayed:
                     self.finish_series()
                 else:
                     moved |= before.set_aside()
@@ -107,10 +116,21 @@ class Attempt:
         self._let_go()
         return still_open
 
+    def _depends_on_new_answers(self, ledger: RunLedger) -> bool:
+        """Whether a request of it is new because a wider answer is: what it replaced cannot be reached any more."""
+        ledger.refresh()
+        if not ledger.texts:
+            return False
+        from ..format.texts import repeats_one
+
+        return any(repeats_one(request, ledger.texts) for request in self._new_requests)
+
     def superseded(self) -> None:
-        """Remove what was set aside: the test runs again."""
+        """Remove what was set aside, and what stayed: the test runs again."""
         for before in self._before.values():
             try:
+                if self.has_stayed:
+                    before.set_aside()
                 before.drop_aside()
             except (RecorderError, OSError):
                 pass  # it lies where git does not see it, and the next attempt replaces it
@@ -126,5 +146,6 @@ class Attempt:
         """Keep no session, and no recording that will not come back: a run has many tests."""
         self.was_live = any(session.is_live for session in self.sessions)
         self.sessions, self.session, self.book = [], None, None
-        if not self.set_aside:
+        self._new_requests = []
+        if not self.set_aside and not self.has_stayed:
             self._before = {}

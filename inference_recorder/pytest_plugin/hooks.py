@@ -91,6 +91,8 @@ class Hooks:
                         arguments_of(node)
             except pytest.UsageError as error:
                 report.outcome, report.longrepr, report.result = "failed", str(error), []
+        if report.failed:
+            self._run.selection.failed(collector)
         if not report.passed:
             self._not_collected.append(collector.nodeid)
         return report
@@ -99,6 +101,12 @@ class Hooks:
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> Generator[None, object, object]:
         self._parameter_ids.note(metafunc)
         return (yield)
+
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        self._run.selection.collected(item)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self._run.selection.finish(session.items)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:

@@ -15,6 +15,7 @@ from .attempt import Attempt
 from .configuration import Configuration, check_may_record
 from .marker import arguments_of, is_marked, recorder_arguments
 from .scopes import Scope, ScopeSession, folder_of, id_of
+from .selection import Selection
 
 if TYPE_CHECKING:
     from ..recorder import inference_recording
@@ -37,6 +38,7 @@ class Run:
         """The test that runs."""
         self.book: SeriesBook | None = None
         self.ledger = RunLedger()
+        self.selection = Selection(config)
         self.folder: Path | None = None
         """Where recorders write that were told no other folder when the run began."""
         self._config = config
@@ -52,6 +54,10 @@ class Run:
         """Where the calls of each wider fixture are counted, from its setup to its teardown."""
         self._around: list[tuple[str | None, Path | None, SeriesBook | None]] = []
         """What ran before the wider fixture that is set up or torn down now."""
+        self._fixtures: list[Scope] = []
+        """The wider fixtures that are set up or torn down now, the innermost last."""
+        self._kept: dict[str, None] = {}
+        """The wider fixtures that were answered from older recordings while this run records."""
         self._with_tokens = bool(config.getoption("inference_report"))
 
     # What recorders call.
@@ -78,10 +84,16 @@ class Run:
             return True
         return is_given if self._attempt is None else test_id != self._attempt.test_id
 
+    def is_kept(self, /) -> bool:
+        return bool(self._fixtures) and not self.selection.holds_all_of(self._fixtures[-1].node)
+
+    def answered_from_kept(self, test_id: str | None, /) -> None:
+        self._kept[test_id or ""] = None
+
     def about_to_record(self, session: Any, plan: Any, name: str, /) -> None:
         # What is a wider fixture's, or shared, is not judged by one test's end.
         if self._attempt is not None and self._attempt.counts(plan.row):
-            self._attempt.remember(session, plan.key, name)
+            self._attempt.remember(session, plan, name)
 
     # What the hooks call.
 
@@ -145,6 +157,7 @@ class Run:
         The scope gets one when the first of its fixtures is set up for a test that has one.
         """
         self._around.append((self.test_id, self.test_folder, self.book))
+        self._fixtures.append(scope)
         if is_setup:
             self._books.pop(scope.id, None)
         self.test_id, self.test_folder, self.book = scope.id, scope.folder, self._books.get(scope.id)
@@ -159,13 +172,17 @@ class Run:
                 self._scopes[scope.id] = ScopeSession(session)
                 scope.node.addfinalizer(lambda: self._scopes.pop(scope.id).session.close())
         except BaseException:
-            self.test_id, self.test_folder, self.book = self._around.pop()
+            self._leave_fixture()
             raise
 
     def leave_scope(self, scope: Scope) -> None:
         if scope.id in self._scopes:
             self._scopes[scope.id].leave()
+        self._leave_fixture()
+
+    def _leave_fixture(self) -> None:
         self.test_id, self.test_folder, self.book = self._around.pop()
+        self._fixtures.pop()
         if self.has_sessions:
             self._open_book()
 
@@ -197,6 +214,7 @@ class Run:
             self._settle(self._attempt)
         journal = Journal(collected=collected, not_collected=not_collected)
         journal.has_sessions = self.has_sessions
+        journal.kept = list(self._kept)
         journal.folders = [str(folder) for folder in self._folders]
         is_live = any(session.is_live and session not in self._of_scopes for session, _ in self._loose)
         for test_id, attempt in self._ended.items():
@@ -206,6 +224,7 @@ class Run:
             journal.live += [test_id] if attempt.was_live else []
             journal.calls += attempt.calls
             journal.set_aside += attempt.set_aside
+            journal.stayed += [test_id] if attempt.has_stayed else []
             journal.troubles += attempt.troubles
         for session, opened_in in self._loose:
             journal.calls += calls_of(session, opened_in, {}, with_tokens=self._with_tokens)
@@ -227,7 +246,7 @@ class Run:
     def _settle(self, attempt: Attempt) -> None:
         self._attempt = self.book = None
         keeps_failed = self._config.getoption("inference_keep_failed")
-        still_open = attempt.settle(keeps_failed=keeps_failed, with_tokens=self._with_tokens)
+        still_open = attempt.settle(self.ledger, keeps_failed=keeps_failed, with_tokens=self._with_tokens)
         self._loose += [(session, attempt.test_id) for session in still_open]
         self._ended[attempt.test_id] = attempt
 

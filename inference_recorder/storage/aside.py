@@ -40,6 +40,10 @@ class Before:
         if name not in self._old:
             self._old[name] = _files_at(self._store.path_of(name))
 
+    def is_new(self, key: str) -> bool:
+        """Whether nothing was recorded under this key when it was first written."""
+        return self._old.get(key) is None
+
     def set_aside(self) -> dict[Path, Path]:
         """Move what was written since to the folder of the failed, and have what was there before there again.
 

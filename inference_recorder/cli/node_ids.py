@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import warnings
 from dataclasses import dataclass, field
 from enum import Enum
@@ -68,7 +69,7 @@ class TestFiles:
 
     def _verdict_of_scope(self, fixture: FixtureId) -> Verdict:
         if fixture.scope.endswith("/"):
-            is_there = (self.rootdir / fixture.scope).is_dir()
+            is_there = os.path.isdir(self.rootdir / fixture.scope)  # False for one that no directory can have
             return _THERE if is_there else Verdict(Presence.GONE, f"there is no directory {fixture.node_id}")
         if fixture.scope == SESSION or _is_file(self.rootdir, fixture.scope):
             return _THERE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from functools import partial
 from pathlib import Path
@@ -43,8 +44,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("inference_recordings"):
         config.option.inference_recordings = str(run.folder)  # workers of pytest-xdist may run elsewhere
     if hasattr(config, "workerinput"):
-        folder = Path(config.workerinput[_LEDGER])
-        run.ledger = RunLedger(folder if folder.is_dir() else None)  # a worker elsewhere records into other files too
+        folder = config.workerinput.get(_LEDGER, "")
+        # A worker on another machine records into other files too.
+        run.ledger = RunLedger(Path(folder) if os.path.isdir(folder) else None)
         config.pluginmanager.register(Hooks(config, run), "inference_recorder-hooks")
         return
     try:

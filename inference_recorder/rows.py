@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .format.codec import decode
@@ -49,6 +51,10 @@ class Row:
     """Where they were stored."""
     is_replaced: bool = False
     """Whether they take the place of all that was recorded before."""
+    gaps: tuple[int, ...] = ()
+    """The places of a wide row that calls gave up while later ones were being filled."""
+    note: Callable[[Path, str, int], None] | None = None
+    """Makes known to the run that a place of a wide row is filled."""
     pending: tuple[Record, ...] = ()
     """The calls whose answers are yet to come."""
     flying: int | None = None
@@ -105,7 +111,10 @@ class Row:
 
         Raises UnwritableRecording.
         """
-        if self.store is None or not self.stored or self.is_wide:
+        if self.store is None or not self.stored:
+            return
+        if self.is_wide:
+            self._close_wide_gaps(self.store)
             return
         last = max(self.stored)
         taken = sorted(self.stored | {plan.place for plan in self.pending})
@@ -120,6 +129,26 @@ class Row:
         self.stored = frozenset(place for place, taken_at in enumerate(taken, start=1) if taken_at in self.stored)
         if is_cut and self.is_replaced:
             self.store.cut_row(self.key, len(taken), last)
+
+    def _close_wide_gaps(self, store: Store) -> None:
+        """Close what is still a gap: another test may have filled it, or be about to. Such a row is never cut."""
+
+        def is_filled(place: int) -> bool:
+            return os.path.lexists(store.path_of(row_name(self.key, place)))
+
+        for gap in sorted(self.gaps, reverse=True):
+            flight = store.locks.try_flight(row_name(self.key, gap), self)
+            if flight is None:
+                continue
+            try:
+                while not is_filled(gap) and is_filled(gap + 1):
+                    store.rename(row_name(self.key, gap + 1), row_name(self.key, gap))
+                    if self.note is not None:
+                        self.note(store.places.written, self.key, gap)
+                    gap += 1
+            finally:
+                flight.land()
+        self.gaps = ()
 
 
 def _recording(stored: Stored, request: Request, rules: KeyRules) -> Recording:

@@ -22,15 +22,16 @@ class SeriesBook:
         self.rows: dict[tuple[str, str], Row] = {}
         """(mode and directory, key) -> its row."""
 
-    def finish(self, *, is_cut: bool) -> list[UnwritableRecording]:
+    def finish(self, *, is_cut: bool, is_set_aside: bool = False) -> list[UnwritableRecording]:
         """Close the gaps of the rows that this process stored; with `is_cut`, remove what they held beyond their end.
 
-        To be called once nobody counts on. Returns the errors, since each row is finished whatever became of another.
+        With `is_set_aside`, only wide rows are looked at: the others are again what they were. To be called once nobody
+        counts on. Returns the errors, since each row is finished whatever became of another.
         """
         errors: list[UnwritableRecording] = []
         with self.guard:
             for row in self.rows.values():
-                if row.writer == os.getpid():
+                if row.writer == os.getpid() and (row.is_wide or not is_set_aside):
                     try:
                         row.finish(is_cut=is_cut)
                     except UnwritableRecording as error:

@@ -277,6 +277,8 @@ class Session:
             plan.is_over = True
             if plan.row.asked == plan.place:
                 plan.row.asked -= 1
+            elif plan.row.is_wide:
+                plan.row.gaps += (plan.place,)
         self._end(plan)
 
     def keeps_failure(self, status_code: int | None, is_connection_error: bool) -> bool:
@@ -332,8 +334,9 @@ class Session:
         if row.is_wide:
             if plan.replaced is not None or (not plan.is_unchanged and repeats_one(plan.body, self._run.texts)):
                 self._run.note_texts(new_texts(content, plan.replaced))
-            self._run.note_recording(self.store.places.written, plan.key, plan.place)
-        elif not plan.request.is_model_list:
+            row.note = self._run.note_recording
+            row.note(self.store.places.written, plan.key, plan.place)
+        if not plan.request.is_model_list:
             row.stored |= {plan.place}
             row.store, row.writer, row.is_replaced = self.store, os.getpid(), self.mode is _RECORD
         if not plan.is_counted:

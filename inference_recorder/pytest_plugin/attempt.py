@@ -89,7 +89,11 @@ class Attempt:
 
         Raises UnwritableRecording.
         """
-        if self.book is not None and (errors := self.book.finish(is_cut=self.is_whole and not self.has_failed)):
+        self._finish_series()
+
+    def _finish_series(self, *, is_set_aside: bool = False) -> None:
+        is_cut = self.is_whole and not self.has_failed
+        if self.book is not None and (errors := self.book.finish(is_cut=is_cut, is_set_aside=is_set_aside)):
             raise errors[0]
 
     def settle(self, ledger: RunLedger, *, keeps_failed: bool, with_tokens: bool) -> list[Session]:
@@ -99,16 +103,20 @@ class Attempt:
         """
         moved: dict[Path, Path] = {}
         self.has_stayed = self.has_failed and not keeps_failed and self._depends_on_new_answers(ledger)
+        stays = keeps_failed or self.has_stayed
         for before in self._before.values():
             try:
                 if not self.has_failed:
                     before.drop_aside()
-                elif keeps_failed or self.has_stayed:
-                    self.finish_series()
-                else:
+                elif not stays:
                     moved |= before.set_aside()
             except (RecorderError, OSError) as error:
                 self.troubles.append(f"{self.test_id} failed, and its recordings are not set aside: {error}")
+        if self.has_failed:
+            try:
+                self._finish_series(is_set_aside=not stays)
+            except (RecorderError, OSError) as error:
+                self.troubles.append(f"{self.test_id}: {error}")
         self.set_aside = [str(path) for path in moved.values()]
         if self.sessions:
             self._write_down(moved, with_tokens=with_tokens)

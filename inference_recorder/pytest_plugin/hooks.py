@@ -138,7 +138,7 @@ class Hooks:
             return (yield)
         misses_before = self._run.misses_of(scope)
         self._run.enter_scope(scope, is_setup=True)
-        fixturedef.addfinalizer(lambda: self._run.leave_scope(scope))
+        fixturedef.addfinalizer(lambda: self._run.end_scope(scope))
         try:
             result = yield
             self._run.went_on(scope, misses_before)

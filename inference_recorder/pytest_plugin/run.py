@@ -180,6 +180,13 @@ class Run:
             self._scopes[scope.id].leave()
         self._leave_fixture()
 
+    def end_scope(self, scope: Scope) -> None:
+        """Leave a fixture that has been torn down; raises UnwritableRecording."""
+        self.leave_scope(scope)
+        book = self._books.pop(scope.id, None)
+        if book is not None and (errors := book.finish(is_cut=False)):
+            raise errors[0]
+
     def _leave_fixture(self) -> None:
         self.test_id, self.test_folder, self.book = self._around.pop()
         self._fixtures.pop()

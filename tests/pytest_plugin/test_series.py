@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pytest
 
+from ..openai_server import Reply, completion
 from .conftest import Suite, line_of, written
 from .telling import told, write_tests
 
@@ -199,6 +202,42 @@ def test_recording_some_of_a_shared_series_anew_replaces_these_places_alone(suit
 
     answers = ["Hello 3!", "Hello 1!", "Hello 2!"]
     assert {"test_it[1]": answers[:1], "test_it[3]": answers} == told(suite)
+
+
+@pytest.mark.parametrize("end", ["", "assert 0"], ids=["passes", "fails"])
+@pytest.mark.parametrize("mark", ["", "(scope='shared')"], ids=["its own", "shared"])
+def test_a_call_given_up_leaves_no_gap_in_its_series(mark: str, end: str, suite: Suite) -> None:
+    """Hedged requests cancel the slower one; the answer that won was stored where no replay looks."""
+    texts = iter(("first", "second"))
+    suite.server.scripts["/v1/chat/completions"] = lambda asked, number: (
+        Reply(completion("slow"), delay_seconds=5) if "x-slow" in asked.headers else Reply(completion(next(texts)))
+    )
+    head = f"pytestmark = pytest.mark.inference_recording{mark}\n\n"
+    write_tests(
+        suite,
+        head
+        + textwrap.dedent(f"""
+        import asyncio
+
+        @pytest.mark.asyncio
+        async def test_it():
+            slow = asyncio.create_task(ask_async(extra_headers={{"x-slow": "1"}}))
+            await asyncio.sleep(0)
+            tell(await ask_async(), await ask_async())
+            slow.cancel()
+            await asyncio.wait([slow])
+            {end}
+        """),
+    )
+    recorded = suite.run(RECORD, "--inference-keep-failed")
+    recorded.assert_outcomes(failed=1) if end else recorded.assert_outcomes(passed=1)
+    assert {"test_it": ["first", "second"]} == told(suite)
+
+    write_tests(suite, head + "def test_it(): tell(ask(), ask(), ask())")
+    suite.run().assert_outcomes(passed=1)
+
+    assert {"test_it": ["first", "second", "second"]} == told(suite)
+    assert 2 == len(suite.files())
 
 
 def test_record_if_missing_repeats_the_end_of_a_series_of_an_earlier_run(suite: Suite) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,6 +55,8 @@ class Row:
     """The places of a wide row that calls gave up while later ones were being filled."""
     note: Callable[[Path, str, int], None] | None = None
     """Makes known to the run that a place of a wide row is filled."""
+    own_ids: dict[str, str] = field(default_factory=dict)
+    """The `ids` of the series book."""
     pending: tuple[Record, ...] = ()
     """The calls whose answers are yet to come."""
     flying: int | None = None

@@ -8,7 +8,10 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .plans import Record
 
 
 class RunLedger:
@@ -37,10 +40,23 @@ class RunLedger:
         """Whether this run has recorded the answer in this place of a series."""
         return _name(folder, key, place) in self._recorded
 
+    def known_ids(self, own: Mapping[str, str]) -> Mapping[str, str]:
+        """Return {new id: kept id} where `own` says which ones stand for others than in the rest of the run."""
+        return {**self.ids, **own} if own else self.ids
+
     def note_ids(self, ids: Mapping[str, str]) -> None:
         """Make {new id: kept id} known to the whole run."""
         if ids:
             self._note({"ids": dict(ids)})
+
+    def note_answer(self, plan: Record, folder: Path, content: bytes) -> None:
+        """Make known that the answer to a request of several tests is in its file, and what it says that is new."""
+        from .format.texts import new_texts, repeats_one
+
+        # Where nothing was replaced, its request may be new since it repeats another new answer.
+        if plan.replaced is not None or (not plan.is_unchanged and repeats_one(plan.body, self.texts)):
+            self.note_texts(new_texts(content, plan.replaced))
+        self.note_recording(folder, plan.key, plan.place)
 
     def note_recording(self, folder: Path, key: str, place: int) -> None:
         """Make known that this answer of a series is in its file."""

@@ -21,6 +21,8 @@ class SeriesBook:
         self.guard = threading.RLock()
         self.rows: dict[tuple[str, str], Row] = {}
         """(mode and directory, key) -> its row."""
+        self.ids: dict[str, str] = {}
+        """Ids that stand for other ones here than in the rest of the run (see `RunLedger.ids`)."""
 
     def finish(self, *, is_cut: bool, is_set_aside: bool = False) -> list[UnwritableRecording]:
         """Close the gaps of the rows that this process stored; with `is_cut`, remove what they held beyond their end.

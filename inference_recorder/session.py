@@ -7,20 +7,18 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from .errors import UnusableFolder
 from .format.codec import encode
 from .format.model_lists import model_set_digest, models_in
 from .format.recording import Answer, Recording
 from .format.redacting import Hidden
-from .format.sameness import renamed_ids
-from .format.texts import new_texts, repeats_one
 from .format.usage import Usage
 from .holders import running_task, runs_an_event_loop
 from .identity.jsonable import JsonObject, JsonValue
 from .identity.key_rules import KeyRules
-from .identity.request import Request, with_ids
+from .identity.request import Request
+from .kept_ids import WithKeptIds
 from .ledger import Ledger
 from .modes import InferenceMode
 from .plans import Exchange, Outcome, Plan, Record, Wait
@@ -122,16 +120,16 @@ class Session:
         """
         __tracebackhide__ = True
         mode = self.mode
+        run = surroundings()
+        book = self._book if run is None else run.book or self._book
         if mode is not _REPLAY:
             self._rules.refreshed()
             self._run.refresh()
             if self._run.ids:
-                request = request.renamed(self._run.ids)
+                request = request.renamed(self._run.known_ids(book.ids))
         named = self._test_id()
         test_id = self._rules.scope(named, request.credential)
         asked, key = self._rules.keyed(request, test_id)
-        run = surroundings()
-        book = self._book if run is None else run.book or self._book
         with book.guard:
             row = book.rows.get((self._part, key))
             if row is None:
@@ -166,7 +164,7 @@ class Session:
         is_wide = run is not None and run.is_wide(test_id, self._has_own_id)
         # What is shared under another id than the fixture's own is not the fixture's alone.
         is_kept = run is not None and is_wide and test_id == run.test_id and self.mode is _RECORD and run.is_kept()
-        return Row(key, key, book.guard, is_wide, is_kept)
+        return Row(key, key, book.guard, is_wide, is_kept, own_ids=book.ids)
 
     def _find_or_wait(self, request: Request, key: str, test_id: str | None, row: Row) -> Plan:
         if row.flying is not None and self.mode is _RECORD_IF_MISSING and not is_flying(running_task()):
@@ -321,37 +319,23 @@ class Session:
         request = hidden.request(_request_as_recorded(plan, self._rules.normalizers.declared_for(plan.body)))
         answer = hidden.answer(answer)
         content = encode(plan.test_id, request, answer)
-        if self._run.ids:
-            content = with_ids(content.decode(), self._run.ids).encode()
         name, attachment = _file_name(plan, answer), answer.attachment
         if (run := surroundings()) is not None:
             run.about_to_record(self, plan, name)
-        compared = partial(self._is_same, plan)
-        path = self.store.write(name, content, attachment=attachment, wait=wait, is_same=compared)
+        kept = WithKeptIds(plan, self._run, content)
+        path = self.store.write(name, kept.content, attachment=attachment, wait=wait, is_same=kept.is_same)
         if path is None:
             return False
         row = plan.row
         if row.is_wide:
-            if plan.replaced is not None or (not plan.is_unchanged and repeats_one(plan.body, self._run.texts)):
-                self._run.note_texts(new_texts(content, plan.replaced))
             row.note = self._run.note_recording
-            row.note(self.store.places.written, plan.key, plan.place)
+            self._run.note_answer(plan, self.store.places.written, kept.content)
         if not plan.request.is_model_list:
             row.stored |= {plan.place}
             row.store, row.writer, row.is_replaced = self.store, os.getpid(), self.mode is _RECORD
         if not plan.is_counted:
             plan.is_counted = True
             self._ledger.recorded(plan, path, request)
-        return True
-
-    def _is_same(self, plan: Record, old: bytes, new: bytes) -> bool:
-        """Whether a file says the same already; its ids stay, and what names the new ones is taken to name them."""
-        renamed = renamed_ids(old, new)
-        plan.is_unchanged = renamed is not None
-        if renamed is None:
-            plan.replaced = plan.replaced or old
-            return False
-        self._run.note_ids(renamed)
         return True
 
     def _counted(self, recording: Recording, request: Request, key: str, test_id: str | None) -> Recording:

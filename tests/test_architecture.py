@@ -19,7 +19,7 @@ LAYERS = (
     ("format", "project_files", "storage"),
     ("conversation",),
     ("report",),
-    ("plans", "rows", "run_ledger", "series"),
+    ("kept_ids", "plans", "rows", "run_ledger", "series"),
     ("ledger",),
     ("explaining",),
     ("session",),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlparse
@@ -53,7 +53,7 @@ class Request(NamedTuple):
 
     def renamed(self, ids: Mapping[str, str]) -> Request:
         """Return the request with ids replaced, {there: here}, wherever they are; the same where it names none."""
-        if not (_names_one_of(ids, self.body_text) or _names_one_of(ids, self.endpoint)):
+        if not any(found in ids for text in (self.body_text, self.endpoint) for found in ids_in(text)):
             return self
         request = self.saying(json.loads(with_ids(json.dumps(self.body), ids)))
         return request._replace(endpoint=with_ids(self.endpoint, ids), url=with_ids(self.url, ids))
@@ -103,8 +103,9 @@ def with_ids(text: str, ids: Mapping[str, str]) -> str:
     return _ID.sub(lambda match: ids.get(match[0], match[0]), text)
 
 
-def _names_one_of(ids: Mapping[str, str], text: str) -> bool:
-    return any(match[0] in ids for match in _ID.finditer(text))
+def ids_in(text: str) -> Iterator[str]:
+    """Yield what has the shape of an id in a text."""
+    return (match[0] for match in _ID.finditer(text))
 
 
 @lru_cache(maxsize=1024)

@@ -123,3 +123,76 @@ def test_a_test_names_an_object_as_the_server_knows_it_now(remembering_suite: Su
     suite.run_apart(RECORD).assert_outcomes(passed=5)
 
     assert before == written(suite.folder / "recordings")
+
+
+CHAIN = """
+    import openai, os
+
+    client = openai.OpenAI(base_url=os.environ["SERVER"], api_key="x", max_retries=0)
+
+    @pytest.fixture(scope="module")
+    def wide(): return client.responses.create(model="gpt-4o", input="{name}: wide").id
+
+    def test_{name}(wide):
+        previous = {first}
+        for text in ("one", "two", "three"):
+            answer = client.responses.create(model="gpt-4o", input="{name}: " + text, previous_response_id=previous)
+            previous = answer.id
+            tell(answer.output_text)
+"""
+
+
+def counting(server: OpenAIServer, *, by_test: bool) -> None:
+    """Have a server count its responses from 0, all of them or each test's apart, and refuse those it did not make."""
+    made: dict[str, list[str]] = {}
+
+    def respond(asked: Asked, number: int) -> Reply:
+        body = asked.json
+        ids = made.setdefault(body["input"].partition(":")[0] if by_test else "", [])
+        previous = body.get("previous_response_id")
+        if previous is not None and previous not in ids:
+            return error(404, f"no response {previous}")
+        ids.append(f"resp_{len(ids):08d}")
+        return Reply(response(f"{body['input']}!", number=len(ids) - 1, previous_response_id=previous))
+
+    server.scripts["/v1/responses"] = respond
+
+
+@pytest.mark.slow
+def test_ids_that_other_tests_had_before_give_no_diff(suite: Suite) -> None:
+    """In another order, a server that counts gives each test the ids that another's recordings hold."""
+    for name in "abc":
+        write_tests(suite, CHAIN.format(name=name, first="wide"), f"test_{name}.py")
+    counting(suite.server, by_test=False)
+    suite.run_apart(RECORD).assert_outcomes(passed=3)
+    before, live = written(suite.folder / "recordings"), told(suite)
+
+    for order in ("bca", "cab", "acb"):
+        counting(suite.server, by_test=False)
+        suite.run_apart(RECORD, *(f"test_{name}.py" for name in order)).assert_outcomes(passed=3)
+        assert before == written(suite.folder / "recordings")
+        assert live == told(suite)
+
+    suite.run_apart().assert_outcomes(passed=3)
+    assert live == told(suite)
+
+
+@pytest.mark.slow
+def test_ids_that_two_servers_give_are_told_apart(suite: Suite) -> None:
+    """A test's own server counts from the start again: what its ids stand for is not what another test's do."""
+    for name in "ab":
+        write_tests(suite, CHAIN.format(name=name, first="wide"), f"test_{name}.py")
+    counting(suite.server, by_test=True)
+    suite.run_apart(RECORD).assert_outcomes(passed=2)
+    before, live = written(suite.folder / "recordings"), told(suite)
+    one_more = 'client.responses.create(model="gpt-4o", input="a: more").id and wide'
+    write_tests(suite, CHAIN.format(name="a", first=one_more), "test_a.py")
+
+    counting(suite.server, by_test=True)
+    suite.run_apart(RECORD).assert_outcomes(passed=2)
+
+    after = written(suite.folder / "recordings")
+    assert before.items() <= after.items()
+    assert live == told(suite)
+    suite.run_apart().assert_outcomes(passed=2)
+    assert live == told(suite)

@@ -97,7 +97,8 @@ class Row:
         if stored is None:
             return None
         if ids:
-            stored = stored._replace(content=with_ids(stored.content.decode(), ids).encode())
+            text = with_ids(stored.content.decode(errors="surrogateescape"), ids)
+            stored = stored._replace(content=text.encode(errors="surrogateescape"))
         return _recording(stored, request, rules)
 
     def _models(self, store: Store, request: Request, test_id: str | None, rules: KeyRules) -> Recording | None:

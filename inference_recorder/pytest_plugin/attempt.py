@@ -84,14 +84,11 @@ class Attempt:
         if recorder is not None:
             recorder.__exit__(None, None, None)
 
-    def finish_series(self) -> None:
+    def finish_series(self, *, is_set_aside: bool = False) -> None:
         """Close the gaps of what was recorded and stays, and cut it to its length where the test passed.
 
         Raises UnwritableRecording.
         """
-        self._finish_series()
-
-    def _finish_series(self, *, is_set_aside: bool = False) -> None:
         is_cut = self.is_whole and not self.has_failed
         if self.book is not None and (errors := self.book.finish(is_cut=is_cut, is_set_aside=is_set_aside)):
             raise errors[0]
@@ -114,7 +111,7 @@ class Attempt:
                 self.troubles.append(f"{self.test_id} failed, and its recordings are not set aside: {error}")
         if self.has_failed:
             try:
-                self._finish_series(is_set_aside=not stays)
+                self.finish_series(is_set_aside=not stays)
             except (RecorderError, OSError) as error:
                 self.troubles.append(f"{self.test_id}: {error}")
         self.set_aside = [str(path) for path in moved.values()]

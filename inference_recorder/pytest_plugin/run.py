@@ -106,7 +106,8 @@ class Run:
 
     def begin(self, item: pytest.Item) -> None:
         """Begin an attempt of the running test, with a session if it is to have one."""
-        attempt = self._attempt = Attempt(id_of(item))
+        self.book, attempt = None, Attempt(id_of(item))
+        self._attempt = attempt
         if (earlier := self._ended.pop(attempt.test_id, None)) is not None:
             earlier.superseded()
         if self.has_sessions:

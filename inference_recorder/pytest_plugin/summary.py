@@ -36,13 +36,13 @@ def summarize(journal: Journal, config: pytest.Config, terminal: pytest.Terminal
     _write_aside(terminal, journal, config.rootpath)
     _write_list(
         terminal,
-        "failed, and their new recordings stay, since they answer what a wider answer recorded in this run says",
-        [f"{test_id}" for test_id in dict.fromkeys(journal.stayed)],
+        "failed, but their new recordings stay: their requests repeat a shared answer that this run recorded again",
+        list(dict.fromkeys(journal.stayed)),
         limit,
     )
     _write_list(
         terminal,
-        "answered from older recordings, since not all of the tests that share them were selected",
+        "not recorded again, since not all tests that use them were selected",
         list(dict.fromkeys(journal.kept)),
         limit,
     )

@@ -96,10 +96,21 @@ def test_only_what_all_its_tests_run_for_is_recorded_again(
     live |= told(layered)
     layered.run().assert_outcomes(passed=9)
     assert live == told(layered)
-    is_said = "answered from older recordings, since not all of the tests that share them were selected" in str(
-        again.stdout
-    )
+    is_said = "  not recorded again, since not all tests that use them were selected:" in again.outlines
     assert is_said == (recorded_again != "class module package session")
+
+
+@pytest.mark.parametrize(("arguments", "is_whole"), [([], True), (["a", "b"], True), (["a"], False)], ids=str)
+def test_the_configured_test_paths_are_the_whole_suite(arguments: list[str], is_whole: bool, layered: Suite) -> None:
+    """What lies beside them is run by nobody who names nothing."""
+    layered.pytester.makeini("[pytest]\nmarkers = one\ntestpaths = a b")
+    layered.write("c/test_c.py", "def test_c(): pass")
+    layered.run(RECORD).assert_outcomes(passed=9)
+    since = layered.server.count
+
+    layered.run(RECORD, *arguments)
+
+    assert is_whole == ("session" in asked_live(layered, since))
 
 
 @pytest.mark.slow
@@ -190,7 +201,7 @@ def test_new_recordings_stay_where_the_old_cannot_be_reached(asking: str, suite:
     result.stdout.fnmatch_lines(
         [
             "  1 recorded by tests that failed: set aside in recordings/.failed *",
-            "  failed, and their new recordings stay, since *",
+            "  failed, but their new recordings stay: *",
             "    test_it.py::test_depends",
             "    test_it.py::test_depends_far",
         ]

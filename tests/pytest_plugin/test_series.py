@@ -139,6 +139,52 @@ def test_a_series_is_cut_when_its_test_has_passed(suite: Suite) -> None:
     assert 2 == len(suite.files())
 
 
+def test_a_series_that_cannot_be_cut_fails_its_test(suite: Suite) -> None:
+    """Its old answers would stand behind the new ones; whoever reads the summary alone would not know."""
+    write_tests(suite, "def test_it(): tell(ask(), ask())")
+    suite.run(RECORD).assert_outcomes(passed=1)
+    [in_the_way] = (suite.folder / "recordings").glob("*.2.json")
+    in_the_way.unlink()
+    in_the_way.mkdir()
+    write_tests(suite, "def test_it(): ask()")
+
+    result = suite.run(RECORD)
+
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*UnwritableRecording*"])
+
+
+def test_a_recorder_within_a_fixture_counts_from_its_setup_to_its_teardown(suite: Suite) -> None:
+    """Without a marker too; the calls of the tests in between are their own."""
+    write_tests(
+        suite,
+        """
+        pytestmark = []
+
+        @pytest.fixture(scope="module", autouse=True)
+        def wide():
+            with inference_recording():
+                first = ask()
+                yield
+                tell(first, ask())
+
+        @pytest.mark.parametrize("number", range(2))
+        def test_it(number): tell(ask(), ask())
+        """,
+    )
+    suite.run(RECORD).assert_outcomes(passed=2)
+    live = told(suite)
+    suite.run().assert_outcomes(passed=2)
+
+    assert {
+        "test_it[0]": ["Hello 1!", "Hello 2!"],
+        "test_it[1]": ["Hello 3!", "Hello 4!", "Hello 0!", "Hello 5!"],
+    } == live
+    assert live == told(suite)
+    tests = [f"test_it.py::test_it[{number}]" for number in (0, 0, 1, 1)]
+    assert [*tests, "test_it.py@wide", "test_it.py@wide"] == suite.test_ids()
+
+
 @pytest.mark.slow
 def test_a_process_that_dies_within_a_test_has_cut_nothing(suite: Suite) -> None:
     """Its session had closed; the answers that the rest of the test would have replaced are all that there is."""

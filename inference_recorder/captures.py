@@ -26,9 +26,12 @@ class Write(Protocol):
 class Captures:
     """The calls that are being recorded and those whose answer is being stored."""
 
-    def __init__(self, store: Store, write: Write, land: Callable[[Record], None]) -> None:
+    def __init__(
+        self, store: Store, write: Write, *, end: Callable[[Record], None], land: Callable[[Record], None]
+    ) -> None:
         self._store = store
         self._write = write
+        self._end = end
         self._land = land
         self._is_closed = False
         self._unfinished: set[Record] = set()
@@ -59,7 +62,7 @@ class Captures:
                 plan.is_being_stored, plan.is_over = False, not is_locked
                 if plan.is_over:
                     self._unfinished.discard(plan)
-                    self._land(plan)
+                    self._end(plan)
         finally:
             plan.storing.release()
 
@@ -133,12 +136,6 @@ class Captures:
     def forget(self, plan: Record) -> None:
         """Expect nothing more of a call that was given up."""
         self._unfinished.discard(plan)
-
-    def moved(self, key: str, place: int, new_place: int) -> None:
-        """Have a stream that is still being read be stored where its recording lies now."""
-        for plan in tuple(self._unfinished):
-            if (plan.key, plan.place) == (key, place):
-                plan.place = new_place
 
     def close(self, patience: Patience, *, is_interrupted: bool) -> list[Exception]:
         """Wait for what is being stored, and store what there is of open streams; returns what went wrong.

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 from .format.recording import Answer, Recording
 from .identity.jsonable import JsonObject
 from .identity.request import Request
+from .rows import Row
 from .running_task import Consumer
 from .storage.locks import Flight
 
@@ -49,6 +50,7 @@ class Record:
     body: JsonObject
     key: str
     test_id: str | None
+    row: Row
     place: int
     flight: Flight | None
     is_over: bool = False
@@ -68,6 +70,10 @@ class Record:
     """The process that reads it; a forked child leaves its parent's streams alone."""
     number: int = 0
     """Position among all calls of the session."""
+    replaced: bytes | None = None
+    """The recording that its own has replaced."""
+    is_unchanged: bool = False
+    """Whether its recording was there already, and says the same."""
     started: float = field(default_factory=time.time)
     chunk_times: list[float] = field(default_factory=list)
     """When each chunk of a stream arrived, in seconds since 1970."""
@@ -86,6 +92,7 @@ class Wait:
     request: Request
     key: str
     test_id: str | None
+    row: Row
     place: int
     until: float = field(default_factory=lambda: time.monotonic() + _PATIENCE_SECONDS)
     pause_seconds: float = 0.002

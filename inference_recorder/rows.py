@@ -1,11 +1,13 @@
-"""The answers to one key, and how far a session has come with them."""
+"""The answers to one key, and how far their callers have come with them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import CorruptRecording
 from .format.codec import decode
@@ -14,18 +16,31 @@ from .format.recording import Recording
 from .format.redacting import failure_given_back, given_back
 from .identity.key_rules import KeyRules
 from .identity.keys import EXACT, body_text_as_keyed, request_key
-from .identity.request import Request
+from .identity.request import Request, with_ids
 from .storage.catalogue import entry_in
 from .storage.files import Stored
+from .storage.locks import Patience
 from .storage.store import Store, row_name
 
+if TYPE_CHECKING:
+    from .plans import Record
 
-@dataclass(slots=True)
+_NO_IDS: Mapping[str, str] = {}
+
+
+@dataclass(slots=True, eq=False)
 class Row:
-    """The answers to one key, as far as this session has come."""
+    """The answers to one key, as far as the callers of one series book have come."""
 
-    name: str
-    """The key."""
+    key: str
+    guard: threading.RLock
+    """The lock of the series book that this row is in; held while a field of the row changes."""
+    is_wide: bool = False
+    """Whether tests beside the running one make this request: other workers may be adding answers to it."""
+    is_kept: bool = False
+    """Whether answers of earlier runs count although this run records: not all tests that need them run."""
+    sibling: Callable[[str], Row] | None = None
+    """Returns the row of another key in the same series book."""
     folded: Row | None = None
     """That of the key which folds this one's request together with others, once it was found to answer."""
     turns: Iterator[int] | None = None
@@ -34,11 +49,23 @@ class Row:
     last: int | None = None
     """The last place that is filled, once a call asked for one beyond it."""
     is_own: bool = False
-    """Whether this session found nothing there and records it: then a further call is a further answer."""
+    """Whether this run found nothing there and records it: then a further call is a further answer."""
     stored: frozenset[int] = frozenset()
-    """The places that this session has stored."""
+    """The places that were stored through this row."""
     writer: int = 0
     """The process that stored them; a forked child leaves its parent's row alone."""
+    store: Store | None = None
+    """Where they were stored."""
+    is_replaced: bool = False
+    """Whether they take the place of all that was recorded before."""
+    gaps: tuple[int, ...] = ()
+    """The places of a wide row that calls gave up while later ones were being filled."""
+    note: Callable[[Path, str, int], None] | None = None
+    """Makes known to the run that a place of a wide row is filled."""
+    own_ids: dict[str, str] = field(default_factory=dict)
+    """The `ids` of the series book."""
+    pending: tuple[Record, ...] = ()
+    """The calls whose answers are yet to come."""
     flying: int | None = None
     """The place that is being asked of the API now, in record-if-missing."""
 
@@ -51,12 +78,12 @@ class Row:
         rules: KeyRules,
         *,
         may_grow: bool,
-        rows: dict[str, Row],
+        ids: Mapping[str, str] = _NO_IDS,
     ) -> Recording | None:
         """Return the answer in this place (counted from 1), or the last one before it, or one under another key.
 
-        None where there is none at all, and for a place beyond the end of the session's own row. `may_grow` says that
-        another worker may be adding to the row; `rows` are the session's. Raises CorruptRecording.
+        None where there is none at all, and for a place beyond the end of a row that this run records. `may_grow` says
+        that another worker may be adding to the row; `ids` are to be replaced in the answer. Raises CorruptRecording.
         """
         if request.is_model_list:
             return self._models(store, request, test_id, rules)
@@ -65,13 +92,13 @@ class Row:
             if stored is not None and rules.written is not EXACT and not may_answer(stored, request, test_id, rules):
                 stored = None
             if stored is not None:
-                return _recording(stored, request, rules)
+                return _recording(_with_ids(stored, ids), request, rules)
             if self.is_own:
                 return None
-            for _, name in rules.further_keys(request, test_id, self.name):
+            for _, name in rules.further_keys(request, test_id, self.key):
                 stored = store.read(name)
                 if stored is not None and may_answer(stored, request, test_id, rules):
-                    self.folded = rows.setdefault(name, Row(name))
+                    self.folded = Row(name, self.guard) if self.sibling is None else self.sibling(name)
                     self.folded.turns = self.folded.turns or count(1)
                     break
             else:
@@ -79,16 +106,16 @@ class Row:
         # The requests that are one under this key are counted together, as when they were recorded.
         place = next(self.folded.turns or iter([place]))
         stored = self.folded._in_place(store, place, may_grow=may_grow)
-        return None if stored is None else _recording(stored, request, rules)
+        return None if stored is None else _recording(_with_ids(stored, ids), request, rules)
 
     def _in_place(self, store: Store, place: int, *, may_grow: bool) -> Stored | None:
         if self.last is not None and place > self.last:
             place = self.last
-        stored = store.read(row_name(self.name, place))
+        stored = store.read(row_name(self.key, place))
         if stored is None and not self.is_own:
             while stored is None and place > 1:
                 place -= 1
-                stored = store.read(row_name(self.name, place))
+                stored = store.read(row_name(self.key, place))
             if not may_grow:
                 self.last = place
         return stored
@@ -98,15 +125,56 @@ class Row:
 
         A failure under an older key answers only where there is no list: those keys were shared by all tests.
         """
-        lists, failure = _outcomes(store, self.name, request, rules)
+        lists, failure = _outcomes(store, self.key, request, rules)
         if failure is not None and (not lists or store.is_before(failure.path, lists[0].path)):
             return failure
         if not lists:
-            for _, older_key in rules.further_keys(request, test_id, self.name):
+            for _, older_key in rules.further_keys(request, test_id, self.key):
                 older_lists, older_failure = _outcomes(store, older_key, request, rules)
                 lists = older_lists + lists  # of a model in several the newest stands
                 failure = failure or older_failure
         return union(lists) if lists else failure
+
+    def finish(self, patience: Patience, *, is_cut: bool) -> None:
+        """Close the gaps that calls left which were given up; with `is_cut`, remove what the row held beyond its end.
+
+        Otherwise what is there from before stays. Raises UnwritableRecording, and LockNotAvailable where warnings are
+        errors.
+        """
+        if self.store is None or not self.stored:
+            return
+        if self.is_wide:
+            self._close_wide_gaps(self.store, patience)
+            return
+        place, places, last = 0, {}, max(self.stored)
+        for taken_at in sorted(self.stored | {plan.place for plan in self.pending}):
+            place += 1
+            while not is_cut and place < taken_at and self.store.holds(row_name(self.key, place)):
+                place += 1  # what is there from before
+            places[taken_at] = place
+            if place != taken_at and taken_at in self.stored:
+                self.store.rename(row_name(self.key, taken_at), row_name(self.key, place), patience)
+        for plan in self.pending:
+            plan.place = places[plan.place]
+        self.stored = frozenset(places[taken_at] for taken_at in self.stored)
+        if is_cut and self.is_replaced:
+            self.store.cut_row(self.key, place, last, patience)
+
+    def _close_wide_gaps(self, store: Store, patience: Patience) -> None:
+        """Close what is still a gap: another test may have filled it, or be about to. Such a row is never cut."""
+        for gap in sorted(self.gaps, reverse=True):
+            flight = store.locks.try_flight(row_name(self.key, gap), self)
+            if flight is None:
+                continue
+            try:
+                while not store.holds(row_name(self.key, gap)) and store.holds(row_name(self.key, gap + 1)):
+                    store.rename(row_name(self.key, gap + 1), row_name(self.key, gap), patience)
+                    if self.note is not None:
+                        self.note(store.places.written, self.key, gap)
+                    gap += 1
+            finally:
+                flight.land()
+        self.gaps = ()
 
 
 def _outcomes(store: Store, key: str, request: Request, rules: KeyRules) -> tuple[list[Recording], Recording | None]:
@@ -147,3 +215,11 @@ def _recording(stored: Stored, request: Request, rules: KeyRules) -> Recording:
     path, answer = decode(given_back(stored.content, rules.secrets_of(request)), stored.path)
     failure = None if answer.failure is None else failure_given_back(answer.failure, request.credential)
     return Recording(path, answer._replace(failure=failure))
+
+
+def _with_ids(stored: Stored, ids: Mapping[str, str]) -> Stored:
+    """Return a recording with ids replaced in it, {there: here}."""
+    if not ids:
+        return stored
+    text = with_ids(stored.content.decode(errors="surrogateescape"), ids)
+    return stored._replace(content=text.encode(errors="surrogateescape"))

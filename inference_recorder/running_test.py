@@ -24,6 +24,10 @@ if TYPE_CHECKING:
         """The test that runs now, or the scope whose fixture does; None between tests."""
         test_folder: Path | None
         """The folder of the running test's file."""
+        book: Any
+        """The SeriesBook in which the running attempt's or wider fixture's calls are counted; None between tests."""
+        ledger: Any
+        """The RunLedger of this run."""
 
         def about_to_open(self, mode: Any, source: str, folder: Path, /) -> None:
             """Hear that a session is about to be opened which writes to `folder`, and maybe refuse it."""
@@ -31,8 +35,17 @@ if TYPE_CHECKING:
         def opened(self, session: Any, /) -> None:
             """Hear of a session opened now."""
 
-        def about_to_record(self, session: Any, key: str, name: str, test_id: str | None, /) -> None:
-            """Hear that the file `name` of this key is about to be written, for this test id."""
+        def is_wide(self, test_id: str | None, is_given: bool, /) -> bool:
+            """Whether requests under this test id, which a session was given or not, are other tests' too."""
+
+        def is_kept(self) -> bool:
+            """Whether older recordings are to answer what runs now: not all tests that need them run."""
+
+        def answered_from_kept(self, test_id: str | None, /) -> None:
+            """Hear that an older recording has answered for that reason."""
+
+        def about_to_record(self, session: Any, plan: Any, name: str, /) -> None:
+            """Hear that the file `name` is about to be written with the answer to this Record."""
 
 
 PYTEST_VARIABLE = "PYTEST_CURRENT_TEST"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -11,21 +10,23 @@ from functools import partial
 from pathlib import Path
 
 from .captures import Captures
-from .errors import LockNotAvailable, UnusableFolder, UnwritableRecording
+from .errors import LockNotAvailable, UnusableFolder
 from .format.codec import encode
 from .format.model_lists import model_list_name
 from .format.recording import Answer, Recording
 from .format.redacting import Hidden
-from .format.sameness import renamed_ids, with_old_headers
 from .format.usage import Usage
 from .identity.key_rules import KeyRules
-from .identity.request import Request, with_ids
+from .identity.request import Request
+from .kept_ids import WithKeptIds
 from .ledger import Ledger
 from .modes import InferenceMode
 from .plans import Exchange, Outcome, Plan, Record, Wait
 from .rows import Row
+from .run_ledger import RunLedger
 from .running_task import is_interruption, running_task, runs_an_event_loop
 from .running_test import running_node_id, running_test_id, surroundings
+from .series import SeriesBook
 from .storage.locks import Flight, Patience, is_flying
 from .storage.places import check_writable
 from .storage.store import Store, row_name
@@ -61,12 +62,14 @@ class Session:
         self._rules = rules or KeyRules()
         self._keeps_transient_errors = mode is InferenceMode.RECORD if record_errors is None else record_errors
         self._keeps_errors = record_errors is not False
-        self._rows: dict[str, Row] = {}
-        self._ids: dict[str, str] = {}
-        """Id of an answer recorded anew -> the one that the recording keeps, since it differs in nothing else."""
+        self._has_own_id = is_shared or test_id is not None
+        self._part = f"{mode} {store.places.written}"
+        self._book = SeriesBook()
+        """Where its calls are counted that are made outside test attempts."""
+        run = surroundings()
+        self._run: RunLedger = RunLedger() if run is None else run.ledger
         self._ledger = Ledger(store.places.written)
-        self.captures = Captures(store, self._write, self._land_plan)
-        self._guard = threading.RLock()
+        self.captures = Captures(store, self._write, end=self._end, land=self._land_plan)
 
     @property
     def counts(self) -> Counter[Outcome]:
@@ -125,25 +128,29 @@ class Session:
         """
         __tracebackhide__ = True
         mode = self.mode
+        run = surroundings()
+        book = self._book if run is None else run.book or self._book
         if mode is not _REPLAY:
             self._rules.refreshed()
             self.captures.store_put_off(running_task())
-            if self._ids:
-                request = request.renamed(self._ids)
-        test_id = self._rules.scope(self._test_id(), request.credential)
+            self._run.refresh()
+            if self._run.ids:
+                request = request.renamed(self._run.known_ids(book.ids))
+        named = self._test_id()
+        test_id = self._rules.scope(named, request.credential)
         asked, key = self._rules.keyed(request, test_id)
-        with self._guard:
-            row = self._rows.get(key)
+        with book.guard:
+            row = book.rows.get((self._part, key))
             if row is None:
-                row = self._rows[key] = Row(key)
-            if mode is _RECORD_IF_MISSING:
+                row = book.rows[self._part, key] = self._new_row(key, named, book)
+            if mode is _RECORD_IF_MISSING or (row.is_wide and mode is _RECORD):
                 return self._find_or_wait(request, key, test_id, row)
             row.asked += 1
             place = row.asked
         if mode is _RECORD:
             row.is_own = True
-            return self._record(request, key, test_id, place, None)
-        recording = row.find(self.store, request, test_id, place, self._rules, may_grow=False, rows=self._rows)
+            return self._record(request, key, test_id, row, place, None)
+        recording = row.find(self.store, request, test_id, place, self._rules, may_grow=False)
         if recording is not None:
             return self._counted(recording, request, key, test_id)
         self._rules.refreshed()
@@ -167,13 +174,25 @@ class Session:
         self._ledger.missed(asked, key, test_id, str(error))
         raise error
 
+    def _new_row(self, key: str, test_id: str | None, book: SeriesBook) -> Row:
+        run = surroundings()
+        is_wide = run is not None and run.is_wide(test_id, self._has_own_id)
+        # What is shared under another id than the fixture's own is not the fixture's alone.
+        is_kept = run is not None and is_wide and test_id == run.test_id and self.mode is _RECORD and run.is_kept()
+        return Row(key, book.guard, is_wide, is_kept, own_ids=book.ids, sibling=partial(self._folded_row, book))
+
+    def _folded_row(self, book: SeriesBook, key: str) -> Row:
+        """Return the row of a key that folds different requests together."""
+        with book.guard:
+            return book.rows.setdefault((self._part, key), Row(key, book.guard))
+
     def _find_or_wait(self, request: Request, key: str, test_id: str | None, row: Row) -> Plan:
-        if row.flying is not None and not is_flying(running_task()):
+        if row.flying is not None and self.mode is _RECORD_IF_MISSING and not is_flying(running_task()):
             # Asked again before the first answer is there: both get that one. Asked again later is a new question, as a
             # loop that polls asks it.
-            return Wait(request, key, test_id, row.flying)
+            return Wait(request, key, test_id, row, row.flying)
         row.asked += 1
-        recording = row.find(self.store, request, test_id, row.asked, self._rules, may_grow=True, rows=self._rows)
+        recording = self._found(request, test_id, row, row.asked)
         if recording is not None:
             return self._counted(recording, request, key, test_id)
         try:
@@ -182,7 +201,22 @@ class Session:
             row.asked -= 1
             raise
         row.flying = row.asked
-        return self.decide_again(Wait(request, key, test_id, row.asked))
+        return self.decide_again(Wait(request, key, test_id, row, row.asked))
+
+    def _found(self, request: Request, test_id: str | None, row: Row, place: int) -> Recording | None:
+        """Return what answers a call while recording; of a wide row that is recorded again, only what this run did."""
+        folder = self.store.places.written
+        if row.is_wide and self.mode is _RECORD and not row.is_kept:
+            row.is_own = True
+            if not self._run.has(folder, row.key, place):
+                return None
+        elif row.is_wide:
+            row.is_own = self._run.has(folder, row.key, 1)
+        ids = self._run.new_ids
+        recording = row.find(self.store, request, test_id, place, self._rules, may_grow=True, ids=ids)
+        if recording is not None and row.is_kept and not row.is_own and (run := surroundings()) is not None:
+            run.answered_from_kept(test_id)
+        return recording
 
     def decide_again(self, wait: Wait, *, may_wait: bool = True) -> Plan:
         """Return what is to be done with a call that had no recording a moment ago.
@@ -190,7 +224,7 @@ class Session:
         Whoever has a flight of its own under way does not wait for another's, and nobody waits for ever: such a call
         goes out too. Raises UnusableFolder where no lock can be made.
         """
-        request, key, row = wait.request, wait.key, self._rows[wait.key]
+        request, key, row = wait.request, wait.key, wait.row
         holder = running_task()
         try:
             flight = self.store.locks.try_flight(row_name(key, wait.place), holder)
@@ -201,20 +235,19 @@ class Session:
             wait.pause_seconds = min(wait.pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
             return wait
         try:
-            recording = row.find(
-                self.store, request, wait.test_id, wait.place, self._rules, may_grow=True, rows=self._rows
-            )
+            self._run.refresh()
+            recording = self._found(request, wait.test_id, row, wait.place)
         except BaseException:
             self._land(row, wait.place, flight)
             raise
         if recording is not None:
             self._land(row, wait.place, flight)
             return self._counted(recording, request, key, wait.test_id)
-        with self._guard:
+        with row.guard:
             row.is_own = True
             row.flying = wait.place
             row.asked = max(row.asked, wait.place)  # whoever gave this place up gave its number back
-        return self._record(request, key, wait.test_id, wait.place, flight)
+        return self._record(request, key, wait.test_id, row, wait.place, flight)
 
     def is_held_up_by_this_thread(self, wait: Wait) -> bool:
         """Whether waiting without `await` would wait for ever: the one who asks needs this thread's event loop."""
@@ -222,15 +255,16 @@ class Session:
 
     def abandon(self, plan: Record) -> None:
         """Give up on a call that came to nothing that can be stored. Its place in the row goes to the next."""
-        with self._guard:
+        with plan.row.guard:
             if plan.is_over:
                 return
             plan.is_over = True
-            row = self._rows[plan.key]
-            if row.asked == plan.place:
-                row.asked -= 1
+            if plan.row.asked == plan.place:
+                plan.row.asked -= 1
+            elif plan.row.is_wide:
+                plan.row.gaps += (plan.place,)
         self.captures.forget(plan)
-        self._land(row, plan.place, plan.flight)
+        self._end(plan)
 
     def keeps_failure(self, status_code: int | None, is_connection_error: bool) -> bool:
         """Whether a failed call is worth a recording here: not if the next run had better ask again."""
@@ -245,14 +279,8 @@ class Session:
         """Count a call that went out without being recorded."""
         self._ledger.passed(endpoint, model)
 
-    def forget(self, key: str) -> None:
-        """Begin the row of this key anew, whose files are again what they were before."""
-        with self._guard:
-            if key in self._rows:
-                self._rows[key] = Row(key)
-
     def close(self, left_by: BaseException | None = None) -> None:
-        """Wait for what is being stored, and cut off what the rows that were recorded anew held beyond their end.
+        """Wait for what is being stored, and finish the rows that no test attempt counts on in.
 
         `left_by` is what its block was left by: where that is an interruption, streams that are still open replace
         nothing; whatever it is, rows keep what the block did not come to.
@@ -260,34 +288,10 @@ class Session:
         """
         self.is_open, patience = False, Patience()
         unsaved = self.captures.close(patience, is_interrupted=is_interruption(left_by))
-        for key, row in self._rows.items():
-            if row.stored and row.writer == os.getpid():
-                try:
-                    self._finish(key, row, patience, is_whole=left_by is None)
-                except (UnwritableRecording, LockNotAvailable) as error:  # the others are to be finished all the same
-                    unsaved.append(error)
+        unsaved += self._book.finish(patience, is_cut=left_by is None)
         self.store.sync()
         if unsaved:
             raise unsaved[0]
-
-    def _finish(self, key: str, row: Row, patience: Patience, *, is_whole: bool) -> None:
-        last = max(row.stored)
-        self._close_gaps(key, row, patience, may_replace=is_whole)
-        if is_whole and self.mode is InferenceMode.RECORD:
-            self.store.cut_row(key, len(row.stored), last, patience)
-
-    def _close_gaps(self, key: str, row: Row, patience: Patience, *, may_replace: bool) -> None:
-        """Have the places of a row follow each other: a call that was given up left its own empty."""
-        place, places = 0, set()
-        for stored_at in sorted(row.stored):
-            place += 1
-            while not may_replace and place < stored_at and self.store.holds(row_name(key, place)):
-                place += 1  # what is there from before
-            if place != stored_at:
-                self.store.rename(row_name(key, stored_at), row_name(key, place), patience)
-                self.captures.moved(key, stored_at, place)
-            places.add(place)
-        row.stored = frozenset(places)
 
     def _write(self, plan: Record, answer: Answer, *, wait: bool = True, patience: Patience | None = None) -> bool:
         self._rules.refreshed()  # the call itself may have put its key into the environment
@@ -295,31 +299,33 @@ class Session:
         request = self._rules.with_version(hidden.request(self._rules.as_recorded(plan.request, plan.body)))
         answer = hidden.answer(answer)
         content = encode(plan.test_id, request, answer)
-        if self._ids:
-            content = with_ids(content.decode(), self._ids).encode()
         is_model_list, attachment = plan.request.is_model_list, answer.attachment
         name = model_list_name(plan.key, answer) if is_model_list else row_name(plan.key, plan.place)
         superseded = self.store.other_outcomes(plan.key, name) if is_model_list else ()
         if (run := surroundings()) is not None:
             for each in (name, *superseded):
-                run.about_to_record(self, plan.key, each, plan.test_id)
+                run.about_to_record(self, plan, each)
+        kept = WithKeptIds(plan, self._run, content, hidden.is_clean)
         is_kept, warning = not plan.may_replace and self.store.holds(name), None
         path: Path | None = self.store.path_of(name)
         try:
             if not is_kept:
                 path = self.store.write(
-                    name, content, attachment=attachment, wait=wait, patience=patience, may_replace=plan.may_replace,
-                    revised=partial(self._revised, hidden),
+                    name, kept.content, attachment=attachment, wait=wait, patience=patience, revised=kept.revised,
+                    may_replace=plan.may_replace,
                 )  # fmt: skip
         except LockNotAvailable as error:  # in place all the same
             warning = error
         # After the new file is there, so that a crash leaves at least one of them.
         if path is None or not (is_kept or self.store.remove_all(superseded, patience, wait=wait)):
             return False
+        row = plan.row
+        if row.is_wide and not is_kept:
+            row.note = self._run.note_recording
+            self._run.note_answer(plan, self.store.places.written, kept.content)
         if not is_model_list:
-            row = self._rows[plan.key]
             row.stored |= {plan.place}
-            row.writer = os.getpid()
+            row.store, row.writer, row.is_replaced = self.store, os.getpid(), self.mode is _RECORD
         if not is_kept and not plan.is_counted:
             plan.is_counted = True
             self._ledger.recorded(plan, path, request)
@@ -327,26 +333,27 @@ class Session:
             raise warning
         return True
 
-    def _revised(self, hidden: Hidden, old: bytes, new: bytes) -> bytes:
-        """Return what to store in an old file's place: itself if it says the same, and then new ids are renamed."""
-        renamed = renamed_ids(old, new)
-        if renamed is None:
-            return with_old_headers(old, new, hidden.is_clean)
-        self._ids.update(renamed)
-        return old
-
     def _counted(self, recording: Recording, request: Request, key: str, test_id: str | None) -> Recording:
         self._ledger.replayed(request, key, test_id, recording.path)
         return recording
 
-    def _record(self, request: Request, key: str, test_id: str | None, place: int, flight: Flight | None) -> Record:
+    def _record(
+        self, request: Request, key: str, test_id: str | None, row: Row, place: int, flight: Flight | None
+    ) -> Record:
         self.store.locks.prepare()
-        plan = Record(request, request.frozen_body(), key, test_id, place, flight)
+        plan = Record(request, request.frozen_body(), key, test_id, row, place, flight)
+        with row.guard:
+            row.pending += (plan,)
         self._ledger.asked(plan)
         return plan
 
+    def _end(self, plan: Record) -> None:
+        with plan.row.guard:
+            plan.row.pending = tuple(other for other in plan.row.pending if other is not plan)
+        self._land_plan(plan)
+
     def _land_plan(self, plan: Record) -> None:
-        self._land(self._rows[plan.key], plan.place, plan.flight)
+        self._land(plan.row, plan.place, plan.flight)
 
     def _land(self, row: Row, place: int, flight: Flight | None) -> None:
         if row.flying == place:

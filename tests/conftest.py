@@ -116,6 +116,11 @@ def without_plugin() -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def sessions_are_runs(without_plugin: None) -> None:
+    """Each recorder of this test stands for a run of its own: its calls do not count on from those of another."""
+
+
 @pytest.fixture(scope="session")
 def _running_server() -> Iterator[OpenAIServer]:
     with running_server() as server:

@@ -14,13 +14,13 @@ import inference_recorder
 
 PACKAGE = Path(inference_recorder.__file__).parent
 LAYERS = (
-    ("errors", "explanation", "modes", "running_task", "running_test", "settings", "visible_text"),
+    ("errors", "explanation", "fixture_ids", "modes", "running_task", "running_test", "settings", "visible_text"),
     ("identity",),
     ("format", "project_files", "storage"),
     ("conversation",),
     ("report",),
-    ("plans",),
-    ("captures", "ledger", "rows"),
+    ("kept_ids", "plans", "rows", "run_ledger", "series"),
+    ("captures", "ledger"),
     ("explaining",),
     ("session",),
     ("interception",),

@@ -127,6 +127,7 @@ def test_repeated_requests_replay_in_their_order_and_then_the_last(sdk: Colour, 
     assert 3 == len(files_of(recordings))
 
 
+@pytest.mark.usefixtures("sessions_are_runs")
 def test_recording_anew_replaces_the_whole_row(sdk: Colour, recordings: Path) -> None:
     """A row that kept an old third answer would replay a mixture of two days."""
     with inference_recording("record", recordings):
@@ -140,6 +141,7 @@ def test_recording_anew_replaces_the_whole_row(sdk: Colour, recordings: Path) ->
         assert last == _said(sdk)
 
 
+@pytest.mark.usefixtures("sessions_are_runs")
 @pytest.mark.parametrize("is_there_before", [False, True], ids=["fresh", "an older row"])
 async def test_a_call_given_up_leaves_no_gap_in_its_row(
     is_there_before: bool, server: OpenAIServer, recordings: Path
@@ -260,6 +262,7 @@ def test_which_differences_are_only_new_ids(old: Any, new: Any, expected: dict[s
     assert expected == renamed_ids(json.dumps(old).encode(), json.dumps(new).encode())
 
 
+@pytest.mark.usefixtures("sessions_are_runs")
 def test_a_chain_recorded_twice_is_left_alone_though_each_id_is_new(
     sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
@@ -288,6 +291,7 @@ def test_a_chain_recorded_twice_is_left_alone_though_each_id_is_new(
     assert ["after False", "after True", "after True"] == recorded == replayed
 
 
+@pytest.mark.usefixtures("sessions_are_runs")
 @pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
 def test_recording_what_is_there_already_leaves_the_file_alone(
     streamed: bool, sdk: Colour, server: OpenAIServer, recordings: Path
@@ -308,6 +312,7 @@ def test_recording_what_is_there_already_leaves_the_file_alone(
     assert states[1][:2] != states[2][:2]
 
 
+@pytest.mark.usefixtures("sessions_are_runs")
 def test_record_if_missing_asks_only_for_what_is_not_there(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
     """Adding one test to a suite must not record, and pay for, all the others again."""
     with inference_recording("record-if-missing", recordings) as first:
@@ -321,6 +326,7 @@ def test_record_if_missing_asks_only_for_what_is_not_there(sdk: Colour, server: 
     assert 2 == server.count
 
 
+@pytest.mark.usefixtures("sessions_are_runs")
 def test_record_if_missing_records_a_polling_loop_to_its_end(
     sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:

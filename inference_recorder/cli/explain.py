@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO
@@ -139,11 +140,11 @@ def _question(content: bytes, endpoint: str | None, base_url: str, test_id: str 
 
 def _answered_by(question: Question, places: Places) -> Path | None:
     """Return the recording that answers by now; one that cannot be read answers nothing."""
-    row = Row(question.key)
+    row = Row(question.key, threading.RLock())
     rules = KeyRules(configured().redact, question.normalizers.declared, question.version)
     try:
         store, request = Store(places), question.request
-        found = row.find(store, request, question.test_id, question.place, rules, may_grow=False, rows={})
+        found = row.find(store, request, question.test_id, question.place, rules, may_grow=False)
     except CorruptRecording:
         return None
     return None if found is None else Path(found.path)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import os
 import warnings
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
+
+from ..fixture_ids import SESSION, FixtureId, parsed_fixture_id
 
 _NO_BASES_WITH_TESTS = frozenset({"object", "ABC", "Protocol", "Generic", "TestCase", "IsolatedAsyncioTestCase"})
 _MAKERS_OF_TESTS = frozenset({"exec", "globals", "setattr"})
@@ -44,10 +47,14 @@ class TestFiles:
     def verdict(self, test_id: str) -> Verdict:
         """Return whether the test with this id is there.
 
-        GONE only where its file, class or function certainly is not; what parameters a test has is not looked into.
+        GONE only where its file, class or function certainly is not; what parameters a test has is not looked into. Of
+        a fixture's id it is told of the class, file or directory whose fixture it is.
         A test may also be one that is inherited, imported or made by a decorator: whatever might be is UNKNOWN.
         """
-        file, separator, rest = test_id.partition("::")
+        fixture = parsed_fixture_id(test_id)
+        if fixture is not None and "::" not in fixture.scope:
+            return self._verdict_of_scope(fixture)
+        file, separator, rest = (test_id if fixture is None else fixture.scope).partition("::")
         if not separator:
             return Verdict(Presence.UNKNOWN, "its test id is not one of pytest's")
         if file not in self._scopes:
@@ -57,7 +64,18 @@ class TestFiles:
 
     def has_file_of(self, test_id: str) -> bool:
         """Whether the file that a test's id names exists."""
-        return _is_file(self.rootdir, test_id.partition("::")[0])
+        fixture = parsed_fixture_id(test_id)
+        return _is_file(self.rootdir, (test_id if fixture is None else fixture.scope).partition("::")[0])
+
+    def _verdict_of_scope(self, fixture: FixtureId) -> Verdict:
+        if fixture.scope.endswith("/"):
+            is_there = os.path.isdir(self.rootdir / fixture.scope)  # False for one that no directory can have
+            return _THERE if is_there else Verdict(Presence.GONE, f"there is no directory {fixture.node_id}")
+        if fixture.scope == SESSION or _is_file(self.rootdir, fixture.scope):
+            return _THERE
+        if fixture.scope.endswith(".py"):
+            return Verdict(Presence.GONE, f"there is no file {fixture.scope}")
+        return Verdict(Presence.UNKNOWN, "its test id is not one of pytest's")
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from operator import itemgetter
 
 import click
 
+from ..fixture_ids import SESSION, parsed_fixture_id
 from ..identity.keys import GENERATIONS, Generation, renamed_under, request_key
 from ..storage.catalogue import Entry
 from .console import counted, remark
@@ -26,7 +27,8 @@ def rename_test(old: str, new: str, folders: Folders, dry_run: bool, is_json: bo
     """Have a renamed test keep its recordings.
 
     The recordings of OLD in DIR become those of NEW and replay there. OLD and NEW are pytest's ids: of a test, of a
-    test with its parameters ("test_a.py::test_b[x]"), or of a class, a file or a folder with all tests in it.
+    test with its parameters ("test_a.py::test_b[x]"), or of a class, a file or a folder with all tests and fixtures in
+    it; or a fixture's id as `ls` shows it ("test_a.py@answer").
 
     Each file gets the new id and the name that its key version gives (of llama-stack's versions, the newest one), and
     the ids that were made from its old name follow, so that recording the test again gives no diff. Ids that a later
@@ -61,12 +63,28 @@ def rename_test(old: str, new: str, folders: Folders, dry_run: bool, is_json: bo
 def renamed(test_id: str, old: str, new: str) -> str | None:
     """Return the id that a test has once `old` is called `new`, None for a test that is not part of `old`.
 
-    `old` is the id of a test, with parameters or without, or of a class, file or folder.
+    `old` is the id of a test or a fixture, with parameters or without, or of a class, file or folder.
     """
+    fixture = parsed_fixture_id(test_id)
+    if fixture is None or test_id == old or parsed_fixture_id(old) is not None:
+        return _renamed(test_id, old, new, has_parameters="::" in old or fixture is not None)
+    scope = None if fixture.scope == SESSION else _renamed(fixture.node_id, old, new, has_parameters=False)
+    place = _renamed(fixture.place.rstrip("/:"), old, new, has_parameters=False)
+    if scope is None and place is None:
+        return None
+    return str(
+        fixture._replace(
+            scope=fixture.scope if scope is None else scope + fixture.scope[len(fixture.node_id) :],
+            place=fixture.place if place is None else place + fixture.place[len(fixture.place.rstrip("/:")) :],
+        )
+    )
+
+
+def _renamed(test_id: str, old: str, new: str, *, has_parameters: bool) -> str | None:
     if test_id == old:
         return new
     after = test_id.removeprefix(old)
-    is_inside = after.startswith("::") or (after.startswith("[") if "::" in old else after.startswith("/"))
+    is_inside = after.startswith(("::", "[" if has_parameters else "/"))
     return new + after if after != test_id and is_inside else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlparse
@@ -12,6 +12,8 @@ from urllib.parse import urlparse
 from .jsonable import JsonObject, JsonValue, canonical_text
 
 MODEL_LIST_ENDPOINT = "/v1/models"
+# Looked for by their shape, since a run knows thousands: letters, a separator and the rest (see `sameness`).
+_ID = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z]+[_-][A-Za-z0-9_-]{6,}")
 _WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,18}")
 
 
@@ -51,7 +53,7 @@ class Request(NamedTuple):
 
     def renamed(self, ids: Mapping[str, str]) -> Request:
         """Return the request with ids replaced, {there: here}, wherever they are; the same where it names none."""
-        if not any(there in self.body_text or there in self.endpoint for there in ids):
+        if not any(found in ids for text in (self.body_text, self.endpoint) for found in ids_in(text)):
             return self
         request = self.saying(json.loads(with_ids(json.dumps(self.body), ids)))
         return request._replace(endpoint=with_ids(self.endpoint, ids), url=with_ids(self.url, ids))
@@ -98,8 +100,12 @@ def _with_numbers_as_names(value: JsonValue) -> JsonValue:
 
 def with_ids(text: str, ids: Mapping[str, str]) -> str:
     """Return a text with whole ids replaced, {there: here}."""
-    pattern = "|".join(re.escape(there) for there in sorted(ids, key=len, reverse=True))
-    return re.sub(rf"(?<![A-Za-z0-9_-])(?:{pattern})(?![A-Za-z0-9_-])", lambda match: ids[match[0]], text)
+    return _ID.sub(lambda match: ids.get(match[0], match[0]), text)
+
+
+def ids_in(text: str) -> Iterator[str]:
+    """Yield what has the shape of an id in a text."""
+    return (match[0] for match in _ID.finditer(text))
 
 
 @lru_cache(maxsize=1024)

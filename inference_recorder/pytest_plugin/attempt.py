@@ -10,8 +10,12 @@ import pytest
 from ..errors import RecorderError
 
 if TYPE_CHECKING:
-    from ..plans import Exchange
+    from ..identity.jsonable import JsonObject
+    from ..plans import Exchange, Record
     from ..recorder import inference_recording
+    from ..rows import Row
+    from ..run_ledger import RunLedger
+    from ..series import SeriesBook
     from ..session import Session
     from ..storage.aside import Before
     from .journal import Call
@@ -36,8 +40,13 @@ class Attempt:
         """Whether no phase was skipped, and no failure expected."""
         self.was_live = False
         """Whether a session let calls out unseen: then nobody knows which recordings the test needs."""
+        self.book: SeriesBook | None = None
+        """Where its calls are counted, once there is a session."""
         self._before: dict[Path, Before] = {}
-        self._writers: list[Session] = []
+        self._new_requests: list[JsonObject] = []
+        """The requests that it recorded and that had no recording before."""
+        self.has_stayed = False
+        """Whether it failed and its new recordings stay all the same."""
         self.calls: list[Call] = []
         self.set_aside: list[str] = []
         self.troubles: list[str] = []
@@ -48,16 +57,20 @@ class Attempt:
         self.has_failed_as_expected = self.has_failed_as_expected or (report.skipped and hasattr(report, "wasxfail"))
         self.is_whole = self.is_whole and report.passed
 
-    def remember(self, session: Session, key: str, name: str) -> None:
+    def counts(self, row: Row) -> bool:
+        """Whether a series is this attempt's own: its recordings are judged by the attempt's end."""
+        return self.book is not None and not row.is_wide and self.book.guard is row.guard
+
+    def remember(self, session: Session, plan: Record, name: str) -> None:
         """Remember what this session is about to overwrite."""
         from ..storage.aside import Before
 
         folder = session.store.places.written
         if folder not in self._before:
             self._before[folder] = Before(session.store)
-        self._before[folder].remember(key, name)
-        if session not in self._writers:
-            self._writers.append(session)
+        self._before[folder].remember(plan.key, name)
+        if self._before[folder].is_new(plan.key):
+            self._new_requests.append(plan.body)
 
     def swallowed_misses(self) -> list[Exchange]:
         """Return the misses of the plugin's sessions that nobody has heard of yet: the test did not fail."""
@@ -71,21 +84,36 @@ class Attempt:
         if recorder is not None:
             recorder.__exit__(None, None, None)
 
-    def settle(self, *, keeps_failed: bool, with_tokens: bool) -> list[Session]:
+    def finish_series(self, *, is_set_aside: bool = False) -> None:
+        """Close the gaps of what was recorded and stays, and cut it to its length where the test passed.
+
+        Raises UnwritableRecording.
+        """
+        is_cut = self.is_whole and not self.has_failed
+        if self.book is not None and (errors := self.book.finish(is_cut=is_cut, is_set_aside=is_set_aside)):
+            raise errors[0]
+
+    def settle(self, ledger: RunLedger, *, keeps_failed: bool, with_tokens: bool) -> list[Session]:
         """Have the attempt over: set aside what it recorded where it failed, and write down its calls.
 
         Returns the sessions that are still open; they are not written down yet.
         """
         moved: dict[Path, Path] = {}
+        self.has_stayed = self.has_failed and not keeps_failed and self._depends_on_new_answers(ledger)
+        stays = keeps_failed or self.has_stayed
         for before in self._before.values():
             try:
                 if not self.has_failed:
                     before.drop_aside()
-                elif not keeps_failed:
+                elif not stays:
                     moved |= before.set_aside()
-                    self._forget(before.keys)
             except (RecorderError, OSError) as error:
                 self.troubles.append(f"{self.test_id} failed, and its recordings are not set aside: {error}")
+        if self.has_failed:
+            try:
+                self.finish_series(is_set_aside=not stays)
+            except (RecorderError, OSError) as error:
+                self.troubles.append(f"{self.test_id}: {error}")
         self.set_aside = [str(path) for path in moved.values()]
         if self.sessions:
             self._write_down(moved, with_tokens=with_tokens)
@@ -93,10 +121,21 @@ class Attempt:
         self._let_go()
         return still_open
 
+    def _depends_on_new_answers(self, ledger: RunLedger) -> bool:
+        """Whether a request of it is new because a wider answer is: what it replaced cannot be reached any more."""
+        ledger.refresh()
+        if not ledger.texts:
+            return False
+        from ..format.texts import repeats_one
+
+        return any(repeats_one(request, ledger.texts) for request in self._new_requests)
+
     def superseded(self) -> None:
-        """Remove what was set aside: the test runs again."""
+        """Remove what was set aside, and what stayed: the test runs again."""
         for before in self._before.values():
             try:
+                if self.has_stayed:
+                    before.set_aside()
                 before.drop_aside()
             except (RecorderError, OSError):
                 pass  # it lies where git does not see it, and the next attempt replaces it
@@ -111,11 +150,7 @@ class Attempt:
     def _let_go(self) -> None:
         """Keep no session, and no recording that will not come back: a run has many tests."""
         self.was_live = any(session.is_live for session in self.sessions)
-        self.sessions, self.session, self._writers = [], None, []
-        if not self.set_aside:
+        self.sessions, self.session, self.book = [], None, None
+        self._new_requests = []
+        if not self.set_aside and not self.has_stayed:
             self._before = {}
-
-    def _forget(self, keys: frozenset[str]) -> None:
-        for session in self._writers:
-            for key in keys:
-                session.forget(key)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ..errors import UnknownMode
 from ..modes import chosen_mode
+from ..run_ledger import RunLedger
 from ..running_test import surround
 from ..storage.places import common_folder
 from .configuration import check_may_record, configuration_from
 from .marker import DESCRIPTION, arguments_of
 from .options import add_options
+from .parameters import ParameterIds
 from .run import RUN, Run
 from .scopes import ITEM_ID, id_of, scope_of
 
@@ -22,6 +28,7 @@ if TYPE_CHECKING:
     from .journal import Journal
 
 _OUTPUT = "inference_recorder"
+_LEDGER = "inference_recorder_ledger"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,6 +44,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("inference_recordings"):
         config.option.inference_recordings = str(run.folder)  # workers of pytest-xdist may run elsewhere
     if hasattr(config, "workerinput"):
+        folder = config.workerinput.get(_LEDGER, "")
+        # A worker on another machine records into other files too.
+        run.ledger = RunLedger(Path(folder) if os.path.isdir(folder) else None)
         config.pluginmanager.register(Hooks(config, run), "inference_recorder-hooks")
         return
     try:
@@ -55,6 +65,8 @@ class Hooks:
         self._run = run
         self._journal: Journal | None = None
         """What is to be told at the end; None while there is nothing."""
+        self._parameter_ids = ParameterIds()
+        self._ledger_folder: str | None = None
         self._crashed: list[str] = []
         self._collected: list[str] = []
         self._not_collected: list[str] = []
@@ -81,9 +93,22 @@ class Hooks:
                         arguments_of(node)
             except pytest.UsageError as error:
                 report.outcome, report.longrepr, report.result = "failed", str(error), []
+        if report.failed:
+            self._run.selection.failed(collector)
         if not report.passed:
             self._not_collected.append(collector.nodeid)
         return report
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> Generator[None, object, object]:
+        self._parameter_ids.note(metafunc)
+        return (yield)
+
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        self._run.selection.collected(item)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self._run.selection.finish(session.items)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -108,12 +133,12 @@ class Hooks:
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     ) -> Generator[None, object, object]:
-        if fixturedef.scope == "function":
+        scope = scope_of(fixturedef, request, self._run.item, self._parameter_ids)
+        if scope is None:
             return (yield)
-        scope = scope_of(request)
         misses_before = self._run.misses_of(scope)
         self._run.enter_scope(scope, is_setup=True)
-        fixturedef.addfinalizer(lambda: self._run.leave_scope(scope))
+        fixturedef.addfinalizer(lambda: self._run.end_scope(scope))
         try:
             result = yield
             self._run.went_on(scope, misses_before)
@@ -132,6 +157,7 @@ class Hooks:
             raise
         self._run.close_session()
         self._run.fail_for_misses()
+        self._run.finish_series()
         return result
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -149,6 +175,14 @@ class Hooks:
             self._config.workeroutput[_OUTPUT] = told
         else:
             self._hear(told)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Give a worker of pytest-xdist the folder in which all of them note what the run has recorded."""
+        if self._ledger_folder is None:
+            self._ledger_folder = mkdtemp(prefix="inference_recorder-run-")
+            self._config.add_cleanup(partial(rmtree, self._ledger_folder, ignore_errors=True))
+        node.workerinput[_LEDGER] = self._ledger_folder
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:

@@ -58,6 +58,10 @@ class Journal:
     live: list[str] = field(default_factory=list)
     """The tests in which a session was live: nothing is touched then, and no call is counted but inside another."""
     set_aside: list[str] = field(default_factory=list)
+    stayed: list[str] = field(default_factory=list)
+    """The tests that failed whose new recordings stay, since the old ones cannot be reached any more."""
+    kept: list[str] = field(default_factory=list)
+    """The wider fixtures whose recordings were kept in mode record, since not all of their tests ran."""
     troubles: list[str] = field(default_factory=list)
     """What could not be done, as sentences."""
     crashed: list[str] = field(default_factory=list)

@@ -10,13 +10,16 @@ import pytest
 
 from ..errors import RecorderError
 from ..modes import chosen_mode
+from ..run_ledger import RunLedger
 from .attempt import Attempt
 from .configuration import Configuration, check_may_record
 from .marker import arguments_of, is_marked, recorder_arguments
 from .scopes import Scope, ScopeSession, folder_of, id_of
+from .selection import Selection
 
 if TYPE_CHECKING:
     from ..recorder import inference_recording
+    from ..series import SeriesBook
     from ..session import Session
     from .journal import Journal
 
@@ -31,6 +34,11 @@ class Run:
         self.is_auto = configuration.is_auto
         self.test_id: str | None = None
         self.test_folder: Path | None = None
+        self.item: pytest.Item | None = None
+        """The test that runs."""
+        self.book: SeriesBook | None = None
+        self.ledger = RunLedger()
+        self.selection = Selection(config)
         self.folder: Path | None = None
         """Where recorders write that were told no other folder when the run began."""
         self._config = config
@@ -42,8 +50,14 @@ class Run:
         self._scopes: dict[str, ScopeSession] = {}
         self._of_scopes: list[Session] = []
         """All that the plugin opened for wider fixtures."""
-        self._around: list[tuple[str | None, Path | None]] = []
+        self._books: dict[str, SeriesBook] = {}
+        """Where the calls of each wider fixture are counted, from its setup to its teardown."""
+        self._around: list[tuple[str | None, Path | None, SeriesBook | None]] = []
         """What ran before the wider fixture that is set up or torn down now."""
+        self._fixtures: list[Scope] = []
+        """The wider fixtures that are set up or torn down now, the innermost last."""
+        self._kept: dict[str, None] = {}
+        """The wider fixtures that were answered from older recordings while this run records."""
         self._with_tokens = bool(config.getoption("inference_report"))
 
     # What recorders call.
@@ -59,30 +73,45 @@ class Run:
 
     def opened(self, session: Any, /) -> None:
         self._folders |= dict.fromkeys(session.store.places.read)
+        self._open_book()
         if self._attempt is None or self._around:
             self._loose.append((session, self.test_id))
         else:
             self._attempt.sessions.append(session)
 
-    def about_to_record(self, session: Any, key: str, name: str, test_id: str | None, /) -> None:
+    def is_wide(self, test_id: str | None, is_given: bool, /) -> bool:
+        if self._around:
+            return True
+        return is_given if self._attempt is None else test_id != self._attempt.test_id
+
+    def is_kept(self, /) -> bool:
+        return bool(self._fixtures) and not self.selection.holds_all_of(self._fixtures[-1].node)
+
+    def answered_from_kept(self, test_id: str | None, /) -> None:
+        self._kept[test_id or ""] = None
+
+    def about_to_record(self, session: Any, plan: Any, name: str, /) -> None:
         # What is a wider fixture's, or shared, is not judged by one test's end.
-        if self._attempt is not None and test_id == self._attempt.test_id:
-            self._attempt.remember(session, key, name)
+        if self._attempt is not None and self._attempt.counts(plan.row):
+            self._attempt.remember(session, plan, name)
 
     # What the hooks call.
 
     def enter_test(self, item: pytest.Item) -> None:
         """Have this test be the one that runs."""
-        self.test_id, self.test_folder = id_of(item), folder_of(item)
+        self.item, self.test_id, self.test_folder = item, id_of(item), folder_of(item)
 
     def leave_test(self) -> None:
-        self.test_id = self.test_folder = None
+        self.item = self.test_id = self.test_folder = None
 
     def begin(self, item: pytest.Item) -> None:
         """Begin an attempt of the running test, with a session if it is to have one."""
-        attempt = self._attempt = Attempt(id_of(item))
+        self.book, attempt = None, Attempt(id_of(item))
+        self._attempt = attempt
         if (earlier := self._ended.pop(attempt.test_id, None)) is not None:
             earlier.superseded()
+        if self.has_sessions:
+            self._open_book()
         if self.is_auto or is_marked(item) or "inference_session" in getattr(item, "fixturenames", ()):
             self.session_of_the_test(item)
 
@@ -99,6 +128,11 @@ class Run:
         """Close the session of the attempt, if it has one."""
         if self._attempt is not None:
             self._attempt.close_session()
+
+    def finish_series(self) -> None:
+        """Finish what the attempt has recorded, unless it failed; raises UnwritableRecording."""
+        if self._attempt is not None and not self._attempt.has_failed:
+            self._attempt.finish_series()
 
     def fail_for_misses(self) -> None:
         """Fail the test where the code under test went on without an answer."""
@@ -123,8 +157,13 @@ class Run:
 
         The scope gets one when the first of its fixtures is set up for a test that has one.
         """
-        self._around.append((self.test_id, self.test_folder))
-        self.test_id, self.test_folder = scope.id, scope.folder
+        self._around.append((self.test_id, self.test_folder, self.book))
+        self._fixtures.append(scope)
+        if is_setup:
+            self._books.pop(scope.id, None)
+        self.test_id, self.test_folder, self.book = scope.id, scope.folder, self._books.get(scope.id)
+        if self.has_sessions:
+            self._open_book()
         try:
             if scope.id in self._scopes:
                 self._scopes[scope.id].enter()
@@ -134,13 +173,26 @@ class Run:
                 self._scopes[scope.id] = ScopeSession(session)
                 scope.node.addfinalizer(lambda: self._scopes.pop(scope.id).session.close())
         except BaseException:
-            self.test_id, self.test_folder = self._around.pop()
+            self._leave_fixture()
             raise
 
     def leave_scope(self, scope: Scope) -> None:
         if scope.id in self._scopes:
             self._scopes[scope.id].leave()
-        self.test_id, self.test_folder = self._around.pop()
+        self._leave_fixture()
+
+    def end_scope(self, scope: Scope) -> None:
+        """Leave a fixture that has been torn down; raises UnwritableRecording."""
+        self.leave_scope(scope)
+        book = self._books.pop(scope.id, None)
+        if book is not None and (errors := book.finish(is_cut=False)):
+            raise errors[0]
+
+    def _leave_fixture(self) -> None:
+        self.test_id, self.test_folder, self.book = self._around.pop()
+        self._fixtures.pop()
+        if self.has_sessions:
+            self._open_book()
 
     def misses_of(self, scope: Scope) -> int:
         """Return how often the fixtures of a scope have missed so far."""
@@ -170,6 +222,7 @@ class Run:
             self._settle(self._attempt)
         journal = Journal(collected=collected, not_collected=not_collected)
         journal.has_sessions = self.has_sessions
+        journal.kept = list(self._kept)
         journal.folders = [str(folder) for folder in self._folders]
         is_live = any(session.is_live and session not in self._of_scopes for session, _ in self._loose)
         for test_id, attempt in self._ended.items():
@@ -179,16 +232,29 @@ class Run:
             journal.live += [test_id] if attempt.was_live else []
             journal.calls += attempt.calls
             journal.set_aside += attempt.set_aside
+            journal.stayed += [test_id] if attempt.has_stayed else []
             journal.troubles += attempt.troubles
         for session, opened_in in self._loose:
             journal.calls += calls_of(session, opened_in, {}, with_tokens=self._with_tokens)
         journal.misses = misses_in(journal.calls)
         return journal
 
+    def _open_book(self) -> None:
+        """Have the calls of what runs now, an attempt or a wider fixture, counted together."""
+        if self.book is not None or not (self._around or self._attempt):
+            return
+        from ..series import SeriesBook
+
+        self.book = SeriesBook()
+        if self._around:
+            self._books[self.test_id or ""] = self.book
+        elif self._attempt is not None:
+            self._attempt.book = self.book
+
     def _settle(self, attempt: Attempt) -> None:
-        self._attempt = None
+        self._attempt = self.book = None
         keeps_failed = self._config.getoption("inference_keep_failed")
-        still_open = attempt.settle(keeps_failed=keeps_failed, with_tokens=self._with_tokens)
+        still_open = attempt.settle(self.ledger, keeps_failed=keeps_failed, with_tokens=self._with_tokens)
         self._loose += [(session, attempt.test_id) for session in still_open]
         self._ended[attempt.test_id] = attempt
 

@@ -1,17 +1,18 @@
-"""Fixtures wider than a test: their calls are those of their scope, whichever test ran first."""
+"""Fixtures wider than a test: their calls are those of the fixture, whichever test ran first."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+
+from ..fixture_ids import SESSION, fixture_id
+from .parameters import ParameterIds
 
 if TYPE_CHECKING:
     from ..session import Session
 
-SESSION_ID = "session"
-"""The test id of what fixtures of the scope "session" ask."""
 ITEM_ID = pytest.StashKey[str]()
 """A test's node id as it was collected: pytest-xdist adds its group's name to it."""
 
@@ -20,13 +21,14 @@ class Scope(NamedTuple):
     """What a fixture's calls belong to."""
 
     id: str
+    """The fixture's test id."""
     folder: Path | None
     """Of the scope's tests; None for the whole run, whose recordings lie beside no test."""
     node: pytest.Item | pytest.Collector
 
 
 class ScopeSession:
-    """The plugin's session for the fixtures of one scope: open while one of them is set up or torn down."""
+    """The plugin's session for one wider fixture: open while it is set up or torn down."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -47,12 +49,20 @@ class ScopeSession:
             suspend(self.session)
 
 
-def scope_of(request: pytest.FixtureRequest) -> Scope:
-    """Return the scope of a fixture that is being set up: a class, a module, a package or the whole run."""
+def scope_of(
+    fixture: pytest.FixtureDef[Any], request: pytest.FixtureRequest, item: pytest.Item | None, ids: ParameterIds
+) -> Scope | None:
+    """Return the scope of a fixture that is being set up for a test, None where it is the test itself."""
     node = request.node
-    if request.scope == "session" or not node.nodeid:
-        return Scope(SESSION_ID, None, node)
-    return Scope(id_of(node), folder_of(node), node)
+    if fixture.scope == "function" or node is item:  # a fixture of the scope "class" in a test outside a class
+        return None
+    if fixture.scope == "session" or not node.nodeid:
+        scope, folder = SESSION, None
+    else:
+        scope, folder = f"{id_of(node)}{'/' if node.path.is_dir() else ''}", folder_of(node)
+    parameter, others = ids.of(fixture, item)
+    name = str(fixture_id(scope, fixture.baseid, fixture.argname, parameter, others)).replace("\x00", "(null)")
+    return Scope(name, folder, node)
 
 
 def id_of(node: pytest.Item | pytest.Collector) -> str:

@@ -34,6 +34,18 @@ def summarize(journal: Journal, config: pytest.Config, terminal: pytest.Terminal
         _write_list(terminal, "unused", _by_test((one.test_id, "") for one in unread), limit)
     _write_live(terminal, len(set(journal.live)))
     _write_aside(terminal, journal, config.rootpath)
+    _write_list(
+        terminal,
+        "failed, but their new recordings stay: their requests repeat a shared answer that this run recorded again",
+        list(dict.fromkeys(journal.stayed)),
+        limit,
+    )
+    _write_list(
+        terminal,
+        "not recorded again, since not all tests that use them were selected",
+        list(dict.fromkeys(journal.kept)),
+        limit,
+    )
     for worker in journal.crashed:
         terminal.write_line(f"  worker {worker} crashed; what its tests asked is not counted", red=True)
     for trouble in journal.troubles:

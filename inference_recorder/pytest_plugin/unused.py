@@ -9,13 +9,13 @@ from typing import NamedTuple
 import pytest
 
 from ..errors import CorruptRecording
+from ..fixture_ids import parsed_fixture_id
 from ..format.model_lists import MODEL_LIST_START
 from ..identity.keys import generation_of, is_bound_to_its_test, request_key
 from ..storage.catalogue import Entry, entries_in, key_of
 from ..storage.places import Places, common_folder, places_from
 from ..storage.store import Store
 from .journal import Journal
-from .scopes import SESSION_ID
 
 
 class Unused(NamedTuple):
@@ -40,7 +40,7 @@ def needless_recordings(journal: Journal, folders: Iterable[Path]) -> Iterator[U
     To be asked only of such a run. Those of a test that was deselected, skipped or expected to fail are left out.
     """
     passed, collected = set(journal.passed) - set(journal.not_passed), set(journal.collected)
-    known = {scope for test_id in collected for scope in _scopes_of(test_id)} | {SESSION_ID}
+    known = {scope for test_id in collected for scope in _scopes_of(test_id)}
     have_all_passed = bool(collected) and passed >= collected and not journal.not_collected
     for entry in _unread(journal, folders):
         test_id = entry.test_id
@@ -49,9 +49,9 @@ def needless_recordings(journal: Journal, folders: Iterable[Path]) -> Iterator[U
                 yield Unused(entry.path, test_id, "every test passed and none asked for it")
         elif test_id in passed:
             yield Unused(entry.path, test_id, "its test passed and did not ask for it")
-        elif test_id in collected or _is_below(test_id, journal.not_collected):
+        elif test_id in collected or _is_below(test_id and _node_id(test_id), journal.not_collected):
             continue
-        elif test_id is not None and "::" in test_id and test_id not in known:
+        elif test_id is not None and "::" in (node_id := _node_id(test_id)) and node_id not in known:
             yield Unused(entry.path, test_id, "there is no such test any more")
         elif have_all_passed:
             yield Unused(entry.path, test_id, "every test passed and none asked for it")
@@ -117,6 +117,12 @@ def _is_shared(entry: Entry) -> bool:
         return asked is not None and rule is not None and not is_bound_to_its_test(asked, rule)
     except RecursionError:  # arguments nested too deep to normalise: nobody asks for that
         return False
+
+
+def _node_id(test_id: str) -> str:
+    """Return pytest's id of a test, or of what the tests have in common that use a fixture."""
+    fixture = parsed_fixture_id(test_id)
+    return test_id if fixture is None else fixture.node_id
 
 
 def _scopes_of(test_id: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
-from . import attachments
+from . import attachments, files
 from .places import Places
 from .store import Store, row_name
 
@@ -29,21 +29,20 @@ class Before:
         self._keys: set[str] = set()
         self._old: dict[str, _Files | None] = {}
 
-    @property
-    def keys(self) -> frozenset[str]:
-        """The keys that were written."""
-        return frozenset(self._keys)
-
     def remember(self, key: str, name: str) -> None:
         """Remember the file `name`, about to be written, and the whole row of its key; the first time counts."""
         if key not in self._keys:
             self._keys.add(key)
             for place in count(1):
-                files = self._old[row_name(key, place)] = _files_at(self._store.path_of(row_name(key, place)))
-                if files is None:
+                old = self._old[row_name(key, place)] = _files_at(self._store.path_of(row_name(key, place)))
+                if old is None:
                     break
         if name not in self._old:
             self._old[name] = _files_at(self._store.path_of(name))
+
+    def is_new(self, key: str) -> bool:
+        """Whether nothing was recorded under this key when it was first written."""
+        return self._old.get(key) is None
 
     def set_aside(self) -> dict[Path, Path]:
         """Move what was written since to the folder of the failed, and have what was there before there again.
@@ -81,9 +80,8 @@ class Before:
 
 
 def _files_at(path: Path) -> _Files | None:
-    try:
-        content = path.read_bytes()
-    except OSError:  # not there, or not to be read: then it cannot come back either
+    content = files.content_of(path)
+    if content is None:  # not there, or not to be read: then it cannot come back either
         return None
     beside = attachments.named_in(path, content)
     if beside is None or not beside.exists():

@@ -177,6 +177,7 @@ def unreadable_folder(path: Path, elsewhere: Path) -> None:
     path.mkdir()
 
 
+@pytest.mark.usefixtures("sessions_are_runs")
 @pytest.mark.skipif(os.name != "posix", reason="needs links, pipes and sockets")
 @pytest.mark.parametrize(
     ("put", "reason"),

@@ -186,6 +186,7 @@ def test_a_folder_that_becomes_read_only_is_read_and_not_written(
             assert "Hello 0!" == said(client.chat.completions.create(**HELLO))
 
 
+@pytest.mark.usefixtures("sessions_are_runs")
 def test_a_folder_in_the_place_of_a_recording_is_named(client: openai.OpenAI, recordings: Path) -> None:
     """Neither read as missing nor removed with what it holds."""
     with inference_recording("record", recordings):
@@ -236,6 +237,7 @@ def test_a_path_that_gets_too_long_for_a_recording_is_named(client: openai.OpenA
     assert "Hello 0!" == said(caught.value.response)
 
 
+@pytest.mark.usefixtures("sessions_are_runs")
 def test_rows_are_finished_though_one_of_them_cannot_be(client: openai.OpenAI, recordings: Path) -> None:
     """One file in the way must not leave the old answers of all other rows beside their new ones."""
     with inference_recording("record", recordings):
@@ -254,6 +256,7 @@ def test_rows_are_finished_though_one_of_them_cannot_be(client: openai.OpenAI, r
     assert 4 == len(files_of(recordings))
 
 
+@pytest.mark.usefixtures("sessions_are_runs")
 def test_a_link_is_replaced_and_not_written_through(client: openai.OpenAI, recordings: Path, tmp_path: Path) -> None:
     """A stranger's link must not have us overwrite what it leads to."""
     with inference_recording("record", recordings):

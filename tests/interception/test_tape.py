@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from inference_recorder.identity.request import Request
 from inference_recorder.interception.tape import Tape
 from inference_recorder.modes import InferenceMode
 from inference_recorder.plans import Record
+from inference_recorder.rows import Row
 from inference_recorder.session import Session
 from inference_recorder.storage.places import Places
 from inference_recorder.storage.store import Store
@@ -17,7 +19,7 @@ def test_what_was_heard_so_far_does_not_grow(tmp_path: Path) -> None:
     """A session is closed while a thread reads on: a chunk that came meanwhile was written without being looked at."""
     session = Session(InferenceMode.RECORD, Store(Places(written=tmp_path, read=(tmp_path,))))
     request = Request("POST", "/v1/chat/completions", "https://host/v1/chat/completions", {"stream": True}, "{}")
-    tape = Tape(session, Record(request, {}, "key", None, 1, None))
+    tape = Tape(session, Record(request, {}, "key", None, Row("key", "key", threading.RLock()), 1, None))
 
     tape.add({"delta": "a"})
     heard = tape.complete()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,20 @@ def test_an_answers_bytes_move_and_come_back_with_it(suite: Suite) -> None:
     assert [b"2" * 300_000] == [path.read_bytes() for path in failed_aside(suite).glob("*.bin")]
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="needs a device that never ends")
+def test_a_link_to_a_device_is_not_read_to_be_brought_back(suite: Suite) -> None:
+    """A stranger's recordings may hold links; reading this one would fill the memory."""
+    suite.write("test_it.py", "def test_it(inference_session): ask()")
+    suite.run(RECORD)
+    [path] = (suite.folder / "recordings").glob("*.json")
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+    suite.run(RECORD).assert_outcomes(passed=1)
+
+    assert not path.is_symlink()
+
+
 def test_they_are_kept_where_that_is_asked_for(suite: Suite) -> None:
     """While one mends the test that fails, the answer need not be paid for again."""
     suite.write("test_it.py", "def test_it(inference_session): ask(); assert 0")
@@ -119,7 +134,7 @@ def test_those_of_wider_fixtures_and_shared_ones_are_kept(suite: Suite) -> None:
 
     suite.run(RECORD).assert_outcomes(failed=1)
 
-    assert [None, "test_it.py"] == suite.test_ids()
+    assert [None, "test_it.py@wide"] == suite.test_ids()
     assert ["test_it.py::test_it"] == suite.test_ids("recordings/.failed")
 
 

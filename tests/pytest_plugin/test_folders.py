@@ -89,8 +89,8 @@ def test_recordings_beside_each_test_file(suite: Suite) -> None:
     suite.run().assert_outcomes(passed=3)
 
     assert ["a/test_a.py::test_a"] == suite.test_ids("a/recordings")
-    assert ["b/test_b.py", "b/test_b.py::test_b"] == suite.test_ids("b/recordings")
-    assert [None, "session"] == suite.test_ids()
+    assert ["b/test_b.py::test_b", "b/test_b.py@of_module"] == suite.test_ids("b/recordings")
+    assert [None, "session@b/test_b.py::wide"] == suite.test_ids()
     assert 5 == suite.server.count
 
 

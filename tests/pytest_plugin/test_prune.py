@@ -152,8 +152,8 @@ def test_what_nobody_of_a_wholly_passed_suite_read_goes(suite: Suite) -> None:
     after_a_part = suite.test_ids()
     result = suite.run(DELETE)
 
-    assert [None, None, "test_it.py"] == after_a_part
-    result.stdout.fnmatch_lines(["*: every test passed and none asked for it (test_it.py)"])
+    assert [None, None, "test_it.py@wide"] == after_a_part
+    result.stdout.fnmatch_lines(["*: every test passed and none asked for it (test_it.py@wide)"])
     assert [None] == suite.test_ids()
 
 

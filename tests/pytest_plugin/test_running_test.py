@@ -54,7 +54,7 @@ def test_a_test_has_the_id_that_pytest_gives_it(suite: Suite) -> None:
     result.assert_outcomes(passed=9)
 
 
-def test_a_wider_fixtures_calls_have_their_scopes_id(suite: Suite) -> None:
+def test_a_wider_fixtures_calls_have_an_id_of_their_own(suite: Suite) -> None:
     """With the first test's id they were lost as soon as another test ran first."""
     suite.write(
         "pkg/conftest.py",
@@ -97,16 +97,16 @@ def test_a_wider_fixtures_calls_have_their_scopes_id(suite: Suite) -> None:
 
     result.assert_outcomes(passed=2)
     assert [
-        "setup session session",
-        "setup package pkg",
-        "setup module pkg/test_scopes.py",
-        "setup class pkg/test_scopes.py::TestX",
-        "teardown class pkg/test_scopes.py::TestX",
-        "teardown module pkg/test_scopes.py",
-        "teardown package pkg",
-        "teardown session session",
+        "setup session session@pkg/of_session",
+        "setup package pkg/@of_package",
+        "setup module pkg/test_scopes.py@pkg/of_module",
+        "setup class pkg/test_scopes.py::TestX@pkg/of_class",
+        "teardown class pkg/test_scopes.py::TestX@pkg/of_class",
+        "teardown module pkg/test_scopes.py@pkg/of_module",
+        "teardown package pkg/@of_package",
+        "teardown session session@pkg/of_session",
     ] == [line for line in result.outlines if line.startswith(("setup ", "teardown "))]
-    assert "unittest pkg/test_scopes.py::TestCase" in result.outlines
+    assert "unittest pkg/test_scopes.py::TestCase@setUpClass" in result.outlines
 
 
 def test_a_session_fixture_replays_whichever_test_runs_first(suite: Suite) -> None:
@@ -133,7 +133,7 @@ def test_a_session_fixture_replays_whichever_test_runs_first(suite: Suite) -> No
     recorded.assert_outcomes(passed=2)
     replayed.assert_outcomes(passed=2)
     assert (2, 2) == (asked, suite.server.count)
-    assert ["session", "session"] == suite.test_ids()
+    assert ["session@test_order.py::wide"] * 2 == suite.test_ids()
 
 
 def test_a_wider_fixtures_row_goes_on_at_its_teardown(suite: Suite) -> None:
@@ -197,7 +197,8 @@ def test_a_wide_async_fixture_on_a_loop_of_its_own_is_recorded_in_its_scope(libr
 
     recorded.assert_outcomes(passed=2)
     replayed.assert_outcomes(passed=2)
-    assert ["session", "session", "test_loop.py::test_one", "test_loop.py::test_two"] == suite.test_ids()
+    wide = "session@test_loop.py::wide"
+    assert [wide, wide, "test_loop.py::test_one", "test_loop.py::test_two"] == suite.test_ids()
     assert 4 == suite.server.count
 
 

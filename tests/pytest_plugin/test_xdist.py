@@ -45,7 +45,12 @@ def test_what_is_recorded_one_way_replays_every_other(dist: str, suite: Suite) -
     assert ["test_it.py::test_failing"] == suite.test_ids("recordings/.failed")
     start = "test_it.py::"
     grouped = [f"{start}test_grouped[{n}]" for n in range(3)]
-    assert ["session", f"{start}TestClass::test_method", f"{start}test_async", *grouped] == suite.test_ids()
+    assert [
+        "session@test_it.py::wide",
+        f"{start}TestClass::test_method",
+        f"{start}test_async",
+        *grouped,
+    ] == suite.test_ids()
     assert "recordings: 6 replayed, 0 recorded, 0 missed, 0 live, 0 unused" == line_of(alone, "recordings:")
 
 

@@ -221,13 +221,14 @@ def test_a_forked_child_does_not_wait_for_its_parents_flight_for_ever(
         thread.start()
         while not server.count:
             time.sleep(0.01)
+        [flight_file] = (recordings / ".locks").glob("*.flight")
         child = os.fork()
         if child == 0:  # the fork: it waits for the file, which its parent writes, and for nothing in memory
             begun = time.monotonic()
             found = None
             while found is None and time.monotonic() - begun < 10:
-                flight = session.store.locks.try_flight(session._rows[next(iter(session._rows))].name, "the child")
-                found = None if flight is None else session.store.read(next(iter(session._rows)))
+                flight = session.store.locks.try_flight(flight_file.stem, "the child")
+                found = None if flight is None else session.store.read(flight_file.stem)
                 if flight is not None:
                     flight.land()
                 time.sleep(0.01)

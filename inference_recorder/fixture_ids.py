@@ -1,0 +1,80 @@
+"""The test ids of fixtures that several tests share: `tests/test_a.py@answer[gpt-4o]`.
+
+Before the "@" stands whose fixture it is: a class, a file, a directory (with a slash at its end) or "session". Then its
+name, after the place where it is defined unless that is the same: `session@tests/answer`, `session@test_a.py::answer`.
+Then pytest's ids of its own parameter and of those of the fixtures that it uses: `answer[gpt-4o][mode=fast]`.
+
+Source of the form: pytest's node ids, which never hold "@" between such names; like them it needs no quotes in a shell
+unless it has parameters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+SESSION = "session"
+_ID = re.compile(
+    r"(?P<scope>(?:(?!::).)+?(?:::\w+)*)@"
+    r"(?P<place>(?:(?!::|@).)*/|(?:(?!::|@).)+?(?:::\w+)*::|)"
+    r"(?P<name>\w+)(?P<parameters>(?:\[.*\])?)",
+    re.DOTALL,
+)
+_NAME_BY_PYTEST = re.compile(r"_(?:xunit|unittest)_(set[uU]p\w*?)_fixture_.*", re.DOTALL)
+"""Of the fixtures that pytest makes of setup_module, setUpClass and their like; the rest says what they belong to."""
+
+
+class FixtureId(NamedTuple):
+    """A fixture's test id, taken apart."""
+
+    scope: str
+    """A class or file as pytest names it, a directory with a slash at its end, or "session"."""
+    place: str
+    """Where the fixture is defined, with the separator that follows; "" for the scope itself."""
+    name: str
+    parameters: str
+    """In brackets; "" for none."""
+
+    def __str__(self) -> str:
+        return f"{self.scope}@{self.place}{self.name}{self.parameters}"
+
+    @property
+    def node_id(self) -> str:
+        """The scope as pytest names it."""
+        return self.scope.rstrip("/")
+
+
+def fixture_id(
+    scope: str, defined_in: str, name: str, parameter: str | None, others: Iterable[tuple[str, str]]
+) -> FixtureId:
+    """Return the id of a fixture; `scope` is as in FixtureId, `defined_in` the node id of where it is defined.
+
+    `parameter` is pytest's id of its own parameter, `others` are (fixture, id) for the parameters it depends on.
+    """
+    defined_in = "" if defined_in == "." else defined_in
+    if defined_in == ("" if scope == SESSION else scope.rstrip("/")):
+        place = ""
+    else:
+        is_file = "::" in defined_in or defined_in.endswith(".py")
+        place = f"{defined_in}::" if is_file else f"{defined_in}/"
+    parameters = ([] if parameter is None else [parameter]) + [f"{other}={value}" for other, value in sorted(others)]
+    return FixtureId(scope, place, _NAME_BY_PYTEST.sub(r"\1", name), "".join(f"[{value}]" for value in parameters))
+
+
+def parsed_fixture_id(test_id: str) -> FixtureId | None:
+    """Return the parts of a fixture's id, None for the id of a test."""
+    match = _ID.fullmatch(test_id)
+    if match is None:
+        return None
+    fixture = FixtureId(*match.group("scope", "place", "name", "parameters"))
+    return fixture if fixture.scope == SESSION or _are_related(fixture.node_id, fixture.place.rstrip("/:")) else None
+
+
+def _are_related(scope: str, place: str) -> bool:
+    """Whether tests of the one can see fixtures of the other; a directory's name may hold "@" too."""
+    return (
+        not place
+        or f"{scope}/".startswith((f"{place}/", f"{place}::"))
+        or place.startswith((f"{scope}/", f"{scope}::"))
+    )

@@ -1,0 +1,73 @@
+"""pytest's ids of the parameters that a fixture depends on. All that is private to pytest in the plugin is here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+
+class ParameterIds:
+    """What pytest calls each parameter, noted while it generates tests: afterwards only the joined id is left."""
+
+    def __init__(self) -> None:
+        self._ids: dict[str, dict[str, dict[int, str]]] = {}
+        """Test function -> argument -> index -> id."""
+
+    def note(self, metafunc: pytest.Metafunc) -> None:
+        """Have `metafunc.parametrize` note the ids it gives from now on."""
+        parametrize, test = metafunc.parametrize, metafunc.definition.nodeid
+
+        def noting(argnames: str | Sequence[str], *args: Any, **kwargs: Any) -> None:
+            before: list[Any] = list(getattr(metafunc, "_calls", ()))
+            parametrize(argnames, *args, **kwargs)
+            calls: list[Any] = getattr(metafunc, "_calls", [])
+            names = [name.strip() for name in argnames.split(",")] if isinstance(argnames, str) else argnames
+            known = len(getattr(before[0], "_idlist", ())) if before else 0
+            for call in calls[: len(calls) // max(len(before), 1)]:
+                ids = getattr(call, "_idlist", ())[known:]  # empty for a parameter whose id is hidden
+                for name in filter(None, names):
+                    self._ids.setdefault(test, {}).setdefault(name, {})[call.indices[name]] = "".join(ids)
+
+        metafunc.parametrize = noting  # type: ignore[method-assign]
+
+    def of(self, fixture: pytest.FixtureDef[Any], item: pytest.Item | None) -> tuple[str | None, list[tuple[str, str]]]:
+        """Return the id of a fixture's own parameter in this test, and (fixture, id) for those it depends on."""
+        indices: dict[str, int] = getattr(getattr(item, "callspec", None), "indices", {})
+        if item is None or not indices:
+            return None, []
+        parent = "" if item.parent is None else item.parent.nodeid
+        ids = self._ids.get(f"{parent}::{getattr(item, 'originalname', item.name)}", {})
+        found = {
+            name: ids.get(name, {}).get(indices[name], str(indices[name]))
+            for name in {fixture.argname, *_used_by(fixture, item)}
+            if name in indices
+        }
+        own = found.pop(fixture.argname, None)
+        return own, list(found.items())
+
+
+def _used_by(fixture: pytest.FixtureDef[Any], item: pytest.Item) -> Iterator[str]:
+    """Yield the names of all fixtures that a fixture uses, as far as its arguments and theirs tell."""
+    seen: set[int] = set()
+    waiting = [fixture]
+    while waiting:
+        user = waiting.pop()
+        if id(user) in seen:
+            continue
+        seen.add(id(user))
+        for name in user.argnames:
+            yield name
+            definitions = _definitions(name, item)
+            if name == user.argname:  # the one that it overrides
+                definitions = definitions[: definitions.index(user)] if user in definitions else []
+            waiting += definitions[-1:]
+
+
+def _definitions(name: str, item: pytest.Item) -> list[pytest.FixtureDef[Any]]:
+    """Return the fixtures of this name that a test sees, the one that it gets last."""
+    known = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {}).get(name)
+    if known is None:  # asked for by getfixturevalue
+        known = getattr(item.session, "_fixturemanager").getfixturedefs(name, item)  # noqa: B009 - private to mypy too
+    return list(known or ())

@@ -1,0 +1,103 @@
+"""Which classes, files and directories this run runs whole: only then is what their tests share recorded again."""
+
+from __future__ import annotations
+
+import os
+from fnmatch import fnmatch
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+
+class _Named(NamedTuple):
+    """An argument of the command line."""
+
+    path: Path
+    names: tuple[str, ...]
+    """The class and function, for what was named with "::"."""
+
+
+class Selection:
+    """What was collected and not left out. When in doubt, a scope does not run whole: then its old answers stay."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._collected: list[pytest.Item] = []
+        self._in_part: set[str] = set()
+        """The node ids of what holds a test that was left out, or could not be collected."""
+        self._known: dict[str, bool] = {}
+
+    def collected(self, item: pytest.Item) -> None:
+        """Take note of a test, before -k, -m, --deselect or a plugin leaves some out."""
+        self._collected.append(item)
+
+    def failed(self, collector: pytest.Collector) -> None:
+        """Take note of what could not be collected."""
+        self._in_part |= {node.nodeid for node in collector.listchain()}
+
+    def finish(self, selected: list[pytest.Item]) -> None:
+        """Take note of the tests that are left."""
+        left = set(map(id, selected))
+        for item in self._collected:
+            if id(item) not in left:
+                self._in_part |= {node.nodeid for node in item.listchain()}
+        self._collected = []
+
+    def holds_all_of(self, node: pytest.Item | pytest.Collector) -> bool:
+        """Whether all tests of a class, a file, a directory or the session run."""
+        if node.nodeid not in self._known:
+            self._known[node.nodeid] = self._holds_all_of(node)
+        return self._known[node.nodeid]
+
+    def _holds_all_of(self, node: pytest.Item | pytest.Collector) -> bool:
+        option = self._config.getoption
+        if node.nodeid in self._in_part or option("lf", False):  # --lf leaves tests out while it collects
+            return False
+        if not node.nodeid or node.path.is_dir():
+            if option("ignore", None) or option("ignore_glob", None):
+                return False
+            return self._names_all_below(self._config.rootpath if not node.nodeid else node.path)
+        return self._names(node.path, tuple(node.nodeid.split("::")[1:]))
+
+    @cached_property
+    def _named(self) -> list[_Named]:
+        named = []
+        for argument in self._config.args:
+            path, *names = str(argument).split("::")
+            named.append(_Named(Path(os.path.abspath(self._config.invocation_params.dir / path)), tuple(names)))
+        return named
+
+    def _names(self, path: Path, names: tuple[str, ...] = ()) -> bool:
+        """Whether an argument names this file or directory, a class of it, or what it is in."""
+        for one in self._named:
+            if one.names:
+                if path == one.path and one.names == names[: len(one.names)]:
+                    return True
+            elif path.is_relative_to(one.path):
+                return True
+        return False
+
+    def _names_all_below(self, folder: Path) -> bool:
+        """Whether the arguments name a directory or all there is to run in it."""
+        if self._names(folder):
+            return True
+        test_paths = self._config.getini("testpaths") if folder == self._config.rootpath else []
+        if test_paths and all(self._names(folder / path) for path in test_paths):
+            return True
+        return all(self._names(path) for path in self._test_files_below(folder))
+
+    def _test_files_below(self, folder: Path) -> list[Path]:
+        patterns, passed_over = self._config.getini("python_files"), self._config.getini("norecursedirs")
+        found = []
+        for parent, folders, files in os.walk(folder):
+            folders[:] = [
+                name
+                for name in folders
+                if not any(fnmatch(name, pattern) for pattern in passed_over)
+                and not os.path.exists(os.path.join(parent, name, "pyvenv.cfg"))
+            ]
+            paths = [Path(parent, name) for name in files if name.endswith(".py")]
+            found += [path for path in paths if any(path.match(pattern) for pattern in patterns)]
+        return found

@@ -1,0 +1,232 @@
+"""Fixtures that several tests share are told apart: by their name, their place and pytest's ids of their parameters."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from inference_recorder.fixture_ids import FixtureId, fixture_id, parsed_fixture_id
+
+from .conftest import Suite
+from .telling import told, write_tests
+
+RECORD = "--inference-mode=record"
+SCOPES = pytest.mark.parametrize("scope", ["class", "module", "package", "session"])
+
+
+@SCOPES
+def test_fixtures_that_ask_the_same_are_told_apart(scope: str, suite: Suite) -> None:
+    """Their order told them apart: whoever ran one test alone got the other fixture's answer."""
+    write_tests(
+        suite,
+        f"""
+        @pytest.fixture(scope={scope!r})
+        def one():
+            first = ask()
+            yield first
+            assert first != ask()
+
+        @pytest.fixture(scope={scope!r})
+        def two(request): return ask()
+
+        class TestIt:
+            def test_one(self, one): tell(one)
+            def test_two(self, request): tell(request.getfixturevalue("two"))
+            def test_both(self, two, one): tell(two, one)
+        """,
+    )
+    suite.run(RECORD).assert_outcomes(passed=3)
+    live = told(suite)
+    assert {"test_one": ["Hello 0!"], "test_two": ["Hello 1!"], "test_both": ["Hello 1!", "Hello 0!"]} == live
+
+    for test in live:
+        suite.run("-k", test).assert_outcomes(passed=1, deselected=2)
+        assert {test: live[test]} == told(suite)
+    suite.run("-p", "randomly", "--randomly-seed=1").assert_outcomes(passed=3)
+    assert live == told(suite)
+    assert 3 == suite.server.count
+
+
+PARAMETERS = {
+    "automatic": ('params=["a", "b"]', 'params=["new", "b", "a"]', ""),
+    "explicit": ('params=[1, 2], ids=["a", "b"]', 'params=[3, 2, 1], ids=["new", "b", "a"]', ""),
+    "callable": ("params=[1, 2], ids=lambda n: 'xab'[n]", "params=[0, 2, 1], ids=lambda n: ['new', 'a', 'b'][n]", ""),
+    "pytest.param": (
+        'params=[pytest.param(object(), id="a"), pytest.param(object(), id="b")]',
+        'params=[pytest.param(object(), id="new"), pytest.param(object(), id="b"), pytest.param(object(), id="a")]',
+        "",
+    ),
+    "indirect": (
+        "",
+        "",
+        "@pytest.mark.parametrize('wide', {}, indirect=True)",
+    ),
+}
+
+
+@SCOPES
+@pytest.mark.parametrize("kind", PARAMETERS)
+def test_parameters_that_ask_the_same_are_told_apart(kind: str, scope: str, suite: Suite) -> None:
+    """By pytest's id, so that a parameter put before another does not move its recordings."""
+    before, after, mark = PARAMETERS[kind]
+    test = """
+        @pytest.fixture(scope={scope!r}{parameters})
+        def wide(request):
+            yield ask()
+            ask()
+
+        class TestIt:
+            {mark}
+            def test_it(self, wide): tell(wide)
+    """
+
+    def write(parameters: str, values: str) -> None:
+        parameters = f", {parameters}" if parameters else ""
+        write_tests(suite, textwrap.dedent(test).format(scope=scope, parameters=parameters, mark=mark.format(values)))
+
+    write(before, "['a', 'b']")
+    suite.run(RECORD).assert_outcomes(passed=2)
+    live = told(suite)
+    assert 4 == suite.server.count == len(suite.files())
+
+    suite.run("-k", "test_it[b]").assert_outcomes(passed=1, deselected=1)
+    assert {"test_it[b]": live["test_it[b]"]} == told(suite)
+    write(after, "['new', 'b', 'a']")
+    suite.run().assert_outcomes(passed=2, errors=1)
+    assert live == told(suite)
+    assert 4 == suite.server.count
+
+
+def test_a_fixture_is_told_apart_by_the_parameters_it_depends_on(suite: Suite) -> None:
+    """It is set up once for each of them, and asks the same each time."""
+    write_tests(
+        suite,
+        """
+        @pytest.fixture(scope="module", params=["a", "b"])
+        def model(request): return request.param
+
+        @pytest.fixture(scope="module")
+        def client(model): return model
+
+        @pytest.fixture(scope="module")
+        def answer(client): return ask()
+
+        @pytest.fixture(scope="module")
+        def unrelated(): return ask("unrelated")
+
+        def test_it(unrelated, answer, model): tell(answer, unrelated)
+
+        @pytest.mark.parametrize("name", ["x", "y"], scope="module")
+        def test_direct(name, by_name): tell(by_name)
+
+        @pytest.fixture(scope="module")
+        def by_name(name): return ask("by name")
+        """,
+    )
+    suite.run(RECORD).assert_outcomes(passed=4)
+    live = told(suite)
+    suite.run("test_it.py::test_direct[y]", "test_it.py::test_it[b]").assert_outcomes(passed=2)
+
+    assert {name: live[name] for name in ("test_it[b]", "test_direct[y]")} == told(suite)
+    ids = ["answer[model=a]", "answer[model=b]", "by_name[name=x]", "by_name[name=y]", "unrelated"]
+    assert [f"test_it.py@{fixture}" for fixture in ids] == suite.test_ids()
+
+
+def test_a_fixture_that_overrides_another_is_told_apart_from_it(suite: Suite) -> None:
+    """Both are of one module and of one name, and one asks the other."""
+    suite.write("conftest.py", "@pytest.fixture(scope='module')\ndef wide(): return ask()\n")
+    suite.write("tests/conftest.py", "@pytest.fixture(scope='module')\ndef wide(wide): return [ask(), wide]\n")
+    write_tests(
+        suite,
+        """
+        @pytest.fixture(scope="module")
+        def wide(wide): return [ask(), *wide]
+
+        def test_it(wide): tell(*wide)
+        """,
+        "tests/test_it.py",
+    )
+    suite.run(RECORD).assert_outcomes(passed=1)
+    live = told(suite)
+    suite.run().assert_outcomes(passed=1)
+
+    assert ["Hello 2!", "Hello 1!", "Hello 0!"] == live["test_it"]
+    assert live == told(suite)
+    start = "tests/test_it.py@"
+    assert [f"{start}/wide", f"{start}tests/wide", f"{start}wide"] == suite.test_ids()
+
+
+def test_session_fixtures_of_one_name_in_several_files_are_told_apart(suite: Suite) -> None:
+    """Each file has its own `client`; which of the two came first told them apart."""
+    for name in "ab":
+        fixture = "@pytest.fixture(scope='session', autouse=True)\ndef wide(): return ask()\n"
+        write_tests(suite, f"{fixture}\ndef test_it(wide): tell(wide)\n", f"test_{name}.py")
+    suite.run(RECORD).assert_outcomes(passed=2)
+    live = told(suite)["test_it"]
+    suite.run("test_b.py", "test_a.py").assert_outcomes(passed=2)
+
+    assert live[::-1] == told(suite)["test_it"]
+    assert ["session@test_a.py::wide", "session@test_b.py::wide"] == suite.test_ids()
+
+
+def test_a_class_fixture_outside_a_class_is_the_tests_own(suite: Suite) -> None:
+    """pytest sets it up for each such test; another id would only be longer."""
+    write_tests(suite, "@pytest.fixture(scope='class')\ndef wide(): ask()\n\ndef test_it(wide): ask()\n")
+
+    suite.run(RECORD).assert_outcomes(passed=1)
+
+    assert ["test_it.py::test_it"] * 2 == suite.test_ids()
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        (("session", "", "answer", None, ()), "session@answer"),
+        (("session", ".", "answer", None, ()), "session@answer"),
+        (("session", "tests", "answer", "gpt-4o", ()), "session@tests/answer[gpt-4o]"),
+        (("session", "a/test_a.py", "answer", None, ()), "session@a/test_a.py::answer"),
+        (("a/", "a", "answer", None, ()), "a/@answer"),
+        (("a@b/[c]/test_a.py", "a@b/[c]/test_a.py", "answer", "x@y[1]", ()), "a@b/[c]/test_a.py@answer[x@y[1]]"),
+        (("test_a.py", "", "answer", "", ()), "test_a.py@/answer[]"),
+        (("a.py::TestB::TestC", "a.py::TestB", "answer", None, ()), "a.py::TestB::TestC@a.py::TestB::answer"),
+        (("a.py", "a.py", "answer", "a\nb::c", (("z", "1"), ("b", "2"))), "a.py@answer[a\nb::c][b=2][z=1]"),
+        (("test_a.py", "test_a.py", "_xunit_setup_module_fixture_tests.test_a", None, ()), "test_a.py@setup_module"),
+        (("test_a.py::T", "test_a.py::T", "_unittest_setUpClass_fixture_T", None, ()), "test_a.py::T@setUpClass"),
+    ],
+)  # fmt: skip
+def test_an_id_says_whose_fixture_it_is(
+    parts: tuple[str, str, str, str | None, list[tuple[str, str]]], expected: str
+) -> None:
+    """Whoever reads an id in a list, or has a file renamed, sees what it belongs to."""
+    made = fixture_id(*parts)
+
+    assert expected == str(made)
+    assert made == parsed_fixture_id(expected)
+
+
+@pytest.mark.parametrize(
+    "test_id",
+    [
+        "tests/test_a.py::test_b",
+        "tests/test_a.py::test_b[me@example]",
+        "tests/test_a.py::test_b[x@y[1]]",
+        "tests/test_a.py::TestC::test_b[a.py@answer]",
+        "tests/a@b/test_a.py::test_b",
+        "tests/a.b@c/test_a.py::test_b",
+        "README.md::[1]",
+        "session",
+        "",
+    ],
+)
+def test_a_tests_id_is_not_taken_for_a_fixtures(test_id: str) -> None:
+    """`prune` would ask for a file of that name, find none, and delete the recording."""
+    assert parsed_fixture_id(test_id) is None
+
+
+def test_the_parts_of_an_id_are_named() -> None:
+    """`node_id` is what pytest calls the scope."""
+    fixture = parsed_fixture_id("pkg/@pkg/conftest/answer[x]")
+
+    assert fixture == FixtureId("pkg/", "pkg/conftest/", "answer", "[x]")
+    assert "pkg" == fixture.node_id

@@ -108,7 +108,7 @@ def taped(source: Iterator[Any], tape: Tape, heard: Heard) -> Iterator[Any]:
     """Yield the items of `source` as they arrive, each taken down first; store what was heard once, however it ends."""
     try:
         while True:
-            tape.is_pulling = True
+            tape.pulls()
             try:
                 item = next(source)
             except StopIteration:
@@ -131,8 +131,7 @@ async def taped_async(source: AsyncIterator[Any], tape: Tape, heard: Heard) -> A
     """Yield the items of `source` as they arrive, each taken down first; store what was heard once, however it ends."""
     try:
         while True:
-            tape.is_pulling = True
-            tape.plan.consumer.reads()
+            tape.pulls()
             try:
                 item = await anext(source)
             except StopAsyncIteration:
@@ -143,7 +142,7 @@ async def taped_async(source: AsyncIterator[Any], tape: Tape, heard: Heard) -> A
             heard.add(item)
             yield item
     except Exception as error:
-        await keep_async(tape, heard.broken(error))
+        await keep_async(tape, tape.ended(heard.broken(error)))
         raise
     except BaseException as error:  # closed, cancelled or interrupted
         tape.left(is_dropped=isinstance(error, GeneratorExit))

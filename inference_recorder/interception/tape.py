@@ -51,6 +51,11 @@ class Tape:
         self._heard = heard or self._chunks_heard
         self.session.captures.expect(self.plan, so_far or self._left_there)
 
+    def pulls(self) -> None:
+        """Take note that the next chunk is being fetched, and by whom."""
+        self.is_pulling = True
+        self.plan.consumer.reads()
+
     def ended(self, answer: Answer | None) -> Answer | None:
         """Take down what the call came to, before anything else can happen; returns it.
 

@@ -18,6 +18,8 @@ from inference_recorder import inference_recording
 from .conftest import HELLO
 from .openai_server import OpenAIServer, Reply, chunks
 
+pytestmark = pytest.mark.usefixtures("sessions_are_runs")
+
 CHAT = "/v1/chat/completions"
 STREAMED: dict[str, Any] = HELLO | {"stream": True}
 

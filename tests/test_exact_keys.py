@@ -121,6 +121,7 @@ def test_llama_stacks_recorder_folds_them_as_before(
     assert [f"{request_key(recorded_request(written), TEST, FOLDING[0])}.json"] == files_of(recordings)
 
 
+@pytest.mark.usefixtures("sessions_are_runs")
 def test_llama_stacks_recorder_looks_under_its_own_key_first(
     sdk: Colour, numbered: OpenAIServer, recordings: Path
 ) -> None:
@@ -197,6 +198,7 @@ def test_an_exact_recording_says_so_where_a_folding_changes_it(
     assert "key_version" not in plain
 
 
+@pytest.mark.usefixtures("sessions_are_runs")
 @pytest.mark.parametrize("mode", ["record", "record-if-missing"])
 def test_recording_again_gives_no_diff(mode: str, sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
     """The mark is there from the first time on."""

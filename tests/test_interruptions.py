@@ -23,6 +23,8 @@ from .conftest import HELLO, Colour, files_of
 from .openai_server import OpenAIServer, Reply, chunks, completion
 from .ways.watching import entered
 
+pytestmark = pytest.mark.usefixtures("sessions_are_runs")
+
 CHAT = "/v1/chat/completions"
 STREAMED: dict[str, Any] = HELLO | {"stream": True}
 MODES = ["record", "record-if-missing"]

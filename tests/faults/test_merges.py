@@ -159,6 +159,7 @@ def test_a_bad_merge_of_big_files_is_corrupt(size: int, merge: Any) -> None:
         decode(merge(ours, theirs).encode(), "f")
 
 
+@pytest.mark.usefixtures("sessions_are_runs")
 @pytest.mark.parametrize(
     ("merge", "reason"),
     [

@@ -30,7 +30,10 @@ from inference_recorder.storage.store import Store, row_name
 from ..conftest import HELLO, files_of
 from ..openai_server import OpenAIServer, Reply, chunks, completion
 
-pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs a signal that stops a process")
+pytestmark = [
+    pytest.mark.usefixtures("sessions_are_runs"),
+    pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs a signal that stops a process"),
+]
 SHORT_WAIT_SECONDS = 0.5
 ENOUGH_SECONDS = 4
 """For a busy machine, and for two waits rather than ten; without a bound each of these tests would run for ever."""

@@ -211,6 +211,7 @@ def test_ids_that_two_servers_give_are_told_apart(suite: Suite) -> None:
 
     after = written(suite.folder / "recordings")
     assert before.items() <= after.items()
+    assert len(before) + 1 == len(after)
     assert live == told(suite)
     suite.run_apart().assert_outcomes(passed=2)
     assert live == told(suite)

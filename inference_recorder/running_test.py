@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
         settings: Settings
         test_id: str | None
-        """The test that runs now, or the scope whose fixture does; None between tests."""
+        """The id of the test that runs now, or of the fixture that several tests share; None between tests."""
         test_folder: Path | None
         """The folder of the running test's file."""
         book: Any
@@ -61,8 +61,8 @@ _surroundings: Surroundings | None = None
 def running_test_id() -> str | None:
     """Return the id of the test that runs now, None outside a test.
 
-    The pytest plugin says it: the node id, or a wider scope's own id while a fixture of that scope is set up or torn
-    down. Without the plugin `running_node_id` does.
+    The pytest plugin says it: the node id, or a fixture's own id (see `fixture_ids`) while one that several tests share
+    is set up or torn down. Without the plugin `running_node_id` does.
     """
     return running_node_id() if _surroundings is None else _surroundings.test_id
 

@@ -133,6 +133,59 @@ def test_a_fixture_is_told_apart_by_the_parameters_it_depends_on(suite: Suite) -
     assert [f"test_it.py@{fixture}" for fixture in ids] == suite.test_ids()
 
 
+def test_parameters_have_the_ids_that_pytest_gives_them(suite: Suite) -> None:
+    """However they are declared: together, one above the other, twice the same, by a hook, or with a hidden id."""
+    write_tests(
+        suite,
+        """
+        def pytest_generate_tests(metafunc):
+            if "by_hook" in metafunc.fixturenames:
+                metafunc.parametrize("by_hook", [None, 1.5], indirect=True)
+
+        def fixture(name):
+            @pytest.fixture(scope="module", name=name)
+            def asking(request): ask(str(request.param))
+            return asking
+
+        one, two, twice, by_hook, hidden, with_dynamic_scope = map(
+            fixture, ["one", "two", "twice", "by_hook", "hidden", "with_dynamic_scope"]
+        )
+
+        @pytest.mark.parametrize("two", ["x"], indirect=True)
+        @pytest.mark.parametrize(["one", "twice"], [(1, "é"), (2, b"b")], indirect=True)
+        def test_stacked(one, two, twice): pass
+
+        @pytest.mark.parametrize("twice", [["a"], ["b"]], indirect=True, ids=["same", "other"])
+        @pytest.mark.parametrize("number", [1])
+        class TestIt:
+            def test_method(self, twice, number): pass
+
+        def test_hook(by_hook): pass
+
+        HIDDEN = getattr(pytest, "HIDDEN_PARAM", "hidden")
+
+        @pytest.mark.parametrize("hidden", [pytest.param(1, id=HIDDEN), pytest.param(2, id="shown")], indirect=True)
+        @pytest.mark.parametrize("one", [3], indirect=True)
+        def test_hidden(hidden, one): pass
+
+        @pytest.fixture(scope=lambda fixture_name, config: "session", params=[{"a": 1}, {"a": 2}])
+        def dynamic(request): ask(str(request.param))
+
+        def test_dynamic(dynamic): pass
+        """,
+    )
+    hidden = "" if hasattr(pytest, "HIDDEN_PARAM") else "hidden"
+
+    suite.run(RECORD).assert_outcomes(passed=10)
+
+    expected = [
+        "by_hook[1.5]", "by_hook[None]", f"hidden[{hidden}]", "hidden[shown]", "one[1-\\xe9]", "one[2-b]", "one[3]",
+        "twice[1-\\xe9]", "twice[2-b]", "twice[other]", "twice[same]", "two[x]",
+    ]  # fmt: skip
+    sessions = ["session@test_it.py::dynamic[dynamic0]", "session@test_it.py::dynamic[dynamic1]"]
+    assert [*sessions, *(f"test_it.py@{fixture}" for fixture in expected)] == sorted(set(suite.test_ids()))
+
+
 def test_a_fixture_that_overrides_another_is_told_apart_from_it(suite: Suite) -> None:
     """Both are of one module and of one name, and one asks the other."""
     suite.write("conftest.py", "@pytest.fixture(scope='module')\ndef wide(): return ask()\n")

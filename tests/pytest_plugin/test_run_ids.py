@@ -125,6 +125,24 @@ def test_a_test_names_an_object_as_the_server_knows_it_now(remembering_suite: Su
     assert before == written(suite.folder / "recordings")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "selection", [["-k", "test_it[1]"], ["-n2", "-k", "test_it"], ["test_it.py::test_async"]], ids=str
+)
+def test_recording_a_part_again_gives_no_diff(selection: list[str], remembering_suite: Suite) -> None:
+    """The fixtures' kept answers name objects of an earlier run, and so do the requests of these tests."""
+    suite = remembering_suite
+    suite.run_apart(RECORD).assert_outcomes(passed=5)
+    before, live = written(suite.folder / "recordings"), told(suite)
+
+    assert pytest.ExitCode.OK == suite.run_apart(RECORD, *selection).ret
+
+    assert before == written(suite.folder / "recordings")
+    told(suite)
+    suite.run_apart().assert_outcomes(passed=5)
+    assert live == told(suite)
+
+
 CHAIN = """
     import openai, os
 
@@ -193,6 +211,7 @@ def test_ids_that_two_servers_give_are_told_apart(suite: Suite) -> None:
 
     after = written(suite.folder / "recordings")
     assert before.items() <= after.items()
+    assert len(before) + 1 == len(after)
     assert live == told(suite)
     suite.run_apart().assert_outcomes(passed=2)
     assert live == told(suite)

@@ -277,6 +277,7 @@ def test_a_process_killed_before_the_removal_leaves_an_answer(
     assert 1 == len(files_of(recordings))
 
 
+@pytest.mark.usefixtures("sessions_are_runs")
 @pytest.mark.parametrize("new", [0, 1, 5.5, 1_800_000_000, -3])
 @pytest.mark.parametrize("old", [0, 7, 0.25, 1_700_000_000])
 def test_the_creation_time_of_a_model_makes_no_diff(

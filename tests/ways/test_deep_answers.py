@@ -201,6 +201,7 @@ def test_a_secret_in_a_deep_answer_is_hidden_and_given_back(
     assert secret not in next(recordings.glob("*.json")).read_text()
 
 
+@pytest.mark.usefixtures("sessions_are_runs")
 def test_a_deep_answer_recorded_twice_gives_no_diff(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
     """As any other answer: its id and its time are made constant."""
     files = []

@@ -185,6 +185,7 @@ def test_no_header_brings_a_secret_into_a_file(
     assert len(SECRETS) == text.count("you sent __REDACTED_")
 
 
+@pytest.mark.usefixtures("sessions_are_runs")
 @pytest.mark.parametrize("name", USES)
 @pytest.mark.parametrize("count", [0, 1, 100])
 def test_headers_are_on_one_line_and_rewrite_nothing_alone(
@@ -226,6 +227,7 @@ def test_a_file_with_headers_on_many_lines_replays_and_stays(
     assert text == path.read_text()
 
 
+@pytest.mark.usefixtures("sessions_are_runs")
 def test_a_changed_answer_keeps_the_headers_that_differ_in_each_run(
     sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
@@ -250,6 +252,7 @@ def test_a_changed_answer_keeps_the_headers_that_differ_in_each_run(
     assert "req_0" == replayed._request_id
 
 
+@pytest.mark.usefixtures("sessions_are_runs")
 def test_a_value_that_is_a_secret_by_now_is_not_kept_from_the_old_file(
     sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:

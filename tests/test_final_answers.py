@@ -25,6 +25,8 @@ from inference_recorder.storage.locks import Locks
 from .conftest import HELLO, files_of
 from .openai_server import OpenAIServer, Reply, chunks, completion
 
+pytestmark = pytest.mark.usefixtures("sessions_are_runs")
+
 CHAT = "/v1/chat/completions"
 STREAMED: dict[str, Any] = HELLO | {"stream": True}
 LARGE = ["word " * 200] * 100

@@ -250,7 +250,9 @@ PROGRAM = """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
-@pytest.mark.parametrize("is_there", [True, False], ids=["recorded before", "nothing there"])
+@pytest.mark.parametrize(
+    "is_there", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["recorded before", "nothing there"]
+)
 @pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 @pytest.mark.parametrize("interruption", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "an exit"])
 def test_a_signal_while_waiting_for_a_chunk_replaces_nothing(

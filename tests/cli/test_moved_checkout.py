@@ -74,7 +74,9 @@ def moved(here: Checkout) -> Checkout:
 RULES = [("cwd",), ("tmp_path",), ("cwd", "tmp_path")]
 
 
-@pytest.mark.parametrize("rules", RULES, ids=" and ".join)
+@pytest.mark.parametrize(
+    "rules", [*RULES[:1], *(pytest.param(rules, marks=pytest.mark.slow) for rules in RULES[1:])], ids=" and ".join
+)
 def test_a_renamed_test_keeps_its_recordings_in_another_checkout(
     rules: tuple[str, ...], here: Checkout, server: OpenAIServer
 ) -> None:
@@ -91,6 +93,7 @@ def test_a_renamed_test_keeps_its_recordings_in_another_checkout(
     assert {"replayed": 2} == replayed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rules", RULES, ids=" and ".join)
 def test_rekey_takes_rules_back_and_declares_them_in_another_checkout(
     rules: tuple[str, ...], here: Checkout, server: OpenAIServer
@@ -112,6 +115,7 @@ def test_rekey_takes_rules_back_and_declares_them_in_another_checkout(
     assert {"exact": 2} == json.loads(there.command("check", "--json").stdout)["rules"]
 
 
+@pytest.mark.slow
 def test_a_miss_in_another_checkout_does_not_blame_the_rules(here: Checkout, server: OpenAIServer) -> None:
     """They are the same, though they replace another directory there."""
     here.ask("record", OLD, server, "cwd")
@@ -124,6 +128,7 @@ def test_a_miss_in_another_checkout_does_not_blame_the_rules(here: Checkout, ser
     assert "normalize" not in done.stderr.partition("nearest:")[2]
 
 
+@pytest.mark.slow
 def test_a_recording_that_names_the_rule_alone_works_where_it_was_made(here: Checkout, server: OpenAIServer) -> None:
     """Recordings made before the directory was kept; elsewhere, nothing can say what it was."""
     here.ask("record", OLD, server, "cwd")

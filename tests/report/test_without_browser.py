@@ -26,7 +26,7 @@ def last_line(tmp_path: Path, *arguments: str) -> str:
 
 @pytest.mark.parametrize(
     "options",
-    [["-n", "1"], pytest.param([], marks=pytest.mark.slow), pytest.param(["-rN"], marks=pytest.mark.slow)],
+    [pytest.param(["-n", "1"], marks=pytest.mark.slow), [], pytest.param(["-rN"], marks=pytest.mark.slow)],
     ids=["xdist", "one process", "without reasons"],
 )
 def test_the_last_line_says_that_the_pages_tests_were_not_run(options: list[str], tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def record(client: openai.OpenAI, folder: Path, *seeds: int, mode: str = "record
 
 
 @pytest.mark.parametrize("has_locks", [False, True], ids=["without .locks", "with .locks"])
-@pytest.mark.parametrize("count", [1, 2, 5])
+@pytest.mark.parametrize("count", [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(5, marks=pytest.mark.slow)])
 def test_what_a_read_only_directory_holds_replays(
     count: int, has_locks: bool, colour: str, client: openai.OpenAI, server: OpenAIServer, recordings: Path
 ) -> None:
@@ -101,7 +101,11 @@ def test_what_a_read_only_directory_holds_replays(
     assert [*(f"Hello {number}!" for number in range(count)), {"replayed": count}] == seen
 
 
-@pytest.mark.parametrize("has_locks", [False, True], ids=["without .locks", "with .locks"])
+@pytest.mark.parametrize(
+    "has_locks",
+    [False, pytest.param(True, marks=pytest.mark.slow)],
+    ids=["without .locks", "with .locks"],
+)
 def test_a_miss_in_a_read_only_directory_is_refused_before_it_is_sent(
     has_locks: bool, colour: str, client: openai.OpenAI, server: OpenAIServer, recordings: Path
 ) -> None:

@@ -208,7 +208,16 @@ assert path_before == sys.meta_path
     assert 10 == server.count
 
 
-@pytest.mark.parametrize("module", ["openai._models", "openai._base_client", "openai._client", "openai.lib.azure"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "openai._base_client",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("openai._models", "openai._client", "openai.lib.azure")
+        ),
+    ],
+)
 def test_an_import_that_another_thread_has_begun_is_waited_for(module: str, recordings: Path) -> None:
     """It had found the module before the session was entered, and loaded it unpatched after."""
     text = f"""

@@ -275,7 +275,7 @@ def test_a_signal_while_waiting_for_a_chunk_replaces_nothing(
     process.send_signal(interruption)
     _, errors = process.communicate(timeout=60)
 
-    assert "" == errors or interruption == signal.SIGINT
+    assert "inference_recorder.errors" not in errors
     assert process.returncode in (7, -signal.SIGINT, 130)
     assert is_there == (before == states(recordings))
     assert [is_there] == completeness(recordings)

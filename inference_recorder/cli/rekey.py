@@ -13,6 +13,8 @@ import click
 from ..identity.key_rules import with_version
 from ..identity.keys import EXACT, renamed_under, request_key
 from ..identity.normalizers import BUILT_IN_NAMES, Normalizers, NormalizeRule, without_roots
+from ..identity.redaction import NUMBERED
+from ..identity.secret_shapes import is_hidden_by_name
 from ..storage.catalogue import Entry
 from .configured import configured
 from .console import counted, remark
@@ -116,11 +118,25 @@ def _relocation(entry: Entry, normalizers: Normalizers | None, is_exact: bool) -
         one.refusal = "no key version gives its name; record it again"
         return one
     version = EXACT if is_exact else renamed_under(rule)
+    if version is EXACT and rule is not EXACT and _hides_an_account(entry):
+        one.refusal = "its request hides a project or an organization, which an exact key tells apart; record it again"
+        return one
     request = {name: value for name, value in entry.request.items() if name != "normalize"}
     one.new_request = with_version(request | ({"normalize": declared} if declared else {}), version)
     if not is_shared(entry, rule):
         one.new_key = request_key(entry.asked_under(normalizers), entry.test_id, version)
     return one
+
+
+def _hides_an_account(entry: Entry) -> bool:
+    """Whether a value that is hidden by its name was recorded without the fingerprint that tells it from others."""
+    members = [entry.body.get(name) for name in ("extra_body", "extra_query")]
+    return any(
+        isinstance(value, str) and NUMBERED.fullmatch(value) and is_hidden_by_name("extra_body", name, value)
+        for member in members
+        if isinstance(member, dict)
+        for name, value in member.items()
+    )
 
 
 def _is_model_list(entry: Entry) -> bool:

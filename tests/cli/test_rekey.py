@@ -12,7 +12,7 @@ from inference_recorder import MissingRecording, inference_recording, llama_stac
 from inference_recorder.format.recording import Answer
 from inference_recorder.identity.keys import FOLDING
 
-from ..conftest import Colour
+from ..conftest import Colour, files_of
 from ..openai_server import OpenAIServer, Reply, chunks, completion
 from .recorded import record, run
 
@@ -248,3 +248,12 @@ def test_exact_keeps_the_rules_that_a_recording_declares(sdk: Colour, server: Op
     assert ["one"] == replayed(sdk, recordings, [call], normalize=["uuids"])
     [content] = contents(recordings).values()
     assert {"normalize": ["uuids"], "key_version": "exact"}.items() <= json.loads(content)["request"].items()
+
+
+def test_a_hidden_project_keeps_its_folding_name(tmp_path: Path) -> None:
+    """Nothing tells which project it was, and under an exact key no request would find it."""
+    path = record(tmp_path, "t", extra_body={"project_id": "__REDACTED_1__"}, generation=FOLDING[0])
+    done = run("rekey", "--exact", tmp_path)
+
+    assert [path.name] == files_of(tmp_path)
+    assert "hides a project" in done.stdout + done.stderr

@@ -168,6 +168,7 @@ class Captures:
                     self._write(plan, plan.so_far(), patience=patience)
                 finally:
                     plan.is_being_stored = False
+                    plan.closed_as = self._store.written(row_name(plan.key, plan.place)) or b""
 
 
 def heard_of(plan: Record) -> Answer:

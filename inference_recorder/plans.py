@@ -66,6 +66,8 @@ class Record:
     """The task that reads a stream, if one does."""
     storing: threading.RLock = field(default_factory=threading.RLock)
     """Held while its answer is stored. Reentrant: its stream may be collected as garbage meanwhile."""
+    closed_as: bytes | None = None
+    """The recording as the end of its session left it, b"" for none; a stream read on later replaces only that."""
     reader: int = 0
     """The process that reads it; a forked child leaves its parent's streams alone."""
     number: int = 0

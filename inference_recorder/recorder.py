@@ -107,6 +107,7 @@ class inference_recording:  # noqa: N801 - it is used as a function
             record_errors=record_errors,
             rules=self._rules_under(settings),
         )
+        session.count_on_in(active.around_here())
         resume(session, is_process_wide=is_process_wide)
         self._entered.append(session)
         if run is not None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterable
+from functools import cache, partial
 from pathlib import Path
 
 from .captures import Captures
@@ -38,6 +38,13 @@ TRANSIENT_STATUS_CODES = frozenset({408, 409, 429})
 _LONGEST_PAUSE_SECONDS = 0.05
 
 
+@cache
+def import_for_writing() -> None:
+    """Import what storing an answer needs: while something is imported, a stream may be collected, and so stored."""
+    from .format import texts  # noqa: F401
+    from .storage import aside  # noqa: F401
+
+
 class Session:
     """What `with inference_recording(...)` yields.
 
@@ -66,6 +73,7 @@ class Session:
         self._part = f"{mode} {store.places.written}"
         self._book = SeriesBook()
         """Where its calls are counted that are made outside test attempts."""
+        self._counts_on = False
         run = surroundings()
         self._run: RunLedger = RunLedger() if run is None else run.ledger
         self._ledger = Ledger(store.places.written)
@@ -279,6 +287,15 @@ class Session:
         """Count a call that went out without being recorded."""
         self._ledger.passed(endpoint, model)
 
+    def count_on_in(self, around: Iterable[Session]) -> None:
+        """Count calls outside test attempts on from those of the nearest session around with the same mode and files.
+
+        Otherwise the inner one would begin at the first place again, and record over what the outer one has recorded.
+        """
+        outer = next((session for session in around if session.is_open and session._part == self._part), None)
+        if outer is not None:
+            self._book, self._counts_on = outer._book, True
+
     def close(self, left_by: BaseException | None = None) -> None:
         """Wait for what is being stored, and finish the rows that no test attempt counts on in.
 
@@ -288,7 +305,8 @@ class Session:
         """
         self.is_open, patience = False, Patience()
         unsaved = self.captures.close(patience, is_interrupted=is_interruption(left_by))
-        unsaved += self._book.finish(patience, is_cut=left_by is None)
+        if not self._counts_on:
+            unsaved += self._book.finish(patience, is_cut=left_by is None)
         self.store.sync()
         if unsaved:
             raise unsaved[0]
@@ -301,6 +319,8 @@ class Session:
         content = encode(plan.test_id, request, answer)
         is_model_list, attachment = plan.request.is_model_list, answer.attachment
         name = model_list_name(plan.key, answer) if is_model_list else row_name(plan.key, plan.place)
+        if plan.closed_as is not None and (self.store.written(name) or b"") != plan.closed_as:
+            return True  # what the end of the session had stored was replaced or taken away since
         superseded = self.store.other_outcomes(plan.key, name) if is_model_list else ()
         if (run := surroundings()) is not None:
             for each in (name, *superseded):
@@ -341,6 +361,7 @@ class Session:
         self, request: Request, key: str, test_id: str | None, row: Row, place: int, flight: Flight | None
     ) -> Record:
         self.store.locks.prepare()
+        import_for_writing()
         plan = Record(request, request.frozen_body(), key, test_id, row, place, flight)
         with row.guard:
             row.pending += (plan,)

@@ -92,6 +92,12 @@ def innermost_of(sessions: Collection[Session]) -> Session | None:
     return None
 
 
+def around_here() -> list[Session]:
+    """Return the sessions that this context is in, the innermost first; some may be closed by now."""
+    entered = _entered.get()
+    return [] if entered is None else list(entered.chain())
+
+
 def enter(session: Session, *, is_process_wide: bool = False) -> None:
     """Make `session` the innermost one of this context.
 

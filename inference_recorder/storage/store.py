@@ -67,6 +67,10 @@ class Store:
         """Return whether anything has this name where recordings are written, readable or not."""
         return os.path.lexists(self.path_of(name))
 
+    def written(self, name: str) -> bytes | None:
+        """Return what has this name where recordings are written; None for nothing, or what cannot be read."""
+        return files.content_of(self.path_of(name))
+
     def write(
         self,
         name: str,

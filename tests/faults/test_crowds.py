@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from inference_recorder import inference_recording
+from inference_recorder import Session, inference_recording
 from inference_recorder.storage import locks
 
 from ..conftest import HELLO, files_of
@@ -48,13 +48,20 @@ class Asked:
         return chunks("Hel", "lo") if body.get("stream") else completion(f"Answer {number}")
 
 
-def test_two_hundred_threads_that_miss_one_key_ask_once(recordings: Path) -> None:
+def test_two_hundred_threads_that_miss_one_key_ask_once(recordings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server under test answers them all at once."""
     asked = Asked(wanted=200)
     said: list[str | None] = []
+    decide = Session.decide
+
+    def decide_and_begin(*args: Any, **kwargs: Any) -> Any:
+        decided = decide(*args, **kwargs)
+        asked.begin()
+        return decided
+
+    monkeypatch.setattr(Session, "decide", decide_and_begin)  # a thread that came later would make a further call
 
     def ask() -> None:
-        asked.begin()
         said.append(client.chat.completions.create(**HELLO).choices[0].message.content)
 
     with client_answered_by(asked) as client, inference_recording("record-if-missing", recordings) as session:

@@ -257,9 +257,11 @@ def test_very_many_files_merged_at_random_are_their_answers_or_corrupt(kind: str
 
 def assert_is_its_answer_or_corrupt(kind: str, edits: Any) -> None:
     lines = OURS[kind].splitlines(keepends=True)
-    for name, place, length in edits:
+    for number, (name, place, length) in enumerate(edits):
         place %= len(lines) + 1
         if name == "twice":
+            if any(before == "twice" for before, *_ in edits[:number]):
+                continue  # a brace that is opened and closed twice is JSON that somebody may have meant
             doubled = lines[max(0, place - length) : place]
             if not any(line.startswith('      {"__type__":') for line in doubled):  # a stream with a chunk twice is one
                 lines[place:place] = doubled

@@ -247,9 +247,9 @@ with replay():
     print(json.dumps([outcome(call) for call in calls]))
     print(sorted(
         target.owner for targets in patching._targets.values() for target in targets
-        if target.module in sys.modules and not isinstance(
-            vars(getattr(sys.modules[target.module], target.owner))[target.method], patching._Wrapped
-        )
+        if target.module in sys.modules
+        and (owner := patching.owner_of(target, sys.modules[target.module])) is not None  # not in each SDK version
+        and not isinstance(vars(owner)[target.method], patching._Wrapped)
     ))
 """
     text = "from inference_recorder.interception import patching\n" + text

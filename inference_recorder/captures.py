@@ -1,4 +1,4 @@
-"""The answers of one session on their way to their files: each stored exactly once, whoever ends its call."""
+"""The answers of one session on their way to their files: each stored exactly once, however its call ends."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Captures:
         self._unfinished.add(plan)
 
     def expect_final(self, plan: Record, answer: Answer) -> None:
-        """Remember what a call came to, which is stored soon: whoever stores it earlier stores the same."""
+        """Remember what a call came to, which is stored soon; if something stores it earlier, it stores the same."""
         if not plan.is_over:
             plan.final, plan.reader = answer, os.getpid()
             self._unfinished.add(plan)

@@ -1,4 +1,4 @@
-"""Whether a recording made anew says what the old one said, and what it keeps of it if not."""
+"""Whether a new recording says the same as the one it replaces, and what it keeps of it if not."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from ..identity.jsonable import JsonValue
 from . import json_bytes
 from .codec import with_http
 from .headers import with_old_values
+from .volatile import is_number
 
 _ID_NAME = re.compile(r"(?:.*_)?ids?")
 _ID = re.compile(r"([A-Za-z]+[_-])[A-Za-z0-9_-]{6,}")
@@ -77,13 +78,9 @@ def _is_same(old: JsonValue, new: JsonValue, name: str, renamed: dict[str, str])
 
 def _is_same_of_model(old: JsonValue, new: JsonValue, name: str, renamed: dict[str, str]) -> bool:
     """Whether a member of a Model says the same: its "id" is a name that lasts, its "created" may be any number."""
-    if name == "created" and _is_number(old) and _is_number(new):
+    if name == "created" and is_number(old) and is_number(new):
         return True
     return old == new if name == "id" else _is_same(old, new, name, renamed)
-
-
-def _is_number(value: JsonValue) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _is_renamed(old: str, new: str, name: str) -> bool:

@@ -30,19 +30,20 @@ def without_volatile(data: JsonValue, key: str) -> JsonValue:
     stable = dict(data)
     if has_constant_id(data) and isinstance(data.get("id"), str):
         stable["id"] = recorded_id(key)
-    if kind != "model" and _is_number(data.get("created")):
+    if kind != "model" and is_number(data.get("created")):
         stable["created"] = 0
     if "created_at" in data:
         if isinstance(data["created_at"], str):
             stable["created_at"] = _EPOCH
-        elif _is_number(data["created_at"]):
+        elif is_number(data["created_at"]):
             stable["created_at"] = 0
     if "_duration" in "".join(data):  # a tenth of looking at each name
         for name, value in data.items():
-            if name.endswith("_duration") and _is_number(value):
+            if name.endswith("_duration") and is_number(value):
                 stable[name] = 0
     return stable
 
 
-def _is_number(value: JsonValue) -> bool:
+def is_number(value: JsonValue) -> bool:
+    """Whether a JSON value is a number; True and False are not."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)

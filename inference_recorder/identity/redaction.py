@@ -170,11 +170,6 @@ class Redactor:
         return text
 
 
-def redacted(value: JsonValue) -> JsonValue:
-    """Return a copy of a JSON value, or of a text, in which nothing has the shape of a secret."""
-    return Redactor().replaced(value, lambda secret: PLACEHOLDER)
-
-
 def redacted_request(body: JsonValue) -> JsonValue:
     """Return a copy of a request's body as its key sees it, but for what only a session knows to be a secret."""
     return Redactor(is_for_requests=True).replaced(body, lambda secret: PLACEHOLDER)

@@ -7,6 +7,7 @@ import re
 import time
 import timeit
 from functools import partial
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -16,15 +17,21 @@ from hypothesis import strategies as st
 from inference_recorder.identity import redaction
 from inference_recorder.identity.jsonable import canonical_text
 from inference_recorder.identity.redaction import (
+    PLACEHOLDER,
     Redactor,
     _spellings,
     _variable_names,
     found,
     may_have_a_shape,
-    redacted,
 )
 
 from ..secret_table import SECRETS, Secret, made
+
+
+def redacted(value: Any) -> Any:
+    """Return a copy of a JSON value, or of a text, in which nothing has the shape of a secret."""
+    return Redactor().replaced(value, lambda secret: PLACEHOLDER)
+
 
 TEXTS = [secret.text.format(secret.one) for secret in SECRETS]
 

@@ -19,11 +19,15 @@ KEYS: dict[str, tuple[str, type]] = {
     "auto": ("inference_recording_auto", bool),
     "record_errors": ("inference_record_errors", bool),
     "redact": ("inference_redact", list),
+    "secret_env": ("inference_secret_env", list),
     "normalize": ("inference_normalize", list),
 }
 """Key of the table -> pytest's own option of the same meaning, and the type of its value."""
+_RULES = ("redact", "secret_env", "normalize")
+"""Keys that commands go by too."""
 _KINDS = {str: "a string", bool: "true or false", list: "a list"}
 _PYPROJECT = "pyproject.toml"
+_SPECIAL = frozenset(".^$*+?{}[]()|\\")
 
 
 def said_in_table(folders: Iterable[Path]) -> dict[str, tuple[Any, str]]:
@@ -54,24 +58,30 @@ def said_in_table(folders: Iterable[Path]) -> dict[str, tuple[Any, str]]:
 def checked(key: str, value: Any, where: str) -> Any:
     """Return a key's value as recorders take it: "redact" as compiled patterns, the others as they are written.
 
+    Of "redact", a rule is named by its place, since its text may be a secret.
+
     Raises RecorderError, which begins with `where`, for one that has no meaning.
     """
     kind: type[Any] = KEYS[key][1]
     if not isinstance(value, kind):
-        raise RecorderError(f"{where} is {value!r}; it must be {_KINDS[kind]}")
-    read = {"redact": _pattern, "normalize": _rule}.get(key)
-    return value if read is None else tuple(read(one, where) for one in value)
+        shown = f"of type {type(value).__name__}" if key == "redact" else repr(value)  # which may be a secret
+        raise RecorderError(f"{where} is {shown}; it must be {_KINDS[kind]}")
+    if key == "redact":
+        return tuple(_pattern(one, f"{where}: rule {number}") for number, one in enumerate(value, start=1))
+    if key == "secret_env":
+        return _names(value, where)
+    return tuple(_rule(one, where) for one in value) if key == "normalize" else value
 
 
 def configured_from(folder: Path) -> dict[str, tuple[Any, str]]:
     """Return what the files say to a pytest started in `folder`: key -> (value, who says so), for a command's keys.
 
-    These are "recordings", as an absolute path, "redact" and "normalize"; one that nobody gives a value is left out.
-    Raises RecorderError for a file that has no meaning.
+    These are "recordings", as an absolute path, "redact", "secret_env" and "normalize"; one that nobody gives a value
+    is left out. Raises RecorderError for a file that has no meaning.
     """
     path, options = _pytests_own(folder)
     said = {} if path is None else said_in_table([path.parent])
-    for key in ("redact", "normalize"):
+    for key in _RULES:
         option = KEYS[key][0]
         if option in options:
             value = options[option]
@@ -84,7 +94,7 @@ def configured_from(folder: Path) -> dict[str, tuple[Any, str]]:
         if "recordings" in said:
             value, source = said["recordings"]
             said["recordings"] = (path.parent / value, source)
-    return {key: said[key] for key in ("recordings", "redact", "normalize") if key in said}
+    return {key: said[key] for key in ("recordings", *_RULES) if key in said}
 
 
 def root_of(folder: Path) -> Path | None:
@@ -94,12 +104,25 @@ def root_of(folder: Path) -> Path | None:
 
 
 def _pattern(one: Any, where: str) -> re.Pattern[str]:
+    from .identity.redaction import SHORTEST_LITERAL  # not for those who configure none
+
     if not isinstance(one, str) or not one:
-        raise RecorderError(f"{where} holds {one!r}; it takes regular expressions, as strings")
+        shown = "empty" if one == "" else f"of type {type(one).__name__}"
+        raise RecorderError(f"{where} is {shown}; it takes regular expressions, as strings")
+    if len(one) < SHORTEST_LITERAL and _SPECIAL.isdisjoint(one):
+        raise RecorderError(
+            f"{where} is a text of fewer than {SHORTEST_LITERAL} characters, which would be found in every other word"
+        )
     try:
         return re.compile(one)
     except re.error as error:
-        raise RecorderError(f"{where} holds {one!r}, which is no regular expression: {error}") from None
+        raise RecorderError(f"{where} is no regular expression: {error}") from None
+
+
+def _names(value: Any, where: str) -> tuple[str, ...]:
+    from .identity.secret_env import checked_names  # not for those who configure none
+
+    return checked_names(value, where)
 
 
 def _rule(one: Any, where: str) -> str | dict[str, str]:

@@ -13,6 +13,7 @@ from .identity.key_rules import KeyRules
 from .identity.keys import EXACT
 from .identity.normalizers import NormalizeRule
 from .identity.redaction import RedactRule
+from .identity.secret_env import checked_names
 from .interception import active, doors, patching
 from .modes import InferenceMode, chosen_mode
 from .running_test import surroundings
@@ -49,6 +50,8 @@ class inference_recording:  # noqa: N801 - it is used as a function
         normalize: what differs from run to run and is to be left out of the key: built-in rules by name ("cwd",
             "dates", "hashes", "tmp_path", "tool_call_ids", "uuids") and `Normalizer`s. They replace those of pytest's
             configuration; [] declares none.
+        secret_env: names, or patterns such as "DB_*", of environment variables whose values are secrets too, from 4
+            characters on; "!NAME" leaves one out. They are added to those of pytest's configuration.
 
     What pytest's configuration file says counts where neither argument nor environment does.
 
@@ -68,6 +71,7 @@ class inference_recording:  # noqa: N801 - it is used as a function
         record_errors: bool | None = None,
         redact: Sequence[RedactRule] = (),
         normalize: Sequence[NormalizeRule] | None = None,
+        secret_env: Sequence[str] = (),
     ) -> None:
         if callable(mode):
             raise TypeError(f"write @inference_recording() with parentheses; {mode!r} was passed as the mode")
@@ -82,8 +86,9 @@ class inference_recording:  # noqa: N801 - it is used as a function
         self._record_errors = record_errors
         self._redact = tuple(redact)
         self._normalize = None if normalize is None else tuple(normalize)
+        self._secret_env = checked_names(secret_env, "secret_env=")
         self._configured = _NOTHING
-        self._rules = KeyRules(redact, normalize or (), self._written)
+        self._rules = KeyRules(redact, normalize or (), self._written, self._secret_env)
         self._entered: list[Session] = []
 
     def __enter__(self) -> Session:
@@ -137,12 +142,13 @@ class inference_recording:  # noqa: N801 - it is used as a function
         return cast(_Function, functools.wraps(function)(decorated))
 
     def _rules_under(self, settings: Settings) -> KeyRules:
-        if (settings.redact, settings.normalize) == (self._configured.redact, self._configured.normalize):
+        if _rules_of(settings) == _rules_of(self._configured):
             self._rules.refreshed()
             return self._rules
         normalize = settings.normalize if self._normalize is None else self._normalize
         self._configured = settings
-        self._rules = KeyRules((*settings.redact, *self._redact), normalize, self._written)
+        secret_env = (*settings.secret_env, *self._secret_env)
+        self._rules = KeyRules((*settings.redact, *self._redact), normalize, self._written, secret_env)
         return self._rules
 
     def _anew(self) -> inference_recording:
@@ -154,6 +160,7 @@ class inference_recording:  # noqa: N801 - it is used as a function
             record_errors=self._record_errors,
             redact=self._redact,
             normalize=self._normalize,
+            secret_env=self._secret_env,
         )
 
     def _around_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -198,6 +205,10 @@ class inference_recording:  # noqa: N801 - it is used as a function
                     await generator.aclose()
 
         return run
+
+
+def _rules_of(settings: Settings) -> tuple[object, ...]:
+    return settings.redact, settings.normalize, settings.secret_env
 
 
 def enter_process_wide(recorder: inference_recording) -> Session:

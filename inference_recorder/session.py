@@ -177,8 +177,11 @@ class Session:
         from .explaining.nearest import Question
 
         asked = asked._replace(body=asked.frozen_body())
-        question = Question(asked, key, test_id, place, self._rules.normalizers, self._rules.written)
-        error = missing_recording(question, self.store.places, self._rules.scope(running_node_id(), request.credential))
+        rules, names = self._rules, self._rules.variables_in(request)
+        question = Question(asked, key, test_id, place, rules.normalizers, rules.written, names)
+        node_id = rules.scope(running_node_id(), request.credential)
+        # No name for what it is without the environment's secrets: pytest may show this frame.
+        error = missing_recording(question, self.store.places, node_id, rules.without_environment(request))
         self._ledger.missed(asked, key, test_id, str(error))
         raise error
 

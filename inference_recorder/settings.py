@@ -26,5 +26,7 @@ class Settings(NamedTuple):
     record_errors: bool | None = None
     redact: tuple[re.Pattern[str], ...] = ()
     """What is a secret beside what the code says is one."""
+    secret_env: tuple[str, ...] = ()
+    """Environment variables whose values are secrets beside those named so; with a "!" before it, one that is none."""
     normalize: tuple[str | Mapping[str, str], ...] = ()
     """The normalizers of recorders that declare none: names, and path, pattern and placeholder."""

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import click
 
 from ..errors import RecorderError
-from ..identity.redaction import Redactor, secret_values
+from ..identity.redaction import Redactor
+from ..identity.secret_env import secret_values
 from ..project_files import configured_from, root_of
 from ..storage.places import DEFAULT_FOLDER, Places, chosen_places
 
@@ -22,11 +23,12 @@ class Configured(NamedTuple):
     redact: tuple[re.Pattern[str], ...] = ()
     normalize: tuple[str | Mapping[str, str], ...] | None = None
     """None where nothing is said of them."""
+    secret_env: tuple[str, ...] = ()
 
     @property
     def redactor(self) -> Redactor:
         """What finds the secrets that a recorder would hide."""
-        return Redactor(secret_values(), self.redact)
+        return Redactor(secret_values(self.secret_env), self.redact)
 
 
 def folder_for(folder: Path | None) -> tuple[Places, str]:

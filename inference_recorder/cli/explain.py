@@ -131,7 +131,7 @@ def _question(content: bytes, endpoint: str | None, base_url: str, test_id: str 
     try:
         configuration = configured()
         normalize = configuration.normalize if declared is None else declared
-        rules = KeyRules(configuration.redact, normalize or ())
+        rules = KeyRules(configuration.redact, normalize or (), secret_env=configuration.secret_env)
         asked = rules.asked(without_numbers(request))
     except (RecorderError, TypeError) as error:
         raise click.UsageError(f"--request: {error}") from None
@@ -141,7 +141,8 @@ def _question(content: bytes, endpoint: str | None, base_url: str, test_id: str 
 def _answered_by(question: Question, places: Places) -> Path | None:
     """Return the recording that answers by now; one that cannot be read answers nothing."""
     row = Row(question.key, threading.RLock())
-    rules = KeyRules(configured().redact, question.normalizers.declared, question.version)
+    said = configured()
+    rules = KeyRules(said.redact, question.normalizers.declared, question.version, said.secret_env)
     try:
         store, request = Store(places), question.request
         found = row.find(store, request, question.test_id, question.place, rules, may_grow=False)

@@ -11,7 +11,8 @@ from typing import NamedTuple
 from ..errors import CorruptRecording
 from ..format.codec import chunk_value, decode
 from ..format.pieces import pieces_in
-from ..identity.redaction import Redactor
+from ..identity.redaction import DECLARED, Redactor
+from ..identity.structure import prescribed_in_file
 
 _SHOWN_CHARACTERS = 4
 _IN_BASE64 = re.compile(r'"__type__":\s*"base64",\s*"__data__":\s*"([A-Za-z0-9+/=]+)"')
@@ -51,7 +52,10 @@ def _in_text(
     if redactor.is_clean(text):
         return
     is_encoded = text is not whole
+    prescribed = prescribed_in_file(text)
     for kind, start, end in redactor.find(text):
+        if kind in DECLARED and any(first <= start and end <= last for first, last in prescribed):
+            continue  # where a recorder leaves it, too
         secret = text[start:end]
         if not any(pattern.search(secret) for pattern in ignored):
             yield Leak(whole.count("\n", 0, offset if is_encoded else start) + 1, kind, _shown(secret))

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from ..errors import MissingRecording
 from ..explanation import Explanation
+from ..identity.request import Request
 from ..storage.places import Places
 from .index import index_of
 from .nearest import Question, explanation_of
 from .notes import note
 
 
-def missing_recording(question: Question, places: Places, node_id: str | None) -> MissingRecording:
+def missing_recording(question: Question, places: Places, node_id: str | None, plain: Request) -> MissingRecording:
     """Return the error to raise in a session of these places, in the test that pytest calls `node_id`.
+
+    `plain` is the request with the secrets of the environment in it; it is only compared.
 
     The miss is noted for `inference-recorder explain`. Raises nothing itself: whatever goes wrong here, the miss is
     what the caller has to hear of.
     """
     try:
-        explanation = explanation_of(question, index_of(places.read))
+        explanation = explanation_of(question, index_of(places.read), plain)
     except Exception as error:  # said in the text; the miss must not be hidden by it
         explanation = Explanation(remarks=(f"what came nearest is not known: {type(error).__name__}: {error}",))
     try:

@@ -20,6 +20,7 @@ from ..storage.catalogue import Entry, entry_of
 from .differences import differences
 from .index import Asked, Index, path_of
 from .text_diff import common_length
+from .variables import variable_remarks
 
 _MOST_DIFFERENCES = 100
 _MOST_COMPARED = 5
@@ -39,10 +40,14 @@ class Question(NamedTuple):
     """What the session's requests are normalised by, beside the rules of the format."""
     version: Generation = EXACT
     """The key version that names what the session records."""
+    variables: tuple[str, ...] = ()
+    """The names of the environment variables whose values are secrets of the request."""
 
 
-def explanation_of(question: Question, index: Index) -> Explanation:
+def explanation_of(question: Question, index: Index, plain: Request | None = None) -> Explanation:
     """Return what the recordings of `index` say about `question`. What is shown of a recording is redacted first.
+
+    `plain` is the request with the secrets of the environment in it, where they are known.
 
     The nearest is the same request of the same test; else one of the same test and endpoint; else the same request of
     another test; else one of the same endpoint and model; else one of the same endpoint; else one of the same test.
@@ -69,7 +74,9 @@ def explanation_of(question: Question, index: Index) -> Explanation:
     recorded_for = tuple(others)
     is_renamed = nearest is not None and nearest.reason == "other test" and not of_test and index.is_whole
     renamed_from = next((other for other in recorded_for if other is not None), None) if is_renamed else None
-    return Explanation(nearest, recorded_for, renamed_from, tuple(_remarks(index, request, nearest)))
+    by_variable = variable_remarks(request, test_id, question.variables, plain or request, index)
+    remarks = (*by_variable, *_remarks(index, request, nearest))
+    return Explanation(nearest, recorded_for, renamed_from, remarks)
 
 
 def _nearest(question: Question, text: str, tier: Iterable[Asked]) -> Nearest | None:

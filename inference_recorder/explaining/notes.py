@@ -51,6 +51,7 @@ def note(folder: Path, question: Question, node_id: str | None) -> None:
         "place": question.place,
         "normalize": question.normalizers.declared,
         "key_version": question.version.name,
+        "variables": question.variables,
         # The text of the body as it was asked: the caller may go on changing the body itself.
         "request": [request.method, request.endpoint, request.url, request.body_text],
     }
@@ -75,6 +76,7 @@ def notes_in(folder: Path) -> Iterator[Note]:
             request = Request(method, endpoint, url, json.loads(text), text)
             rules, version = Normalizers(found["normalize"]), named(found["key_version"])
             question = Question(request, found["key"], found["test_id"], found["place"], rules, version)
+            question = question._replace(variables=tuple(found["variables"]))
             yield Note(question, found["node_id"], changed)
         except (OSError, ValueError, KeyError, TypeError, RecorderError):
             continue  # it was forgotten meanwhile, or another version wrote it

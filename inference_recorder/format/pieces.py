@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 from ..identity.jsonable import JsonValue
+from ..identity.structure import is_enumerated
 
 _PLACES_OF_AN_EVENT = ("type", "item_id", "output_index", "content_index", "summary_index", "index")
 _NAMES_OF_AN_EVENT = frozenset(_PLACES_OF_AN_EVENT)
@@ -91,7 +92,7 @@ def _find(value: JsonValue, place: _Place, add: _Add) -> None:
     if isinstance(value, dict):
         for name, item in value.items():
             if isinstance(item, str):
-                if name not in _WHOLE_IN_EACH_CHUNK:
+                if name not in _WHOLE_IN_EACH_CHUNK and not is_enumerated(name, item):
                     add((*place, name), value, name, False)
             elif item:
                 _find(item, (*place, name), add)

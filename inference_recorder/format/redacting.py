@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
+from ..identity import number_secrets
 from ..identity.jsonable import JsonObject, JsonValue, canonical_text
 from ..identity.redaction import NUMBERED, PLACEHOLDER, PLACEHOLDER_START, Redactor
 from ..storage.attachments import ATTACHED, digest_of
@@ -23,6 +24,7 @@ from .pieces import pieces_in, rewrite, texts_in
 from .recording import BASE64, TEXT, Answer, Failure
 
 _NUMBERS = frozenset({float, int})
+_VECTORS = frozenset({"bytes", "embedding", "text_offset", "token_logprobs", "tokens"})
 _SHORTEST_IN_AN_ANSWER = 8
 """Characters from which the client's own key is looked for in an answer."""
 
@@ -40,9 +42,16 @@ class Hidden:
         """Return a recording's "request" object without secrets."""
         if self._redactor.is_clean(canonical_text(recorded)):
             return recorded
-        body = self._redactor.replaced(recorded.get("body"), self._numbered)
-        beside: JsonObject = self._redactor.replaced({**recorded, "body": None}, self._numbered)
-        return {**beside, "body": body} if "body" in recorded else {name: beside[name] for name in recorded}
+        hidden = {}
+        # The body first: its secrets have the first numbers.
+        for name in sorted(recorded, key=lambda name: name != "body"):
+            is_path = name in ("endpoint", "url") and isinstance(recorded[name], str)
+            hidden[name] = (
+                self._redactor.replaced_in_path(recorded[name], self._numbered)
+                if is_path
+                else self._redactor.replaced(recorded[name], self._numbered, "" if name == "body" else name)
+            )
+        return {name: hidden[name] for name in recorded}
 
     def answer(self, answer: Answer) -> Answer:
         """Return the answer without secrets, wherever in its chunks they are."""
@@ -60,8 +69,8 @@ class Hidden:
             answer = answer._replace(
                 body=self._hidden(answer.body, known),
                 chunks=None if chunks is None else self._hidden(chunks, known),
-                failure=None if failure is None else failure_from_json(self._hidden(failure, known)),
-                http=answer.http and answer.http._replace(headers=self._hidden(headers, known)),
+                failure=answer.failure and self._hidden_failure(answer.failure, known),
+                http=answer.http and answer.http._replace(headers=self._hidden_headers(headers, known)),
                 page=self._hidden(answer.page, known),
             )
         return answer._replace(is_redacted=self._is_repeated)
@@ -76,8 +85,23 @@ class Hidden:
         value = deepcopy(value)  # what comes in pieces is replaced in place
         for pieces in pieces_in(value if isinstance(value, list) else [value]):
             text = "".join(piece.text for piece in pieces)
-            rewrite(pieces, [(start, end, self._shown(text[start:end])) for _, start, end in known.find(text)])
+            rewrite(pieces, known.changes(text, known.find(text), self._shown))
         return known.replaced(value, self._shown)
+
+    def _hidden_failure(self, failure: Failure, known: Redactor) -> Failure:
+        # Through its JSON, where a body that is nested deep is a text.
+        data = failure_to_json(failure)["exception_data"]
+        told = {name: self._hidden(data[name], known) for name in ("message", "body") if name in data}
+        if failure.text is not None:
+            told["text"] = known.replaced_in_document(failure.text, self._shown)
+        return failure_from_json({"is_exception": True, "exception_data": {**data, **told}})
+
+    def _hidden_headers(self, headers: Mapping[str, str], known: Redactor) -> JsonObject:
+        """Return headers without secrets; what the SDK reads the answer by is prescribed."""
+        return {
+            name: value if name.lower() == "content-type" else known.replaced(value, self._shown, name)
+            for name, value in headers.items()
+        }
 
     def _numbered(self, secret: str) -> str:
         number = self._numbers.setdefault(secret, len(self._numbers) + 1)
@@ -121,6 +145,11 @@ def given_back(content: bytes, secrets: Sequence[str]) -> bytes:
     numbers = [number for text in texts for number, _ in NUMBERED.findall(text)]
     present = dict(reversed(list(zip(numbers, secrets, strict=False))))
     present.pop("0", None)
+    content, has_numbers = number_secrets.numbers_given_back(content, present.get)
+    if has_numbers:  # which may be large
+        content = content.replace(
+            b'\n    "is_redacted": true', b'\n    "has_large_integers": true,\n    "is_redacted": true', 1
+        )
     return re.sub(NUMBERED.pattern.encode(), lambda match: _present(match, present), content)
 
 
@@ -144,7 +173,7 @@ def _present(match: re.Match[bytes], present: Mapping[str, str]) -> bytes:
     secret = present.get(match[1].decode())
     if secret is None:
         return match[0]
-    return json_bytes.dumps(_in_a_string(secret) if match[2] else secret)[1:-1]
+    return json_bytes.dumps(_in_a_string(secret) if match[2] == b"J" else secret)[1:-1]
 
 
 def _in_a_string(secret: str) -> str:
@@ -170,12 +199,13 @@ def _order_of(name: str) -> tuple[str, list[tuple[int, str]]]:
     return NUMBERED.sub(PLACEHOLDER, name), [(len(number), number) for number, _ in NUMBERED.findall(name)]
 
 
-def _telling(value: JsonValue) -> JsonValue:
-    """Return what of a JSON value may tell a secret: no numbers, of which an embedding has thousands."""
+def _telling(value: JsonValue, name: str = "") -> JsonValue:
+    """Return what of a JSON value may tell a secret: no vectors, which have thousands of numbers."""
     if isinstance(value, dict):
-        return {name: _telling(item) for name, item in value.items()}
+        return {name: _telling(item, name) for name, item in value.items()}
     if isinstance(value, list):
-        return [] if _NUMBERS.issuperset(map(type, value)) else [_telling(item) for item in value]
+        is_vector = name in _VECTORS and _NUMBERS.issuperset(map(type, value))
+        return [] if is_vector else [_telling(item, name) for item in value]
     return value
 
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 
 from ..errors import RecorderError
+from . import number_secrets
 from .jsonable import JsonObject, canonical_text
 from .keys import EXACT, Generation, further_keys, is_folded, request_key
 from .normalizers import Normalizers, NormalizeRule
@@ -20,10 +21,9 @@ from .redaction import (
     SHORTEST_VALUE,
     Redactor,
     RedactRule,
-    environment,
-    secret_values,
 )
 from .request import Request
+from .secret_env import checked_names, environment, secret_values, secret_variables
 
 _NUMBERED_MARK = f"{PLACEHOLDER_START}_"
 
@@ -54,16 +54,19 @@ class KeyRules:
         redact: Sequence[RedactRule] = (),
         normalize: Sequence[NormalizeRule] = (),
         written: Generation = EXACT,
+        secret_env: Sequence[str] = (),
     ) -> None:
         if isinstance(redact, str) or isinstance(normalize, str):
             raise RecorderError("redact= and normalize= take lists, not a single string")
         self.written = written
         """The key version that names what is recorded."""
         self._own_rules = tuple(redact)
+        self._normalize = tuple(normalize)
         self.normalizers = Normalizers(normalize)
         self._has_normalizers = bool(self.normalizers)
         self._environment = environment()
-        self._values = secret_values()
+        self._secret_env = checked_names(secret_env, "secret_env=")
+        self._values = secret_values(self._secret_env)
         self._sight = self._sight_of_the_values()
         # Reentrant: a stream that is collected as garbage is stored wherever that happens.
         self._guard = threading.RLock()
@@ -78,7 +81,7 @@ class KeyRules:
         if environment() == self._environment:
             return False
         with self._guard:
-            now, values = environment(), secret_values()
+            now, values = environment(), secret_values(self._secret_env)
             is_other = values != self._values
             if is_other:
                 self._values = values
@@ -110,9 +113,9 @@ class KeyRules:
         if self._is_as_asked(request, sight, sight.redactor.look()):
             return request
         redactor = self.redactor_of(request)
-        body, endpoint, url = (
-            redactor.replaced(part, lambda secret: PLACEHOLDER)
-            for part in (request.frozen_body(), request.endpoint, request.url)
+        body = redactor.replaced(request.frozen_body(), lambda secret: PLACEHOLDER)
+        endpoint, url = (
+            redactor.replaced_in_path(path, lambda secret: PLACEHOLDER) for path in (request.endpoint, request.url)
         )
         return request.saying(self.normalizers.applied(body))._replace(endpoint=endpoint, url=url)
 
@@ -151,8 +154,24 @@ class KeyRules:
 
         redactor = self.redactor_of(request)
         redactor.replaced(request.frozen_body(), note)
-        redactor.replaced(request.endpoint, note)
+        redactor.replaced_in_path(request.endpoint, note)
         return found
+
+    def variables_in(self, request: Request) -> tuple[str, ...]:
+        """Return the names of the environment variables but for which the request's key would see other texts."""
+        asked = self.asked(request)
+        plain = asked if asked is request else self.without_environment(request)
+        if (asked.body_text, asked.url) == (plain.body_text, plain.url):
+            return ()
+        text = canonical_text({"body": request.body, "url": request.url})
+        variables = [item for item in secret_variables(self._secret_env).items() if item[1] != request.credential]
+        return tuple(sorted(name for name, value in variables if not Redactor([value]).lacks(text)))
+
+    def without_environment(self, request: Request) -> Request:
+        """Return the request as its key would see it if no environment variable held a secret."""
+        if not self._values:
+            return self.asked(request)
+        return KeyRules(self._own_rules, self._normalize, self.written, ("!*",)).asked(request)
 
     def as_recorded(self, request: Request, body: JsonObject) -> JsonObject:
         """Return the "request" object of a recording, with its secrets; `body` is what `frozen_body` gave."""
@@ -166,6 +185,8 @@ class KeyRules:
         }
         if declared := self.normalizers.declared_for(body):
             recorded["normalize"] = declared
+        if variables := self.variables_in(request):
+            recorded["secret_env"] = list(variables)
         return recorded
 
     def with_version(self, recorded: JsonObject) -> JsonObject:
@@ -226,6 +247,7 @@ def without_numbers(request: Request) -> Request:
     if _NUMBERED_MARK not in request.body_text and _NUMBERED_MARK not in request.url:
         return request
     text, endpoint, url = (
-        NUMBERED.sub(PLACEHOLDER, part) for part in (request.body_text, request.endpoint, request.url)
+        NUMBERED.sub(lambda match: number_secrets.PLACEHOLDER if match[2] == "N" else PLACEHOLDER, part)
+        for part in (request.body_text, request.endpoint, request.url)
     )
     return request._replace(body=json.loads(text), body_text=text, endpoint=endpoint, url=url)

@@ -7,10 +7,9 @@ API key of the client that asks, and what the caller says is one.
 from __future__ import annotations
 
 import json
-import os
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, partial
 from hashlib import sha256
 from json.encoder import encode_basestring_ascii
@@ -19,16 +18,30 @@ from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import quote, quote_plus
 
 from ..errors import RecorderError
+from . import number_secrets
 from .jsonable import JsonValue
 from .quick_look import quick_look
 from .secret_shapes import FINGERPRINTED_NAMES, SECRET_NAME, SHAPES, is_hidden_by_name, quick_pattern
+from .structure import (
+    FREE,
+    MADE_BY_MACHINES,
+    is_count,
+    is_enumerated,
+    is_member,
+    is_setting,
+    member_names_in,
+    prescribed_in_path,
+)
 
 PLACEHOLDER = "__REDACTED__"
 """What stands for a secret in a key, and in a file for one that its request does not hold."""
-NUMBERED = re.compile(r"__REDACTED_(\d+)(J?)__")
-"""What stands for a secret of the request in a file: its number there; J where it stands in JSON within a string."""
+NUMBERED = re.compile(r"__REDACTED_(\d+)([JN]?)__")
+"""What stands for a secret of the request in a file: its number there; J where it stands in JSON within a string, N
+where it is in a number (see `number_secrets`)."""
 SHORTEST_VALUE = 16
 """Characters from which a value of the environment, or a client's key, is long enough to be told from a word."""
+SHORTEST_LITERAL = 4
+"""Characters from which a declared secret is one: fewer occur in every other word, and tell nobody anything."""
 
 RedactRule: TypeAlias = "str | re.Pattern[str] | Callable[[str], str | Iterable[str]]"
 """A secret; a pattern of secrets (its group "secret" if it has one); or a function that takes a text and returns the
@@ -38,7 +51,9 @@ PLACEHOLDER_START = "__REDACTED"
 _SPELLED_AS_IT_IS = re.compile(r"[A-Za-z0-9._~-]*")
 _ANY_PLACEHOLDER = re.compile(r"__REDACTED(?:_\d+J?)?__")
 _FINGERPRINTED = re.compile(rf"{_ANY_PLACEHOLDER.pattern}#[0-9a-f]{{12}}")
-_VARIABLE_ENDS = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
+DECLARED = frozenset({"known value", "redact="})
+"""The kinds of those that somebody says are secrets."""
+_Change: TypeAlias = "tuple[int, int, str]"
 
 
 class Finding(NamedTuple):
@@ -58,15 +73,16 @@ class Redactor:
         literals = [rule for rule in rules if isinstance(rule, str)]
         self._patterns = [rule for rule in rules if isinstance(rule, re.Pattern)]
         self._functions: list[Any] = [rule for rule in rules if callable(rule)]
-        if wrong := [
-            rule for rule in rules if rule == "" or not (isinstance(rule, (str, re.Pattern)) or callable(rule))
-        ]:
-            raise RecorderError(f"redact= takes strings, compiled patterns and functions, not {wrong[0]!r}")
+        _check(rules)
         self._is_for_requests = is_for_requests
         """Whether the same secrets are to be found whichever of them are known; a typed placeholder is one too."""
         self._given = {*values, *literals}
         spelled = {spelling for value in self._given for spelling in _spellings(value)}
         self.values = tuple(sorted(spelled, key=lambda value: (-len(value), value)))
+        # Of a request's own secrets, which are values for its answer, one may be a single digit.
+        self._values_in_numbers = tuple(
+            value for value in self.values if len(value) >= SHORTEST_LITERAL and number_secrets.may_hold(value)
+        )
         self._escaped_values = tuple(encode_basestring_ascii(value)[1:-1] for value in self.values)
         self._has_to_look = bool(self._patterns or self._functions)
         self._look: Callable[[str], bool] | None = None
@@ -77,6 +93,10 @@ class Redactor:
         if self._look is None:  # made late: entering a context imports nothing
             self._look = self.look()
         return not self._look(canonical_text)
+
+    def lacks(self, canonical_text: str) -> bool:
+        """Whether none of the known values is in a canonical text."""
+        return not any(value in canonical_text for value in self._escaped_values)
 
     def look(self, besides: str = "") -> Callable[[str], bool]:
         """Return what tells whether a canonical text may hold a secret, or something of the pattern `besides`."""
@@ -96,21 +116,19 @@ class Redactor:
             known = self._knowing = (known_as, new)
         return known[1]
 
-    def find(self, text: str, name: str = "") -> list[Finding]:
-        """Return the secrets of a text, in their order; `name` is that of the text in its JSON object."""
+    def find(self, text: str, name: str = "", *, is_prescribed: bool = False) -> list[Finding]:
+        """Return the secrets of a text, in their order; `name` is that of the text in its JSON object.
+
+        Of a text that the SDK prescribes (see `structure`), only what has the shape of a secret.
+        """
         start = "?" if name == "?" else f"{name}: " if SECRET_NAME.fullmatch(name) else ""
         found: list[Finding] = []
         add = partial(_add, found, joins=self._is_for_requests)
         if self._is_for_requests and PLACEHOLDER_START in text:
             add("placeholder", [match.span() for match in _ANY_PLACEHOLDER.finditer(text)])
-        for value in self.values:
-            add("known value", [(match.start(), match.end()) for match in re.finditer(re.escape(value), text)])
-        for pattern in self._patterns:
-            add("redact=", [_secret_span(match) for match in pattern.finditer(text)])
-        for function in self._functions:
-            if not isinstance(secrets := function(text), str):
-                spans = [match.span() for secret in secrets if secret for match in re.finditer(re.escape(secret), text)]
-                add("redact=", spans)
+        if not is_prescribed:
+            for kind, spans in self._declared(text, self.values):
+                add(kind, spans)
         # Patterns of the caller's have every text looked through, and the shapes take 1 ms for 1,000 characters of it.
         has_shape = may_have_a_shape((start + text).encode(errors="replace").decode())
         for shape in SHAPES if has_shape else ():
@@ -120,29 +138,93 @@ class Redactor:
             return found
         return [finding for finding in found if _ANY_PLACEHOLDER.fullmatch(text[finding.start : finding.end]) is None]
 
-    def replaced(self, value: JsonValue, substitute: Callable[[str], str], name: str = "") -> JsonValue:
+    def _declared(self, text: str, values: Iterable[str]) -> Iterator[tuple[str, list[tuple[int, int]]]]:
+        """Yield what is a secret because somebody says so: its kind, and where it is."""
+        for value in values:
+            yield "known value", [match.span() for match in re.finditer(re.escape(value), text)]
+        for pattern in self._patterns:
+            yield "redact=", [_secret_span(match) for match in pattern.finditer(text)]
+        for function in self._functions:
+            if not isinstance(secrets := function(text), str):
+                found = [re.finditer(re.escape(secret), text) for secret in secrets if secret]
+                yield "redact=", [match.span() for matches in found for match in matches]
+
+    def replaced(
+        self, value: JsonValue, substitute: Callable[[str], str], name: str = "", *, is_free: bool = False
+    ) -> JsonValue:
         """Return a copy of a JSON value with each secret replaced by what `substitute` says of it.
+
+        What is declared to be a secret is not looked for in what the SDK prescribes; where `is_free`, as below
+        "metadata", it prescribes nothing.
 
         Objects are gone through in the order of their names without secrets, whatever order they have, so that two
         spellings of one request have their secrets in the same order. A name comes before its value.
         """
         if isinstance(value, str):
-            return self._replaced_in(value, substitute, name)
+            return self._replaced_in(value, substitute, name, is_prescribed=not is_free and is_enumerated(name, value))
         if isinstance(value, dict):
             hidden: dict[str, tuple[str, JsonValue]] = {}
-            for item in sorted(value, key=self._order_of):
-                shown = self._replaced_in(item, substitute, "")
+            is_free = is_free or name in FREE
+            for item in sorted(value, key=partial(self._order_of, is_free=is_free)):
+                shown = self._replaced_in(item, substitute, "", is_prescribed=not is_free and is_member(item))
                 is_hidden = isinstance(value[item], str) and is_hidden_by_name(name, item, value[item])
                 inside = (
                     self._replaced_by_name(value[item], substitute, item)
                     if is_hidden
-                    else self.replaced(value[item], substitute, item)
+                    else self.replaced(value[item], substitute, item, is_free=is_free)
                 )
                 hidden[item] = shown, inside
             return dict(hidden[item] for item in value)
         if isinstance(value, (list, tuple)):
-            return [self.replaced(item, substitute, name) for item in value]
+            if name in MADE_BY_MACHINES and not is_free and not self._is_for_requests:
+                return list(value)  # a vector has thousands
+            return [self.replaced(item, substitute, name, is_free=is_free) for item in value]
+        if type(value) in (int, float):
+            return self._replaced_number(value, substitute, name, is_free=is_free)
         return value
+
+    def replaced_in_path(self, path: str, substitute: Callable[[str], str]) -> str:
+        """Return an endpoint or a url with each secret replaced, but for what the API prescribes."""
+        return self._replaced_in(path, substitute, "", prescribed=prescribed_in_path)
+
+    def replaced_in_document(self, text: str, substitute: Callable[[str], str]) -> str:
+        """Return the text of a whole answer with each secret replaced; where it is JSON, not in its members' names."""
+        return self._replaced_in(text, substitute, "", prescribed=member_names_in)
+
+    def _replaced_number(
+        self, value: float, substitute: Callable[[str], str], name: str, *, is_free: bool
+    ) -> JsonValue:
+        """Return a number as it is, or as a text in which its secrets are replaced (see `number_secrets`)."""
+        if not (self._values_in_numbers or self._has_to_look):
+            return value
+        text = number_secrets.spelled(value)
+        found: list[Finding] = []
+        for kind, spans in self._declared(text, self._values_in_numbers):
+            _add(found, kind, spans, joins=self._is_for_requests)
+        others = [other for function in self._functions if isinstance(other := function(text), str) and other != text]
+        if not (found or others) or (not is_free and (is_setting if self._is_for_requests else is_count)(name)):
+            return value
+        if not found:
+            return others[-1]
+        changes = [(start, end, number_secrets.marked(substitute(text[start:end]))) for _, start, end in found]
+        shown = _changed(text, changes)
+        return shown.replace(PLACEHOLDER, number_secrets.PLACEHOLDER) if self._is_for_requests else shown
+
+    def changes(self, text: str, findings: Iterable[Finding], substitute: Callable[[str], str]) -> list[_Change]:
+        """Return what becomes of these secrets in a text: (start, end, new text).
+
+        In an answer that is JSON within a string, a number becomes a string there, so that it stays JSON.
+        """
+        changes = [(start, end, substitute(text[start:end])) for _, start, end in findings]
+        if self._is_for_requests or not changes:
+            return changes
+        for start, end in number_secrets.bare_numbers(text):
+            inside = [change for change in changes if start <= change[0] and change[1] <= end]
+            if inside:
+                at = [(first - start, last - start, number_secrets.marked(new)) for first, last, new in inside]
+                whole = (start, end, f'"{_changed(text[start:end], at)}"')
+                changes = sorted([*(change for change in changes if change not in inside), whole])
+        return changes
 
     def _replaced_by_name(self, value: str, substitute: Callable[[str], str], name: str) -> str:
         if _FINGERPRINTED.fullmatch(value):  # it comes from a recording
@@ -151,20 +233,34 @@ class Redactor:
             return substitute(value)
         return f"{substitute(value)}#{sha256(value.encode(errors='surrogatepass')).hexdigest()[:12]}"
 
-    def _order_of(self, name: str) -> tuple[str, str]:
-        return self._replaced_in(name, lambda secret: PLACEHOLDER, ""), name
+    def _order_of(self, name: str, *, is_free: bool) -> tuple[str, str]:
+        is_prescribed = not is_free and is_member(name)
+        return self._replaced_in(name, lambda secret: PLACEHOLDER, "", is_prescribed=is_prescribed), name
 
-    def _replaced_in(self, text: str, substitute: Callable[[str], str], name: str) -> str:
+    def _replaced_in(
+        self,
+        text: str,
+        substitute: Callable[[str], str],
+        name: str,
+        *,
+        is_prescribed: bool = False,
+        prescribed: Callable[[str], list[tuple[int, int]]] | None = None,
+    ) -> str:
         # The patterns take 1 ms for 1,000 characters, and most texts of a body that is not clean are.
         encoded = encode_basestring_ascii(text)
         if self.is_clean(f"?{encoded[1:]}" if name == "?" else f"{encode_basestring_ascii(name)}: {encoded}"):
             return text
-        pieces, end = [], 0
-        for finding in self.find(text, name):
-            pieces += [text[end : finding.start], substitute(text[finding.start : finding.end])]
-            end = finding.end
-        text = "".join([*pieces, text[end:]])
-        for function in self._functions:
+        findings = self.find(text, name, is_prescribed=is_prescribed)
+        if findings and prescribed is not None:
+            parts = prescribed(text)
+            findings = [
+                finding
+                for finding in findings
+                if finding.kind not in DECLARED
+                or not any(start <= finding.start and finding.end <= end for start, end in parts)
+            ]
+        text = _changed(text, self.changes(text, findings, substitute))
+        for function in () if is_prescribed else self._functions:
             if isinstance(without := function(text), str):
                 text = without
         return text
@@ -178,25 +274,6 @@ def redacted_request(body: JsonValue) -> JsonValue:
 def found(text: str) -> list[Finding]:
     """Return what has the shape of a secret in a text, in its order."""
     return Redactor().find(text)
-
-
-def secret_values() -> frozenset[str]:
-    """Return the values of the environment variables that are named as secrets, long enough to be told from words."""
-    values = [os.environ.get(name, "") for name in _variable_names() if name.upper().endswith(_VARIABLE_ENDS)]
-    return frozenset(value for value in values if len(value) >= SHORTEST_VALUE)
-
-
-def environment() -> Mapping[Any, Any]:
-    """Return a copy of the environment, to be compared with a later one."""
-    # os.environ decodes one name after the other in Python, which costs more than entering all the rest of a context.
-    encoded: Any = getattr(os.environ, "_data", None)
-    return dict(encoded) if isinstance(encoded, dict) else dict(os.environ)
-
-
-def _variable_names() -> list[str]:
-    names = list(environment())
-    is_encoded = bool(names) and isinstance(names[0], bytes)
-    return b"\0".join(names).decode(errors="surrogateescape").split("\0") if is_encoded else list(os.environ)
 
 
 @cache
@@ -223,6 +300,28 @@ def _spellings(value: str) -> set[str]:
     except UnicodeEncodeError:  # half a character of UTF-16
         in_a_url = set()
     return {value} | in_json | in_a_url
+
+
+def _check(rules: Sequence[object]) -> None:
+    """Raise RecorderError for a rule that is none; it is named by its place, since its text may be a secret."""
+    for place, rule in enumerate(rules):
+        if not (isinstance(rule, (str, re.Pattern)) or callable(rule)):
+            kind = type(rule).__name__
+            raise RecorderError(f"redact= takes strings, compiled patterns and functions; redact[{place}] is a {kind}")
+        if isinstance(rule, str) and len(rule) < SHORTEST_LITERAL:
+            raise RecorderError(
+                f"redact= takes strings of {SHORTEST_LITERAL} characters or more, and redact[{place}] has {len(rule)}: "
+                "it would be found in every other word; a compiled pattern can say where it is a secret"
+            )
+
+
+def _changed(text: str, changes: Iterable[_Change]) -> str:
+    """Return a text with parts of it replaced; these are in their order and do not overlap."""
+    pieces, end = [], 0
+    for start, stop, new in changes:
+        pieces += [text[end:start], new]
+        end = stop
+    return "".join([*pieces, text[end:]])
 
 
 _start, _end = attrgetter("start"), attrgetter("end")

@@ -42,6 +42,7 @@ def configuration_from(config: pytest.Config) -> Configuration:
         is_beside_tests=said.get("recordings_beside_tests", (False, ""))[0],
         record_errors=said.get("record_errors", (None, ""))[0],
         redact=said.get("redact", ((), ""))[0],
+        secret_env=said.get("secret_env", ((), ""))[0],
         normalize=said.get("normalize", ((), ""))[0],
     )
     return Configuration(settings, is_auto=said.get("auto", (False, ""))[0])

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from ..errors import RecorderError
+
 MARKER = "inference_recording"
 DESCRIPTION = (
     f"{MARKER}(mode=None, storage_dir=None, *, test_id=None, scope='test', record_errors=None, redact=(), "
-    "normalize=None, allow_misses=False): answer the test's LLM calls from recordings, or record them. As "
-    "inference_recorder.inference_recording(); a relative storage_dir is below rootdir. A call without a recording "
+    "normalize=None, secret_env=(), allow_misses=False): answer the test's LLM calls from recordings, or record them. "
+    "As inference_recorder.inference_recording(); a relative storage_dir is below rootdir. A call without a recording "
     "fails the test even where the code under test catches MissingRecording, unless allow_misses."
 )
 
@@ -31,7 +33,7 @@ def arguments_of(node: pytest.Item | pytest.Collector) -> dict[str, Any]:
         try:
             arguments |= _bound(mark)
             _check(arguments)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecorderError) as error:
             raise pytest.UsageError(f"{node.nodeid}: @pytest.mark.{MARKER}: {error}") from None
     return arguments
 

@@ -75,6 +75,13 @@ def add_options(parser: pytest.Parser) -> None:
         default=None,
     )
     parser.addini(
+        "inference_secret_env",
+        "Environment variables, one a line, names or patterns such as DB_*, whose values are secrets beside those of "
+        "*_KEY, *_TOKEN, *_SECRET and *_PASSWORD; !NAME leaves one out.",
+        type="linelist",
+        default=None,
+    )
+    parser.addini(
         "inference_normalize",
         "Built-in normalizers, one a line: cwd, dates, hashes, tmp_path, tool_call_ids, uuids. A normalize= in code or "
         "in a marker replaces them, normalize=[] too. Rules with paths go into [tool.inference_recorder].",

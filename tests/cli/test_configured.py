@@ -117,11 +117,15 @@ def test_rekey_without_any_rule_says_how_to_name_one(project: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "content", "told"),
     [
-        ("pyproject.toml", "[tool.inference_recorder]\nredact = ['a(']", "redact in [tool.inference_recorder] holds"),
+        (
+            "pyproject.toml",
+            "[tool.inference_recorder]\nredact = ['a(']",
+            "redact in [tool.inference_recorder]: rule 1 is no",
+        ),
         ("pyproject.toml", "[tool", "it cannot be read as TOML: "),
-        ("pytest.ini", "[pytest]\ninference_redact = a(", "inference_redact holds 'a('"),
+        ("pytest.ini", "[pytest]\ninference_redact = a(", "inference_redact: rule 1 is no regular expression"),
         ("pytest.ini", "inference_redact = a", "it cannot be read as an ini file: "),
-        ("pytest.toml", "[pytest]\ninference_redact = 'a('", "inference_redact holds 'a('"),
+        ("pytest.toml", "[pytest]\ninference_redact = 'a('", "inference_redact: rule 1 is no regular expression"),
         ("tox.ini", "[pytest]\ninference_normalize = uuid", "inference_normalize: there is no normalizer 'uuid'"),
     ],
 )

@@ -20,10 +20,10 @@ from inference_recorder.identity.redaction import (
     PLACEHOLDER,
     Redactor,
     _spellings,
-    _variable_names,
     found,
     may_have_a_shape,
 )
+from inference_recorder.identity.secret_env import _variable_names
 
 from ..secret_table import SECRETS, Secret, made
 

@@ -115,10 +115,17 @@ def test_the_option_goes_before_the_table(suite: Suite) -> None:
 @pytest.mark.parametrize(
     ("file", "setting", "told"),
     [
-        ("pyproject.toml", 'redact = "x"', "redact in [[]tool.inference_recorder] is 'x'; it must be a list"),
-        ("pyproject.toml", "redact = [1]", "redact in * holds 1; it takes regular expressions, as strings"),
-        ("pyproject.toml", 'redact = [""]', "redact in * holds ''; it takes regular expressions, as strings"),
-        ("pyproject.toml", 'redact = ["a("]', "redact in * holds 'a(', which is no regular expression: *"),
+        ("pyproject.toml", 'redact = "x"', "redact in [[]tool.inference_recorder] is of type str; it must be a list"),
+        (
+            "pyproject.toml",
+            "redact = [1]",
+            "redact in *: rule 1 is of type int; it takes regular expressions, as strings",
+        ),
+        ("pyproject.toml", 'redact = [""]', "redact in *: rule 1 is empty; it takes regular expressions, as strings"),
+        ("pyproject.toml", 'redact = ["a(b)", "a("]', "redact in *: rule 2 is no regular expression: *"),
+        ("pyproject.toml", 'redact = ["a(b)", "ted"]', "redact in *: rule 2 is a text of fewer than 4 characters, *"),
+        ("pyproject.toml", "secret_env = [1]", "secret_env in * takes names of environment variables, *: not 1"),
+        ("pyproject.toml", 'secret_env = ["A=b"]', "secret_env in * takes names of *: not an assignment"),
         (
             "pyproject.toml",
             'normalize = ["uuid"]',
@@ -128,7 +135,7 @@ def test_the_option_goes_before_the_table(suite: Suite) -> None:
         ("pyproject.toml", 'normalize = [{path = "x"}]', "normalize in *: 'x' is no JSON path: *"),
         ("pyproject.toml", "normalize = [{path = 1}]", "normalize in * holds {'path': 1}; it takes names and tables *"),
         ("pyproject.toml", 'normalize = [{where = "$.a"}]', "normalize in *: {'where': '$.a'} is no normalizer; *"),
-        ("pytest.ini", "inference_redact = a(", "inference_redact holds 'a(', which is no regular expression: *"),
+        ("pytest.ini", "inference_redact = a(", "inference_redact: rule 1 is no regular expression: *"),
         ("pytest.ini", "inference_normalize = uuid", "inference_normalize: there is no normalizer 'uuid'; *"),
     ],
 )

@@ -20,7 +20,7 @@ from ..storage.catalogue import Entry, entry_of
 from .differences import differences
 from .index import Asked, Index, path_of
 from .text_diff import common_length
-from .variables import variable_remarks
+from .variables import shown_without, variable_remarks
 
 _MOST_DIFFERENCES = 100
 _MOST_COMPARED = 5
@@ -121,6 +121,7 @@ def differences_from(entry: Entry, question: Question) -> Iterator[Difference]:
         yield Difference("normalize", entry.request.get("normalize"), declared)
     if entry.test_id != question.test_id:
         yield Difference("test_id", entry.test_id, question.test_id)
+    recorded = recorded.saying(shown_without(question.variables, recorded.frozen_body()))
     shown = (one.saying(redacted_request(one.frozen_body())) for one in (recorded, request))
     old, new = (json.loads(body_text_as_keyed(one, question.version)) for one in shown)
     yield from differences(old, new)

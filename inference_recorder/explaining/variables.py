@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..errors import CorruptRecording
+from ..identity.jsonable import JsonValue
 from ..identity.keys import body_text_as_keyed
+from ..identity.redaction import SHORTEST_LITERAL, SHORTEST_VALUE, Redactor
 from ..identity.request import Request
+from ..identity.secret_env import is_secret_name
 from ..storage.catalogue import entry_of
 from .index import Asked, Index, path_of
 
@@ -34,11 +38,12 @@ def variable_remarks(
             recorded, hidden_then = _recorded(asked)
         except (CorruptRecording, ValueError, TypeError, RecursionError):
             continue  # it is another file than the one that the index has seen
-        if variables and recorded != text and (recorded == plain_text or _is_filled(text, recorded)):
+        if variables and recorded != text and (recorded == plain_text or _fillings(text, recorded)):
             yield from _hidden_now(asked.path, variables)
             return
-        if hidden_then and recorded != plain_text and _is_filled(recorded, plain_text):
-            yield from _hidden_then(asked.path, hidden_then)
+        fillings = _fillings(recorded, plain_text) if hidden_then else None
+        if names := [name for name in hidden_then if _may_have_been(fillings or (), name, plain_text)]:
+            yield from _hidden_then(asked.path, names)
             return
 
 
@@ -52,18 +57,42 @@ def _recorded(asked: Asked) -> tuple[str, tuple[str, ...]]:
     return body_text_as_keyed(entry.asked), tuple(known)
 
 
-def _is_filled(text: str, filled: str) -> bool:
-    """Whether `filled` is a text with some of its placeholders replaced by something, within one value each."""
+def _fillings(text: str, filled: str) -> list[str] | None:
+    """Return what `filled` has in place of a text's placeholders, within one value each; None where it differs in more.
+
+    Those that are placeholders there too are left out.
+    """
     first, *parts = _HIDDEN.split(text)
     if not parts or not filled.startswith(first) or not filled.endswith(parts[-1]):
+        return None
+    place, last, found = len(first), len(filled) - len(parts[-1]), []
+    for number, part in enumerate(parts, start=1):
+        end = last if number == len(parts) else filled.find(part, place + 1, last)
+        if end <= place or _IN_A_VALUE.fullmatch(filled, place, end) is None:
+            return None
+        found.append(filled[place:end])
+        place = end + len(part)
+    return [filling for filling in found if _HIDDEN.fullmatch(filling) is None]
+
+
+def _may_have_been(fillings: Sequence[str], name: str, text: str) -> bool:
+    """Whether one of these texts of a request may be what a variable held when the request was recorded.
+
+    Not where it is set and not in the request, or in what is filled in: then the request is another one.
+    """
+    now = json.dumps(os.environ.get(name, ""))[1:-1]
+    shortest = SHORTEST_VALUE if is_secret_name(name) else SHORTEST_LITERAL
+    if len(now) >= shortest and now not in fillings and (now not in text or any(now in one for one in fillings)):
         return False
-    place, end = len(first), len(filled) - len(parts[-1])
-    for part in parts[:-1]:
-        found = filled.find(part, place + 1, end)
-        if found < 0 or _IN_A_VALUE.fullmatch(filled, place, found) is None:
-            return False
-        place = found + len(part)
-    return _IN_A_VALUE.fullmatch(filled, place, end) is not None
+    return any(len(filling) >= shortest for filling in fillings)
+
+
+def shown_without(variables: Sequence[str], value: JsonValue) -> JsonValue:
+    """Return a recorded body with the present values of these variables hidden: it may hold one in clear."""
+    for name in variables:
+        if secret := os.environ.get(name):
+            value = Redactor([secret]).replaced(value, lambda _, name=name: f"({name})")  # type: ignore[misc]
+    return value
 
 
 def _hidden_now(path: Path, names: Sequence[str]) -> Iterator[str]:
@@ -73,9 +102,9 @@ def _hidden_now(path: Path, names: Sequence[str]) -> Iterator[str]:
 
 
 def _hidden_then(path: Path, names: Sequence[str]) -> Iterator[str]:
-    yield f"{_listed(names)} in the environment: when {path} was recorded,"
-    yield "  its value was a text of this request, and so a secret, which it is not now. Set it to that text; or, if it"
-    yield "  is no secret, leave the variable out and record again:"
+    yield f"{_listed(names)} in the environment: where this request has a text, {path}"
+    yield "  has what was its value and so a secret. If that was the same text, set the variable to it; or, if it is no"
+    yield "  secret, leave the variable out and record again:"
     yield f"  {setting_line(names)}"
 
 

@@ -1,4 +1,4 @@
-"""Secrets that are JSON numbers: how one is spelled, and what stands for it, so that a replay can make it a number again.
+"""Secrets that are JSON numbers: how one is spelled, and what stands for it until a replay makes it a number again.
 
 A number that holds a secret becomes a whole JSON string, `"__REDACTED_1N__"`, with the digits around the secret left as
 they are. So does one in JSON that is itself a string, where its quotes are escaped as all are there.

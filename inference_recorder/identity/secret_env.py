@@ -26,6 +26,11 @@ def checked_names(names: Sequence[object], where: str) -> tuple[str, ...]:
     return tuple(str(name) for name in names)
 
 
+def is_secret_name(name: str) -> bool:
+    """Whether a variable is named as a secret."""
+    return name.upper().endswith(_ENDS)
+
+
 def secret_variables(names: Sequence[str] = ()) -> dict[str, str]:
     """Return the environment variables whose values are secrets, those of values too short to tell left out.
 
@@ -36,7 +41,7 @@ def secret_variables(names: Sequence[str] = ()) -> dict[str, str]:
     found = {}
     for name in _variable_names():
         is_added = bool(added) and _matches(name, added)
-        if (is_added or name.upper().endswith(_ENDS)) and not (excluded and _matches(name, excluded)):
+        if (is_added or is_secret_name(name)) and not (excluded and _matches(name, excluded)):
             value = os.environ.get(name, "")
             if len(value) >= (SHORTEST_LITERAL if is_added else SHORTEST_VALUE):
                 found[name] = value

@@ -29,23 +29,36 @@ _ENUMERATED = frozenset(
     "connection_origin connector_id container_size context_compression context_levels context_size currency cyber "
     "decision delay detail eagerness effort enabled_tiers encoding_format error_type eval_interval eval_samples "
     "evaluation_metric event event_type event_types execution finish_reason format function_call generate_summary "
-    "group_by group_type include input_audio_format input_fidelity interval learning_rate_multiplier level "
-    "max_output_tokens max_response_output_tokens media_type memory_limit method modalities mode moderation "
-    "moderation_stage n_epochs object operation order order_by outcome output_audio_format output_format "
-    "output_modalities owner_project_access pause_reason personality phase prompt_cache_retention purpose quality "
-    "quantity_unit ranker reason reasoning_effort require_approval residency response_format retention_type review "
-    "role search_content_types search_context_size seconds service_tier sip_media_security size sizes skip_reason "
-    "source_event_type sources status stream_format style syntax task_type timestamp_granularities tool_choice "
-    "tracing truncation ttl type user_type validation_state variant verbosity voice".split()
+    "group_by group_type harassment harassment/threatening hate hate/threatening illicit illicit/violent include "
+    "input_audio_format input_fidelity interval learning_rate_multiplier level max_output_tokens "
+    "max_response_output_tokens media_type memory_limit method modalities mode moderation moderation_stage n_epochs "
+    "object operation order order_by outcome output_audio_format output_format output_modalities "
+    "owner_project_access pause_reason personality phase prompt_cache_retention purpose quality quantity_unit "
+    "ranker reason reasoning_effort require_approval residency response_format retention_type review role "
+    "search_content_types search_context_size seconds self-harm self-harm/instructions self-harm/intent "
+    "service_tier sexual sexual/minors sip_media_security size sizes skip_reason source_event_type sources status "
+    "stream_format style syntax task_type timestamp_granularities tool_choice tracing truncation ttl type user_type "
+    "validation_state variant verbosity violence violence/graphic voice".split()
 )
 """Members of a type `Literal[...]` in the SDK. What does not look like a value of one is somebody's text there too."""
 
 _SOMETIMES_ENUMERATED = {
-    "action": ("generate", "edit", "auto"),
-    "context": ("current_turn", "all_turns", "auto"),
-    "conversation": ("auto", "none"),
-    "normalize": ("cwd", "dates", "hashes", "tmp_path", "tool_call_ids", "uuids"),
-    "summary": ("auto", "concise", "detailed"),
+    name: frozenset(values.split())
+    for name, values in {
+        "action": "auto cancel edit followup_task generate interrupt_agent list_agents removed send_message "
+        "spawn_agent submit wait_agent",
+        "context": "all_turns auto current_turn",
+        "conversation": "auto none",
+        "default": "fast scale standard",
+        "environment": "browser linux ubuntu windows",
+        "filter": "cancelled completed failed in_progress",
+        "name": "requests tokens",
+        "normalize": "cwd dates hashes tmp_path tool_call_ids uuids",
+        "source": "connector_publish role_connector_update role_delete role_toggle workspace_permissions",
+        "summary": "auto concise detailed",
+        "target": "client decisions responses",
+        "task": "transcribe",
+    }.items()
 }
 """Members that are a text elsewhere -> their values. The built-in normalizers are those of a recording's request."""
 
@@ -133,7 +146,7 @@ def _counts(number_of_modules: int) -> frozenset[str]:
     """Return the members that some type has as a number and none as a text, of the types that are imported."""
     numbers, texts = set(_SETTINGS), set()
     for kind in [kind for module in _modules_of_types() for kind in vars(module).values() if isinstance(kind, type)]:
-        fields = getattr(kind, "model_fields", None) or getattr(kind, "__fields__", None)
+        fields = getattr(kind, "model_fields", vars(kind).get("__fields__"))  # the latter of pydantic 1
         for name, field in fields.items() if isinstance(fields, dict) else ():
             scalars = set(_scalars(field.annotation))
             if not scalars.isdisjoint((int, float)):

@@ -80,6 +80,32 @@ def test_what_a_configured_pattern_finds_is_told(command: str, where: str, proje
     assert SECRET not in after.stdout
 
 
+@pytest.mark.parametrize("command", ["scan", "check"])
+def test_what_the_sdk_prescribes_is_no_leak(command: str, project: Path, sdk: Colour) -> None:
+    """A recorder leaves it there, so that the hook would fail for ever."""
+    folder = project / "recordings"
+    (project / "pyproject.toml").write_text('[tool.inference_recorder]\nredact = ["stop", "created", "assistant"]')
+    with inference_recording("record", folder):
+        sdk.call("chat.completions.create", model="gpt-4o", messages=[{"role": "user", "content": "Hi"}])
+
+    assert 0 == run(command, folder).exit_code
+
+
+@pytest.mark.parametrize("command", ["scan", "check"])
+def test_what_a_configured_variable_holds_is_told(command: str, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A login has no name that says so, and a sort key has one that says too much."""
+    path = record(project / "recordings", question="Sign in as bert, sort by last-name-then-first.")
+    monkeypatch.setenv("WIKI_LOGIN", "bert")
+    monkeypatch.setenv("SORT_KEY", "last-name-then-first")
+    exits = []
+
+    for names in ('["!SORT_KEY"]', "[]", '["WIKI_*", "!SORT_KEY"]'):
+        (project / "pyproject.toml").write_text(f"[tool.inference_recorder]\nsecret_env = {names}")
+        exits.append(run(command, path.parent).exit_code)
+
+    assert [0, 1, 1] == exits
+
+
 def test_a_pattern_has_no_secret_of_known_shape_passed_over(project: Path) -> None:
     """Texts that no shape is in are looked through for the pattern only."""
     path = record(project / "recordings", answer=completion("sk-proj-" + "a1B2c3D4" * 6, key="0" * 64))

@@ -52,6 +52,39 @@ def test_what_the_code_says_is_a_secret_is_added_to_it(suite: Suite) -> None:
     assert ["__REDACTED_1__ of __REDACTED_2__"] * 2 == texts(suite)
 
 
+@pytest.mark.parametrize("written", ["table", "ini", "marker"])
+def test_configured_variables_are_secrets_or_none(written: str, suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What holds a secret is not always named so, and a key is not always one."""
+    monkeypatch.setenv("WIKI_LOGIN", "bert-brown")
+    monkeypatch.setenv("SORT_KEY", "last-name-then-first")
+    marker = ""
+    if written == "ini":
+        suite.pytester.makeini("[pytest]\ninference_secret_env =\n    wiki_*\n    !SORT_KEY")
+    elif written == "table":
+        suite.pytester.makepyprojecttoml(f'{TABLE}secret_env = ["WIKI_*", "!SORT_KEY"]')
+    else:
+        marker = '@pytest.mark.inference_recording(secret_env=["WIKI_LOGIN", "!SORT_*"])'
+    test = f"{marker}\ndef test_it({'' if marker else 'inference_session'}): ask('bert-brown by last-name-then-first')"
+    suite.write("test_it.py", test)
+
+    for mode in ("record", "replay"):
+        suite.run(f"--inference-mode={mode}").assert_outcomes(passed=1)
+
+    assert ["__REDACTED_1__ by last-name-then-first"] == texts(suite)
+
+
+def test_a_rule_of_a_marker_is_refused_without_its_text(suite: Suite) -> None:
+    """The error names the test and the rule; the rule may be a secret."""
+    suite.write("test_it.py", '@pytest.mark.inference_recording(redact=["long-enough", "ted"])\ndef test_it(): pass')
+
+    result = suite.run()
+
+    result.stdout.fnmatch_lines(
+        ["*test_it.py::test_it: @pytest.mark.inference_recording: redact= *redact[[]1] has 3: *"]
+    )
+    assert "long-enough" not in result.stdout.str()
+
+
 @pytest.mark.parametrize("written", ["table", "ini"])
 def test_a_configured_normalizer_is_left_out_of_every_key(written: str, suite: Suite) -> None:
     """A suite whose prompts name runs has them in all its tests."""

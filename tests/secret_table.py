@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
+import re
 import string
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 _LETTERS = string.ascii_letters + string.digits
 
@@ -94,4 +96,34 @@ SECRETS = (
     _twice("client secret in YAML", "", 40, "client_secret: {}"),
     _twice("organisation id", "org-", 24),
     _twice("project id", "proj_", 24),
+)
+
+
+class Declared(NamedTuple):
+    """A secret that somebody declares: its value in a request, how it is declared, and how it is spelled."""
+
+    kind: str
+    value: str | float
+    redact: tuple[Any, ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
+    secret_env: tuple[str, ...] = ()
+
+    @property
+    def spelled(self) -> str:
+        return self.value if isinstance(self.value, str) else json.dumps(self.value)
+
+
+_CUSTOMER = 731412345678
+DECLARED = (
+    Declared("text", "Bert Brown", ("Bert Brown",)),
+    Declared("text that is a word of JSON", 'Bert "B" Brown\n', ('Bert "B" Brown\n',)),
+    Declared("text that is a name of the SDK", "assistant_bert", ("assistant_bert", "created", "stop")),
+    Declared("number", _CUSTOMER, (str(_CUSTOMER),)),
+    Declared("large number", 73141234567890123456789, ("73141234567890123456789",)),
+    Declared("number with a fraction", 7314.123456, ("7314.123456",)),
+    Declared("number by a pattern", _CUSTOMER, (re.compile(r"7314\d{8}"),)),
+    Declared("number by a function", _CUSTOMER, (lambda text: re.findall(r"7314\d{8}", text),)),
+    Declared("number in a variable", 7314123456789012, variables=(("BILLING_KEY", "7314123456789012"),)),
+    Declared("text in a variable", "wonderful-weather", variables=(("WEATHER_TOKEN", "wonderful-weather"),)),
+    Declared("text in a named variable", "bert", variables=(("WIKI_LOGIN", "bert"),), secret_env=("WIKI_*",)),
 )

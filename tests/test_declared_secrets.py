@@ -167,7 +167,7 @@ def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
 @example("model", "chat", True, False)
 @example("stop", "stream", True, False)
 @example("message", "error", False, True)
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_rule_takes_a_part_of_an_answer_with_it(
     client: openai.OpenAI, server: OpenAIServer, secret: str, way: str, is_asked: bool, is_pattern: bool
 ) -> None:

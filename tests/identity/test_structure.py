@@ -73,6 +73,7 @@ def of_the_sdk() -> Any:
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_the_table_has_each_enumerated_value_of_the_sdk(of_the_sdk: Any) -> None:
     """One that it lacks is taken for a text, and a secret that happens to be in it destroys the answer."""
     literals = of_the_sdk[0]
@@ -90,11 +91,13 @@ def test_the_table_has_each_enumerated_value_of_the_sdk(of_the_sdk: Any) -> None
     assert set() == missed
 
 
+@pytest.mark.slow
 def test_each_member_of_the_sdks_objects_is_one(of_the_sdk: Any) -> None:
     """One that is not loses its name to a secret."""
     assert [] == [name for name in of_the_sdk[1] if not is_member(name)]
 
 
+@pytest.mark.slow
 def test_each_member_with_names_of_the_callers_is_free(of_the_sdk: Any) -> None:
     """A secret that is a name in one that is not stays in the file."""
     assert set() == set(of_the_sdk[2]) - FREE - _OF_THE_API
@@ -127,9 +130,7 @@ def test_what_people_write_is_not_enumerated(name: str, value: str) -> None:
     assert not is_enumerated(name, value)
 
 
-@pytest.mark.parametrize(
-    "name", ["Bert Brown", "customer-123456789012", "123456", "$defs", "BertBrown", "a1b2c3d4e5f60718"]
-)
+@pytest.mark.parametrize("name", ["Bert Brown", "customer-123456789012", "123456", "$defs", "BertBrown"])
 def test_what_people_write_is_not_a_member(name: str) -> None:
     """Such a name is looked through wherever it stands."""
-    assert not is_member(name) or name == "a1b2c3d4e5f60718"
+    assert not is_member(name)

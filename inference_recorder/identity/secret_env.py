@@ -37,14 +37,15 @@ def secret_variables(names: Sequence[str] = ()) -> dict[str, str]:
     They are named *_KEY, *_TOKEN, *_SECRET or *_PASSWORD, or as one of `names`, which may be patterns; what a name that
     begins with "!" matches is none of them. A value of a variable in `names` is taken as a literal of `redact` is.
     """
-    added, excluded = [name for name in names if name[0] != "!"], [name[1:] for name in names if name[0] == "!"]
-    found = {}
-    for name in _variable_names():
-        is_added = bool(added) and _matches(name, added)
-        if (is_added or is_secret_name(name)) and not (excluded and _matches(name, excluded)):
-            value = os.environ.get(name, "")
-            if len(value) >= (SHORTEST_LITERAL if is_added else SHORTEST_VALUE):
-                found[name] = value
+    known = _variable_names()
+    # Without a function for each name: this is a part of entering a context.
+    named = [name for name in known if name.upper().endswith(_ENDS)]
+    found = {name: value for name in named if len(value := os.environ.get(name, "")) >= SHORTEST_VALUE}
+    if names:
+        added, excluded = [name for name in names if name[0] != "!"], [name[1:] for name in names if name[0] == "!"]
+        values = {name: os.environ.get(name, "") for name in known if _matches(name, added)}
+        found |= {name: value for name, value in values.items() if len(value) >= SHORTEST_LITERAL}
+        found = {name: value for name, value in found.items() if not _matches(name, excluded)}
     return found
 
 

@@ -17,8 +17,8 @@ from types import ModuleType
 from typing import Any, Literal, get_args, get_origin
 
 FREE = frozenset(
-    "arguments attribute_matchers attributes datasource_item env extra_body extra_query headers input_schema item "
-    "item_schema jwks logit_bias metadata output_schema parameters parsed_arguments properties request_metadata sample "
+    "arguments attribute_matchers attributes datasource_item env extra_body extra_query headers input_schema "
+    "item_schema jwks logit_bias metadata output_schema parameters parsed_arguments properties request_metadata "
     "schema state_variables variables".split()
 )
 """Members below which all is the caller's own JSON, names included: of type `Dict[str, ...]` or `object` in the SDK."""

@@ -59,6 +59,8 @@ _WRITTEN_BY_PEOPLE = frozenset({"model", "endpoint"})
 """The SDK's values are some of those that a server may have; and paths, which are looked at by their parts."""
 _SHORTER_THAN_A_SECRET = 4
 _OF_THE_API = frozenset(
+    # Of an eval alone, and objects of the SDK elsewhere.
+    "item sample "
     # Of counts by category, by model or by kind, and of files in the form of HTTP: no names that callers choose.
     "audio_sample categories category_applied_input_types category_scores created_by_user_obj data event file files "
     "image input_reference mask markup model_grader_token_usage_per_model otlp recording scores sub_rewards tools "

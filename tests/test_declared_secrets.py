@@ -244,9 +244,9 @@ def test_another_number_answers_as_another_text_does(
     other = 987654321098
     rules = [str(NUMBER), str(other)]
     with inference_recording("record", recordings, redact=rules):
-        client.chat.completions.create(**HELLO, user=NUMBER)  # type: ignore[arg-type]
+        client.chat.completions.create(**HELLO | {"user": NUMBER})
     with inference_recording("replay", recordings, redact=rules):
-        client.chat.completions.create(**HELLO, user=other)  # type: ignore[arg-type]
+        client.chat.completions.create(**HELLO | {"user": other})
         with pytest.raises(MissingRecording):
             client.chat.completions.create(**HELLO, user=str(NUMBER))
 
@@ -272,7 +272,8 @@ def test_a_number_of_the_request_comes_back_as_it_is(
 
     server.scripts["/v1/chat/completions"] = chat
     told: dict[str, Any] = HELLO | {"metadata": {"customer": number}}
-    live, replayed = [], []
+    live: list[Any] = []
+    replayed: list[Any] = []
     for mode, seen in (("record", live), ("replay", replayed)):
         with inference_recording(mode, recordings, redact=[spelled]):
             answer = sdk.call("chat.completions.create", **told)
@@ -312,7 +313,7 @@ def test_a_variables_value_that_is_a_number_is_hidden(
     """Some keys are digits."""
     monkeypatch.setenv("ACCOUNT_KEY", "1234567890123456")
     with inference_recording("record", recordings):
-        client.chat.completions.create(**HELLO, metadata={"account": 1234567890123456})  # type: ignore[dict-item]
+        client.chat.completions.create(**HELLO | {"metadata": {"account": 1234567890123456}})
 
     assert [] == in_clear(recordings, "1234567890123456")
 

@@ -12,7 +12,7 @@ from ..errors import CorruptRecording
 from ..format.codec import chunk_value, decode
 from ..format.pieces import pieces_in
 from ..identity.redaction import DECLARED, Redactor
-from ..identity.structure import prescribed_in_file
+from ..identity.structure import lies_in, prescribed_in_file
 
 _SHOWN_CHARACTERS = 4
 _OF_A_RECORDING = '"id_normalization_mapping"'
@@ -58,7 +58,7 @@ def _in_text(
     is_looked_at = _OF_A_RECORDING in text and any(finding.kind in DECLARED for finding in findings)
     prescribed = prescribed_in_file(text) if is_looked_at else []
     for kind, start, end in findings:
-        if kind in DECLARED and any(first <= start and end <= last for first, last in prescribed):
+        if kind in DECLARED and lies_in(prescribed, start, end):
             continue
         secret = text[start:end]
         if not any(pattern.search(secret) for pattern in ignored):

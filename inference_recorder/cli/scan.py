@@ -31,8 +31,9 @@ def scan(paths: tuple[Path, ...], ignored: tuple[str, ...], is_json: bool) -> No
     """Find secrets in files that are recordings, attachments of theirs, or cassettes: in all files of a DIR and below.
 
     Looked for is what recording itself would hide: known shapes of keys, and the values of environment variables named
-    *_KEY, *_TOKEN, *_SECRET or *_PASSWORD, and what the patterns find that pytest, started here, would find configured
-    (redact = [...] in [tool.inference_recorder], or inference_redact). A secret is shown by its first characters only.
+    *_KEY, *_TOKEN, *_SECRET or *_PASSWORD, and what pytest, started here, would find configured: patterns and variables
+    (redact and secret_env in [tool.inference_recorder], or inference_redact and inference_secret_env). A secret is
+    shown by its first characters only.
 
     Exit codes: 0 nothing found, 1 something found, 2 wrong usage. As a pre-commit hook: id inference-recorder-scan.
     """

@@ -98,21 +98,20 @@ def shown_without(variables: Sequence[str], value: JsonValue) -> JsonValue:
 def _hidden_now(path: Path, names: Sequence[str]) -> Iterator[str]:
     yield f"{_listed(names)} in the environment: a text of this request is its value, and so a secret; when"
     yield f"  {path} was recorded it was none. If it is no secret, leave the variable out:"
-    yield f"  {setting_line(names)}"
+    yield f"  {_setting(names)}"
 
 
 def _hidden_then(path: Path, names: Sequence[str]) -> Iterator[str]:
     yield f"{_listed(names)} in the environment: where this request has a text, {path}"
     yield "  has what was its value and so a secret. If that was the same text, set the variable to it; or, if it is no"
     yield "  secret, leave the variable out and record again:"
-    yield f"  {setting_line(names)}"
+    yield f"  {_setting(names)}"
 
 
-def setting_line(names: Sequence[str]) -> str:
+def _setting(names: Sequence[str]) -> str:
     """Return the line of a configuration that leaves these variables out."""
-    return (
-        f"secret_env = {json.dumps([f'!{name}' for name in names])} in [tool.inference_recorder], or secret_env=[...]"
-    )
+    excluded = json.dumps([f"!{name}" for name in names])
+    return f"secret_env = {excluded}  (in [tool.inference_recorder]; or the argument secret_env={excluded})"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 PLACEHOLDER = "__REDACTED_N__"
 """What stands for a secret number in a key."""
 _NUMBERED = re.compile(r"__REDACTED_(\d+)J?__")
-_IN_A_FILE = re.compile(rb'(\\*)"([0-9.eE+-]*(?:__REDACTED_[0-9]+N__[0-9.eE+-]*)+)\1"')
+_IN_A_FILE = re.compile(rb'(?<!\\)(\\*)"([0-9.eE+-]*(?:__REDACTED_[0-9]+N__[0-9.eE+-]*)+)\1"')
 _SPELLING = re.compile(r"[0-9.e+-]+")
 _PART = re.compile(r"__REDACTED_([0-9]+)N__")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?')
@@ -52,6 +52,8 @@ def numbers_given_back(content: bytes, secret_of: Callable[[str], str | None]) -
     What is no number with the present secret in it becomes a text that holds the secret.
     """
     is_changed = False
+    if b"N__" not in content:
+        return content, False
 
     def given(match: re.Match[bytes]) -> bytes:
         nonlocal is_changed

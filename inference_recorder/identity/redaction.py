@@ -29,6 +29,7 @@ from .structure import (
     is_enumerated,
     is_member,
     is_setting,
+    lies_in,
     member_names_in,
     prescribed_in_path,
 )
@@ -253,12 +254,7 @@ class Redactor:
         findings = self.find(text, name, is_prescribed=is_prescribed)
         if findings and prescribed is not None:
             parts = prescribed(text)
-            findings = [
-                finding
-                for finding in findings
-                if finding.kind not in DECLARED
-                or not any(start <= finding.start and finding.end <= end for start, end in parts)
-            ]
+            findings = [one for one in findings if one.kind not in DECLARED or not lies_in(parts, one.start, one.end)]
         text = _changed(text, self.changes(text, findings, substitute))
         for function in () if is_prescribed else self._functions:
             if isinstance(without := function(text), str):

@@ -11,8 +11,10 @@ from __future__ import annotations
 import json
 import re
 import sys
+from bisect import bisect_right
 from collections.abc import Iterator
 from functools import lru_cache
+from operator import itemgetter
 from types import ModuleType
 from typing import Any, Literal, get_args, get_origin
 
@@ -63,7 +65,7 @@ _SOMETIMES_ENUMERATED = {
 """Members that are a text elsewhere -> their values. The built-in normalizers are those of a recording's request."""
 
 _LOOKS_ENUMERATED = re.compile(r"(?=.{1,100}\Z)(?!.*\d{5})(?=.*[A-Za-z])(?:[/a-z0-9][a-z0-9_.:=/*\[\]-]*|[A-Z][A-Z_]*)")
-_LOOKS_LIKE_A_MEMBER = re.compile(r"_{0,2}[a-z]+(?:[a-z_./-]|\d{1,3}(?!\d))*")
+_LOOKS_LIKE_A_MEMBER = re.compile(r"_{0,2}[a-z](?:[a-z_./-]|\d{1,3}(?!\d))*")
 
 MADE_BY_MACHINES = frozenset({"b64_json", "embedding", "encrypted_content", "partial_image_b64", "__type__"})
 """Members whose value is encoded, or the recording's own: characters that happen to be a secret's are none."""
@@ -121,6 +123,12 @@ def prescribed_in_file(text: str) -> list[tuple[int, int]]:
             spans.append(match.span("text"))
         name = word if is_name else name  # that of a list is that of its items
     return spans
+
+
+def lies_in(spans: list[tuple[int, int]], start: int, end: int) -> bool:
+    """Whether a part of a text lies in one of these, which are in their order."""
+    place = bisect_right(spans, start, key=itemgetter(0)) - 1
+    return place >= 0 and end <= spans[place][1]
 
 
 def is_setting(name: str) -> bool:

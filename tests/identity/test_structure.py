@@ -105,7 +105,7 @@ def test_each_member_with_names_of_the_callers_is_free(of_the_sdk: Any) -> None:
     assert set() == set(of_the_sdk[2]) - FREE - _OF_THE_API
 
 
-@pytest.mark.parametrize("name", ["created", "total_tokens", "index", "logprob", "embedding", "sequence_number"])
+@pytest.mark.parametrize("name", ["created", "total_tokens", "index", "logprob", "embedding"])
 def test_a_number_of_the_sdks_own_is_a_count(name: str) -> None:
     """It is read from the types of the answers that this process has seen."""
     import openai.types.chat

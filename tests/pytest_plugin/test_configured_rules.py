@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ..secret_table import SECRETS
 from .conftest import Suite
 
 SECRET, OTHER = "ticket-7314-alpha", "ticket-9021-omega"
@@ -71,6 +72,21 @@ def test_configured_variables_are_secrets_or_none(written: str, suite: Suite, mo
         suite.run(f"--inference-mode={mode}").assert_outcomes(passed=1)
 
     assert ["__REDACTED_1__ by last-name-then-first"] == texts(suite)
+
+
+def test_the_setting_that_a_miss_names_makes_it_go_away(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some shell has a variable that is named as a secret, and its value is a word of the prompts."""
+    text = f"Deploy staging-environment with {SECRETS[0].one}"
+    suite.write("test_it.py", f"def test_it(inference_session): ask({text!r})")
+    suite.run("--inference-mode=record").assert_outcomes(passed=1)
+    monkeypatch.setenv("DEPLOY_KEY", "staging-environment")
+
+    missed = suite.run()
+    [line] = {line.strip("E ") for line in missed.outlines if line.startswith("E") and "secret_env = " in line}
+    suite.pytester.makepyprojecttoml(f"{TABLE}{line.partition('  (')[0]}")
+
+    missed.assert_outcomes(failed=1)
+    suite.run().assert_outcomes(passed=1)
 
 
 def test_a_rule_of_a_marker_is_refused_without_its_text(suite: Suite) -> None:

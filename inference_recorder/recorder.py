@@ -46,7 +46,8 @@ class inference_recording:  # noqa: N801 - it is used as a function
             or *_PASSWORD, and the client's own key: strings of 4 characters or more, compiled patterns (their group
             "secret", else all they find), and functions that take a text and return the secrets in it, or the text
             without them. What the SDK prescribes, such as names and roles, is left. Neither key nor file holds them; a
-            replay gives the request's own secrets back wherever the answer repeats them. What pytest's configuration says is a secret remains one.
+            replay gives the request's own secrets back wherever the answer repeats them. What pytest's configuration
+            says is a secret remains one.
         normalize: what differs from run to run and is to be left out of the key: built-in rules by name ("cwd",
             "dates", "hashes", "tmp_path", "tool_call_ids", "uuids") and `Normalizer`s. They replace those of pytest's
             configuration; [] declares none.

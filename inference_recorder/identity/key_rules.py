@@ -185,7 +185,7 @@ class KeyRules:
         }
         if declared := self.normalizers.declared_for(body):
             recorded["normalize"] = declared
-        if variables := self.variables_in(request):
+        if variables := self.variables_in(request._replace(body=body)):
             recorded["secret_env"] = list(variables)
         return recorded
 

@@ -6,11 +6,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
+import timeit
+from functools import partial
 from typing import Any
 
 import pytest
 
-from inference_recorder.identity.structure import FREE, is_count, is_enumerated, is_member
+from inference_recorder.identity.number_secrets import bare_numbers, numbers_given_back
+from inference_recorder.identity.structure import FREE, is_count, is_enumerated, is_member, prescribed_in_file
 
 _PROGRAM = r"""
 import importlib, inspect, json, pkgutil, sys, typing
@@ -136,3 +140,22 @@ def test_what_people_write_is_not_enumerated(name: str, value: str) -> None:
 def test_what_people_write_is_not_a_member(name: str) -> None:
     """Such a name is looked through wherever it stands."""
     assert not is_member(name)
+
+
+@pytest.mark.parametrize(
+    "repeated", ["a", "a1", "\\", '"', '"a":', '"0', "__REDACTED_1N__", '"__REDACTED_1N__', "{", "9"]
+)
+def test_a_text_of_sixteen_times_the_length_takes_no_hundred_times_as_long(repeated: str) -> None:
+    """A stranger's recording and answer are read too."""
+
+    def read(text: str) -> None:
+        is_member(text)
+        is_enumerated("type", text)
+        prescribed_in_file(text)
+        bare_numbers(f'{{"a": "{text}"}}')
+        numbers_given_back(text.encode() + b"N__", lambda number: None)
+
+    texts = [repeated * (size // len(repeated)) for size in (4_000, 64_000)]
+    taken = [min(timeit.repeat(partial(read, text), timer=time.process_time, number=1, repeat=3)) for text in texts]
+
+    assert taken[1] < 100 * taken[0] + 0.01

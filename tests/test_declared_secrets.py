@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from inference_recorder import MissingRecording, RecorderError, inference_recording
 from inference_recorder.identity.jsonable import canonical_text
 from inference_recorder.identity.structure import is_enumerated
+from inference_recorder.storage.catalogue import entry_of
 
 from .conftest import HELLO, Colour
 from .openai_server import Asked, OpenAIServer, Reply, chunk, chunks, completion, error, response, response_events
@@ -235,6 +236,8 @@ def test_a_secret_number_in_a_request_reaches_no_file(sdk: Colour, recordings: P
 
     assert {"replayed": 1} == session.counts
     assert [] == in_clear(recordings, str(NUMBER))
+    (path,) = recordings.glob("*.json")
+    assert path.stem == entry_of(path).exact_key
 
 
 def test_another_number_answers_as_another_text_does(
@@ -264,7 +267,7 @@ def test_a_number_of_the_request_comes_back_as_it_is(
     def chat(asked: Asked, _: int) -> Reply:
         if asked.json.get("stream"):
             return Reply(events=[chunk({"tool_calls": [call]}), *(chunk({"tool_calls": [one]}) for one in deltas)])
-        answer = completion(customer=number, of=[{"customer": number}])
+        answer = completion(customer=number, of=[{"customer": number}], large=98765432109876543210)
         answer["choices"][0]["message"]["tool_calls"] = [
             {**call, "function": {"name": "close", "arguments": arguments}}
         ]
@@ -278,11 +281,16 @@ def test_a_number_of_the_request_comes_back_as_it_is(
         with inference_recording(mode, recordings, redact=[spelled]):
             answer = sdk.call("chat.completions.create", **told)
             items = sdk.items(sdk.call("chat.completions.create", **told, stream=True))
-            seen += [answer.customer, answer.of, answer.choices[0].message.tool_calls[0].function.arguments]
+            seen += [
+                answer.large,
+                answer.customer,
+                answer.of,
+                answer.choices[0].message.tool_calls[0].function.arguments,
+            ]
             seen += ["".join(item.choices[0].delta.tool_calls[0].function.arguments for item in items)]
 
-    assert [number, [{"customer": number}], arguments, arguments] == live == replayed
-    assert type(number) is type(replayed[0])
+    assert [98765432109876543210, number, [{"customer": number}], arguments, arguments] == live == replayed
+    assert type(number) is type(replayed[1])
     assert [] == in_clear(recordings, spelled)
 
 

@@ -24,6 +24,7 @@ from .pieces import pieces_in, rewrite, texts_in
 from .recording import BASE64, TEXT, Answer, Failure
 
 _NUMBERS = frozenset({float, int})
+_IS_REDACTED, _LARGE = b'\n    "is_redacted":', b'\n    "has_large_integers":'
 _VECTORS = frozenset({"bytes", "embedding", "text_offset", "token_logprobs", "tokens"})
 _SHORTEST_IN_AN_ANSWER = 8
 """Characters from which the client's own key is looked for in an answer."""
@@ -146,10 +147,8 @@ def given_back(content: bytes, secrets: Sequence[str]) -> bytes:
     present = dict(reversed(list(zip(numbers, secrets, strict=False))))
     present.pop("0", None)
     content, has_numbers = number_secrets.numbers_given_back(content, present.get)
-    if has_numbers:  # which may be large
-        content = content.replace(
-            b'\n    "is_redacted": true', b'\n    "has_large_integers": true,\n    "is_redacted": true', 1
-        )
+    if has_numbers and _LARGE not in content:  # which may be large
+        content = content.replace(_IS_REDACTED, b"".join((_LARGE, b" true,", _IS_REDACTED)), 1)
     return re.sub(NUMBERED.pattern.encode(), lambda match: _present(match, present), content)
 
 

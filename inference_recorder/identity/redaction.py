@@ -128,7 +128,7 @@ class Redactor:
         if self._is_for_requests and PLACEHOLDER_START in text:
             add("placeholder", [match.span() for match in _ANY_PLACEHOLDER.finditer(text)])
         if not is_prescribed:
-            for kind, spans in self._declared(text, self.values):
+            for kind, spans in self._declared(text):
                 add(kind, spans)
         # Patterns of the caller's have every text looked through, and the shapes take 1 ms for 1,000 characters of it.
         has_shape = may_have_a_shape((start + text).encode(errors="replace").decode())
@@ -139,10 +139,17 @@ class Redactor:
             return found
         return [finding for finding in found if _ANY_PLACEHOLDER.fullmatch(text[finding.start : finding.end]) is None]
 
-    def _declared(self, text: str, values: Iterable[str]) -> Iterator[tuple[str, list[tuple[int, int]]]]:
+    def _declared(self, text: str, *, is_number: bool = False) -> Iterator[tuple[str, list[tuple[int, int]]]]:
         """Yield what is a secret because somebody says so: its kind, and where it is."""
-        for value in values:
-            yield "known value", [match.span() for match in re.finditer(re.escape(value), text)]
+        # No value has a name here: a function of the caller's may raise below, and a traceback may show the locals.
+        yield (
+            "known value",
+            [
+                match.span()
+                for value in (self._values_in_numbers if is_number else self.values)
+                for match in re.finditer(re.escape(value), text)
+            ],
+        )
         for pattern in self._patterns:
             yield "redact=", [_secret_span(match) for match in pattern.finditer(text)]
         for function in self._functions:
@@ -200,7 +207,7 @@ class Redactor:
             return value
         text = number_secrets.spelled(value)
         found: list[Finding] = []
-        for kind, spans in self._declared(text, self._values_in_numbers):
+        for kind, spans in self._declared(text, is_number=True):
             _add(found, kind, spans, joins=self._is_for_requests)
         others = [other for function in self._functions if isinstance(other := function(text), str) and other != text]
         if not (found or others) or (not is_free and (is_setting if self._is_for_requests else is_count)(name)):

@@ -96,22 +96,24 @@ def shown_without(variables: Sequence[str], value: JsonValue) -> JsonValue:
 
 
 def _hidden_now(path: Path, names: Sequence[str]) -> Iterator[str]:
-    yield f"{_listed(names)} in the environment: a text of this request is its value, and so a secret; when"
-    yield f"  {path} was recorded it was none. If it is no secret, leave the variable out:"
+    yield f"this request holds the value of {_listed(names)} in the environment, which is hidden as a secret."
+    yield f"  It was not hidden when {path} was recorded."
+    yield "  If it is not a secret, exclude the variable:"
     yield f"  {_setting(names)}"
 
 
 def _hidden_then(path: Path, names: Sequence[str]) -> Iterator[str]:
-    yield f"{_listed(names)} in the environment: where this request has a text, {path}"
-    yield "  has what was its value and so a secret. If that was the same text, set the variable to it; or, if it is no"
-    yield "  secret, leave the variable out and record again:"
+    yield f"{path}"
+    yield f"  is the same request with the value of {_listed(names)} in the environment hidden."
+    yield "  If that was the text that this request has there, set the variable to it."
+    yield "  If it is not a secret, exclude the variable and record again:"
     yield f"  {_setting(names)}"
 
 
 def _setting(names: Sequence[str]) -> str:
     """Return the line of a configuration that leaves these variables out."""
     excluded = json.dumps([f"!{name}" for name in names])
-    return f"secret_env = {excluded}  (in [tool.inference_recorder]; or the argument secret_env={excluded})"
+    return f"secret_env = {excluded}  (in [tool.inference_recorder]; else inference_secret_env, or the argument)"
 
 
 def _listed(names: Sequence[str]) -> str:

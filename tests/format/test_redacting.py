@@ -310,3 +310,41 @@ def test_a_quick_look_finds_what_looking_everywhere_finds(chunks: list[Any], bod
 
     assert slowly == quickly
     assert before == answer
+
+
+_CUSTOMERS = ("7314123", "9021987")
+_NUMBERS = st.one_of(
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.builds(
+        lambda before, value, after: json.loads(f"{before}{value}{after}"),
+        st.sampled_from(["", "-", "5", "-12"]),
+        st.sampled_from(_CUSTOMERS),
+        st.sampled_from(["", "0", ".0", ".25", "e3", "e-7", "4567890123456789012345"]),
+    ),
+)
+_WITH_NUMBERS = st.recursive(
+    st.one_of(_NUMBERS, st.sampled_from(_CUSTOMERS).map("customer {}".format), st.booleans(), st.none()),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["metadata", "who", "role", _CUSTOMERS[0]]), inner, max_size=3)
+        | inner.map(json.dumps)
+    ),
+    max_leaves=6,
+)
+
+
+@given(_WITH_NUMBERS)
+@example({"who": [7314123e3, -7314123, 73141234567890123456789012345]})
+@example(json.dumps({"who": json.dumps([7314123, "7314123"])}))
+def test_numbers_come_back_as_numbers(value: Any) -> None:
+    """At every depth of JSON in JSON, in requests and answers, among numbers that hold no secret."""
+    body = {"model": "m", "metadata": value}
+    request = Request("POST", CHAT, f"http://localhost{CHAT}", body, canonical_text(body))
+    one = Run(request, KeyRules(_CUSTOMERS))
+
+    content = one.recorded(Answer(body={"metadata": one.request.frozen_body()["metadata"]}))
+
+    assert one.key == request_key(recorded_request(json.loads(content)["request"]), "t")
+    assert canonical_text({"metadata": value}) == canonical_text(one.replayed(content))
+    assert [] == [secret for secret in _CUSTOMERS if secret.encode() in content]

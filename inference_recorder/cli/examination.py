@@ -19,7 +19,6 @@ from ..storage import attachments
 from ..storage.catalogue import Entry
 from .folders import Folders, is_key_name
 from .leaks import leaks_in
-from .node_ids import Presence
 from .orphans import Orphans, naming_rule
 
 _ATTACHMENT = re.compile(r"(.+)\.[0-9a-f]{16}\.bin")
@@ -92,9 +91,8 @@ class Examination:
         rule = naming_rule(entry)
         if rule is None and is_key_name(entry.name):
             self._note("no rule", entry.path, "no key rule gives its name", entry)
-        verdict = self.orphans.verdict(entry, rule)
-        if verdict.presence is Presence.GONE:
-            self._note("orphan", entry.path, verdict.reason, entry)
+        if (missing := self.orphans.missing(entry, rule)) is not None:
+            self._note("orphan", entry.path, f"{missing} does not exist", entry)
         return "none" if rule is None else rule.name
 
     def _examine_row(self, row: Mapping[int, Path]) -> None:

@@ -31,7 +31,6 @@ COMMANDS = (
     "explain",
     "import",
     "ls",
-    "prune",
     "rekey",
     "rename-test",
     "report",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ..conftest import SHARED
-from .recorded import files, run
+from .recorded import run
 
 CORPUS = SHARED / "corpus"
 pytestmark = pytest.mark.skipif(not CORPUS.is_dir(), reason="needs ../shared/corpus, which is not part of the project")
@@ -50,11 +50,3 @@ def test_all_can_be_read(corpus: Path) -> None:
     found = json.loads(done.stdout)
     assert (0, {"exact": 203, "G10": 21, "G7": 19, "none": 10}) == (done.exit_code, found["rules"])
     assert {"no rule"} == {one["kind"] for one in found["findings"] if one["kind"] != "secret"}
-
-
-def test_only_what_a_test_made_is_pruned(corpus: Path) -> None:
-    """Fourteen were made outside a test."""
-    done = run("prune", corpus, "--rootdir", corpus, "--delete")
-
-    left = [json.loads(content) for folder in corpus.rglob("recordings") for content in files(folder).values()]
-    assert (0, 14, {None}) == (done.exit_code, len(left), {one.get("test_id") for one in left})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +12,13 @@ import click
 
 from ..errors import CorruptRecording
 from ..storage.catalogue import Entry, entry_of, paths_in
+from ..storage.names import is_key_name
 from ..storage.places import Places
 from ..storage.store import Store
 from .configured import folder_for
 from .console import counted, remark, tracked
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-_KEY_NAME = re.compile(
-    r"(?:[0-9a-f]{64}|[0-9a-f]{12})(?:\.[1-9][0-9]*)?|models-(?:[0-9a-f]{64}|[0-9a-f]{12})-[0-9a-f]{8}"
-)
 _NEVER_ENTERED = frozenset({"__pycache__", "node_modules"})
 
 
@@ -90,11 +87,6 @@ def folders_from(folder: Path | None, *, is_recursive: bool = False) -> Folders:
         return Folders(root, own)
     remark(f"{root} holds no recordings itself; looking through {counted(len(below), 'folder')} below it")
     return Folders(root, below)
-
-
-def is_key_name(name: str) -> bool:
-    """Whether a file's name, without ".json", is one under which a recording is looked for."""
-    return _KEY_NAME.fullmatch(name) is not None
 
 
 def short_name(entry: Entry) -> str:

@@ -105,11 +105,6 @@ def _temporary_file(path: Path, content: bytes, owner: str) -> Iterator[Path]:
         raise
 
 
-def owner_of_temporary(name: str) -> str:
-    """Return the `owner` that `replace` was given for this temporary file."""
-    return name[1:].rpartition(".tmp-")[0]
-
-
 def sync_folder(folder: Path) -> None:
     """Have the names of a folder reach the disk, where the platform can."""
     try:

@@ -14,6 +14,7 @@ from ..format.model_lists import model_list_start
 from . import attachments, files
 from .files import Stored
 from .locks import LONGEST_WAIT_SECONDS, Locks, Patience
+from .names import owner_of_temporary
 from .places import Places
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
@@ -208,7 +209,8 @@ class Store:
     def _remove_abandoned(self) -> None:
         """Remove what writers left that died: temporary files, and attachments whose recording never came.
 
-        One whose lock is held has a writer that lives. Before anything is written, since they may fill the disk.
+        Only what has a name of ours; other tools keep temporary files too. One whose lock is held has a writer that
+        lives. Before anything is written, since they may fill the disk.
         """
         try:
             names = os.listdir(self.places.written)
@@ -216,8 +218,8 @@ class Store:
             return
         for name in names:
             path = self.places.written / name
-            if name.startswith(".") and name.endswith(".tmp"):
-                with self.locks.writing(files.owner_of_temporary(name), wait=False) as is_held:
+            if (owner := owner_of_temporary(name)) is not None:
+                with self.locks.writing(owner, wait=False) as is_held:
                     if is_held:
                         _unlink(path)
             elif name.endswith(".bin") and attachments.is_orphan(path):

@@ -150,7 +150,7 @@ def leftover(name: str) -> Callable[[Path], Path]:
         (without_first, "gap", "no answer 1, 2 to its request is there: a replay misses"),
         (lambda folder: record(folder, TEST, key="a" * 64), "no rule", "no key rule gives its name"),
         (leftover(f"{'a' * 64}.{'b' * 16}.bin"), "attachment", f"{'a' * 64}.json is not there, or does not name it"),
-        (leftover(f".{'a' * 64}.tmp-0.tmp"), "temporary", "half-written"),
+        (leftover(f".{'a' * 64}.tmp-{'0' * 16}.tmp"), "temporary", "half-written"),
     ],
     ids=["orphan", "orphan of a fixture", "name", "gap", "gap at the start", "no rule", "attachment", "temporary"],
 )

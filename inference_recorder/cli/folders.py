@@ -45,8 +45,13 @@ class Folders:
 
     def shown(self, path: Path) -> str:
         """Return a file's path as people read it: below the working directory where it is there."""
-        working_directory = Path.cwd()
-        return str(path.relative_to(working_directory) if path.is_relative_to(working_directory) else path)
+        return shown(path)
+
+
+def shown(path: Path) -> str:
+    """Return a file's path as people read it: below the working directory where it is there."""
+    working_directory = Path.cwd()
+    return str(path.relative_to(working_directory) if path.is_relative_to(working_directory) else path)
 
 
 def takes_folders(command: _Command) -> _Command:
@@ -78,11 +83,11 @@ def folders_from(folder: Path | None, *, is_recursive: bool = False) -> Folders:
         raise click.UsageError(f"the folder {root}{told} {reason}; name the folder of recordings as DIR")
     own = tuple(place for place in places.read if place.is_dir())
     if is_recursive:
-        below = tuple(_folders_below(root))
+        below = tuple(folders_below(root))
         return Folders(root, tuple(dict.fromkeys((*own, *below))))
     if any(_holds_recordings(place) for place in own):
         return Folders(root, own)
-    below = tuple(_folders_below(root))
+    below = tuple(folders_below(root))
     if not below:
         return Folders(root, own)
     remark(f"{root} holds no recordings itself; looking through {counted(len(below), 'folder')} below it")
@@ -100,11 +105,16 @@ def store_of(path: Path) -> Store:
     return Store(Places(written=path.parent, read=(path.parent,)))
 
 
-def _folders_below(root: Path) -> Iterator[Path]:
+def folders_below(root: Path) -> Iterator[Path]:
+    """Yield the folders of recordings at and below `root`; hidden ones, such as .trash and .failed, are none."""
+    return (folder for folder, _, files in unhidden(root) if _are_recordings(files))
+
+
+def unhidden(root: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Yield `root` and the folders below it, each with the names of its folders and files; enters no hidden one."""
     for folder, names, files in os.walk(root):
+        yield Path(folder), list(names), files
         names[:] = sorted(name for name in names if not name.startswith(".") and name not in _NEVER_ENTERED)
-        if _are_recordings(files):
-            yield Path(folder)
 
 
 def _holds_recordings(folder: Path) -> bool:

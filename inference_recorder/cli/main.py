@@ -34,9 +34,11 @@ COMMANDS = (
     "rekey",
     "rename-test",
     "report",
+    "rm",
     "scan",
     "show",
     "stats",
+    "undo",
 )
 """Each is a function in the module of its name, "-" being "_" there; a keyword has a "_" after it."""
 

@@ -129,11 +129,14 @@ def _prune(
         )
     if is_real:
         try:
-            delete(found)
+            deletion = delete(found)
         except RecorderError as error:
             terminal.write_line(f"  {error}", red=True)
             return
+        found = [one for one in found if one.path in deletion.moved]
     count = "1 recording" if len(found) == 1 else f"{len(found)} recordings"
     terminal.write_line(
         f"pruned: {count} deleted" if is_real else f"to prune: {count} (--inference-prune=delete deletes)"
     )
+    if is_real and found:
+        terminal.write_line(f"  {deletion.undo_command(config.invocation_params.dir)} brings them back")

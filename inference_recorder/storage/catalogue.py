@@ -49,8 +49,7 @@ class Entry:
     @property
     def place(self) -> int:
         """The place in the key's row, counted from 1."""
-        place = self.name.partition(".")[2]
-        return int(place) if place.isdecimal() else 1
+        return place_of(self.path)
 
     @property
     def is_of_the_sdk(self) -> bool:
@@ -115,6 +114,12 @@ class Entry:
 def key_of(path: Path) -> str:
     """Return the key that the name of a recording's file holds."""
     return path.name.removeprefix("models-").partition(".")[0].partition("-")[0]
+
+
+def place_of(path: Path) -> int:
+    """Return the place in its row, counted from 1, that the name of a recording's file holds."""
+    place = path.name.removesuffix(".json").partition(".")[2]
+    return int(place) if place.isdecimal() else 1
 
 
 def paths_in(folders: Iterable[Path]) -> Iterator[Path]:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import CorruptRecording
+from ..errors import CorruptRecording, UnwritableRecording
 
 _USUAL_SIZE = 1 << 15
 _NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
@@ -117,6 +117,30 @@ def sync_folder(folder: Path) -> None:
         pass  # a file system that cannot; the rename itself stands
     finally:
         os.close(descriptor)
+
+
+def make_ignored(folder: Path) -> None:
+    """Create a folder that git passes over, unless it is there; raises OSError.
+
+    Not through a link: a stranger's recordings could otherwise have us make files wherever they like.
+    """
+    if folder.is_symlink():
+        raise NotADirectoryError(errno.ENOTDIR, f"{folder} is a link, not a folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    ignoring = folder / ".gitignore"
+    if not ignoring.exists():
+        ignoring.write_text("*\n", encoding="ascii")
+
+
+@contextmanager
+def refusals_of(path: Path) -> Iterator[None]:
+    """Raise UnwritableRecording, which names the recording at `path`, for an OSError of the block."""
+    try:
+        yield
+    except UnwritableRecording:
+        raise
+    except OSError as error:
+        raise UnwritableRecording(path, reason(error)) from error
 
 
 def is_inside(path: str, folder: str) -> bool:

@@ -1,0 +1,237 @@
+"""Deleted recordings: kept for two weeks in `.trash` beside where they were, and put back from there.
+
+One deletion is a folder `.trash/<time>-<token>` in each folder of recordings that it touched; the name, which is the
+same in all of them, makes them one. The files in it have the names that they had. At every moment a recording is whole,
+in its place or in the trash: what lies beside it is copied first and removed last.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shlex
+import shutil
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import UnwritableRecording
+from . import attachments, files
+from .catalogue import paths_in, place_of
+from .locks import Locks
+from .names import is_key_name
+
+TRASH_FOLDER = ".trash"
+KEPT_FOR = timedelta(days=14)
+_TIME = "%Y%m%dT%H%M%S.%fZ"
+_DELETION = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{8}")
+_UNDONE = ".undone"
+"""Ends the name of a deletion of which some recordings could not be put back: `undo` has had its turn."""
+
+
+class Deletion:
+    """Recordings that go to the trash together, and come back together."""
+
+    def __init__(self, time: datetime | None = None) -> None:
+        """`time` is now unless given."""
+        self.name = f"{_text(time or _now())}-{secrets.token_hex(4)}"
+        self.moved: dict[Path, Path] = {}
+        """Where each recording was -> where it is in the trash."""
+        self.kept: list[Path] = []
+        """Those that stay since a later answer of their series does: without them it would be taken for theirs."""
+
+    def discard(self, paths: Iterable[Path]) -> None:
+        """Move these recordings and what lies beside them to the trash, and empty that of what is older than two weeks.
+
+        One that is gone already is passed over. Of a series the last answers go first, so that nothing leaves a gap.
+        Raises UnwritableRecording; what was moved until then is in `moved`.
+        """
+        by_folder: defaultdict[Path, set[Path]] = defaultdict(set)
+        for path in paths:
+            by_folder[path.parent].add(path)
+        for folder, named in by_folder.items():
+            going, kept = _that_leave_no_gap(folder, named)
+            self.kept += kept
+            remove_expired([folder])
+            try:
+                for path in going:
+                    self._move(path)
+            finally:
+                for changed in (folder / TRASH_FOLDER / self.name, folder / TRASH_FOLDER, folder):
+                    files.sync_folder(changed)
+
+    def undo_command(self, root: Path) -> str:
+        """Return the command that brings the recordings back, for a shell whose working directory is `root`."""
+        folders = sorted({str(path.parent) for path in self.moved})
+        are_below = all(Path(folder).is_relative_to(root) for folder in folders)
+        return shlex.join(["inference-recorder", "undo", *([] if are_below else folders)])
+
+    def _move(self, path: Path) -> None:
+        with _locked(path):
+            if not os.path.lexists(path):
+                return
+            entry = path.parent / TRASH_FOLDER / self.name
+            files.make_ignored(entry.parent)
+            entry.mkdir(exist_ok=True)
+            beside = attachments.named_in(path, files.content_of(path))
+            if beside is not None and os.path.lexists(beside):
+                _copy(beside, entry / beside.name, path.stem)
+            os.rename(path, entry / path.name)
+            self.moved[path] = entry / path.name
+            if beside is not None:
+                beside.unlink(missing_ok=True)
+
+
+class Undone(NamedTuple):
+    """What became of a deletion."""
+
+    restored: list[Path]
+    in_the_way: dict[Path, Path]
+    """A recording that was made since, or another of its series -> the deleted one, which stays in the trash."""
+
+
+def last_deletion(folders: Iterable[Path]) -> list[Path]:
+    """Return where the last deletion in these folders that was not undone lies in their trash; [] if there is none."""
+    last: list[Path] = []
+    for entry in (entry for folder in folders for entry in _entries(folder)):
+        if entry.name.endswith(_UNDONE) or not any(paths_in([entry])):
+            continue
+        if not last or entry.name > last[0].name:
+            last = [entry]
+        elif entry.name == last[0].name:
+            last.append(entry)
+    return last
+
+
+def undo(entries: Iterable[Path]) -> Undone:
+    """Put the recordings of a deletion back where they were; nothing is overwritten. Raises UnwritableRecording.
+
+    Of a series all answers come back or none. What cannot come back stays in the trash, and no later `last_deletion`
+    returns it. After an error the same deletion can be undone again.
+    """
+    undone = Undone([], {})
+    for entry in entries:
+        folder = entry.parent.parent
+        series: defaultdict[str, list[Path]] = defaultdict(list)
+        for deleted in sorted(paths_in([entry]), key=place_of):
+            series[deleted.name.partition(".")[0]].append(deleted)
+        in_the_way: list[Path] = []
+        for answers in series.values():
+            if any(_is_in_the_way(folder / deleted.name, deleted) for deleted in answers):
+                in_the_way += answers
+                continue
+            for deleted in answers:
+                is_back = _put_back(deleted, folder / deleted.name)
+                undone.restored.extend([folder / deleted.name] * is_back)
+                in_the_way.extend([deleted] * (not is_back))
+        files.sync_folder(folder)
+        if not in_the_way:
+            with suppress(OSError):  # another process is still moving recordings to it; they come back next time
+                entry.rmdir()
+            continue
+        left = entry.with_name(entry.name + _UNDONE)
+        with files.refusals_of(left):
+            entry.rename(left)
+        undone.in_the_way.update({folder / deleted.name: left / deleted.name for deleted in in_the_way})
+    return undone
+
+
+def remove_expired(folders: Iterable[Path], time: datetime | None = None) -> None:
+    """Remove what was deleted from these folders more than two weeks before `time`, now unless given."""
+    oldest = _text((time or _now()) - KEPT_FOR)
+    for entry in (entry for folder in folders for entry in _entries(folder)):
+        if entry.name < oldest:
+            shutil.rmtree(entry, ignore_errors=True)
+
+
+def _entries(folder: Path) -> Iterator[Path]:
+    """Yield the deletions in a folder's trash. No link is followed: it may lead anywhere."""
+    trash = folder / TRASH_FOLDER
+    if trash.is_symlink():
+        return
+    try:
+        found = list(os.scandir(trash))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in found:
+        if _DELETION.fullmatch(entry.name.removesuffix(_UNDONE)) and entry.is_dir(follow_symlinks=False):
+            yield Path(entry.path)
+
+
+def _that_leave_no_gap(folder: Path, named: set[Path]) -> tuple[list[Path], list[Path]]:
+    """Return which of these recordings can go, last answers first, and which cannot since a later answer stays."""
+    last_kept: defaultdict[str, int] = defaultdict(int)
+    for path in paths_in([folder]):
+        if path not in named and is_key_name(path.name.removesuffix(".json")):
+            row = path.name.partition(".")[0]
+            last_kept[row] = max(last_kept[row], place_of(path))
+    going: list[Path] = []
+    kept: list[Path] = []
+    for path in sorted(named, key=lambda path: (-place_of(path), path.name)):
+        (kept if place_of(path) < last_kept[path.name.partition(".")[0]] else going).append(path)
+    return going, kept
+
+
+def _is_in_the_way(path: Path, deleted: Path) -> bool:
+    """Whether something else than the deleted recording has its place. An undo that was killed left both."""
+    if not os.path.lexists(path):
+        return False
+    content = files.content_of(path)
+    return content is None or content != files.content_of(deleted)
+
+
+def _put_back(deleted: Path, path: Path) -> bool:
+    """Restore a recording unless another one is there by now; returns whether it is back."""
+    name = path.name.removesuffix(".json")
+    with _locked(path):
+        if _is_in_the_way(path, deleted):
+            return False
+        beside = [one for one in deleted.parent.glob(f"{name}.*.bin") if attachments.owner_of(one) == name]
+        for attachment in beside:
+            _copy(attachment, path.parent / attachment.name, name)
+        if not os.path.lexists(path):
+            try:
+                os.link(deleted, path, follow_symlinks=False)
+            except FileExistsError:  # recorded meanwhile, without the lock
+                return False
+            except (OSError, NotImplementedError):  # a file system without links
+                os.rename(deleted, path)
+        files.sync_folder(path.parent)
+        for done in (deleted, *beside):
+            done.unlink(missing_ok=True)
+    return True
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the write lock of a recording; raises UnwritableRecording without it, and for an OSError of the block."""
+    name = path.name.removesuffix(".json")
+    locks = Locks(path.parent)
+    with files.refusals_of(path), locks.writing(name) as is_held:
+        if not is_held:
+            raise UnwritableRecording(path, f"another process is writing it (it holds {locks.path_of(name)})")
+        yield
+
+
+def _copy(source: Path, target: Path, owner: str) -> None:
+    """Have an attachment of `owner` at `target` too, a link as a link; raises OSError."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except FileExistsError:  # its name says what it holds
+        pass
+    except (OSError, NotImplementedError):
+        if (content := files.content_of(source)) is None:
+            raise
+        files.replace(target, content, owner)
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+def _text(time: datetime) -> str:
+    return time.astimezone(timezone.utc).strftime(_TIME)

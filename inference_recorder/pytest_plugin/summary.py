@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ..errors import RecorderError
+from ..storage.trash import remove_expired
 from ..visible_text import visible_line
 from .hooks import shown_path
 from .journal import Journal
@@ -129,6 +130,7 @@ def _prune(
         )
     if is_real:
         try:
+            remove_expired(folders)
             deletion = delete(found)
         except RecorderError as error:
             terminal.write_line(f"  {error}", red=True)

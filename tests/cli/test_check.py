@@ -201,7 +201,7 @@ def test_an_integer_beyond_64_bits_is_part_of_the_key(tmp_path: Path) -> None:
     ],
     ids=["url", "url's type", "method", "body", "depth", "depth of a score", "surrogate", "endpoint"],
 )
-@pytest.mark.parametrize("command", ["ls", "stats", "check", "rename-test"])
+@pytest.mark.parametrize("command", ["ls", "stats", "check", "rename-test", "rm"])
 def test_a_hostile_file_crashes_no_command(command: str, changes: dict[str, Any], tmp_path: Path) -> None:
     """A stranger's pull request must not stop the tool that looks at it."""
     path = record(tmp_path, TEST)
@@ -209,8 +209,9 @@ def test_a_hostile_file_crashes_no_command(command: str, changes: dict[str, Any]
     path.write_text(json.dumps(document | {"request": document["request"] | changes}))
     names = (TEST, GONE) if command == "rename-test" else ()
     more = ("--rootdir", tmp_path) if command == "check" else ()
+    given = (TEST, "--dry-run", "--dir", tmp_path) if command == "rm" else (*names, tmp_path, *more)
 
-    assert run(command, *names, tmp_path, *more).exit_code in (0, 1)
+    assert run(command, *given).exit_code in (0, 1)
     assert 1 == len(list(tmp_path.glob("*.json")))
 
 

@@ -50,3 +50,20 @@ def test_all_can_be_read(corpus: Path) -> None:
     found = json.loads(done.stdout)
     assert (0, {"exact": 203, "G10": 21, "G7": 19, "none": 10}) == (done.exit_code, found["rules"])
     assert {"no rule"} == {one["kind"] for one in found["findings"] if one["kind"] != "secret"}
+
+
+def test_what_its_tests_made_goes_and_comes_back(corpus: Path) -> None:
+    """Nine folders below one; what was made outside a test, or answers others too, stays."""
+    before = {path: path.read_bytes() for path in corpus.rglob("*.json")}
+    ids = {json.loads(content).get("test_id") for content in before.values()} - {None}
+    done = run("rm", *sorted({test_id.partition("::")[0] for test_id in ids}), "--dir", corpus, "--json")
+
+    said = json.loads(done.stdout)
+    moved, stayed = (
+        {corpus / one["path"] for one in said if (one["trash"] is None) == stays} for stays in (False, True)
+    )
+    assert len(before) - 14 == len(said)
+    assert set(before) - moved == {path for path in corpus.rglob("*.json") if ".trash" not in path.parts}
+    assert {"it answers other tests too", None} >= {one["refusal"] for one in said}
+    assert (bool(stayed), 0) == (done.exit_code == 1, run("undo", corpus).exit_code)
+    assert before == {path: path.read_bytes() for path in corpus.rglob("*.json")}

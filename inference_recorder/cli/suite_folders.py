@@ -11,6 +11,7 @@ import click
 from ..errors import RecorderError
 from ..fixture_ids import parsed_fixture_id
 from ..project_files import root_of
+from ..storage.files import is_inside
 from ..storage.places import DEFAULT_FOLDER, chosen_places
 from ..storage.trash import TRASH_FOLDER
 from .configured import folder_for
@@ -24,12 +25,12 @@ def folders_of_tests(dirs: Sequence[Path], node_ids: Iterable[str], *, is_recurs
     """
     if dirs:
         given = [folders_from(folder, is_recursive=is_recursive) for folder in dirs]
-        return Folders(given[0].chosen, tuple(dict.fromkeys(one for folders in given for one in folders.read)))
+        return Folders(given[0].chosen, tuple(dict.fromkeys(one for folders in given for one in _own(folders))))
     beside = tuple(one for node_id in node_ids for one in _beside(_root(), node_id))
     if beside and not folder_for(None)[0].written.is_dir():
         return Folders(_root(), tuple(dict.fromkeys(beside)))
     common = folders_from(None, is_recursive=is_recursive)
-    return Folders(common.chosen, tuple(dict.fromkeys((*common.read, *beside))))
+    return Folders(common.chosen, tuple(dict.fromkeys((*_own(common), *beside))))
 
 
 def other_folders(folders: Folders) -> list[Path]:
@@ -62,4 +63,11 @@ def _beside(root: Path, node_id: str) -> Iterator[Path]:
     else:
         beside = [place.parent / DEFAULT_FOLDER]
     for folder in beside:
-        yield from (one for one in chosen_places(folder)[0].read if os.path.isdir(one))
+        yield from _own(Folders(folder, tuple(one for one in chosen_places(folder)[0].read if os.path.isdir(one))))
+
+
+def _own(folders: Folders) -> Iterator[Path]:
+    """Yield the folders that are looked in, but for links that leave the chosen one: recorders refuse those too."""
+    for folder in folders.read:
+        if folder == folders.chosen or is_inside(str(folder), str(folders.chosen)):
+            yield folder

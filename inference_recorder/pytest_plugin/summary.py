@@ -140,5 +140,7 @@ def _prune(
     terminal.write_line(
         f"pruned: {count} deleted" if is_real else f"to prune: {count} (--inference-prune=delete deletes)"
     )
+    if is_real and deletion.kept:
+        terminal.write_line(f"  {len(deletion.kept)} stayed, since a later answer to the same request was asked for")
     if is_real and found:
         terminal.write_line(f"  {deletion.undo_command(config.invocation_params.dir)} brings them back")

@@ -177,11 +177,12 @@ def _that_leave_no_gap(folder: Path, named: set[Path]) -> tuple[list[Path], list
 
 
 def _is_in_the_way(path: Path, deleted: Path) -> bool:
-    """Whether something else than the deleted recording has its place. An undo that was killed left both."""
-    if not os.path.lexists(path):
+    """Whether something else than the deleted recording has its place. An undo that is killed may leave both."""
+    old = files.content_of(deleted)
+    if not os.path.lexists(path) or not os.path.lexists(deleted):  # or another process has put it back
         return False
     content = files.content_of(path)
-    return content is None or content != files.content_of(deleted)
+    return content is None or content != old
 
 
 def _put_back(deleted: Path, path: Path) -> bool:
@@ -190,6 +191,8 @@ def _put_back(deleted: Path, path: Path) -> bool:
     with _locked(path):
         if _is_in_the_way(path, deleted):
             return False
+        if not os.path.lexists(deleted):  # another process has put it back
+            return os.path.lexists(path)
         beside = [one for one in deleted.parent.glob(f"{name}.*.bin") if attachments.owner_of(one) == name]
         for attachment in beside:
             _copy(attachment, path.parent / attachment.name, name)

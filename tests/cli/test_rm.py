@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from pathlib import Path
 
@@ -207,6 +208,17 @@ def test_folders_of_llama_stack_are_looked_in(below: str, tmp_path: Path) -> Non
     assert (0, False, False) == (done.exit_code, path.exists(), first.exists())
     assert (tmp_path / below / ".trash").is_dir()
     assert (0, True, True) == (advised(done).exit_code, path.exists(), first.exists())
+
+
+def test_a_link_that_leaves_the_folder_is_not_followed(tmp_path: Path) -> None:
+    """A stranger's recordings could otherwise have us move another project's."""
+    path = record(tmp_path / "other")
+    own = record(tmp_path / "recordings")
+    (tmp_path / "recordings" / "responses").symlink_to(tmp_path / "other")
+    done = run("rm", "tests", "--dir", tmp_path / "recordings")
+
+    assert (0, True, False) == (done.exit_code, path.exists(), own.exists())
+    assert [".locks", path.name] == sorted(os.listdir(path.parent))
 
 
 def test_recordings_elsewhere_are_named_with_the_command(root: Path) -> None:

@@ -7,7 +7,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -124,12 +124,11 @@ def make_ignored(folder: Path) -> None:
 
     Not through a link: a stranger's recordings could otherwise have us make files wherever they like.
     """
-    if folder.is_symlink():
-        raise NotADirectoryError(errno.ENOTDIR, f"{folder} is a link, not a folder")
+    if folder.is_symlink() or folder.is_file():
+        raise NotADirectoryError(errno.ENOTDIR, f"{folder} is a link or a file, not a folder")
     folder.mkdir(parents=True, exist_ok=True)
-    ignoring = folder / ".gitignore"
-    if not ignoring.exists():
-        ignoring.write_text("*\n", encoding="ascii")
+    with suppress(FileExistsError), open(folder / ".gitignore", "x", encoding="ascii") as ignoring:
+        ignoring.write("*\n")
 
 
 @contextmanager

@@ -322,7 +322,19 @@ def test_a_trash_that_is_no_folder_is_refused(kind: str, recordings: Path, tmp_p
         deleted(path)
 
     assert (path, True, []) == (caught.value.path, path.exists(), undone(recordings))
+    assert str(recordings / ".trash") in caught.value.reason
     assert [old.name] == os.listdir(old.parent)
+
+
+def test_no_file_is_made_through_a_link_in_the_trash(recordings: Path, tmp_path: Path) -> None:
+    """A stranger's `.trash/.gitignore` could otherwise have us make a file wherever it leads."""
+    path = record(recordings)
+    (recordings / ".trash").mkdir()
+    (recordings / ".trash" / ".gitignore").symlink_to(tmp_path / "elsewhere")
+
+    deleted(path)
+
+    assert (False, False) == (path.exists(), (tmp_path / "elsewhere").exists())
 
 
 def test_a_read_only_folder_is_refused(recordings: Path) -> None:

@@ -52,6 +52,12 @@ def owner_of(attachment: Path) -> str:
     return "" if parts is None else parts[0]
 
 
+def is_whole(attachment: Path) -> bool:
+    """Whether a file holds the bytes that its name says."""
+    parts, content = attachment_parts(attachment.name), files.content_of(attachment)
+    return parts is not None and content is not None and digest_of(content).startswith(parts[1])
+
+
 def is_orphan(attachment: Path) -> bool:
     """Whether a file is an attachment that no recording names: its own is not there, or is whole and does not."""
     parts = attachment_parts(attachment.name)

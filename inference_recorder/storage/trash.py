@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta, timezone
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -95,11 +96,15 @@ class Undone(NamedTuple):
 
 
 def last_deletion(folders: Iterable[Path]) -> list[Path]:
-    """Return where the last deletion in these folders that was not undone lies in their trash; [] if there is none."""
+    """Return where the last deletion in these folders that was not undone lies in their trash; [] if there is none.
+
+    Raises UnwritableRecording for a trash that cannot be read.
+    """
     last: list[Path] = []
-    for entry in (entry for folder in folders for entry in _entries(folder)):
-        if entry.name.endswith(_UNDONE) or not any(paths_in([entry])):
-            continue
+    for entry in chain.from_iterable(map(_entries, folders)):
+        with files.refusals_of(entry):
+            if entry.name.endswith(_UNDONE) or not any(paths_in([entry])):
+                continue
         if not last or entry.name > last[0].name:
             last = [entry]
         elif entry.name == last[0].name:
@@ -119,16 +124,22 @@ def undo(entries: Iterable[Path]) -> Undone:
         series: defaultdict[str, list[Path]] = defaultdict(list)
         for deleted in sorted(paths_in([entry]), key=place_of):
             series[deleted.name.partition(".")[0]].append(deleted)
+        beside = _attachments_in(entry)
+        back: list[Path] = []
         in_the_way: list[Path] = []
         for answers in series.values():
             if any(_is_in_the_way(folder / deleted.name, deleted) for deleted in answers):
                 in_the_way += answers
                 continue
             for deleted in answers:
-                is_back = _put_back(deleted, folder / deleted.name)
-                undone.restored.extend([folder / deleted.name] * is_back)
-                in_the_way.extend([deleted] * (not is_back))
-        files.sync_folder(folder)
+                is_back = _put_back(deleted, folder / deleted.name, beside[deleted.name])
+                (back if is_back else in_the_way).append(deleted)
+        files.sync_folder(folder)  # once for all, since it takes as long as a write; before anything leaves the trash
+        for deleted in back:
+            with _locked(folder / deleted.name):
+                for done in (deleted, *beside[deleted.name]):
+                    done.unlink(missing_ok=True)
+            undone.restored.append(folder / deleted.name)
         if not in_the_way:
             with suppress(OSError):  # another process is still moving recordings to it; they come back next time
                 entry.rmdir()
@@ -143,23 +154,32 @@ def undo(entries: Iterable[Path]) -> Undone:
 def remove_expired(folders: Iterable[Path], time: datetime | None = None) -> None:
     """Remove what was deleted from these folders more than two weeks before `time`, now unless given."""
     oldest = _text((time or _now()) - KEPT_FOR)
-    for entry in (entry for folder in folders for entry in _entries(folder)):
-        if entry.name < oldest:
-            shutil.rmtree(entry, ignore_errors=True)
+    for folder in folders:
+        with suppress(UnwritableRecording):  # one that cannot be read stays
+            for entry in _entries(folder):
+                if entry.name < oldest:
+                    shutil.rmtree(entry, ignore_errors=True)
 
 
 def _entries(folder: Path) -> Iterator[Path]:
-    """Yield the deletions in a folder's trash. No link is followed: it may lead anywhere."""
+    """Yield the deletions in a folder's trash; raises UnwritableRecording. Follows no link: it may lead anywhere."""
     trash = folder / TRASH_FOLDER
-    if trash.is_symlink():
-        return
-    try:
-        found = list(os.scandir(trash))
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for entry in found:
-        if _DELETION.fullmatch(entry.name.removesuffix(_UNDONE)) and entry.is_dir(follow_symlinks=False):
-            yield Path(entry.path)
+    with files.refusals_of(trash):
+        try:
+            found = [] if trash.is_symlink() else list(os.scandir(trash))
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        for entry in found:
+            if _DELETION.fullmatch(entry.name.removesuffix(_UNDONE)) and entry.is_dir(follow_symlinks=False):
+                yield Path(entry.path)
+
+
+def _attachments_in(entry: Path) -> defaultdict[str, list[Path]]:
+    """Return the file name of a deleted recording -> what lay beside it."""
+    beside: defaultdict[str, list[Path]] = defaultdict(list)
+    for path in entry.glob("*.bin"):
+        beside[f"{attachments.owner_of(path)}.json"].append(path)
+    return beside
 
 
 def _that_leave_no_gap(folder: Path, named: set[Path]) -> tuple[list[Path], list[Path]]:
@@ -185,17 +205,15 @@ def _is_in_the_way(path: Path, deleted: Path) -> bool:
     return content is None or content != old
 
 
-def _put_back(deleted: Path, path: Path) -> bool:
-    """Restore a recording unless another one is there by now; returns whether it is back."""
-    name = path.name.removesuffix(".json")
+def _put_back(deleted: Path, path: Path, beside: Iterable[Path]) -> bool:
+    """Have a deleted recording in its place too unless another one is there by now; returns whether it is."""
     with _locked(path):
         if _is_in_the_way(path, deleted):
             return False
         if not os.path.lexists(deleted):  # another process has put it back
             return os.path.lexists(path)
-        beside = [one for one in deleted.parent.glob(f"{name}.*.bin") if attachments.owner_of(one) == name]
         for attachment in beside:
-            _copy(attachment, path.parent / attachment.name, name)
+            _copy(attachment, path.parent / attachment.name, path.stem)
         if not os.path.lexists(path):
             try:
                 os.link(deleted, path, follow_symlinks=False)
@@ -203,9 +221,6 @@ def _put_back(deleted: Path, path: Path) -> bool:
                 return False
             except (OSError, NotImplementedError):  # a file system without links
                 os.rename(deleted, path)
-        files.sync_folder(path.parent)
-        for done in (deleted, *beside):
-            done.unlink(missing_ok=True)
     return True
 
 
@@ -221,15 +236,17 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _copy(source: Path, target: Path, owner: str) -> None:
-    """Have an attachment of `owner` at `target` too, a link as a link; raises OSError."""
+    """Have an attachment of `owner` at `target` too, a link as a link; raises OSError. A whole one there stays."""
     try:
         os.link(source, target, follow_symlinks=False)
-    except FileExistsError:  # its name says what it holds
-        pass
-    except (OSError, NotImplementedError):
-        if (content := files.content_of(source)) is None:
+    except (OSError, NotImplementedError) as error:
+        is_there = isinstance(error, FileExistsError)
+        if is_there and attachments.is_whole(target):
+            return
+        if (content := files.content_of(source)) is not None:
+            files.replace(target, content, owner)
+        elif not is_there:
             raise
-        files.replace(target, content, owner)
 
 
 def _now() -> datetime:

@@ -80,6 +80,23 @@ def is_killed_at(step: int, work: Callable[[], object]) -> bool:
     return os.waitstatus_to_exitcode(status) != 0
 
 
+def without_rights(recordings: Path, folder: Path, mode: int, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python, also as root, with no more rights to a folder in a directory of recordings than `mode` gives."""
+    command = [sys.executable, *arguments]
+    if os.geteuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("root may read and write everywhere, and there is no setpriv to take that right away")
+        command = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *command]
+        os.chown(recordings, 65534, 65534)
+        os.chown(folder, 65534, 65534)
+    before = folder.stat().st_mode
+    folder.chmod(mode)
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True)
+    finally:
+        folder.chmod(before)
+
+
 def assert_whole(path: Path) -> None:
     """Fail unless a recording can be read to its end, its attachment too."""
     content = path.read_bytes()
@@ -346,15 +363,8 @@ def test_a_read_only_folder_is_refused(recordings: Path) -> None:
         "try: Deletion().discard([Path(sys.argv[1])])\n"
         "except UnwritableRecording as error: print(error.path, error.reason)"
     )
-    command = [sys.executable, "-c", program, str(path)]
     shutil.rmtree(recordings / ".locks")
-    if os.geteuid() == 0:
-        if shutil.which("setpriv") is None:
-            pytest.skip("root may write everywhere, and there is no setpriv to take that right away")
-        command = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *command]
-        os.chown(recordings, 65534, 65534)
-    recordings.chmod(0o555)
-    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    ran = without_rights(recordings, recordings, 0o555, "-c", program, str(path))
 
     assert f"{path} Permission denied\n" == ran.stdout
     assert [path.name] == os.listdir(recordings)
@@ -381,3 +391,62 @@ def test_no_hidden_folder_holds_recordings(hidden: str, recordings: Path) -> Non
 
     assert [recordings] == list(folders_below(recordings.parent))
     assert [path] == list(paths_in(folders_below(recordings.parent)))
+
+
+def test_an_attachment_that_is_damaged_is_replaced_by_the_one_that_comes_back(recordings: Path) -> None:
+    """Otherwise the whole one would be removed from the trash, and be lost."""
+    path = record(recordings, answer=ATTACHED, attachment=SOUND)
+    [attachment] = recordings.glob("*.bin")
+    deleted(path)
+    attachment.write_bytes(b"version https://git-lfs.github.com/spec/v1")
+
+    assert [path] == undone(recordings)
+    assert_whole(path)
+
+
+def test_an_attachment_that_is_whole_is_not_replaced_by_a_damaged_one(recordings: Path) -> None:
+    """Nothing is overwritten but what nobody can read."""
+    path = record(recordings, answer=ATTACHED, attachment=SOUND)
+    deletion = deleted(path)
+    [attachment] = deletion.moved[path].parent.glob("*.bin")
+    (recordings / attachment.name).write_bytes(SOUND)
+    attachment.unlink()
+    attachment.write_bytes(b"version https://git-lfs.github.com/spec/v1")
+
+    assert [path] == undone(recordings)
+    assert_whole(path)
+
+
+def test_an_undo_reads_the_trash_once(recordings: Path) -> None:
+    """A directory of 10,000 recordings came back in minutes: the trash was listed, and synced, for each of them."""
+    deleted(*(record(recordings, f"test_{number}") for number in range(20)))
+    entries = last_deletion([recordings])
+    seen: list[str] = []
+    is_over = False
+
+    def count(event: str, arguments: tuple[object, ...]) -> None:
+        if not is_over and event == "os.scandir":
+            seen.append(str(arguments[0]))
+
+    sys.addaudithook(count)
+    undo(entries)
+    is_over = True
+
+    assert len(seen) < 5
+
+
+@pytest.mark.parametrize("unreadable", [".trash", ".trash/*-*"])
+def test_a_trash_that_cannot_be_read(unreadable: str, recordings: Path) -> None:
+    """An undo says so; a deletion from another directory does not fail for it."""
+    deleted(record(recordings))
+    [folder] = recordings.glob(unreadable)
+    program = (
+        "import sys; from pathlib import Path; from inference_recorder.storage import trash\n"
+        "from inference_recorder import UnwritableRecording\n"
+        "folder = Path(sys.argv[1]); trash.remove_expired([folder])\n"
+        "try: trash.last_deletion([folder])\n"
+        "except UnwritableRecording as error: print(error.path, error.reason)"
+    )
+    done = without_rights(recordings, folder, 0, "-c", program, str(recordings))
+
+    assert f"{folder} Permission denied\n" == done.stdout

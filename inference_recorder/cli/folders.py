@@ -15,11 +15,11 @@ from ..storage.catalogue import Entry, entry_of, paths_in
 from ..storage.names import is_key_name
 from ..storage.places import Places
 from ..storage.store import Store
+from ..storage.walk import unhidden
 from .configured import folder_for
 from .console import counted, remark, tracked
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-_NEVER_ENTERED = frozenset({"__pycache__", "node_modules"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +108,6 @@ def store_of(path: Path) -> Store:
 def folders_below(root: Path) -> Iterator[Path]:
     """Yield the folders of recordings at and below `root`; hidden ones, such as .trash and .failed, are none."""
     return (folder for folder, _, files in unhidden(root) if _are_recordings(files))
-
-
-def unhidden(root: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
-    """Yield `root` and the folders below it, each with the names of its folders and files; enters no hidden one."""
-    for folder, names, files in os.walk(root):
-        yield Path(folder), list(names), files
-        names[:] = sorted(name for name in names if not name.startswith(".") and name not in _NEVER_ENTERED)
 
 
 def _holds_recordings(folder: Path) -> bool:

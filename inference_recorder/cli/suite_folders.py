@@ -14,8 +14,9 @@ from ..project_files import root_of
 from ..storage.files import is_inside
 from ..storage.places import DEFAULT_FOLDER, chosen_places
 from ..storage.trash import TRASH_FOLDER
+from ..storage.walk import unhidden
 from .configured import folder_for
-from .folders import Folders, folders_below, folders_from, unhidden
+from .folders import Folders, folders_below, folders_from
 
 
 def folders_of_tests(dirs: Sequence[Path], node_ids: Iterable[str], *, is_recursive: bool) -> Folders:

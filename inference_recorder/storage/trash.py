@@ -25,6 +25,7 @@ from . import attachments, files
 from .catalogue import paths_in, place_of
 from .locks import Locks
 from .names import is_key_name
+from .walk import is_reached
 
 TRASH_FOLDER = ".trash"
 KEPT_FOR = timedelta(days=14)
@@ -68,8 +69,8 @@ class Deletion:
     def undo_command(self, root: Path) -> str:
         """Return the command that brings the recordings back, for a shell whose working directory is `root`."""
         folders = sorted({str(path.parent) for path in self.moved})
-        are_below = all(Path(folder).is_relative_to(root) for folder in folders)
-        return shlex.join(["inference-recorder", "undo", *([] if are_below else folders)])
+        are_found = all(is_reached(Path(folder), root) for folder in folders)
+        return shlex.join(["inference-recorder", "undo", *([] if are_found else folders)])
 
     def _move(self, path: Path) -> None:
         with _locked(path):

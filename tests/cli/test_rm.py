@@ -198,6 +198,22 @@ def test_the_configured_folder_is_looked_in(tmp_path: Path, monkeypatch: pytest.
     assert (0, True) == (advised(done).exit_code, path.exists())
 
 
+@pytest.mark.parametrize("folder", [".taped", "tests/.taped/it", "node_modules/a", "a link", "a link/below"])
+def test_a_folder_that_undo_would_not_look_in_is_named(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It enters no hidden folder and follows no link."""
+    (tmp_path / "taped" / "below").mkdir(parents=True)
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+    Path("a link").symlink_to("../taped")
+    path = record(Path(folder))
+    done = run("rm", "tests", "--dir", folder)
+
+    assert (0, False) == (done.exit_code, path.exists())
+    assert (0, True) == (advised(done).exit_code, path.exists())
+
+
 @pytest.mark.parametrize("below", ["recordings", "responses"])
 def test_folders_of_llama_stack_are_looked_in(below: str, tmp_path: Path) -> None:
     """Each keeps its own trash, on its own file system."""

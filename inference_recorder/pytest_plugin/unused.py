@@ -14,7 +14,6 @@ from ..format.model_lists import MODEL_LIST_START
 from ..identity.keys import generation_of, is_bound_to_its_test, request_key
 from ..storage.catalogue import Entry, entries_in, key_of
 from ..storage.places import common_folder, places_from
-from ..storage.trash import Deletion
 from .journal import Journal
 
 
@@ -69,13 +68,6 @@ def is_whole_suite(config: pytest.Config) -> bool:
     is_at_root = config.args_source.name == "TESTPATHS" or config.invocation_params.dir == config.rootpath
     left_out = any(config.getoption(name, None) for name in ("ignore", "ignore_glob", "lf"))
     return not named and is_at_root and not left_out
-
-
-def delete(unused: Iterable[Unused]) -> Deletion:
-    """Move these recordings and what lies beside them to the trash; raises UnwritableRecording."""
-    deletion = Deletion()
-    deletion.discard(one.path for one in unused)
-    return deletion
 
 
 def _unread(journal: Journal, folders: Iterable[Path]) -> Iterator[Entry]:

@@ -54,6 +54,21 @@ def test_what_pytest_deleted_comes_back(workers: int | None, suite: Suite) -> No
     assert before == (suite.files(), suite.files("data/taped"))
 
 
+def test_what_went_before_the_disk_refused_comes_back(suite: Suite) -> None:
+    """Half of a deletion is one too: how much it was, and what brings it back, is said beside the error."""
+    unused(suite)
+    before = suite.files(), suite.files("data/taped")
+    (suite.folder / "data" / "taped" / ".trash").touch()
+
+    result = suite.run(DELETE)
+
+    assert "pruned: 2 recordings deleted" in result.outlines
+    assert "data/taped" in line_of(result, "  cannot write the recording")
+    undo = line_of(result, "  inference-recorder undo").partition(" brings them back")[0]
+    assert 0 == shell(suite, undo).returncode
+    assert before == (suite.files(), suite.files("data/taped"))
+
+
 def test_a_folder_elsewhere_is_named(suite: Suite, tmp_path_factory: pytest.TempPathFactory) -> None:
     """`undo` alone would look below rootdir only."""
     elsewhere = tmp_path_factory.mktemp("else where")

@@ -14,11 +14,12 @@ import click
 from ..errors import CorruptRecording, UnwritableRecording
 from ..storage.catalogue import Entry
 from ..storage.trash import Deletion, remove_expired
+from ..visible_text import visible_line
 from .console import Column, counted, remark, show_json, show_table
 from .folders import Folders
 from .orphans import is_shared, naming_rule
 from .rename_test import renamed
-from .suite_folders import folders_of_tests, other_folders
+from .suite_folders import folders_of_tests, from_rootdir, other_folders
 
 _COLUMNS = (Column("recording", gives_way=True), Column("test", gives_way=True))
 
@@ -46,8 +47,9 @@ def rm(node_ids: tuple[str, ...], dirs: tuple[Path, ...], recursive: bool, dry_r
     """Move the recordings of these tests to the trash.
 
     NODEID is pytest's id of a test, with its parameters or without, which means all of them; or of a class, a file or a
-    folder, which means all tests and fixtures in it; or a fixture's id as `ls` shows it ("test_a.py@answer"). Without
-    --dir it is looked for in the folder that your tests' recorders would take, and in `recordings` beside the tests.
+    folder, which means all tests and fixtures in it; or a fixture's id as `ls` shows it ("test_a.py@answer"). It starts
+    at pytest's rootdir, or at the working directory. Without --dir it is looked for in the folder that your tests'
+    recorders would take, and in `recordings` beside the tests.
 
     The trash is the folder .trash beside the recordings; git passes over it, nothing is replayed from it, and
     `inference-recorder undo` brings the recordings back. What was deleted more than 14 days ago is removed for good.
@@ -64,7 +66,7 @@ def rm(node_ids: tuple[str, ...], dirs: tuple[Path, ...], recursive: bool, dry_r
       1  a recording stays, or the disk refuses
       2  an id matches nothing (then nothing is moved), there is no such folder, or the options are wrong
     """
-    given = tuple(dict.fromkeys(_as_pytest_names_it(node_id) for node_id in node_ids))
+    given = tuple(dict.fromkeys(map(from_rootdir, node_ids)))
     folders = folders_of_tests(dirs, given, is_recursive=recursive)
     found = _found(folders, given)
     if missing := [node_id for node_id in given if node_id not in found.matched]:
@@ -82,7 +84,7 @@ def rm(node_ids: tuple[str, ...], dirs: tuple[Path, ...], recursive: bool, dry_r
     try:
         if not dry_run:
             remove_expired(folders.read)
-            deletion.discard([*going, *(error.path for error in damaged)])
+        deletion.discard([*going, *(error.path for error in damaged)], is_dry_run=dry_run)
     except UnwritableRecording as error:
         failure = error
     refusals |= dict.fromkeys(deletion.kept, "a later answer to its request stays, which would be taken for its own")
@@ -91,10 +93,6 @@ def rm(node_ids: tuple[str, ...], dirs: tuple[Path, ...], recursive: bool, dry_r
     if failure is not None:
         remark(str(failure), "bold red")
     sys.exit(1 if refusals or failure else 0)
-
-
-def _as_pytest_names_it(node_id: str) -> str:
-    return node_id.removeprefix("./").rstrip("/") or node_id
 
 
 def _found(folders: Folders, node_ids: Iterable[str]) -> _Found:
@@ -136,7 +134,7 @@ def _not_found(node_id: str, folders: Folders, others: set[str], dirs: tuple[Pat
         lines.append(f"there are some elsewhere: {shlex.join(['inference-recorder', 'rm', node_id, *named])}")
     elif near := get_close_matches(node_id, others, n=3, cutoff=0.4):
         lines += ["did you mean one of these?", *(f"  {one}" for one in near)]
-    return "\n".join(lines)
+    return "\n".join(map(visible_line, lines))
 
 
 def _show(

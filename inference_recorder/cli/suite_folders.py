@@ -34,6 +34,22 @@ def folders_of_tests(dirs: Sequence[Path], node_ids: Iterable[str], *, is_recurs
     return Folders(common.chosen, tuple(dict.fromkeys((*_own(common), *beside))))
 
 
+def from_rootdir(node_id: str) -> str:
+    """Return an id as recordings hold it: it starts at pytest's rootdir.
+
+    One that names a file or folder may also start at the working directory, as pytest takes and prints it. Raises
+    click.UsageError where the two are not the same file.
+    """
+    place, separator, names = node_id.partition("::")
+    root = _root()
+    here, there = (Path(os.path.abspath(start / place)) for start in (Path.cwd(), root))
+    if not node_id or not os.path.exists(here) or not here.is_relative_to(root):
+        return node_id.removeprefix("./").rstrip("/") or node_id
+    if here != there and os.path.exists(there):
+        raise click.UsageError(f"{node_id} may mean {here} or {there}; run this in {root}, with the id from there")
+    return here.relative_to(root).as_posix() + separator + names
+
+
 def other_folders(folders: Folders) -> list[Path]:
     """Return the folders of recordings below the suite's root that are not among these."""
     return [folder for folder in folders_below(_root()) if folder not in folders.read]

@@ -46,11 +46,11 @@ class Deletion:
         self.kept: list[Path] = []
         """Those that stay since a later answer of their series does: without them it would be taken for theirs."""
 
-    def discard(self, paths: Iterable[Path]) -> None:
+    def discard(self, paths: Iterable[Path], *, is_dry_run: bool = False) -> None:
         """Move these recordings and what lies beside them to the trash, and empty that of what is older than two weeks.
 
         One that is gone already is passed over. Of a series the last answers go first, so that nothing leaves a gap.
-        Raises UnwritableRecording; what was moved until then is in `moved`.
+        A dry run only finds what stays. Raises UnwritableRecording; what was moved until then is in `moved`.
         """
         by_folder: defaultdict[Path, set[Path]] = defaultdict(set)
         for path in paths:
@@ -58,6 +58,8 @@ class Deletion:
         for folder, named in by_folder.items():
             going, kept = _that_leave_no_gap(folder, named)
             self.kept += kept
+            if is_dry_run:
+                continue
             remove_expired([folder])
             try:
                 for path in going:

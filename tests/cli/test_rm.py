@@ -105,6 +105,15 @@ def test_an_id_that_matches_nothing_moves_nothing(given: str, near: str, root: P
     assert not (root / "recordings" / ".trash").exists()
 
 
+def test_a_strangers_test_id_does_not_steer_the_terminal(tmp_path: Path) -> None:
+    """Ids that are near are shown as `ls` shows them."""
+    record(tmp_path, "tests/test_a.py::test_b\x1b[2J\u202e")
+    done = run("rm", "tests/test_a.py::test_bb", "--dir", tmp_path)
+
+    assert r"  tests/test_a.py::test_b\u001b" in done.stderr
+    assert not {"\x1b", "\u202e"} & set(done.stderr)
+
+
 def test_nothing_matches_what_was_recorded_outside_a_test(tmp_path: Path) -> None:
     """It belongs to a script, which this does not know."""
     record(tmp_path, None)
@@ -122,6 +131,18 @@ def test_a_dry_run_moves_nothing(root: Path) -> None:
     assert (0, real.stdout) == (dry.exit_code, dry.stdout)
     assert "3 recordings would be moved to the trash\n" == dry.stderr
     assert 3 == len(before) - len(files(root / "recordings"))
+
+
+def test_a_dry_run_names_what_would_stay(tmp_path: Path) -> None:
+    """Of a series only the last answers can go: the one that is left behind would be taken for an earlier one."""
+    first = record(tmp_path, "mine", key="a" * 64)
+    record(tmp_path, "another's", key="a" * 64, place=2)
+    dry, real = (run("rm", "mine", "--dir", tmp_path, *more) for more in (["--dry-run"], []))
+
+    assert (1, 1, "", "") == (dry.exit_code, real.exit_code, dry.stdout, real.stdout)
+    stays = f"stays as it is: {first} (mine): a later answer to its request stays"
+    assert stays in dry.stderr
+    assert stays in real.stderr
 
 
 def test_json_says_where_each_one_is_now(root: Path) -> None:
@@ -196,6 +217,42 @@ def test_the_configured_folder_is_looked_in(tmp_path: Path, monkeypatch: pytest.
 
     assert (0, False) == (done.exit_code, path.exists())
     assert (0, True) == (advised(done).exit_code, path.exists())
+
+
+def test_an_id_may_start_at_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pytest takes it so, and prints it so, below rootdir; a recording's own id starts at rootdir."""
+    (tmp_path / "pytest.ini").touch()
+    (tmp_path / "tests" / "sub").mkdir(parents=True)
+    for name in ("tests/test_a.py", "tests/sub/test_a.py", "tests/test_b.py"):
+        (tmp_path / name).touch()
+        record(tmp_path / "recordings", f"{name}::test_it[a/b]")
+    monkeypatch.chdir(tmp_path / "tests" / "sub")
+
+    for given, meant in {
+        "test_a.py::test_it[a/b]": "tests/sub/test_a.py::test_it[a/b]",
+        "../test_a.py::test_it": "tests/test_a.py::test_it[a/b]",
+        "../../tests/sub": "tests/sub/test_a.py::test_it[a/b]",
+        f"{tmp_path}/tests/test_b.py": "tests/test_b.py::test_it[a/b]",
+        "tests/test_b.py": "tests/test_b.py::test_it[a/b]",
+    }.items():
+        done = run("rm", given, "--dry-run")
+        assert (0, [meant]) == (done.exit_code, [line.split("\t")[1] for line in done.stdout.splitlines()])
+
+
+def test_an_id_that_means_two_files_moves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One starts at rootdir, one at the working directory; from rootdir each has an id of its own."""
+    (tmp_path / "pytest.ini").touch()
+    (tmp_path / "tests").mkdir()
+    for name in ("test_a.py", "tests/test_a.py"):
+        (tmp_path / name).touch()
+        record(tmp_path / "recordings", f"{name}::test_it")
+    monkeypatch.chdir(tmp_path / "tests")
+    done = run("rm", "test_a.py::test_it")
+
+    assert (2, 2) == (done.exit_code, len(files(tmp_path / "recordings")))
+    assert f"in {tmp_path}" in done.stderr
+    monkeypatch.chdir(tmp_path)
+    assert [0, 0] == [run("rm", given).exit_code for given in ("test_a.py::test_it", "tests/test_a.py::test_it")]
 
 
 @pytest.mark.parametrize("folder", [".taped", "tests/.taped/it", "node_modules/a", "a link", "a link/below"])

@@ -69,8 +69,6 @@ def rm(node_ids: tuple[str, ...], dirs: tuple[Path, ...], recursive: bool, dry_r
     given = tuple(dict.fromkeys(map(from_rootdir, node_ids)))
     folders = folders_of_tests(dirs, given, is_recursive=recursive)
     found = _found(folders, given)
-    if missing := [node_id for node_id in given if node_id not in found.matched]:
-        raise click.UsageError("\n".join(_not_found(node_id, folders, found.others, dirs) for node_id in missing))
     refusals = {
         entry.path: "it answers other tests too" for entry in found.entries if is_shared(entry, naming_rule(entry))
     }
@@ -80,6 +78,8 @@ def rm(node_ids: tuple[str, ...], dirs: tuple[Path, ...], recursive: bool, dry_r
     for error in found.damaged:
         if error not in damaged:
             remark(f"passed over: {folders.shown(error.path)} cannot be read ({error.reason})", "bold red")
+    if missing := [node_id for node_id in given if node_id not in found.matched]:
+        raise click.UsageError("\n".join(_not_found(node_id, folders, found.others, dirs) for node_id in missing))
     deletion, failure = Deletion(), None
     try:
         if not dry_run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def undo(dirs: tuple[Path, ...], is_json: bool) -> None:
     else:
         show_table((Column("recording", gives_way=True),), [(shown(path),) for path in undone.restored])
     for path, left in undone.in_the_way.items():
-        why = "it has been recorded again" if path.exists() else "its series has been recorded again"
+        why = f"there is another file of {'that name' if os.path.lexists(path) else 'its series'}"
         remark(f"not brought back: {shown(path)}: {why}; the deleted one is {shown(left)}", "bold red")
     if not undone.restored and not undone.in_the_way:
         remark("there is nothing to undo")

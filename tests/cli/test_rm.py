@@ -168,6 +168,16 @@ def test_a_series_goes_with_the_answers_that_cannot_be_read(tmp_path: Path) -> N
     assert all(path.exists() for path in paths)
 
 
+def test_a_recording_that_cannot_be_read_may_be_the_one(tmp_path: Path) -> None:
+    """Otherwise "there is none" would be all that is said, though it lies there."""
+    path = record(tmp_path)
+    path.write_text("<<<<<<< ours")
+    done = run("rm", "tests/test_a.py", "--dir", tmp_path)
+
+    assert (2, True) == (done.exit_code, path.exists())
+    assert f"passed over: {path} cannot be read" in done.stderr
+
+
 @pytest.mark.parametrize("kind", ["a list of models", "a key without the test"])
 def test_what_answers_other_tests_too_stays(kind: str, tmp_path: Path) -> None:
     """The test that made it is not the only one that needs it."""

@@ -47,7 +47,19 @@ def test_what_was_recorded_since_stays(folder: Path) -> None:
     assert ([1, 0, 1], new) == ([one.exit_code for one in (done, before, none)], path.read_bytes())
     assert f"recordings/{path.name}" == one["path"]
     assert new != Path(one["trash"]).read_bytes()
-    assert f"{one['path']}: it has been recorded again; the deleted one is {one['trash']}" in done.stderr
+    assert f"{one['path']}: there is another file of that name; the deleted one is {one['trash']}" in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["a folder", "a link to nothing"])
+def test_whatever_has_the_name_stays(kind: str, folder: Path) -> None:
+    """Nobody knows what it is for."""
+    path = record(folder, "one")
+    run("rm", "one")
+    path.mkdir() if kind == "a folder" else path.symlink_to("nowhere")
+    done = run("undo")
+
+    assert (1, True) == (done.exit_code, path.is_dir() or path.is_symlink())
+    assert f"recordings/{path.name}: there is another file of that name" in done.stderr
 
 
 def test_a_folder_that_is_not_there_is_a_mistake(folder: Path) -> None:

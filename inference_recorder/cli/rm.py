@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from ..errors import CorruptRecording, UnwritableRecording
-from ..storage.catalogue import Entry
+from ..storage.catalogue import Entry, series_of
 from ..storage.trash import Deletion, remove_expired
 from ..visible_text import visible_line
 from .console import Column, counted, remark, show_json, show_table
@@ -30,7 +30,7 @@ class _Found:
 
     entries: list[Entry] = field(default_factory=list)
     damaged: list[CorruptRecording] = field(default_factory=list)
-    """Files that cannot be read, among them answers of the same series as one of the entries."""
+    """Files that cannot be read; some may be answers of the same series as one of the entries."""
     matched: set[str] = field(default_factory=set)
     """Those of the node ids that match something."""
     others: set[str] = field(default_factory=set)
@@ -73,8 +73,8 @@ def rm(node_ids: tuple[str, ...], dirs: tuple[Path, ...], recursive: bool, dry_r
         entry.path: "it answers other tests too" for entry in found.entries if is_shared(entry, naming_rule(entry))
     }
     going = [entry.path for entry in found.entries if entry.path not in refusals]
-    series = {_series_of(path) for path in going}
-    damaged = [error for error in found.damaged if _series_of(error.path) in series]
+    series = set(map(series_of, going))
+    damaged = [error for error in found.damaged if series_of(error.path) in series]
     for error in found.damaged:
         if error not in damaged:
             remark(f"passed over: {folders.shown(error.path)} cannot be read ({error.reason})", "bold red")
@@ -113,15 +113,11 @@ def _found(folders: Folders, node_ids: Iterable[str]) -> _Found:
 
 def _is_part_of(test_id: str, node_id: str) -> bool:
     """Whether a test or fixture is the one with this id, or in what has this id."""
-    if not test_id.startswith(node_id) and "@" not in test_id:  # the usual case, told quickly
+    if not test_id.startswith(node_id) and "@" not in test_id:  # spares most files the slower test
         return False
     if "[" in node_id.partition("::")[2] or "[" in node_id.rpartition("@")[2]:  # of one with its parameters
         return test_id == node_id
     return renamed(test_id, node_id, node_id) is not None
-
-
-def _series_of(path: Path) -> tuple[Path, str]:
-    return path.parent, path.name.partition(".")[0]
 
 
 def _not_found(node_id: str, folders: Folders, others: set[str], dirs: tuple[Path, ...]) -> str:

@@ -1,4 +1,4 @@
-"""The names that files of ours have in a directory of recordings: whatever has another one is somebody else's."""
+"""The names of our files in a directory of recordings; a file of any other name belongs to another tool."""
 
 from __future__ import annotations
 

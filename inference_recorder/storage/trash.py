@@ -1,8 +1,8 @@
-"""Deleted recordings: kept for two weeks in `.trash` beside where they were, and put back from there.
+"""Deleted recordings: kept for two weeks in `.trash` of their directory, and restored from there.
 
-One deletion is a folder `.trash/<time>-<token>` in each folder of recordings that it touched; the name, which is the
-same in all of them, makes them one. The files in it have the names that they had. At every moment a recording is whole,
-in its place or in the trash: what lies beside it is copied first and removed last.
+A deletion is a folder `.trash/<time>-<token>`, of the same name in each directory of recordings that it touched. The
+files in it keep their names. At every moment a recording is whole, in its place or in the trash: its attachment is
+copied before the recording moves, and removed after it.
 """
 
 from __future__ import annotations
@@ -22,9 +22,8 @@ from typing import NamedTuple
 
 from ..errors import UnwritableRecording
 from . import attachments, files
-from .catalogue import paths_in, place_of
+from .catalogue import paths_in, place_of, series_of
 from .locks import Locks
-from .names import is_key_name
 from .walk import is_reached
 
 TRASH_FOLDER = ".trash"
@@ -32,7 +31,7 @@ KEPT_FOR = timedelta(days=14)
 _TIME = "%Y%m%dT%H%M%S.%fZ"
 _DELETION = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{8}")
 _UNDONE = ".undone"
-"""Ends the name of a deletion of which some recordings could not be put back: `undo` has had its turn."""
+"""Ends the name of a deletion that was undone but for some recordings: no later undo looks at it."""
 
 
 class Deletion:
@@ -44,12 +43,12 @@ class Deletion:
         self.moved: dict[Path, Path] = {}
         """Where each recording was -> where it is in the trash."""
         self.kept: list[Path] = []
-        """Those that stay since a later answer of their series does: without them it would be taken for theirs."""
+        """Recordings that stay because a later answer of their series stays: it would be replayed in their place."""
 
     def discard(self, paths: Iterable[Path], *, is_dry_run: bool = False) -> None:
-        """Move these recordings and what lies beside them to the trash, and empty that of what is older than two weeks.
+        """Move these recordings and their attachments to the trash, and remove what is there for over two weeks.
 
-        One that is gone already is passed over. Of a series the last answers go first, so that nothing leaves a gap.
+        One that is gone already is skipped. Of a series the last answers go first, so that nothing leaves a gap.
         A dry run only finds what stays. Raises UnwritableRecording; what was moved until then is in `moved`.
         """
         by_folder: defaultdict[Path, set[Path]] = defaultdict(set)
@@ -91,15 +90,15 @@ class Deletion:
 
 
 class Undone(NamedTuple):
-    """What became of a deletion."""
+    """What an undo did."""
 
     restored: list[Path]
     in_the_way: dict[Path, Path]
-    """A recording that was made since, or another of its series -> the deleted one, which stays in the trash."""
+    """Where a recording was -> where it stays in the trash: there is another file of that name or of its series."""
 
 
 def last_deletion(folders: Iterable[Path]) -> list[Path]:
-    """Return where the last deletion in these folders that was not undone lies in their trash; [] if there is none.
+    """Return the folders of the last deletion in these directories that was not undone; [] if there is none.
 
     Raises UnwritableRecording for a trash that cannot be read.
     """
@@ -116,17 +115,17 @@ def last_deletion(folders: Iterable[Path]) -> list[Path]:
 
 
 def undo(entries: Iterable[Path]) -> Undone:
-    """Put the recordings of a deletion back where they were; nothing is overwritten. Raises UnwritableRecording.
+    """Restore the recordings of a deletion; replaces no recording. Raises UnwritableRecording.
 
-    Of a series all answers come back or none. What cannot come back stays in the trash, and no later `last_deletion`
-    returns it. After an error the same deletion can be undone again.
+    `entries` are its folders. Of a series all answers come back or none. What cannot come back stays in the trash, and
+    no later `last_deletion` returns it. After an error the same deletion can be undone again.
     """
     undone = Undone([], {})
     for entry in entries:
         folder = entry.parent.parent
-        series: defaultdict[str, list[Path]] = defaultdict(list)
+        series: defaultdict[tuple[Path, str], list[Path]] = defaultdict(list)
         for deleted in sorted(paths_in([entry]), key=place_of):
-            series[deleted.name.partition(".")[0]].append(deleted)
+            series[series_of(deleted)].append(deleted)
         beside = _attachments_in(entry)
         back: list[Path] = []
         in_the_way: list[Path] = []
@@ -187,20 +186,19 @@ def _attachments_in(entry: Path) -> defaultdict[str, list[Path]]:
 
 def _that_leave_no_gap(folder: Path, named: set[Path]) -> tuple[list[Path], list[Path]]:
     """Return which of these recordings can go, last answers first, and which cannot since a later answer stays."""
-    last_kept: defaultdict[str, int] = defaultdict(int)
+    last_kept: defaultdict[tuple[Path, str], int] = defaultdict(int)
     for path in paths_in([folder]):
-        if path not in named and is_key_name(path.name.removesuffix(".json")):
-            row = path.name.partition(".")[0]
-            last_kept[row] = max(last_kept[row], place_of(path))
+        if path not in named:
+            last_kept[series_of(path)] = max(last_kept[series_of(path)], place_of(path))
     going: list[Path] = []
     kept: list[Path] = []
     for path in sorted(named, key=lambda path: (-place_of(path), path.name)):
-        (kept if place_of(path) < last_kept[path.name.partition(".")[0]] else going).append(path)
+        (kept if place_of(path) < last_kept[series_of(path)] else going).append(path)
     return going, kept
 
 
 def _is_in_the_way(path: Path, deleted: Path) -> bool:
-    """Whether something else than the deleted recording has its place. An undo that is killed may leave both."""
+    """Whether another file than the deleted recording is in its place. An undo that is killed may leave both."""
     old = files.content_of(deleted)
     if not os.path.lexists(path) or not os.path.lexists(deleted):  # or another process has put it back
         return False

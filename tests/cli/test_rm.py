@@ -178,6 +178,16 @@ def test_a_recording_that_cannot_be_read_may_be_the_one(tmp_path: Path) -> None:
     assert f"passed over: {path} cannot be read" in done.stderr
 
 
+def test_a_damaged_file_whose_name_is_not_a_key_stays(tmp_path: Path) -> None:
+    """Only the names of keys say that two files hold the answers to one request."""
+    path = record(tmp_path).rename(tmp_path / "chat.one.json")
+    damaged = tmp_path / "chat.two.json"
+    damaged.write_text("<<<<<<< ours")
+    done = run("rm", "tests/test_a.py", "--dir", tmp_path)
+
+    assert (0, False, True) == (done.exit_code, path.exists(), damaged.exists())
+
+
 @pytest.mark.parametrize("kind", ["a list of models", "a key without the test"])
 def test_what_answers_other_tests_too_stays(kind: str, tmp_path: Path) -> None:
     """The test that made it is not the only one that needs it."""

@@ -147,7 +147,7 @@ def undo(entries: Iterable[Path]) -> Undone:
                 entry.rmdir()
             continue
         left = entry.with_name(entry.name + _UNDONE)
-        with files.refusals_of(left):
+        with files.refusals_of(left), suppress(FileNotFoundError):  # another process has done so
             entry.rename(left)
         undone.in_the_way.update({folder / deleted.name: left / deleted.name for deleted in in_the_way})
     return undone

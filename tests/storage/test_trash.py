@@ -302,6 +302,27 @@ def test_processes_that_undo_at_once_bring_back_all(recordings: Path) -> None:
     assert [path.name for path in sorted(paths)] == sorted(files(recordings))
 
 
+def test_processes_that_undo_at_once_leave_the_same_in_the_trash(recordings: Path) -> None:
+    """The later one finds that the folder has its new name, and says what the other one says."""
+    path = record(recordings)
+    deleted(path)
+    record(recordings, answer=completion("A new one."))
+    [entry] = last_deletion([recordings])
+    is_first = True
+
+    def overtake(event: str, arguments: tuple[object, ...]) -> None:
+        nonlocal is_first
+        if is_first and event == "os.rename" and str(arguments[0]) == str(entry):
+            is_first = False
+            os.rename(str(arguments[0]), str(arguments[1]))
+
+    sys.addaudithook(overtake)
+    found = undo([entry])
+
+    assert (False, [path]) == (is_first, list(found.in_the_way))
+    assert_whole(found.in_the_way[path])
+
+
 def test_a_recording_that_is_being_written_stays(recordings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its writer would put a new answer where the old one has just gone from."""
     monkeypatch.setattr(locks, "LONGEST_WAIT_SECONDS", 0.2)

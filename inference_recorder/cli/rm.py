@@ -22,6 +22,8 @@ from .rename_test import renamed
 from .suite_folders import folders_of_tests, from_rootdir, other_folders
 
 _COLUMNS = (Column("recording", gives_way=True), Column("test", gives_way=True))
+_MOST_GUESSES = 3
+"""Ids that match nothing for which near ones are looked for: among 10,000 others that takes a second each."""
 
 
 @dataclass(slots=True)
@@ -79,7 +81,7 @@ def rm(node_ids: tuple[str, ...], dirs: tuple[Path, ...], recursive: bool, dry_r
         if error not in damaged:
             remark(f"passed over: {folders.shown(error.path)} cannot be read ({error.reason})", "bold red")
     if missing := [node_id for node_id in given if node_id not in found.matched]:
-        raise click.UsageError("\n".join(_not_found(node_id, folders, found.others, dirs) for node_id in missing))
+        raise click.UsageError(_not_found(missing, folders, found.others, dirs))
     deletion, failure = Deletion(), None
     try:
         if not dry_run:
@@ -120,16 +122,18 @@ def _is_part_of(test_id: str, node_id: str) -> bool:
     return renamed(test_id, node_id, node_id) is not None
 
 
-def _not_found(node_id: str, folders: Folders, others: set[str], dirs: tuple[Path, ...]) -> str:
+def _not_found(missing: list[str], folders: Folders, others: set[str], dirs: tuple[Path, ...]) -> str:
     looked_in = ", ".join(folders.shown(folder) for folder in folders.read)
-    lines = [f"no recording in {looked_in} is of {node_id}; nothing was moved"]
     elsewhere = () if dirs else other_folders(folders)
-    there = [one for one in elsewhere if _found(Folders(one, (one,)), [node_id]).matched]
-    if there:
-        named = [part for one in there for part in ("--dir", folders.shown(one))]
-        lines.append(f"there are some elsewhere: {shlex.join(['inference-recorder', 'rm', node_id, *named])}")
-    elif near := get_close_matches(node_id, others, n=3, cutoff=0.4):
-        lines += ["did you mean one of these?", *(f"  {one}" for one in near)]
+    matched = {folder: _found(Folders(folder, (folder,)), missing).matched for folder in elsewhere}
+    lines: list[str] = []
+    for place, node_id in enumerate(missing):
+        lines.append(f"no recording in {looked_in} is of {node_id}; nothing was moved")
+        if there := [folder for folder in elsewhere if node_id in matched[folder]]:
+            named = [part for folder in there for part in ("--dir", folders.shown(folder))]
+            lines.append(f"there are some elsewhere: {shlex.join(['inference-recorder', 'rm', node_id, *named])}")
+        elif place < _MOST_GUESSES and (near := get_close_matches(node_id, others, n=3, cutoff=0.4)):
+            lines += ["did you mean one of these?", *(f"  {one}" for one in near)]
     return "\n".join(map(visible_line, lines))
 
 

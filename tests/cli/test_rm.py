@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -312,6 +313,23 @@ def test_a_link_that_leaves_the_folder_is_not_followed(tmp_path: Path) -> None:
 
     assert (0, True, False) == (done.exit_code, path.exists(), own.exists())
     assert [".locks", path.name] == sorted(os.listdir(path.parent))
+
+
+def test_recordings_elsewhere_are_read_once_for_all_ids(root: Path) -> None:
+    """A list of 20 ids that match nothing took minutes in a project with several thousand recordings."""
+    path = record(root / "data", "tests/test_z.py::test_z")
+    reads, is_over = 0, False
+
+    def count(event: str, arguments: tuple[object, ...]) -> None:
+        nonlocal reads
+        reads += not is_over and event == "open" and str(arguments[0]) == str(path)
+
+    sys.addaudithook(count)
+    refused = run("rm", *(f"tests/none_{number}.py" for number in range(20)))
+    is_over = True
+
+    assert (2, 1) == (refused.exit_code, reads)
+    assert 20 == refused.stderr.count("nothing was moved")
 
 
 def test_recordings_elsewhere_are_named_with_the_command(root: Path) -> None:

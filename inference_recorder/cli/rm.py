@@ -123,7 +123,7 @@ def _is_part_of(test_id: str, node_id: str) -> bool:
 
 
 def _not_found(missing: list[str], folders: Folders, others: set[str], dirs: tuple[Path, ...]) -> str:
-    looked_in = ", ".join(folders.shown(folder) for folder in folders.read)
+    looked_in = ", ".join(folders.shown(folder) for folder in folders.read or (folders.chosen,))
     elsewhere = () if dirs else other_folders(folders)
     matched = {folder: _found(Folders(folder, (folder,)), missing).matched for folder in elsewhere}
     lines: list[str] = []

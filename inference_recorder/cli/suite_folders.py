@@ -22,14 +22,15 @@ from .folders import Folders, folders_below, folders_from
 def folders_of_tests(dirs: Sequence[Path], node_ids: Iterable[str], *, is_recursive: bool) -> Folders:
     """Return the folders given, else the one that recorders would take and those beside these tests.
 
-    Raises click.UsageError where there is none.
+    They may be none if the suite has others; raises click.UsageError where it has not.
     """
     if dirs:
         given = [folders_from(folder, is_recursive=is_recursive) for folder in dirs]
         return Folders(given[0].chosen, tuple(dict.fromkeys(one for folders in given for one in _own(folders))))
     beside = tuple(one for node_id in node_ids for one in _beside(_root(), node_id))
-    if beside and not folder_for(None)[0].written.is_dir():
-        return Folders(_root(), tuple(dict.fromkeys(beside)))
+    usual = folder_for(None)[0].written
+    if not usual.is_dir() and (beside or any(folders_below(_root()))):
+        return Folders(usual, tuple(dict.fromkeys(beside)))
     common = folders_from(None, is_recursive=is_recursive)
     return Folders(common.chosen, tuple(dict.fromkeys((*_own(common), *beside))))
 

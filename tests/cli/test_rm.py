@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -332,8 +333,11 @@ def test_recordings_elsewhere_are_read_once_for_all_ids(root: Path) -> None:
     assert 20 == refused.stderr.count("nothing was moved")
 
 
-def test_recordings_elsewhere_are_named_with_the_command(root: Path) -> None:
+@pytest.mark.parametrize("has_usual", [True, False], ids=["beside the usual folder", "without the usual folder"])
+def test_recordings_elsewhere_are_named_with_the_command(has_usual: bool, root: Path) -> None:
     """A folder that only code names is looked in only when it is named: it may be another project's."""
+    if not has_usual:
+        shutil.rmtree(root / "recordings")
     path = record(root / "data" / "taped it", "tests/test_z.py::test_z[it's]")
     refused = run("rm", "tests/test_z.py::test_z[it's]")
     [line] = [line for line in refused.stderr.splitlines() if "elsewhere: " in line]

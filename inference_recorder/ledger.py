@@ -13,7 +13,7 @@ from pathlib import Path
 from .errors import CorruptRecording
 from .format.usage import Usage, usage_of
 from .identity.jsonable import JsonObject
-from .identity.key_rules import recorded_request
+from .identity.key_rules import KeyRules, recorded_request
 from .identity.request import Request
 from .plans import Exchange, Outcome, Record
 from .storage.catalogue import entry_of
@@ -80,16 +80,13 @@ class Ledger:
             for endpoint, model, key, test_id, path, started, number in self._replays
         )
 
-    def requests(self) -> tuple[Request, ...]:
-        """Return what was asked, in its order; of a replayed call what its recording answers. Raises CorruptRecording.
+    def requests(self, rules: KeyRules) -> tuple[Request, ...]:
+        """Return what was asked, in its order, without secrets; of a replayed call what its recording answers.
 
-        Ten thousand requests kept would be ten megabytes.
+        Ten thousand requests kept would be ten megabytes. Raises CorruptRecording.
         """
         replayed = [(call.number, _request_in(call.path)) for call in self.exchanges("replayed") if call.path]
-        # The bodies kept are the callers', who go on appending to their lists.
-        others = (
-            (number, request._replace(body=json.loads(request.body_text))) for number, request in self._unanswered
-        )
+        others = ((number, _shown(request, rules)) for number, request in self._unanswered)
         return tuple(request for _, request in sorted((*replayed, *others), key=itemgetter(0)))
 
     def usage(self) -> dict[str, Usage]:
@@ -101,6 +98,11 @@ class Ledger:
             if (usage := usage_of(entry_of(Path(exchange.path)).recording())) is not None:
                 used[exchange.model] = used.get(exchange.model, Usage()) + usage
         return used
+
+
+def _shown(request: Request, rules: KeyRules) -> Request:
+    # The bodies kept are the callers', who go on appending to their lists.
+    return rules.shown(request._replace(body=json.loads(request.body_text)))
 
 
 def _request_in(path: str) -> Request:

@@ -108,8 +108,8 @@ class Session:
 
     @property
     def requests(self) -> tuple[Request, ...]:
-        """What was asked, in its order, each as it was then; calls that passed are left out."""
-        return self._ledger.requests()
+        """What was asked, in its order, each as its key saw it, without secrets; calls that passed are left out."""
+        return self._ledger.requests(self._rules)
 
     @property
     def usage(self) -> dict[str, Usage]:
@@ -176,7 +176,7 @@ class Session:
         from .explaining.miss import missing_recording
         from .explaining.nearest import Question
 
-        asked = asked._replace(body=asked.frozen_body())
+        asked = asked._replace(body=asked.frozen_body(), credential=None)
         question = Question(asked, key, test_id, place, self._rules.normalizers, self._rules.written)
         error = missing_recording(question, self.store.places, self._rules.scope(running_node_id(), request.credential))
         self._ledger.missed(asked, key, test_id, str(error))

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
+from ..identity.credentials import Credential
 from ..identity.jsonable import JsonObject, JsonValue, canonical_text
 from ..identity.redaction import NUMBERED, PLACEHOLDER, PLACEHOLDER_START, Redactor
 from ..storage.attachments import ATTACHED, digest_of
@@ -30,19 +31,20 @@ _SHORTEST_IN_AN_ANSWER = 8
 class Hidden:
     """The secrets of one request, each with what stands for it in the recording. Ask for the request first."""
 
-    def __init__(self, redactor: Redactor, credential: str = "") -> None:
+    def __init__(self, redactor: Redactor, credential: Credential | None = None) -> None:
         self._redactor = redactor
         self._numbers: dict[str, int] = {}
         self._is_repeated = False
-        self._credential = credential if len(credential) >= _SHORTEST_IN_AN_ANSWER else ""
+        text = "" if credential is None else credential.text
+        self._credential = text if len(text) >= _SHORTEST_IN_AN_ANSWER else ""
 
     def request(self, recorded: JsonObject) -> JsonObject:
         """Return a recording's "request" object without secrets."""
-        if self._redactor.is_clean(canonical_text(recorded)):
-            return recorded
-        body = self._redactor.replaced(recorded.get("body"), self._numbered)
-        beside: JsonObject = self._redactor.replaced({**recorded, "body": None}, self._numbered)
-        return {**beside, "body": body} if "body" in recorded else {name: beside[name] for name in recorded}
+        if not self._redactor.is_clean(canonical_text(recorded)):
+            body = self._redactor.replaced(recorded.get("body"), self._numbered)
+            beside: JsonObject = self._redactor.replaced({**recorded, "body": None}, self._numbered)
+            recorded = {**beside, "body": body} if "body" in recorded else {name: beside[name] for name in recorded}
+        return recorded
 
     def answer(self, answer: Answer) -> Answer:
         """Return the answer without secrets, wherever in its chunks they are."""
@@ -124,7 +126,7 @@ def given_back(content: bytes, secrets: Sequence[str]) -> bytes:
     return re.sub(NUMBERED.pattern.encode(), lambda match: _present(match, present), content)
 
 
-def failure_given_back(failure: Failure, credential: str) -> Failure:
+def failure_given_back(failure: Failure, credential: Credential | None) -> Failure:
     """Return a failure with the client's present API key where the server repeated the one of then.
 
     In a failure alone: a recording from a stranger's pull request could else have the key put into a tool call.
@@ -132,12 +134,17 @@ def failure_given_back(failure: Failure, credential: str) -> Failure:
 
     def replaced(value: JsonValue) -> Any:
         if isinstance(value, str):
-            return value.replace("__REDACTED_0__", credential).replace("__REDACTED_0J__", _in_a_string(credential))
+            return _with_key(value, credential)
         if isinstance(value, dict):
             return {name: replaced(item) for name, item in value.items()}
         return [replaced(item) for item in value] if isinstance(value, list) else value
 
-    return failure_from_json(replaced(failure_to_json(failure))) if credential else failure
+    return failure_from_json(replaced(failure_to_json(failure)))
+
+
+def _with_key(text: str, credential: Credential | None) -> str:
+    key = "" if credential is None else credential.text
+    return text.replace("__REDACTED_0__", key).replace("__REDACTED_0J__", _in_a_string(key)) if key else text
 
 
 def _present(match: re.Match[bytes], present: Mapping[str, str]) -> bytes:

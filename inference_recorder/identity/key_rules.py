@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 from json.encoder import encode_basestring_ascii
 
 from ..errors import RecorderError
+from .credentials import Credential
 from .jsonable import JsonObject, canonical_text
 from .keys import EXACT, Generation, further_keys, is_folded, request_key
 from .normalizers import Normalizers, NormalizeRule
@@ -24,8 +24,10 @@ from .redaction import (
     secret_values,
 )
 from .request import Request
+from .unshown import Unshown
 
 _NUMBERED_MARK = f"{PLACEHOLDER_START}_"
+_MOST_CREDENTIALS = 64
 
 
 @dataclass(slots=True, eq=False)
@@ -33,8 +35,10 @@ class _Sight:
     """What finds the secrets of one environment, and what it found clean. Threads are given another one as a whole."""
 
     redactor: Redactor
-    clean_scope: tuple[str, str] | None = None
+    clean_scope: tuple[str, Credential | None] | None = None
     """A test id, and the client's key."""
+    spelled: Unshown[dict[Credential, tuple[str, ...]]] = field(default_factory=lambda: Unshown({}))
+    """The spellings of each client's key that was met; it takes 10 us to find them."""
     clean_url: str = ""
     look: Callable[[str], bool] | None = None
     """Whether a body's text may hold a secret, or something that a rule of keys would change."""
@@ -44,6 +48,17 @@ class _Sight:
             return False
         self.clean_url = url
         return True
+
+    def spellings_of(self, credential: Credential | None) -> tuple[str, ...]:
+        if credential is None:
+            return ()
+        spelled = self.spelled.value
+        known = spelled.get(credential)
+        if known is None:
+            if len(spelled) >= _MOST_CREDENTIALS:
+                spelled = self.spelled.value = {}
+            known = spelled[credential] = credential.spellings()
+        return known
 
 
 class KeyRules:
@@ -62,8 +77,9 @@ class KeyRules:
         self._own_rules = tuple(redact)
         self.normalizers = Normalizers(normalize)
         self._has_normalizers = bool(self.normalizers)
-        self._environment = environment()
-        self._values = secret_values()
+        # Unshown: `vars` of this object may end up in a traceback or a notebook.
+        self._environment = Unshown(environment())
+        self._values = Unshown(secret_values())
         self._sight = self._sight_of_the_values()
         # Reentrant: a stream that is collected as garbage is stored wherever that happens.
         self._guard = threading.RLock()
@@ -75,11 +91,11 @@ class KeyRules:
 
     def refreshed(self) -> bool:
         """Look at the environment again; returns whether it holds other secrets than when last looked at."""
-        if environment() == self._environment:
+        if environment() == self._environment.value:
             return False
         with self._guard:
-            now, values = environment(), secret_values()
-            is_other = values != self._values
+            now, values = Unshown(environment()), Unshown(secret_values())
+            is_other = values.value != self._values.value
             if is_other:
                 self._values = values
                 self._sight = self._sight_of_the_values()
@@ -87,7 +103,7 @@ class KeyRules:
         return is_other
 
     def _sight_of_the_values(self) -> _Sight:
-        return _Sight(Redactor(self._values, self._own_rules, is_for_requests=True))
+        return _Sight(Redactor(self._values.value, self._own_rules, is_for_requests=True))
 
     def keyed(self, request: Request, test_id: str | None) -> tuple[Request, str]:
         """Return the request as its key sees it, and the key under which its recording in this scope is written."""
@@ -116,25 +132,29 @@ class KeyRules:
         )
         return request.saying(self.normalizers.applied(body))._replace(endpoint=endpoint, url=url)
 
+    def shown(self, request: Request) -> Request:
+        """Return a request for people: without its secrets, the client's key among them."""
+        return request if request.credential is None else self.asked(request)._replace(credential=None)
+
     def _is_as_asked(self, request: Request, sight: _Sight, look: Callable[[str], bool]) -> bool:
         """Whether nothing is to be left out of a request (False when in doubt); `look` is for secrets, at least."""
         text, url = request.body_text, request.url
         if self._has_normalizers or look(text) or not (url == sight.clean_url or sight.is_clean_url(url)):
             return False
-        for spelling in _spellings_of(request.credential):  # noqa: SIM110 - all() takes three times as long
+        for spelling in sight.spellings_of(request.credential):  # noqa: SIM110 - all() takes three times as long
             if spelling in text or spelling in url:
                 return False
         return True
 
-    def scope(self, test_id: str | None, credential: str = "") -> str | None:
+    def scope(self, test_id: str | None, credential: Credential | None = None) -> str | None:
         """Return the test id as key and file have it: a test's parameter may be a secret, or the client's key."""
         if test_id is None:
             return None
         sight = self._sight
         if (test_id, credential) == sight.clean_scope:
             return test_id
-        if any(spelling in test_id for spelling in _spellings_of(credential)):
-            return str(sight.redactor.knowing([credential]).replaced(test_id, lambda secret: PLACEHOLDER))
+        if credential is not None and any(spelling in test_id for spelling in sight.spellings_of(credential)):
+            return str(sight.redactor.knowing([credential.text]).replaced(test_id, lambda secret: PLACEHOLDER))
         if sight.redactor.is_clean(encode_basestring_ascii(test_id)):
             sight.clean_scope = test_id, credential
             return test_id
@@ -174,17 +194,9 @@ class KeyRules:
 
     def redactor_of(self, request: Request) -> Redactor:
         """Return the redactor that knows this request's own API key too."""
-        has_key = len(request.credential) >= SHORTEST_VALUE
-        return self.redactor.knowing([request.credential]) if has_key else self.redactor
-
-
-@lru_cache(maxsize=64)
-def _spellings_of(credential: str) -> tuple[str, ...]:
-    """Return how a client's key may stand in a text, canonical or not; nothing for one too short to look for."""
-    if len(credential) < SHORTEST_VALUE:
-        return ()
-    spellings = Redactor([credential]).values
-    return tuple({*spellings, *(encode_basestring_ascii(spelling)[1:-1] for spelling in spellings)})
+        credential = request.credential
+        has_key = credential is not None and len(credential.text) >= SHORTEST_VALUE
+        return self.redactor.knowing([credential.text]) if credential is not None and has_key else self.redactor
 
 
 def with_version(recorded: JsonObject, version: Generation) -> JsonObject:

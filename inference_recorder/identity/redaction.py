@@ -103,8 +103,8 @@ class Redactor:
         add = partial(_add, found, joins=self._is_for_requests)
         if self._is_for_requests and PLACEHOLDER_START in text:
             add("placeholder", [match.span() for match in _ANY_PLACEHOLDER.finditer(text)])
-        for value in self.values:
-            add("known value", [(match.start(), match.end()) for match in re.finditer(re.escape(value), text)])
+        # In one expression: a function of the caller's may raise below, and a traceback may show the locals.
+        add("known value", [match.span() for value in self.values for match in re.finditer(re.escape(value), text)])
         for pattern in self._patterns:
             add("redact=", [_secret_span(match) for match in pattern.finditer(text)])
         for function in self._functions:

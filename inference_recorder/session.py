@@ -313,7 +313,7 @@ class Session:
 
     def _write(self, plan: Record, answer: Answer, *, wait: bool = True, patience: Patience | None = None) -> bool:
         self._rules.refreshed()  # the call itself may have put its key into the environment
-        hidden = Hidden(self._rules.redactor_of(plan.request), plan.request.credential)
+        hidden = Hidden(self._rules.redactor_of(plan.request), plan.request.credential, plan.sent)
         request = self._rules.with_version(hidden.request(self._rules.as_recorded(plan.request, plan.body)))
         answer = hidden.answer(answer)
         content = encode(plan.test_id, request, answer)

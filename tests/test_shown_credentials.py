@@ -19,6 +19,7 @@ import inference_recorder
 from inference_recorder import CorruptRecording, MissingRecording, UnwritableRecording, inference_recording
 from inference_recorder.format.recording import Answer, Failure
 from inference_recorder.format.redacting import Hidden
+from inference_recorder.format.sent import Sent
 from inference_recorder.identity.credentials import Credential
 from inference_recorder.identity.key_rules import KeyRules
 from inference_recorder.identity.request import Request
@@ -62,20 +63,23 @@ def objects() -> dict[str, Any]:
     """Return what holds a credential while a call is on its way."""
     request = Request("POST", "/v1/x", "https://host/v1/x", {"model": "m"}, '{"model": "m"}', Credential(KEY))
     row = Row("0" * 64, threading.RLock())
+    sent = Sent()
+    sent.note(openai.DefaultHttpxClient(verify=False).build_request("GET", "https://host", headers={"x-key": KEY}))
     rules = KeyRules()
     rules.keyed(request, f"test[{KEY}]")
     rules.scope("test", request.credential)
     answer = Answer(failure=Failure("AuthenticationError", f"wrong key: {KEY}", 401, {"message": KEY}))
-    record = Record(request, {}, "0" * 64, None, row, 1, None, final=answer)
+    record = Record(request, {}, "0" * 64, None, row, 1, None, sent=sent, final=answer)
     return {
         "credential": request.credential,
         "request": request,
+        "sent": sent,
         "plan to record": record,
         "plan to wait": Wait(request, "0" * 64, None, row, 1),
-        "call": repr(Call(request, {"extra_headers": {"Authorization": KEY}})),
+        "call": repr(Call(request, {"extra_headers": {"Authorization": KEY}}, sent=sent)),
         "rules": rules,
         "what rules remember": rules._sight,
-        "hidden": repr(Hidden(rules.redactor_of(request), request.credential)),
+        "hidden": repr(Hidden(rules.redactor_of(request), request.credential, sent)),
         "answer": repr(answer),  # its fields are the answer's own
         "unshown": Unshown(KEY),
     }

@@ -1,7 +1,8 @@
 """A recording without the secrets of the moment it was made in, and with those of the moment it is replayed in.
 
 In a file, a secret of the request is `__REDACTED_1__`, the next one `__REDACTED_2__` and so on, in the request and
-wherever the answer repeats it; the client's own API key is number 0. Any other secret of the answer is `__REDACTED__`.
+wherever the answer repeats it; the client's own API key is number 0. Any other secret of the answer is `__REDACTED__`,
+and so is one of request or answer that is known only because the call has sent it in a header (see `format.sent`).
 """
 
 from __future__ import annotations
@@ -22,21 +23,21 @@ from .codec import chunk_value, line, typed
 from .failures import failure_from_json, failure_to_json
 from .pieces import pieces_in, rewrite, texts_in
 from .recording import BASE64, TEXT, Answer, Failure
+from .sent import SHORTEST_SENT, Sent
 
 _NUMBERS = frozenset({float, int})
-_SHORTEST_IN_AN_ANSWER = 8
-"""Characters from which the client's own key is looked for in an answer."""
 
 
 class Hidden:
     """The secrets of one request, each with what stands for it in the recording. Ask for the request first."""
 
-    def __init__(self, redactor: Redactor, credential: Credential | None = None) -> None:
+    def __init__(self, redactor: Redactor, credential: Credential | None = None, sent: Sent | None = None) -> None:
         self._redactor = redactor
         self._numbers: dict[str, int] = {}
         self._is_repeated = False
         text = "" if credential is None else credential.text
-        self._credential = text if len(text) >= _SHORTEST_IN_AN_ANSWER else ""
+        self._credential = text if len(text) >= SHORTEST_SENT else ""
+        self._sent = Sent() if sent is None else sent
 
     def request(self, recorded: JsonObject) -> JsonObject:
         """Return a recording's "request" object without secrets."""
@@ -44,7 +45,7 @@ class Hidden:
             body = self._redactor.replaced(recorded.get("body"), self._numbered)
             beside: JsonObject = self._redactor.replaced({**recorded, "body": None}, self._numbered)
             recorded = {**beside, "body": body} if "body" in recorded else {name: beside[name] for name in recorded}
-        return recorded
+        return self._sent.hidden_in(recorded)
 
     def answer(self, answer: Answer) -> Answer:
         """Return the answer without secrets, wherever in its chunks they are."""
@@ -87,7 +88,7 @@ class Hidden:
 
     def _in_the_answer(self) -> Iterator[str]:
         """Yield the secrets that the answer may repeat, as they are and as they are spelled in JSON in a string."""
-        for secret in (*self._numbers, self._credential):
+        for secret in (*self._numbers, self._credential, *self._sent.values()):
             if secret:
                 yield from {secret, _in_a_string(secret)}
 

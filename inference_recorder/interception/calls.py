@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..format.recording import Http, Recording
+from ..format.sent import Sent
 from ..identity.credentials import Credential
 from ..identity.jsonable import plain_arguments
 from ..identity.request import Request, recorded_url
@@ -42,6 +43,8 @@ class Call:
     """What the client door saw of the HTTP response."""
     response: Any = None
     """That response."""
+    sent: Sent | None = None
+    """Takes note of the HTTP requests, where the method door records."""
 
 
 _NO_CREDENTIAL, _NOTHING = Credential(), MappingProxyType[str, object]({})
@@ -79,6 +82,13 @@ def listening(listener: object) -> Iterator[None]:
         yield
     finally:
         _listener.reset(token)
+
+
+def note_sent(request: Any) -> None:
+    """Have whoever waits for a response take note of what the request for it holds."""
+    sent = getattr(_listener.get(), "sent", None)
+    if sent is not None:
+        sent.note(request)
 
 
 def take_listener() -> object:

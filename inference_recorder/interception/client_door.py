@@ -17,7 +17,7 @@ from ..identity.request import Request
 from ..identity.unshown import unshown
 from .active import current_session
 from .bodies import body_bytes, check_body
-from .calls import Call, listening, take_handed_down, take_listener
+from .calls import Call, listening, note_sent, take_handed_down, take_listener
 from .http import asynchronously, kept, library_of, memory_response, server_sent_text
 from .options import described_options, endpoint_of, memory_request
 from .patching import Target
@@ -31,12 +31,13 @@ _MODULE = "openai._base_client"
 
 
 def targets() -> list[Target]:
-    """Return the methods to patch: where every request of every client begins, and where its response arrives."""
+    """Return the methods to patch: where a client's request begins, where it is built, and where its answer arrives."""
     return [
         Target(_MODULE, "SyncAPIClient", "request", _request),
         Target(_MODULE, "AsyncAPIClient", "request", _request_async),
         Target(_MODULE, "SyncAPIClient", "_process_response", _process_response),
         Target(_MODULE, "AsyncAPIClient", "_process_response", _process_response_async),
+        Target(_MODULE, "BaseClient", "_build_request", _build_request),
     ]
 
 
@@ -106,6 +107,12 @@ async def _request_async(
             session.abandon(plan)
         raise
     return _checked(result, tape)
+
+
+def _build_request(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    request = wrapped(*args, **kwargs)  # once for each try, with the key of that one
+    note_sent(request)
+    return request
 
 
 def _process_response(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -89,7 +89,7 @@ def _called(
             return _replayed(method, plan, client, is_async=False)
         with handed_down(Call(request, sdk_kwargs, replay=plan)):
             return wrapped(**sdk_kwargs)
-    call = Call(request, sdk_kwargs, is_settled_above=True)
+    call = Call(request, sdk_kwargs, is_settled_above=True, sent=plan.sent)
     tape = Tape(session, plan)
     try:
         with handed_down(call):
@@ -134,7 +134,7 @@ async def _called_async(
             return _replayed(method, plan, client, is_async=True)
         with handed_down(Call(request, sdk_kwargs, replay=plan)):
             return await wrapped(**sdk_kwargs)
-    call = Call(request, sdk_kwargs, is_settled_above=True)
+    call = Call(request, sdk_kwargs, is_settled_above=True, sent=plan.sent)
     tape = Tape(session, plan)
     try:
         with handed_down(call):

@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from ..identity.jsonable import JsonObject, with_texts
-from ..identity.redaction import PLACEHOLDER, Redactor
+from ..identity.placeholders import LITERAL_MARK, PLACEHOLDER
+from ..identity.redaction import Redactor
 from .headers import names_a_secret
 
 SHORTEST_SENT = 8
@@ -37,7 +38,7 @@ class Sent:
         Without the scheme before them; of Basic the user and the password too; of cookies each.
         """
         found = {value for headers, url in self._requests for value in _values(headers, url)}
-        return frozenset(value for value in found if len(value) >= SHORTEST_SENT and value not in PLACEHOLDER)
+        return frozenset(value for value in found if len(value) >= SHORTEST_SENT and value not in LITERAL_MARK)
 
     def hidden_in(self, value: JsonObject) -> JsonObject:
         """Return a JSON object of a request, else without secrets, without what is one only because it was sent.

@@ -13,16 +13,8 @@ from .credentials import Credential
 from .jsonable import JsonObject, canonical_text
 from .keys import EXACT, Generation, further_keys, is_folded, request_key
 from .normalizers import Normalizers, NormalizeRule
-from .redaction import (
-    NUMBERED,
-    PLACEHOLDER,
-    PLACEHOLDER_START,
-    SHORTEST_VALUE,
-    Redactor,
-    RedactRule,
-    environment,
-    secret_values,
-)
+from .placeholders import LITERAL, LITERAL_MARK, NUMBERED, PLACEHOLDER, PLACEHOLDER_START, as_keyed, said
+from .redaction import SHORTEST_VALUE, Redactor, RedactRule, environment, secret_values
 from .request import Request
 from .unshown import Unshown
 
@@ -117,8 +109,15 @@ class KeyRules:
 
     def further_keys(self, request: Request, test_id: str | None, key: str) -> Iterator[tuple[Generation, str]]:
         """Yield each name but `key` under which a recording of `request` may lie, in the order of looking up."""
+        return further_keys(self.forms(request), test_id, key)
+
+    def forms(self, request: Request) -> tuple[Request, ...]:
+        """Return the request as its key sees it, as it is, and as keys saw it that took literals for secrets."""
         asked = self.asked(request)
-        return further_keys((asked,) if asked is request else (asked, request), test_id, key)
+        forms = (asked,) if asked is request else (asked, request)
+        if LITERAL_MARK not in asked.body_text and LITERAL_MARK not in asked.url:
+            return forms
+        return (*forms, _with_texts(asked, lambda text: LITERAL.sub(PLACEHOLDER, text)))
 
     def asked(self, request: Request) -> Request:
         """Return the request as its key sees it: the very same where nothing is to be left out."""
@@ -127,8 +126,7 @@ class KeyRules:
             return request
         redactor = self.redactor_of(request)
         body, endpoint, url = (
-            redactor.replaced(part, lambda secret: PLACEHOLDER)
-            for part in (request.frozen_body(), request.endpoint, request.url)
+            redactor.replaced(part, as_keyed) for part in (request.frozen_body(), request.endpoint, request.url)
         )
         return request.saying(self.normalizers.applied(body))._replace(endpoint=endpoint, url=url)
 
@@ -162,7 +160,10 @@ class KeyRules:
         return hidden
 
     def secrets_of(self, request: Request) -> list[str]:
-        """Return the secrets of a request's body and endpoint in their order, each as often as it occurs."""
+        """Return the secrets of a request's body and endpoint in their order, each as often as it occurs.
+
+        What only looks like a placeholder is among them (see `placeholders.LITERAL`).
+        """
         found: list[str] = []
 
         def note(secret: str) -> str:
@@ -202,14 +203,20 @@ class KeyRules:
 def with_version(recorded: JsonObject, version: Generation) -> JsonObject:
     """Return the "request" object of a recording that has its name by this key version.
 
-    Only an exact one needs to say so, and only where llama-stack's recorder would treat other requests as equal to it.
+    Only an exact one needs to say so, and only where llama-stack's recorder would treat other requests as equal to it;
+    or where it holds a placeholder, since there was a time when keys took what only looks like one for a secret.
     """
     recorded = {name: value for name, value in recorded.items() if name != "key_version"}
+    return {**recorded, "key_version": version.name} if version is EXACT and _is_one_of_several(recorded) else recorded
+
+
+def _is_one_of_several(recorded: JsonObject) -> bool:
+    """Whether a key of another version may be that of other requests too."""
     try:
-        is_marked = version is EXACT and is_folded(recorded_request(recorded))
+        request = recorded_request(recorded)
+        return PLACEHOLDER_START in request.body_text or PLACEHOLDER_START in request.url or is_folded(request)
     except RecursionError:  # nested too deep to tell
-        is_marked = True
-    return {**recorded, "key_version": version.name} if is_marked else recorded
+        return True
 
 
 def recorded_request(recorded: JsonObject, normalizers: Normalizers | None = None) -> Request:
@@ -237,7 +244,14 @@ def without_numbers(request: Request) -> Request:
     """Return a request read from a recording with its secrets as its key sees them: without their numbers."""
     if _NUMBERED_MARK not in request.body_text and _NUMBERED_MARK not in request.url:
         return request
-    text, endpoint, url = (
-        NUMBERED.sub(PLACEHOLDER, part) for part in (request.body_text, request.endpoint, request.url)
-    )
+    return _with_texts(request, lambda text: NUMBERED.sub(PLACEHOLDER, text))
+
+
+def with_literals(request: Request) -> Request:
+    """Return a request that was taken from a recording and redacted again with its placeholders as they were."""
+    return _with_texts(request, said)
+
+
+def _with_texts(request: Request, changed: Callable[[str], str]) -> Request:
+    text, endpoint, url = (changed(part) for part in (request.body_text, request.endpoint, request.url))
     return request._replace(body=json.loads(text), body_text=text, endpoint=endpoint, url=url)

@@ -20,13 +20,10 @@ from urllib.parse import quote, quote_plus
 
 from ..errors import RecorderError
 from .jsonable import JsonValue
+from .placeholders import LITERAL, PLACEHOLDER, PLACEHOLDER_START, as_keyed, is_literal
 from .quick_look import quick_look
 from .secret_shapes import FINGERPRINTED_NAMES, SECRET_NAME, SHAPES, is_hidden_by_name, quick_pattern
 
-PLACEHOLDER = "__REDACTED__"
-"""What stands for a secret in a key, and in a file for one that its request does not hold."""
-NUMBERED = re.compile(r"__REDACTED_(\d+)(J?)__")
-"""What stands for a secret of the request in a file: its number there; J where it stands in JSON within a string."""
 SHORTEST_VALUE = 16
 """Characters from which a value of the environment, or a client's key, is long enough to be told from a word."""
 
@@ -34,10 +31,8 @@ RedactRule: TypeAlias = "str | re.Pattern[str] | Callable[[str], str | Iterable[
 """A secret; a pattern of secrets (its group "secret" if it has one); or a function that takes a text and returns the
 secrets in it, or the text without them."""
 
-PLACEHOLDER_START = "__REDACTED"
 _SPELLED_AS_IT_IS = re.compile(r"[A-Za-z0-9._~-]*")
-_ANY_PLACEHOLDER = re.compile(r"__REDACTED(?:_\d+J?)?__")
-_FINGERPRINTED = re.compile(rf"{_ANY_PLACEHOLDER.pattern}#[0-9a-f]{{12}}")
+_FINGERPRINTED = re.compile(r"__REDACTED(?:_\d+J?)?__#[0-9a-f]{12}")
 _VARIABLE_ENDS = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
 
 
@@ -63,7 +58,7 @@ class Redactor:
         ]:
             raise RecorderError(f"redact= takes strings, compiled patterns and functions, not {wrong[0]!r}")
         self._is_for_requests = is_for_requests
-        """Whether the same secrets are to be found whichever of them are known; a typed placeholder is one too."""
+        """Whether the same secrets are to be found whichever of them are known, and what looks like a placeholder."""
         self._given = {*values, *literals}
         spelled = {spelling for value in self._given for spelling in _spellings(value)}
         self.values = tuple(sorted(spelled, key=lambda value: (-len(value), value)))
@@ -102,7 +97,7 @@ class Redactor:
         found: list[Finding] = []
         add = partial(_add, found, joins=self._is_for_requests)
         if self._is_for_requests and PLACEHOLDER_START in text:
-            add("placeholder", [match.span() for match in _ANY_PLACEHOLDER.finditer(text)])
+            add("placeholder", [match.span() for match in LITERAL.finditer(text)])
         # In one expression: a function of the caller's may raise below, and a traceback may show the locals.
         add("known value", [match.span() for value in self.values for match in re.finditer(re.escape(value), text)])
         for pattern in self._patterns:
@@ -118,7 +113,7 @@ class Redactor:
             add(shape.kind, [(max(from_ - len(start), 0), to - len(start)) for from_, to in spans])
         if self._is_for_requests:
             return found
-        return [finding for finding in found if _ANY_PLACEHOLDER.fullmatch(text[finding.start : finding.end]) is None]
+        return [finding for finding in found if not is_literal(text[finding.start : finding.end])]
 
     def replaced(self, value: JsonValue, substitute: Callable[[str], str], name: str = "") -> JsonValue:
         """Return a copy of a JSON value with each secret replaced by what `substitute` says of it.
@@ -152,7 +147,7 @@ class Redactor:
         return f"{substitute(value)}#{sha256(value.encode(errors='surrogatepass')).hexdigest()[:12]}"
 
     def _order_of(self, name: str) -> tuple[str, str]:
-        return self._replaced_in(name, lambda secret: PLACEHOLDER, ""), name
+        return self._replaced_in(name, as_keyed, ""), name
 
     def _replaced_in(self, text: str, substitute: Callable[[str], str], name: str) -> str:
         # The patterns take 1 ms for 1,000 characters, and most texts of a body that is not clean are.
@@ -171,8 +166,11 @@ class Redactor:
 
 
 def redacted_request(body: JsonValue) -> JsonValue:
-    """Return a copy of a request's body as its key sees it, but for what only a session knows to be a secret."""
-    return Redactor(is_for_requests=True).replaced(body, lambda secret: PLACEHOLDER)
+    """Return a copy of a request's body as its key sees it, but for what only a session knows to be a secret.
+
+    What a key sees already is left as it is, its placeholders too.
+    """
+    return Redactor(is_for_requests=True).replaced(body, lambda secret: secret if is_literal(secret) else PLACEHOLDER)
 
 
 def found(text: str) -> list[Finding]:

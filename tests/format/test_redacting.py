@@ -267,7 +267,7 @@ def test_the_clients_own_key_is_given_back_in_a_failure_alone() -> None:
     failure = Failure("AuthenticationError", "no such key: __REDACTED_0__", 401, {"message": ["__REDACTED_0__"]})
 
     told = json.loads(given_back(content, ["the secret"]))["response"]["body"]
-    failed = failure_given_back(failure, Credential("the key"))
+    failed = failure_given_back(failure, content, ["the secret"], Credential("the key"))
 
     assert "http://example.com/?k=__REDACTED_0__&s=the secret" == told
     assert ("no such key: the key", {"message": ["the key"]}) == (failed.message, failed.body)

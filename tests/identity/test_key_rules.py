@@ -18,7 +18,8 @@ from inference_recorder.identity.credentials import Credential
 from inference_recorder.identity.jsonable import canonical_text
 from inference_recorder.identity.key_rules import KeyRules, without_numbers
 from inference_recorder.identity.keys import request_key
-from inference_recorder.identity.redaction import NUMBERED, PLACEHOLDER, SHORTEST_VALUE
+from inference_recorder.identity.placeholders import NUMBERED, PLACEHOLDER, as_keyed
+from inference_recorder.identity.redaction import SHORTEST_VALUE
 from inference_recorder.identity.request import Request
 
 from ..secret_table import SECRETS
@@ -48,10 +49,10 @@ _ASKED = st.builds(
 )
 
 
-def hidden(rules: KeyRules, value: Any, credential: Any) -> Any:
+def hidden(rules: KeyRules, value: Any, credential: Any, substitute: Any = as_keyed) -> Any:
     """Return a value without secrets, each part of it looked through by a redactor that knows the client's key."""
     redactor = rules.redactor.knowing([credential.text] if len(credential.text) >= SHORTEST_VALUE else [])
-    return redactor.replaced(value, lambda secret: PLACEHOLDER)
+    return redactor.replaced(value, substitute)
 
 
 @given(requests=st.lists(_ASKED, min_size=1, max_size=3))
@@ -83,7 +84,7 @@ def test_a_test_id_taken_as_it_is_holds_no_secret(asked_by: list[tuple[str, str]
         rules = KeyRules()
     for test_id, credential in [*asked_by, asked_by[0]]:
         known = Credential(credential)
-        assert hidden(rules, test_id, known) == rules.scope(test_id, known)
+        assert hidden(rules, test_id, known, lambda secret: PLACEHOLDER) == rules.scope(test_id, known)
 
 
 @given(request=_ASKED)

@@ -11,9 +11,10 @@ from operator import itemgetter
 from pathlib import Path
 
 from .errors import CorruptRecording
+from .format.sent import Sent
 from .format.usage import Usage, usage_of
 from .identity.jsonable import JsonObject
-from .identity.key_rules import recorded_request
+from .identity.key_rules import KeyRules, recorded_request
 from .identity.request import Request
 from .plans import Exchange, Outcome, Record
 from .storage.catalogue import entry_of
@@ -28,8 +29,8 @@ class Ledger:
         self._replays: list[tuple[str, str, str, str | None, str | None, float, int]] = []
         """What becomes an Exchange when somebody asks: no path for a file that is where its key says."""
         self._others: dict[Outcome, list[Exchange]] = {"recorded": [], "missed": [], "passed": []}
-        self._unanswered: list[tuple[int, Request]] = []
-        """The number and the request of each call that no recording answered."""
+        self._unanswered: list[tuple[int, Request, Sent]] = []
+        """The number and the request of each call that no recording answered, and what it has sent."""
 
     def replayed(self, request: Request, key: str, test_id: str | None, path: str) -> None:
         """Take note of a call that a recording answers."""
@@ -40,7 +41,7 @@ class Ledger:
     def asked(self, plan: Record) -> None:
         """Take note of a call that goes out to be recorded."""
         plan.number = next(self._numbers)
-        self._unanswered.append((plan.number, plan.request))
+        self._unanswered.append((plan.number, plan.request, plan.sent))
 
     def recorded(self, plan: Record, path: Path, request: JsonObject) -> None:
         """Take note that the answer to a call is stored, and with it `request`, without secrets."""
@@ -54,7 +55,7 @@ class Ledger:
     def missed(self, request: Request, key: str, test_id: str | None, explanation: str) -> None:
         """Take note of a call that no recording answers; `explanation` is the text of its error."""
         number = next(self._numbers)
-        self._unanswered.append((number, request))
+        self._unanswered.append((number, request, Sent()))
         missed = Exchange(
             request.endpoint, request.model, key, test_id, None, time.time(), explanation=explanation, number=number
         )
@@ -80,16 +81,13 @@ class Ledger:
             for endpoint, model, key, test_id, path, started, number in self._replays
         )
 
-    def requests(self) -> tuple[Request, ...]:
-        """Return what was asked, in its order; of a replayed call what its recording answers. Raises CorruptRecording.
+    def requests(self, rules: KeyRules) -> tuple[Request, ...]:
+        """Return what was asked, in its order, without secrets; of a replayed call what its recording answers.
 
-        Ten thousand requests kept would be ten megabytes.
+        Ten thousand requests kept would be ten megabytes. Raises CorruptRecording.
         """
         replayed = [(call.number, _request_in(call.path)) for call in self.exchanges("replayed") if call.path]
-        # The bodies kept are the callers', who go on appending to their lists.
-        others = (
-            (number, request._replace(body=json.loads(request.body_text))) for number, request in self._unanswered
-        )
+        others = ((number, _shown(request, sent, rules)) for number, request, sent in self._unanswered)
         return tuple(request for _, request in sorted((*replayed, *others), key=itemgetter(0)))
 
     def usage(self) -> dict[str, Usage]:
@@ -101,6 +99,13 @@ class Ledger:
             if (usage := usage_of(entry_of(Path(exchange.path)).recording())) is not None:
                 used[exchange.model] = used.get(exchange.model, Usage()) + usage
         return used
+
+
+def _shown(request: Request, sent: Sent, rules: KeyRules) -> Request:
+    # The bodies kept are the callers', who go on appending to their lists.
+    request = rules.shown(request._replace(body=json.loads(request.body_text)))
+    hidden = sent.hidden_in({"body": request.body, "endpoint": request.endpoint, "url": request.url})
+    return request.saying(hidden["body"])._replace(endpoint=hidden["endpoint"], url=hidden["url"])
 
 
 def _request_in(path: str) -> Request:

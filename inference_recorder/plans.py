@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from .format.recording import Answer, Recording
+from .format.sent import Sent
 from .identity.jsonable import JsonObject
 from .identity.request import Request
 from .rows import Row
@@ -76,6 +77,8 @@ class Record:
     """The recording that its own has replaced."""
     is_unchanged: bool = False
     """Whether its recording was there already, and says the same."""
+    sent: Sent = field(default_factory=Sent)
+    """The credentials that its HTTP requests held, to be hidden wherever they occur; never stored."""
     started: float = field(default_factory=time.time)
     chunk_times: list[float] = field(default_factory=list)
     """When each chunk of a stream arrived, in seconds since 1970."""

@@ -108,8 +108,8 @@ class Session:
 
     @property
     def requests(self) -> tuple[Request, ...]:
-        """What was asked, in its order, each as it was then; calls that passed are left out."""
-        return self._ledger.requests()
+        """What was asked, in its order, each as its key saw it, without secrets; calls that passed are left out."""
+        return self._ledger.requests(self._rules)
 
     @property
     def usage(self) -> dict[str, Usage]:
@@ -176,7 +176,7 @@ class Session:
         from .explaining.miss import missing_recording
         from .explaining.nearest import Question
 
-        asked = asked._replace(body=asked.frozen_body())
+        asked = asked._replace(body=asked.frozen_body(), credential=None)
         rules, names = self._rules, self._rules.variables_in(request)
         question = Question(asked, key, test_id, place, rules.normalizers, rules.written, names)
         node_id = rules.scope(running_node_id(), request.credential)
@@ -316,7 +316,7 @@ class Session:
 
     def _write(self, plan: Record, answer: Answer, *, wait: bool = True, patience: Patience | None = None) -> bool:
         self._rules.refreshed()  # the call itself may have put its key into the environment
-        hidden = Hidden(self._rules.redactor_of(plan.request), plan.request.credential)
+        hidden = Hidden(self._rules.redactor_of(plan.request), plan.request.credential, plan.sent)
         request = self._rules.with_version(hidden.request(self._rules.as_recorded(plan.request, plan.body)))
         answer = hidden.answer(answer)
         content = encode(plan.test_id, request, answer)

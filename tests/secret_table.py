@@ -1,4 +1,4 @@
-"""One table of secrets by kind: two made-up values of each, and a text that holds one.
+"""One table of secrets by kind: two made-up values of each, and a text that holds one; one of ways to send them.
 
 The values are put together here so that no scanner of this repository takes them for real.
 """
@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 import string
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 _LETTERS = string.ascii_letters + string.digits
@@ -127,3 +128,49 @@ DECLARED = (
     Declared("text in a variable", "wonderful-weather", variables=(("WEATHER_TOKEN", "wonderful-weather"),)),
     Declared("text in a named variable", "bert", variables=(("WIKI_LOGIN", "bert"),), secret_env=("WIKI_*",)),
 )
+
+
+class Credential(NamedTuple):
+    """A way in which a call gets a credential that no shape tells: by its client's options or its own arguments."""
+
+    way: str
+    client: Callable[[str, bool], dict[str, Any]] = lambda value, is_async: {}
+    """(value, whether the client is async) -> options of the client."""
+    call: Callable[[str], dict[str, Any]] = lambda value: {}
+    """Value -> arguments of the call, beside its own."""
+    is_azure: bool = False
+    endpoint: str = "chat"
+    is_known_in_replay: bool = False
+    """Whether a replay, which sends nothing, knows the value that it has now."""
+
+
+def _provided(value: str, is_async: bool) -> Callable[[], Any]:
+    async def provide() -> str:
+        return value
+
+    return provide if is_async else lambda: value
+
+
+def _basic(value: str) -> str:
+    return f"Basic {base64.b64encode(f'user-of-some-length:{value}'.encode()).decode()}"
+
+
+CREDENTIALS = (
+    Credential("api_key", lambda value, is_async: {"api_key": value}, is_known_in_replay=True),
+    Credential("api_key by a function", lambda value, is_async: {"api_key": _provided(value, is_async)}),
+    Credential("default Authorization", lambda value, _: {"default_headers": {"Authorization": f"Bearer {value}"}}),
+    Credential("default header of a session", lambda value, _: {"default_headers": {"X-Session": value}}),
+    Credential("default cookie", lambda value, _: {"default_headers": {"Cookie": f'theme=dark; sid="{value}"'}}),
+    Credential("default query", lambda value, _: {"default_query": {"api-key": value}}),
+    Credential("extra Authorization", call=lambda value: {"extra_headers": {"authorization": f"Token {value}"}}),
+    Credential("extra header of a token", call=lambda value: {"extra_headers": {"My-Token": value}}),
+    Credential("extra Basic", call=lambda value: {"extra_headers": {"Authorization": _basic(value)}}),
+    Credential("extra query", call=lambda value: {"extra_query": {"api-key": value}}),
+    Credential("admin_api_key", lambda value, _: {"admin_api_key": value}, endpoint="admin"),
+    Credential("Azure api_key", lambda value, _: {"api_key": value}, is_azure=True, is_known_in_replay=True),
+    Credential("Azure api_key by a function", lambda value, is_async: {"api_key": _provided(value, is_async)},
+               is_azure=True),
+    Credential("azure_ad_token", lambda value, _: {"azure_ad_token": value}, is_azure=True),
+    Credential("azure_ad_token_provider",
+               lambda value, is_async: {"azure_ad_token_provider": _provided(value, is_async)}, is_azure=True),
+)  # fmt: skip

@@ -423,3 +423,62 @@ def test_a_secret_is_hidden_beside_names_that_are_numbers(sdk: Colour, server: O
 
     assert KEY.other == answer.choices[0].message.content
     assert {"9": 1, "10": 2} == json.loads(next(recordings.glob("*.json")).read_text())["request"]["body"]["logit_bias"]
+
+
+@pytest.mark.parametrize("kind", ["plain", "stream", "raw", "failing"])
+@pytest.mark.parametrize("literal", ["__REDACTED_1__", "__REDACTED_0__", "__REDACTED__", "__REDACTED_LITERAL_1J__"])
+def test_a_literal_that_looks_like_a_placeholder_comes_back(
+    literal: str, kind: str, sdk: Colour, server: OpenAIServer, recordings: Path
+) -> None:
+    """A prompt about this very tool got the caller's key in the place of the text that it had typed."""
+    echo(server)
+    name = "chat.completions.with_raw_response.create" if kind == "raw" else "chat.completions.create"
+    more = {"stream": {"stream": True}, "failing": {"model": "failing"}}.get(kind, {})
+
+    def call(key: str) -> Any:
+        try:
+            result = sdk.call(name, **told(f"{key} is what {literal} stands for, {literal}.", **more))
+        except openai.AuthenticationError as error:
+            return f"{error}{error.body}{error.response.text}"
+        if kind == "stream":
+            return "".join(item.choices[0].delta.content or "" for item in sdk.items(result) if item.choices)
+        message = (result.parse() if kind == "raw" else result).choices[0].message
+        return message.content, json.loads(message.tool_calls[0].function.arguments)
+
+    with inference_recording("live"):
+        live = call(KEY.other)
+    with inference_recording("record", recordings):
+        call(KEY.one)
+    with inference_recording("replay", recordings):
+        replayed = call(KEY.other)
+
+    assert live == replayed
+    assert_nowhere(KEY.one, recordings)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Explain __REDACTED_1__.", "Explain __REDACTED_2__."),
+        ("Explain __REDACTED__.", "Explain __REDACTED_1__."),
+        ("Explain __REDACTED_1__.", f"Explain {KEY.one}."),
+        (f"Explain {KEY.one}.", "Explain __REDACTED_1__."),
+        (f"Explain {KEY.one}.", "Explain __REDACTED__."),
+    ],
+    ids=[
+        "another number",
+        "no number",
+        "recorded with a literal",
+        "recorded with a secret",
+        "with a secret, no number",
+    ],
+)
+def test_requests_that_differ_in_a_literal_have_different_answers(
+    one: str, other: str, client: openai.OpenAI, recordings: Path
+) -> None:
+    """Their keys were the same: one got the other's answer."""
+    with inference_recording("record", recordings):
+        client.chat.completions.create(**told(one))
+
+    with inference_recording("replay", recordings), pytest.raises(MissingRecording):
+        client.chat.completions.create(**told(other))

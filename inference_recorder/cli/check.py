@@ -13,14 +13,13 @@ from .configured import configured
 from .console import Column, counted, output, remark, show_json, show_rest, show_table
 from .examination import Examination, Finding
 from .folders import Folders, takes_folders
-from .node_ids import TestFiles
 from .orphans import Orphans, takes_rootdir
 
 _MOST_SHOWN = 10
 _TITLES = {
     "unreadable": "Cannot be read",
     "secret": "Hold a secret",
-    "orphan": "Recorded by a test that is gone (see prune)",
+    "orphan": "Recorded by a test whose file is gone (rename-test moves them, rm removes them)",
     "name": "Have a name under which no recording is looked for",
     "gap": "Belong to a row with a gap",
     "no rule": "Found by their name only: no key rule gives it",
@@ -41,8 +40,8 @@ def check(
 ) -> None:  # fmt: skip
     """Examine the recordings in DIR.
 
-    What cannot be read, and secrets (see `scan`), are errors. These are notes: recordings of tests that are gone, rows
-    with gaps, names that are no keys, files that lie beside no recording, and names that no rule derives from the
+    What cannot be read, and secrets (see `scan`), are errors. These are notes: recordings of tests whose file is gone,
+    rows with gaps, names that are no keys, files that lie beside no recording, and names that no rule derives from the
     request (such a file was edited, or is older than the rules; it is found by its name, or not at all). In a pipe,
     each line has the kind of a finding, "error" or "note", the path, the test and the reason, with tabs between them.
 
@@ -58,13 +57,13 @@ def check(
       1  a file cannot be read or holds a secret; with --strict: also for notes
       2  there is no such folder, or the options are wrong
     """
-    orphans = Orphans(TestFiles(rootdir or Path.cwd()))
+    orphans = Orphans(rootdir or Path.cwd())
     seen = Examination(folders, orphans, configured().redactor)
     seen.run()
     if rootdir is None and orphans.has_met_no_file:
         seen.findings = [one for one in seen.findings if one.kind != "orphan"]
         remark(
-            f"not looked for: tests that are gone, since the files of all are missing below {orphans.tests.rootdir}; "
+            f"not looked for: tests whose file is gone, since the files of all are missing below {orphans.rootdir}; "
             "name pytest's rootdir with --rootdir"
         )
     order = list(_TITLES)

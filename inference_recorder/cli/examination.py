@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,12 +16,11 @@ from ..interception.bodies import body_bytes, check_body, check_chunk, is_kept_a
 from ..interception.table import method_for
 from ..storage import attachments
 from ..storage.catalogue import Entry
-from .folders import Folders, is_key_name
+from ..storage.names import attachment_parts, is_key_name, owner_of_temporary
+from .folders import Folders
 from .leaks import leaks_in
-from .node_ids import Presence
 from .orphans import Orphans, naming_rule
 
-_ATTACHMENT = re.compile(r"(.+)\.[0-9a-f]{16}\.bin")
 _ERRORS = frozenset({"unreadable", "secret"})
 
 
@@ -92,9 +90,8 @@ class Examination:
         rule = naming_rule(entry)
         if rule is None and is_key_name(entry.name):
             self._note("no rule", entry.path, "no key rule gives its name", entry)
-        verdict = self.orphans.verdict(entry, rule)
-        if verdict.presence is Presence.GONE:
-            self._note("orphan", entry.path, verdict.reason, entry)
+        if (missing := self.orphans.missing(entry, rule)) is not None:
+            self._note("orphan", entry.path, f"{missing} does not exist", entry)
         return "none" if rule is None else rule.name
 
     def _examine_row(self, row: Mapping[int, Path]) -> None:
@@ -107,12 +104,13 @@ class Examination:
 
     def _examine_leftovers(self, folder: Path) -> None:
         for path in sorted(folder.glob("*.bin")):
-            found = _ATTACHMENT.fullmatch(path.name)
-            owner = folder / f"{found.group(1)}.json" if found is not None else None
+            parts = attachment_parts(path.name)
+            owner = None if parts is None else folder / f"{parts[0]}.json"
             if owner is not None and path not in self._attachments and owner not in self._unreadable:
                 self._note("attachment", path, f"{owner.name} is not there, or does not name it")
         for path in sorted(folder.glob(".*.tmp")):
-            self._note("temporary", path, "half-written")
+            if owner_of_temporary(path.name) is not None:
+                self._note("temporary", path, "half-written")
 
     def _note_unreadable(self, error: CorruptRecording, entry: Entry | None = None) -> None:
         self._unreadable.add(error.path)

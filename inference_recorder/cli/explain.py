@@ -17,7 +17,7 @@ from ..explaining.miss import explained
 from ..explaining.nearest import Question, explanation_of
 from ..explaining.notes import notes_in
 from ..identity.jsonable import JsonValue, plain_arguments
-from ..identity.key_rules import KeyRules, without_numbers
+from ..identity.key_rules import KeyRules, with_literals, without_numbers
 from ..identity.keys import request_key
 from ..identity.request import Request, recorded_url
 from ..rows import Row
@@ -133,6 +133,7 @@ def _question(content: bytes, endpoint: str | None, base_url: str, test_id: str 
         normalize = configuration.normalize if declared is None else declared
         rules = KeyRules(configuration.redact, normalize or (), secret_env=configuration.secret_env)
         asked = rules.asked(without_numbers(request))
+        asked = with_literals(asked) if is_request else asked
     except (RecorderError, TypeError) as error:
         raise click.UsageError(f"--request: {error}") from None
     return Question(asked, request_key(asked, test_id), test_id, 1, rules.normalizers)

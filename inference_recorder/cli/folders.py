@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +12,14 @@ import click
 
 from ..errors import CorruptRecording
 from ..storage.catalogue import Entry, entry_of, paths_in
+from ..storage.names import is_key_name
 from ..storage.places import Places
 from ..storage.store import Store
+from ..storage.walk import unhidden
 from .configured import folder_for
 from .console import counted, remark, tracked
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-_KEY_NAME = re.compile(
-    r"(?:[0-9a-f]{64}|[0-9a-f]{12})(?:\.[1-9][0-9]*)?|models-(?:[0-9a-f]{64}|[0-9a-f]{12})-[0-9a-f]{8}"
-)
-_NEVER_ENTERED = frozenset({"__pycache__", "node_modules"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +45,13 @@ class Folders:
 
     def shown(self, path: Path) -> str:
         """Return a file's path as people read it: below the working directory where it is there."""
-        working_directory = Path.cwd()
-        return str(path.relative_to(working_directory) if path.is_relative_to(working_directory) else path)
+        return shown(path)
+
+
+def shown(path: Path) -> str:
+    """Return a file's path as people read it: below the working directory where it is there."""
+    working_directory = Path.cwd()
+    return str(path.relative_to(working_directory) if path.is_relative_to(working_directory) else path)
 
 
 def takes_folders(command: _Command) -> _Command:
@@ -81,20 +83,15 @@ def folders_from(folder: Path | None, *, is_recursive: bool = False) -> Folders:
         raise click.UsageError(f"the folder {root}{told} {reason}; name the folder of recordings as DIR")
     own = tuple(place for place in places.read if place.is_dir())
     if is_recursive:
-        below = tuple(_folders_below(root))
+        below = tuple(folders_below(root))
         return Folders(root, tuple(dict.fromkeys((*own, *below))))
     if any(_holds_recordings(place) for place in own):
         return Folders(root, own)
-    below = tuple(_folders_below(root))
+    below = tuple(folders_below(root))
     if not below:
         return Folders(root, own)
     remark(f"{root} holds no recordings itself; looking through {counted(len(below), 'folder')} below it")
     return Folders(root, below)
-
-
-def is_key_name(name: str) -> bool:
-    """Whether a file's name, without ".json", is one under which a recording is looked for."""
-    return _KEY_NAME.fullmatch(name) is not None
 
 
 def short_name(entry: Entry) -> str:
@@ -108,11 +105,9 @@ def store_of(path: Path) -> Store:
     return Store(Places(written=path.parent, read=(path.parent,)))
 
 
-def _folders_below(root: Path) -> Iterator[Path]:
-    for folder, names, files in os.walk(root):
-        names[:] = sorted(name for name in names if not name.startswith(".") and name not in _NEVER_ENTERED)
-        if _are_recordings(files):
-            yield Path(folder)
+def folders_below(root: Path) -> Iterator[Path]:
+    """Yield the folders of recordings at and below `root`; hidden ones, such as .trash and .failed, are none."""
+    return (folder for folder, _, files in unhidden(root) if _are_recordings(files))
 
 
 def _holds_recordings(folder: Path) -> bool:

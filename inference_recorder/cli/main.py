@@ -31,13 +31,14 @@ COMMANDS = (
     "explain",
     "import",
     "ls",
-    "prune",
     "rekey",
     "rename-test",
     "report",
+    "rm",
     "scan",
     "show",
     "stats",
+    "undo",
 )
 """Each is a function in the module of its name, "-" being "_" there; a keyword has a "_" after it."""
 

@@ -1,4 +1,4 @@
-"""Recordings whose test is gone: the one rule of `check` and `prune`."""
+"""A recording and the test that made it: which key rule names it, whom it answers, whether the test's file exists."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from typing import Any
 
 import click
 
+from ..fixture_ids import SESSION, parsed_fixture_id
 from ..identity.keys import Generation, generation_of, is_bound_to_its_test
 from ..storage.catalogue import Entry
-from .node_ids import Presence, TestFiles, Verdict
-
-_KEPT = Verdict(Presence.THERE)
 
 
 def naming_rule(entry: Entry) -> Generation | None:
@@ -36,24 +34,39 @@ def is_shared(entry: Entry, rule: Generation | None) -> bool:
 
 @dataclass(slots=True)
 class Orphans:
-    """Tells whether a recording's test is there."""
+    """Tells whether the file or directory that a recording's test id names exists.
 
-    tests: TestFiles
+    Nothing is said of what is in a file: tests are also inherited, generated, or made by decorators and plugins.
+    """
+
+    rootdir: Path
     _has_met: Counter[bool] = field(default_factory=Counter)
     """Whether the file of a test exists, for each recording that names one of pytest's."""
 
-    def verdict(self, entry: Entry, rule: Generation | None) -> Verdict:
-        """Return GONE, with the reason, only for a call of the SDK that no test can make any more."""
-        if entry.test_id is not None and "::" in entry.test_id:
-            self._has_met[self.tests.has_file_of(entry.test_id)] += 1
-        if entry.test_id is None or entry.asked is None or is_shared(entry, rule):
-            return _KEPT
-        return self.tests.verdict(entry.test_id)
+    def missing(self, entry: Entry, rule: Generation | None) -> str | None:
+        """Return which file or directory is missing, None for none and for what is no call of one test only."""
+        if entry.test_id is None or (name := _file_of(entry.test_id)) is None:
+            return None
+        try:
+            exists = (self.rootdir / name).exists()
+        except (OSError, ValueError):  # a name too long, or one that holds NUL
+            exists = False
+        self._has_met[exists] += 1
+        return None if exists or entry.asked is None or is_shared(entry, rule) else name
 
     @property
     def has_met_no_file(self) -> bool:
         """Whether tests were named and the files of all are missing: then this is hardly pytest's rootdir."""
         return self._has_met[False] > 0 and not self._has_met[True]
+
+
+def _file_of(test_id: str) -> str | None:
+    """Return the Python file of a test or fixture, or the directory of a fixture; None for ids of another form."""
+    fixture = parsed_fixture_id(test_id)
+    if fixture is not None and fixture.scope != SESSION and fixture.scope.endswith("/"):
+        return fixture.scope
+    file, separator, _ = (test_id if fixture is None else fixture.scope).partition("::")
+    return file if file.endswith(".py") and (separator or fixture is not None) else None
 
 
 def takes_rootdir(command: Callable[..., Any]) -> Callable[..., Any]:

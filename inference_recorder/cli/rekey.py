@@ -13,7 +13,7 @@ import click
 from ..identity.key_rules import with_version
 from ..identity.keys import EXACT, renamed_under, request_key
 from ..identity.normalizers import BUILT_IN_NAMES, Normalizers, NormalizeRule, without_roots
-from ..identity.redaction import NUMBERED
+from ..identity.placeholders import NUMBERED
 from ..identity.secret_shapes import is_hidden_by_name
 from ..storage.catalogue import Entry
 from .configured import configured

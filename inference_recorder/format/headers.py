@@ -1,4 +1,4 @@
-"""Response headers: which of them a recording keeps, and which differ from run to run.
+"""Headers: which of a response's a recording keeps, which differ from run to run, and which hold credentials.
 
 One table of patterns and what their headers are. The first row that matches counts; what no row names is kept:
 
@@ -60,11 +60,18 @@ _TABLE = (
     _row(Kind.VARIES, "*trace*", "x-b3-*"),
 )
 
+_NAMES_IN_A_QUERY = frozenset({"sig"})
+
 
 @lru_cache(maxsize=1024)
 def kind_of(name: str) -> Kind | None:
     """Return what the table says of a header, given in lower case; None where no row names it."""
     return next((row.kind for row in _TABLE if row.pattern.fullmatch(name)), None)
+
+
+def names_a_secret(name: str) -> bool:
+    """Whether a header of a request, or a part of its url's query, has a name that says secret."""
+    return name.lower() in _NAMES_IN_A_QUERY or kind_of(name.lower()) is Kind.SECRET
 
 
 def kept_headers(headers: Mapping[str, object]) -> dict[str, str]:

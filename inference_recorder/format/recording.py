@@ -69,6 +69,9 @@ class Failure:
     category: str = "provider_sdk"
     provider: str = "openai"
 
+    def __repr__(self) -> str:
+        return f"<Failure {self.type}>"  # its texts may repeat a credential: a traceback may show it
+
 
 class Answer(NamedTuple):
     """What a call came to: a body, chunks, a failure, or chunks and then a failure."""
@@ -90,6 +93,11 @@ class Answer(NamedTuple):
     """The bytes of a big binary answer on their way to a file of their own, beside the recording."""
     ends_with_done: bool | None = None
     """Of a stream, whether the server sent "[DONE]" at its end; None where it did as servers usually do."""
+
+    def __repr__(self) -> str:
+        kind = "no body" if self.body is None else "a body"
+        kind = kind if self.chunks is None else f"{len(self.chunks)} chunks"
+        return f"<Answer: {kind if self.failure is None else self.failure!r}>"  # see `Failure`
 
 
 class Recording(NamedTuple):

@@ -52,6 +52,15 @@ def canonical_text(arguments: Mapping[str, object]) -> str:
     return "".join(_canonical_parts(arguments, 0))
 
 
+def with_texts(value: JsonValue, changed: Callable[[str], str]) -> JsonValue:
+    """Return a copy of a JSON value with each text in it changed, names among them."""
+    if isinstance(value, str):
+        return changed(value)
+    if isinstance(value, dict):
+        return {with_texts(name, changed): with_texts(item, changed) for name, item in value.items()}
+    return [with_texts(item, changed) for item in value] if isinstance(value, (list, tuple)) else value
+
+
 def plain_arguments(
     kwargs: Mapping[str, object], as_sent: Callable[[Mapping[str, object]], Any] | None = None
 ) -> tuple[JsonObject, str, Mapping[str, object]]:

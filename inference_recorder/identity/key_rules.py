@@ -5,27 +5,23 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 from json.encoder import encode_basestring_ascii
 
 from ..errors import RecorderError
 from . import number_secrets
+from .credentials import Credential
 from .jsonable import JsonObject, canonical_text
 from .keys import EXACT, Generation, further_keys, is_folded, request_key
 from .normalizers import Normalizers, NormalizeRule
-from .redaction import (
-    NUMBERED,
-    PLACEHOLDER,
-    PLACEHOLDER_START,
-    SHORTEST_VALUE,
-    Redactor,
-    RedactRule,
-)
+from .placeholders import LITERAL, LITERAL_MARK, NUMBERED, PLACEHOLDER, PLACEHOLDER_START, as_keyed, said
+from .redaction import SHORTEST_VALUE, Redactor, RedactRule
 from .request import Request
 from .secret_env import checked_names, environment, secret_values, secret_variables
+from .unshown import Unshown
 
 _NUMBERED_MARK = f"{PLACEHOLDER_START}_"
+_MOST_CREDENTIALS = 64
 
 
 @dataclass(slots=True, eq=False)
@@ -33,8 +29,10 @@ class _Sight:
     """What finds the secrets of one environment, and what it found clean. Threads are given another one as a whole."""
 
     redactor: Redactor
-    clean_scope: tuple[str, str] | None = None
+    clean_scope: tuple[str, Credential | None] | None = None
     """A test id, and the client's key."""
+    spelled: Unshown[dict[Credential, tuple[str, ...]]] = field(default_factory=lambda: Unshown({}))
+    """The spellings of each client's key that was met; it takes 10 us to find them."""
     clean_url: str = ""
     look: Callable[[str], bool] | None = None
     """Whether a body's text may hold a secret, or something that a rule of keys would change."""
@@ -44,6 +42,17 @@ class _Sight:
             return False
         self.clean_url = url
         return True
+
+    def spellings_of(self, credential: Credential | None) -> tuple[str, ...]:
+        if credential is None:
+            return ()
+        spelled = self.spelled.value
+        known = spelled.get(credential)
+        if known is None:
+            if len(spelled) >= _MOST_CREDENTIALS:
+                spelled = self.spelled.value = {}
+            known = spelled[credential] = credential.spellings()
+        return known
 
 
 class KeyRules:
@@ -64,9 +73,10 @@ class KeyRules:
         self._normalize = tuple(normalize)
         self.normalizers = Normalizers(normalize)
         self._has_normalizers = bool(self.normalizers)
-        self._environment = environment()
         self._secret_env = checked_names(secret_env, "secret_env=")
-        self._values = secret_values(self._secret_env)
+        # Unshown: `vars` of this object may end up in a traceback or a notebook.
+        self._environment = Unshown(environment())
+        self._values = Unshown(secret_values(self._secret_env))
         self._sight = self._sight_of_the_values()
         # Reentrant: a stream that is collected as garbage is stored wherever that happens.
         self._guard = threading.RLock()
@@ -78,11 +88,11 @@ class KeyRules:
 
     def refreshed(self) -> bool:
         """Look at the environment again; returns whether it holds other secrets than when last looked at."""
-        if environment() == self._environment:
+        if environment() == self._environment.value:
             return False
         with self._guard:
-            now, values = environment(), secret_values(self._secret_env)
-            is_other = values != self._values
+            now, values = Unshown(environment()), Unshown(secret_values(self._secret_env))
+            is_other = values.value != self._values.value
             if is_other:
                 self._values = values
                 self._sight = self._sight_of_the_values()
@@ -90,7 +100,7 @@ class KeyRules:
         return is_other
 
     def _sight_of_the_values(self) -> _Sight:
-        return _Sight(Redactor(self._values, self._own_rules, is_for_requests=True))
+        return _Sight(Redactor(self._values.value, self._own_rules, is_for_requests=True))
 
     def keyed(self, request: Request, test_id: str | None) -> tuple[Request, str]:
         """Return the request as its key sees it, and the key under which its recording in this scope is written."""
@@ -104,8 +114,15 @@ class KeyRules:
 
     def further_keys(self, request: Request, test_id: str | None, key: str) -> Iterator[tuple[Generation, str]]:
         """Yield each name but `key` under which a recording of `request` may lie, in the order of looking up."""
+        return further_keys(self.forms(request), test_id, key)
+
+    def forms(self, request: Request) -> tuple[Request, ...]:
+        """Return the request as its key sees it, as it is, and as keys saw it that took literals for secrets."""
         asked = self.asked(request)
-        return further_keys((asked,) if asked is request else (asked, request), test_id, key)
+        forms = (asked,) if asked is request else (asked, request)
+        if LITERAL_MARK not in asked.body_text and LITERAL_MARK not in asked.url:
+            return forms
+        return (*forms, _with_texts(asked, lambda text: LITERAL.sub(PLACEHOLDER, text)))
 
     def asked(self, request: Request) -> Request:
         """Return the request as its key sees it: the very same where nothing is to be left out."""
@@ -113,31 +130,33 @@ class KeyRules:
         if self._is_as_asked(request, sight, sight.redactor.look()):
             return request
         redactor = self.redactor_of(request)
-        body = redactor.replaced(request.frozen_body(), lambda secret: PLACEHOLDER)
-        endpoint, url = (
-            redactor.replaced_in_path(path, lambda secret: PLACEHOLDER) for path in (request.endpoint, request.url)
-        )
+        body = redactor.replaced(request.frozen_body(), as_keyed)
+        endpoint, url = (redactor.replaced_in_path(path, as_keyed) for path in (request.endpoint, request.url))
         return request.saying(self.normalizers.applied(body))._replace(endpoint=endpoint, url=url)
+
+    def shown(self, request: Request) -> Request:
+        """Return a request for people: without its secrets, the client's key among them."""
+        return request if request.credential is None else self.asked(request)._replace(credential=None)
 
     def _is_as_asked(self, request: Request, sight: _Sight, look: Callable[[str], bool]) -> bool:
         """Whether nothing is to be left out of a request (False when in doubt); `look` is for secrets, at least."""
         text, url = request.body_text, request.url
         if self._has_normalizers or look(text) or not (url == sight.clean_url or sight.is_clean_url(url)):
             return False
-        for spelling in _spellings_of(request.credential):  # noqa: SIM110 - all() takes three times as long
+        for spelling in sight.spellings_of(request.credential):  # noqa: SIM110 - all() takes three times as long
             if spelling in text or spelling in url:
                 return False
         return True
 
-    def scope(self, test_id: str | None, credential: str = "") -> str | None:
+    def scope(self, test_id: str | None, credential: Credential | None = None) -> str | None:
         """Return the test id as key and file have it: a test's parameter may be a secret, or the client's key."""
         if test_id is None:
             return None
         sight = self._sight
         if (test_id, credential) == sight.clean_scope:
             return test_id
-        if any(spelling in test_id for spelling in _spellings_of(credential)):
-            return str(sight.redactor.knowing([credential]).replaced(test_id, lambda secret: PLACEHOLDER))
+        if credential is not None and any(spelling in test_id for spelling in sight.spellings_of(credential)):
+            return str(sight.redactor.knowing([credential.text]).replaced(test_id, lambda secret: PLACEHOLDER))
         if sight.redactor.is_clean(encode_basestring_ascii(test_id)):
             sight.clean_scope = test_id, credential
             return test_id
@@ -145,7 +164,10 @@ class KeyRules:
         return hidden
 
     def secrets_of(self, request: Request) -> list[str]:
-        """Return the secrets of a request's body and endpoint in their order, each as often as it occurs."""
+        """Return the secrets of a request's body and endpoint in their order, each as often as it occurs.
+
+        What only looks like a placeholder is among them (see `placeholders.LITERAL`).
+        """
         found: list[str] = []
 
         def note(secret: str) -> str:
@@ -164,12 +186,13 @@ class KeyRules:
         if (asked.body_text, asked.url) == (plain.body_text, plain.url):
             return ()
         text = canonical_text({"body": request.body, "url": request.url})
-        variables = [item for item in secret_variables(self._secret_env).items() if item[1] != request.credential]
+        own = None if request.credential is None else request.credential.text
+        variables = [item for item in secret_variables(self._secret_env).items() if item[1] != own]
         return tuple(sorted(name for name, value in variables if not Redactor([value]).lacks(text)))
 
     def without_environment(self, request: Request) -> Request:
         """Return the request as its key would see it if no environment variable held a secret."""
-        if not self._values:
+        if not self._values.value:
             return self.asked(request)
         return KeyRules(self._own_rules, self._normalize, self.written, ("!*",)).asked(request)
 
@@ -195,30 +218,28 @@ class KeyRules:
 
     def redactor_of(self, request: Request) -> Redactor:
         """Return the redactor that knows this request's own API key too."""
-        has_key = len(request.credential) >= SHORTEST_VALUE
-        return self.redactor.knowing([request.credential]) if has_key else self.redactor
-
-
-@lru_cache(maxsize=64)
-def _spellings_of(credential: str) -> tuple[str, ...]:
-    """Return how a client's key may stand in a text, canonical or not; nothing for one too short to look for."""
-    if len(credential) < SHORTEST_VALUE:
-        return ()
-    spellings = Redactor([credential]).values
-    return tuple({*spellings, *(encode_basestring_ascii(spelling)[1:-1] for spelling in spellings)})
+        credential = request.credential
+        has_key = credential is not None and len(credential.text) >= SHORTEST_VALUE
+        return self.redactor.knowing([credential.text]) if credential is not None and has_key else self.redactor
 
 
 def with_version(recorded: JsonObject, version: Generation) -> JsonObject:
     """Return the "request" object of a recording that has its name by this key version.
 
-    Only an exact one needs to say so, and only where llama-stack's recorder would treat other requests as equal to it.
+    Only an exact one needs to say so, and only where llama-stack's recorder would treat other requests as equal to it;
+    or where it holds a placeholder, since there was a time when keys took what only looks like one for a secret.
     """
     recorded = {name: value for name, value in recorded.items() if name != "key_version"}
+    return {**recorded, "key_version": version.name} if version is EXACT and _is_one_of_several(recorded) else recorded
+
+
+def _is_one_of_several(recorded: JsonObject) -> bool:
+    """Whether a key of another version may be that of other requests too."""
     try:
-        is_marked = version is EXACT and is_folded(recorded_request(recorded))
+        request = recorded_request(recorded)
+        return PLACEHOLDER_START in request.body_text or PLACEHOLDER_START in request.url or is_folded(request)
     except RecursionError:  # nested too deep to tell
-        is_marked = True
-    return {**recorded, "key_version": version.name} if is_marked else recorded
+        return True
 
 
 def recorded_request(recorded: JsonObject, normalizers: Normalizers | None = None) -> Request:
@@ -246,8 +267,18 @@ def without_numbers(request: Request) -> Request:
     """Return a request read from a recording with its secrets as its key sees them: without their numbers."""
     if _NUMBERED_MARK not in request.body_text and _NUMBERED_MARK not in request.url:
         return request
-    text, endpoint, url = (
-        NUMBERED.sub(lambda match: number_secrets.PLACEHOLDER if match[2] == "N" else PLACEHOLDER, part)
-        for part in (request.body_text, request.endpoint, request.url)
-    )
+
+    def in_key(text: str) -> str:
+        return NUMBERED.sub(lambda match: number_secrets.PLACEHOLDER if match[2] == "N" else PLACEHOLDER, text)
+
+    return _with_texts(request, in_key)
+
+
+def with_literals(request: Request) -> Request:
+    """Return a request that was taken from a recording and redacted again with its placeholders as they were."""
+    return _with_texts(request, said)
+
+
+def _with_texts(request: Request, changed: Callable[[str], str]) -> Request:
+    text, endpoint, url = (changed(part) for part in (request.body_text, request.endpoint, request.url))
     return request._replace(body=json.loads(text), body_text=text, endpoint=endpoint, url=url)

@@ -20,6 +20,7 @@ from urllib.parse import quote, quote_plus
 from ..errors import RecorderError
 from . import number_secrets
 from .jsonable import JsonValue
+from .placeholders import LITERAL, PLACEHOLDER, PLACEHOLDER_START, as_keyed, is_literal
 from .quick_look import quick_look
 from .secret_shapes import FINGERPRINTED_NAMES, SECRET_NAME, SHAPES, is_hidden_by_name, quick_pattern
 from .structure import (
@@ -34,11 +35,6 @@ from .structure import (
     prescribed_in_path,
 )
 
-PLACEHOLDER = "__REDACTED__"
-"""What stands for a secret in a key, and in a file for one that its request does not hold."""
-NUMBERED = re.compile(r"__REDACTED_(\d+)([JN]?)__")
-"""What stands for a secret of the request in a file: its number there; J where it stands in JSON within a string, N
-where it is in a number (see `number_secrets`)."""
 SHORTEST_VALUE = 16
 """Characters from which a value of the environment, or a client's key, is long enough to be told from a word."""
 SHORTEST_LITERAL = 4
@@ -48,10 +44,8 @@ RedactRule: TypeAlias = "str | re.Pattern[str] | Callable[[str], str | Iterable[
 """A secret; a pattern of secrets (its group "secret" if it has one); or a function that takes a text and returns the
 secrets in it, or the text without them."""
 
-PLACEHOLDER_START = "__REDACTED"
 _SPELLED_AS_IT_IS = re.compile(r"[A-Za-z0-9._~-]*")
-_ANY_PLACEHOLDER = re.compile(r"__REDACTED(?:_\d+J?)?__")
-_FINGERPRINTED = re.compile(rf"{_ANY_PLACEHOLDER.pattern}#[0-9a-f]{{12}}")
+_FINGERPRINTED = re.compile(r"__REDACTED(?:_\d+J?)?__#[0-9a-f]{12}")
 DECLARED = frozenset({"known value", "redact="})
 """The kinds of those that somebody says are secrets."""
 _Change: TypeAlias = "tuple[int, int, str]"
@@ -76,7 +70,7 @@ class Redactor:
         self._functions: list[Any] = [rule for rule in rules if callable(rule)]
         _check(rules)
         self._is_for_requests = is_for_requests
-        """Whether the same secrets are to be found whichever of them are known; a typed placeholder is one too."""
+        """Whether the same secrets are to be found whichever of them are known, and what looks like a placeholder."""
         self._given = {*values, *literals}
         spelled = {spelling for value in self._given for spelling in _spellings(value)}
         self.values = tuple(sorted(spelled, key=lambda value: (-len(value), value)))
@@ -126,7 +120,7 @@ class Redactor:
         found: list[Finding] = []
         add = partial(_add, found, joins=self._is_for_requests)
         if self._is_for_requests and PLACEHOLDER_START in text:
-            add("placeholder", [match.span() for match in _ANY_PLACEHOLDER.finditer(text)])
+            add("placeholder", [match.span() for match in LITERAL.finditer(text)])
         if not is_prescribed:
             for kind, spans in self._declared(text):
                 add(kind, spans)
@@ -137,7 +131,7 @@ class Redactor:
             add(shape.kind, [(max(from_ - len(start), 0), to - len(start)) for from_, to in spans])
         if self._is_for_requests:
             return found
-        return [finding for finding in found if _ANY_PLACEHOLDER.fullmatch(text[finding.start : finding.end]) is None]
+        return [finding for finding in found if not is_literal(text[finding.start : finding.end])]
 
     def _declared(self, text: str, *, is_number: bool = False) -> Iterator[tuple[str, list[tuple[int, int]]]]:
         """Yield what is a secret because somebody says so: its kind, and where it is."""
@@ -243,7 +237,7 @@ class Redactor:
 
     def _order_of(self, name: str, *, is_free: bool) -> tuple[str, str]:
         is_prescribed = not is_free and is_member(name)
-        return self._replaced_in(name, lambda secret: PLACEHOLDER, "", is_prescribed=is_prescribed), name
+        return self._replaced_in(name, as_keyed, "", is_prescribed=is_prescribed), name
 
     def _replaced_in(
         self,
@@ -270,8 +264,11 @@ class Redactor:
 
 
 def redacted_request(body: JsonValue) -> JsonValue:
-    """Return a copy of a request's body as its key sees it, but for what only a session knows to be a secret."""
-    return Redactor(is_for_requests=True).replaced(body, lambda secret: PLACEHOLDER)
+    """Return a copy of a request's body as its key sees it, but for what only a session knows to be a secret.
+
+    What a key sees already is left as it is, its placeholders too.
+    """
+    return Redactor(is_for_requests=True).replaced(body, lambda secret: secret if is_literal(secret) else PLACEHOLDER)
 
 
 def found(text: str) -> list[Finding]:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlparse
 
+from .credentials import Credential
 from .jsonable import JsonObject, JsonValue, canonical_text
 
 MODEL_LIST_ENDPOINT = "/v1/models"
@@ -28,8 +29,8 @@ class Request(NamedTuple):
     """The arguments, live: whoever stores them takes `frozen_body()` before the call goes on."""
     body_text: str
     """The canonical text of `body` (see `jsonable.canonical_text`)."""
-    credential: str = ""
-    """The API key of the client that asks, to be hidden wherever it occurs; never stored."""
+    credential: Credential | None = None
+    """The API key of the client that asks, to be hidden wherever it occurs; never stored. None once that is done."""
 
     @property
     def model(self) -> str:

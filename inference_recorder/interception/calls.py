@@ -8,13 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..format.recording import Http, Recording
+from ..format.sent import Sent
+from ..identity.credentials import Credential
 from ..identity.jsonable import plain_arguments
 from ..identity.request import Request, recorded_url
+from ..identity.unshown import Unshown
 from .additions import RAW_RESPONSE_HEADER
 
 if TYPE_CHECKING:
@@ -29,7 +33,7 @@ class Call:
     """A call on its way from the method door to the client door."""
 
     request: Request
-    kwargs: Mapping[str, Any]
+    kwargs: Mapping[str, Any] = field(repr=False)
     """What to call the SDK with: one-shot iterables have been read into lists."""
     is_settled_above: bool = False
     """Whether the method door has decided and records the result, or not; the client door only notes the response."""
@@ -39,10 +43,14 @@ class Call:
     """What the client door saw of the HTTP response."""
     response: Any = None
     """That response."""
+    sent: Sent | None = None
+    """Takes note of the HTTP requests, where the method door records."""
 
+
+_NO_CREDENTIAL, _NOTHING = Credential(), MappingProxyType[str, object]({})
 
 _listener: ContextVar[object] = ContextVar("inference_recorder_listener", default=None)
-_urls: dict[tuple[object, int, str], tuple[str, object]] = {}
+_urls: dict[tuple[object, int, str], tuple[str, Unshown[object]]] = {}
 """(type of a client, id of its base url, endpoint) -> (the url as recorded, the base url, whose id is so kept)."""
 _MOST_URLS = 256
 _handed_down: ContextVar[Call | None] = ContextVar("inference_recorder_call", default=None)
@@ -76,6 +84,13 @@ def listening(listener: object) -> Iterator[None]:
         _listener.reset(token)
 
 
+def note_sent(request: Any) -> None:
+    """Have whoever waits for a response take note of what the request for it holds."""
+    sent = getattr(_listener.get(), "sent", None)
+    if sent is not None:
+        sent.note(request)
+
+
 def take_listener() -> object:
     """Return who waits for the response that arrived now, once; None where nobody does."""
     listener = _listener.get()
@@ -94,10 +109,12 @@ def described(method: Method, client: object, kwargs: Mapping[str, Any]) -> tupl
     return Request("POST", endpoint, _url(client, endpoint), body, text, credential_of(client)), sdk_kwargs
 
 
-def credential_of(client: object) -> str:
-    """Return the API key that a client asks with, "" where it has none yet."""
-    credential = getattr(client, "api_key", None)
-    return credential if type(credential) is str else ""
+def credential_of(client: object) -> Credential:
+    """Return the API key that a client asks with: none where it has none yet, or asks a function for each call's."""
+    key = getattr(client, "api_key", None)
+    # Of a client with a provider, it is that of an earlier call; a replay, which calls no provider, has none.
+    has_provider = getattr(client, "__dict__", _NOTHING).get("_api_key_provider") is not None
+    return Credential(key) if type(key) is str and not has_provider else _NO_CREDENTIAL
 
 
 def asked_request(client: Any, method: Method, library: Any) -> Any:
@@ -125,7 +142,7 @@ def _url(client: Any, endpoint: str) -> str:
     if len(_urls) >= _MOST_URLS:
         _urls.clear()
     url = recorded_url(str(base_url), endpoint)
-    _urls[known_as] = (url, base_url)
+    _urls[known_as] = (url, Unshown(base_url))
     return url  # not out of the table, which another thread may have emptied
 
 

@@ -14,9 +14,10 @@ from ..errors import UnrecordableCall
 from ..format.failures import revive_failure
 from ..format.recording import Recording
 from ..identity.request import Request
+from ..identity.unshown import unshown
 from .active import current_session
 from .bodies import body_bytes, check_body
-from .calls import Call, listening, take_handed_down, take_listener
+from .calls import Call, listening, note_sent, take_handed_down, take_listener
 from .http import asynchronously, kept, library_of, memory_response, server_sent_text
 from .options import described_options, endpoint_of, memory_request
 from .patching import Target
@@ -30,12 +31,13 @@ _MODULE = "openai._base_client"
 
 
 def targets() -> list[Target]:
-    """Return the methods to patch: where every request of every client begins, and where its response arrives."""
+    """Return the methods to patch: where a client's request begins, where it is built, and where its answer arrives."""
     return [
         Target(_MODULE, "SyncAPIClient", "request", _request),
         Target(_MODULE, "AsyncAPIClient", "request", _request_async),
         Target(_MODULE, "SyncAPIClient", "_process_response", _process_response),
         Target(_MODULE, "AsyncAPIClient", "_process_response", _process_response_async),
+        Target(_MODULE, "BaseClient", "_build_request", _build_request),
     ]
 
 
@@ -43,6 +45,7 @@ def _request(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], 
     __tracebackhide__ = True
     call = take_handed_down()
     if call is not None and call.is_settled_above:
+        _options(args, kwargs)
         with listening(call):
             return wrapped(*args, **kwargs)
     session = current_session()
@@ -51,7 +54,8 @@ def _request(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], 
     if session.is_live:
         session.note_passed(endpoint_of(_argument(args, kwargs, 1, "options").url))
         return wrapped(*args, **kwargs)
-    request = _request_of(call, instance, args, kwargs)
+    options = _options(args, kwargs)
+    request = call.request if call is not None else described_options(instance, options)
     plan = call.replay if call is not None and call.replay is not None else settled(session, request)
     if isinstance(plan, Recording):
         return instance._process_response(**_replayed(plan, request, instance, args, kwargs, is_async=False))
@@ -76,6 +80,7 @@ async def _request_async(
     __tracebackhide__ = True
     call = take_handed_down()
     if call is not None and call.is_settled_above:
+        _options(args, kwargs)
         with listening(call):
             return await wrapped(*args, **kwargs)
     session = current_session()
@@ -84,7 +89,8 @@ async def _request_async(
     if session.is_live:
         session.note_passed(endpoint_of(_argument(args, kwargs, 1, "options").url))
         return await wrapped(*args, **kwargs)
-    request = _request_of(call, instance, args, kwargs)
+    options = _options(args, kwargs)
+    request = call.request if call is not None else described_options(instance, options)
     plan = call.replay if call is not None and call.replay is not None else await settled_async(session, request)
     if isinstance(plan, Recording):
         return await instance._process_response(**_replayed(plan, request, instance, args, kwargs, is_async=True))
@@ -101,6 +107,12 @@ async def _request_async(
             session.abandon(plan)
         raise
     return _checked(result, tape)
+
+
+def _build_request(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    request = wrapped(*args, **kwargs)  # once for each try, with the key of that one
+    note_sent(request)
+    return request
 
 
 def _process_response(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -133,12 +145,6 @@ def _listener_to(kwargs: dict[str, Any]) -> ResponseTape | None:
     told = {name: kwargs[name] for name in ("cast_to", "stream_cls", "options")}
     listener.hear(kwargs["response"], **told)
     return listener
-
-
-def _request_of(call: Call | None, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Request:
-    if call is not None:
-        return call.request
-    return described_options(client, _argument(args, kwargs, 1, "options"))
 
 
 def _replayed(
@@ -195,6 +201,13 @@ def _checked(result: Any, tape: ResponseTape) -> Any:
             "passing its _process_response; it cannot be recorded"
         )
     return result
+
+
+def _options(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Return the request's options, whose headers no repr shows from now on: a traceback may show the locals."""
+    options = _argument(args, kwargs, 1, "options")
+    options.headers = unshown(options.headers)
+    return options
 
 
 def _argument(args: tuple[Any, ...], kwargs: dict[str, Any], place: int, name: str) -> Any:

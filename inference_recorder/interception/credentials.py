@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..identity.unshown import Unshown
 from ..modes import InferenceMode
 from .active import possible_sessions
 from .patching import Target
@@ -32,15 +33,17 @@ def targets() -> list[Target]:
 def _make(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     # A client may be made where nothing says which session it will be used in: only its calls belong to one.
     is_for_replay = any(session.mode is InferenceMode.REPLAY for session in possible_sessions())
-    if not is_for_replay or _has_credentials(kwargs):
-        return wrapped(*args, **kwargs)
+    has_credentials, given = _has_credentials(kwargs), Unshown((args, kwargs))
+    del args, kwargs  # a traceback may show the locals
+    if not is_for_replay or has_credentials:
+        return wrapped(*given.value[0], **given.value[1])
     from openai import OpenAIError
 
     try:
-        return wrapped(*args, **kwargs)
+        return wrapped(*given.value[0], **given.value[1])
     except OpenAIError:
         pass
-    made = wrapped(*args, **{**kwargs, "api_key": PLACEHOLDER_KEY})
+    made = wrapped(*given.value[0], **{**given.value[1], "api_key": PLACEHOLDER_KEY})
     if isinstance(
         getattr(type(instance), "api_key", None), property
     ):  # the module's client keeps its key in the module

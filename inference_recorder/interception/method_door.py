@@ -13,6 +13,7 @@ from ..format.model_lists import page_in
 from ..format.recording import Answer, Recording
 from ..format.typed import constructed, reviver
 from ..identity.request import Request
+from ..identity.unshown import unshown
 from ..session import Session
 from .active import current_session
 from .bodies import check_body, is_kept_as_sent
@@ -76,6 +77,8 @@ def _called(
     if session is None or session.is_live:
         return wrapped(*args, **kwargs)
     client = getattr(instance, "_client", None)
+    if "extra_headers" in kwargs:  # a traceback may show the locals
+        kwargs["extra_headers"] = unshown(kwargs["extra_headers"])
     request, sdk_kwargs = _described(method, client, wrapped, instance, args, kwargs)
     if _is_for_the_client_door(client, kwargs):
         with handed_down(Call(request, sdk_kwargs)):
@@ -86,7 +89,7 @@ def _called(
             return _replayed(method, plan, client, is_async=False)
         with handed_down(Call(request, sdk_kwargs, replay=plan)):
             return wrapped(**sdk_kwargs)
-    call = Call(request, sdk_kwargs, is_settled_above=True)
+    call = Call(request, sdk_kwargs, is_settled_above=True, sent=plan.sent)
     tape = Tape(session, plan)
     try:
         with handed_down(call):
@@ -119,6 +122,8 @@ async def _called_async(
     if session is None or session.is_live:
         return await wrapped(*args, **kwargs)
     client = getattr(instance, "_client", None)
+    if "extra_headers" in kwargs:  # a traceback may show the locals
+        kwargs["extra_headers"] = unshown(kwargs["extra_headers"])
     request, sdk_kwargs = _described(method, client, wrapped, instance, args, kwargs)
     if _is_for_the_client_door(client, kwargs):
         with handed_down(Call(request, sdk_kwargs)):
@@ -129,7 +134,7 @@ async def _called_async(
             return _replayed(method, plan, client, is_async=True)
         with handed_down(Call(request, sdk_kwargs, replay=plan)):
             return await wrapped(**sdk_kwargs)
-    call = Call(request, sdk_kwargs, is_settled_above=True)
+    call = Call(request, sdk_kwargs, is_settled_above=True, sent=plan.sent)
     tape = Tape(session, plan)
     try:
         with handed_down(call):

@@ -10,6 +10,7 @@ from ..format import json_bytes
 from ..format.codec import marked, typed, typed_json
 from ..format.model_lists import MODEL_TYPE, page_beside
 from ..format.recording import TEXT, Answer, Failure
+from ..format.sent import Sent
 from ..format.typed import constructed
 from ..format.volatile import without_volatile
 from ..identity.jsonable import JsonObject, JsonValue
@@ -32,6 +33,11 @@ class ResponseTape:
         self._stream_cls: Any = None
         self._ends_at_errors = True
         self._parts: list[bytes] = []
+
+    @property
+    def sent(self) -> Sent:
+        """What takes note of the HTTP requests."""
+        return self.tape.plan.sent
 
     @property
     def _is_download(self) -> bool:

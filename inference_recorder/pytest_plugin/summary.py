@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from ..errors import RecorderError
+from ..errors import UnwritableRecording
+from ..storage.trash import Deletion, remove_expired
 from ..visible_text import visible_line
 from .hooks import shown_path
 from .journal import Journal
 from .options import DELETE
-from .unused import Unused, delete, folders_of_the_run, is_whole_suite, needless_recordings, unread_recordings
+from .unused import Unused, folders_of_the_run, is_whole_suite, needless_recordings, unread_recordings
 
 _MOST_LINES = 10
 
@@ -127,13 +128,19 @@ def _prune(
             "  only what tests that passed did not ask for is looked at: this was no passed run of the whole suite "
             "(without naming files)"
         )
+    deletion = Deletion()
     if is_real:
         try:
-            delete(found)
-        except RecorderError as error:
+            remove_expired(folders)
+            deletion.discard(one.path for one in found)
+        except UnwritableRecording as error:
             terminal.write_line(f"  {error}", red=True)
-            return
+        found = [one for one in found if one.path in deletion.moved]
     count = "1 recording" if len(found) == 1 else f"{len(found)} recordings"
     terminal.write_line(
         f"pruned: {count} deleted" if is_real else f"to prune: {count} (--inference-prune=delete deletes)"
     )
+    if deletion.kept:
+        terminal.write_line(f"  {len(deletion.kept)} stayed, since a later answer to the same request stays")
+    if deletion.moved:
+        terminal.write_line(f"  {deletion.undo_command(config.invocation_params.dir)} brings them back")

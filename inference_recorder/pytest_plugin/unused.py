@@ -13,8 +13,7 @@ from ..fixture_ids import parsed_fixture_id
 from ..format.model_lists import MODEL_LIST_START
 from ..identity.keys import generation_of, is_bound_to_its_test, request_key
 from ..storage.catalogue import Entry, entries_in, key_of
-from ..storage.places import Places, common_folder, places_from
-from ..storage.store import Store
+from ..storage.places import common_folder, places_from
 from .journal import Journal
 
 
@@ -69,12 +68,6 @@ def is_whole_suite(config: pytest.Config) -> bool:
     is_at_root = config.args_source.name == "TESTPATHS" or config.invocation_params.dir == config.rootpath
     left_out = any(config.getoption(name, None) for name in ("ignore", "ignore_glob", "lf"))
     return not named and is_at_root and not left_out
-
-
-def delete(unused: Iterable[Unused]) -> None:
-    """Delete these recordings and what lies beside them; raises UnwritableRecording."""
-    for one in unused:
-        Store(Places(one.path.parent, ())).remove(one.path.name.removesuffix(".json"))
 
 
 def _unread(journal: Journal, folders: Iterable[Path]) -> Iterator[Entry]:

@@ -57,7 +57,8 @@ class Before:
             if new == old:
                 continue
             if new is not None:
-                self._hide_from_git()
+                with files.refusals_of(path):
+                    files.make_ignored(self._aside.places.written)
                 self._aside.write(name, new.content, attachment=new.attachment)
                 moved[path] = self._aside.path_of(name)
             if old is None:
@@ -71,12 +72,6 @@ class Before:
         for name in self._old:
             if os.path.exists(self._aside.path_of(name)):  # False also for a path that is too long
                 self._aside.remove(name)
-
-    def _hide_from_git(self) -> None:
-        ignoring = self._aside.places.written / ".gitignore"
-        if not ignoring.exists():
-            ignoring.parent.mkdir(parents=True, exist_ok=True)
-            ignoring.write_text("*\n", encoding="ascii")
 
 
 def _files_at(path: Path) -> _Files | None:

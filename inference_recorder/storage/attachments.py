@@ -10,13 +10,13 @@ from pathlib import Path
 from ..errors import CorruptRecording
 from ..format import json_bytes
 from . import files
+from .names import attachment_parts
 
 ATTACHED = "attached"
 """The "__type__" of a body whose "__data__" is the sha256 of the bytes beside the recording."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _NAMED = re.compile(rb'"__type__":\s*"attached",\s*"__data__":\s*"([0-9a-f]{64})"')
-_FILE_NAME = re.compile(r"(?P<name>[0-9a-f]{12,64}(?:\.[0-9]+)?)\.(?P<digits>[0-9a-f]{16})\.bin")
 
 
 def digest_of(attachment: bytes) -> str:
@@ -48,20 +48,26 @@ def named_in(recording: Path, content: bytes | None) -> Path | None:
 
 def owner_of(attachment: Path) -> str:
     """Return the name of the recording that a file would be the attachment of, "" for what is none by its name."""
-    found = _FILE_NAME.fullmatch(attachment.name)
-    return "" if found is None else found["name"]
+    parts = attachment_parts(attachment.name)
+    return "" if parts is None else parts[0]
+
+
+def is_whole(attachment: Path) -> bool:
+    """Whether a file holds the bytes that its name says."""
+    parts, content = attachment_parts(attachment.name), files.content_of(attachment)
+    return parts is not None and content is not None and digest_of(content).startswith(parts[1])
 
 
 def is_orphan(attachment: Path) -> bool:
     """Whether a file is an attachment that no recording names: its own is not there, or is whole and does not."""
-    found = _FILE_NAME.fullmatch(attachment.name)
-    if found is None:
+    parts = attachment_parts(attachment.name)
+    if parts is None:
         return False
-    recording = attachment.with_name(f"{found['name']}.json")
+    recording = attachment.with_name(f"{parts[0]}.json")
     content = files.content_of(recording)
     if content is None:
         return not os.path.lexists(recording)
-    return found["digits"].encode() not in content and _is_json(content)
+    return parts[1].encode() not in content and _is_json(content)
 
 
 def read_attachment(recording_path: str, digest: str) -> bytes:

@@ -19,6 +19,7 @@ from ..identity.keys import EXACT, generation_of, request_key
 from ..identity.normalizers import Normalizers
 from ..identity.request import Request
 from . import files
+from .names import is_key_name
 
 _RESPONSE_START = b'\n  "response": {'
 _LARGE_INTEGERS = b'"has_large_integers"'
@@ -49,8 +50,7 @@ class Entry:
     @property
     def place(self) -> int:
         """The place in the key's row, counted from 1."""
-        place = self.name.partition(".")[2]
-        return int(place) if place.isdecimal() else 1
+        return place_of(self.path)
 
     @property
     def is_of_the_sdk(self) -> bool:
@@ -115,6 +115,18 @@ class Entry:
 def key_of(path: Path) -> str:
     """Return the key that the name of a recording's file holds."""
     return path.name.removeprefix("models-").partition(".")[0].partition("-")[0]
+
+
+def place_of(path: Path) -> int:
+    """Return the place in its row, counted from 1, that the name of a recording's file holds."""
+    place = path.name.removesuffix(".json").partition(".")[2]
+    return int(place) if place.isdecimal() else 1
+
+
+def series_of(path: Path) -> tuple[Path, str]:
+    """Return what the answers to one request have in common; a file whose name is not a key is alone."""
+    name = path.name.removesuffix(".json")
+    return path.parent, name.partition(".")[0] if is_key_name(name) else name
 
 
 def paths_in(folders: Iterable[Path]) -> Iterator[Path]:

@@ -7,11 +7,11 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import CorruptRecording
+from ..errors import CorruptRecording, UnwritableRecording
 
 _USUAL_SIZE = 1 << 15
 _NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
@@ -105,11 +105,6 @@ def _temporary_file(path: Path, content: bytes, owner: str) -> Iterator[Path]:
         raise
 
 
-def owner_of_temporary(name: str) -> str:
-    """Return the `owner` that `replace` was given for this temporary file."""
-    return name[1:].rpartition(".tmp-")[0]
-
-
 def sync_folder(folder: Path) -> None:
     """Have the names of a folder reach the disk, where the platform can."""
     try:
@@ -122,6 +117,29 @@ def sync_folder(folder: Path) -> None:
         pass  # a file system that cannot; the rename itself stands
     finally:
         os.close(descriptor)
+
+
+def make_ignored(folder: Path) -> None:
+    """Create a folder that git passes over, unless it is there; raises OSError.
+
+    Not through a link: a stranger's recordings could otherwise have us make files wherever they like.
+    """
+    if folder.is_symlink() or folder.is_file():
+        raise NotADirectoryError(errno.ENOTDIR, f"{folder} is a link or a file, not a folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError), open(folder / ".gitignore", "x", encoding="ascii") as ignoring:
+        ignoring.write("*\n")
+
+
+@contextmanager
+def refusals_of(path: Path) -> Iterator[None]:
+    """Raise UnwritableRecording, which names the recording at `path`, for an OSError of the block."""
+    try:
+        yield
+    except UnwritableRecording:
+        raise
+    except OSError as error:
+        raise UnwritableRecording(path, reason(error)) from error
 
 
 def is_inside(path: str, folder: str) -> bool:

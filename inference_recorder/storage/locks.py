@@ -20,6 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .names import is_lock_name
+
 if TYPE_CHECKING:
     from filelock import FileLock
 
@@ -133,7 +135,7 @@ class Locks:
             return
         for name in os.listdir(self._folder):
             path = self._folder / name
-            if path.suffix not in (".write", ".flight"):
+            if not is_lock_name(name):
                 continue
             lock = FileLock(path, thread_local=False)
             try:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from ..errors import LockNotAvailable, UnwritableRecording
+from ..errors import LockNotAvailable
 from ..format.model_lists import model_list_start
 from . import attachments, files
 from .files import Stored
 from .locks import LONGEST_WAIT_SECONDS, Locks, Patience
+from .names import owner_of_temporary
 from .places import Places
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
@@ -93,7 +93,7 @@ class Store:
         LockNotAvailable, once the file is in place, where it did not get the lock.
         """
         path = self.path_of(name)
-        with _refusals_of(path):
+        with files.refusals_of(path):
             if not self._has_tidied:
                 self._has_tidied = True
                 self._remove_abandoned()
@@ -164,7 +164,7 @@ class Store:
         for the lock, and warns, as `write` does.
         """
         path = self.path_of(name)
-        with _refusals_of(path), self.locks.writing(name, wait=wait, patience=patience) as is_held:
+        with files.refusals_of(path), self.locks.writing(name, wait=wait, patience=patience) as is_held:
             if not is_held and not wait:
                 return False
             content = files.content_of(path)
@@ -186,7 +186,7 @@ class Store:
         path, new_path = self.path_of(name), self.path_of(new_name)
         if name == new_name:
             return
-        with _refusals_of(new_path), self.locks.writing(new_name, patience=patience) as is_held:
+        with files.refusals_of(new_path), self.locks.writing(new_name, patience=patience) as is_held:
             content, old = files.content_of(path), files.content_of(new_path)
             beside, new_beside = attachments.named_in(path, content), attachments.named_in(new_path, content)
             attachment = None if beside is None else files.content_of(beside)
@@ -208,7 +208,8 @@ class Store:
     def _remove_abandoned(self) -> None:
         """Remove what writers left that died: temporary files, and attachments whose recording never came.
 
-        One whose lock is held has a writer that lives. Before anything is written, since they may fill the disk.
+        Only what has a name of ours; other tools keep temporary files too. One whose lock is held has a writer that
+        lives. Before anything is written, since they may fill the disk.
         """
         try:
             names = os.listdir(self.places.written)
@@ -216,8 +217,8 @@ class Store:
             return
         for name in names:
             path = self.places.written / name
-            if name.startswith(".") and name.endswith(".tmp"):
-                with self.locks.writing(files.owner_of_temporary(name), wait=False) as is_held:
+            if (owner := owner_of_temporary(name)) is not None:
+                with self.locks.writing(owner, wait=False) as is_held:
                     if is_held:
                         _unlink(path)
             elif name.endswith(".bin") and attachments.is_orphan(path):
@@ -230,14 +231,6 @@ class Store:
 def row_name(key: str, place: int) -> str:
     """Return the name of the `place`-th answer (counted from 1) to one key."""
     return key if place == 1 else f"{key}.{place}"
-
-
-@contextmanager
-def _refusals_of(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise UnwritableRecording(path, files.reason(error)) from error
 
 
 def _remove_attachment(path: Path, content: bytes | None, successor: Path | None) -> None:

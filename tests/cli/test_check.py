@@ -17,7 +17,7 @@ from inference_recorder.identity.keys import GENERATIONS
 from .recorded import at_a_terminal, record, run, tool_call
 
 TEST = "tests/test_a.py::test_b"
-GONE = "tests/test_a.py::test_gone"
+GONE = "tests/test_gone.py::test_b"
 ATTACHED = Answer(body=typed("attached", sha256(b"sound").hexdigest()))
 CHUNKS = Answer(chunks=[b'{"__type__":"X","__data__":{}}', b'{"__type__":"X","__data'], is_streaming=True)
 
@@ -143,15 +143,16 @@ def leftover(name: str) -> Callable[[Path], Path]:
 @pytest.mark.parametrize(
     ("make", "kind", "reason"),
     [
-        (lambda folder: record(folder, GONE), "orphan", "there is no test_gone in tests/test_a.py"),
+        (lambda folder: record(folder, GONE), "orphan", "tests/test_gone.py does not exist"),
+        (lambda folder: record(folder, "gone/@answer"), "orphan", "gone/ does not exist"),
         (unnamed, "name", "its name is not a key"),
         (with_gap, "gap", "no answer 3 to its request is there: a replay repeats the one before"),
         (without_first, "gap", "no answer 1, 2 to its request is there: a replay misses"),
         (lambda folder: record(folder, TEST, key="a" * 64), "no rule", "no key rule gives its name"),
         (leftover(f"{'a' * 64}.{'b' * 16}.bin"), "attachment", f"{'a' * 64}.json is not there, or does not name it"),
-        (leftover(f".{'a' * 64}.tmp-0.tmp"), "temporary", "half-written"),
+        (leftover(f".{'a' * 64}.tmp-{'0' * 16}.tmp"), "temporary", "half-written"),
     ],
-    ids=["orphan", "name", "gap", "gap at the start", "no rule", "attachment", "temporary"],
+    ids=["orphan", "orphan of a fixture", "name", "gap", "gap at the start", "no rule", "attachment", "temporary"],
 )
 def test_a_note_fails_only_where_one_is_strict(
     make: Callable[[Path], Path], kind: str, reason: str, folder: Path
@@ -200,16 +201,17 @@ def test_an_integer_beyond_64_bits_is_part_of_the_key(tmp_path: Path) -> None:
     ],
     ids=["url", "url's type", "method", "body", "depth", "depth of a score", "surrogate", "endpoint"],
 )
-@pytest.mark.parametrize("command", ["ls", "stats", "check", "prune", "rename-test"])
+@pytest.mark.parametrize("command", ["ls", "stats", "check", "rename-test", "rm"])
 def test_a_hostile_file_crashes_no_command(command: str, changes: dict[str, Any], tmp_path: Path) -> None:
     """A stranger's pull request must not stop the tool that looks at it."""
     path = record(tmp_path, TEST)
     document = json.loads(path.read_text())
     path.write_text(json.dumps(document | {"request": document["request"] | changes}))
     names = (TEST, GONE) if command == "rename-test" else ()
-    more = ("--rootdir", tmp_path) if command in ("check", "prune") else ()
+    more = ("--rootdir", tmp_path) if command == "check" else ()
+    given = (TEST, "--dry-run", "--dir", tmp_path) if command == "rm" else (*names, tmp_path, *more)
 
-    assert run(command, *names, tmp_path, *more).exit_code in (0, 1)
+    assert run(command, *given).exit_code in (0, 1)
     assert 1 == len(list(tmp_path.glob("*.json")))
 
 
@@ -219,8 +221,27 @@ def test_a_wrong_working_directory_makes_no_orphans(folder: Path, monkeypatch: p
     silent, told = run("check", "."), run("check", ".", "--rootdir", ".")
 
     assert "" == silent.stdout
-    assert "not looked for: tests that are gone" in silent.stderr
-    assert 3 == told.stdout.count("there is no file tests/test_a.py")
+    assert "not looked for: tests whose file is gone" in silent.stderr
+    assert 3 == told.stdout.count("tests/test_a.py does not exist")
+
+
+@pytest.mark.parametrize(
+    "test_id",
+    [
+        "tests/test_a.py::test_made_by_a_plugin",
+        "tests/test_a.py::TestC::test_inherited",
+        "tests/test_a.py@answer",
+        "session@tests/answer",
+        "an id of the user's own",
+        "features/a.feature::scenario",
+        None,
+    ],
+)
+def test_no_orphan_is_guessed(test_id: str | None, folder: Path) -> None:
+    """pytest-bdd, pytest-describe, absl and a base class make tests that no file names."""
+    record(folder, test_id, question="Made?")
+
+    assert [] == checked()[1]["findings"]
 
 
 def test_what_is_not_ours_is_counted_and_left(folder: Path) -> None:
@@ -235,7 +256,7 @@ def test_a_pipe_gets_a_finding_a_line(folder: Path) -> None:
     """`check | grep ^unreadable | cut -f3` has to work."""
     path = record(folder, GONE)
 
-    expected = f"orphan\tnote\trecordings/{path.name}\t{GONE}\tthere is no test_gone in tests/test_a.py\n"
+    expected = f"orphan\tnote\trecordings/{path.name}\t{GONE}\ttests/test_gone.py does not exist\n"
     assert expected == run("check").stdout
 
 

@@ -74,7 +74,7 @@ def test_a_folder_that_is_not_there_is_a_wrong_argument(tmp_path: Path, monkeypa
     assert "is a file, not a folder" in file.stderr
 
 
-@pytest.mark.parametrize("command", ["ls", "stats", "check", "prune"])
+@pytest.mark.parametrize("command", ["ls", "stats", "check"])
 def test_an_empty_folder_is_no_mistake(command: str, tmp_path: Path) -> None:
     """The first run of a suite begins with one."""
     done = run(command, tmp_path)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ..conftest import SHARED
-from .recorded import files, run
+from .recorded import run
 
 CORPUS = SHARED / "corpus"
 pytestmark = pytest.mark.skipif(not CORPUS.is_dir(), reason="needs ../shared/corpus, which is not part of the project")
@@ -52,9 +52,18 @@ def test_all_can_be_read(corpus: Path) -> None:
     assert {"no rule"} == {one["kind"] for one in found["findings"] if one["kind"] != "secret"}
 
 
-def test_only_what_a_test_made_is_pruned(corpus: Path) -> None:
-    """Fourteen were made outside a test."""
-    done = run("prune", corpus, "--rootdir", corpus, "--delete")
+def test_what_its_tests_made_goes_and_comes_back(corpus: Path) -> None:
+    """Nine folders below one; what was made outside a test, or answers others too, stays."""
+    before = {path: path.read_bytes() for path in corpus.rglob("*.json")}
+    ids = {json.loads(content).get("test_id") for content in before.values()} - {None}
+    done = run("rm", *sorted({test_id.partition("::")[0] for test_id in ids}), "--dir", corpus, "--json")
 
-    left = [json.loads(content) for folder in corpus.rglob("recordings") for content in files(folder).values()]
-    assert (0, 14, {None}) == (done.exit_code, len(left), {one.get("test_id") for one in left})
+    said = json.loads(done.stdout)
+    moved, stayed = (
+        {corpus / one["path"] for one in said if (one["trash"] is None) == stays} for stays in (False, True)
+    )
+    assert len(before) - 14 == len(said)
+    assert set(before) - moved == {path for path in corpus.rglob("*.json") if ".trash" not in path.parts}
+    assert {"it answers other tests too", None} >= {one["refusal"] for one in said}
+    assert (bool(stayed), 0) == (done.exit_code == 1, run("undo", corpus).exit_code)
+    assert before == {path: path.read_bytes() for path in corpus.rglob("*.json")}

@@ -19,7 +19,7 @@ from typing import Any
 
 from inference_recorder import MissingRecording, inference_recording
 from inference_recorder.format.codec import decode_thoroughly
-from inference_recorder.storage.files import owner_of_temporary
+from inference_recorder.storage.names import owner_of_temporary
 
 from ..openai_server import chunks, completion
 from .in_memory import client_answered_by
@@ -50,7 +50,7 @@ def main(folder: Path, kills: int, seed: int) -> dict[str, int]:
         temporary, orphans = list(folder.glob(".*.tmp")), _orphans(folder)
         assert len(temporary) <= 1, temporary
         # By this name the next writer sees whether its own writer still holds the lock.
-        assert {len(owner_of_temporary(path.name)) for path in temporary} <= {64}, temporary
+        assert {len(owner_of_temporary(path.name) or "") for path in temporary} <= {64}, temporary
         assert len(orphans) <= 1, orphans
         found["with a temporary file"] += len(temporary)
         found["with bytes of no recording"] += len(orphans)

@@ -325,7 +325,7 @@ def test_the_next_writer_removes_what_a_killed_one_left_and_nothing_else(recordi
     (recordings / f"{'a' * 64}.json").write_bytes(b'{"__type__": "attached", "__data__": "%s"}' % (b"1" * 64))
     (recordings / f"{'e' * 64}.json").write_bytes(b"<<<<<<< ours")
     of_a_damaged_one = recordings / f"{'e' * 64}.{'2' * 16}.bin"
-    for path in (lost, living, named, of_a_damaged_one, foreign, recordings / ".half.tmp-0123.tmp"):
+    for path in (lost, living, named, of_a_damaged_one, foreign, recordings / f".{'f' * 64}.tmp-{'1' * 16}.tmp"):
         path.touch()
     (recordings / ".folder.tmp").mkdir()
     with store.locks.writing("c" * 64):

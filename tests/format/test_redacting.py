@@ -16,6 +16,7 @@ from inference_recorder.format.codec import chunk_value, decode, encode
 from inference_recorder.format.recording import Answer, Failure, Http
 from inference_recorder.format.redacting import Hidden, failure_given_back, given_back
 from inference_recorder.identity import redaction
+from inference_recorder.identity.credentials import Credential
 from inference_recorder.identity.jsonable import canonical_text
 from inference_recorder.identity.key_rules import KeyRules, recorded_request
 from inference_recorder.identity.keys import request_key
@@ -266,7 +267,7 @@ def test_the_clients_own_key_is_given_back_in_a_failure_alone() -> None:
     failure = Failure("AuthenticationError", "no such key: __REDACTED_0__", 401, {"message": ["__REDACTED_0__"]})
 
     told = json.loads(given_back(content, ["the secret"]))["response"]["body"]
-    failed = failure_given_back(failure, "the key")
+    failed = failure_given_back(failure, content, ["the secret"], Credential("the key"))
 
     assert "http://example.com/?k=__REDACTED_0__&s=the secret" == told
     assert ("no such key: the key", {"message": ["the key"]}) == (failed.message, failed.body)

@@ -14,10 +14,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from inference_recorder.identity.credentials import Credential
 from inference_recorder.identity.jsonable import canonical_text
 from inference_recorder.identity.key_rules import KeyRules, without_numbers
 from inference_recorder.identity.keys import request_key
-from inference_recorder.identity.redaction import NUMBERED, PLACEHOLDER, SHORTEST_VALUE
+from inference_recorder.identity.placeholders import NUMBERED, PLACEHOLDER, as_keyed
+from inference_recorder.identity.redaction import SHORTEST_VALUE
 from inference_recorder.identity.request import Request
 
 from ..secret_table import SECRETS
@@ -35,7 +37,7 @@ _URLS = st.sampled_from(
 
 
 def asked(body: Any, url: str, endpoint: str, credential: str) -> Request:
-    return Request("POST", endpoint, url + endpoint, body, canonical_text(body), credential)
+    return Request("POST", endpoint, url + endpoint, body, canonical_text(body), Credential(credential))
 
 
 _ASKED = st.builds(
@@ -47,10 +49,10 @@ _ASKED = st.builds(
 )
 
 
-def hidden(rules: KeyRules, value: Any, credential: str) -> Any:
+def hidden(rules: KeyRules, value: Any, credential: Any, substitute: Any = as_keyed) -> Any:
     """Return a value without secrets, each part of it looked through by a redactor that knows the client's key."""
-    redactor = rules.redactor.knowing([credential] if len(credential) >= SHORTEST_VALUE else [])
-    return redactor.replaced(value, lambda secret: PLACEHOLDER)
+    redactor = rules.redactor.knowing([credential.text] if len(credential.text) >= SHORTEST_VALUE else [])
+    return redactor.replaced(value, substitute)
 
 
 @given(requests=st.lists(_ASKED, min_size=1, max_size=3))
@@ -81,7 +83,8 @@ def test_a_test_id_taken_as_it_is_holds_no_secret(asked_by: list[tuple[str, str]
     with patch.dict(os.environ, {"DB_PASSWORD": VALUE}):
         rules = KeyRules()
     for test_id, credential in [*asked_by, asked_by[0]]:
-        assert hidden(rules, test_id, credential) == rules.scope(test_id, credential)
+        known = Credential(credential)
+        assert hidden(rules, test_id, known, lambda secret: PLACEHOLDER) == rules.scope(test_id, known)
 
 
 @given(request=_ASKED)

@@ -273,7 +273,7 @@ def test_an_id_says_whose_fixture_it_is(
     ],
 )
 def test_a_tests_id_is_not_taken_for_a_fixtures(test_id: str) -> None:
-    """`prune` would ask for a file of that name, find none, and delete the recording."""
+    """`check` would ask for a file of that name, find none, and call the recording an orphan."""
     assert parsed_fixture_id(test_id) is None
 
 

@@ -362,11 +362,40 @@ def test_an_answer_that_cannot_be_written_is_in_the_error(client: openai.OpenAI,
 def test_a_writer_removes_what_a_killed_one_left(recordings: Path) -> None:
     """At most one temporary file is left by a kill, and not for long."""
     recordings.mkdir()
-    (recordings / ".abc.tmp-0123.tmp").touch()
+    (recordings / f".{'a' * 64}.tmp-{'0' * 16}.tmp").touch()
     Store(Places(recordings, (recordings,))).write("def", b"{}")
 
     assert ["def.json"] == files_of(recordings)
     assert not list(recordings.glob(".*.tmp"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".notes.tmp",
+        ".report.json.tmp-0123.tmp",
+        f".{'a' * 64}.tmp",
+        f".{'a' * 64}.json.tmp",
+        f".{'a' * 20}.tmp-{'0' * 16}.tmp",
+        f".{'a' * 64}.tmp-{'0' * 16}.tmp~",
+        "photo.bin",
+        f"{'a' * 20}.{'0' * 16}.bin",
+        f"{'a' * 64}.bin",
+        ".lock",
+        "pip.lock",
+        ".locks/notes.write",
+        f".locks/{'a' * 64}.lock",
+    ],
+)
+def test_a_writer_removes_nothing_of_others(name: str, recordings: Path) -> None:
+    """An editor or a sync tool keeps hidden temporary files too, and loses what was typed if one goes."""
+    path = recordings / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"precious")
+
+    Store(Places(recordings, (recordings,))).write("a" * 64, b"{}")
+
+    assert b"precious" == path.read_bytes()
 
 
 @pytest.mark.parametrize("name", ["../up", "/abs", "a/b", "", ".hidden", "x" * 300, "nul\0", "line\n"])

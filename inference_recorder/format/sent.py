@@ -1,0 +1,81 @@
+"""The credentials that one call has sent: what its HTTP requests held under names of secrets."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from ..identity.jsonable import JsonObject, with_texts
+from ..identity.placeholders import LITERAL_MARK, PLACEHOLDER
+from ..identity.redaction import Redactor
+from .headers import names_a_secret
+
+SHORTEST_SENT = 8
+"""Characters from which what a call sends as a credential is looked for in what it says and hears."""
+
+_SCHEMES = frozenset({"apikey", "api-key", "basic", "bearer", "digest", "key", "negotiate", "token"})
+
+
+class Sent:
+    """The HTTP requests of one call, retries included, as far as they may hold credentials. No repr shows them."""
+
+    __slots__ = ("_requests",)
+
+    def __init__(self) -> None:
+        self._requests: list[tuple[Any, Any]] = []
+
+    def note(self, request: Any) -> None:
+        """Take note of an HTTP request that is about to be sent. Its headers are read later, as they were sent."""
+        self._requests.append((request.headers, request.url))
+
+    def values(self) -> frozenset[str]:
+        """Return the values, too long for a common word, of headers and parts of a query whose names say secret.
+
+        Without the scheme before them; of Basic the user and the password too; of cookies each.
+        """
+        found = {value for headers, url in self._requests for value in _values(headers, url)}
+        return frozenset(value for value in found if len(value) >= SHORTEST_SENT and value not in LITERAL_MARK)
+
+    def hidden_in(self, value: JsonObject) -> JsonObject:
+        """Return a JSON object of a request, else without secrets, without what is one only because it was sent.
+
+        It gets no number: who replays the recording sends nothing, so that the key was made without knowing it.
+        """
+        # Not by the redactor itself, to which a number below a name of secrets is one: it would lose its number.
+        spellings = "|".join(map(re.escape, Redactor(self.values()).values))
+        if not spellings:
+            return value
+        hidden: JsonObject = with_texts(value, lambda text: re.sub(spellings, PLACEHOLDER, text))
+        return hidden
+
+    def __reduce__(self) -> tuple[type[Sent], tuple[()]]:
+        return Sent, ()
+
+
+def _values(headers: Mapping[str, str], url: Any) -> Iterator[str]:
+    for name, value in headers.items():
+        if name.lower() == "cookie":
+            yield from (part.partition("=")[2].strip().strip('"') for part in value.split(";"))
+        elif names_a_secret(name):
+            yield from _in_a_header(value)
+    query = url.query.decode() if isinstance(url.query, bytes) else str(url.query)
+    yield from (value for name, value in parse_qsl(query) if names_a_secret(name))
+
+
+def _in_a_header(value: str) -> Iterator[str]:
+    scheme, _, rest = value.strip().partition(" ")
+    rest = rest.strip()
+    if not rest or scheme.lower() not in _SCHEMES:
+        yield value.strip()
+    yield rest
+    if scheme.lower() == "basic":
+        try:
+            decoded = base64.b64decode(rest, validate=True).decode()
+        except (binascii.Error, ValueError):
+            return
+        user, _, password = decoded.partition(":")
+        yield from (decoded, user, password)

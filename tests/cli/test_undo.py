@@ -1,0 +1,93 @@
+"""`inference-recorder undo`: the last deletion comes back, and nothing is lost by it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from .recorded import completion, files, record, run
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Three recordings, below the working directory."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("one", "two", "three"):
+        record(tmp_path / "recordings", name)
+    return tmp_path / "recordings"
+
+
+def test_each_undo_brings_back_the_deletion_before(folder: Path) -> None:
+    """Also where nothing is left but the trash."""
+    before = files(folder)
+    for names in (["one", "two"], ["three"]):
+        run("rm", *names)
+    assert {} == files(folder)
+    done = [run("undo") for _ in range(3)]
+
+    assert [0, 0, 1] == [one.exit_code for one in done]
+    assert [1, 2, 0] == [len(one.stdout.splitlines()) for one in done]
+    assert ["1 recording brought back\n", "2 recordings brought back\n", "there is nothing to undo\n"] == [
+        one.stderr for one in done
+    ]
+    assert before == files(folder)
+
+
+def test_what_was_recorded_since_stays(folder: Path) -> None:
+    """The exit code tells a script; the last lines tell where the deleted one is."""
+    run("rm", "two")
+    run("rm", "one")
+    path = record(folder, "one", answer=completion("A new one."))
+    new = path.read_bytes()
+    done, before, none = run("undo", "--json"), run("undo"), run("undo")
+
+    [one] = json.loads(done.stdout)
+    assert ([1, 0, 1], new) == ([one.exit_code for one in (done, before, none)], path.read_bytes())
+    assert f"recordings/{path.name}" == one["path"]
+    assert new != Path(one["trash"]).read_bytes()
+    assert f"{one['path']}: there is another file of that name; the deleted one is {one['trash']}" in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["a folder", "a link to nothing"])
+def test_whatever_has_the_name_stays(kind: str, folder: Path) -> None:
+    """Nobody knows what it is for."""
+    path = record(folder, "one")
+    run("rm", "one")
+    path.mkdir() if kind == "a folder" else path.symlink_to("nowhere")
+    done = run("undo")
+
+    assert (1, True) == (done.exit_code, path.is_dir() or path.is_symlink())
+    assert f"recordings/{path.name}: there is another file of that name" in done.stderr
+
+
+def test_a_folder_that_is_not_there_is_a_mistake(folder: Path) -> None:
+    """A slip of the pen is not an empty trash."""
+    assert (2, 1) == (run("undo", "nowhere").exit_code, run("undo", "recordings").exit_code)
+
+
+def test_only_the_folders_that_are_named_are_looked_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A project has several suites."""
+    paths = [record(tmp_path / name / "recordings") for name in ("a", "b", "c")]
+    monkeypatch.chdir(tmp_path)
+    for path in paths:
+        run("rm", "tests", "--dir", path.parent)
+    done = run("undo", "a", "b/recordings")
+    again = run("undo", "a", "b/recordings")
+
+    assert (f"b/recordings/{paths[1].name}\n", f"a/recordings/{paths[0].name}\n") == (done.stdout, again.stdout)
+    assert [True, True, False] == [path.exists() for path in paths]
+
+
+def test_an_undo_that_the_disk_refuses_can_be_tried_again(folder: Path) -> None:
+    """What is not back is still in the trash."""
+    run("rm", "one")
+    (folder / ".locks").rename(folder / "locks")
+    (folder / ".locks").touch()
+    refused = run("undo")
+    (folder / ".locks").unlink()
+
+    assert (1, 0) == (refused.exit_code, run("undo").exit_code)
+    assert "is still in the trash; try again" in refused.stderr
+    assert 3 == len(files(folder))

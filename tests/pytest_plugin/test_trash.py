@@ -1,0 +1,110 @@
+"""What pytest deletes, `inference-recorder undo` brings back; what pytest names, `inference-recorder rm` finds."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ..conftest import files_of
+from .conftest import Suite, line_of
+
+DELETE = "--inference-prune=delete"
+
+
+def shell(suite: Suite, line: str) -> subprocess.CompletedProcess[str]:
+    """Run a line in a shell at rootdir, with the command of this environment."""
+    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    return subprocess.run(line, shell=True, cwd=suite.folder, env={"PATH": path}, capture_output=True, text=True)  # noqa: S602
+
+
+def unused(suite: Suite) -> None:
+    """Record a suite that then asks for less, in the common folder and in one that the code names."""
+    text = """
+        @pytest.mark.parametrize("name", ["a", "b"])
+        def test_it(inference_session, name):
+            for text in TEXTS: ask(text)
+
+        def test_elsewhere():
+            with inference_recording(storage_dir="data/taped"):
+                for text in TEXTS: ask(text)
+    """
+    for texts in ('"one", "two"', '"one",'):
+        suite.write("tests/test_it.py", f"{text}\n        TEXTS = ({texts})\n")
+        if "two" in texts:
+            suite.run("--inference-mode=record").assert_outcomes(passed=3)
+
+
+@pytest.mark.parametrize("workers", [None, pytest.param(2, marks=pytest.mark.slow)], ids=["one process", "two workers"])
+def test_what_pytest_deleted_comes_back(workers: int | None, suite: Suite) -> None:
+    """The line that it prints works as it is, whatever folders the recordings were in."""
+    unused(suite)
+    before = suite.files(), suite.files("data/taped")
+
+    result = suite.run(DELETE) if workers is None else suite.run_apart(DELETE, "-n", str(workers))
+
+    assert "pruned: 3 recordings deleted" in result.outlines
+    assert (2, 1) == (len(suite.files()), len(suite.files("data/taped")))
+    undo = line_of(result, "  inference-recorder undo").partition(" brings them back")[0]
+    assert 0 == shell(suite, undo).returncode
+    assert before == (suite.files(), suite.files("data/taped"))
+
+
+def test_what_went_before_the_disk_refused_comes_back(suite: Suite) -> None:
+    """Half of a deletion is one too: how much it was, and what brings it back, is said beside the error."""
+    unused(suite)
+    before = suite.files(), suite.files("data/taped")
+    (suite.folder / "data" / "taped" / ".trash").touch()
+
+    result = suite.run(DELETE)
+
+    assert "pruned: 2 recordings deleted" in result.outlines
+    assert "data/taped" in line_of(result, "  cannot write the recording")
+    undo = line_of(result, "  inference-recorder undo").partition(" brings them back")[0]
+    assert 0 == shell(suite, undo).returncode
+    assert before == (suite.files(), suite.files("data/taped"))
+
+
+def test_a_folder_elsewhere_is_named(suite: Suite, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """`undo` alone would look below rootdir only."""
+    elsewhere = tmp_path_factory.mktemp("else where")
+    suite.write("test_it.py", 'def test_it(inference_session): ask("one"); ask("two")')
+    suite.run("--inference-mode=record", f"--inference-recordings={elsewhere}").assert_outcomes(passed=1)
+    suite.write("test_it.py", 'def test_it(inference_session): ask("one")')
+
+    result = suite.run(DELETE, f"--inference-recordings={elsewhere}")
+
+    undo = line_of(result, "  inference-recorder undo").partition(" brings them back")[0].strip()
+    assert ["inference-recorder", "undo", str(elsewhere)] == shlex.split(undo)
+    assert 1 == len(files_of(elsewhere))
+    assert 0 == shell(suite, undo).returncode
+    assert 2 == len(files_of(elsewhere))
+
+
+@pytest.mark.parametrize("is_beside", [False, True], ids=["in the configured folder", "beside the tests"])
+def test_an_id_of_pytests_output_is_one_that_rm_takes(is_beside: bool, suite: Suite) -> None:
+    """Quoted for a shell, whatever its parameters hold."""
+    where = "recordings_beside_tests = true" if is_beside else 'recordings = "taped"'
+    suite.write("pyproject.toml", f"[tool.pytest.ini_options]\n[tool.inference_recorder]\n{where}\n")
+    suite.write(
+        "tests/sub/test_it.py",
+        """
+        @pytest.mark.parametrize("text", ["it's $HOME", 'a "b" [c]', "x::y/z", "é\\n"])
+        def test_it(inference_session, text): ask(text)
+        """,
+    )
+    folder = "tests/sub/recordings" if is_beside else "taped"
+    result = suite.run("-v", "--inference-mode=record")
+    ids = re.findall(r"^(\S+::.*?) PASSED", str(result.stdout), re.MULTILINE)
+    assert 4 == len(ids) == len(suite.files(folder))
+
+    for left, test_id in enumerate(reversed(ids)):
+        ran = shell(suite, f"inference-recorder rm {shlex.quote(test_id)}")
+
+        assert (0, 3 - left) == (ran.returncode, len(suite.files(folder))), ran.stderr
+    assert 0 == shell(suite, "inference-recorder undo").returncode
+    assert 1 == len(suite.files(folder))

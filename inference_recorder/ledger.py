@@ -10,6 +10,7 @@ from itertools import count
 from operator import itemgetter
 from pathlib import Path
 
+from . import process_usage
 from .errors import CorruptRecording
 from .format.sent import Sent
 from .format.usage import Usage, usage_of
@@ -34,6 +35,8 @@ class Ledger:
 
     def replayed(self, request: Request, key: str, test_id: str | None, path: str) -> None:
         """Take note of a call that a recording answers."""
+        if process_usage.listeners:
+            process_usage.tell_use("replayed", test_id, key, path)
         other_path = None if path == f"{self._prefix}{key}.json" else path
         number = next(self._numbers)
         self._replays.append((request.endpoint, request.model, key, test_id, other_path, time.time(), number))
@@ -45,6 +48,8 @@ class Ledger:
 
     def recorded(self, plan: Record, path: Path, request: JsonObject) -> None:
         """Take note that the answer to a call is stored, and with it `request`, without secrets."""
+        if process_usage.listeners:
+            process_usage.tell_use("recorded", plan.test_id, plan.key, str(path))
         endpoint, model = str(request["endpoint"]), str(request["model"])
         seconds, chunk_seconds = time.time() - plan.started, tuple(at - plan.started for at in plan.chunk_times)
         exchange = Exchange(

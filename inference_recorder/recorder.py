@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Literal, TypeVar, cast
 
+from . import process_usage
 from .identity.key_rules import KeyRules
 from .identity.keys import EXACT
 from .identity.normalizers import NormalizeRule
@@ -113,6 +114,8 @@ class inference_recording:  # noqa: N801 - it is used as a function
             record_errors=record_errors,
             rules=self._rules_under(settings),
         )
+        if process_usage.listeners:
+            process_usage.tell_entered(is_live=session.is_live)
         session.count_on_in(active.around_here())
         resume(session, is_process_wide=is_process_wide)
         self._entered.append(session)

@@ -12,6 +12,7 @@ from ..errors import RecorderError
 if TYPE_CHECKING:
     from ..identity.jsonable import JsonObject
     from ..plans import Exchange, Record
+    from ..process_usage import Use
     from ..recorder import inference_recording
     from ..rows import Row
     from ..run_ledger import RunLedger
@@ -36,8 +37,16 @@ class Attempt:
         """What wider fixtures missed and went on without."""
         self.has_failed = False
         self.has_failed_as_expected = False
+        self.has_called = False
+        """Whether the test itself has run, and not only its fixtures (--setup-only)."""
         self.is_whole = True
         """Whether no phase was skipped, and no failure expected."""
+        self.used_before: list[Use] = []
+        """What earlier attempts of the same test used."""
+        self.has_session = False
+        """Whether a session was open in it, in this process or another."""
+        self.unheard: str | None = None
+        """Why nobody knows what the processes that it started have used."""
         self.was_live = False
         """Whether a session let calls out unseen: then nobody knows which recordings the test needs."""
         self.book: SeriesBook | None = None
@@ -56,6 +65,29 @@ class Attempt:
         self.has_failed = self.has_failed or report.failed
         self.has_failed_as_expected = self.has_failed_as_expected or (report.skipped and hasattr(report, "wasxfail"))
         self.is_whole = self.is_whole and report.passed
+        self.has_called = self.has_called or report.when == "call"
+
+    @property
+    def has_passed(self) -> bool:
+        """Whether the test ran as far as was heard, and nothing of it failed, was skipped or expected to fail."""
+        return self.has_called and self.is_whole and not self.has_failed
+
+    def reason_against(self) -> str | None:
+        """Return why this attempt does not tell which recordings its test needs; None where it does."""
+        if not self.has_passed:
+            return "their tests did not run and pass"
+        if self.was_live:
+            return "their tests had a live session"
+        if self.unheard is None and not self.has_session:
+            return "their tests had no session"
+        return self.unheard
+
+    def follow(self, earlier: Attempt) -> None:
+        """Have this be a rerun: what the earlier attempt used is needed too, and what is not known stays unknown."""
+        from .journal import uses_in
+
+        self.used_before = [*earlier.used_before, *uses_in(earlier.calls)]
+        self.was_live, self.unheard = earlier.was_live, earlier.unheard
 
     def counts(self, row: Row) -> bool:
         """Whether a series is this attempt's own: its recordings are judged by the attempt's end."""
@@ -89,8 +121,7 @@ class Attempt:
 
         Raises UnwritableRecording.
         """
-        is_cut = self.is_whole and not self.has_failed
-        if self.book is not None and (errors := self.book.finish(is_cut=is_cut, is_set_aside=is_set_aside)):
+        if self.book is not None and (errors := self.book.finish(is_cut=self.has_passed, is_set_aside=is_set_aside)):
             raise errors[0]
 
     def settle(self, ledger: RunLedger, *, keeps_failed: bool, with_tokens: bool) -> list[Session]:
@@ -149,7 +180,7 @@ class Attempt:
 
     def _let_go(self) -> None:
         """Keep no session, and no recording that will not come back: a run has many tests."""
-        self.was_live = any(session.is_live for session in self.sessions)
+        self.was_live = self.was_live or any(session.is_live for session in self.sessions)
         self.sessions, self.session, self.book = [], None, None
         self._new_requests = []
         if not self.set_aside and not self.has_stayed:

@@ -14,6 +14,7 @@ import pytest
 
 from ..errors import UnknownMode
 from ..modes import chosen_mode
+from ..process_usage import begin_run, tell_entered
 from ..run_ledger import RunLedger
 from ..running_test import surround
 from ..storage.places import common_folder
@@ -21,6 +22,7 @@ from .configuration import check_may_record, configuration_from
 from .marker import DESCRIPTION, arguments_of
 from .options import add_options
 from .parameters import ParameterIds
+from .processes import Processes, uses_told_in
 from .run import RUN, Run
 from .scopes import ITEM_ID, id_of, scope_of
 
@@ -28,7 +30,8 @@ if TYPE_CHECKING:
     from .journal import Journal
 
 _OUTPUT = "inference_recorder"
-_LEDGER = "inference_recorder_ledger"
+_FOLDER = "inference_recorder_folder"
+_LEDGER, _PROCESSES = "ledger", "processes"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -44,9 +47,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("inference_recordings"):
         config.option.inference_recordings = str(run.folder)  # workers of pytest-xdist may run elsewhere
     if hasattr(config, "workerinput"):
-        folder = config.workerinput.get(_LEDGER, "")
-        # A worker on another machine records into other files too.
-        run.ledger = RunLedger(Path(folder) if os.path.isdir(folder) else None)
+        folder = config.workerinput.get(_FOLDER, "")
+        if os.path.isdir(folder):  # a worker on another machine records into other files too
+            run.ledger = RunLedger(Path(folder, _LEDGER))
+            run.processes = _heard_processes(config, Path(folder), config.workerinput["workerid"])
         config.pluginmanager.register(Hooks(config, run), "inference_recorder-hooks")
         return
     try:
@@ -54,7 +58,33 @@ def pytest_configure(config: pytest.Config) -> None:
     except UnknownMode as error:
         raise pytest.UsageError(str(error)) from None
     check_may_record(config, mode, source)
+    run.shared_folder = _shared_folder(config)
+    if run.shared_folder is not None:
+        run.processes = _heard_processes(config, run.shared_folder, "main")
     config.pluginmanager.register(Hooks(config, run), "inference_recorder-hooks")
+
+
+def _shared_folder(config: pytest.Config) -> Path | None:
+    """Make the directory in which all processes of this run tell each other what they do; None where none can be."""
+    try:
+        folder = Path(mkdtemp(prefix="inference_recorder-run-"))
+        for name in (_LEDGER, _PROCESSES):
+            (folder / name).mkdir()
+    except OSError:
+        return None
+    config.add_cleanup(partial(rmtree, folder, ignore_errors=True))
+    return folder
+
+
+def _heard_processes(config: pytest.Config, shared_folder: Path, name: str) -> Processes:
+    """Have the processes that this one starts tell what they use, in a directory of this name."""
+    folder = shared_folder / _PROCESSES / name
+    folder.mkdir()
+    config.add_cleanup(begin_run(str(folder)))
+    tell_entered(is_live=False)  # a run that a test of another one has started
+    processes = Processes(folder)
+    config.add_cleanup(processes.end_watch)
+    return processes
 
 
 class Hooks:
@@ -66,10 +96,10 @@ class Hooks:
         self._journal: Journal | None = None
         """What is to be told at the end; None while there is nothing."""
         self._parameter_ids = ParameterIds()
-        self._ledger_folder: str | None = None
+        self._workers: set[str] = set()
+        """Workers of pytest-xdist that have not told yet what they saw."""
         self._crashed: list[str] = []
         self._collected: list[str] = []
-        self._not_collected: list[str] = []
 
     def pytest_report_header(self) -> str:
         mode, mode_source = chosen_mode()
@@ -95,8 +125,6 @@ class Hooks:
                 report.outcome, report.longrepr, report.result = "failed", str(error), []
         if report.failed:
             self._run.selection.failed(collector)
-        if not report.passed:
-            self._not_collected.append(collector.nodeid)
         return report
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -170,7 +198,7 @@ class Hooks:
     def pytest_sessionfinish(self) -> None:
         told: dict[str, Any] = {}
         if self._run.has_sessions or self._config.getoption("inference_prune"):
-            told = self._run.finish(self._collected, self._not_collected).to_plain()
+            told = self._run.finish(self._collected).to_plain()
         if hasattr(self._config, "workeroutput"):
             self._config.workeroutput[_OUTPUT] = told
         else:
@@ -179,14 +207,13 @@ class Hooks:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Give a worker of pytest-xdist the folder in which all of them note what the run has recorded."""
-        if self._ledger_folder is None:
-            self._ledger_folder = mkdtemp(prefix="inference_recorder-run-")
-            self._config.add_cleanup(partial(rmtree, self._ledger_folder, ignore_errors=True))
-        node.workerinput[_LEDGER] = self._ledger_folder
+        self._workers.add(node.gateway.id)
+        node.workerinput[_FOLDER] = str(self._run.shared_folder or "")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Hear from a worker of pytest-xdist that has ended."""
+        self._workers.discard(node.gateway.id)
         told = getattr(node, "workeroutput", {}).get(_OUTPUT)
         if told is None:
             self._crashed.append(node.gateway.id)
@@ -208,7 +235,9 @@ class Hooks:
         if journal is not None:
             from .summary import summarize
 
-            journal.crashed = self._crashed
+            journal.crashed, journal.silent = self._crashed, sorted(self._workers)
+            if self._run.shared_folder is not None:
+                journal.used += uses_told_in(self._run.shared_folder / _PROCESSES)
             summarize(journal, config, terminalreporter, has_passed=exitstatus == pytest.ExitCode.OK)
         if report := config.getoption("inference_report"):
             self._write_report(config.invocation_params.dir / report)

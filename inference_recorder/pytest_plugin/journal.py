@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..format.usage import Usage
+    from ..process_usage import Use
     from ..session import Session
 
 OUTCOMES = ("replayed", "recorded", "missed", "passed")
@@ -48,13 +49,16 @@ class Journal:
     misses: list[Miss] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
     """Where recordings were looked for."""
+    written: list[str] = field(default_factory=list)
+    """Those of them that sessions write to."""
+    used: list[Use] = field(default_factory=list)
+    """What other processes than pytest's used, and attempts that a later one of the same test has replaced."""
     passed: list[str] = field(default_factory=list)
-    """The tests all of whose calls were replayed or recorded, and which passed."""
-    not_passed: list[str] = field(default_factory=list)
+    """The tests that ran and passed with a session, and of which every recording that they used is known."""
+    not_proven: dict[str, str] = field(default_factory=dict)
+    """Each other test that ran -> why it is not one of those, as a clause about several."""
     collected: list[str] = field(default_factory=list)
     """The tests that exist, deselected or not."""
-    not_collected: list[str] = field(default_factory=list)
-    """The files whose tests are not known: they were skipped or failed as a whole."""
     live: list[str] = field(default_factory=list)
     """The tests in which a session was live: nothing is touched then, and no call is counted but inside another."""
     set_aside: list[str] = field(default_factory=list)
@@ -66,6 +70,8 @@ class Journal:
     """What could not be done, as sentences."""
     crashed: list[str] = field(default_factory=list)
     """The workers that died, whose journals are lost."""
+    silent: list[str] = field(default_factory=list)
+    """The workers that had not told what they saw when the run ended early."""
 
     def to_plain(self) -> dict[str, Any]:
         plain: dict[str, Any] = _sendable(asdict(self))
@@ -74,8 +80,9 @@ class Journal:
     def add(self, plain: Mapping[str, Any]) -> None:
         """Add what another process saw."""
         self.has_sessions = self.has_sessions or plain["has_sessions"]
+        self.not_proven |= plain["not_proven"]
         for name, values in plain.items():
-            if name != "has_sessions":
+            if isinstance(values, list):
                 getattr(self, name).extend(values)
 
     def count(self, outcome: str) -> int:
@@ -87,7 +94,7 @@ def _sendable(value: Any) -> Any:
     if isinstance(value, str):
         return value if value.isascii() else value.encode(errors="backslashreplace").decode()
     if isinstance(value, dict):
-        return {name: _sendable(item) for name, item in value.items()}
+        return {_sendable(name): _sendable(item) for name, item in value.items()}
     return [_sendable(item) for item in value] if isinstance(value, list) else value
 
 
@@ -105,6 +112,15 @@ def calls_of(session: Session, test_id: str | None, moved: Mapping[Path, Path], 
 
 def misses_in(calls: Iterable[Call]) -> list[Miss]:
     return [call for call in calls if call["outcome"] == "missed"]  # type: ignore[misc]  # see calls_of
+
+
+def uses_in(calls: Iterable[Call]) -> list[Use]:
+    """Return which recordings these calls used."""
+    return [
+        {"outcome": call["outcome"], "test_id": call["test_id"], "key": call["key"], "path": call["path"]}
+        for call in calls
+        if call["path"] is not None
+    ]
 
 
 def _call(outcome: str, exchange: Any, test_id: str | None, moved: Mapping[str, str], *, with_tokens: bool) -> Call:

@@ -46,7 +46,8 @@ def add_options(parser: pytest.Parser) -> None:
         const=DRY,
         type=_prune_value,
         metavar="delete",
-        help="List the recordings that no test needs any more; with =delete, delete them.",
+        help="List the recordings that nothing asked for, with reasons; with =delete, delete those whose own test ran "
+        "and passed in this run without asking for them.",
     )
     parser.addini("inference_mode", "As --inference-mode, for who says nothing else.", default=None)
     parser.addini(

@@ -14,6 +14,7 @@ from ..run_ledger import RunLedger
 from .attempt import Attempt
 from .configuration import Configuration, check_may_record
 from .marker import arguments_of, is_marked, recorder_arguments
+from .processes import Processes
 from .scopes import Scope, ScopeSession, folder_of, id_of
 from .selection import Selection
 
@@ -38,6 +39,9 @@ class Run:
         """The test that runs."""
         self.book: SeriesBook | None = None
         self.ledger = RunLedger()
+        self.processes = Processes()
+        self.shared_folder: Path | None = None
+        """Where the processes of this run tell each other what they do; None in a worker of pytest-xdist."""
         self.selection = Selection(config)
         self.folder: Path | None = None
         """Where recorders write that were told no other folder when the run began."""
@@ -47,6 +51,7 @@ class Run:
         self._loose: list[tuple[Session, str | None]] = []
         """Sessions that are of no test's attempt, and the test that ran when they were opened."""
         self._folders: dict[Path, None] = {}
+        self._written: dict[Path, None] = {}
         self._scopes: dict[str, ScopeSession] = {}
         self._of_scopes: list[Session] = []
         """All that the plugin opened for wider fixtures."""
@@ -59,6 +64,7 @@ class Run:
         self._kept: dict[str, None] = {}
         """The wider fixtures that were answered from older recordings while this run records."""
         self._with_tokens = bool(config.getoption("inference_report"))
+        self._prunes = bool(config.getoption("inference_prune"))
 
     # What recorders call.
 
@@ -72,7 +78,9 @@ class Run:
             pytest.fail(str(error), pytrace=False)
 
     def opened(self, session: Any, /) -> None:
+        self.processes.watch()
         self._folders |= dict.fromkeys(session.store.places.read)
+        self._written[session.store.places.written] = None
         self._open_book()
         if self._attempt is None or self._around:
             self._loose.append((session, self.test_id))
@@ -110,6 +118,10 @@ class Run:
         self._attempt = attempt
         if (earlier := self._ended.pop(attempt.test_id, None)) is not None:
             earlier.superseded()
+            attempt.follow(earlier)
+        if self._prunes:
+            self.processes.watch()
+        self.processes.begin()
         if self.has_sessions:
             self._open_book()
         if self.is_auto or is_marked(item) or "inference_session" in getattr(item, "fixturenames", ()):
@@ -149,6 +161,8 @@ class Run:
         """Take note of how a phase of this test ended; the last one settles the attempt."""
         attempt = self._attempt = self._attempt or Attempt(id_of(item))  # skipped before it began
         attempt.heard(report)
+        if report.when == "call":  # later, a session of a wider fixture may be closed
+            attempt.has_session = attempt.has_session or any(session.is_open for session, _ in self._loose)
         if report.when == "teardown":
             self._settle(attempt)
 
@@ -209,7 +223,7 @@ class Run:
         """Whether there was any session so far, of the plugin's or of anybody's."""
         return bool(self._folders)
 
-    def finish(self, collected: list[str], not_collected: list[str]) -> Journal:
+    def finish(self, collected: list[str]) -> Journal:
         """Return what this process saw. What was interrupted counts as failed."""
         from .journal import Journal, calls_of, misses_in
 
@@ -220,15 +234,19 @@ class Run:
             except RecorderError as error:
                 self._attempt.troubles.append(f"{self._attempt.test_id}: {error}")
             self._settle(self._attempt)
-        journal = Journal(collected=collected, not_collected=not_collected)
+        journal = Journal(collected=collected)
         journal.has_sessions = self.has_sessions
         journal.kept = list(self._kept)
         journal.folders = [str(folder) for folder in self._folders]
+        journal.written = [str(folder) for folder in self._written]
         is_live = any(session.is_live and session not in self._of_scopes for session, _ in self._loose)
         for test_id, attempt in self._ended.items():
-            is_known = not is_live and not attempt.was_live
-            has_passed = is_known and attempt.is_whole and not attempt.has_failed
-            (journal.passed if has_passed else journal.not_passed).append(test_id)
+            reason = attempt.reason_against() or ("a live session was open beside their tests" if is_live else None)
+            if reason is None:
+                journal.passed.append(test_id)
+            else:
+                journal.not_proven[test_id] = reason
+            journal.used += attempt.used_before
             journal.live += [test_id] if attempt.was_live else []
             journal.calls += attempt.calls
             journal.set_aside += attempt.set_aside
@@ -253,6 +271,8 @@ class Run:
 
     def _settle(self, attempt: Attempt) -> None:
         self._attempt = self.book = None
+        attempt.unheard = self.processes.end() or attempt.unheard
+        attempt.has_session = attempt.has_session or bool(attempt.sessions) or self.processes.has_entered
         keeps_failed = self._config.getoption("inference_keep_failed")
         still_open = attempt.settle(self.ledger, keeps_failed=keeps_failed, with_tokens=self._with_tokens)
         self._loose += [(session, attempt.test_id) for session in still_open]

@@ -8,40 +8,36 @@ from pathlib import Path
 
 import pytest
 
-from ..errors import UnwritableRecording
-from ..storage.trash import Deletion, remove_expired
 from ..visible_text import visible_line
 from .hooks import shown_path
 from .journal import Journal
-from .options import DELETE
-from .unused import Unused, folders_of_the_run, is_whole_suite, needless_recordings, unread_recordings
+from .unused import unread_recordings
 
-_MOST_LINES = 10
+MOST_LINES = 10
 
 
 def summarize(journal: Journal, config: pytest.Config, terminal: pytest.TerminalReporter, *, has_passed: bool) -> None:
     """Write the summary of a run, and prune where that was asked for."""
-    folders = folders_of_the_run(journal, config.rootpath)
-    unread = list(unread_recordings(journal, folders))
+    unread = list(unread_recordings(journal, config.rootpath))
     terminal.write_line(_counted(journal, len(unread)), **_colour(journal, has_passed=has_passed))
-    limit = None if config.option.verbose > 0 else _MOST_LINES
-    _write_list(
+    limit = None if config.option.verbose > 0 else MOST_LINES
+    write_list(
         terminal,
         "missed",
         _by_test(_miss(miss["endpoint"], miss["model"], miss["test_id"]) for miss in journal.misses),
         limit,
     )
     if not config.getoption("inference_prune"):
-        _write_list(terminal, "unused", _by_test((one.test_id, "") for one in unread), limit)
+        write_list(terminal, "unused", _by_test((one.test_id, "") for one in unread), limit)
     _write_live(terminal, len(set(journal.live)))
     _write_aside(terminal, journal, config.rootpath)
-    _write_list(
+    write_list(
         terminal,
         "failed, but their new recordings stay: their requests repeat a shared answer that this run recorded again",
         list(dict.fromkeys(journal.stayed)),
         limit,
     )
-    _write_list(
+    write_list(
         terminal,
         "not recorded again, since not all tests that use them were selected",
         list(dict.fromkeys(journal.kept)),
@@ -52,7 +48,9 @@ def summarize(journal: Journal, config: pytest.Config, terminal: pytest.Terminal
     for trouble in journal.troubles:
         terminal.write_line(f"  {trouble}", red=True)
     if config.getoption("inference_prune"):
-        _prune(journal, folders, unread, config, terminal, has_passed=has_passed)
+        from .prune import prune
+
+        prune(journal, config, terminal)
 
 
 def _counted(journal: Journal, unused: int) -> str:
@@ -81,7 +79,7 @@ def _by_test(found: Iterable[tuple[str | None, str]]) -> list[str]:
     ]
 
 
-def _write_list(terminal: pytest.TerminalReporter, title: str, lines: list[str], limit: int | None) -> None:
+def write_list(terminal: pytest.TerminalReporter, title: str, lines: list[str], limit: int | None) -> None:
     if not lines:
         return
     terminal.write_line(f"  {title}:")
@@ -106,41 +104,3 @@ def _write_aside(terminal: pytest.TerminalReporter, journal: Journal, root: Path
             "(--inference-keep-failed keeps them)",
             yellow=True,
         )
-
-
-def _prune(
-    journal: Journal,
-    folders: list[Path],
-    unread: list[Unused],
-    config: pytest.Config,
-    terminal: pytest.TerminalReporter,
-    *,
-    has_passed: bool,
-) -> None:
-    is_whole = has_passed and not journal.crashed and is_whole_suite(config)
-    found = list(needless_recordings(journal, folders)) if is_whole else unread
-    is_real = config.getoption("inference_prune") == DELETE
-    for one in found:
-        told = f"  {shown_path(one.path, config.rootpath)}: {one.reason} ({one.test_id or 'no test id'})"
-        terminal.write_line(visible_line(told))
-    if not is_whole:
-        terminal.write_line(
-            "  only what tests that passed did not ask for is looked at: this was no passed run of the whole suite "
-            "(without naming files)"
-        )
-    deletion = Deletion()
-    if is_real:
-        try:
-            remove_expired(folders)
-            deletion.discard(one.path for one in found)
-        except UnwritableRecording as error:
-            terminal.write_line(f"  {error}", red=True)
-        found = [one for one in found if one.path in deletion.moved]
-    count = "1 recording" if len(found) == 1 else f"{len(found)} recordings"
-    terminal.write_line(
-        f"pruned: {count} deleted" if is_real else f"to prune: {count} (--inference-prune=delete deletes)"
-    )
-    if deletion.kept:
-        terminal.write_line(f"  {len(deletion.kept)} stayed, since a later answer to the same request stays")
-    if deletion.moved:
-        terminal.write_line(f"  {deletion.undo_command(config.invocation_params.dir)} brings them back")

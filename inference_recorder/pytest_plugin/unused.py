@@ -1,20 +1,31 @@
-"""Recordings that no test needs any more, each with the reason."""
+"""Recordings that nothing in this run asked for, each with what that says of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
-
-import pytest
 
 from ..errors import CorruptRecording
 from ..fixture_ids import parsed_fixture_id
 from ..format.model_lists import MODEL_LIST_START
 from ..identity.keys import generation_of, is_bound_to_its_test, request_key
+from ..process_usage import Use
 from ..storage.catalogue import Entry, entries_in, key_of
 from ..storage.places import common_folder, places_from
-from .journal import Journal
+from .journal import Journal, uses_in
+
+_DIGITS_WITHOUT_TEST = 12
+"""The length of the keys that llama-stack made before they held the test."""
+
+NOT_RUN = "their tests did not run"
+NOT_FOUND = "no test with their id was found"
+OF_FIXTURES = "they belong to fixtures that several tests share"
+NO_TEST_ID = "they have no test id: scripts made them, or tests share them"
+SHARED = "other tests may ask for them too"
+OUTSIDE = "they lie outside of rootdir, where other suites may keep theirs"
+ONLY_READ = "they lie in a directory that this run only reads"
 
 
 class Unused(NamedTuple):
@@ -23,83 +34,122 @@ class Unused(NamedTuple):
     path: Path
     test_id: str | None
     reason: str
+    is_needless: bool = False
+    """Whether its own test has shown in this run that it does not need it."""
 
 
-def unread_recordings(journal: Journal, folders: Iterable[Path]) -> Iterator[Unused]:
-    """Yield the recordings of tests that passed in this run without asking for them."""
-    passed = set(journal.passed) - set(journal.not_passed)
-    for entry in _unread(journal, folders):
-        if entry.test_id in passed and not _is_shared(entry):
-            yield Unused(entry.path, entry.test_id, "its test passed and did not ask for it")
+def unread_recordings(journal: Journal, root: Path) -> Iterator[Unused]:
+    """Yield the needless recordings: their own tests ran and passed in this run, and are known to have used others.
 
-
-def needless_recordings(journal: Journal, folders: Iterable[Path]) -> Iterator[Unused]:
-    """Yield the recordings that a passed run of the whole suite shows to be needless.
-
-    To be asked only of such a run. Those of a test that was deselected, skipped or expected to fail are left out.
+    Left out is what other tests may need, or other suites: what is shared, and what lies in a directory that this run
+    only reads, or outside of `root` (pytest's rootdir), where another suite may even have a test with the same id.
     """
-    passed, collected = set(journal.passed) - set(journal.not_passed), set(journal.collected)
-    known = {scope for test_id in collected for scope in _scopes_of(test_id)}
-    have_all_passed = bool(collected) and passed >= collected and not journal.not_collected
-    for entry in _unread(journal, folders):
-        test_id = entry.test_id
-        if _is_shared(entry):
-            if have_all_passed:
-                yield Unused(entry.path, test_id, "every test passed and none asked for it")
-        elif test_id in passed:
-            yield Unused(entry.path, test_id, "its test passed and did not ask for it")
-        elif test_id in collected or _is_below(test_id and _node_id(test_id), journal.not_collected):
-            continue
-        elif test_id is not None and "::" in (node_id := _node_id(test_id)) and node_id not in known:
-            yield Unused(entry.path, test_id, "there is no such test any more")
-        elif have_all_passed:
-            yield Unused(entry.path, test_id, "every test passed and none asked for it")
+    return (unused for unused in unasked_recordings(journal, root, of=set(journal.passed)) if unused.is_needless)
 
 
-def folders_of_the_run(journal: Journal, root: Path) -> list[Path]:
+def unasked_recordings(journal: Journal, root: Path, *, of: Container[str | None] | None = None) -> Iterator[Unused]:
+    """Yield all recordings that nobody asked for, or those of these tests alone."""
+    used, judge = _Used([*uses_in(journal.calls), *journal.used]), _Judge(journal, root)
+    for folder in _folders_of_the_run(journal, root):
+        for entry in entries_in([folder]):
+            if isinstance(entry, CorruptRecording) or not entry.is_of_the_sdk:
+                continue
+            if (of is None or entry.test_id in of) and not used.holds(entry):
+                reason = judge.reason_to_keep(entry)
+                needless = "its test passed and did not ask for it"
+                yield Unused(entry.path, entry.test_id, reason or needless, is_needless=reason is None)
+
+
+def own_folders(journal: Journal, root: Path) -> list[Path]:
+    """Return the directories that this run writes to, below `root`: those in which it may delete."""
+    judge = _Judge(journal, root)
+    return [folder for folder in _folders_of_the_run(journal, root) if judge.is_own(folder)]
+
+
+def _folders_of_the_run(journal: Journal, root: Path) -> list[Path]:
     """Return where recordings of this run lie: below the root, or where an option or the environment says."""
     folders = [*places_from(common_folder()[0]).read, *map(Path, journal.folders)]
     return [folder for folder in dict.fromkeys(folders) if folder.is_relative_to(root) or folder in folders[:3]]
 
 
-def is_whole_suite(config: pytest.Config) -> bool:
-    """Whether this run looked at every test there is: no files or folders were named, and none left out."""
-    named = config.args_source.name == "ARGS"
-    is_at_root = config.args_source.name == "TESTPATHS" or config.invocation_params.dir == config.rootpath
-    left_out = any(config.getoption(name, None) for name in ("ignore", "ignore_glob", "lf"))
-    return not named and is_at_root and not left_out
+class _Judge:
+    """What a run says of recordings that nobody asked for."""
+
+    def __init__(self, journal: Journal, root: Path) -> None:
+        self._reasons = journal.not_proven
+        self._passed = set(journal.passed) - self._reasons.keys()
+        self._collected = set(journal.collected)
+        self._root = _real(root)
+        written = (common_folder()[0], *map(Path, journal.written))
+        self._written = {_real(folder) for place in written for folder in places_from(place).read}
+        workers = ", ".join([*journal.crashed, *journal.silent])
+        self._lost = f"worker {workers} ended without telling what its tests used" if workers else None
+
+    def is_own(self, folder: Path) -> bool:
+        """Whether this run may delete in a directory."""
+        return _real(folder) in self._written and _real(folder).is_relative_to(self._root)
+
+    def reason_to_keep(self, entry: Entry) -> str | None:
+        """Return why a recording may be needed, as a clause about several of them; None where it is needless."""
+        test_id, folder = entry.test_id, _real(entry.path.parent)
+        if test_id is None:
+            return NO_TEST_ID
+        if not folder.is_relative_to(self._root):
+            return OUTSIDE
+        if test_id in self._passed:
+            if _is_shared(entry):
+                return SHARED
+            return self._lost or (None if folder in self._written else ONLY_READ)
+        if test_id in self._reasons:
+            return self._reasons[test_id]
+        if parsed_fixture_id(test_id) is not None:
+            return OF_FIXTURES
+        if _may_be_shared(entry):
+            return SHARED
+        return NOT_RUN if test_id in self._collected else NOT_FOUND
 
 
-def _unread(journal: Journal, folders: Iterable[Path]) -> Iterator[Entry]:
-    asked = {call["path"] for call in journal.calls}
-    # A row recorded anew may have closed its gaps.
-    keys = {call["key"] for call in journal.calls if call["outcome"] == "recorded"}
-    united = _united_lists(journal)
-    for entry in entries_in(folders):
-        if isinstance(entry, CorruptRecording) or not entry.is_of_the_sdk:
-            continue
-        if str(entry.path) not in asked and entry.key not in keys and not _is_one_of(united, entry):
-            yield entry
+class _Used:
+    """What was replayed or recorded, by any process."""
+
+    def __init__(self, uses: Iterable[Use]) -> None:
+        self._paths: set[str] = set()
+        self._recorded: set[str] = set()
+        """Keys. A series that was recorded again may have closed its gaps."""
+        self._lists: set[tuple[str, str | None, bool]] = set()
+        """(key, test id, whether a list under that key answered) for each list of models.
+
+        The path of such a call is one of the several files that may have answered it together.
+        """
+        self._real: dict[Path, Path] = {}
+        for use in uses:
+            if use["outcome"] == "recorded":
+                self._recorded.add(use["key"])
+            path = Path(use["path"] or "")
+            self._paths.add(self._where(path))
+            if path.name.startswith(MODEL_LIST_START):
+                self._lists.add((use["key"], use["test_id"], key_of(path) == use["key"]))
+
+    def holds(self, entry: Entry) -> bool:
+        return self._where(entry.path) in self._paths or entry.key in self._recorded or self._is_one_of_lists(entry)
+
+    def _where(self, path: Path) -> str:
+        """Return the path of a file in its real directory: processes may know it under several names."""
+        if path.parent not in self._real:
+            self._real[path.parent] = _real(path.parent)
+        return f"{self._real[path.parent]}{os.sep}{path.name}"
+
+    def _is_one_of_lists(self, entry: Entry) -> bool:
+        if not entry.name.startswith(MODEL_LIST_START) or (asked := entry.asked) is None:
+            return False
+        return any(
+            entry.key == key if is_exact else request_key(asked, test_id) == key
+            for key, test_id, is_exact in self._lists
+        )
 
 
-def _united_lists(journal: Journal) -> set[tuple[str, str | None, bool]]:
-    """Return (key, test id, whether a list under that key answered) for each list of models that was replayed.
-
-    The path of such a call is one of the several files that may have answered it together.
-    """
-    return {
-        (call["key"], call["test_id"], key_of(path) == call["key"])
-        for call in journal.calls
-        if call["path"] is not None and (path := Path(call["path"])).name.startswith(MODEL_LIST_START)
-    }
-
-
-def _is_one_of(united: set[tuple[str, str | None, bool]], entry: Entry) -> bool:
-    if not entry.name.startswith(MODEL_LIST_START) or (asked := entry.asked) is None:
-        return False
-    return any(
-        entry.key == key if is_exact else request_key(asked, test_id) == key for key, test_id, is_exact in united
-    )
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))
 
 
 def _is_shared(entry: Entry) -> bool:
@@ -107,25 +157,14 @@ def _is_shared(entry: Entry) -> bool:
     try:
         asked = entry.asked
         rule = None if asked is None else generation_of(entry.key, asked, entry.test_id)
-        return asked is not None and rule is not None and not is_bound_to_its_test(asked, rule)
+        if asked is None or rule is None:
+            return len(entry.key) == _DIGITS_WITHOUT_TEST
+        return not is_bound_to_its_test(asked, rule)
     except RecursionError:  # arguments nested too deep to normalise: nobody asks for that
         return False
 
 
-def _node_id(test_id: str) -> str:
-    """Return pytest's id of a test, or of what the tests have in common that use a fixture."""
-    fixture = parsed_fixture_id(test_id)
-    return test_id if fixture is None else fixture.node_id
-
-
-def _scopes_of(test_id: str) -> Iterator[str]:
-    """Yield the ids of the classes, the module and the packages that a test is in."""
-    names = test_id.split("::")
-    yield from ("::".join(names[:count]) for count in range(1, len(names)))
-    yield from (parent.as_posix() for parent in Path(names[0]).parents)
-
-
-def _is_below(test_id: str | None, nodes: Iterable[str]) -> bool:
-    return test_id is not None and any(
-        not node or test_id == node or test_id.startswith((f"{node}::", f"{node}/")) for node in nodes
-    )
+def _may_be_shared(entry: Entry) -> bool:
+    """Whether that is worth asking, which takes milliseconds: only these had keys that did not hold the test."""
+    endpoint = str(entry.request.get("endpoint", ""))
+    return (len(entry.key) == _DIGITS_WITHOUT_TEST or endpoint.endswith(("/models", "/tags"))) and _is_shared(entry)

@@ -1,10 +1,12 @@
-"""`--inference-prune`: recordings that no test needs any more."""
+"""`--inference-prune`: what it says and deletes. In which runs it deletes what, `test_prune_ways.py` shows."""
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 
-from .conftest import Suite
+from .conftest import Suite, line_of
 
 PRUNE, DELETE = "--inference-prune", "--inference-prune=delete"
 
@@ -41,12 +43,14 @@ def test_it_lists_with_reasons_and_deletes_nothing(suite: Suite) -> None:
     result = suite.run(PRUNE)
 
     result.assert_outcomes(passed=2)
-    lines = [line.partition(": ")[2] for line in result.outlines if line.startswith("  recordings/")]
+    [needless] = [line.partition(": ")[2] for line in result.outlines if line.startswith("  recordings/")]
+    assert f"its test passed and did not ask for it ({START}test_less)" == needless
+    start = result.outlines.index("  kept, since no test with their id was found:")
     assert [
-        f"its test passed and did not ask for it ({START}test_less)",
-        f"there is no such test any more ({START}test_gone)",
-    ] == sorted(lines)
-    assert "to prune: 2 recordings (--inference-prune=delete deletes)" in result.outlines
+        f"    {START}test_gone: 1",
+        f"    to remove them: inference-recorder rm {START}test_gone",
+        "to prune: 1 recording, 1 kept that no test asked for (--inference-prune=delete deletes)",
+    ] == result.outlines[start + 1 : start + 4]
     assert 4 == len(suite.files())
 
 
@@ -58,7 +62,8 @@ def test_what_a_file_says_does_not_steer_the_terminal(suite: Suite) -> None:
 
     result = suite.run(PRUNE)
 
-    assert f"there is no such test any more ({START}test_\\u001b[2Jgone\\n)" in str(result.stdout)
+    assert f"{START}test_\\u001b[2Jgone\\n: 1" in str(result.stdout)
+    assert "inference-recorder rm" not in str(result.stdout)
     assert "\x1b" not in str(result.stdout)
 
 
@@ -70,8 +75,8 @@ def test_it_deletes_what_it_would_list(workers: int | None, suite: Suite) -> Non
     result = suite.run(DELETE) if workers is None else suite.run_apart(DELETE, "-n", str(workers))
 
     result.assert_outcomes(passed=2)
-    assert "pruned: 2 recordings deleted" in result.outlines
-    assert [f"{START}test_less", f"{START}test_same"] == suite.test_ids()
+    assert "pruned: 1 recording deleted, 1 kept that no test asked for" in result.outlines
+    assert [f"{START}test_gone", f"{START}test_less", f"{START}test_same"] == suite.test_ids()
     suite.run().assert_outcomes(passed=2)
 
 
@@ -85,16 +90,16 @@ def test_it_deletes_what_it_would_list(workers: int | None, suite: Suite) -> Non
     ],
     ids=["a failure", "a folder named", "something left out", "interrupted"],
 )
-def test_tests_that_are_gone_are_looked_for_after_a_whole_passed_run_only(
+def test_what_a_test_did_not_ask_for_goes_whatever_became_of_others(
     change: str, arguments: list[str], suite: Suite
 ) -> None:
-    """A part of a suite does not show what is not needed; that a test asked for less, its own passing does."""
+    """Its own passing shows that, and only that: no run is taken for the whole suite."""
     recorded(suite)
     suite.write("tests/test_other.py", change)
 
     result = suite.run_apart(DELETE, *arguments) if "Keyboard" in change else suite.run(DELETE, *arguments)
 
-    result.stdout.fnmatch_lines(["*this was no passed run of the whole suite*", "pruned: 1 recording deleted"])
+    result.stdout.fnmatch_lines(["pruned: 1 recording deleted, 1 kept that no test asked for"])
     assert [f"{START}test_gone", f"{START}test_less", f"{START}test_same"] == suite.test_ids()
 
 
@@ -123,8 +128,8 @@ def test_what_did_not_run_loses_nothing(test: str, arguments: list[str], suite: 
     ]
 
 
-def test_what_nobody_of_a_wholly_passed_suite_read_goes(suite: Suite) -> None:
-    """Shared recordings and those of wider fixtures have no one test whose passing tells."""
+def test_what_several_tests_share_is_only_listed(suite: Suite) -> None:
+    """No one test's passing tells whether another needs it."""
     suite.write(
         "test_it.py",
         """
@@ -132,29 +137,59 @@ def test_what_nobody_of_a_wholly_passed_suite_read_goes(suite: Suite) -> None:
         def wide(): ask("wide")
 
         def test_it(inference_session, wide):
-            for text in ("shared", "in use"):
-                with inference_recording(scope="shared"): ask(text)
-
-        def test_other(): pass
+            with inference_recording(scope="shared"): ask("shared")
         """,
     )
-    suite.run("--inference-mode=record").assert_outcomes(passed=2)
-    suite.write(
-        "test_it.py",
-        """
-        def test_it():
-            with inference_recording(scope="shared"): ask("in use")
+    suite.run("--inference-mode=record").assert_outcomes(passed=1)
+    suite.write("test_it.py", "def test_it(inference_session): pass")
 
-        def test_other(): pass
-        """,
-    )
-    suite.run(DELETE, "-k", "not other")
-    after_a_part = suite.test_ids()
     result = suite.run(DELETE)
 
-    assert [None, None, "test_it.py@wide"] == after_a_part
-    result.stdout.fnmatch_lines(["*: every test passed and none asked for it (test_it.py@wide)"])
-    assert [None] == suite.test_ids()
+    assert [
+        "  kept, since they belong to fixtures that several tests share:",
+        "    test_it.py@wide: 1",
+        "    to remove them: inference-recorder rm test_it.py@wide",
+        "  kept, since they have no test id: scripts made them, or tests share them:",
+        "    no test id: 1",
+        "pruned: 0 recordings deleted, 2 kept that no test asked for",
+    ] == result.outlines[-7:-1]
+    assert "recordings: 0 replayed, 0 recorded, 0 missed, 0 live, 0 unused" == line_of(result, "recordings:")
+    assert [None, "test_it.py@wide"] == suite.test_ids()
+
+
+def test_the_command_names_the_listed_tests_as_a_shell_takes_them(suite: Suite) -> None:
+    """It is there to be pasted; a long one is cut as the list is."""
+    ids = [f"a b'{n}\"$x" for n in range(12)]
+    text = f"@pytest.mark.parametrize('n', {ids!r})\ndef test_it(n, inference_session): ask(n)"
+    suite.write("test_it.py", text)
+    suite.run("--inference-mode=record").assert_outcomes(passed=12)
+    suite.write("test_it.py", "def test_other(inference_session): pass")
+
+    short, full = suite.run(PRUNE), suite.run(PRUNE, "-v")
+
+    recorded_ids = suite.test_ids()
+    for result, count in ((short, 10), (full, 12)):
+        command = line_of(result, "    to remove them: ").partition(": ")[2]
+        removed = shlex.split(command)[2:]
+        assert (count, True) == (len(removed), set(removed) <= set(recorded_ids))
+
+
+def test_no_command_removes_what_was_asked_for(suite: Suite) -> None:
+    """A fixture's recordings have one id; those it asked for go with the others."""
+    text = """
+        @pytest.fixture(scope="module")
+        def wide(): ask("wide"){more}
+
+        def test_it(inference_session, wide): pass
+        """
+    suite.write("test_it.py", text.format(more="; ask('more')"))
+    suite.run("--inference-mode=record").assert_outcomes(passed=1)
+    suite.write("test_it.py", text.format(more=""))
+
+    result = suite.run(PRUNE)
+
+    assert "    test_it.py@wide: 1" in result.outlines
+    assert "inference-recorder rm" not in str(result.stdout)
 
 
 def test_a_value_it_does_not_know_is_a_usage_error(suite: Suite) -> None:
@@ -163,6 +198,33 @@ def test_a_value_it_does_not_know_is_a_usage_error(suite: Suite) -> None:
 
     assert pytest.ExitCode.USAGE_ERROR == result.ret
     result.stderr.fnmatch_lines(["*it takes only =delete, not 'tests'*"])
+
+
+def test_a_directory_outside_of_rootdir_is_left_alone(suite: Suite, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Another suite that records there may have a test with the same id."""
+    elsewhere = str(tmp_path_factory.mktemp("elsewhere"))
+    suite.write("test_it.py", "def test_it(inference_session): ask()")
+    suite.run("--inference-mode=record", f"--inference-recordings={elsewhere}").assert_outcomes(passed=1)
+    suite.write("test_it.py", "def test_it(inference_session): pass")
+
+    result = suite.run(DELETE, f"--inference-recordings={elsewhere}")
+
+    assert 1 == len(suite.files(elsewhere))
+    assert "  kept, since they lie outside of rootdir, where other suites may keep theirs:" in result.outlines
+    assert "recordings: 0 replayed, 0 recorded, 0 missed, 0 live, 0 unused" == line_of(result, "recordings:")
+
+
+def test_a_link_out_of_rootdir_leads_outside(suite: Suite, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The suites that share a directory may each have a link to it."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (suite.folder / "recordings").symlink_to(elsewhere)
+    suite.write("test_it.py", "def test_it(inference_session): ask()")
+    suite.run("--inference-mode=record").assert_outcomes(passed=1)
+    suite.write("test_it.py", "def test_it(inference_session): pass")
+
+    suite.run(DELETE).assert_outcomes(passed=1)
+
+    assert 1 == len(suite.files(str(elsewhere)))
 
 
 def test_folders_elsewhere_are_left_alone(suite: Suite, tmp_path_factory: pytest.TempPathFactory) -> None:

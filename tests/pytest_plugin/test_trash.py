@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from ..conftest import files_of
 from .conftest import Suite, line_of
 
 DELETE = "--inference-prune=delete"
@@ -69,20 +68,22 @@ def test_what_went_before_the_disk_refused_comes_back(suite: Suite) -> None:
     assert before == (suite.files(), suite.files("data/taped"))
 
 
-def test_a_folder_elsewhere_is_named(suite: Suite, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """`undo` alone would look below rootdir only."""
-    elsewhere = tmp_path_factory.mktemp("else where")
+def test_a_folder_that_is_not_below_is_named(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`undo` alone would look below the working directory only."""
+    suite.pytester.makeini("[pytest]")
     suite.write("test_it.py", 'def test_it(inference_session): ask("one"); ask("two")')
-    suite.run("--inference-mode=record", f"--inference-recordings={elsewhere}").assert_outcomes(passed=1)
+    suite.run("--inference-mode=record").assert_outcomes(passed=1)
     suite.write("test_it.py", 'def test_it(inference_session): ask("one")')
+    (suite.folder / "sub").mkdir()
+    monkeypatch.chdir(suite.folder / "sub")
 
-    result = suite.run(DELETE, f"--inference-recordings={elsewhere}")
+    result = suite.run(DELETE, "..")
 
     undo = line_of(result, "  inference-recorder undo").partition(" brings them back")[0].strip()
-    assert ["inference-recorder", "undo", str(elsewhere)] == shlex.split(undo)
-    assert 1 == len(files_of(elsewhere))
+    assert ["inference-recorder", "undo", str(suite.folder / "recordings")] == shlex.split(undo)
+    assert 1 == len(suite.files())
     assert 0 == shell(suite, undo).returncode
-    assert 2 == len(files_of(elsewhere))
+    assert 2 == len(suite.files())
 
 
 @pytest.mark.parametrize("is_beside", [False, True], ids=["in the configured folder", "beside the tests"])
@@ -108,3 +109,20 @@ def test_an_id_of_pytests_output_is_one_that_rm_takes(is_beside: bool, suite: Su
         assert (0, 3 - left) == (ran.returncode, len(suite.files(folder))), ran.stderr
     assert 0 == shell(suite, "inference-recorder undo").returncode
     assert 1 == len(suite.files(folder))
+
+
+@pytest.mark.parametrize("folder", ["recordings", "data/my tapes"])
+def test_the_command_that_prune_prints_removes_what_it_lists(folder: str, suite: Suite) -> None:
+    """Pasted as it is, wherever the recordings lie, and nothing else."""
+    options = [] if folder == "recordings" else [f"--inference-recordings={folder}"]
+    suite.write(
+        "test_it.py", "@pytest.mark.parametrize('n', ['a b', \"it's\", 'c'])\ndef test_it(n, inference_session): ask(n)"
+    )
+    suite.run("--inference-mode=record", *options).assert_outcomes(passed=3)
+    suite.write("test_it.py", "@pytest.mark.parametrize('n', ['c'])\ndef test_it(n, inference_session): ask(n)")
+    result = suite.run(DELETE, *options)
+
+    ran = shell(suite, line_of(result, "    to remove them: ").partition(": ")[2])
+
+    assert 0 == ran.returncode, ran.stderr
+    assert ["test_it.py::test_it[c]"] == suite.test_ids(folder)

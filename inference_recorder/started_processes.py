@@ -1,0 +1,176 @@
+"""The processes that this one starts, and what the system says of them."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any, Literal, NamedTuple
+
+Kind = Literal["program", "python", "tool"]
+"""What a new process runs: some program, the code of this one, or a tool of the system that is not Python."""
+Heard = Callable[["int | None", Kind], None]
+"""Takes the id of a new process, None where nobody knows it, and what it runs."""
+
+_TOOLS = frozenset({"arp", "cc", "gcc", "ifconfig", "ip", "ldconfig", "ld", "netstat", "objdump", "uname"})
+"""What the standard library runs to learn of the system, as `ctypes.util`, `platform` and `uuid` do."""
+_HELPERS = (b"multiprocessing.resource_tracker", b"multiprocessing.forkserver")
+"""Processes of Python's own that use no recording."""
+
+
+class _Way(NamedTuple):
+    """A function that starts processes."""
+
+    module: str
+    owner: str
+    name: str
+    pid_of: Callable[[Any, tuple[Any, ...]], int | None]
+    """Takes what it returned and its arguments."""
+    kind: Kind = "program"
+
+
+def _pid_of_self(result: Any, args: tuple[Any, ...]) -> int | None:
+    pid: int | None = getattr(args[0], "pid", None)
+    return pid
+
+
+def _unknown(result: Any, args: tuple[Any, ...]) -> None:
+    return None
+
+
+_WAYS = (
+    _Way("subprocess", "Popen", "__init__", _pid_of_self),  # asyncio, anyio and trio use it too
+    _Way("multiprocessing.process", "BaseProcess", "start", _pid_of_self, kind="python"),
+    _Way("os", "", "posix_spawn", lambda result, args: result),
+    _Way("os", "", "posix_spawnp", lambda result, args: result),
+    _Way("os", "", "system", _unknown),
+    _Way("os", "", "spawnv", _unknown),
+    _Way("os", "", "spawnve", _unknown),
+)
+"""What forks besides these is heard of by `os.register_at_fork`: see `process_usage`."""
+_REPLACING = ("execv", "execve")
+"""Functions of `os` by which a process that was forked becomes another program."""
+
+
+def watch(heard: Heard) -> Callable[[], None]:
+    """Have `heard` called with each process that this one starts; returns what ends that."""
+    undone = [_replaced(way, heard) for way in _WAYS] + [_replaced_exec(name, heard) for name in _REPLACING]
+
+    def end() -> None:
+        for undo in undone:
+            undo()
+
+    return end
+
+
+def _replaced(way: _Way, heard: Heard) -> Callable[[], None]:
+    module = import_module(way.module)
+    owner = getattr(module, way.owner) if way.owner else module
+    original = getattr(owner, way.name, None)
+    if original is None:
+        return lambda: None
+
+    @functools.wraps(original)
+    def start(*args: Any, **kwargs: Any) -> Any:
+        result = original(*args, **kwargs)
+        kind: Kind = "tool" if way.name == "__init__" and _is_tool(*args[1:], **kwargs) else way.kind
+        heard(way.pid_of(result, args), kind)
+        return result
+
+    return _put(owner, way.name, start, original)
+
+
+def _replaced_exec(name: str, heard: Heard) -> Callable[[], None]:
+    original = getattr(os, name)
+
+    @functools.wraps(original)
+    def become(*args: Any, **kwargs: Any) -> Any:
+        heard(os.getpid(), "program")
+        return original(*args, **kwargs)
+
+    return _put(os, name, become, original)
+
+
+def _is_tool(*args: Any, shell: object = False, executable: object = None, **kwargs: Any) -> bool:
+    """Whether these arguments of `subprocess.Popen` run a tool of the system."""
+    command = args[0] if args else kwargs.get("args")
+    if len(args) > 1 or shell or executable is not None or not isinstance(command, (list, tuple)) or not command:
+        return False
+    return os.path.basename(os.fsdecode(command[0])) in _TOOLS
+
+
+def _put(owner: Any, name: str, new: Any, original: Any) -> Callable[[], None]:
+    setattr(owner, name, new)
+
+    def undo() -> None:
+        if getattr(owner, name) is new:
+            setattr(owner, name, original)
+
+    return undo
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process still runs; when in doubt, it does."""
+    if hasattr(os, "waitid"):
+        try:
+            # A child that has ended and was not waited for yet; it can still be waited for.
+            return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        except ChildProcessError:
+            pass
+    if os.name != "posix":  # there, os.kill() would end it
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def cost_of_ended_children() -> tuple[float, ...]:
+    """Return a value that changes with each child that has ended and was waited for; () where the system has none."""
+    try:
+        import resource
+    except ImportError:
+        return ()
+    return tuple(resource.getrusage(resource.RUSAGE_CHILDREN))
+
+
+def living_children() -> set[int]:
+    """Return the children that still run, Python's own helpers left out; as far as the system tells (Linux does)."""
+    if not _has_children():
+        return set()
+    return {pid for pid in _children() if is_alive(pid) and not any(name in _command(pid) for name in _HELPERS)}
+
+
+def _has_children() -> bool:
+    if not hasattr(os, "waitid"):
+        return False
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def _children() -> Iterator[int]:
+    try:
+        threads = os.listdir("/proc/self/task")
+    except OSError:
+        return
+    for thread in threads:
+        try:
+            with open(f"/proc/self/task/{thread}/children", "rb") as file:
+                yield from map(int, file.read().split())
+        except OSError:  # the thread has ended
+            pass
+
+
+def _command(pid: int) -> bytes:
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read()
+    except OSError:
+        return b""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..session import Session
     from ..storage.aside import Before
     from .journal import Call
+    from .unsettled import Unsettled
 
 
 class Attempt:
@@ -93,14 +94,16 @@ class Attempt:
         """Whether a series is this attempt's own: its recordings are judged by the attempt's end."""
         return self.book is not None and not row.is_wide and self.book.guard is row.guard
 
-    def remember(self, session: Session, plan: Record, name: str) -> None:
-        """Remember what this session is about to overwrite."""
+    def remember(self, session: Session, plan: Record, name: str, unsettled: Unsettled | None) -> None:
+        """Remember what this session is about to overwrite, also where another process finds it."""
         from ..storage.aside import Before
 
         folder = session.store.places.written
         if folder not in self._before:
             self._before[folder] = Before(session.store)
-        self._before[folder].remember(plan.key, name)
+        remembered = self._before[folder].remember(plan.key, name)
+        if unsettled is not None:
+            unsettled.note(folder, remembered)
         if self._before[folder].is_new(plan.key):
             self._new_requests.append(plan.body)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ..errors import UnknownMode
+from ..errors import RecorderError, UnknownMode
 from ..modes import chosen_mode
 from ..process_usage import begin_run, tell_entered
 from ..run_ledger import RunLedger
@@ -25,13 +25,14 @@ from .parameters import ParameterIds
 from .processes import Processes, uses_told_in
 from .run import RUN, Run
 from .scopes import ITEM_ID, id_of, scope_of
+from .unsettled import Unsettled
 
 if TYPE_CHECKING:
     from .journal import Journal
 
 _OUTPUT = "inference_recorder"
 _FOLDER = "inference_recorder_folder"
-_LEDGER, _PROCESSES = "ledger", "processes"
+_LEDGER, _PROCESSES, _UNSETTLED = "ledger", "processes", "unsettled"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -50,7 +51,9 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = config.workerinput.get(_FOLDER, "")
         if os.path.isdir(folder):  # a worker on another machine records into other files too
             run.ledger = RunLedger(Path(folder, _LEDGER))
-            run.processes = _heard_processes(config, Path(folder), config.workerinput["workerid"])
+            worker = config.workerinput["workerid"]
+            run.processes = _heard_processes(config, Path(folder), worker)
+            run.unsettled = Unsettled(Path(folder, _UNSETTLED, worker))
         config.pluginmanager.register(Hooks(config, run), "inference_recorder-hooks")
         return
     try:
@@ -68,7 +71,7 @@ def _shared_folder(config: pytest.Config) -> Path | None:
     """Make the directory in which all processes of this run tell each other what they do; None where none can be."""
     try:
         folder = Path(mkdtemp(prefix="inference_recorder-run-"))
-        for name in (_LEDGER, _PROCESSES):
+        for name in (_LEDGER, _PROCESSES, _UNSETTLED):
             (folder / name).mkdir()
     except OSError:
         return None
@@ -217,8 +220,22 @@ class Hooks:
         told = getattr(node, "workeroutput", {}).get(_OUTPUT)
         if told is None:
             self._crashed.append(node.gateway.id)
+            self._set_aside(node.gateway.id)
         else:
             self._hear(told)
+
+    def _set_aside(self, worker: str) -> None:
+        """Put the recordings back that the running test of a worker that died has replaced."""
+        if self._run.shared_folder is None or self._config.getoption("inference_keep_failed"):
+            return
+        from .journal import Journal
+
+        told = Journal(has_sessions=True)
+        try:
+            told.set_aside = list(map(str, Unsettled(self._run.shared_folder / _UNSETTLED / worker).set_aside()))
+        except (RecorderError, OSError) as error:
+            told.troubles = [f"worker {worker} crashed, and what it was recording is not set aside: {error}"]
+        self._hear(told.to_plain())
 
     def _hear(self, told: dict[str, Any]) -> None:
         """Add what a process tells; {} is nothing."""

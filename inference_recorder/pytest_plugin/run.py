@@ -17,6 +17,7 @@ from .marker import arguments_of, is_marked, recorder_arguments
 from .processes import Processes
 from .scopes import Scope, ScopeSession, folder_of, id_of
 from .selection import Selection
+from .unsettled import Unsettled
 
 if TYPE_CHECKING:
     from ..recorder import inference_recording
@@ -42,6 +43,8 @@ class Run:
         self.processes = Processes()
         self.shared_folder: Path | None = None
         """Where the processes of this run tell each other what they do; None in a worker of pytest-xdist."""
+        self.unsettled: Unsettled | None = None
+        """In a worker of pytest-xdist, what its controller needs to know if it dies."""
         self.selection = Selection(config)
         self.folder: Path | None = None
         """Where recorders write that were told no other folder when the run began."""
@@ -101,7 +104,7 @@ class Run:
     def about_to_record(self, session: Any, plan: Any, name: str, /) -> None:
         # What is a wider fixture's, or shared, is not judged by one test's end.
         if self._attempt is not None and self._attempt.counts(plan.row):
-            self._attempt.remember(session, plan, name)
+            self._attempt.remember(session, plan, name, self.unsettled)
 
     # What the hooks call.
 
@@ -275,6 +278,8 @@ class Run:
         attempt.has_session = attempt.has_session or bool(attempt.sessions) or self.processes.has_entered
         keeps_failed = self._config.getoption("inference_keep_failed")
         still_open = attempt.settle(self.ledger, keeps_failed=keeps_failed, with_tokens=self._with_tokens)
+        if self.unsettled is not None:
+            self.unsettled.settle()
         self._loose += [(session, attempt.test_id) for session in still_open]
         self._ended[attempt.test_id] = attempt
 

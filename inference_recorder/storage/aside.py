@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +16,9 @@ FAILED_FOLDER = ".failed"
 """Below the folder of the recordings; git is told to pass over it."""
 
 
-class _Files(NamedTuple):
+class Files(NamedTuple):
+    """The bytes of a recording and of the attachment beside it."""
+
     content: bytes
     attachment: bytes | None
 
@@ -23,14 +26,19 @@ class _Files(NamedTuple):
 class Before:
     """The files of some keys as they were before a test wrote them."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, old: Mapping[str, Files | None] | None = None) -> None:
+        """`old` are files that another process has remembered, by name."""
         self._store = store
         self._aside = Store(Places(store.places.written / FAILED_FOLDER, ()))
         self._keys: set[str] = set()
-        self._old: dict[str, _Files | None] = {}
+        self._old: dict[str, Files | None] = {**(old or {})}
 
-    def remember(self, key: str, name: str) -> None:
-        """Remember the file `name`, about to be written, and the whole row of its key; the first time counts."""
+    def remember(self, key: str, name: str) -> list[tuple[str, Files | None]]:
+        """Remember the file `name`, about to be written, and the whole row of its key; the first time counts.
+
+        Returns what was not remembered yet: (name, files), None for none.
+        """
+        known = len(self._old)
         if key not in self._keys:
             self._keys.add(key)
             for place in count(1):
@@ -39,6 +47,7 @@ class Before:
                     break
         if name not in self._old:
             self._old[name] = _files_at(self._store.path_of(name))
+        return list(self._old.items())[known:]
 
     def is_new(self, key: str) -> bool:
         """Whether nothing was recorded under this key when it was first written."""
@@ -74,11 +83,11 @@ class Before:
                 self._aside.remove(name)
 
 
-def _files_at(path: Path) -> _Files | None:
+def _files_at(path: Path) -> Files | None:
     content = files.content_of(path)
     if content is None:  # not there, or not to be read: then it cannot come back either
         return None
     beside = attachments.named_in(path, content)
     if beside is None or not beside.exists():
-        return _Files(content, None)
-    return _Files(content, beside.read_bytes())
+        return Files(content, None)
+    return Files(content, beside.read_bytes())

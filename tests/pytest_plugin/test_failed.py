@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -197,3 +198,24 @@ def test_an_interrupted_tests_recordings_are_set_aside(suite: Suite) -> None:
     assert pytest.ExitCode.INTERRUPTED == result.ret
     assert before == written(suite.folder / "recordings")
     assert 1 == len(suite.files("recordings/.failed"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("keeps", [False, True], ids=["", "--inference-keep-failed"])
+def test_a_crashed_workers_recordings_are_set_aside(keeps: bool, suite: Suite) -> None:
+    """Its test did not end, and nobody in that process can put back what it replaced."""
+    text = "import os\ndef test_done(inference_session): ask()\ndef test_it(inference_session): ask(); "
+    suite.write("test_it.py", f"{text}ask(); ask()")
+    suite.run(RECORD).assert_outcomes(passed=2)
+    before = written(suite.folder / "recordings")
+    suite.write("test_it.py", f"{text}ask('new'); os._exit(1)")
+
+    result = suite.run_apart(RECORD, "-n1", *(["--inference-keep-failed"] if keeps else []))
+
+    after = written(suite.folder / "recordings")
+    of_crashed = {name for name, content in before.items() if json.loads(content)["test_id"] == "test_it.py::test_it"}
+    assert 3 == len(of_crashed)
+    assert keeps == any(before[name] != after[name] for name in of_crashed)
+    assert (5 if keeps else 4) == len(after)
+    assert (0 if keeps else 2) == len(suite.files("recordings/.failed"))
+    assert keeps != ("by tests that failed: set aside" in str(result.stdout))

@@ -1,0 +1,67 @@
+"""What the running test of a pytest-xdist worker has overwritten, kept where the controller finds it if that dies."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..storage.aside import Files
+
+
+class Unsettled:
+    """The recordings of one worker as they were before its running test."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def note(self, folder: Path, old: Iterable[tuple[str, Files | None]]) -> None:
+        """Keep what (name, files) were in a directory, None for none, before they are overwritten; if there is room."""
+        lines = [json.dumps([str(folder), name, _text(files)]) for name, files in old]
+        if lines:
+            with suppress(OSError), self._file.open("ab", buffering=0) as file:
+                file.write("".join(f"{line}\n" for line in lines).encode())
+
+    def settle(self) -> None:
+        """Forget them: the test has ended, and what it recorded stays or was set aside."""
+        self._file.unlink(missing_ok=True)
+
+    def set_aside(self) -> list[Path]:
+        """Do for a worker that died what it would have done for a test that fails; returns where its files are now.
+
+        Raises UnwritableRecording and OSError.
+        """
+        from ..storage.aside import Before
+        from ..storage.places import Places
+        from ..storage.store import Store
+
+        moved: list[Path] = []
+        old: dict[str, dict[str, Files | None]] = {}
+        lines = self._file.read_bytes().splitlines() if self._file.exists() else []
+        for line in lines:
+            with suppress(ValueError):  # a line for which there was not enough room
+                folder, name, text = json.loads(line)
+                old.setdefault(folder, {}).setdefault(name, _files(text))
+        for folder, of_folder in old.items():
+            moved += Before(Store(Places(Path(folder), ())), of_folder).set_aside().values()
+        self.settle()
+        return moved
+
+
+def _text(files: Files | None) -> list[str | None] | None:
+    if files is None:
+        return None
+    return [None if content is None else b64encode(content).decode() for content in files]
+
+
+def _files(text: list[str | None] | None) -> Files | None:
+    from ..storage.aside import Files
+
+    if text is None:
+        return None
+    content, attachment = (None if encoded is None else b64decode(encoded) for encoded in text)
+    return Files(content or b"", attachment)

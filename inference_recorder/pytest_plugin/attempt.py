@@ -37,7 +37,7 @@ class Attempt:
         self.has_failed = False
         self.has_failed_as_expected = False
         self.is_whole = True
-        """Whether no phase was skipped, and no failure expected."""
+        """Whether no phase was skipped, no failure expected, and in the end no call dropped."""
         self.was_live = False
         """Whether a session let calls out unseen: then nobody knows which recordings the test needs."""
         self.book: SeriesBook | None = None
@@ -150,6 +150,8 @@ class Attempt:
     def _let_go(self) -> None:
         """Keep no session, and no recording that will not come back: a run has many tests."""
         self.was_live = any(session.is_live for session in self.sessions)
+        # Which recordings the test needs is not known either where a call failed and was not recorded.
+        self.is_whole = self.is_whole and not (self.book is not None and self.book.has_dropped)
         self.sessions, self.session, self.book = [], None, None
         self._new_requests = []
         if not self.set_aside and not self.has_stayed:

@@ -30,6 +30,14 @@ def summarize(journal: Journal, config: pytest.Config, terminal: pytest.Terminal
         _by_test(_miss(miss["endpoint"], miss["model"], miss["test_id"]) for miss in journal.misses),
         limit,
     )
+    dropped = [call for call in journal.calls if call["outcome"] == "dropped"]
+    count = "1 failed call was" if len(dropped) == 1 else f"{len(dropped)} failed calls were"
+    _write_list(
+        terminal,
+        f"{count} not recorded; record_errors=True records {'it' if len(dropped) == 1 else 'them'}",
+        _by_test((call["test_id"], call["failure"]) for call in dropped),
+        limit,
+    )
     if not config.getoption("inference_prune"):
         _write_list(terminal, "unused", _by_test((one.test_id, "") for one in unread), limit)
     _write_live(terminal, len(set(journal.live)))
@@ -56,8 +64,10 @@ def summarize(journal: Journal, config: pytest.Config, terminal: pytest.Terminal
 
 def _counted(journal: Journal, unused: int) -> str:
     count = journal.count
+    failed = sum(call["outcome"] == "recorded" and bool(call["failure"]) for call in journal.calls)
+    of_them = f" ({failed} of them {'a failure' if failed == 1 else 'failures'})" if failed else ""
     return (
-        f"recordings: {count('replayed')} replayed, {count('recorded')} recorded, {count('missed')} missed, "
+        f"recordings: {count('replayed')} replayed, {count('recorded')} recorded{of_them}, {count('missed')} missed, "
         f"{count('passed')} live, {unused} unused"
     )
 
@@ -65,7 +75,7 @@ def _counted(journal: Journal, unused: int) -> str:
 def _colour(journal: Journal, *, has_passed: bool) -> dict[str, bool]:
     if journal.misses and not has_passed:
         return {"red": True}
-    return {"yellow": True} if journal.set_aside or journal.crashed else {}
+    return {"yellow": True} if journal.set_aside or journal.crashed or journal.count("dropped") else {}
 
 
 def _miss(endpoint: str, model: str, test_id: str | None) -> tuple[str | None, str]:

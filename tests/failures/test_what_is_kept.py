@@ -7,11 +7,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import openai
 import pytest
 
-from inference_recorder import inference_recording, llama_stack
+from inference_recorder import MissingRecording, inference_recording, llama_stack
 
 from ..conftest import HELLO, Colour, files_of
 from ..openai_server import OpenAIServer, Reply, chunks, completion, error
@@ -369,3 +370,29 @@ async def test_those_who_wait_for_a_call_that_is_dropped_ask_themselves(server: 
     assert 1 == sum(isinstance(outcome, openai.AuthenticationError) for outcome in outcomes)
     assert {"dropped": 1, "recorded": 1, "replayed": 1} == session.counts
     assert 2 == server.count
+
+
+@pytest.mark.parametrize("record_errors", [None, True])
+@pytest.mark.parametrize("kind", [ConnectionResetError, TimeoutError])
+def test_a_connection_lost_below_the_http_library_is_one_too(
+    kind: type[Exception], record_errors: bool | None, client: openai.OpenAI, recordings: Path
+) -> None:
+    """A mock, or a transport of the caller's own, raises Python's own errors in the middle of a stream."""
+
+    class Lost(kind):  # type: ignore[misc, valid-type]
+        pass
+
+    def create(*args: Any, **kwargs: Any) -> Any:
+        yield openai.types.chat.ChatCompletionChunk.model_validate(chunks("so")[1])
+        raise Lost("gone")
+
+    request = HELLO | {"stream": True}
+    with patch("openai.resources.chat.completions.Completions.create", side_effect=create):
+        with inference_recording("record", recordings, record_errors=record_errors) as session:
+            with pytest.raises(Lost):
+                list(client.chat.completions.create(**request))
+    assert {"recorded" if record_errors else "dropped": 1} == session.counts
+    assert [kind.__name__] == [call.failure for call in (*session.recorded, *session.dropped)]
+
+    with inference_recording("replay", recordings), pytest.raises(kind if record_errors else MissingRecording):
+        list(client.chat.completions.create(**request))

@@ -52,6 +52,7 @@ class DroppedCalls:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._folder = store.places.written / DROPPED_FOLDER
+        self._patience = Patience(_LONGEST_WAIT_SECONDS)  # of all calls together: it may be an event loop that waits
         self._remembered: dict[tuple[str, str], tuple[str, int | None]] = {}
         """(file name, key) -> how the call failed: one that is tried again and again is written once."""
 
@@ -75,9 +76,9 @@ class DroppedCalls:
     def _change(
         self, name: str, test_id: str | None, changed: Callable[[list[DroppedCall]], list[DroppedCall]]
     ) -> None:
-        path, patience = self._folder / name, Patience(_LONGEST_WAIT_SECONDS)
+        path = self._folder / name
         try:
-            with self._store.locks.writing(f"dropped-{name}", patience=patience) as is_held:
+            with self._store.locks.writing(f"dropped-{name}", patience=self._patience) as is_held:
                 if not is_held or not self._is_there():
                     return
                 before = _calls_in(path)

@@ -177,6 +177,26 @@ def test_no_secret_is_in_what_is_remembered_or_shown(server: OpenAIServer, recor
     assert "no such key: Bearer __REDACTED_0__" in told[2]
 
 
+def test_explain_says_it_too(one: Colour, server: OpenAIServer, recordings: Path) -> None:
+    """After the test that missed it is long gone."""
+    server.answers(CHAT, error(429))
+    drop(one, recordings)
+    miss(one, recordings)
+
+    [told] = json.loads(run("explain", "--dir", str(recordings), "--json").stdout)
+    assert ("record", "429 RateLimitError") == (told["dropped"]["mode"], told["dropped"]["failure"])
+    assert "it failed, and was not recorded:" in run("explain", "--dir", str(recordings)).stdout
+
+
+def test_a_call_that_the_sdk_refuses_is_not_a_failed_one(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
+    """Nothing was sent, and record_errors=True would not record it."""
+    with inference_recording("record", recordings) as session, pytest.raises(TypeError):
+        sdk.call("chat.completions.create", model="gpt-4o")
+
+    assert {} == session.counts
+    assert {} == remembered(recordings)
+
+
 def test_git_passes_over_it_and_nothing_takes_it_for_a_recording(
     one: Colour, server: OpenAIServer, recordings: Path
 ) -> None:

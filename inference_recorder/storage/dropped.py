@@ -10,6 +10,7 @@ import json
 import os
 import re
 import stat
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from hashlib import sha256
 from pathlib import Path
@@ -53,23 +54,23 @@ class DroppedCalls:
         self._store = store
         self._folder = store.places.written / DROPPED_FOLDER
         self._patience = Patience(_LONGEST_WAIT_SECONDS)  # of all calls together: it may be an event loop that waits
-        self._remembered: dict[tuple[str, str], tuple[str, int | None]] = {}
-        """(file name, key) -> how the call failed: one that is tried again and again is written once."""
+        self._remembered: defaultdict[str, dict[str, tuple[str, int | None]]] = defaultdict(dict)
+        """File name -> key -> how the call failed: one that is tried again and again is written once."""
 
     def remember(self, test_id: str | None, call: DroppedCall) -> None:
         """Remember a call of this test in the place of an earlier one with the same key. Raises nothing."""
         name, failed_with = _file_name(test_id), (call.type, call.status_code)
-        of_the_test = [known for known in self._remembered if known[0] == name]
-        if len(of_the_test) >= _MOST_CALLS or self._remembered.get((name, call.key)) == failed_with:
+        remembered = self._remembered[name]
+        is_known = remembered.get(call.key) == failed_with and os.path.lexists(self._folder / name)
+        if is_known or len(remembered) >= _MOST_CALLS:
             return
-        self._remembered[name, call.key] = failed_with
-        call = _checked(call)
-        self._change(name, test_id, lambda calls: [*_without(calls, call.key), call][-_MOST_CALLS:])
+        remembered[call.key] = failed_with
+        self._change(name, test_id, lambda calls: [*_without(calls, call.key), _checked(call)][-_MOST_CALLS:])
 
     def forget(self, test_id: str | None, key: str) -> None:
         """Forget the call with this key, since its request is recorded now. Raises nothing."""
         name = _file_name(test_id)
-        self._remembered.pop((name, key), None)
+        self._remembered[name].pop(key, None)
         if os.path.lexists(self._folder / name):
             self._change(name, test_id, lambda calls: _without(calls, key))
 

@@ -20,6 +20,10 @@ _MOST_LINES = 10
 
 def summarize(journal: Journal, config: pytest.Config, terminal: pytest.TerminalReporter, *, has_passed: bool) -> None:
     """Write the summary of a run, and prune where that was asked for."""
+    dropped = [call for call in journal.calls if call["outcome"] == "dropped"]
+    if not {call["test_id"] for call in dropped} <= {*journal.passed, *journal.not_passed}:
+        # A call of a wider fixture, or a shared one: any test may have asked for less than it usually does.
+        journal.not_passed += journal.passed
     folders = folders_of_the_run(journal, config.rootpath)
     unread = list(unread_recordings(journal, folders))
     terminal.write_line(_counted(journal, len(unread)), **_colour(journal, has_passed=has_passed))
@@ -30,7 +34,6 @@ def summarize(journal: Journal, config: pytest.Config, terminal: pytest.Terminal
         _by_test(_miss(miss["endpoint"], miss["model"], miss["test_id"]) for miss in journal.misses),
         limit,
     )
-    dropped = [call for call in journal.calls if call["outcome"] == "dropped"]
     count = "1 failed call was" if len(dropped) == 1 else f"{len(dropped)} failed calls were"
     _write_list(
         terminal,

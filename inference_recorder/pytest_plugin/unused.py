@@ -79,8 +79,8 @@ def delete(unused: Iterable[Unused]) -> None:
 
 def _unread(journal: Journal, folders: Iterable[Path]) -> Iterator[Entry]:
     asked = {call["path"] for call in journal.calls}
-    # A row recorded anew may have closed its gaps; a call that failed and was not recorded leaves what was there.
-    keys = {call["key"] for call in journal.calls if call["outcome"] in ("recorded", "dropped")}
+    # A row recorded anew may have closed its gaps.
+    keys = {call["key"] for call in journal.calls if call["outcome"] == "recorded"}
     united = _united_lists(journal)
     for entry in entries_in(folders):
         if isinstance(entry, CorruptRecording) or not entry.is_of_the_sdk:

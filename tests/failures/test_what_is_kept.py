@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -292,6 +292,24 @@ def test_a_stream_read_on_after_its_session_and_cut_then_is_dropped(
 
     assert at_the_end == states(recordings)
     assert {"recorded": 1, "dropped": 1} == session.counts
+
+
+@pytest.mark.parametrize("record_errors", [None, True])
+def test_a_failure_in_bytes_still_being_read_at_the_end_of_the_session_goes_by_the_rule(
+    record_errors: bool | None, client: openai.OpenAI, server: OpenAIServer, recordings: Path
+) -> None:
+    """What the server said is there, and nobody has read to the end."""
+    overload = [*chunks("so")[:1], {"error": {"code": 503, "message": "No."}}, *chunks("never read")]
+    server.answers(CHAT, Reply(events=overload, pause_seconds=0.05))
+    request = HELLO | {"stream": True}
+    with ExitStack() as stack:
+        with inference_recording("record", recordings, record_errors=record_errors) as session:
+            opened = client.chat.completions.with_streaming_response.create(**request)
+            lines = stack.enter_context(opened).iter_lines()
+            next(line for line in lines if "error" in line)
+
+    assert {"recorded" if record_errors else "dropped": 1} == session.counts
+    assert int(bool(record_errors)) == len(files_of(recordings))
 
 
 @pytest.mark.parametrize("record_errors", [None, True, False])

@@ -124,6 +124,31 @@ def test_a_test_that_goes_on_without_the_answer_loses_no_recording(status: int, 
     assert 8 == len(before)
 
 
+def test_a_fixture_that_goes_on_without_the_answer_loses_no_recording_of_its_tests(suite: Suite) -> None:
+    """The tests pass without asking for what they usually do."""
+    suite.write(
+        "test_it.py",
+        """
+        @pytest.fixture(scope="module")
+        def wide(): return try_to_ask("wide")
+
+        def test_it(inference_session, wide):
+            if wide.startswith("Hello"):
+                ask("step")
+        """,
+    )
+    fail_at(suite)
+    suite.run(RECORD).assert_outcomes(passed=1)
+    before = written(suite.folder / "recordings")
+    fail_at(suite, wide=429)
+
+    result = suite.run(RECORD, "--inference-prune=delete")
+
+    result.assert_outcomes(passed=1)
+    assert "    test_it.py@wide: 1 x 429 RateLimitError" in result.outlines
+    assert before == written(suite.folder / "recordings")
+
+
 def test_the_miss_says_it_and_its_command_ends_it(suite: Suite) -> None:
     """From the failing record run over the red replay to the green one, by what is printed."""
     suite.write("test_it.py", "def test_it(inference_session): ask()")

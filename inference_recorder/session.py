@@ -356,6 +356,7 @@ class Session:
             return False
         with plan.row.guard:
             plan.row.has_dropped = True
+            self._run.has_dropped = self._run.has_dropped or plan.row.is_wide
             plan.row.give_back(plan.place)
         hidden, request = self._hidden(plan)
         self._ledger.dropped(plan, request, hidden.answer(Answer(failure=failure)).failure or failure)

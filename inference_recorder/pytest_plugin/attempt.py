@@ -84,12 +84,12 @@ class Attempt:
         if recorder is not None:
             recorder.__exit__(None, None, None)
 
-    def finish_series(self, *, is_set_aside: bool = False) -> None:
+    def finish_series(self, *, is_set_aside: bool = False, may_cut: bool = True) -> None:
         """Close the gaps of what was recorded and stays, and cut it to its length where the test passed.
 
         Raises UnwritableRecording.
         """
-        is_cut = self.is_whole and not self.has_failed
+        is_cut = may_cut and self.is_whole and not self.has_failed
         if self.book is not None and (errors := self.book.finish(is_cut=is_cut, is_set_aside=is_set_aside)):
             raise errors[0]
 

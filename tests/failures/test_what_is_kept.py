@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -146,6 +147,8 @@ def test_the_directory_holds_what_the_rule_says(
     """Mode x record_errors x kind of failure x position in the series x recorded before or not."""
     kind = KINDS[name]
     sdk, ask = make_sdk(), ASK[kind.ask]
+    if sdk.is_async and name.endswith("in a stream, raw") and openai.__version__ < "2":
+        pytest.skip("this SDK leaves the stream open, so that the next call takes the next position")
     failing_sdk = make_sdk(base_url=server.base_url if kind.reply else NOWHERE, timeout=kind.seconds)
     for before in (0, 3):
         for failing in (1, 2, 3):
@@ -374,8 +377,6 @@ def test_llama_stacks_recorder_records_every_failure(
 
 async def test_those_who_wait_for_a_call_that_is_dropped_ask_themselves(server: OpenAIServer, recordings: Path) -> None:
     """One worker's lost connection says nothing about theirs."""
-    import asyncio
-
     server.answers(CHAT, error(401), Reply(completion("new 1")))
     first = server.scripts[CHAT]
     server.scripts[CHAT] = lambda asked, number: Reply(**vars(first(asked, number)) | {"delay_seconds": 0.05})

@@ -19,7 +19,7 @@ LAYERS = (
     ("format", "project_files", "storage"),
     ("conversation",),
     ("report",),
-    ("kept_ids", "plans", "rows", "run_ledger", "series"),
+    ("failure_rule", "kept_ids", "plans", "rows", "run_ledger", "series"),
     ("captures", "ledger"),
     ("explaining",),
     ("session",),

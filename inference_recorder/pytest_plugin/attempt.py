@@ -37,7 +37,7 @@ class Attempt:
         self.has_failed = False
         self.has_failed_as_expected = False
         self.is_whole = True
-        """Whether no phase was skipped, and no failure expected."""
+        """Whether no phase was skipped, no failure expected, and in the end no call dropped."""
         self.was_live = False
         """Whether a session let calls out unseen: then nobody knows which recordings the test needs."""
         self.book: SeriesBook | None = None
@@ -84,12 +84,12 @@ class Attempt:
         if recorder is not None:
             recorder.__exit__(None, None, None)
 
-    def finish_series(self, *, is_set_aside: bool = False) -> None:
+    def finish_series(self, *, is_set_aside: bool = False, may_cut: bool = True) -> None:
         """Close the gaps of what was recorded and stays, and cut it to its length where the test passed.
 
         Raises UnwritableRecording.
         """
-        is_cut = self.is_whole and not self.has_failed
+        is_cut = may_cut and self.is_whole and not self.has_failed
         if self.book is not None and (errors := self.book.finish(is_cut=is_cut, is_set_aside=is_set_aside)):
             raise errors[0]
 
@@ -150,6 +150,8 @@ class Attempt:
     def _let_go(self) -> None:
         """Keep no session, and no recording that will not come back: a run has many tests."""
         self.was_live = any(session.is_live for session in self.sessions)
+        # Which recordings the test needs is not known either where a call failed and was not recorded.
+        self.is_whole = self.is_whole and not (self.book is not None and self.book.has_dropped)
         self.sessions, self.session, self.book = [], None, None
         self._new_requests = []
         if not self.set_aside and not self.has_stayed:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from .format.recording import Answer
+from .format.recording import Answer, Failure
 from .plans import Record
 from .running_task import is_interrupted_here, running_task
 from .storage.locks import Patience
@@ -27,10 +27,17 @@ class Captures:
     """The calls that are being recorded and those whose answer is being stored."""
 
     def __init__(
-        self, store: Store, write: Write, *, end: Callable[[Record], None], land: Callable[[Record], None]
+        self,
+        store: Store,
+        write: Write,
+        *,
+        drops: Callable[[Record, Failure], bool],
+        end: Callable[[Record], None],
+        land: Callable[[Record], None],
     ) -> None:
         self._store = store
         self._write = write
+        self._drops = drops
         self._end = end
         self._land = land
         self._is_closed = False
@@ -41,7 +48,7 @@ class Captures:
         self._unsaved: list[Exception] = []
 
     def save(self, plan: Record, answer: Answer, *, wait: bool = True, patience: Patience | None = None) -> bool:
-        """Store what a call came to, once.
+        """Store what a call came to, once, unless it is a failure that is not to be recorded.
 
         False, with nothing stored, where `wait` is False and a lock is taken, or another thread stores it now.
         Raises UnwritableRecording or UnrecordableValue; the plan is over then too.
@@ -56,7 +63,8 @@ class Captures:
             self._unfinished.add(plan)  # so that `close` waits for it
             is_locked = False
             try:
-                is_locked = not self._write(plan, answer, wait=wait, patience=patience)
+                is_dropped = answer.failure is not None and self._drops(plan, answer.failure)
+                is_locked = not is_dropped and not self._write(plan, answer, wait=wait, patience=patience)
                 return not is_locked
             finally:
                 plan.is_being_stored, plan.is_over = False, not is_locked
@@ -160,12 +168,15 @@ class Captures:
         with plan.storing:  # a thread may be storing it
             if plan.is_over:
                 return
-            if plan.final is not None:
-                self.save(plan, plan.final, patience=patience)
-            elif plan.so_far is not None:
+            heard = plan.final
+            if heard is None and plan.so_far is not None:
+                heard = plan.so_far()
+            if heard is not None and (plan.final is not None or heard.failure is not None):
+                self.save(plan, heard, patience=patience)
+            elif heard is not None:
                 plan.is_being_stored = True
                 try:
-                    self._write(plan, plan.so_far(), patience=patience)
+                    self._write(plan, heard, patience=patience)
                 finally:
                     plan.is_being_stored = False
                     plan.closed_as = self._store.written(row_name(plan.key, plan.place)) or b""

@@ -14,6 +14,9 @@ from .visible_text import visible
 _RECORDING = "LLAMA_STACK_TEST_INFERENCE_MODE=record-if-missing"
 _NO_OTHER_MODE = " and no other mode=... in the code"  # the plugin's option goes before one
 _NOTHING_KNOWN = Explanation()
+_NOT_RECORDED = (
+    "  a lost connection, timeout, 401, 402, 403, 408, 409, 429 or 5xx is recorded only with record_errors=True"
+)
 
 
 class RecorderError(Exception):
@@ -88,7 +91,7 @@ class MissingRecording(RecorderError, RuntimeError):
                 if place == 0 or folder.is_dir()
             ),
             *(f"  {line}" for line in lines_of(explanation, test_id, next(iter(self.looked_in), Path()))),
-            "  a timeout, lost connection, 408, 409, 429 or 5xx is recorded only with record_errors=True",
+            *([_NOT_RECORDED] if explanation.dropped is None else []),
             f"  to record it, run once with a key and {_RECORDING} (or mode=...)"
             if self.command is None
             else f"  to record it, with a key{_NO_OTHER_MODE * is_without_plugin}:\n    {self.command}",

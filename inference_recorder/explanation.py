@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -50,6 +51,18 @@ class Nearest(NamedTuple):
     """What explains the miss comes first; after 100 no more are counted."""
 
 
+class Dropped(NamedTuple):
+    """A failed call that was not recorded."""
+
+    made_at: float
+    """In seconds since 1970."""
+    mode: str
+    failure: str
+    """Such as "429 RateLimitError"."""
+    message: str
+    """Its first 300 characters, without secrets."""
+
+
 class Explanation(NamedTuple):
     """What a folder of recordings says about a request that it does not answer."""
 
@@ -60,6 +73,8 @@ class Explanation(NamedTuple):
     """The test id that this test probably had before."""
     remarks: tuple[str, ...] = ()
     """What limits the explanation: files that cannot be read, a folder too large to read to its end."""
+    dropped: Dropped | None = None
+    """The last time that the request was made while recording, if it failed then and was not recorded."""
 
 
 def lines_of(explanation: Explanation, test_id: str | None, folder: Path) -> Iterator[str]:
@@ -87,6 +102,18 @@ def lines_of(explanation: Explanation, test_id: str | None, folder: Path) -> Ite
             yield f"  and {len(explanation.recorded_for) - _MOST_TESTS_SHOWN} more"
         yield "  but a test is answered from its own recordings only, unless test_id=... names another"
     yield from explanation.remarks
+    if explanation.dropped is not None:
+        yield from _dropped_lines(explanation.dropped)
+
+
+def _dropped_lines(dropped: Dropped) -> Iterator[str]:
+    made_at = datetime.fromtimestamp(dropped.made_at, timezone.utc)
+    yield (
+        f"this request was made on {made_at:%Y-%m-%d at %H:%M} UTC in mode {dropped.mode}; it failed, "
+        "and was not recorded:"
+    )
+    yield f"  {dropped.failure}: {dropped.message}"
+    yield "  record it again, as below; or keep the failure, with record_errors=True beside that"
 
 
 def difference_lines(

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from . import process_usage
 from .errors import CorruptRecording
+from .failure_rule import reason_of
+from .format.recording import Failure
 from .format.sent import Sent
 from .format.usage import Usage, usage_of
 from .identity.jsonable import JsonObject
@@ -19,17 +21,21 @@ from .identity.key_rules import KeyRules, recorded_request
 from .identity.request import Request
 from .plans import Exchange, Outcome, Record
 from .storage.catalogue import entry_of
+from .storage.dropped import DroppedCall, DroppedCalls
+from .storage.store import Store
 
 
 class Ledger:
     """The calls of one session. A replay takes some 30 µs, so that of one only what is at hand is kept."""
 
-    def __init__(self, folder: Path) -> None:
-        self._prefix = f"{folder}{os.sep}"
+    def __init__(self, store: Store, mode: str) -> None:
+        self._prefix = f"{store.places.written}{os.sep}"
+        self._mode = mode
+        self._dropped = DroppedCalls(store)
         self._numbers = count(1)
         self._replays: list[tuple[str, str, str, str | None, str | None, float, int]] = []
         """What becomes an Exchange when somebody asks: no path for a file that is where its key says."""
-        self._others: dict[Outcome, list[Exchange]] = {"recorded": [], "missed": [], "passed": []}
+        self._others: dict[Outcome, list[Exchange]] = {"recorded": [], "missed": [], "dropped": [], "passed": []}
         self._unanswered: list[tuple[int, Request, Sent]] = []
         """The number and the request of each call that no recording answered, and what it has sent."""
 
@@ -46,16 +52,30 @@ class Ledger:
         plan.number = next(self._numbers)
         self._unanswered.append((plan.number, plan.request, plan.sent))
 
-    def recorded(self, plan: Record, path: Path, request: JsonObject) -> None:
+    def recorded(self, plan: Record, path: Path, request: JsonObject, failure: Failure | None) -> None:
         """Take note that the answer to a call is stored, and with it `request`, without secrets."""
         if process_usage.listeners:
             process_usage.tell_use("recorded", plan.test_id, plan.key, str(path))
-        endpoint, model = str(request["endpoint"]), str(request["model"])
         seconds, chunk_seconds = time.time() - plan.started, tuple(at - plan.started for at in plan.chunk_times)
-        exchange = Exchange(
-            endpoint, model, plan.key, plan.test_id, str(path), plan.started, seconds, chunk_seconds, number=plan.number
-        )
+        exchange = _exchange(plan, request, failure)
+        exchange = exchange._replace(path=str(path), seconds=seconds, chunk_seconds=chunk_seconds)
         self._others["recorded"].append(exchange)
+        self._dropped.forget(plan.test_id, plan.key)
+
+    def dropped(self, plan: Record, request: JsonObject, failure: Failure) -> None:
+        """Take note of a failed call that is not recorded, for later runs too; neither argument holds a secret."""
+        explanation = (
+            f"{reason_of(failure)}: {failure.message}\n"
+            "This failed call was not recorded and replaced nothing; record_errors=True records it."
+        )
+        if process_usage.listeners:
+            process_usage.tell_dropped()
+        call = _exchange(plan, request, failure)._replace(explanation=explanation)
+        self._others["dropped"].append(call)
+        failed_with = failure.type, failure.status_code, failure.message
+        self._dropped.remember(
+            plan.test_id, DroppedCall(call.key, call.endpoint, call.model, self._mode, call.started, *failed_with)
+        )
 
     def missed(self, request: Request, key: str, test_id: str | None, explanation: str) -> None:
         """Take note of a call that no recording answers; `explanation` is the text of its error."""
@@ -111,6 +131,13 @@ def _shown(request: Request, sent: Sent, rules: KeyRules) -> Request:
     request = rules.shown(request._replace(body=json.loads(request.body_text)))
     hidden = sent.hidden_in({"body": request.body, "endpoint": request.endpoint, "url": request.url})
     return request.saying(hidden["body"])._replace(endpoint=hidden["endpoint"], url=hidden["url"])
+
+
+def _exchange(plan: Record, request: JsonObject, failure: Failure | None) -> Exchange:
+    return Exchange(
+        str(request["endpoint"]), str(request["model"]), plan.key, plan.test_id, started=plan.started,
+        number=plan.number, failure="" if failure is None else reason_of(failure),
+    )  # fmt: skip
 
 
 def _request_in(path: str) -> Request:

@@ -37,10 +37,12 @@ _MODEL_LISTS = frozenset({"/v1/models", "/v1/openai/v1/models"})
 class inference_recording(recorder.inference_recording):  # noqa: N801 - it is used as a function
     """The recorder of the package, but that what it records has the name that llama-stack's recorder gives it.
 
-    So requests that llama-stack folds together have one recording here too.
+    So requests that llama-stack folds together have one recording here too. And it records every failure, as that one
+    does, unless `record_errors` or the configuration says otherwise.
     """
 
     _written = _NEWEST
+    _record_errors_by_default = True
 
 
 api_recording = inference_recording

@@ -16,7 +16,7 @@ from .rows import Row
 from .running_task import Consumer
 from .storage.locks import Flight
 
-Outcome = Literal["replayed", "recorded", "missed", "passed"]
+Outcome = Literal["replayed", "recorded", "missed", "dropped", "passed"]
 
 _PATIENCE_SECONDS = 120.0
 
@@ -38,9 +38,11 @@ class Exchange(NamedTuple):
     chunk_seconds: tuple[float, ...] = ()
     """When each chunk of a stream arrived while recording, counted from `started`."""
     explanation: str = ""
-    """The text of the error that a missed call raised."""
+    """The text of the error that a missed call raised; of a dropped one, how it failed and that it was not recorded."""
     number: int = 0
     """Position among all calls of the session, in the order they were made; a clock may stand still or go back."""
+    failure: str = ""
+    """What a recorded or dropped call failed with, such as "429 RateLimitError"; "" for one that did not fail."""
 
 
 @dataclass(slots=True, eq=False)

@@ -78,6 +78,11 @@ def tell_entered(*, is_live: bool) -> None:
     _tell({"entered": os.getpid(), "is_known": not is_live and not _has_unknown_children})
 
 
+def tell_dropped() -> None:
+    """Tell that a call failed and was not recorded: with its answer, this process may have used more."""
+    _tell({"entered": os.getpid(), "is_known": False})
+
+
 def tell_started(pid: int | None, kind: Kind) -> None:
     """Tell that this process has started another, or is about to become another program, with the id it has."""
     if listeners:

@@ -41,8 +41,10 @@ class inference_recording:  # noqa: N801 - it is used as a function
             Recordings are looked for in its `recordings/` and `responses/` too.
         test_id: part of every request's identity; else the test that runs when the call is made, else null.
         scope: "test", or "shared" for requests that many tests make: they are stored once, under no test's id.
-        record_errors: whether failed calls are recorded; by default all in "record", and in "record-if-missing" those
-            that the next run would meet again (not 408, 409, 429, 5xx, timeouts and connection errors).
+        record_errors: whether failed calls are recorded: True all of them, False none. By default, in both recording
+            modes, those of which the server says that the request itself is wrong (400, 404, 413, 422 and others), and
+            not what the next run may not meet: connection errors, timeouts, 401, 402, 403, 408, 409, 429, 5xx and
+            streams that broke off. What is not recorded replaces nothing, and the session's `dropped` holds it.
         redact: secrets beside those of known shapes, the values of environment variables named *_KEY, *_TOKEN, *_SECRET
             or *_PASSWORD, and the client's own key: strings of 4 characters or more, compiled patterns (their group
             "secret", else all they find), and functions that take a text and return the secrets in it, or the text
@@ -62,6 +64,7 @@ class inference_recording:  # noqa: N801 - it is used as a function
 
     _written = EXACT
     """The key version that names what is recorded."""
+    _record_errors_by_default: bool | None = None
 
     def __init__(
         self,
@@ -101,7 +104,7 @@ class inference_recording:  # noqa: N801 - it is used as a function
         is_shared = self._scope == "shared"
         places = places_from(self._storage_dir, is_shared=is_shared)
         settings = _NOTHING if run is None else run.settings
-        record_errors = settings.record_errors if self._record_errors is None else self._record_errors
+        said = (self._record_errors, settings.record_errors, self._record_errors_by_default)
         if run is not None:
             run.about_to_open(mode, source, places.written)
         if mode is not InferenceMode.LIVE:
@@ -111,7 +114,7 @@ class inference_recording:  # noqa: N801 - it is used as a function
             Store(places),
             test_id=self._test_id,
             is_shared=is_shared,
-            record_errors=record_errors,
+            record_errors=next((one for one in said if one is not None), None),
             rules=self._rules_under(settings),
         )
         if process_usage.listeners:

@@ -59,6 +59,10 @@ class Row:
     """Where they were stored."""
     is_replaced: bool = False
     """Whether they take the place of all that was recorded before."""
+    freed: tuple[int, ...] = ()
+    """The places that calls gave up while later ones were being filled; the next calls take them."""
+    has_dropped: bool = False
+    """Whether a call failed and was not recorded: then nobody knows which of the older answers are still needed."""
     gaps: tuple[int, ...] = ()
     """The places of a wide row that calls gave up while later ones were being filled."""
     note: Callable[[Path, str, int], None] | None = None
@@ -69,6 +73,24 @@ class Row:
     """The calls whose answers are yet to come."""
     flying: int | None = None
     """The place that is being asked of the API now, in record-if-missing."""
+
+    def next_place(self) -> int:
+        """Return the place of a call that is made now."""
+        if self.freed:
+            place = min(self.freed)
+            self.freed = tuple(freed for freed in self.freed if freed != place)
+            return place
+        self.asked += 1
+        return self.asked
+
+    def give_back(self, place: int) -> None:
+        """Take note that a call came to nothing that is recorded: its place goes to the next."""
+        if self.asked == place:
+            self.asked -= 1
+        elif self.is_wide:
+            self.gaps += (place,)
+        else:
+            self.freed += (place,)
 
     def find(
         self,

@@ -28,6 +28,8 @@ class RunLedger:
         """The other way round; the newest counts."""
         self.texts: set[str] = set()
         """What answers to several tests' requests say in this run and did not say before."""
+        self.has_dropped = False
+        """Whether in this process a call of a wider fixture, or a shared one, failed and was not recorded."""
         self._folder = folder
         self._recorded: set[str] = set()
         self._read: dict[str, int] = {}

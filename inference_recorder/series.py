@@ -25,17 +25,24 @@ class SeriesBook:
         self.ids: dict[str, str] = {}
         """Ids that stand for other ones here than in the rest of the run (see `RunLedger.ids`)."""
 
+    @property
+    def has_dropped(self) -> bool:
+        """Whether a call failed and was not recorded."""
+        return any(row.has_dropped for row in tuple(self.rows.values()))
+
     def finish(
         self, patience: Patience | None = None, *, is_cut: bool, is_set_aside: bool = False
     ) -> list[UnwritableRecording | LockNotAvailable]:
         """Close the gaps of the rows that this process stored; with `is_cut`, remove what they held beyond their end.
 
-        With `is_set_aside`, only wide rows are looked at: the others are again what they were. To be called once nobody
+        They are not cut where a call was dropped: without its answer, others may not have been asked for. With
+        `is_set_aside`, only wide rows are looked at: the others are again what they were. To be called once nobody
         counts on. Returns the errors, since each row is finished whatever became of another.
         """
         errors: list[UnwritableRecording | LockNotAvailable] = []
         patience = patience or Patience()
         with self.guard:
+            is_cut = is_cut and not self.has_dropped
             for row in self.rows.values():
                 if row.writer == os.getpid() and (row.is_wide or not is_set_aside):
                     try:

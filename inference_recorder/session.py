@@ -11,11 +11,13 @@ from pathlib import Path
 
 from .captures import Captures
 from .errors import LockNotAvailable, UnusableFolder
+from .failure_rule import is_recorded
 from .format.codec import encode
 from .format.model_lists import model_list_name
-from .format.recording import Answer, Recording
+from .format.recording import Answer, Failure, Recording
 from .format.redacting import Hidden
 from .format.usage import Usage
+from .identity.jsonable import JsonObject
 from .identity.key_rules import KeyRules
 from .identity.request import Request
 from .kept_ids import WithKeptIds
@@ -34,7 +36,6 @@ from .storage.store import Store, row_name
 # An enumeration's members are looked up slowly, and decide() runs for every call.
 _RECORD, _RECORD_IF_MISSING, _REPLAY = InferenceMode.RECORD, InferenceMode.RECORD_IF_MISSING, InferenceMode.REPLAY
 
-TRANSIENT_STATUS_CODES = frozenset({408, 409, 429})
 _LONGEST_PAUSE_SECONDS = 0.05
 
 
@@ -48,7 +49,7 @@ def import_for_writing() -> None:
 class Session:
     """What `with inference_recording(...)` yields.
 
-    Ask it for `counts`, `replayed`, `recorded`, `missed`, `passed`, `requests` and `usage`.
+    Ask it for `counts`, `replayed`, `recorded`, `missed`, `dropped`, `passed`, `requests` and `usage`.
     """
 
     def __init__(
@@ -67,8 +68,7 @@ class Session:
         self.is_open = True
         self._test_id = running_test_id if test_id is None and not is_shared else lambda: test_id
         self._rules = rules or KeyRules()
-        self._keeps_transient_errors = mode is InferenceMode.RECORD if record_errors is None else record_errors
-        self._keeps_errors = record_errors is not False
+        self._record_errors = record_errors
         self._has_own_id = is_shared or test_id is not None
         self._part = f"{mode} {store.places.written}"
         self._book = SeriesBook()
@@ -76,12 +76,12 @@ class Session:
         self._counts_on = False
         run = surroundings()
         self._run: RunLedger = RunLedger() if run is None else run.ledger
-        self._ledger = Ledger(store.places.written)
-        self.captures = Captures(store, self._write, end=self._end, land=self._land_plan)
+        self._ledger = Ledger(store, mode.value)
+        self.captures = Captures(store, self._write, drops=self._drops, end=self._end, land=self._land_plan)
 
     @property
     def counts(self) -> Counter[Outcome]:
-        """How many calls were replayed, recorded, missed and passed; what never happened is left out."""
+        """How many calls were replayed, recorded, missed, dropped and passed; what never happened is left out."""
         self.captures.store_put_off()
         return self._ledger.counts()
 
@@ -100,6 +100,12 @@ class Session:
     def missed(self) -> tuple[Exchange, ...]:
         """The calls that raised MissingRecording, whether or not the code under test let it through."""
         return self._ledger.exchanges("missed")
+
+    @property
+    def dropped(self) -> tuple[Exchange, ...]:
+        """The calls that failed and were not recorded; `explanation` and `failure` say how they failed."""
+        self.captures.store_put_off()
+        return self._ledger.exchanges("dropped")
 
     @property
     def passed(self) -> tuple[Exchange, ...]:
@@ -153,8 +159,7 @@ class Session:
                 row = book.rows[self._part, key] = self._new_row(key, named, book)
             if mode is _RECORD_IF_MISSING or (row.is_wide and mode is _RECORD):
                 return self._find_or_wait(request, key, test_id, row)
-            row.asked += 1
-            place = row.asked
+            place = row.next_place()
         if mode is _RECORD:
             row.is_own = True
             return self._record(request, key, test_id, row, place, None)
@@ -270,21 +275,9 @@ class Session:
             if plan.is_over:
                 return
             plan.is_over = True
-            if plan.row.asked == plan.place:
-                plan.row.asked -= 1
-            elif plan.row.is_wide:
-                plan.row.gaps += (plan.place,)
+            plan.row.give_back(plan.place)
         self.captures.forget(plan)
         self._end(plan)
-
-    def keeps_failure(self, status_code: int | None, is_connection_error: bool) -> bool:
-        """Whether a failed call is worth a recording here: not if the next run had better ask again."""
-        if not self._keeps_errors:
-            return False
-        is_transient = is_connection_error or (
-            status_code is not None and (status_code in TRANSIENT_STATUS_CODES or status_code >= 500)
-        )
-        return self._keeps_transient_errors or not is_transient
 
     def note_passed(self, endpoint: str, model: str = "") -> None:
         """Count a call that went out without being recorded."""
@@ -315,9 +308,7 @@ class Session:
             raise unsaved[0]
 
     def _write(self, plan: Record, answer: Answer, *, wait: bool = True, patience: Patience | None = None) -> bool:
-        self._rules.refreshed()  # the call itself may have put its key into the environment
-        hidden = Hidden(self._rules.redactor_of(plan.request), plan.request.credential, plan.sent)
-        request = self._rules.with_version(hidden.request(self._rules.as_recorded(plan.request, plan.body)))
+        hidden, request = self._hidden(plan)
         answer = hidden.answer(answer)
         content = encode(plan.test_id, request, answer)
         is_model_list, attachment = plan.request.is_model_list, answer.attachment
@@ -351,9 +342,27 @@ class Session:
             row.store, row.writer, row.is_replaced = self.store, os.getpid(), self.mode is _RECORD
         if not is_kept and not plan.is_counted:
             plan.is_counted = True
-            self._ledger.recorded(plan, path, request)
+            self._ledger.recorded(plan, path, request, answer.failure)
         if warning is not None:
             raise warning
+        return True
+
+    def _hidden(self, plan: Record) -> tuple[Hidden, JsonObject]:
+        """Return what hides the secrets of a call, and its recording's "request" object without them."""
+        self._rules.refreshed()  # the call itself may have put its key into the environment
+        hidden = Hidden(self._rules.redactor_of(plan.request), plan.request.credential, plan.sent)
+        return hidden, self._rules.with_version(hidden.request(self._rules.as_recorded(plan.request, plan.body)))
+
+    def _drops(self, plan: Record, failure: Failure) -> bool:
+        """Return whether a failure is not to be recorded; then it is remembered, and its place goes to the next."""
+        if is_recorded(failure, self._record_errors):
+            return False
+        with plan.row.guard:
+            plan.row.has_dropped = True
+            self._run.has_dropped = self._run.has_dropped or plan.row.is_wide
+            plan.row.give_back(plan.place)
+        hidden, request = self._hidden(plan)
+        self._ledger.dropped(plan, request, hidden.answer(Answer(failure=failure)).failure or failure)
         return True
 
     def _counted(self, recording: Recording, request: Request, key: str, test_id: str | None) -> Recording:

@@ -19,7 +19,7 @@ LAYERS = (
     ("format", "project_files", "storage"),
     ("conversation",),
     ("report",),
-    ("kept_ids", "plans", "process_usage", "rows", "run_ledger", "series", "started_processes"),
+    ("failure_rule", "kept_ids", "plans", "process_usage", "rows", "run_ledger", "series", "started_processes"),
     ("captures", "ledger"),
     ("explaining",),
     ("session",),

@@ -312,7 +312,7 @@ def test_a_session_left_by_an_error_moves_no_answer_over_another(
         client.chat.completions.create(**HELLO)
         raise AssertionError
 
-    assert {"recorded": 2} == session.counts
+    assert {"recorded": 2, "dropped": 1} == session.counts
     assert sorted(before) == files_of(recordings)
 
 

@@ -379,7 +379,7 @@ def test_a_failed_call_fails_again_in_replay(
     server.answers("/v1/chat/completions", reply)
     caught = []
     for mode in ("record", "replay"):
-        with inference_recording(mode, recordings), pytest.raises(openai.APIStatusError) as error:
+        with inference_recording(mode, recordings, record_errors=True), pytest.raises(openai.APIStatusError) as error:
             sdk.call("chat.completions.create", **HELLO, stream=streamed)
         caught.append(error.value)
 
@@ -404,8 +404,9 @@ def test_a_lost_connection_and_a_timeout_fail_again_in_replay(
         ("gone", make_sdk(base_url="http://127.0.0.1:9/v1"), openai.APIConnectionError),
         ("slow", make_sdk(timeout=0.05), openai.APITimeoutError),
     ):
-        with inference_recording("record", recordings / name), pytest.raises(openai.APIConnectionError) as recorded:
-            sdk.call("chat.completions.create", **HELLO)
+        with inference_recording("record", recordings / name, record_errors=True):
+            with pytest.raises(openai.APIConnectionError) as recorded:
+                sdk.call("chat.completions.create", **HELLO)
         with inference_recording("replay", recordings / name), pytest.raises(openai.APIConnectionError) as replayed:
             sdk.call("chat.completions.create", **HELLO)
 
@@ -413,25 +414,26 @@ def test_a_lost_connection_and_a_timeout_fail_again_in_replay(
         assert recorded.value.message == replayed.value.message
 
 
-@pytest.mark.parametrize("status", [408, 409, 429, 500, 503])
-def test_record_if_missing_does_not_keep_what_the_next_run_may_get(
-    status: int, sdk: Colour, server: OpenAIServer, recordings: Path
+@pytest.mark.parametrize("mode", ["record", "record-if-missing"])
+@pytest.mark.parametrize("status", [401, 402, 403, 408, 409, 429, 500, 503])
+def test_what_the_next_run_may_not_meet_is_not_recorded(
+    status: int, mode: str, sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
     """A rate limit at recording time, kept, would fail the suite until somebody finds the file."""
     server.answers("/v1/chat/completions", error(status), Reply(completion("at last")))
-    with inference_recording("record-if-missing", recordings) as session:
+    with inference_recording(mode, recordings) as session:
         with pytest.raises(openai.APIStatusError):
             sdk.call("chat.completions.create", **HELLO)
         assert "at last" == _said(sdk)
 
-    assert {"recorded": 1} == session.counts
+    assert {"dropped": 1, "recorded": 1} == session.counts
     with inference_recording("replay", recordings):
         assert "at last" == _said(sdk)
 
 
 @pytest.mark.parametrize(
     ("mode", "record_errors", "kept"),
-    [("record-if-missing", True, 1), ("record", False, 0), ("record", None, 1), ("record-if-missing", None, 0)],
+    [("record-if-missing", True, 1), ("record", False, 0), ("record", None, 0), ("record-if-missing", None, 0)],
 )
 def test_record_errors_says_which_failures_are_kept(
     mode: str, record_errors: bool | None, kept: int, client: openai.OpenAI, server: OpenAIServer, recordings: Path

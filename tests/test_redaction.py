@@ -123,7 +123,7 @@ def test_an_error_that_repeats_a_secret_is_recorded_without_it(
     """OpenAI's own 401 repeats the key it was sent."""
     echo(server)
     for secret, folder in each(recordings):
-        with inference_recording("record", folder), pytest.raises(openai.AuthenticationError):
+        with inference_recording("record", folder, record_errors=True), pytest.raises(openai.AuthenticationError):
             sdk.call("chat.completions.create", **told(secret.text.format(secret.one), model="failing"))
 
         with inference_recording("replay", folder), pytest.raises(openai.AuthenticationError) as caught:
@@ -259,7 +259,7 @@ def test_the_clients_own_key_is_a_secret(
     server.scripts["/v1/chat/completions"] = lambda asked, number: error(
         401, f"no such key: {asked.headers['authorization']}"
     )
-    with inference_recording("record", recordings), pytest.raises(openai.AuthenticationError):
+    with inference_recording("record", recordings, record_errors=True), pytest.raises(openai.AuthenticationError):
         make_sdk(api_key=one).call("chat.completions.create", **HELLO)
 
     with inference_recording("replay", recordings), pytest.raises(openai.AuthenticationError) as caught:

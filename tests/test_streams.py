@@ -142,7 +142,7 @@ def test_a_stream_that_fails_half_way_replays_its_chunks_and_then_the_failure(
     server.answers(CHAT, Reply(events=[*chunks("so", "far")[:3], failure]))
     outcomes = []
     for mode in ("record", "replay"):
-        with inference_recording(mode, recordings) as session:
+        with inference_recording(mode, recordings, record_errors=True) as session:
             stream = sdk.call("chat.completions.create", **STREAMED)
             texts = [_text(item) for item in sdk.take(stream, 3)]
             with pytest.raises(openai.APIError) as caught:
@@ -162,7 +162,7 @@ def test_a_connection_that_breaks_in_a_stream_breaks_again_in_replay(
     server.answers(CHAT, Reply(events=chunks("so", "far"), breaks=True))
     outcomes = []
     for mode in ("record", "replay"):
-        with inference_recording(mode, recordings):
+        with inference_recording(mode, recordings, record_errors=True):
             stream = sdk.call("chat.completions.create", **STREAMED)
             got: list[str] = []
             with pytest.raises(Exception) as caught:  # noqa: PT011 - the class is compared below

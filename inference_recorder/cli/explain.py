@@ -61,6 +61,8 @@ def explain(
       nearest         null, or path, test_id, reason and differences (path, recorded, asked, only_in, lines)
       recorded_for    the tests that the same request is recorded for
       renamed_from    the id that the test probably had, else null
+      dropped         null, or made_at, mode, failure and message of the last time
+                      that it was made while recording, failed, and was not recorded
       remarks, command
 
     \b
@@ -189,6 +191,8 @@ def _as_json(
         },
         "recorded_for": explanation.recorded_for,
         "renamed_from": explanation.renamed_from,
+        "dropped": explanation.dropped
+        and {**explanation.dropped._asdict(), "made_at": _iso(explanation.dropped.made_at)},
         "remarks": explanation.remarks,
         "command": error.command,
     }

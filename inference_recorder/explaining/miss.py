@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from ..errors import MissingRecording
-from ..explanation import Explanation
+from ..explanation import Dropped, Explanation
+from ..failure_rule import reason_of
+from ..format.recording import Failure
 from ..identity.request import Request
+from ..storage.dropped import dropped_call
 from ..storage.places import Places
 from .index import index_of
 from .nearest import Question, explanation_of
@@ -31,7 +34,11 @@ def missing_recording(question: Question, places: Places, node_id: str | None, p
 
 
 def explained(question: Question, places: Places, node_id: str | None, explanation: Explanation) -> MissingRecording:
-    """Return the error with this explanation."""
+    """Return the error with this explanation, and with what is remembered of a call that was not recorded."""
+    call = dropped_call(places.read, question.test_id, question.key)
+    if call is not None:
+        failure = reason_of(Failure(call.type, call.message, call.status_code))
+        explanation = explanation._replace(dropped=Dropped(call.made_at, call.mode, failure, call.message))
     return MissingRecording(
         key=question.key,
         summary=question.request.summary,

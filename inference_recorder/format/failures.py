@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     import openai
 
 
+_OF_PYTHON = {
+    kind.__name__: kind
+    for kind in (
+        ConnectionError, ConnectionAbortedError, ConnectionRefusedError, ConnectionResetError, BrokenPipeError,
+        TimeoutError,
+    )
+}  # fmt: skip
+"""What a transport of the caller's own, or a mock, raises for a lost connection."""
 _UNDECODABLE = "surrogateescape"
 """How Python keeps a byte that has no meaning in a charset."""
 
@@ -70,8 +78,8 @@ def failure_from_json(response: JsonObject) -> Failure:
 def describe_failure(error: BaseException) -> Failure | None:
     """Return what a recording keeps of `error`, None for one that is no answer of a server.
 
-    Recordable are the SDK's APIErrors and, in a stream, the HTTP library's own transport errors, which the SDK lets
-    through there.
+    Recordable are the SDK's APIErrors, and the HTTP library's and Python's own errors of a connection, which the SDK
+    lets through in a stream.
     """
     import openai
 
@@ -87,6 +95,9 @@ def describe_failure(error: BaseException) -> Failure | None:
     package = type(error).__module__.partition(".")[0]
     if package in ("httpx", "httpx2") and _is_transport_error(type(error)):
         return Failure(f"{package}.{type(error).__name__}", str(error), category="transport", provider=package)
+    name = next((kind.__name__ for kind in type(error).__mro__ if kind in _OF_PYTHON.values()), None)
+    if name is not None:
+        return Failure(name, str(error), category="transport", provider="python")
     return None
 
 
@@ -111,6 +122,8 @@ def revive_failure(recording: Recording, library: ModuleType, request: Any) -> B
 def _revived(failure: Failure, http: Http | None, library: ModuleType, request: Any) -> BaseException:
     import openai
 
+    if failure.category == "transport" and failure.provider == "python":
+        return _OF_PYTHON.get(failure.type, ConnectionError)(failure.message)
     if failure.category == "transport":
         return _transport_error(library, failure.type.rpartition(".")[2])(failure.message, request=request)
     kind = _api_error(failure)

@@ -80,11 +80,9 @@ class ResponseTape:
         """Return the answer that the bytes so far are, as a whole response."""
         return self._answer(self._decoded())
 
-    def broken(self, error: BaseException) -> Answer | None:
-        """Return the answer that a response is whose bytes broke off, None where it is not worth a recording."""
+    def broken(self, error: BaseException) -> Answer:
+        """Return the answer that a response is whose bytes broke off."""
         broken = self.tape.broken(error)
-        if broken is None:
-            return None
         heard = self._answer(self._decoded(), is_complete=broken.is_complete)
         if heard.chunks is None and broken.failure is not None:  # half a file is no answer
             return Answer(failure=broken.failure, http=self.tape.http)

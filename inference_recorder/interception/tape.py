@@ -27,7 +27,6 @@ from .table import method_for
 
 STREAM_ENDS = RESPONSE_ENDS | {"error"}
 """Events after which a stream of the Responses API says nothing more; who leaves then has heard it all."""
-_CONNECTION_ERRORS = frozenset({"APIConnectionError", "APITimeoutError"})
 
 
 class Tape:
@@ -91,33 +90,32 @@ class Tape:
         return self._streamed()
 
     def failed(self, error: BaseException, response: Any = None) -> Answer | None:
-        """Return the answer that a failed call is, None where it is not worth one.
+        """Return the answer that a failed call is, None for an error that is no answer of a server's.
 
         Where the SDK could make nothing of its `response`, that is the answer, for the SDK to meet again.
         """
         failure = describe_failure(error)
         if failure is None and response is not None and response.is_closed:
             return kept_as_sent(response.content, media_type_of(response.headers))._replace(http=self.http)
-        if failure is None or not self._is_worth_keeping(failure):
+        if failure is None:
             return None
         return Answer(failure=failure, http=self.http or kept(getattr(error, "response", None)))
 
-    def broken(self, error: BaseException) -> Answer | None:
-        """Return the answer that a stream is which ended by `error`, None where it is not worth one.
+    def broken(self, error: BaseException) -> Answer:
+        """Return the answer that a stream is which ended by `error`.
 
         An error that is no answer of a server's cuts the stream short, as leaving it does.
         """
         self.plan.is_interrupted = self.plan.is_interrupted or is_interruption(error)
         failure = describe_failure(error)
-        if failure is not None and not self._is_worth_keeping(failure):
-            return None
         if isinstance(error, json.JSONDecodeError) and _is_of_its_text(error):
             self._chunks.append(typed(TEXT, error.doc))
         return self._streamed(failure=failure, is_complete=failure is not None)
 
     def keep(self, answer: Answer | None, response: object = None, *, wait: bool = True) -> bool:
-        """Store the answer, or give the call up for None. An error of storing holds the `response`, else what was heard
-        of a stream.
+        """Store the answer, if it is to be recorded, or give the call up for None.
+
+        An error of storing holds the `response`, else what was heard of a stream.
 
         Returns False, with nothing stored, where another writer holds the lock and `wait` is False.
         """
@@ -167,10 +165,6 @@ class Tape:
         return Answer(
             chunks=self._chunks.copy(), is_streaming=True, is_complete=is_complete, failure=failure, http=self.http
         )  # fmt: skip
-
-    def _is_worth_keeping(self, failure: Failure) -> bool:
-        is_connection_error = failure.category == "transport" or failure.type in _CONNECTION_ERRORS
-        return self.session.keeps_failure(failure.status_code, is_connection_error)
 
 
 def tell_of_closing(response: Any, tape: Tape) -> None:

@@ -48,6 +48,8 @@ class Attempt:
         """Whether a session was open in it, in this process or another."""
         self.unheard: str | None = None
         """Why nobody knows what the processes that it started have used."""
+        self.has_dropped = False
+        """Whether a call failed and was not recorded: with its answer, it might have asked for more."""
         self.was_live = False
         """Whether a session let calls out unseen: then nobody knows which recordings the test needs."""
         self.book: SeriesBook | None = None
@@ -79,6 +81,8 @@ class Attempt:
             return "their tests did not run and pass"
         if self.was_live:
             return "their tests had a live session"
+        if self.has_dropped:
+            return "their tests made calls that failed and were not recorded"
         if self.unheard is None and not self.has_session:
             return "their tests had no session"
         return self.unheard
@@ -119,12 +123,13 @@ class Attempt:
         if recorder is not None:
             recorder.__exit__(None, None, None)
 
-    def finish_series(self, *, is_set_aside: bool = False) -> None:
+    def finish_series(self, *, is_set_aside: bool = False, may_cut: bool = True) -> None:
         """Close the gaps of what was recorded and stays, and cut it to its length where the test passed.
 
         Raises UnwritableRecording.
         """
-        if self.book is not None and (errors := self.book.finish(is_cut=self.has_passed, is_set_aside=is_set_aside)):
+        is_cut = may_cut and self.has_passed
+        if self.book is not None and (errors := self.book.finish(is_cut=is_cut, is_set_aside=is_set_aside)):
             raise errors[0]
 
     def settle(self, ledger: RunLedger, *, keeps_failed: bool, with_tokens: bool) -> list[Session]:
@@ -184,6 +189,7 @@ class Attempt:
     def _let_go(self) -> None:
         """Keep no session, and no recording that will not come back: a run has many tests."""
         self.was_live = self.was_live or any(session.is_live for session in self.sessions)
+        self.has_dropped = self.has_dropped or (self.book is not None and self.book.has_dropped)
         self.sessions, self.session, self.book = [], None, None
         self._new_requests = []
         if not self.set_aside and not self.has_stayed:

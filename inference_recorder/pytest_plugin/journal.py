@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from ..process_usage import Use
     from ..session import Session
 
-OUTCOMES = ("replayed", "recorded", "missed", "passed")
+OUTCOMES = ("replayed", "recorded", "missed", "dropped", "passed")
 
 
 class Call(TypedDict):
     """One call. Times in seconds, `started` since 1970, `chunk_seconds` since `started`."""
 
     outcome: str
-    """"replayed", "recorded", "missed" or "passed"."""
+    """One of OUTCOMES."""
     test_id: str | None
     endpoint: str
     model: str
@@ -31,13 +31,15 @@ class Call(TypedDict):
     chunk_seconds: list[float]
     tokens_in: int | None
     tokens_out: int | None
+    failure: str
+    """What a recorded or dropped call failed with, such as "429 RateLimitError"; "" for one that did not fail."""
 
 
 class Miss(Call):
-    """A call that no recording answers."""
+    """A call that no recording answers, or one that failed and was not recorded."""
 
     explanation: str
-    """The text of the error it raised."""
+    """The text of the error it raised; how it failed."""
 
 
 @dataclass(slots=True)
@@ -101,7 +103,7 @@ def _sendable(value: Any) -> Any:
 def calls_of(session: Session, test_id: str | None, moved: Mapping[Path, Path], *, with_tokens: bool) -> list[Call]:
     """Return the calls of a session, which was opened in this test, in the order they were made.
 
-    `moved` says where recordings lie now that lay elsewhere. A missed one is a Miss.
+    `moved` says where recordings lie now that lay elsewhere. A missed or dropped one is a Miss.
     """
     exchanges = [(outcome, exchange) for outcome in OUTCOMES for exchange in getattr(session, outcome)]
     return [
@@ -138,8 +140,9 @@ def _call(outcome: str, exchange: Any, test_id: str | None, moved: Mapping[str, 
         chunk_seconds=list(exchange.chunk_seconds),
         tokens_in=None if usage is None else usage.tokens_in,
         tokens_out=None if usage is None else usage.tokens_out,
+        failure=exchange.failure,
     )
-    return Miss(**call, explanation=exchange.explanation) if outcome == "missed" else call
+    return Miss(**call, explanation=exchange.explanation) if outcome in ("missed", "dropped") else call
 
 
 def _usage(path: str) -> Usage | None:

@@ -64,7 +64,7 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("inference_recording_auto", "Open a session for every test.", type="bool", default=None)
     parser.addini(
         "inference_record_errors",
-        "Whether failed calls are recorded (default: as the mode has it).",
+        "Whether failed calls are recorded (default: those that say something about the request, such as a 400).",
         type="bool",
         default=None,
     )

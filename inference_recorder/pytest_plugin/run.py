@@ -147,7 +147,7 @@ class Run:
     def finish_series(self) -> None:
         """Finish what the attempt has recorded, unless it failed; raises UnwritableRecording."""
         if self._attempt is not None and not self._attempt.has_failed:
-            self._attempt.finish_series()
+            self._attempt.finish_series(may_cut=not self.ledger.has_dropped)
 
     def fail_for_misses(self) -> None:
         """Fail the test where the code under test went on without an answer."""

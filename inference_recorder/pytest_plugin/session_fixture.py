@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def inference_session(request: pytest.FixtureRequest) -> Session:
     """The session of this test: LLM calls are answered from recordings, or recorded.
 
-    Ask it for `counts`, `requests`, `replayed`, `recorded`, `missed` and `usage`. It is open while the test's fixtures
-    are set up and torn down too; the marker `inference_recording` says how.
+    Ask it for `counts`, `requests`, `replayed`, `recorded`, `missed`, `dropped` and `usage`. It is open while the
+    test's fixtures are set up and torn down too; the marker `inference_recording` says how.
     """
     return request.config.stash[RUN].session_of_the_test(request.node)

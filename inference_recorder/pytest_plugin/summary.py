@@ -18,6 +18,10 @@ MOST_LINES = 10
 
 def summarize(journal: Journal, config: pytest.Config, terminal: pytest.TerminalReporter, *, has_passed: bool) -> None:
     """Write the summary of a run, and prune where that was asked for."""
+    dropped = [call for call in journal.calls if call["outcome"] == "dropped"]
+    if not {call["test_id"] for call in dropped} <= {*journal.passed, *journal.not_proven}:
+        # A call of a wider fixture, or a shared one: any test may have asked for less than it usually does.
+        journal.not_proven |= dict.fromkeys(journal.passed, "a call that tests share failed and was not recorded")
     unread = list(unread_recordings(journal, config.rootpath))
     terminal.write_line(_counted(journal, len(unread)), **_colour(journal, has_passed=has_passed))
     limit = None if config.option.verbose > 0 else MOST_LINES
@@ -25,6 +29,13 @@ def summarize(journal: Journal, config: pytest.Config, terminal: pytest.Terminal
         terminal,
         "missed",
         _by_test(_miss(miss["endpoint"], miss["model"], miss["test_id"]) for miss in journal.misses),
+        limit,
+    )
+    count = "1 failed call was" if len(dropped) == 1 else f"{len(dropped)} failed calls were"
+    write_list(
+        terminal,
+        f"{count} not recorded; record_errors=True records {'it' if len(dropped) == 1 else 'them'}",
+        _by_test((call["test_id"], call["failure"]) for call in dropped),
         limit,
     )
     if not config.getoption("inference_prune"):
@@ -55,8 +66,10 @@ def summarize(journal: Journal, config: pytest.Config, terminal: pytest.Terminal
 
 def _counted(journal: Journal, unused: int) -> str:
     count = journal.count
+    failed = sum(call["outcome"] == "recorded" and bool(call["failure"]) for call in journal.calls)
+    of_them = f" ({failed} of them {'a failure' if failed == 1 else 'failures'})" if failed else ""
     return (
-        f"recordings: {count('replayed')} replayed, {count('recorded')} recorded, {count('missed')} missed, "
+        f"recordings: {count('replayed')} replayed, {count('recorded')} recorded{of_them}, {count('missed')} missed, "
         f"{count('passed')} live, {unused} unused"
     )
 
@@ -64,7 +77,7 @@ def _counted(journal: Journal, unused: int) -> str:
 def _colour(journal: Journal, *, has_passed: bool) -> dict[str, bool]:
     if journal.misses and not has_passed:
         return {"red": True}
-    return {"yellow": True} if journal.set_aside or journal.crashed else {}
+    return {"yellow": True} if journal.set_aside or journal.crashed or journal.count("dropped") else {}
 
 
 def _miss(endpoint: str, model: str, test_id: str | None) -> tuple[str | None, str]:

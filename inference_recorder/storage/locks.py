@@ -56,8 +56,8 @@ def is_flying(holder: object) -> bool:
 class Patience:
     """How long one call waits for write locks, however many it takes."""
 
-    def __init__(self) -> None:
-        self._seconds = LONGEST_WAIT_SECONDS
+    def __init__(self, seconds: float | None = None) -> None:
+        self._seconds = LONGEST_WAIT_SECONDS if seconds is None else seconds
 
     @property
     def seconds(self) -> float:

@@ -9,7 +9,7 @@ _RECORDING = rf"{_KEY}(?:\.[1-9][0-9]*)?|models-{_KEY}-[0-9a-f]{{8}}"
 _RECORDING_NAME = re.compile(_RECORDING)
 _ATTACHMENT_NAME = re.compile(rf"(?P<owner>{_RECORDING})\.(?P<digits>[0-9a-f]{{16}})\.bin")
 _TEMPORARY_NAME = re.compile(rf"\.(?P<owner>{_RECORDING})\.tmp-[0-9a-f]{{16}}\.tmp")
-_LOCK_NAME = re.compile(rf"(?:{_RECORDING})\.(?:write|flight)")
+_LOCK_NAME = re.compile(rf"(?:{_RECORDING})\.(?:write|flight)|dropped-[A-Za-z0-9_-]*-[0-9a-f]{{16}}\.json\.write")
 
 
 def is_key_name(name: str) -> bool:

@@ -91,6 +91,7 @@ def test_as_json_it_is_what_the_help_says(client: openai.OpenAI, recordings: Pat
         "nearest": nearest,
         "recorded_for": [],
         "renamed_from": None,
+        "dropped": None,
         "remarks": [],
         "command": error.command,
     } == told

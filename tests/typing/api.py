@@ -13,6 +13,7 @@ with inference_recording() as session:
     assert_type(session, Session)
     assert_type(session.mode, InferenceMode)
     assert_type(session.recorded, tuple[Exchange, ...])
+    assert_type(session.dropped, tuple[Exchange, ...])
     assert_type(session.counts["recorded"], int)
     assert_type(session.usage["gpt-4o"].tokens_in, int)
     assert_type(session.requests[0].model, str)

@@ -112,8 +112,9 @@ def test_a_recorded_rate_limit_is_raised_at_once_in_replay(
 ) -> None:
     """Retrying a recording gives the same again, a minute later."""
     server.answers("/v1/chat/completions", error(429, "Slow down.", code="rate_limit", retry_after="60"))
-    with inference_recording("record", recordings), pytest.raises(openai.RateLimitError) as recorded:
-        asking(sdk)
+    with inference_recording("record", recordings, record_errors=True):
+        with pytest.raises(openai.RateLimitError) as recorded:
+            asking(sdk)
     server.asked.clear()
     with inference_recording("replay", recordings) as session, pytest.raises(openai.RateLimitError) as replayed:
         asking(retrying)
@@ -136,7 +137,7 @@ def test_a_call_whose_retries_all_fail_is_one_recording(
     server.answers("/v1/chat/completions", failed)
     ours = with_client(type(sdk.client)(base_url=server.base_url, api_key="x", max_retries=max_retries))
     for mode in ("record", "replay"):
-        with inference_recording(mode, recordings), pytest.raises(openai.InternalServerError):
+        with inference_recording(mode, recordings, record_errors=True), pytest.raises(openai.InternalServerError):
             plain(ours)
 
     assert 1 + max_retries == server.count

@@ -46,7 +46,7 @@ def record(calls: Sequence[Call], folder: Path, test_id: str | None) -> list[Mad
     became = []
     with ExitStack() as stack:
         stack.enter_context(_outside_any_test())
-        session = stack.enter_context(inference_recording("record", folder, test_id=test_id))
+        session = stack.enter_context(inference_recording("record", folder, test_id=test_id, record_errors=True))
         clients: dict[str, _Client] = {}
         for call, interaction in calls:
             client = clients.get(call.base_url)

@@ -108,7 +108,7 @@ function repeated(asked, before) {
   }
   return same < 2 ? 0 : same;
 }
-const OUTCOMES = { replayed: "replayed", recorded: "recorded", missed: "missed", passed: "sent, not recorded", unreadable: "cannot be read" };
+const OUTCOMES = { replayed: "replayed", recorded: "recorded", missed: "missed", dropped: "failed, not recorded", passed: "sent, not recorded", unreadable: "cannot be read" };
 function callNode(call, ordinal, before) {
   const record = call.record;
   const node = el("article", "call",

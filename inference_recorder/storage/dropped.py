@@ -1,0 +1,153 @@
+"""Failed calls that were not recorded, remembered for the miss that follows: a small file for each test.
+
+The files are in `.dropped` of the directory of recordings, which git is told to pass over. Nothing of them is ever
+replayed or trusted. What cannot be remembered is not: the run's summary names the call all the same.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import CorruptRecording
+from ..visible_text import visible_line
+from . import files
+from .locks import Patience
+from .places import DROPPED_FOLDER
+from .store import Store
+
+_MOST_CALLS = 50
+"""Of one test; of more, the newest are remembered."""
+_LONGEST_TEXT = 300
+_MOST_BYTES = 1 << 18
+_LONGEST_WAIT_SECONDS = 1.0
+_TEXTS = ("key", "endpoint", "model", "mode", "type", "message")
+_LATEST = 1e11
+
+
+class DroppedCall(NamedTuple):
+    """A failed call that was not recorded. No text of it holds a secret or a line break."""
+
+    key: str
+    endpoint: str
+    model: str
+    mode: str
+    made_at: float
+    """In seconds since 1970."""
+    type: str
+    """The exception's class, as in a recording."""
+    status_code: int | None
+    message: str
+
+
+class DroppedCalls:
+    """What one session remembers of its dropped calls, and forgets once their requests are recorded."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._folder = store.places.written / DROPPED_FOLDER
+        self._patience = Patience(_LONGEST_WAIT_SECONDS)  # of all calls together: it may be an event loop that waits
+        self._remembered: defaultdict[str, dict[str, tuple[str, int | None]]] = defaultdict(dict)
+        """File name -> key -> how the call failed: one that is tried again and again is written once."""
+
+    def remember(self, test_id: str | None, call: DroppedCall) -> None:
+        """Remember a call of this test in the place of an earlier one with the same key. Raises nothing."""
+        name, failed_with = _file_name(test_id), (call.type, call.status_code)
+        remembered = self._remembered[name]
+        is_known = remembered.get(call.key) == failed_with and os.path.lexists(self._folder / name)
+        if is_known or len(remembered) >= _MOST_CALLS:
+            return
+        remembered[call.key] = failed_with
+        self._change(name, test_id, lambda calls: [*_without(calls, call.key), _checked(call)][-_MOST_CALLS:])
+
+    def forget(self, test_id: str | None, key: str) -> None:
+        """Forget the call with this key, since its request is recorded now. Raises nothing."""
+        name = _file_name(test_id)
+        self._remembered[name].pop(key, None)
+        if os.path.lexists(self._folder / name):
+            self._change(name, test_id, lambda calls: _without(calls, key))
+
+    def _change(
+        self, name: str, test_id: str | None, changed: Callable[[list[DroppedCall]], list[DroppedCall]]
+    ) -> None:
+        path = self._folder / name
+        try:
+            with self._store.locks.writing(f"dropped-{name}", patience=self._patience) as is_held:
+                if not is_held:
+                    return
+                files.make_ignored(self._folder)
+                before = _calls_in(path)
+                if not (after := changed(before)):
+                    path.unlink(missing_ok=True)
+                elif after != before:
+                    document = {"test_id": test_id, "dropped": [call._asdict() for call in after]}
+                    files.replace(path, json.dumps(document, indent=1).encode(), name)
+        except OSError:
+            pass  # a read-only directory, a full disk, a stranger's link in its place
+
+
+def dropped_call(folders: Iterable[Path], test_id: str | None, key: str) -> DroppedCall | None:
+    """Return the last call with this key that was dropped in this test, None if none is known. Raises nothing."""
+    for folder in folders:
+        if _is_folder(folder / DROPPED_FOLDER):
+            for call in _calls_in(folder / DROPPED_FOLDER / _file_name(test_id)):
+                if call.key == key:
+                    return call
+    return None
+
+
+def _calls_in(path: Path) -> list[DroppedCall]:
+    """Return the calls that a file remembers; none where it is not there or is not one of ours."""
+    try:
+        if os.stat(path).st_size > _MOST_BYTES:
+            return []
+        stored = files.read(str(path))
+        found = [] if stored is None else json.loads(stored.content)["dropped"]
+        return [_checked(DroppedCall(**call)) for call in found]
+    except (OSError, CorruptRecording, ValueError, TypeError, LookupError, RecursionError):
+        return []
+
+
+def _checked(call: DroppedCall) -> DroppedCall:
+    """Return a call with its texts short and on one line; raises TypeError where a member is of another type."""
+    texts = {name: getattr(call, name) for name in _TEXTS}
+    is_ours = (
+        all(isinstance(text, str) for text in texts.values())
+        and type(call.status_code) in (int, type(None))
+        and type(call.made_at) in (int, float)
+        and 0 <= call.made_at < _LATEST
+    )
+    if not is_ours:
+        raise TypeError("not a dropped call")
+    return DroppedCall(**{**call._asdict(), **{name: _short(text) for name, text in texts.items()}})
+
+
+def _short(text: str) -> str:
+    """Return a text on one line, cut to a length."""
+    text = visible_line(" ".join(text.split()))
+    return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…"
+
+
+def _without(calls: Iterable[DroppedCall], key: str) -> list[DroppedCall]:
+    return [call for call in calls if call.key != key]
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def _file_name(test_id: str | None) -> str:
+    """Return the name of a test's file: what a person recognizes of its id, and a digest of all of it."""
+    digest = sha256(repr(test_id).encode(errors="backslashreplace")).hexdigest()[:16]
+    readable = re.sub(r"[^A-Za-z0-9_]+", "-", test_id or "outside a test")[-60:].strip("-")
+    return f"{readable}-{digest}.json"

@@ -1,0 +1,1 @@
+"""Failing calls: which are recorded, what the others leave alone, and who says so."""

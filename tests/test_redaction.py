@@ -447,7 +447,7 @@ def test_a_literal_that_looks_like_a_placeholder_comes_back(
 
     with inference_recording("live"):
         live = call(KEY.other)
-    with inference_recording("record", recordings):
+    with inference_recording("record", recordings, record_errors=True):
         call(KEY.one)
     with inference_recording("replay", recordings):
         replayed = call(KEY.other)

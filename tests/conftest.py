@@ -29,7 +29,7 @@ settings.load_profile("ours")
 
 NEEDS_BROWSER = "no chromium on the PATH"
 SHARED = Path(__file__).parents[2] / "shared"
-MOST_QUICK_CASES = 30
+MOST_QUICK_CASES = 20
 """Of one test in the quick run."""
 HELLO: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Say hello."}]}
 

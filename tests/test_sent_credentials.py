@@ -229,3 +229,27 @@ def test_short_and_common_values_are_left_alone(client: openai.OpenAI, recording
         client.chat.completions.create(**HELLO, extra_headers={"Cookie": "theme=dark", "Authorization": "Bearer x"})
 
     assert b"It is dark. Bearer of bad news." in next(recordings.glob("*.json")).read_bytes()
+
+
+@pytest.mark.parametrize("word", ["messages", "function", "endpoint", "completions", "assistant"])
+def test_a_word_of_the_sdk_that_was_sent_takes_no_part_of_a_recording_away(
+    word: str, client: openai.OpenAI, recordings: Path, server: OpenAIServer
+) -> None:
+    """A session named as a member of the request left a file whose request was none, or could not be written."""
+    history = [{"role": "assistant", "content": f"I am the {word}."}, {"role": "user", "content": "Go on."}]
+    server.answers("/v1/chat/completions", Reply(completion(f"The {word}.")))
+    with inference_recording("record", recordings) as session:
+        client.chat.completions.create(
+            model="gpt-4o",
+            messages=history,  # type: ignore[arg-type]
+            tools=[{"type": "function", "function": {"name": "go", "parameters": {}}}],
+            extra_headers={"X-Session": word},
+        )
+
+    recorded = json.loads(next(recordings.glob("*.json")).read_bytes())
+    body = recorded["request"]["body"]
+    assert "/v1/chat/completions" == recorded["request"]["endpoint"] == session.requests[0].endpoint
+    assert ["I am the __REDACTED__.", "Go on."] == [message["content"] for message in body["messages"]]
+    assert ["assistant", "user"] == [message["role"] for message in body["messages"]]
+    assert {"name": "go", "parameters": {}} == body["tools"][0]["function"]
+    assert "The __REDACTED__." == recorded["response"]["body"]["__data__"]["choices"][0]["message"]["content"]

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from ..identity.jsonable import JsonObject, with_texts
+from ..identity.jsonable import JsonObject
 from ..identity.placeholders import LITERAL_MARK, PLACEHOLDER
 from ..identity.redaction import Redactor
+from ..identity.structure import lies_in, with_written_texts
 from .headers import names_a_secret
 
 SHORTEST_SENT = 8
@@ -49,8 +50,13 @@ class Sent:
         spellings = "|".join(map(re.escape, Redactor(self.values()).values))
         if not spellings:
             return value
-        hidden: JsonObject = with_texts(value, lambda text: re.sub(spellings, PLACEHOLDER, text))
-        return hidden
+        pattern = re.compile(spellings)
+
+        def hidden(text: str, prescribed: list[tuple[int, int]]) -> str:
+            return pattern.sub(lambda found: found[0] if lies_in(prescribed, *found.span()) else PLACEHOLDER, text)
+
+        hidden_value: JsonObject = with_written_texts(value, hidden)
+        return hidden_value
 
     def __reduce__(self) -> tuple[type[Sent], tuple[()]]:
         return Sent, ()

@@ -12,7 +12,7 @@ import json
 import re
 import sys
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from operator import itemgetter
 from types import ModuleType
@@ -123,6 +123,28 @@ def prescribed_in_file(text: str) -> list[tuple[int, int]]:
             spans.append(match.span("text"))
         name = word if is_name else name  # that of a list is that of its items
     return spans
+
+
+def with_written_texts(value: Any, changed: Callable[[str, list[tuple[int, int]]], str]) -> Any:
+    """Return a copy of a recording's "request" with the texts in it changed, but for what the SDK prescribes.
+
+    `changed` takes a text and where it has parts that are the API's, in an endpoint or a url.
+    """
+
+    def copy(value: Any, name: str, *, is_free: bool) -> Any:
+        if isinstance(value, str):
+            if not is_free and is_enumerated(name, value):
+                return value
+            return changed(value, prescribed_in_path(value) if not is_free and name in ("endpoint", "url") else [])
+        if isinstance(value, dict):
+            is_free = is_free or name in FREE
+            return {
+                item if not is_free and is_member(item) else changed(item, []): copy(value[item], item, is_free=is_free)
+                for item in value
+            }
+        return [copy(item, name, is_free=is_free) for item in value] if isinstance(value, (list, tuple)) else value
+
+    return copy(value, "", is_free=False)
 
 
 def lies_in(spans: list[tuple[int, int]], start: int, end: int) -> bool:

@@ -165,6 +165,8 @@ CREDENTIALS = (
     Credential("extra Authorization", call=lambda value: {"extra_headers": {"authorization": f"Token {value}"}}),
     Credential("extra header of a token", call=lambda value: {"extra_headers": {"My-Token": value}}),
     Credential("extra Basic", call=lambda value: {"extra_headers": {"Authorization": _basic(value)}}),
+    Credential("default header with parameters",
+               lambda value, _: {"default_headers": {"Authorization": f'Token token="{value}", nonce="x"'}}),
     Credential("extra query", call=lambda value: {"extra_query": {"api-key": value}}),
     Credential("admin_api_key", lambda value, _: {"admin_api_key": value}, endpoint="admin"),
     Credential("Azure api_key", lambda value, _: {"api_key": value}, is_azure=True, is_known_in_replay=True),

@@ -7,7 +7,7 @@ import binascii
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from ..identity.jsonable import JsonObject
 from ..identity.placeholders import LITERAL_MARK, PLACEHOLDER
@@ -19,6 +19,8 @@ SHORTEST_SENT = 8
 """Characters from which what a call sends as a credential is looked for in what it says and hears."""
 
 _SCHEMES = frozenset({"apikey", "api-key", "basic", "bearer", "digest", "key", "negotiate", "token"})
+_PARAMETER = re.compile(r"""(?P<name>[\w-]{1,64})=(?P<quote>"?)(?P<value>[^",;\s]+)(?P=quote)""")
+"""As in `Token token="…", nonce="…"`."""
 
 
 class Sent:
@@ -36,7 +38,8 @@ class Sent:
     def values(self) -> frozenset[str]:
         """Return the values, too long for a common word, of headers and parts of a query whose names say secret.
 
-        Without the scheme before them; of Basic the user and the password too; of cookies each.
+        Without the scheme before them; of Basic the user and the password too; of cookies each; of parameters behind a
+        scheme those whose names say secret.
         """
         found = {value for headers, url in self._requests for value in _values(headers, url)}
         return frozenset(value for value in found if len(value) >= SHORTEST_SENT and value not in LITERAL_MARK)
@@ -65,7 +68,8 @@ class Sent:
 def _values(headers: Mapping[str, str], url: Any) -> Iterator[str]:
     for name, value in headers.items():
         if name.lower() == "cookie":
-            yield from (part.partition("=")[2].strip().strip('"') for part in value.split(";"))
+            cookies = [part.partition("=")[2].strip().strip('"') for part in value.split(";")]
+            yield from (*cookies, *map(unquote, cookies))
         elif names_a_secret(name):
             yield from _in_a_header(value)
     query = url.query.decode() if isinstance(url.query, bytes) else str(url.query)
@@ -78,6 +82,7 @@ def _in_a_header(value: str) -> Iterator[str]:
     if not rest or scheme.lower() not in _SCHEMES:
         yield value.strip()
     yield rest
+    yield from (match["value"] for match in _PARAMETER.finditer(rest) if names_a_secret(match["name"]))
     if scheme.lower() == "basic":
         try:
             decoded = base64.b64decode(rest, validate=True).decode()

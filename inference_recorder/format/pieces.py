@@ -60,15 +60,19 @@ def rewrite(pieces: Sequence[Piece], changes: Sequence[tuple[int, int, str]]) ->
 
     A new text goes where the old one begins; the pieces that the old one goes on into lose their part of it.
     """
-    place = 0
+    place, first = 0, 0
     for piece in pieces:
         text = piece.text
         start, end = place, place + len(text)
         kept, at = [], start
-        for change_start, change_end, new in changes:
-            if change_end > start and change_start < end:
-                kept += [text[at - start : max(change_start, start) - start], new if change_start >= start else ""]
-                at = min(change_end, end)
+        while first < len(changes) and changes[first][1] <= start:
+            first += 1
+        for number in range(first, len(changes)):
+            change_start, change_end, new = changes[number]
+            if change_start >= end:
+                break
+            kept += [text[at - start : max(change_start, start) - start], new if change_start >= start else ""]
+            at = min(change_end, end)
         piece.become("".join([*kept, text[at - start :]]))
         place = end
 

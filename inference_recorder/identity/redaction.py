@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_left, bisect_right
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, partial
 from hashlib import sha256
@@ -220,13 +221,18 @@ class Redactor:
         changes = [(start, end, substitute(text[start:end])) for _, start, end in findings]
         if self._is_for_requests or not changes:
             return changes
+        marked: list[_Change] = []
+        rest = deque(changes)
         for start, end in number_secrets.bare_numbers(text):
-            inside = [change for change in changes if start <= change[0] and change[1] <= end]
+            while rest and rest[0][0] < start:
+                marked.append(rest.popleft())
+            inside = []
+            while rest and rest[0][1] <= end:
+                first, last, new = rest.popleft()
+                inside.append((first - start, last - start, number_secrets.marked(new)))
             if inside:
-                at = [(first - start, last - start, number_secrets.marked(new)) for first, last, new in inside]
-                whole = (start, end, f'"{_changed(text[start:end], at)}"')
-                changes = sorted([*(change for change in changes if change not in inside), whole])
-        return changes
+                marked.append((start, end, f'"{_changed(text[start:end], inside)}"'))
+        return [*marked, *rest]
 
     def _replaced_by_name(self, value: str, substitute: Callable[[str], str], name: str) -> str:
         if _FINGERPRINTED.fullmatch(value):  # it comes from a recording

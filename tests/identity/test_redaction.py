@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import time
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from inference_recorder.format.pieces import Piece, rewrite
 from inference_recorder.identity import redaction
 from inference_recorder.identity.jsonable import canonical_text
 from inference_recorder.identity.redaction import (
@@ -215,3 +217,24 @@ def test_no_value_of_the_callers_remains(values: list[str], text: str) -> None:
     remains = Redactor(values).replaced(text, lambda secret: "-")
 
     assert [] == [value for value in values if value in remains]
+
+
+@pytest.mark.parametrize("start", ["", "The numbers: "])
+def test_many_secrets_of_an_answer_take_no_time_for_each_two_of_them(start: str) -> None:
+    """Recording a tool call with 8,000 numbers, each a declared secret, took 5 seconds."""
+    redactor = Redactor(["731412"])
+
+    def rewritten(text: str) -> str:
+        holder = {str(place): text[place : place + 3] for place in range(0, len(text), 3)}
+        findings = redactor.find(text)
+        rewrite([Piece(holder, name) for name in holder], redactor.changes(text, findings, lambda secret: "x"))
+        return "".join(holder.values())
+
+    short, long = (f"{start}{json.dumps([731412] * number)}" for number in (1_000, 16_000))
+    times = [
+        min(timeit.repeat(partial(rewritten, text), timer=time.process_time, number=1, repeat=3))
+        for text in (short, long)
+    ]
+
+    assert rewritten(short) == short.replace("731412", "x" if start else '"x"')
+    assert times[1] < 64 * times[0]

@@ -253,3 +253,20 @@ def test_a_word_of_the_sdk_that_was_sent_takes_no_part_of_a_recording_away(
     assert ["assistant", "user"] == [message["role"] for message in body["messages"]]
     assert {"name": "go", "parameters": {}} == body["tools"][0]["function"]
     assert "The __REDACTED__." == recorded["response"]["body"]["__data__"]["choices"][0]["message"]["content"]
+
+
+@pytest.mark.parametrize("key", ["REDACTED", "_REDACTED"])
+def test_a_client_whose_key_is_a_part_of_a_placeholder_gets_what_was_said(
+    key: str, make_sdk: Callable[..., Colour], server: OpenAIServer, recordings: Path
+) -> None:
+    """Somebody who needs no key may well say that it is redacted."""
+    secret = f"sk-{made(40, 'shaped')}"
+    said = f"It is REDACTED, __REDACTED_1__ or {secret}."
+    server.answers("/v1/chat/completions", Reply(completion(said)))
+    for mode in ("record", "replay"):
+        with inference_recording(mode, recordings, test_id="t"):  # type: ignore[arg-type]
+            messages = [{"role": "user", "content": f"Use {secret}."}]
+            answer = make_sdk(api_key=key).call("chat.completions.create", model="gpt-4o", messages=messages)
+
+    assert said == answer.choices[0].message.content
+    assert_nowhere(secret, recordings)

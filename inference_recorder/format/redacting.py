@@ -21,6 +21,7 @@ from ..identity import number_secrets
 from ..identity.credentials import Credential
 from ..identity.jsonable import JsonObject, JsonValue, canonical_text, with_texts
 from ..identity.placeholders import (
+    LITERAL_MARK,
     NUMBERED,
     NUMBERS,
     PLACEHOLDER,
@@ -52,7 +53,8 @@ class Hidden:
         self._numbers: dict[str, int] = {}
         self._is_repeated = False
         text = "" if credential is None else credential.text
-        self._credential = text if len(text) >= SHORTEST_SENT else ""
+        is_looked_for = len(text) >= SHORTEST_SENT and text not in LITERAL_MARK  # which would be in each placeholder
+        self._credential = text if is_looked_for else ""
         self._sent = Sent() if sent is None else sent
 
     def request(self, recorded: JsonObject) -> JsonObject:

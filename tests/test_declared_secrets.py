@@ -359,3 +359,17 @@ def test_a_short_value_of_a_variable_is_no_secret(
         client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "fifteen-letters"}])
 
     assert in_clear(recordings, "fifteen-letters")
+
+
+def test_two_secrets_as_names_of_one_object_of_an_answer_are_both_there(
+    client: openai.OpenAI, server: OpenAIServer, recordings: Path
+) -> None:
+    """They look alike in the file, and the last one took the place of the others."""
+    named = {**response("Hello."), "metadata": {"Bert Brown": "one", "Anna Amber": "two"}}
+    server.answers("/v1/responses", Reply(named))
+    for mode in ("record", "replay"):
+        with inference_recording(mode, recordings, redact=["Bert Brown", "Anna Amber"], test_id="t"):  # type: ignore[arg-type]
+            answer = client.responses.create(model="gpt-4o", input="Hi.")
+
+    assert ["one", "two"] == list((answer.metadata or {}).values())
+    assert not in_clear(recordings, "Bert Brown") + in_clear(recordings, "Anna Amber")

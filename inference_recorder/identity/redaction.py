@@ -177,7 +177,7 @@ class Redactor:
                     else self.replaced(value[item], substitute, item, is_free=is_free)
                 )
                 hidden[item] = shown, inside
-            return dict(hidden[item] for item in value)
+            return dict(self._without_collisions(hidden[item] for item in value))
         if isinstance(value, (list, tuple)):
             if name in MADE_BY_MACHINES and not is_free and not self._is_for_requests:
                 return list(value)  # a vector has thousands
@@ -185,6 +185,20 @@ class Redactor:
         if type(value) in (int, float):
             return self._replaced_number(value, substitute, name, is_free=is_free)
         return value
+
+    def _without_collisions(self, items: Iterable[tuple[str, JsonValue]]) -> Iterator[tuple[str, JsonValue]]:
+        """Yield the members of an answer's object, each under another name: two secrets look alike in it.
+
+        A request's are left, since its key depends on them.
+        """
+        names: set[str] = set()
+        for name, value in items:
+            number, own = 1, name
+            while own in names and not self._is_for_requests:
+                number += 1
+                own = f"{name} ({number})"
+            names.add(own)
+            yield own, value
 
     def replaced_in_path(self, path: str, substitute: Callable[[str], str]) -> str:
         """Return an endpoint or a url with each secret replaced, but for what the API prescribes."""

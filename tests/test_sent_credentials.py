@@ -270,3 +270,29 @@ def test_a_client_whose_key_is_a_part_of_a_placeholder_gets_what_was_said(
 
     assert said == answer.choices[0].message.content
     assert_nowhere(secret, recordings)
+
+
+def test_a_number_that_was_sent_is_hidden_in_the_request(
+    client: openai.OpenAI, recordings: Path, server: OpenAIServer
+) -> None:
+    """The number of an account is a text in a header, and a number in the parameters of a tool."""
+    number = 731412345678
+    parameters = {
+        "type": "object",
+        "properties": {"account": {"type": "integer", "enum": [number], "default": -number}},
+    }
+    for mode in ("record", "replay"):
+        with inference_recording(mode, recordings, test_id="t") as session:  # type: ignore[arg-type]
+            client.chat.completions.create(
+                **HELLO,
+                seed=number,
+                tools=[{"type": "function", "function": {"name": "go", "parameters": parameters}}],
+                extra_headers={"X-Account": str(number)},
+            )
+
+    (path,) = recordings.glob("*.json")
+    body = json.loads(path.read_bytes())["request"]["body"]
+    hidden = {"type": "integer", "enum": ["__REDACTED__"], "default": "-__REDACTED__"}
+    assert hidden == body["tools"][0]["function"]["parameters"]["properties"]["account"]
+    assert number == body["seed"]
+    assert {"replayed": 1} == session.counts

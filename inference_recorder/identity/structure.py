@@ -18,6 +18,8 @@ from operator import itemgetter
 from types import ModuleType
 from typing import Any, Literal, get_args, get_origin
 
+from . import number_secrets
+
 FREE = frozenset(
     "arguments attribute_matchers attributes datasource_item env extra_body extra_query headers input_schema "
     "item_schema jwks logit_bias metadata output_schema parameters parsed_arguments properties request_metadata "
@@ -128,7 +130,8 @@ def prescribed_in_file(text: str) -> list[tuple[int, int]]:
 def with_written_texts(value: Any, changed: Callable[[str, list[tuple[int, int]]], str]) -> Any:
     """Return a copy of a recording's "request" with the texts in it changed, but for what the SDK prescribes.
 
-    `changed` takes a text and where it has parts that are the API's, in an endpoint or a url.
+    A number becomes a text if its text changes. `changed` takes a text and where it has parts that are the API's, in an
+    endpoint or a url.
     """
 
     def copy(value: Any, name: str, *, is_free: bool) -> Any:
@@ -142,6 +145,9 @@ def with_written_texts(value: Any, changed: Callable[[str, list[tuple[int, int]]
                 item if not is_free and is_member(item) else changed(item, []): copy(value[item], item, is_free=is_free)
                 for item in value
             }
+        if type(value) in (int, float) and (is_free or not is_setting(name)):
+            text = number_secrets.spelled(value)
+            return value if (new := changed(text, [])) == text else new
         return [copy(item, name, is_free=is_free) for item in value] if isinstance(value, (list, tuple)) else value
 
     return copy(value, "", is_free=False)

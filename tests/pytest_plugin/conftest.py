@@ -18,6 +18,10 @@ import inference_recorder.storage.aside  # noqa: F401
 from ..conftest import files_of
 from ..openai_server import OpenAIServer
 
+# What a client imports only when it is made: a run within this process, which takes away what it has imported, would
+# leave the HTTP library with exceptions of modules that are there twice.
+openai.DefaultHttpxClient(verify=False).close()
+
 ASK = """
     import os
     import openai

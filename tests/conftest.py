@@ -115,10 +115,11 @@ async def _collected(stream: AsyncIterator[Any]) -> list[Any]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of a test with very many cases, the quick run takes some, chosen by its name; the slow run takes all."""
+    """Of a test with very many quick cases, the quick run takes some, chosen by its name; the slow run takes all."""
     cases: dict[str, list[pytest.Item]] = defaultdict(list)
     for item in items:
-        cases[item.nodeid.partition("[")[0]].append(item)
+        if item.get_closest_marker("slow") is None:
+            cases[item.nodeid.partition("[")[0]].append(item)
     for name, of_one_test in cases.items():
         many = len(of_one_test) > MOST_QUICK_CASES
         for item in random.Random(name).sample(of_one_test, len(of_one_test) - MOST_QUICK_CASES) if many else ():

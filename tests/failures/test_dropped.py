@@ -138,6 +138,7 @@ def test_only_what_was_recorded_is_forgotten(one: Colour, server: OpenAIServer, 
     assert [503] == [call["status_code"] for call in document["dropped"]]
 
 
+@pytest.mark.slow
 def test_another_process_hears_of_it(server: OpenAIServer, client: openai.OpenAI, recordings: Path) -> None:
     """It is another process nearly always."""
     program = f"""

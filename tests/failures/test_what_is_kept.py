@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -15,7 +16,7 @@ import pytest
 
 from inference_recorder import MissingRecording, inference_recording, llama_stack
 
-from ..conftest import HELLO, Colour, files_of
+from ..conftest import HELLO, AsyncColour, Colour, files_of
 from ..openai_server import OpenAIServer, Reply, chunks, completion, error
 
 pytestmark = pytest.mark.usefixtures("sessions_are_runs")
@@ -137,46 +138,55 @@ def expected(*, kind: Kind, mode: str, record_errors: bool | None, failing: int,
     return held
 
 
-@pytest.mark.parametrize("record_errors", [None, True, False])
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("name", KINDS)
+def cases() -> Iterator[Any]:
+    """Yield every case of the rule; each kind of failure is quick once, and so is each other value, in turn."""
+    colours = (Colour, AsyncColour)
+    others = list(product((0, 3), MODES, (None, True, False)))
+    for number, name in enumerate(KINDS):
+        # 5 and 12 have no common divisor, so that twelve kinds take all of the others.
+        quick = (*others[number * 5 % len(others)], colours[number // 2 % 2])
+        for case in product((0, 3), MODES, (None, True, False), colours):
+            before, mode, record_errors, colour = case
+            case_id = f"{name}-{mode}-{record_errors}-{before} before-{'async' if colour.is_async else 'sync'}"
+            yield pytest.param(name, *case, id=case_id, marks=() if case == quick else pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("name", "before", "mode", "record_errors", "make_sdk"), list(cases()), indirect=["make_sdk"])
 def test_the_directory_holds_what_the_rule_says(
-    name: str, mode: str, record_errors: bool | None, make_sdk: Callable[..., Colour], server: OpenAIServer,
-    recordings: Path,
+    name: str, before: int, mode: str, record_errors: bool | None, make_sdk: Callable[..., Colour],
+    server: OpenAIServer, recordings: Path,
 ) -> None:  # fmt: skip
-    """Mode x record_errors x kind of failure x position in the series x recorded before or not."""
+    """Kind of failure x recorded before or not x mode x record_errors x position in the series."""
     kind = KINDS[name]
     sdk, ask = make_sdk(), ASK[kind.ask]
     if sdk.is_async and name.endswith("in a stream, raw") and openai.__version__ < "2":
         pytest.skip("this SDK leaves the stream open, so that the next call takes the next position")
     failing_sdk = make_sdk(base_url=server.base_url if kind.reply else NOWHERE, timeout=kind.seconds)
-    for before in (0, 3):
-        for failing in (1, 2, 3):
-            folder = recordings / f"{before}-{failing}"
-            with inference_recording("record", folder):
-                for place in range(1, before + 1):
-                    server.answers(CHAT, answer(f"old {place}", kind.ask))
+    answers_from_before = before > 0 and mode == "record-if-missing"
+    for failing in (1, 2, 3):
+        folder = recordings / str(failing)
+        with inference_recording("record", folder):
+            for place in range(1, before + 1):
+                server.answers(CHAT, answer(f"old {place}", kind.ask))
+                ask(sdk)
+        old = states(folder)
+        with inference_recording(mode, folder, record_errors=record_errors) as session:
+            for number in (1, 2, 3):
+                server.answers(CHAT, answer(f"new {number}", kind.ask))
+                if number == failing and not answers_from_before:
+                    server.answers(CHAT, kind.reply or Reply(completion("never sent")))
+                    with pytest.raises(Exception):  # noqa: B017, PT011 - the class is not what this is about
+                        ask(failing_sdk)
+                else:
                     ask(sdk)
-            old = states(folder)
-            with inference_recording(mode, folder, record_errors=record_errors) as session:
-                for number in (1, 2, 3):
-                    server.answers(CHAT, answer(f"new {number}", kind.ask))
-                    if number == failing and not (before and mode == "record-if-missing"):
-                        server.answers(CHAT, kind.reply or Reply(completion("never sent")))
-                        with pytest.raises(Exception):  # noqa: B017, PT011 - the class is not what this is about
-                            ask(failing_sdk)
-                    else:
-                        ask(sdk)
 
-            new = states(folder)
-            rule = expected(
-                kind=kind, mode=mode, record_errors=record_errors, failing=failing, before=before
-            )  # fmt: skip
-            assert rule == {place: said(content) for place, content in new.items()}
-            untouched = {place for place, text in rule.items() if text.startswith("old")}
-            assert {place: old[place] for place in untouched} == {place: new[place] for place in untouched}
-            is_dropped = "failure" not in rule.values() and not (before and mode == "record-if-missing")
-            assert int(is_dropped) == session.counts["dropped"] == len(session.dropped)
+        new = states(folder)
+        rule = expected(kind=kind, mode=mode, record_errors=record_errors, failing=failing, before=before)
+        assert rule == {place: said(content) for place, content in new.items()}
+        untouched = {place for place, text in rule.items() if text.startswith("old")}
+        assert {place: old[place] for place in untouched} == {place: new[place] for place in untouched}
+        is_dropped = "failure" not in rule.values() and not answers_from_before
+        assert int(is_dropped) == session.counts["dropped"] == len(session.dropped)
 
 
 @pytest.mark.parametrize("statuses", [STATUSES, pytest.param(range(400, 600), marks=pytest.mark.slow)], ids=len)

@@ -63,7 +63,8 @@ class Captures:
             self._unfinished.add(plan)  # so that `close` waits for it
             is_locked = False
             try:
-                is_dropped = answer.failure is not None and self._drops(plan, answer.failure)
+                failure = answer.failure or plan.event_failure
+                is_dropped = failure is not None and self._drops(plan, failure)
                 is_locked = not is_dropped and not self._write(plan, answer, wait=wait, patience=patience)
                 return not is_locked
             finally:
@@ -171,7 +172,8 @@ class Captures:
             heard = plan.final
             if heard is None and plan.so_far is not None:
                 heard = plan.so_far()
-            if heard is not None and (plan.final is not None or heard.failure is not None):
+            failure = plan.event_failure if heard is None else heard.failure or plan.event_failure
+            if heard is not None and (plan.final is not None or failure is not None):
                 self.save(plan, heard, patience=patience)
             elif heard is not None:
                 plan.is_being_stored = True

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from .format.recording import Answer, Recording
+from .format.recording import Answer, Failure, Recording
 from .format.sent import Sent
 from .identity.jsonable import JsonObject
 from .identity.request import Request
@@ -63,6 +63,8 @@ class Record:
     """What was heard of a stream that is still being read."""
     final: Answer | None = None
     """What the call came to, once that is known: from then on nothing else is stored, however its end is reported."""
+    event_failure: Failure | None = None
+    """What the SDK raises at an event of a stream that is recorded as any other event."""
     is_interrupted: bool = False
     """Whether a Ctrl-C, an exit or a cancellation ended it early: then it replaces nothing that is there."""
     consumer: Consumer = field(default_factory=Consumer)

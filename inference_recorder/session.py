@@ -342,7 +342,7 @@ class Session:
             row.store, row.writer, row.is_replaced = self.store, os.getpid(), self.mode is _RECORD
         if not is_kept and not plan.is_counted:
             plan.is_counted = True
-            self._ledger.recorded(plan, path, request, answer.failure)
+            self._ledger.recorded(plan, path, request, answer.failure or plan.event_failure)
         if warning is not None:
             raise warning
         return True

@@ -146,9 +146,13 @@ class ResponseTape:
             except (ValueError, RecursionError):
                 chunks.append(_with_event(typed(TEXT, event.data), None, event.event))
                 continue
-            if self._ends_at_errors and isinstance(data, dict) and data.get("error") and "type" not in data:
-                failure, is_complete = _event_failure(data["error"]), True
-                continue
+            if self._ends_at_errors and isinstance(data, dict) and data.get("error"):
+                event_failure = _event_failure(data["error"])
+                if "type" not in data:
+                    failure, is_complete = event_failure, True
+                    continue
+                # Replayed as the event that it is, for which a failure has no place.
+                self.tape.plan.event_failure = self.tape.plan.event_failure or event_failure
             is_complete = is_complete or event.event in STREAM_ENDS
             chunks.append(self._chunk(data, event.event, chunk_type))
         is_usual = is_done == usually_ends_with_done(has_events=has_events, has_failed=failure is not None)

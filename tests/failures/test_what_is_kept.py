@@ -307,6 +307,33 @@ def test_a_stream_read_on_after_its_session_and_cut_then_is_dropped(
     assert {"recorded": 1, "dropped": 1} == session.counts
 
 
+@pytest.mark.parametrize("record_errors", [None, True, False])
+@pytest.mark.parametrize("ask", ["streamed", "raw stream"])
+@pytest.mark.parametrize("code", ["server_error", "content_filter"])
+def test_an_error_event_that_names_its_type_goes_by_the_rule(
+    code: str, ask: str, record_errors: bool | None, sdk: Colour, server: OpenAIServer, recordings: Path
+) -> None:
+    """Gateways send it so, and the SDK raises it, however the stream was opened."""
+    server.answers(CHAT, answer("old 1", ask))
+    with inference_recording("record", recordings):
+        ASK[ask](sdk)
+    old = states(recordings)
+    event = {"type": "error", "error": {"code": code, "message": "No."}}
+    server.answers(CHAT, Reply(events=[*chunks("new 1")[:2], event]))
+    with inference_recording("record", recordings, record_errors=record_errors) as session:
+        with pytest.raises(openai.APIError) as raised:
+            ASK[ask](sdk)
+
+    is_kept = code == "content_filter" if record_errors is None else record_errors
+    assert {"recorded" if is_kept else "dropped": 1} == session.counts
+    assert ["APIError"] == [call.failure for call in (*session.recorded, *session.dropped)]
+    assert is_kept == (old != states(recordings))
+    if is_kept:
+        with inference_recording("replay", recordings), pytest.raises(openai.APIError) as replayed:
+            ASK[ask](sdk)
+        assert (str(raised.value), raised.value.body) == (str(replayed.value), replayed.value.body)
+
+
 @pytest.mark.parametrize("record_errors", [None, True])
 def test_a_failure_in_bytes_still_being_read_at_the_end_of_the_session_goes_by_the_rule(
     record_errors: bool | None, client: openai.OpenAI, server: OpenAIServer, recordings: Path

@@ -24,7 +24,7 @@ from .places import DROPPED_FOLDER
 from .store import Store
 
 _MOST_CALLS = 50
-"""Of one test; of more, the newest are remembered."""
+"""Of one test: the first that one session dropped, and before them the newest of earlier sessions."""
 _LONGEST_TEXT = 300
 _MOST_BYTES = 1 << 18
 _LONGEST_WAIT_SECONDS = 1.0
@@ -62,7 +62,7 @@ class DroppedCalls:
         name, failed_with = _file_name(test_id), (call.type, call.status_code)
         remembered = self._remembered[name]
         is_known = remembered.get(call.key) == failed_with and os.path.lexists(self._folder / name)
-        if is_known or len(remembered) >= _MOST_CALLS:
+        if is_known or (call.key not in remembered and len(remembered) >= _MOST_CALLS):
             return
         remembered[call.key] = failed_with
         self._change(name, test_id, lambda calls: [*_without(calls, call.key), _checked(call)][-_MOST_CALLS:])
@@ -89,8 +89,8 @@ class DroppedCalls:
                 elif after != before:
                     document = {"test_id": test_id, "dropped": [call._asdict() for call in after]}
                     files.replace(path, json.dumps(document, indent=1).encode(), name)
-        except OSError:
-            pass  # a read-only directory, a full disk, a stranger's link in its place
+        except (OSError, TypeError):
+            pass  # a read-only directory, a full disk, a stranger's link in its place, a clock set before 1970
 
 
 def dropped_call(folders: Iterable[Path], test_id: str | None, key: str) -> DroppedCall | None:

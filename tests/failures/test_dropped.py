@@ -252,6 +252,24 @@ def test_of_many_calls_the_newest_are_remembered(recordings: Path) -> None:
     assert the_file(recordings).stat().st_size < 50_000
 
 
+def test_a_remembered_call_is_brought_up_to_date_however_many_there_are(recordings: Path) -> None:
+    """What the miss says is how the call failed last."""
+    calls = DroppedCalls(Store(places_from(recordings)))
+    for number in range(50):
+        calls.remember(TEST, CALL._replace(key=f"{number:064d}"))
+    last = CALL._replace(key=f"{3:064d}", type="InternalServerError", status_code=503)
+    calls.remember(TEST, last)
+
+    assert last == dropped_call([recordings], TEST, last.key)
+
+
+def test_a_clock_before_1970_disturbs_nobody(recordings: Path) -> None:
+    """A test may travel in time, and is to get the server's error all the same."""
+    DroppedCalls(Store(places_from(recordings))).remember(TEST, CALL._replace(made_at=-5.0))
+
+    assert dropped_call([recordings], TEST, CALL.key) is None
+
+
 def test_parallel_workers_lose_nothing(recordings: Path) -> None:
     """Threads of one test, and whoever records the same test in another process."""
 

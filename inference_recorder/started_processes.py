@@ -68,7 +68,7 @@ def _replaced(way: _Way, heard: Heard) -> Callable[[], None]:
     module = import_module(way.module)
     owner = getattr(module, way.owner) if way.owner else module
     original = getattr(owner, way.name, None)
-    if original is None:
+    if original is None or (way.owner and not isinstance(owner, type)):  # the running test has mocked the class
         return lambda: None
 
     @functools.wraps(original)

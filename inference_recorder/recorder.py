@@ -17,7 +17,7 @@ from .identity.redaction import RedactRule
 from .identity.secret_env import checked_names
 from .interception import active, doors, patching
 from .modes import InferenceMode, chosen_mode
-from .running_test import surroundings
+from .running_test import opened_outside, surroundings
 from .session import Session
 from .settings import Settings
 from .storage.places import check_usable, places_from
@@ -122,7 +122,9 @@ class inference_recording:  # noqa: N801 - it is used as a function
         session.count_on_in(active.around_here())
         resume(session, is_process_wide=is_process_wide)
         self._entered.append(session)
-        if run is not None:
+        if run is None:
+            opened_outside.add(session)
+        else:
             run.opened(session)
         return session
 

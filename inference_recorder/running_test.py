@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,6 +57,8 @@ _ENVIRON: Any = getattr(os.environ, "_data", None)
 _ENCODED_VARIABLE = os.fsencode(PYTEST_VARIABLE)
 
 _surroundings: Surroundings | None = None
+opened_outside: WeakSet[Any] = WeakSet()
+"""The sessions opened while no test run went on, as by a conftest.py that is imported before the run begins."""
 
 
 def running_test_id() -> str | None:

@@ -16,7 +16,7 @@ from ..errors import RecorderError, UnknownMode
 from ..modes import chosen_mode
 from ..process_usage import begin_run, tell_entered
 from ..run_ledger import RunLedger
-from ..running_test import surround
+from ..running_test import opened_outside, surround
 from ..storage.places import common_folder
 from .configuration import check_may_record, configuration_from
 from .marker import DESCRIPTION, arguments_of
@@ -103,6 +103,12 @@ class Hooks:
         """Workers of pytest-xdist that have not told yet what they saw."""
         self._crashed: list[str] = []
         self._collected: list[str] = []
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        for session in list(opened_outside):
+            if session.is_open:
+                self._run.opened(session)
 
     def pytest_report_header(self) -> str:
         mode, mode_source = chosen_mode()

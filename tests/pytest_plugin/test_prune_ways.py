@@ -334,6 +334,31 @@ NARROWED = {
         """,
         "-k one",
     ),
+    "a session of a conftest.py, open before the run begins": Way(
+        """
+        from more import more
+        def test_it():
+            with inference_recording(): more("gone of it")
+            ask("needed by it")
+        """,
+        files={
+            "conftest.py": """
+                RECORDER = inference_recording()
+                RECORDER.__enter__()
+                def pytest_unconfigure(): RECORDER.__exit__(None, None, None)
+            """
+        },
+        is_apart=True,
+    ),
+    "a mock of the class that starts processes": Way(
+        """
+        from unittest import mock
+        from more import more
+        def test_it():
+            with mock.patch("subprocess.Popen"), inference_recording(): ask("needed by it"); more("gone of it")
+        """,
+        is_apart=True,
+    ),
     "another directory this time": Way(TWO.replace("gone", "kept"), "--inference-recordings=others -k none"),
     "a directory that is only read": Way(
         """

@@ -69,7 +69,7 @@ class Ledger:
             "This failed call was not recorded and replaced nothing; record_errors=True records it."
         )
         if process_usage.listeners:
-            process_usage.tell_dropped()
+            process_usage.tell_unanswered()
         call = _exchange(plan, request, failure)._replace(explanation=explanation)
         self._others["dropped"].append(call)
         failed_with = failure.type, failure.status_code, failure.message
@@ -79,6 +79,8 @@ class Ledger:
 
     def missed(self, request: Request, key: str, test_id: str | None, explanation: str) -> None:
         """Take note of a call that no recording answers; `explanation` is the text of its error."""
+        if process_usage.listeners:
+            process_usage.tell_unanswered()
         number = next(self._numbers)
         self._unanswered.append((number, request, Sent()))
         missed = Exchange(

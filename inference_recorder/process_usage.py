@@ -78,8 +78,8 @@ def tell_entered(*, is_live: bool) -> None:
     _tell({"entered": os.getpid(), "is_known": not is_live and not _has_unknown_children})
 
 
-def tell_dropped() -> None:
-    """Tell that a call failed and was not recorded: with its answer, this process may have used more."""
+def tell_unanswered() -> None:
+    """Tell of a call that missed, or failed unrecorded: with its answer, this process may have used more."""
     _tell({"entered": os.getpid(), "is_known": False})
 
 

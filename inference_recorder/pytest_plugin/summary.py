@@ -22,6 +22,12 @@ def summarize(journal: Journal, config: pytest.Config, terminal: pytest.Terminal
     if not {call["test_id"] for call in dropped} <= {*journal.passed, *journal.not_proven}:
         # A call of a wider fixture, or a shared one: any test may have asked for less than it usually does.
         journal.not_proven |= dict.fromkeys(journal.passed, "a call that tests share failed and was not recorded")
+    missed_in = {miss["test_id"] for miss in journal.misses}
+    if not missed_in <= {*journal.passed, *journal.not_proven}:
+        journal.not_proven |= dict.fromkeys(journal.passed, "a call that tests share had no recording")
+    # With an answer, its test may ask for more.
+    for test_id in missed_in.intersection(journal.passed):
+        journal.not_proven.setdefault(test_id or "", "their tests made calls that had no recording")
     unread = list(unread_recordings(journal, config.rootpath))
     terminal.write_line(_counted(journal, len(unread)), **_colour(journal, has_passed=has_passed))
     limit = None if config.option.verbose > 0 else MOST_LINES

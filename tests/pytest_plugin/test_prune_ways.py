@@ -317,9 +317,31 @@ NARROWED = {
 
         @pytest.mark.inference_recording(allow_misses=True)
         def test_it():
-            more("gone of it")
+            more("kept of it")
             if not os.environ.get("RECORDS"): try_to_ask("missed")
         """
+    ),
+    "a miss that a child goes on without": Way(
+        """
+        import subprocess, sys
+
+        @pytest.mark.inference_recording
+        def test_it():
+            ask("needed by the test")
+            subprocess.run([sys.executable, "caller.py"])
+        """,
+        files={
+            "caller.py": """
+                import os
+                from ask import ask
+                from inference_recorder import inference_recording
+
+                with inference_recording():
+                    ask("needed first" if os.environ.get("RECORDS") else "missed")
+                    ask("needed after it")
+            """
+        },
+        is_apart=True,
     ),
     "a session around all tests": Way(
         """

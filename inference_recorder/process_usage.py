@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
@@ -70,17 +70,18 @@ def tell_use(outcome: str, test_id: str | None, key: str, path: str | None) -> N
     _tell({"used": Use(outcome=outcome, test_id=test_id, key=key, path=path and os.path.abspath(path))})
 
 
-def tell_entered(*, is_live: bool) -> None:
-    """Tell that this process has entered a session.
+def tell_entered(folders: Iterable[object] = (), *, is_live: bool) -> None:
+    """Tell that this process has entered a session, which looks for recordings in these directories.
 
     A live session says nothing of the recordings it would need, and children that it had before, nothing at all.
     """
-    _tell({"entered": os.getpid(), "is_known": not is_live and not _has_unknown_children})
+    found = [os.path.abspath(str(folder)) for folder in folders]
+    _tell({"entered": os.getpid(), "folders": found, "is_known": not is_live and not _has_unknown_children})
 
 
 def tell_unanswered() -> None:
     """Tell of a call that missed, or failed unrecorded: with its answer, this process may have used more."""
-    _tell({"entered": os.getpid(), "is_known": False})
+    _tell({"entered": os.getpid(), "folders": [], "is_known": False})
 
 
 def tell_started(pid: int | None, kind: Kind) -> None:

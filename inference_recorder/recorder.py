@@ -118,7 +118,7 @@ class inference_recording:  # noqa: N801 - it is used as a function
             rules=self._rules_under(settings),
         )
         if process_usage.listeners:
-            process_usage.tell_entered(is_live=session.is_live)
+            process_usage.tell_entered(places.read, is_live=session.is_live)
         session.count_on_in(active.around_here())
         resume(session, is_process_wide=is_process_wide)
         self._entered.append(session)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,8 +45,8 @@ class Attempt:
         """Whether no phase was skipped, and no failure expected."""
         self.used_before: list[Use] = []
         """What earlier attempts of the same test used."""
-        self.has_session = False
-        """Whether a session was open in it, in this process or another."""
+        self.folders: set[str] = set()
+        """Where its sessions looked for recordings, in this process or another."""
         self.unheard: str | None = None
         """Why nobody knows what the processes that it started have used."""
         self.has_dropped = False
@@ -70,6 +71,10 @@ class Attempt:
         self.is_whole = self.is_whole and report.passed
         self.has_called = self.has_called or report.when == "call"
 
+    def looked_in(self, sessions: Iterable[Session]) -> None:
+        """Take note that these sessions were there for the test's calls."""
+        self.folders.update(str(folder) for session in sessions for folder in session.store.places.read)
+
     @property
     def has_passed(self) -> bool:
         """Whether the test ran as far as was heard, and nothing of it failed, was skipped or expected to fail."""
@@ -83,7 +88,7 @@ class Attempt:
             return "their tests had a live session"
         if self.has_dropped:
             return "their tests made calls that failed and were not recorded"
-        if self.unheard is None and not self.has_session:
+        if self.unheard is None and not self.folders:
             return "their tests had no session"
         return self.unheard
 
@@ -92,7 +97,7 @@ class Attempt:
         from .journal import uses_in
 
         self.used_before = [*earlier.used_before, *uses_in(earlier.calls)]
-        self.was_live, self.unheard = earlier.was_live, earlier.unheard
+        self.was_live, self.unheard, self.has_dropped = earlier.was_live, earlier.unheard, earlier.has_dropped
 
     def counts(self, row: Row) -> bool:
         """Whether a series is this attempt's own: its recordings are judged by the attempt's end."""

@@ -55,8 +55,8 @@ class Journal:
     """Those of them that sessions write to."""
     used: list[Use] = field(default_factory=list)
     """What other processes than pytest's used, and attempts that a later one of the same test has replaced."""
-    passed: list[str] = field(default_factory=list)
-    """The tests that ran and passed with a session, and of which every recording that they used is known."""
+    passed_with: dict[str, list[str]] = field(default_factory=dict)
+    """Directories, joined by NUL -> the tests that ran and passed with sessions there, and whose uses are all known."""
     not_proven: dict[str, str] = field(default_factory=dict)
     """Each other test that ran -> why it is not one of those, as a clause about several."""
     collected: list[str] = field(default_factory=list)
@@ -79,9 +79,19 @@ class Journal:
         plain: dict[str, Any] = _sendable(asdict(self))
         return plain
 
+    @property
+    def passed(self) -> set[str]:
+        """The tests of which it is known which recordings they need."""
+        return {test_id for tests in self.passed_with.values() for test_id in tests}
+
+    def add_passed(self, test_id: str, folders: Iterable[str]) -> None:
+        self.passed_with.setdefault("\0".join(sorted(folders)), []).append(test_id)
+
     def add(self, plain: Mapping[str, Any]) -> None:
         """Add what another process saw."""
         self.has_sessions = self.has_sessions or plain["has_sessions"]
+        for joined, tests in plain["passed_with"].items():
+            self.passed_with.setdefault(joined, []).extend(tests)
         self.not_proven |= plain["not_proven"]
         for name, values in plain.items():
             if isinstance(values, list):

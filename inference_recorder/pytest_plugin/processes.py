@@ -27,6 +27,8 @@ class _Process:
     is_forked: bool = False
     has_entered: bool = False
     """Whether it has entered a session."""
+    folders: frozenset[str] = frozenset()
+    """Where those look for recordings."""
     is_known: bool = True
     """Whether the sessions that it entered tell all that it needs."""
 
@@ -41,8 +43,8 @@ class Processes:
 
     def __init__(self, folder: Path | None = None) -> None:
         """`folder` is where the processes tell; without one nobody can be heard."""
-        self.has_entered = False
-        """Whether one has entered a session since the attempt began."""
+        self.folders: frozenset[str] = frozenset()
+        """Where the sessions look for recordings that they have entered since the attempt began."""
         self._folder = folder
         self._processes: dict[int, _Process] = {}
         self._has_unknown = False
@@ -89,7 +91,7 @@ class Processes:
             or forked - self._forks > self._told_forks
         )
         still_running = living_children() | living.keys()
-        self.has_entered = any(process.has_entered for process in self._processes.values())
+        self.folders = frozenset().union(*(process.folders for process in self._processes.values()))
         self._processes, self._has_unknown, self._told_forks = living, False, 0
         self._cost, self._forks = cost, forked
         return STILL_RUNNING if still_running else UNHEARD if is_unheard else None
@@ -122,6 +124,7 @@ class Processes:
             elif "entered" in told:
                 process = self._processes.setdefault(told["entered"], _Process())
                 process.has_entered = True
+                process.folders |= frozenset(told["folders"])
                 process.is_known = process.is_known and told["is_known"]
 
 

@@ -165,7 +165,7 @@ class Run:
         attempt = self._attempt = self._attempt or Attempt(id_of(item))  # skipped before it began
         attempt.heard(report)
         if report.when == "call":  # later, a session of a wider fixture may be closed
-            attempt.has_session = attempt.has_session or any(session.is_open for session, _ in self._loose)
+            attempt.looked_in(session for session, _ in self._loose if session.is_open)
         if report.when == "teardown":
             self._settle(attempt)
 
@@ -246,7 +246,7 @@ class Run:
         for test_id, attempt in self._ended.items():
             reason = attempt.reason_against() or ("a live session was open beside their tests" if is_live else None)
             if reason is None:
-                journal.passed.append(test_id)
+                journal.add_passed(test_id, attempt.folders)
             else:
                 journal.not_proven[test_id] = reason
             journal.used += attempt.used_before
@@ -275,7 +275,8 @@ class Run:
     def _settle(self, attempt: Attempt) -> None:
         self._attempt = self.book = None
         attempt.unheard = self.processes.end() or attempt.unheard
-        attempt.has_session = attempt.has_session or bool(attempt.sessions) or self.processes.has_entered
+        attempt.folders |= self.processes.folders
+        attempt.looked_in(attempt.sessions)
         keeps_failed = self._config.getoption("inference_keep_failed")
         still_open = attempt.settle(self.ledger, keeps_failed=keeps_failed, with_tokens=self._with_tokens)
         if self.unsettled is not None:

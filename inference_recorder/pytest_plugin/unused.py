@@ -25,6 +25,7 @@ OF_FIXTURES = "they belong to fixtures that several tests share"
 NO_TEST_ID = "they have no test id: scripts made them, or tests share them"
 SHARED = "other tests may ask for them too"
 OUTSIDE = "they lie outside of rootdir, where other suites may keep theirs"
+ELSEWHERE = "their tests had sessions in other directories alone"
 ONLY_READ = "they lie in a directory that this run only reads"
 
 
@@ -44,7 +45,7 @@ def unread_recordings(journal: Journal, root: Path) -> Iterator[Unused]:
     Left out is what other tests may need, or other suites: what is shared, and what lies in a directory that this run
     only reads, or outside of `root` (pytest's rootdir), where another suite may even have a test with the same id.
     """
-    return (unused for unused in unasked_recordings(journal, root, of=set(journal.passed)) if unused.is_needless)
+    return (unused for unused in unasked_recordings(journal, root, of=journal.passed) if unused.is_needless)
 
 
 def unasked_recordings(journal: Journal, root: Path, *, of: Container[str | None] | None = None) -> Iterator[Unused]:
@@ -77,7 +78,10 @@ class _Judge:
 
     def __init__(self, journal: Journal, root: Path) -> None:
         self._reasons = journal.not_proven
-        self._passed = set(journal.passed) - self._reasons.keys()
+        self._passed: dict[str, set[Path]] = {}
+        for joined, tests in journal.passed_with.items():
+            folders = {_real(Path(folder)) for folder in joined.split("\0")}
+            self._passed |= dict.fromkeys(set(tests) - self._reasons.keys(), folders)
         self._collected = set(journal.collected)
         self._root = _real(root)
         written = (common_folder()[0], *map(Path, journal.written))
@@ -99,6 +103,8 @@ class _Judge:
         if test_id in self._passed:
             if _is_shared(entry):
                 return SHARED
+            if folder not in self._passed[test_id]:
+                return ELSEWHERE
             return self._lost or (None if folder in self._written else ONLY_READ)
         if test_id in self._reasons:
             return self._reasons[test_id]
@@ -106,7 +112,7 @@ class _Judge:
             return OF_FIXTURES
         if _may_be_shared(entry):
             return SHARED
-        return NOT_RUN if test_id in self._collected else NOT_FOUND
+        return self._lost or (NOT_RUN if test_id in self._collected else NOT_FOUND)
 
 
 class _Used:

@@ -72,6 +72,20 @@ class Way(NamedTuple):
 
 
 NARROWED = {
+    "another directory for one of its tests": Way(
+        """
+        import os
+        from inference_recorder import inference_recording
+        from more import more
+
+        def test_one():
+            with inference_recording(storage_dir=os.environ.get("DIRECTORY")): more("kept of one")
+
+        @pytest.mark.inference_recording
+        def test_two(): ask("needed by two"); more("gone of two")
+        """,
+        env={"DIRECTORY": "other"},
+    ),
     "whole": Way(TWO.replace("kept of two", "gone of two")),
     "-k": Way(TWO, "-k one"),
     "-m": Way(TWO, "-m 'not slow'"),

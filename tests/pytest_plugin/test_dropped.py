@@ -124,6 +124,7 @@ def test_a_test_that_goes_on_without_the_answer_loses_no_recording(status: int, 
     assert 8 == len(before)
 
 
+@pytest.mark.slow
 def test_a_fixture_that_goes_on_without_the_answer_loses_no_recording_of_its_tests(suite: Suite) -> None:
     """The tests pass without asking for what they usually do."""
     suite.write(
@@ -187,6 +188,7 @@ def test_the_memory_of_a_failing_test_stays_while_its_recordings_are_set_aside(s
     assert (503, "test_it") == (call["status_code"], name.split("-")[2])
 
 
+@pytest.mark.slow
 def test_the_report_shows_a_dropped_call_with_its_failure(suite: Suite) -> None:
     """The page has all calls of the run."""
     suite.write("test_it.py", "def test_it(inference_session): try_to_ask()")

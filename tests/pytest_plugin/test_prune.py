@@ -80,6 +80,7 @@ def test_it_deletes_what_it_would_list(workers: int | None, suite: Suite) -> Non
     suite.run().assert_outcomes(passed=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "arguments"),
     [
@@ -103,6 +104,7 @@ def test_what_a_test_did_not_ask_for_goes_whatever_became_of_others(
     assert [f"{START}test_gone", f"{START}test_less", f"{START}test_same"] == suite.test_ids()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("test", "arguments"),
     [
@@ -227,6 +229,7 @@ def test_a_link_out_of_rootdir_leads_outside(suite: Suite, tmp_path_factory: pyt
     assert 1 == len(suite.files(str(elsewhere)))
 
 
+@pytest.mark.slow
 def test_folders_elsewhere_are_left_alone(suite: Suite, tmp_path_factory: pytest.TempPathFactory) -> None:
     """A test that records into a folder of its own outside the project has its reasons."""
     elsewhere = tmp_path_factory.mktemp("elsewhere")

@@ -592,7 +592,7 @@ CHILDREN = {
 }
 """Ways to start processes that use recordings."""
 QUICK = {
-    "fork", "whole", "-k", "parametrized by an option", "--setup-only", "a rerun that asks for less", "live",
+    "whole", "-k", "parametrized by an option", "--setup-only", "a rerun that asks for less", "live",
     "another rootdir, equal ids",
 }  # fmt: skip
 

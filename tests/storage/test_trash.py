@@ -145,6 +145,7 @@ def test_nothing_is_replayed_from_the_trash(client: openai.OpenAI, recordings: P
     assert {"replayed": 1} == session.counts
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and kill -9")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 @pytest.mark.parametrize("kind", ["deletion", "undo"])

@@ -560,10 +560,10 @@ CHILDREN = {
         files={"inner.py": "from ask import ask\ndef test_inner(inference_session): ask('needed by an inner run')"},
     ),
     "a child of another run of pytest": starting(
-        "subprocess.run([sys.executable, '-m', 'pytest', '-q', 'inner.py'], check=True)",
+        "subprocess.run([sys.executable, '-m', 'pytest', '-q', 'inner_child.py'], check=True)",
         "gone",
         files={
-            "inner.py": "import subprocess, sys\n"
+            "inner_child.py": "import subprocess, sys\n"
             "def test_inner(): subprocess.run([sys.executable, 'child.py'], check=True)"
         },
     ),
@@ -591,6 +591,25 @@ CHILDREN = {
     ),
 }
 """Ways to start processes that use recordings."""
+ALONE = {
+    "it still runs", "nobody saw it start, and it still runs", "-n 2 and a child", "a server of the whole session",
+}  # fmt: skip
+"""Those that say something of other tests of their run too."""
+TOGETHER = {name: way for name, way in CHILDREN.items() if name not in ALONE}
+CHILDREN_BY_RUN = {
+    "all others, a test each": Way(
+        "",
+        files={
+            name: text
+            for number, way in enumerate(TOGETHER.values())
+            for name, text in {**way.files, f"test_{number}.py": way.test}.items()
+            if name != "child.py" or len(text) > len(CHILD)
+        },
+        is_apart=True,
+    ),
+    **{name: CHILDREN[name] for name in CHILDREN if name in ALONE},
+}
+"""The same in few runs, since starting pytest takes longer than what it starts."""
 QUICK = {
     "whole", "-k", "parametrized by an option", "--setup-only", "a rerun that asks for less", "live",
     "another rootdir, equal ids",
@@ -623,8 +642,10 @@ def pruned(suite: Suite, way: Way, monkeypatch: pytest.MonkeyPatch) -> tuple[lis
 
 
 def prompts(suite: Suite) -> list[str]:
-    found = (recording["request"]["body"]["messages"][0]["content"] for recording in suite.recordings())
-    return sorted(found)
+    return sorted(
+        f"{recording['request']['body']['messages'][0]['content']} ({recording['test_id']})"
+        for recording in suite.recordings()
+    )
 
 
 def check(way: Way, suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -648,7 +669,7 @@ def test_a_run_of_something_else_deletes_only_what_it_shows_to_be_needless(
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and exec")
-@pytest.mark.parametrize("name", each(CHILDREN))
+@pytest.mark.parametrize("name", each(CHILDREN_BY_RUN))
 def test_what_other_processes_use_is_needed(name: str, suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a process that was not heard of, nobody knows what it used."""
-    check(CHILDREN[name], suite, monkeypatch)
+    check(CHILDREN_BY_RUN[name], suite, monkeypatch)

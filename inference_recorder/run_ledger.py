@@ -79,14 +79,8 @@ class RunLedger:
                     self._read_on(self._folder / name, name)
 
     def _read_on(self, path: Path, name: str) -> None:
-        known = self._read.get(name, 0)
-        if path.stat().st_size <= known:
-            return
-        with path.open("rb") as file:
-            file.seek(known)
-            whole, newline, _ = file.read().rpartition(b"\n")  # the last line may be on its way
-        self._read[name] = known + len(whole) + len(newline)
-        for line in whole.splitlines():
+        lines, self._read[name] = lines_since(path, self._read.get(name, 0))
+        for line in lines:
             self._take(json.loads(line))
 
     def _note(self, noted: dict[str, Any]) -> None:
@@ -104,6 +98,16 @@ class RunLedger:
         self.texts.update(noted.get("texts", ()))
         if "recorded" in noted:
             self._recorded.add(noted["recorded"])
+
+
+def lines_since(path: Path, known: int) -> tuple[list[bytes], int]:
+    """Return the whole lines of a file from this byte on, and the byte after them; another process appends to it."""
+    if path.stat().st_size <= known:
+        return [], known
+    with path.open("rb") as file:
+        file.seek(known)
+        whole, newline, _ = file.read().rpartition(b"\n")  # the rest of the last line may be on its way, or never come
+    return whole.splitlines(), known + len(whole) + len(newline)
 
 
 def _name(folder: Path, key: str, place: int) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..process_usage import Use, forks, tell_started
+from ..run_ledger import lines_since
 
 if TYPE_CHECKING:
     from ..started_processes import Kind
@@ -140,14 +141,8 @@ def _lines(folder: Path, read: dict[str, int]) -> Iterator[tuple[int, dict[str, 
     except FileNotFoundError:
         return
     for entry in entries:
-        known = read.get(entry.name, 0)
-        if entry.stat().st_size <= known:
-            continue
-        with open(entry.path, "rb") as file:
-            file.seek(known)
-            whole, newline, _ = file.read().rpartition(b"\n")  # a process that was killed may have left half a line
-        read[entry.name] = known + len(whole) + len(newline)
-        for line in whole.splitlines():
+        lines, read[entry.name] = lines_since(Path(entry.path), read.get(entry.name, 0))
+        for line in lines:
             try:
                 told = json.loads(line)
             except ValueError:  # there was no room for all of it

@@ -97,6 +97,20 @@ class Journal:
             if isinstance(values, list):
                 getattr(self, name).extend(values)
 
+    def doubt_tests_without_answers(self) -> None:
+        """Have tests prove nothing that went on without an answer: with it, they might have asked for more.
+
+        A call under another id than a test's is one of a wider fixture, or shared: then all tests may have.
+        """
+        known = {*self.passed, *self.not_proven}
+        if not {call["test_id"] for call in self.calls if call["outcome"] == "dropped"} <= known:
+            self.not_proven |= dict.fromkeys(self.passed, "a call that tests share failed and was not recorded")
+        missed_in = {miss["test_id"] for miss in self.misses}
+        if not missed_in <= known:
+            self.not_proven |= dict.fromkeys(self.passed, "a call that tests share had no recording")
+        for test_id in self.passed & missed_in:
+            self.not_proven.setdefault(test_id, "their tests made calls that had no recording")
+
     def count(self, outcome: str) -> int:
         return sum(call["outcome"] == outcome for call in self.calls)
 

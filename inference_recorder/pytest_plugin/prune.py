@@ -15,15 +15,14 @@ from .hooks import shown_path
 from .journal import Journal
 from .options import DELETE
 from .summary import MOST_LINES, write_list
-from .unused import NOT_FOUND, NOT_RUN, OF_FIXTURES, Unused, own_folders, unasked_recordings
+from .unused import NOT_FOUND, NOT_RUN, OF_FIXTURES, Unused, own_folders
 
 _REMOVABLE = (NOT_FOUND, NOT_RUN, OF_FIXTURES)
 """Whether these are needed, only people know."""
 
 
-def prune(journal: Journal, config: pytest.Config, terminal: pytest.TerminalReporter) -> None:
-    """List the recordings that nothing asked for, and delete the needless ones where that was asked for."""
-    unasked = list(unasked_recordings(journal, config.rootpath))
+def prune(journal: Journal, unasked: list[Unused], config: pytest.Config, terminal: pytest.TerminalReporter) -> None:
+    """List all recordings that nothing asked for, and delete the needless ones with `--inference-prune=delete`."""
     needless = [unused for unused in unasked if unused.is_needless]
     kept = [unused for unused in unasked if not unused.is_needless]
     is_real = config.getoption("inference_prune") == DELETE

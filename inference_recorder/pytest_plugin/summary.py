@@ -11,25 +11,19 @@ import pytest
 from ..visible_text import visible_line
 from .hooks import shown_path
 from .journal import Journal
-from .unused import unread_recordings
+from .unused import unasked_recordings
 
 MOST_LINES = 10
 
 
 def summarize(journal: Journal, config: pytest.Config, terminal: pytest.TerminalReporter, *, has_passed: bool) -> None:
     """Write the summary of a run, and prune where that was asked for."""
+    journal.doubt_tests_without_answers()
+    prunes = bool(config.getoption("inference_prune"))
+    unasked = list(unasked_recordings(journal, config.rootpath, of=None if prunes else journal.passed))
+    needless = [unused for unused in unasked if unused.is_needless]
     dropped = [call for call in journal.calls if call["outcome"] == "dropped"]
-    if not {call["test_id"] for call in dropped} <= {*journal.passed, *journal.not_proven}:
-        # A call of a wider fixture, or a shared one: any test may have asked for less than it usually does.
-        journal.not_proven |= dict.fromkeys(journal.passed, "a call that tests share failed and was not recorded")
-    missed_in = {miss["test_id"] for miss in journal.misses}
-    if not missed_in <= {*journal.passed, *journal.not_proven}:
-        journal.not_proven |= dict.fromkeys(journal.passed, "a call that tests share had no recording")
-    # With an answer, its test may ask for more.
-    for test_id in missed_in.intersection(journal.passed):
-        journal.not_proven.setdefault(test_id or "", "their tests made calls that had no recording")
-    unread = list(unread_recordings(journal, config.rootpath))
-    terminal.write_line(_counted(journal, len(unread)), **_colour(journal, has_passed=has_passed))
+    terminal.write_line(_counted(journal, len(needless)), **_colour(journal, has_passed=has_passed))
     limit = None if config.option.verbose > 0 else MOST_LINES
     write_list(
         terminal,
@@ -44,8 +38,8 @@ def summarize(journal: Journal, config: pytest.Config, terminal: pytest.Terminal
         _by_test((call["test_id"], call["failure"]) for call in dropped),
         limit,
     )
-    if not config.getoption("inference_prune"):
-        write_list(terminal, "unused", _by_test((one.test_id, "") for one in unread), limit)
+    if not prunes:
+        write_list(terminal, "unused", _by_test((unused.test_id, "") for unused in needless), limit)
     _write_live(terminal, len(set(journal.live)))
     _write_aside(terminal, journal, config.rootpath)
     write_list(
@@ -64,10 +58,10 @@ def summarize(journal: Journal, config: pytest.Config, terminal: pytest.Terminal
         terminal.write_line(f"  worker {worker} crashed; what its tests asked is not counted", red=True)
     for trouble in journal.troubles:
         terminal.write_line(f"  {trouble}", red=True)
-    if config.getoption("inference_prune"):
+    if prunes:
         from .prune import prune
 
-        prune(journal, config, terminal)
+        prune(journal, unasked, config, terminal)
 
 
 def _counted(journal: Journal, unused: int) -> str:
@@ -99,6 +93,7 @@ def _by_test(found: Iterable[tuple[str | None, str]]) -> list[str]:
 
 
 def write_list(terminal: pytest.TerminalReporter, title: str, lines: list[str], limit: int | None) -> None:
+    """Write a title and these lines below it, at most `limit` of them; nothing where there are none."""
     if not lines:
         return
     terminal.write_line(f"  {title}:")

@@ -39,17 +39,13 @@ class Unused(NamedTuple):
     """Whether its own test has shown in this run that it does not need it."""
 
 
-def unread_recordings(journal: Journal, root: Path) -> Iterator[Unused]:
-    """Yield the needless recordings: their own tests ran and passed in this run, and are known to have used others.
-
-    Left out is what other tests may need, or other suites: what is shared, and what lies in a directory that this run
-    only reads, or outside of `root` (pytest's rootdir), where another suite may even have a test with the same id.
-    """
-    return (unused for unused in unasked_recordings(journal, root, of=journal.passed) if unused.is_needless)
-
-
 def unasked_recordings(journal: Journal, root: Path, *, of: Container[str | None] | None = None) -> Iterator[Unused]:
-    """Yield all recordings that nobody asked for, or those of these tests alone."""
+    """Yield the recordings that nothing asked for, of these tests or of all.
+
+    Needless are those whose own tests ran and passed in this run, and are known to have used others. Never what other
+    tests may need, or other suites: what is shared, and what lies in a directory that this run only reads, or outside
+    of `root` (pytest's rootdir), where another suite may even have a test with the same id.
+    """
     used, judge = _Used([*uses_in(journal.calls), *journal.used]), _Judge(journal, root)
     for folder in _folders_of_the_run(journal, root):
         for entry in entries_in([folder]):

@@ -18,6 +18,7 @@ from inference_recorder import MissingRecording, inference_recording, llama_stac
 
 from ..conftest import HELLO, AsyncColour, Colour, files_of
 from ..openai_server import OpenAIServer, Reply, chunks, completion, error
+from ..ways.asking import plain, posted, raw, streamed
 
 pytestmark = pytest.mark.usefixtures("sessions_are_runs")
 
@@ -65,24 +66,8 @@ KINDS = {
 }
 
 
-def plain(sdk: Colour) -> Any:
-    return sdk.call("chat.completions.create", **HELLO)
-
-
-def streamed(sdk: Colour) -> Any:
-    return sdk.items(sdk.call("chat.completions.create", **HELLO, stream=True))
-
-
-def raw(sdk: Colour) -> Any:
-    return sdk.call("chat.completions.with_raw_response.create", **HELLO).parse()
-
-
 def raw_stream(sdk: Colour) -> Any:
     return sdk.items(sdk.wait(sdk.call("chat.completions.with_raw_response.create", **HELLO, stream=True).parse()))
-
-
-def posted(sdk: Colour) -> Any:
-    return sdk.call("post", "/chat/completions", cast_to=openai.types.chat.ChatCompletion, body=HELLO)
 
 
 def streaming_response(sdk: Colour) -> Any:

@@ -14,6 +14,7 @@ from inference_recorder import MissingRecording, inference_recording
 from ..conftest import HELLO, Colour, files_of
 from ..differences import differences
 from ..openai_server import OpenAIServer, Reply, error
+from .asking import plain, posted, raw, streamed
 from .watching import Use, entered, skip_without, stable, used
 
 pytestmark = pytest.mark.filterwarnings("ignore:The Assistants API is deprecated:DeprecationWarning")
@@ -22,25 +23,9 @@ ASK: dict[str, Any] = {"model": "gpt-4o", "input": "Say hello."}
 RUN = {"thread_id": "thread_1", "assistant_id": "asst_1"}
 
 
-def plain(sdk: Colour) -> Any:
-    return sdk.call("chat.completions.create", **HELLO)
-
-
-def streamed(sdk: Colour) -> Any:
-    return sdk.items(sdk.call("chat.completions.create", **HELLO, stream=True))
-
-
-def raw(sdk: Colour) -> Any:
-    return sdk.call("chat.completions.with_raw_response.create", **HELLO).parse()
-
-
 def streaming_response(sdk: Colour) -> Any:
     with entered(sdk, sdk.client.chat.completions.with_streaming_response.create(**HELLO)) as response:
         return sdk.wait(response.parse())
-
-
-def posted(sdk: Colour) -> Any:
-    return sdk.call("post", "/chat/completions", cast_to=openai.types.chat.ChatCompletion, body=HELLO)
 
 
 def parsed(sdk: Colour) -> Any:

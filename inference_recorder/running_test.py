@@ -1,6 +1,7 @@
 """Which test runs now, and what it gives to the recorders opened in it.
 
-Holds state: the surroundings that the pytest plugin sets; the environment variable is pytest's own.
+Holds state: the surroundings that the pytest plugin sets, and the sessions that were opened without any; no lock guards
+either, since the plugin reads and sets them between tests. The environment variable is pytest's own.
 """
 
 from __future__ import annotations

@@ -27,6 +27,6 @@ class Settings(NamedTuple):
     redact: tuple[re.Pattern[str], ...] = ()
     """What is a secret beside what the code says is one."""
     secret_env: tuple[str, ...] = ()
-    """Environment variables whose values are secrets beside those named so; with a "!" before it, one that is none."""
+    """Environment variables whose values are secrets beside those named so; "!NAME" excludes one."""
     normalize: tuple[str | Mapping[str, str], ...] = ()
     """The normalizers of recorders that declare none: names, and path, pattern and placeholder."""

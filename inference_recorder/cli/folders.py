@@ -106,7 +106,7 @@ def store_of(path: Path) -> Store:
 
 
 def folders_below(root: Path) -> Iterator[Path]:
-    """Yield the folders of recordings at and below `root`; hidden ones, such as .trash and .failed, are none."""
+    """Yield the folders of recordings at and below `root`; hidden ones, such as .trash, are skipped."""
     return (folder for folder, _, files in unhidden(root) if _are_recordings(files))
 
 

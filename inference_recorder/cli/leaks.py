@@ -54,7 +54,7 @@ def _in_text(
         return
     is_encoded = text is not whole
     findings = redactor.find(text)
-    # What a recorder leaves in a recording is no leak there.
+    # A recorder leaves what the SDK prescribes in a recording on purpose.
     is_looked_at = _OF_A_RECORDING in text and any(finding.kind in DECLARED for finding in findings)
     prescribed = prescribed_in_file(text) if is_looked_at else []
     for kind, start, end in findings:

@@ -44,7 +44,7 @@ class Orphans:
     """Whether the file of a test exists, for each recording that names one of pytest's."""
 
     def missing(self, entry: Entry, rule: Generation | None) -> str | None:
-        """Return which file or directory is missing, None for none and for what is no call of one test only."""
+        """Return the file or directory that is missing; None if it exists, or if the recording answers other tests."""
         if entry.test_id is None or (name := _file_of(entry.test_id)) is None:
             return None
         try:

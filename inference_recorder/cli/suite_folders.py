@@ -22,7 +22,7 @@ from .folders import Folders, folders_below, folders_from
 def folders_of_tests(dirs: Sequence[Path], node_ids: Iterable[str], *, is_recursive: bool) -> Folders:
     """Return the folders given, else the one that recorders would take and those beside these tests.
 
-    They may be none if the suite has others; raises click.UsageError where it has not.
+    Empty if the suite has recordings elsewhere only; raises click.UsageError if it has none.
     """
     if dirs:
         given = [folders_from(folder, is_recursive=is_recursive) for folder in dirs]

@@ -114,10 +114,10 @@ class Hidden:
     def _hidden_failure(self, failure: Failure, known: Redactor) -> Failure:
         # Through its JSON, where a body that is nested deep is a text.
         data = failure_to_json(failure)["exception_data"]
-        told = {name: self._hidden(data[name], known) for name in ("message", "body") if name in data}
+        hidden = {name: self._hidden(data[name], known) for name in ("message", "body") if name in data}
         if failure.text is not None:
-            told["text"] = known.replaced_in_document(self._written(failure.text), self._shown)
-        return failure_from_json({"is_exception": True, "exception_data": {**data, **told}})
+            hidden["text"] = known.replaced_in_document(self._written(failure.text), self._shown)
+        return failure_from_json({"is_exception": True, "exception_data": {**data, **hidden}})
 
     def _hidden_headers(self, headers: Mapping[str, str], known: Redactor) -> JsonObject:
         """Return headers without secrets; what the SDK reads the answer by is prescribed."""

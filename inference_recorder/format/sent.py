@@ -45,9 +45,9 @@ class Sent:
         return frozenset(value for value in found if len(value) >= SHORTEST_SENT and value not in LITERAL_MARK)
 
     def hidden_in(self, value: JsonObject) -> JsonObject:
-        """Return a JSON object of a request, else without secrets, without what is one only because it was sent.
+        """Return a recording's "request", without its other secrets already, without the values that were sent.
 
-        It gets no number: who replays the recording sends nothing, so that the key was made without knowing it.
+        They get no number: a replay sends nothing, so the key is made without knowing them.
         """
         # Not by the redactor itself, to which a number below a name of secrets is one: it would lose its number.
         spellings = "|".join(map(re.escape, Redactor(self.values()).values))

@@ -49,7 +49,7 @@ def bare_numbers(text: str) -> list[tuple[int, int]]:
 def numbers_given_back(content: bytes, secret_of: Callable[[str], str | None]) -> tuple[bytes, bool]:
     """Return a recording with its numbers again, and whether there were any; `secret_of` knows what a number was.
 
-    What is no number with the present secret in it becomes a text that holds the secret.
+    If it is not a JSON number with the present secret in it, it becomes a text that holds the secret.
     """
     is_changed = False
     if b"N__" not in content:

@@ -35,7 +35,7 @@ def said(text: str) -> str:
 
 
 def is_literal(finding: str) -> bool:
-    """Whether what a `Redactor` found is no secret but the text of a placeholder."""
+    """Whether what a `Redactor` found is the text of a placeholder rather than a secret."""
     return finding.startswith(PLACEHOLDER_START) and LITERAL.fullmatch(finding) is not None
 
 

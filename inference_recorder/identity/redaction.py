@@ -323,7 +323,7 @@ def _spellings(value: str) -> set[str]:
 
 
 def _check(rules: Sequence[object]) -> None:
-    """Raise RecorderError for a rule that is none; it is named by its place, since its text may be a secret."""
+    """Raise RecorderError for an invalid rule, which is named by its position, since its text may be a secret."""
     for place, rule in enumerate(rules):
         if not (isinstance(rule, (str, re.Pattern)) or callable(rule)):
             kind = type(rule).__name__

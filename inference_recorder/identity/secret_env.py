@@ -14,7 +14,7 @@ _ENDS = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
 
 
 def checked_names(names: Sequence[object], where: str) -> tuple[str, ...]:
-    """Return the entries of a secret_env; raises RecorderError, which begins with `where`, for one that is none."""
+    """Return the entries of a secret_env; raises RecorderError, which begins with `where`, for an invalid one."""
     if isinstance(names, str):
         raise RecorderError(f"{where} takes a list, not a single string")
     for name in names:
@@ -32,10 +32,10 @@ def is_secret_name(name: str) -> bool:
 
 
 def secret_variables(names: Sequence[str] = ()) -> dict[str, str]:
-    """Return the environment variables whose values are secrets, those of values too short to tell left out.
+    """Return the environment variables whose values are secrets, without values that are too short to tell from words.
 
     They are named *_KEY, *_TOKEN, *_SECRET or *_PASSWORD, or as one of `names`, which may be patterns; what a name that
-    begins with "!" matches is none of them. A value of a variable in `names` is taken as a literal of `redact` is.
+    begins with "!" matches is left out. A value of a variable in `names` is taken as a literal of `redact` is.
     """
     known = _variable_names()
     # Without a function for each name: this is a part of entering a context.

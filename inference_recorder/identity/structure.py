@@ -1,8 +1,8 @@
 """What of a request or an answer the SDK prescribes, and nobody wrote: names, enumerated values, and counts.
 
-A declared secret is not looked for there, since an answer without its `created`, or with another `finish_reason`, is
-none. Keys depend on this, so it is a table and not read from the SDK that happens to be installed; a test compares it
-with the types of each supported version.
+A declared secret is not looked for there: without its `created`, or with another `finish_reason`, an answer would not
+be valid. Keys depend on this, so it is a table and not read from the SDK that happens to be installed; a test compares
+it with the types of each supported version.
 """
 
 # ruff: noqa: SIM905 - a list would have a line for each word
@@ -70,7 +70,7 @@ _LOOKS_ENUMERATED = re.compile(r"(?=.{1,100}\Z)(?!.*\d{5})(?=.*[A-Za-z])(?:[/a-z
 _LOOKS_LIKE_A_MEMBER = re.compile(r"_{0,2}[a-z](?:[a-z_./-]|\d{1,3}(?!\d))*")
 
 MADE_BY_MACHINES = frozenset({"b64_json", "embedding", "encrypted_content", "partial_image_b64", "__type__"})
-"""Members whose value is encoded, or the recording's own: characters that happen to be a secret's are none."""
+"""Members whose value is encoded, or the recording's own: a match in it is chance, not a secret."""
 
 _SETTINGS = frozenset(
     "best_of dimensions frequency_penalty logprobs max_completion_tokens max_num_results max_output_tokens "

@@ -85,7 +85,7 @@ def listening(listener: object) -> Iterator[None]:
 
 
 def note_sent(request: Any) -> None:
-    """Have whoever waits for a response take note of what the request for it holds."""
+    """Tell the call that waits for a response which HTTP request is about to be sent for it."""
     sent = getattr(_listener.get(), "sent", None)
     if sent is not None:
         sent.note(request)

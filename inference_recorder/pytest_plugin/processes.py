@@ -43,7 +43,7 @@ class Processes:
     """What has been started and not ended yet. `begin` and `end` go around each test attempt, its fixtures included."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        """`folder` is where the processes tell; without one nobody can be heard."""
+        """`folder` is where the processes tell; without it, no process is heard of."""
         self.folders: frozenset[str] = frozenset()
         """Where the sessions look for recordings that they have entered since the attempt began."""
         self._folder = folder

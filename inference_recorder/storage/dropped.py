@@ -20,9 +20,10 @@ from ..errors import CorruptRecording
 from ..visible_text import visible_line
 from . import files
 from .locks import Patience
-from .places import DROPPED_FOLDER
 from .store import Store
 
+DROPPED_FOLDER = ".dropped"
+"""Below the folder of the recordings; git is told to pass over it."""
 _MOST_CALLS = 50
 """Of one test: the first that one session dropped, and before them the newest of earlier sessions."""
 _LONGEST_TEXT = 300

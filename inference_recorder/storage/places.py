@@ -16,8 +16,6 @@ from .files import is_inside
 FOLDER_VARIABLES = ("LLAMA_STACK_TEST_RECORDING_DIR", "OGX_TEST_RECORDING_DIR")
 FOLDER_OPTION = "--inference-recordings"
 DEFAULT_FOLDER = "recordings"
-DROPPED_FOLDER = ".dropped"
-"""Below the folder of the recordings, as `aside.FAILED_FOLDER` is: never replayed, hidden from git, scanned."""
 _ANCESTOR_FOLDERS = ("recordings", "responses")
 """Where llama-stack's newer and older generation keep their files, below the folder they are given."""
 

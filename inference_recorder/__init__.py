@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .engine.decisions import Exchange
     from .errors import (
         AmbiguousSession,
         CorruptRecording,
@@ -20,23 +21,22 @@ if TYPE_CHECKING:
         UnwritableRecording,
     )
     from .explanation import Difference, Explanation, Nearest
-    from .format.usage import Usage
-    from .identity.normalizers import Normalizer
     from .modes import InferenceMode
-    from .plans import Exchange
     from .recorder import inference_recording
+    from .recording.usage import Usage
+    from .request.normalizers import Normalizer
     from .session import Session
 else:
     # Imported when asked for: pytest imports this package in every run of a project that has it installed.
     _MODULES = {
         "Difference": "explanation",
-        "Exchange": "plans",
+        "Exchange": "engine.decisions",
         "Explanation": "explanation",
         "InferenceMode": "modes",
         "Nearest": "explanation",
-        "Normalizer": "identity.normalizers",
+        "Normalizer": "request.normalizers",
         "Session": "session",
-        "Usage": "format.usage",
+        "Usage": "recording.usage",
         "inference_recording": "recorder",
     }
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from .explanation import Explanation, lines_of
-from .running_test import running_node_id, surroundings
-from .visible_text import visible
+from .test_run import running_node_id, surroundings
+from .text import visible
 
 _RECORDING = "LLAMA_STACK_TEST_INFERENCE_MODE=record-if-missing"
 _NO_OTHER_MODE = " and no other mode=... in the code"  # the plugin's option goes before one

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from .visible_text import visible
+from .text import visible
 
 MOST_DIFFERENCES_SHOWN = 5
 _MOST_TESTS_SHOWN = 3

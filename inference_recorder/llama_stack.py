@@ -11,22 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from . import recorder
-from .format.codec import decode_thoroughly, encode, is_plain, untyped
-from .format.json_bytes import loads
-from .format.model_lists import model_set_digest
-from .format.recording import Answer
-from .format.redacting import Hidden
-from .format.typed import reviver
-from .identity.jsonable import JsonObject, JsonValue, as_recorded, canonical_text, plain
-from .identity.key_rules import KeyRules
-from .identity.keys import FOLDING, request_key
-from .identity.request import Request
-from .interception.table import method_for
-from .interception.tape import body_of
 from .modes import InferenceMode, mode_from
-from .running_test import running_test_id
-from .storage.places import Places
+from .recording.codec import decode_thoroughly, encode, is_plain, untyped
+from .recording.json_bytes import loads
+from .recording.model_lists import model_set_digest
+from .recording.recording import Answer
+from .redaction.recordings import Hidden
+from .redaction.requests import KeyRules
+from .request.jsonable import JsonObject, JsonValue, as_recorded, canonical_text, plain
+from .request.keys import FOLDING, request_key
+from .request.request import Request
+from .sdk.capture import body_of
+from .sdk.methods import method_for
+from .sdk.revive import reviver
+from .storage.directories import Places
 from .storage.store import Store
+from .test_run import running_test_id
 
 APIRecordingMode = InferenceMode
 

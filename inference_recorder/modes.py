@@ -6,7 +6,7 @@ import os
 from enum import Enum
 
 from .errors import UnknownMode
-from .running_test import surroundings
+from .test_run import surroundings
 
 MODE_VARIABLES = ("LLAMA_STACK_TEST_INFERENCE_MODE", "OGX_TEST_INFERENCE_MODE")
 MODE_OPTION = "--inference-mode"

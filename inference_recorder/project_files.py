@@ -104,7 +104,7 @@ def root_of(folder: Path) -> Path | None:
 
 
 def _pattern(one: Any, where: str) -> re.Pattern[str]:
-    from .identity.redaction import SHORTEST_LITERAL  # not for those who configure none
+    from .redaction.redactor import SHORTEST_LITERAL  # not for those who configure none
 
     if not isinstance(one, str) or not one:
         shown = "empty" if one == "" else f"of type {type(one).__name__}"
@@ -120,13 +120,13 @@ def _pattern(one: Any, where: str) -> re.Pattern[str]:
 
 
 def _names(value: Any, where: str) -> tuple[str, ...]:
-    from .identity.secret_env import checked_names  # not for those who configure none
+    from .redaction.secret_env import checked_names  # not for those who configure none
 
     return checked_names(value, where)
 
 
 def _rule(one: Any, where: str) -> str | dict[str, str]:
-    from .identity.normalizers import Normalizers  # not for those who configure none
+    from .request.normalizers import Normalizers  # not for those who configure none
 
     parts = list(one.values()) if isinstance(one, dict) else [one]
     if not all(isinstance(part, str) for part in parts):

@@ -9,19 +9,19 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Literal, TypeVar, cast
 
-from . import process_usage
-from .identity.key_rules import KeyRules
-from .identity.keys import EXACT
-from .identity.normalizers import NormalizeRule
-from .identity.redaction import RedactRule
-from .identity.secret_env import checked_names
-from .interception import active, doors, patching
+from .children import usage as process_usage
 from .modes import InferenceMode, chosen_mode
-from .running_test import opened_outside, surroundings
+from .redaction.redactor import RedactRule
+from .redaction.requests import KeyRules
+from .redaction.secret_env import checked_names
+from .request.keys import EXACT
+from .request.normalizers import NormalizeRule
+from .sdk import context, patching, targets
 from .session import Session
 from .settings import Settings
-from .storage.places import check_usable, places_from
+from .storage.directories import check_usable, places_from
 from .storage.store import Store
+from .test_run import opened_outside, surroundings
 
 _NOTHING = Settings()
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -119,7 +119,7 @@ class inference_recording:  # noqa: N801 - it is used as a function
         )
         if process_usage.listeners:
             process_usage.tell_entered(places.read, is_live=session.is_live)
-        session.count_on_in(active.around_here())
+        session.count_on_in(context.around_here())
         resume(session, is_process_wide=is_process_wide)
         self._entered.append(session)
         if run is None:
@@ -132,7 +132,7 @@ class inference_recording:  # noqa: N801 - it is used as a function
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         # Two threads may use one recorder: each leaves what it entered itself.
-        session = active.innermost_of(self._entered) or self._entered[-1]
+        session = context.innermost_of(self._entered) or self._entered[-1]
         self._entered.remove(session)
         suspend(session)
         session.close(error)
@@ -226,16 +226,16 @@ def enter_process_wide(recorder: inference_recording) -> Session:
 
 
 def resume(session: Session, *, is_process_wide: bool = False) -> None:
-    """Activate a session (see `active.enter`); raises UnpatchableSDK and leaves it inactive if that cannot be."""
+    """Activate a session (see `context.enter`); raises UnpatchableSDK and leaves it inactive if that cannot be."""
     if session.mode is not InferenceMode.LIVE:
         patching.hold(_targets())
     session.is_open = True
-    active.enter(session, is_process_wide=is_process_wide)
+    context.enter(session, is_process_wide=is_process_wide)
 
 
 def suspend(session: Session) -> None:
     """Have calls not belong to this session any more; it may be resumed."""
-    active.leave(session)
+    context.leave(session)
     if session.mode is not InferenceMode.LIVE:
         patching.let_go()
     session.is_open = False
@@ -243,4 +243,4 @@ def suspend(session: Session) -> None:
 
 @functools.cache
 def _targets() -> tuple[patching.Target, ...]:
-    return tuple(doors.targets())
+    return tuple(targets.targets())

@@ -9,29 +9,29 @@ from collections.abc import Callable, Iterable
 from functools import cache, partial
 from pathlib import Path
 
-from .captures import Captures
+from .engine.attempt_series import SeriesBook
+from .engine.call_log import Ledger
+from .engine.captures import Captures
+from .engine.decisions import Exchange, Outcome, Plan, Record, Wait
+from .engine.failure_rule import is_recorded
+from .engine.kept_ids import WithKeptIds
+from .engine.run_log import RunLedger
+from .engine.series import Row
 from .errors import LockNotAvailable, UnusableFolder
-from .failure_rule import is_recorded
-from .format.codec import encode
-from .format.model_lists import model_list_name
-from .format.recording import Answer, Failure, Recording
-from .format.redacting import Hidden
-from .format.usage import Usage
-from .identity.jsonable import JsonObject
-from .identity.key_rules import KeyRules
-from .identity.request import Request
-from .kept_ids import WithKeptIds
-from .ledger import Ledger
 from .modes import InferenceMode
-from .plans import Exchange, Outcome, Plan, Record, Wait
-from .rows import Row
-from .run_ledger import RunLedger
-from .running_task import is_interruption, running_task, runs_an_event_loop
-from .running_test import running_node_id, running_test_id, surroundings
-from .series import SeriesBook
+from .recording.codec import encode
+from .recording.model_lists import model_list_name
+from .recording.recording import Answer, Failure, Recording
+from .recording.usage import Usage
+from .redaction.recordings import Hidden
+from .redaction.requests import KeyRules
+from .request.jsonable import JsonObject
+from .request.request import Request
+from .storage.directories import check_writable
 from .storage.locks import Flight, Patience, is_flying
-from .storage.places import check_writable
 from .storage.store import Store, row_name
+from .tasks import is_interruption, running_task, runs_an_event_loop
+from .test_run import running_node_id, running_test_id, surroundings
 
 # An enumeration's members are looked up slowly, and decide() runs for every call.
 _RECORD, _RECORD_IF_MISSING, _REPLAY = InferenceMode.RECORD, InferenceMode.RECORD_IF_MISSING, InferenceMode.REPLAY
@@ -42,8 +42,8 @@ _LONGEST_PAUSE_SECONDS = 0.05
 @cache
 def import_for_writing() -> None:
     """Import what storing an answer needs: while something is imported, a stream may be collected, and so stored."""
-    from .format import texts  # noqa: F401
-    from .storage import aside  # noqa: F401
+    from .recording import texts  # noqa: F401
+    from .storage import rollback  # noqa: F401
 
 
 class Session:
@@ -178,8 +178,8 @@ class Session:
                 row.asked -= 1
                 raise
         # Here, since only a miss has to pay for them.
-        from .explaining.miss import missing_recording
-        from .explaining.nearest import Question
+        from .diagnosis.miss import missing_recording
+        from .diagnosis.nearest import Question
 
         asked = asked._replace(body=asked.frozen_body(), credential=None)
         rules, names = self._rules, self._rules.variables_in(request)

@@ -18,10 +18,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from inference_recorder.modes import MODE_VARIABLES
-from inference_recorder.running_test import surrounded
-from inference_recorder.storage.places import FOLDER_VARIABLES
+from inference_recorder.storage.directories import FOLDER_VARIABLES
+from inference_recorder.test_run import surrounded
 
-from .openai_server import OpenAIServer, running_server
+from .support.openai_server import OpenAIServer, running_server
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -14,16 +14,18 @@ import inference_recorder
 
 PACKAGE = Path(inference_recorder.__file__).parent
 LAYERS = (
-    ("errors", "explanation", "fixture_ids", "modes", "running_task", "running_test", "settings", "visible_text"),
-    ("identity",),
-    ("format", "project_files", "storage"),
-    ("conversation",),
-    ("report",),
-    ("failure_rule", "kept_ids", "plans", "process_usage", "rows", "run_ledger", "series", "started_processes"),
-    ("captures", "ledger"),
-    ("explaining",),
+    ("errors", "explanation", "fixture_ids", "modes", "settings", "tasks", "test_run", "text"),
+    ("api_schema", "prefilter"),
+    ("request",),
+    ("recording",),
+    ("redaction",),
+    ("project_files", "storage"),
+    ("views",),
+    ("children",),
+    ("engine",),
+    ("diagnosis",),
     ("session",),
-    ("interception",),
+    ("sdk",),
     ("recorder",),
     ("__init__", "llama_stack"),
     ("cli", "pytest_plugin"),
@@ -31,9 +33,9 @@ LAYERS = (
 """Lowest first: a module imports from its own layer and from those before it."""
 
 DOORS = {
-    "wrapt": {"interception/patching.py"},
+    "wrapt": {"sdk/patching.py"},
     "filelock": {"storage/locks.py"},
-    "orjson": {"format/json_bytes.py"},
+    "orjson": {"recording/json_bytes.py"},
     "click": {"cli"},
     "rich": {"cli"},
     "starlette": {"cli"},
@@ -42,10 +44,10 @@ DOORS = {
     "pytest": {"pytest_plugin"},
 }
 STATEFUL = {
-    "explaining/index.py",
-    "interception/active.py",
-    "interception/calls.py",
-    "interception/patching.py",
+    "diagnosis/index.py",
+    "sdk/context.py",
+    "sdk/calls.py",
+    "sdk/patching.py",
     "storage/locks.py",
 }
 MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))

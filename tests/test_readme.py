@@ -12,13 +12,13 @@ import pytest
 
 from inference_recorder import errors
 from inference_recorder.cli.main import COMMANDS
-from inference_recorder.identity.normalizers import BUILT_IN_NAMES
-from inference_recorder.interception.coverage import coverage_table
 from inference_recorder.project_files import KEYS
+from inference_recorder.request.normalizers import BUILT_IN_NAMES
+from inference_recorder.sdk.coverage import coverage_table
 
 from .conftest import files_of
-from .openai_server import OpenAIServer, Reply, chunks
-from .pytest_plugin.conftest import Suite, line_of, suite  # noqa: F401 - a fixture
+from .plugin.conftest import Suite, line_of, suite  # noqa: F401 - a fixture
+from .support.openai_server import OpenAIServer, Reply, chunks
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

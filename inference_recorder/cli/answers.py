@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..format.codec import chunk_value, untyped
-from ..format.model_lists import models_in
-from ..format.recording import RESPONSE_ENDS, Recording
-from ..identity.jsonable import JsonObject, JsonValue
+from ..recording.codec import chunk_value, untyped
+from ..recording.model_lists import models_in
+from ..recording.recording import RESPONSE_ENDS, Recording
+from ..request.jsonable import JsonObject, JsonValue
 
 _SAID_ANEW = frozenset({"id", "type", "role", "name", "finish_reason"})
 """Texts within a choice that chunks repeat, where all others are pieces of one text."""

@@ -10,10 +10,10 @@ from typing import NamedTuple
 import click
 
 from ..errors import RecorderError
-from ..identity.redaction import Redactor
-from ..identity.secret_env import secret_values
 from ..project_files import configured_from, root_of
-from ..storage.places import DEFAULT_FOLDER, Places, chosen_places
+from ..redaction.redactor import Redactor
+from ..redaction.secret_env import secret_values
+from ..storage.directories import DEFAULT_FOLDER, Places, chosen_places
 
 
 class Configured(NamedTuple):

@@ -16,7 +16,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from ..visible_text import visible_line
+from ..text import visible_line
 
 _Item = TypeVar("_Item")
 _PATIENCE_SECONDS = 1.0

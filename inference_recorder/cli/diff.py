@@ -8,13 +8,13 @@ from pathlib import Path
 
 import click
 
+from ..diagnosis.differences import differences
+from ..diagnosis.nearest import differences_from, question_in
 from ..errors import CorruptRecording
-from ..explaining.differences import differences
-from ..explaining.nearest import differences_from, question_in
 from ..explanation import Difference
-from ..identity.jsonable import JsonObject
+from ..request.jsonable import JsonObject
 from ..storage.catalogue import Entry, entry_of
-from ..visible_text import visible
+from ..text import visible
 from .answers import as_read
 from .console import show_json
 from .difference_report import DifferenceReport

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from rich.text import Text
 
-from ..explaining.text_diff import small_diff
+from ..diagnosis.text_diff import small_diff
 from ..explanation import Difference, difference_lines
-from ..visible_text import visible
+from ..text import visible
 from .console import encodable, output
 
 _MOST_LINES = 500

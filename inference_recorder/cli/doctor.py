@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from ..errors import UnknownMode, UnusableFolder
-from ..interception.coverage import Covered, coverage
 from ..modes import InferenceMode, chosen_mode
-from ..storage.places import Places, check_usable
+from ..sdk.coverage import Covered, coverage
+from ..storage.directories import Places, check_usable
 from .configured import folder_for
 from .console import counted, output
 

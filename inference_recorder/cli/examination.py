@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import CorruptRecording
-from ..format import codec, json_bytes
-from ..format.model_lists import models_in
-from ..identity.keys import GENERATIONS
-from ..identity.redaction import Redactor
-from ..interception.bodies import body_bytes, check_body, check_chunk, is_kept_as_sent
-from ..interception.table import method_for
+from ..recording import codec, json_bytes
+from ..recording.layout import attachment_parts, is_key_name, owner_of_temporary
+from ..recording.model_lists import models_in
+from ..redaction.leaks import leaks_in
+from ..redaction.redactor import Redactor
+from ..request.keys import GENERATIONS
+from ..sdk.bodies import body_bytes, check_body, check_chunk, is_kept_as_sent
+from ..sdk.methods import method_for
 from ..storage import attachments
 from ..storage.catalogue import Entry
-from ..storage.names import attachment_parts, is_key_name, owner_of_temporary
 from .folders import Folders
-from .leaks import leaks_in
 from .orphans import Orphans, naming_rule
 
 _ERRORS = frozenset({"unreadable", "secret"})

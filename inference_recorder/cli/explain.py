@@ -11,17 +11,17 @@ from typing import IO
 
 import click
 
+from ..diagnosis.index import Index
+from ..diagnosis.miss import explained
+from ..diagnosis.nearest import Question, explanation_of
+from ..diagnosis.notes import notes_in
+from ..engine.series import Row
 from ..errors import CorruptRecording, MissingRecording, RecorderError, UnrecordableValue
-from ..explaining.index import Index
-from ..explaining.miss import explained
-from ..explaining.nearest import Question, explanation_of
-from ..explaining.notes import notes_in
-from ..identity.jsonable import JsonValue, plain_arguments
-from ..identity.key_rules import KeyRules, with_literals, without_numbers
-from ..identity.keys import request_key
-from ..identity.request import Request, recorded_url
-from ..rows import Row
-from ..storage.places import Places
+from ..redaction.requests import KeyRules, with_literals, without_numbers
+from ..request.jsonable import JsonValue, plain_arguments
+from ..request.keys import request_key
+from ..request.request import Request, recorded_url
+from ..storage.directories import Places
 from ..storage.store import Store
 from .configured import configured, folder_for
 from .console import remarks, show_json

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 import click
 
 from ..errors import CorruptRecording
+from ..recording.layout import is_key_name
 from ..storage.catalogue import Entry, entry_of, paths_in
-from ..storage.names import is_key_name
-from ..storage.places import Places
+from ..storage.directories import Places
 from ..storage.store import Store
 from ..storage.walk import unhidden
 from .configured import folder_for

@@ -13,14 +13,14 @@ import click
 
 from ..errors import RecorderError
 from ..modes import InferenceMode
-from ..storage.places import check_usable
+from ..storage.directories import check_usable
 from ..storage.store import Store
-from ..visible_text import visible
+from ..text import visible
 from .configured import folder_for
 from .console import counted, encodable, output, show_json, tracked
-from .vcr.cassettes import Cassette, UnreadableCassette, cassettes_in
-from .vcr.importing import Fate, Importer
-from .vcr.node_ids import node_id_of
+from .import_vcr.cassettes import Cassette, UnreadableCassette, cassettes_in
+from .import_vcr.importing import Fate, Importer
+from .import_vcr.node_ids import node_id_of
 
 
 @click.group("import")

@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
-from ..conversation.parts import size_of
 from ..errors import CorruptRecording
 from ..storage.catalogue import Entry
+from ..views.parts import size_of
 from .amounts import age_text
 from .console import Cell, Column, counted, output, remark, show_json, show_table
 from .filters import Filter, takes_filter

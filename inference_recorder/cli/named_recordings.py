@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from ..storage.catalogue import key_of, paths_in
-from ..visible_text import visible_line
+from ..text import visible_line
 from .folders import folders_from
 
 _MOST_LISTED = 10

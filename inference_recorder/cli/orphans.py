@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from ..fixture_ids import SESSION, parsed_fixture_id
-from ..identity.keys import Generation, generation_of, is_bound_to_its_test
+from ..request.keys import Generation, generation_of, is_bound_to_its_test
 from ..storage.catalogue import Entry
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import click
 
-from ..identity.key_rules import with_version
-from ..identity.keys import EXACT, renamed_under, request_key
-from ..identity.normalizers import BUILT_IN_NAMES, Normalizers, NormalizeRule, without_roots
-from ..identity.placeholders import NUMBERED
-from ..identity.secret_shapes import is_hidden_by_name
+from ..redaction.placeholders import NUMBERED
+from ..redaction.requests import with_version
+from ..redaction.shapes import is_hidden_by_name
+from ..request.keys import EXACT, renamed_under, request_key
+from ..request.normalizers import BUILT_IN_NAMES, Normalizers, NormalizeRule, without_roots
 from ..storage.catalogue import Entry
 from .configured import configured
 from .console import counted, remark

@@ -8,9 +8,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from ..errors import CorruptRecording, RecorderError, RecordingInTheWay
-from ..identity.jsonable import JsonObject
+from ..request.jsonable import JsonObject
 from ..storage.catalogue import Entry, entry_of
-from ..storage.moves import Renaming, move_of, moved
+from ..storage.renames import Renaming, move_of, moved
 from .console import Column, remark, show_json, show_table, tracked
 from .folders import Folders, store_of
 

@@ -9,7 +9,7 @@ from operator import itemgetter
 import click
 
 from ..fixture_ids import SESSION, parsed_fixture_id
-from ..identity.keys import GENERATIONS, Generation, renamed_under, request_key
+from ..request.keys import GENERATIONS, Generation, renamed_under, request_key
 from ..storage.catalogue import Entry
 from .console import counted, remark
 from .folders import Folders, takes_folders

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from .. import report as page
-from ..conversation.parts import size_of
 from ..storage.catalogue import paths_in
+from ..views import report as page
+from ..views.parts import size_of
 from .console import counted, remarks
 from .folders import folders_from
 

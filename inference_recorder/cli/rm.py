@@ -14,7 +14,7 @@ import click
 from ..errors import CorruptRecording, UnwritableRecording
 from ..storage.catalogue import Entry, series_of
 from ..storage.trash import Deletion, remove_expired
-from ..visible_text import visible_line
+from ..text import visible_line
 from .console import Column, counted, remark, show_json, show_table
 from .folders import Folders
 from .orphans import is_shared, naming_rule

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 
+from ..redaction.leaks import leaks_in
 from .configured import configured, folder_for
 from .console import Column, counted, remark, show_json, show_table, tracked
-from .leaks import leaks_in
 
 _COLUMNS = (Column("file", gives_way=True), Column("line", is_number=True), Column("kind"), Column("secret"))
 _LARGEST_BYTES = 64 * 1024 * 1024

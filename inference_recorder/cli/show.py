@@ -9,11 +9,11 @@ import click
 from rich.console import Console
 from rich.syntax import Syntax
 
-from ..conversation.conversation import conversation_of
 from ..errors import CorruptRecording
-from ..format import json_bytes
+from ..recording import json_bytes
 from ..storage.catalogue import Entry, entry_of
-from ..visible_text import visible
+from ..text import visible
+from ..views.conversation import conversation_of
 from .named_recordings import rows_named, takes_dir
 from .transcript import Transcript
 

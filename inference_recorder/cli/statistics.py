@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from ..format import json_bytes
-from ..format.recording import Answer, Recording
-from ..format.usage import Usage, usage_of
-from ..format.volatile import recorded_id
-from ..identity.keys import request_key
+from ..recording import json_bytes
+from ..recording.recording import Answer, Recording
+from ..recording.usage import Usage, usage_of
+from ..recording.volatile import recorded_id
+from ..request.keys import request_key
 from ..storage.catalogue import Entry
 
 _OUTSIDE = "(outside a test)"

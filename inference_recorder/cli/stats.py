@@ -8,8 +8,8 @@ from pathlib import PurePath
 
 import click
 
-from ..conversation.parts import size_of
 from ..errors import CorruptRecording
+from ..views.parts import size_of
 from .console import Cell, Column, counted, output, remark, show_json, show_rest, show_table
 from .filters import Filter, takes_filter
 from .folders import Folders, takes_folders

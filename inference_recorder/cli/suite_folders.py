@@ -11,8 +11,8 @@ import click
 from ..errors import RecorderError
 from ..fixture_ids import parsed_fixture_id
 from ..project_files import root_of
+from ..storage.directories import DEFAULT_FOLDER, chosen_places
 from ..storage.files import is_inside
-from ..storage.places import DEFAULT_FOLDER, chosen_places
 from ..storage.trash import TRASH_FOLDER
 from ..storage.walk import unhidden
 from .configured import folder_for

@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
-from ..conversation.conversation import Conversation
-from ..conversation.parts import Part, Turn, pretty, size_of
 from ..storage.catalogue import Entry
-from ..visible_text import visible, visible_line
+from ..text import visible, visible_line
+from ..views.conversation import Conversation
+from ..views.parts import Part, Turn, pretty, size_of
 from .console import encodable
 
 _COLOURS = {"user": "cyan", "prompt": "cyan", "input": "cyan", "tool": "yellow", "failure": "red"}

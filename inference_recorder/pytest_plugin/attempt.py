@@ -11,15 +11,15 @@ import pytest
 from ..errors import RecorderError
 
 if TYPE_CHECKING:
-    from ..identity.jsonable import JsonObject
-    from ..plans import Exchange, Record
-    from ..process_usage import Use
+    from ..children.usage import Use
+    from ..engine.attempt_series import SeriesBook
+    from ..engine.decisions import Exchange, Record
+    from ..engine.run_log import RunLedger
+    from ..engine.series import Row
     from ..recorder import inference_recording
-    from ..rows import Row
-    from ..run_ledger import RunLedger
-    from ..series import SeriesBook
+    from ..request.jsonable import JsonObject
     from ..session import Session
-    from ..storage.aside import Before
+    from ..storage.rollback import Before
     from .journal import Call
     from .unsettled import Unsettled
 
@@ -105,7 +105,7 @@ class Attempt:
 
     def remember(self, session: Session, plan: Record, name: str, unsettled: Unsettled | None) -> None:
         """Remember what this session is about to overwrite, also where another process finds it."""
-        from ..storage.aside import Before
+        from ..storage.rollback import Before
 
         folder = session.store.places.written
         if folder not in self._before:
@@ -170,7 +170,7 @@ class Attempt:
         ledger.refresh()
         if not ledger.texts:
             return False
-        from ..format.texts import repeats_one
+        from ..recording.texts import repeats_one
 
         return any(repeats_one(request, ledger.texts) for request in self._new_requests)
 

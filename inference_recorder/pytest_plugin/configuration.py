@@ -12,7 +12,7 @@ from ..errors import RecorderError, UnknownMode
 from ..modes import InferenceMode, parsed_mode
 from ..project_files import KEYS, checked, said_in_table
 from ..settings import Settings
-from ..storage.places import DEFAULT_FOLDER
+from ..storage.directories import DEFAULT_FOLDER
 
 
 class Configuration(NamedTuple):

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ..children.usage import begin_run, tell_entered
+from ..engine.run_log import RunLedger
 from ..errors import RecorderError, UnknownMode
 from ..modes import chosen_mode
-from ..process_usage import begin_run, tell_entered
-from ..run_ledger import RunLedger
-from ..running_test import opened_outside, surround
-from ..storage.places import common_folder
+from ..storage.directories import common_folder
+from ..test_run import opened_outside, surround
 from .configuration import check_may_record, configuration_from
 from .marker import DESCRIPTION, arguments_of
 from .options import add_options
@@ -273,7 +273,7 @@ class Hooks:
 
         journal = self._journal or Journal()
         folders = [Path(folder) for folder in dict.fromkeys(journal.folders)]
-        import_module("inference_recorder.report").write(file, folders, journal.calls, journal.misses)
+        import_module("inference_recorder.views.report").write(file, folders, journal.calls, journal.misses)
 
 
 def shown_path(path: Path, root: Path) -> str:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypedDict
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..format.usage import Usage
-    from ..process_usage import Use
+    from ..children.usage import Use
+    from ..recording.usage import Usage
     from ..session import Session
 
 OUTCOMES = ("replayed", "recorded", "missed", "dropped", "passed")
@@ -173,7 +173,7 @@ def _usage(path: str) -> Usage | None:
     from pathlib import Path
 
     from ..errors import CorruptRecording
-    from ..format.usage import usage_of
+    from ..recording.usage import usage_of
     from ..storage.catalogue import entry_of
 
     try:

@@ -7,7 +7,7 @@ import argparse
 import pytest
 
 from ..modes import MODE_OPTION
-from ..storage.places import FOLDER_OPTION
+from ..storage.directories import FOLDER_OPTION
 
 DRY, DELETE = "dry", "delete"
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..process_usage import Use, forks, tell_started
-from ..run_ledger import lines_since
+from ..children.usage import Use, forks, tell_started
+from ..engine.run_log import lines_since
 
 if TYPE_CHECKING:
-    from ..started_processes import Kind
+    from ..children.started import Kind
 
 UNHEARD = "a process that was started while their tests ran told nothing of the recordings it used"
 STILL_RUNNING = "a process that was started by tests still ran when their tests ended"
@@ -59,7 +59,7 @@ class Processes:
     def watch(self) -> None:
         """Hear of every process that is started from now on."""
         if self._end_watch is None:
-            from ..started_processes import cost_of_ended_children, watch
+            from ..children.started import cost_of_ended_children, watch
 
             self._cost, self._forks = cost_of_ended_children(), forks()
             self._end_watch = watch(self._started)
@@ -78,7 +78,7 @@ class Processes:
         """Return why nobody knows all recordings that were used since the attempt began; None where that is known."""
         if self._end_watch is None:
             return None
-        from ..started_processes import cost_of_ended_children, is_alive, living_children
+        from ..children.started import cost_of_ended_children, is_alive, living_children
 
         self._hear()
         self._processes.pop(os.getpid(), None)

@@ -8,9 +8,9 @@ from collections import Counter
 import pytest
 
 from ..errors import UnwritableRecording
-from ..storage.places import common_folder, places_from
+from ..storage.directories import common_folder, places_from
 from ..storage.trash import Deletion, remove_expired
-from ..visible_text import visible_line
+from ..text import visible_line
 from .hooks import shown_path
 from .journal import Journal
 from .options import DELETE

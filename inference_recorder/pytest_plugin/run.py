@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ..engine.run_log import RunLedger
 from ..errors import RecorderError
 from ..modes import chosen_mode
-from ..run_ledger import RunLedger
 from .attempt import Attempt
 from .configuration import Configuration, check_may_record
 from .marker import arguments_of, is_marked, recorder_arguments
@@ -20,8 +20,8 @@ from .selection import Selection
 from .unsettled import Unsettled
 
 if TYPE_CHECKING:
+    from ..engine.attempt_series import SeriesBook
     from ..recorder import inference_recording
-    from ..series import SeriesBook
     from ..session import Session
     from .journal import Journal
 
@@ -264,7 +264,7 @@ class Run:
         """Have the calls of what runs now, an attempt or a wider fixture, counted together."""
         if self.book is not None or not (self._around or self._attempt):
             return
-        from ..series import SeriesBook
+        from ..engine.attempt_series import SeriesBook
 
         self.book = SeriesBook()
         if self._around:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ..visible_text import visible_line
+from ..text import visible_line
 from .hooks import shown_path
 from .journal import Journal
 from .unused import unasked_recordings

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..storage.aside import Files
+    from ..storage.rollback import Files
 
 
 class Unsettled:
@@ -35,8 +35,8 @@ class Unsettled:
 
         Raises UnwritableRecording and OSError.
         """
-        from ..storage.aside import Before
-        from ..storage.places import Places
+        from ..storage.directories import Places
+        from ..storage.rollback import Before
         from ..storage.store import Store
 
         moved: list[Path] = []
@@ -59,7 +59,7 @@ def _text(files: Files | None) -> list[str | None] | None:
 
 
 def _files(text: list[str | None] | None) -> Files | None:
-    from ..storage.aside import Files
+    from ..storage.rollback import Files
 
     if text is None:
         return None

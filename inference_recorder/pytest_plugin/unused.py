@@ -7,13 +7,13 @@ from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from ..children.usage import Use
 from ..errors import CorruptRecording
 from ..fixture_ids import parsed_fixture_id
-from ..format.model_lists import MODEL_LIST_START
-from ..identity.keys import generation_of, is_bound_to_its_test, request_key
-from ..process_usage import Use
+from ..recording.model_lists import MODEL_LIST_START
+from ..request.keys import generation_of, is_bound_to_its_test, request_key
 from ..storage.catalogue import Entry, entries_in, key_of
-from ..storage.places import common_folder, places_from
+from ..storage.directories import common_folder, places_from
 from .journal import Journal, uses_in
 
 _DIGITS_WITHOUT_TEST = 12

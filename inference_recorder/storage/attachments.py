@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from hashlib import sha256
 from pathlib import Path
 
 from ..errors import CorruptRecording
-from ..format import json_bytes
+from ..recording import json_bytes
+from ..recording.layout import attachment_parts, digest_of
 from . import files
-from .names import attachment_parts
-
-ATTACHED = "attached"
-"""The "__type__" of a body whose "__data__" is the sha256 of the bytes beside the recording."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _NAMED = re.compile(rb'"__type__":\s*"attached",\s*"__data__":\s*"([0-9a-f]{64})"')
-
-
-def digest_of(attachment: bytes) -> str:
-    """Return what a recording names these bytes by."""
-    return sha256(attachment).hexdigest()
 
 
 def place_of(recording: Path, digest: str) -> Path:

@@ -10,16 +10,16 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 from ..errors import CorruptRecording
-from ..format import json_bytes
-from ..format.codec import decode, unreadable
-from ..format.recording import Recording
-from ..identity.jsonable import JsonObject, JsonValue
-from ..identity.key_rules import recorded_request
-from ..identity.keys import EXACT, generation_of, request_key
-from ..identity.normalizers import Normalizers
-from ..identity.request import Request
+from ..recording import json_bytes
+from ..recording.codec import decode, unreadable
+from ..recording.layout import is_key_name
+from ..recording.recording import Recording
+from ..redaction.requests import recorded_request
+from ..request.jsonable import JsonObject, JsonValue
+from ..request.keys import EXACT, generation_of, request_key
+from ..request.normalizers import Normalizers
+from ..request.request import Request
 from . import files
-from .names import is_key_name
 
 _RESPONSE_START = b'\n  "response": {'
 _LARGE_INTEGERS = b'"has_large_integers"'

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import CorruptRecording
-from ..visible_text import visible_line
+from ..text import visible_line
 from . import files
 from .locks import Patience
 from .store import Store

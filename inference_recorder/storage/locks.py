@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .names import is_lock_name
+from ..recording.layout import is_lock_name
 
 if TYPE_CHECKING:
     from filelock import FileLock

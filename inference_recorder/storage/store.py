@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..errors import LockNotAvailable
-from ..format.model_lists import model_list_start
+from ..recording.layout import digest_of, owner_of_temporary
+from ..recording.model_lists import model_list_start
 from . import attachments, files
+from .directories import Places
 from .files import Stored
 from .locks import LONGEST_WAIT_SECONDS, Locks, Patience
-from .names import owner_of_temporary
-from .places import Places
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 
@@ -119,7 +119,7 @@ class Store:
             return
         old, beside = files.content_of(path), None
         if attachment is not None:
-            beside = attachments.place_of(path, attachments.digest_of(attachment))
+            beside = attachments.place_of(path, digest_of(attachment))
             if files.content_of(beside) != attachment:
                 files.replace(beside, attachment, name)
         if is_new:

@@ -12,7 +12,7 @@ from typing import Any
 
 import openai
 
-from ..openai_server import chunks, completion
+from ..support.openai_server import chunks, completion
 
 try:
     import httpx2 as http

@@ -18,19 +18,20 @@ from openai.types import CreateEmbeddingResponse
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from inference_recorder import inference_recording
-from inference_recorder.format import codec, json_bytes, typed
-from inference_recorder.identity.exact_body import MARKS
-from inference_recorder.identity.jsonable import canonical_text, plain_arguments
-from inference_recorder.identity.key_rules import KeyRules
-from inference_recorder.identity.keys import request_key
-from inference_recorder.identity.request import Request
-from inference_recorder.interception.active import current_session
-from inference_recorder.interception.calls import described
-from inference_recorder.interception.patching import _Wrapped
-from inference_recorder.interception.streams import revived_chunks
-from inference_recorder.interception.table import METHODS, Method
-from inference_recorder.running_test import running_test_id
+from inference_recorder.recording import codec, json_bytes
+from inference_recorder.redaction.requests import KeyRules
+from inference_recorder.request.exact_body import MARKS
+from inference_recorder.request.jsonable import canonical_text, plain_arguments
+from inference_recorder.request.keys import request_key
+from inference_recorder.request.request import Request
+from inference_recorder.sdk import revive
+from inference_recorder.sdk.calls import described
+from inference_recorder.sdk.context import current_session
+from inference_recorder.sdk.methods import METHODS, Method
+from inference_recorder.sdk.patching import _Wrapped
+from inference_recorder.sdk.streams import revived_chunks
 from inference_recorder.session import Session
+from inference_recorder.test_run import running_test_id
 
 from . import answers, data_alone
 from .clock import Busyness
@@ -78,7 +79,7 @@ def _calls(folder: Path, *, has_tools: bool) -> list[Stage]:
     paths = [str(folder / f"{key_of(client, question)}.json") for question in questions]
     contents = [Path(path).read_bytes() for path in paths]
     values = [codec.untyped(codec.decode(content, "").answer.body) for content in contents]
-    reviver = typed.reviver(ChatCompletion)
+    reviver = revive.reviver(ChatCompletion)
     call = Stage(
         "client.chat.completions.create(...)",
         _in_session(folder, lambda session: _each(lambda it: client.chat.completions.create(**it), questions)()),
@@ -101,7 +102,7 @@ def _chunks(folder: Path) -> list[Stage]:
     content = path.read_bytes()
     recording = codec.decode(content, str(path))
     lines: list[Any] = list(recording.answer.chunks or ())
-    reviver = typed.reviver(ChatCompletionChunk)
+    reviver = revive.reviver(ChatCompletionChunk)
     start = codec.chunk_data_start(lines[1]) or b""
     data = [line[len(start) : -1] for line in lines]
     forget = reviver._forget_extras or _nothing
@@ -152,7 +153,7 @@ def _embeddings(folder: Path, encoding: str) -> list[Stage]:
         [
             _description(method, client, [question], [request]),
             _decision(folder, [request], [str(path)], [content]),
-            _revival(typed.reviver(CreateEmbeddingResponse), [value]),
+            _revival(revive.reviver(CreateEmbeddingResponse), [value]),
         ],
     )
     alone = Stage("for comparison: the data alone", lambda: data_alone.embeddings(str(path)), 1)
@@ -205,7 +206,7 @@ def _decision(folder: Path, requests: list[Request], paths: list[str], contents:
     )
 
 
-def _revival(reviver: typed.Reviver, values: list[Any]) -> Stage:
+def _revival(reviver: revive.Reviver, values: list[Any]) -> Stage:
     count, parts = len(values), []
     if _is_valid(reviver, values[0]):
         built = [reviver._validator.validate_python(value, strict=True) for value in values]
@@ -217,7 +218,7 @@ def _revival(reviver: typed.Reviver, values: list[Any]) -> Stage:
     return Stage("revive", _each(reviver.from_value, values), count, parts)
 
 
-def _is_valid(reviver: typed.Reviver, value: Any) -> bool:
+def _is_valid(reviver: revive.Reviver, value: Any) -> bool:
     try:
         reviver._validator.validate_python(value, strict=True)
     except ValueError:

@@ -10,11 +10,11 @@ import openai
 import orjson
 from openai.resources.chat.completions import Completions
 
-from inference_recorder.format.codec import encode
-from inference_recorder.format.recording import Answer
-from inference_recorder.identity.keys import request_key
-from inference_recorder.interception.calls import described
-from inference_recorder.interception.table import METHODS
+from inference_recorder.recording.codec import encode
+from inference_recorder.recording.recording import Answer
+from inference_recorder.request.keys import request_key
+from inference_recorder.sdk.calls import described
+from inference_recorder.sdk.methods import METHODS
 
 from . import answers
 

@@ -6,7 +6,7 @@ import json
 import sys
 from typing import Any
 
-from ..openai_server import Asked, Reply, running_server
+from ..support.openai_server import Asked, Reply, running_server
 from . import answers
 
 _PAUSE_SECONDS = 0.002

@@ -13,13 +13,13 @@ from typing import Any
 from click.testing import CliRunner, Result
 
 from inference_recorder.cli.main import main
-from inference_recorder.format.codec import encode, typed
-from inference_recorder.format.recording import Answer
-from inference_recorder.format.volatile import recorded_id
-from inference_recorder.identity.jsonable import canonical_text
-from inference_recorder.identity.keys import EXACT, Generation, request_key
-from inference_recorder.identity.request import Request
-from inference_recorder.storage.places import Places
+from inference_recorder.recording.codec import encode, typed
+from inference_recorder.recording.recording import Answer
+from inference_recorder.recording.volatile import recorded_id
+from inference_recorder.request.jsonable import canonical_text
+from inference_recorder.request.keys import EXACT, Generation, request_key
+from inference_recorder.request.request import Request
+from inference_recorder.storage.directories import Places
 from inference_recorder.storage.store import Store, row_name
 
 CHAT = "/v1/chat/completions"

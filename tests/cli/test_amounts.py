@@ -6,7 +6,7 @@ import click
 import pytest
 
 from inference_recorder.cli.amounts import age, age_text, size
-from inference_recorder.conversation.parts import size_of
+from inference_recorder.views.parts import size_of
 
 
 @pytest.mark.parametrize(

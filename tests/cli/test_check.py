@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from inference_recorder.format.codec import typed
-from inference_recorder.format.recording import Answer
-from inference_recorder.identity.keys import GENERATIONS
+from inference_recorder.recording.codec import typed
+from inference_recorder.recording.recording import Answer
+from inference_recorder.request.keys import GENERATIONS
 
 from .recorded import at_a_terminal, record, run, tool_call
 
@@ -277,7 +277,7 @@ def test_a_terminal_gets_the_first_of_each_kind(folder: Path) -> None:
 
 def test_a_secret_is_an_error_that_is_not_shown(folder: Path) -> None:
     """A report of it goes to a log that more people read than the file."""
-    pytest.importorskip("inference_recorder.identity.redaction", reason="redaction of secrets is not built yet")
+    pytest.importorskip("inference_recorder.redaction.redactor", reason="redaction of secrets is not built yet")
     secret = "sk-proj-" + "Ab3dEf6hIj9kLmN0pQrS" * 3
     path = record(folder, TEST, question=f"My key is {secret}.")
     done = run("check")

@@ -11,7 +11,7 @@ import pytest
 from inference_recorder import inference_recording
 
 from ..conftest import Colour
-from ..openai_server import OpenAIServer
+from ..support.openai_server import OpenAIServer
 from .recorded import completion, files, record, run
 
 ONE, OTHER = (f"123e4567-e89b-12d3-a456-4266141740{number}" for number in (10, 22))

@@ -24,10 +24,10 @@ from starlette.routing import Route
 
 from inference_recorder import inference_recording
 from inference_recorder.cli.demo import check_replayed
-from inference_recorder.cli.embedded_server import GREETING, HAIKU, embedded_server
-from inference_recorder.cli.loopback import serve
+from inference_recorder.cli.demo.loopback import serve
+from inference_recorder.cli.demo.question import Question, Reply
+from inference_recorder.cli.demo.server import GREETING, HAIKU, embedded_server
 from inference_recorder.cli.main import main
-from inference_recorder.cli.question import Question, Reply
 
 RUN = "from inference_recorder.cli.main import main; main()"
 

@@ -16,8 +16,8 @@ from inference_recorder.cli.answers import joined
 from inference_recorder.cli.main import main
 
 from ..conftest import HELLO, Colour
-from ..explaining.folders import asks, put, question
-from ..openai_server import OpenAIServer, Reply, chunks
+from ..support.openai_server import OpenAIServer, Reply, chunks
+from ..unit.diagnosis.folders import asks, put, question
 
 
 def run(*arguments: str | Path) -> Result:

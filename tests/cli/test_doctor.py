@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from inference_recorder.cli.main import main
-from inference_recorder.interception import coverage, doors
+from inference_recorder.sdk import coverage, targets
 
 
 def test_it_tells_versions_places_and_why_the_mode_is_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -30,8 +30,8 @@ def test_it_tells_versions_places_and_why_the_mode_is_on(monkeypatch: pytest.Mon
 
 def test_a_method_that_should_be_there_fails_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """An upgrade of the SDK that moved a method is found before a test is sent to the network."""
-    moved = doors.method_door.targets()[0]
-    monkeypatch.setattr(doors.method_door, "targets", lambda: [_renamed(moved)])
+    moved = targets.method_door.targets()[0]
+    monkeypatch.setattr(targets.method_door, "targets", lambda: [_renamed(moved)])
     result = CliRunner().invoke(main, ["doctor"])
 
     assert 1 == result.exit_code

@@ -7,8 +7,8 @@ import time
 import openai
 import pytest
 
-from inference_recorder.cli.embedded_server import GREETING, HAIKU, embedded_server
-from inference_recorder.cli.loopback import serve
+from inference_recorder.cli.demo.loopback import serve
+from inference_recorder.cli.demo.server import GREETING, HAIKU, embedded_server
 
 ASKED = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "A haiku, please"}]}
 

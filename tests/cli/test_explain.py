@@ -15,7 +15,7 @@ from inference_recorder import MissingRecording, inference_recording
 from inference_recorder.cli.main import main
 
 from ..conftest import HELLO
-from ..explaining.folders import CHAT, TEST, asks, put
+from ..unit.diagnosis.folders import CHAT, TEST, asks, put
 
 GOODBYE = HELLO | {"messages": [{"role": "user", "content": "Say goodbye."}]}
 
@@ -168,7 +168,7 @@ def test_a_large_folder_is_read_to_its_end(
     for number in range(3):
         put(recordings, asks(f"Number {number}."), "other")
     os.utime(recordings, (1, 1))
-    monkeypatch.setattr("inference_recorder.explaining.index.MOST_SECONDS", -1)
+    monkeypatch.setattr("inference_recorder.diagnosis.index.MOST_SECONDS", -1)
     error = miss(client, recordings, **HELLO)
 
     assert "compared with 0 of the 3 recordings: inference-recorder explain reads all" in str(error)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inference_recorder.storage.places import FOLDER_VARIABLES
+from inference_recorder.storage.directories import FOLDER_VARIABLES
 
 from .recorded import record, run
 

@@ -18,11 +18,11 @@ import yaml
 from click.testing import CliRunner, Result
 
 from inference_recorder import inference_recording
+from inference_recorder.cli.import_vcr.node_ids import node_id_of
 from inference_recorder.cli.main import main
-from inference_recorder.cli.vcr.node_ids import node_id_of
 
 from ..conftest import HELLO, files_of
-from ..openai_server import chunks, completion
+from ..support.openai_server import chunks, completion
 
 COMMITTED = Path(__file__).parent / "cassettes"
 """Made by vcrpy 9.4.2 with filter_headers=["authorization"], over the tests' server, whose url was then replaced."""

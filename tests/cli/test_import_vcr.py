@@ -16,7 +16,7 @@ from inference_recorder import inference_recording
 from inference_recorder.cli.main import main
 
 from ..conftest import HELLO
-from ..openai_server import OpenAIServer, Reply, _usual, error
+from ..support.openai_server import OpenAIServer, Reply, _usual, error
 
 ID = "tests/test_chat.py::test_hello"
 TOOLS: dict[str, Any] = HELLO | {

@@ -19,7 +19,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
-from inference_recorder.cli.loopback import serve
+from inference_recorder.cli.demo.loopback import serve
 
 
 async def hello(request):

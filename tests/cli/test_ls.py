@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from inference_recorder.format.codec import typed
-from inference_recorder.format.recording import Answer, Failure
+from inference_recorder.recording.codec import typed
+from inference_recorder.recording.recording import Answer, Failure
 
 from .recorded import completion, record, run, tool_call
 

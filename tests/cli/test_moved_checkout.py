@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from inference_recorder.identity.normalizers import Normalizers
+from inference_recorder.request.normalizers import Normalizers
 
 from ..conftest import files_of
-from ..openai_server import OpenAIServer
+from ..support.openai_server import OpenAIServer
 
 OLD, NEW = "tests/test_a.py::test_old", "tests/test_a.py::test_new"
 ASKING = """

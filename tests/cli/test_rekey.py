@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from inference_recorder import MissingRecording, inference_recording, llama_stack
-from inference_recorder.format.recording import Answer
-from inference_recorder.identity.keys import FOLDING
+from inference_recorder.recording.recording import Answer
+from inference_recorder.request.keys import FOLDING
 
 from ..conftest import Colour, files_of
-from ..openai_server import OpenAIServer, Reply, chunks, completion
+from ..support.openai_server import OpenAIServer, Reply, chunks, completion
 from .recorded import record, run
 
 ONE, OTHER = (f"123e4567-e89b-12d3-a456-4266141740{number}" for number in (10, 22))

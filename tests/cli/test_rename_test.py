@@ -12,12 +12,12 @@ import pytest
 
 from inference_recorder import MissingRecording, inference_recording
 from inference_recorder.cli.rename_test import renamed
-from inference_recorder.format.recording import Answer
-from inference_recorder.identity.keys import EXACT, FOLDING
+from inference_recorder.recording.recording import Answer
+from inference_recorder.request.keys import EXACT, FOLDING
 
 from ..conftest import HELLO, SHARED, Colour, files_of
-from ..openai_server import OpenAIServer, Reply, chunks, response
-from ..openai_server import completion as sent
+from ..support.openai_server import OpenAIServer, Reply, chunks, response
+from ..support.openai_server import completion as sent
 from .recorded import CHAT, completion, files, record, run, tool_call
 
 OLD, NEW = "tests/test_a.py::test_b", "tests/test_c.py::test_d"

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from inference_recorder import report as page
 from inference_recorder.cli.main import main
-from inference_recorder.report import page as page_module
+from inference_recorder.views import report as page
+from inference_recorder.views.report import page as page_module
 
 from ..conftest import SHARED
-from ..report.example import AGENT, Example, chat_answer, travel_agency
+from ..unit.views.report.example import AGENT, Example, chat_answer, travel_agency
 
 CORPUS = SHARED / "corpus"
 BODY: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from inference_recorder.format.recording import Answer
-from inference_recorder.identity.keys import FOLDING
+from inference_recorder.recording.recording import Answer
+from inference_recorder.request.keys import FOLDING
 from inference_recorder.storage.catalogue import entries_in
 from inference_recorder.storage.trash import Deletion
 

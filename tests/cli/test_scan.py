@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from inference_recorder.cli.main import main
 
 from ..conftest import SHARED
-from ..secret_table import SECRETS
+from ..support.secret_table import SECRETS
 
 ROOT = Path(__file__).parents[2]
 

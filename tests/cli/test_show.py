@@ -11,10 +11,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from inference_recorder.cli.main import main
-from inference_recorder.format.codec import encode
-from inference_recorder.format.recording import Answer
+from inference_recorder.recording.codec import encode
+from inference_recorder.recording.recording import Answer
 
-from ..report.example import HAIKU, Example, chat_answer, chat_stream, travel_agency
+from ..unit.views.report.example import HAIKU, Example, chat_answer, chat_stream, travel_agency
 
 CHAT = "/v1/chat/completions"
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")

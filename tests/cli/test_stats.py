@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from inference_recorder.format.recording import Answer
-from inference_recorder.identity.keys import FOLDING
+from inference_recorder.recording.recording import Answer
+from inference_recorder.request.keys import FOLDING
 
 from .recorded import at_a_terminal, completion, record, run, tool_call
 

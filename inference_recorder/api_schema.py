@@ -1,0 +1,174 @@
+"""What of a request or an answer the SDK prescribes, and nobody wrote: names, enumerated values, and counts.
+
+A declared secret is not looked for there: without its `created`, or with another `finish_reason`, an answer would not
+be valid. Keys depend on this, so it is a table and not read from the SDK that happens to be installed; a test compares
+it with the types of each supported version.
+"""
+
+# ruff: noqa: SIM905 - a list would have a line for each word
+from __future__ import annotations
+
+import json
+import re
+import sys
+from bisect import bisect_right
+from collections.abc import Iterator
+from functools import lru_cache
+from operator import itemgetter
+from types import ModuleType
+from typing import Any, Literal, get_args, get_origin
+
+FREE = frozenset(
+    "arguments attribute_matchers attributes datasource_item env extra_body extra_query headers input_schema "
+    "item_schema jwks logit_bias metadata output_schema parameters parsed_arguments properties request_metadata "
+    "schema state_variables variables".split()
+)
+"""Members below which all is the caller's own JSON, names included: of type `Dict[str, ...]` or `object` in the SDK."""
+
+_ENUMERATED = frozenset(
+    "access allowed_callers allowed_client_events allowed_server_events anchor api_source background batch_size "
+    "beta betas bucket_width button chunking_strategy code completion_window complexity compute_multiplier "
+    "connection_origin connector_id container_size context_compression context_levels context_size currency cyber "
+    "decision delay detail eagerness effort enabled_tiers encoding_format error_type eval_interval eval_samples "
+    "evaluation_metric event event_type event_types execution finish_reason format function_call generate_summary "
+    "group_by group_type harassment harassment/threatening hate hate/threatening illicit illicit/violent include "
+    "input_audio_format input_fidelity interval learning_rate_multiplier level max_output_tokens "
+    "max_response_output_tokens media_type memory_limit method modalities mode moderation moderation_stage n_epochs "
+    "object operation order order_by outcome output_audio_format output_format output_modalities "
+    "owner_project_access pause_reason personality phase prompt_cache_retention purpose quality quantity_unit "
+    "ranker reason reasoning_effort require_approval residency response_format retention_type review role "
+    "search_content_types search_context_size seconds self-harm self-harm/instructions self-harm/intent "
+    "service_tier sexual sexual/minors sip_media_security size sizes skip_reason source_event_type sources status "
+    "stream_format style syntax task_type timestamp_granularities tool_choice tracing truncation ttl type user_type "
+    "validation_state variant verbosity violence violence/graphic voice".split()
+)
+"""Members of a type `Literal[...]` in the SDK. What does not look like a value of one is somebody's text there too."""
+
+_SOMETIMES_ENUMERATED = {
+    name: frozenset(values.split())
+    for name, values in {
+        "action": "auto cancel edit followup_task generate interrupt_agent list_agents removed send_message "
+        "spawn_agent submit wait_agent",
+        "context": "all_turns auto current_turn",
+        "conversation": "auto none",
+        "default": "fast scale standard",
+        "environment": "browser linux ubuntu windows",
+        "filter": "cancelled completed failed in_progress",
+        "name": "requests tokens",
+        "normalize": "cwd dates hashes tmp_path tool_call_ids uuids",
+        "source": "connector_publish role_connector_update role_delete role_toggle workspace_permissions",
+        "summary": "auto concise detailed",
+        "target": "client decisions responses",
+        "task": "transcribe",
+    }.items()
+}
+"""Members that are a text elsewhere -> their values. The built-in normalizers are those of a recording's request."""
+
+_LOOKS_ENUMERATED = re.compile(r"(?=.{1,100}\Z)(?!.*\d{5})(?=.*[A-Za-z])(?:[/a-z0-9][a-z0-9_.:=/*\[\]-]*|[A-Z][A-Z_]*)")
+_LOOKS_LIKE_A_MEMBER = re.compile(r"_{0,2}[a-z](?:[a-z_./-]|\d{1,3}(?!\d))*")
+
+MADE_BY_MACHINES = frozenset({"b64_json", "embedding", "encrypted_content", "partial_image_b64", "__type__"})
+"""Members whose value is encoded, or the recording's own: a match in it is chance, not a secret."""
+
+_SETTINGS = frozenset(
+    "best_of dimensions frequency_penalty logprobs max_completion_tokens max_num_results max_output_tokens "
+    "max_prompt_tokens max_tokens max_tool_calls n output_compression partial_images presence_penalty seed "
+    "score_threshold speed temperature threshold top_logprobs top_p".split()
+)
+"""Arguments that are numbers of the SDK's own. Two requests that differ there have different answers."""
+
+_STRING = re.compile(r'"(?P<text>(?:[^"\\]|\\.)*)"(?P<after>\s*:)?')
+
+_PATH = re.compile(
+    r"(?<=/)(?:v1|assistants|audio|batches|chat|completions|containers|content|conversations|embeddings|evals|"
+    r"fine_tuning|files|generations|images|items|jobs|messages|models|moderations|realtime|responses|runs|sessions|"
+    r"speech|threads|transcriptions|translations|uploads|vector_stores|videos)(?=/|\Z)"
+)
+"""Parts of a path that are the API's."""
+
+
+def is_member(name: str) -> bool:
+    """Whether a name outside of free JSON may be a member of one of the SDK's objects."""
+    return _LOOKS_LIKE_A_MEMBER.fullmatch(name) is not None
+
+
+def is_enumerated(name: str, value: str) -> bool:
+    """Whether a text outside of free JSON, the value of a member of this name, is one that the SDK prescribes."""
+    if name in MADE_BY_MACHINES or value in _SOMETIMES_ENUMERATED.get(name, ()):
+        return True
+    return name in _ENUMERATED and _LOOKS_ENUMERATED.fullmatch(value) is not None
+
+
+def prescribed_in_path(path: str) -> list[tuple[int, int]]:
+    """Return where a path or url has parts that are the API's."""
+    return [match.span() for match in _PATH.finditer(path)]
+
+
+def member_names_in(text: str) -> list[tuple[int, int]]:
+    """Return where a text that is JSON has names of members, as an error's response has; [] for any other text."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return []
+    names = [match for match in _STRING.finditer(text) if match["after"] is not None]
+    return [match.span("text") for match in names if is_member(match["text"])]
+
+
+def prescribed_in_file(text: str) -> list[tuple[int, int]]:
+    """Return where a file has what the SDK prescribes: as far as can be told without knowing what is free JSON."""
+    spans, name = [], ""
+    for match in _STRING.finditer(text):
+        word, is_name = match["text"], match["after"] is not None
+        if is_member(word) if is_name else is_enumerated(name, word):
+            spans.append(match.span("text"))
+        name = word if is_name else name  # that of a list is that of its items
+    return spans
+
+
+def lies_in(spans: list[tuple[int, int]], start: int, end: int) -> bool:
+    """Whether a part of a text lies in one of these, which are in their order."""
+    place = bisect_right(spans, start, key=itemgetter(0)) - 1
+    return place >= 0 and end <= spans[place][1]
+
+
+def is_setting(name: str) -> bool:
+    """Whether a number in a request is a setting of the SDK's own."""
+    return name in _SETTINGS
+
+
+def is_count(name: str) -> bool:
+    """Whether a number in an answer is one of the SDK's own: a time, a count, an index, a probability.
+
+    Read from the types of the SDK that gave the answer: no key depends on it, and only recording asks, for a number
+    that looks like a secret.
+    """
+    return name in _counts(len(_modules_of_types()))
+
+
+def _modules_of_types() -> list[ModuleType]:
+    return [module for name, module in list(sys.modules.items()) if name.startswith("openai.types")]
+
+
+@lru_cache(maxsize=1)
+def _counts(number_of_modules: int) -> frozenset[str]:
+    """Return the members that some type has as a number and none as a text, of the types that are imported."""
+    numbers, texts = set(_SETTINGS), set()
+    for kind in [kind for module in _modules_of_types() for kind in vars(module).values() if isinstance(kind, type)]:
+        fields = getattr(kind, "model_fields", vars(kind).get("__fields__"))  # the latter of pydantic 1
+        for name, field in fields.items() if isinstance(fields, dict) else ():
+            scalars = set(_scalars(field.annotation))
+            if not scalars.isdisjoint((int, float)):
+                numbers.add(field.alias or name)
+            elif str in scalars:
+                texts.add(field.alias or name)
+    return frozenset(numbers - texts)
+
+
+def _scalars(annotation: Any) -> Iterator[Any]:
+    if get_origin(annotation) in (Literal, dict):
+        return
+    below = get_args(annotation)
+    for one in below:
+        yield from _scalars(one)
+    if not below:
+        yield annotation

@@ -1,0 +1,1 @@
+"""Python processes that tests start."""

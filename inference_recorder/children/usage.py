@@ -1,0 +1,126 @@
+"""What a process that a test has started tells the test run: that it entered a session, which recordings it used.
+
+A run names a directory in the environment, which processes below it inherit; each tells by lines in a file of its own
+there. The process of pytest itself tells nothing. Holds state: the runs around this process. No lock guards it: runs
+begin and end in pytest's main thread, and a line is one write.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypedDict
+
+if TYPE_CHECKING:
+    from .started import Kind
+
+RUN_VARIABLE = "INFERENCE_RECORDER_RUN"
+"""Names the directories of all runs that a process is part of, the outermost first, as PATH names its own."""
+
+
+class Use(TypedDict):
+    """A recording that answered a call, or was made of one."""
+
+    outcome: str
+    """"replayed" or "recorded"."""
+    test_id: str | None
+    key: str
+    path: str | None
+
+
+def _named() -> tuple[str, ...]:
+    return tuple(folder for folder in os.environ.get(RUN_VARIABLE, "").split(os.pathsep) if folder)
+
+
+listeners: tuple[str, ...] = _named()
+"""The directories of the runs that know of this process only what it tells them."""
+_runs = listeners
+"""Those, and the one of the run whose pytest this process is."""
+_pid = os.getpid()
+_forks = 0
+_has_unknown_children = False
+
+
+def begin_run(folder: str) -> Callable[[], None]:
+    """Have the processes that are started from now on tell in `folder`; returns what ends that.
+
+    They tell the runs around this one too, and so does this process. The other directories beside `folder` are those of
+    other processes of the same run.
+    """
+    global listeners, _runs
+    before = listeners, _runs, os.environ.get(RUN_VARIABLE)
+    listeners = tuple(run for run in _named() if os.path.dirname(run) != os.path.dirname(folder))
+    _runs = (*listeners, folder)
+    os.environ[RUN_VARIABLE] = os.pathsep.join(_runs)
+
+    def end() -> None:
+        global listeners, _runs
+        listeners, _runs, variable = before
+        if variable is None:
+            os.environ.pop(RUN_VARIABLE, None)
+        else:
+            os.environ[RUN_VARIABLE] = variable
+
+    return end
+
+
+def tell_use(outcome: str, test_id: str | None, key: str, path: str | None) -> None:
+    """Tell that a recording is used, before its answer is given."""
+    _tell({"used": Use(outcome=outcome, test_id=test_id, key=key, path=path and os.path.abspath(path))})
+
+
+def tell_entered(folders: Iterable[object] = (), *, is_live: bool) -> None:
+    """Tell that this process has entered a session, which looks for recordings in these directories.
+
+    A live session says nothing of the recordings it would need, and children that it had before, nothing at all.
+    """
+    found = [os.path.abspath(str(folder)) for folder in folders]
+    _tell({"entered": os.getpid(), "folders": found, "is_known": not is_live and not _has_unknown_children})
+
+
+def tell_unanswered() -> None:
+    """Tell of a call that missed, or failed unrecorded: with its answer, this process may have used more."""
+    _tell({"entered": os.getpid(), "folders": [], "is_known": False})
+
+
+def tell_started(pid: int | None, kind: Kind) -> None:
+    """Tell that this process has started another, or is about to become another program, with the id it has."""
+    if listeners:
+        _tell({"started": pid, "kind": kind})
+
+
+def forks() -> int:
+    """Return how often this process has forked."""
+    return _forks
+
+
+def _tell(told: dict[str, Any]) -> None:
+    line = json.dumps(told).encode() + b"\n"
+    for folder in listeners:
+        try:
+            with open(os.path.join(folder, f"{os.getpid()}.jsonl"), "ab", buffering=0) as file:
+                file.write(line)
+        except OSError:
+            pass  # that run is over
+
+
+def _before_fork() -> None:
+    global _forks
+    _forks += 1
+
+
+def _after_fork() -> None:
+    global listeners, _pid, _has_unknown_children
+    parent, _pid, listeners, _has_unknown_children = _pid, os.getpid(), _runs, False
+    if listeners:
+        _tell({"forked": _pid, "by": parent})
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
+if listeners:
+    from .started import living_children, watch
+
+    _has_unknown_children = bool(living_children())
+    watch(tell_started)

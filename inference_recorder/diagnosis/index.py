@@ -1,0 +1,121 @@
+"""What was asked in all recordings of some folders, read once for all misses of a process.
+
+Holds state: the indexes of the last few folders, each until its folders change.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlparse
+
+from ..errors import CorruptRecording
+from ..redaction.requests import recorded_request
+from ..request.keys import body_text_as_keyed
+from ..storage.catalogue import Entry, paths_in, question_of
+
+MOST_SECONDS = 2.0
+"""Of reading, after which the rest of a folder is left unread: some 15,000 recordings."""
+_MOST_CHARACTERS = 32_000_000
+_MOST_OF_ONE = 16_000
+_MOST_INDEXES = 4
+_SETTLED_NANOSECONDS = 100_000_000
+"""A folder that changed so short a time ago may change again without another time of change."""
+
+_kept: dict[tuple[Path, ...], Index] = {}
+
+
+class Asked(NamedTuple):
+    """What one recording answers."""
+
+    path: Path
+    test_id: str | None
+    endpoint: str
+    url_path: str
+    model: str
+    body_hash: int
+    """Of the body's canonical text as a key sees it; means nothing in another process."""
+    text: str
+    """The beginning of that text."""
+
+
+class Index:
+    """What was asked in all recordings of some folders."""
+
+    def __init__(
+        self, folders: Sequence[Path], most_seconds: float = math.inf, most_characters: float = math.inf
+    ) -> None:
+        self.changed = _times_of_change(folders)
+        self.by_test: defaultdict[str | None, list[Asked]] = defaultdict(list)
+        self.by_endpoint: defaultdict[str, list[Asked]] = defaultdict(list)
+        self.by_body: defaultdict[int, list[Asked]] = defaultdict(list)
+        self.unreadable = 0
+        self.read = 0
+        paths = list(paths_in(folders))
+        self.found = len(paths)
+        end = time.monotonic() + most_seconds
+        for path in paths:
+            if most_characters <= 0 or time.monotonic() > end:
+                break
+            self.read += 1
+            try:
+                asked = _asked(question_of(path))
+            except (CorruptRecording, ValueError, TypeError, AttributeError, RecursionError):
+                self.unreadable += 1  # such a file must not hide the miss that is explained
+                continue
+            if asked is not None:
+                most_characters -= len(asked.text)
+                self.by_test[asked.test_id].append(asked)
+                self.by_endpoint[asked.endpoint].append(asked)
+                self.by_body[asked.body_hash].append(asked)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no file was left unread because there are too many."""
+        return self.read == self.found
+
+
+def index_of(folders: Sequence[Path]) -> Index:
+    """Return the index of these folders as they are now."""
+    folders = tuple(folders)
+    kept = _kept.pop(folders, None)
+    if kept is None or kept.changed != _times_of_change(folders):
+        begun = time.time_ns()
+        kept = Index(folders, MOST_SECONDS, _MOST_CHARACTERS)
+        if begun - max(kept.changed, default=0) < _SETTLED_NANOSECONDS:
+            return kept
+    _kept[folders] = kept  # last, as the one used last
+    while len(_kept) > _MOST_INDEXES:
+        _kept.pop(next(iter(_kept)), None)
+    return kept
+
+
+def _asked(entry: Entry) -> Asked | None:
+    if not entry.is_of_the_sdk:
+        return None
+    request = recorded_request(entry.request)
+    text = body_text_as_keyed(request)
+    path = path_of(request.url)
+    return Asked(entry.path, entry.test_id, entry.endpoint, path, entry.model, hash(text), text[:_MOST_OF_ONE])
+
+
+@lru_cache(maxsize=1024)
+def path_of(url: str) -> str:
+    """Return the part of a url that a key sees."""
+    return urlparse(url).path
+
+
+def _times_of_change(folders: Sequence[Path]) -> tuple[int, ...]:
+    return tuple(_time_of_change(folder) for folder in folders)
+
+
+def _time_of_change(folder: Path) -> int:
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:
+        return 0

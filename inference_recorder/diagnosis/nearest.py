@@ -1,0 +1,169 @@
+"""The recording that comes nearest to a request, and why it does not answer it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from heapq import nlargest
+from itertools import islice
+from operator import itemgetter
+from typing import NamedTuple
+
+from ..errors import CorruptRecording
+from ..explanation import Difference, Explanation, Nearest, Reason
+from ..redaction.redactor import redacted_request
+from ..redaction.requests import recorded_request
+from ..request.keys import EXACT, Generation, body_text_as_keyed
+from ..request.normalizers import NONE, Normalizers, without_roots
+from ..request.request import Request
+from ..storage.catalogue import Entry, entry_of
+from .differences import differences
+from .index import Asked, Index, path_of
+from .text_diff import common_length
+from .variables import shown_without, variable_remarks
+
+_MOST_DIFFERENCES = 100
+_MOST_COMPARED = 5
+_AS_GOOD = 0.9
+"""The part of the best similarity, which knows words only, that leaves the choice to the number of differences."""
+
+
+class Question(NamedTuple):
+    """What had no recording."""
+
+    request: Request
+    key: str
+    test_id: str | None
+    place: int = 1
+    """Which of the session's calls with this key it is, counted from 1."""
+    normalizers: Normalizers = NONE
+    """What the session's requests are normalised by, beside the rules of the format."""
+    version: Generation = EXACT
+    """The key version that names what the session records."""
+    variables: tuple[str, ...] = ()
+    """The names of the environment variables whose values are secrets of the request."""
+
+
+def explanation_of(question: Question, index: Index, plain: Request | None = None) -> Explanation:
+    """Return what the recordings of `index` say about `question`. What is shown of a recording is redacted first.
+
+    `plain` is the request with the secrets of the environment in it, where they are known.
+
+    The nearest is the same request of the same test; else one of the same test and endpoint; else the same request of
+    another test; else one of the same endpoint and model; else one of the same endpoint; else one of the same test.
+    """
+    request, test_id = question.request, question.test_id
+    of_endpoint = index.by_endpoint.get(request.endpoint, [])
+    of_test = index.by_test.get(test_id, []) if test_id is not None else []
+    text = body_text_as_keyed(request)
+    same = [one for one in index.by_body.get(hash(text), ()) if one.endpoint == request.endpoint]
+    path = path_of(request.url)
+    same.sort(key=lambda one: (one.url_path == path, _likeness(one.test_id, test_id)), reverse=True)
+    tiers = (
+        (one for one in same if one.test_id == test_id),
+        (one for one in of_test if one.endpoint == request.endpoint),
+        same,
+        (one for one in of_endpoint if one.model == request.model),
+        of_endpoint,
+        of_test,
+    )
+    # The tiers are made as they are needed: ranking thousands takes longer than all else.
+    found = (_nearest(question, text, tier) for tier in tiers)
+    nearest = next((one for one in found if one is not None), None)
+    others = dict.fromkeys(one.test_id for one in same if one.test_id != test_id and one.url_path == path)
+    recorded_for = tuple(others)
+    is_renamed = nearest is not None and nearest.reason == "other test" and not of_test and index.is_whole
+    renamed_from = next((other for other in recorded_for if other is not None), None) if is_renamed else None
+    by_variable = variable_remarks(request, test_id, question.variables, plain or request, index)
+    remarks = (*by_variable, *_remarks(index, request, nearest))
+    return Explanation(nearest, recorded_for, renamed_from, remarks)
+
+
+def _nearest(question: Question, text: str, tier: Iterable[Asked]) -> Nearest | None:
+    words = set(text.split())
+
+    def similarity(one: Asked) -> float:
+        others = set(one.text.split())
+        return len(words & others) / (len(words) + len(others))
+
+    best = nlargest(_MOST_COMPARED, ((similarity(one), one) for one in tier), key=itemgetter(0))
+    found = []
+    for likeness, one in best:
+        if likeness < best[0][0] * _AS_GOOD:
+            break
+        try:
+            found.append(_compared(question, entry_of(one.path)))
+        except (CorruptRecording, ValueError, TypeError, RecursionError):
+            pass  # it is another file than the one that the index has seen
+    return min(found, key=lambda nearest: len(nearest.differences), default=None)
+
+
+def _compared(question: Question, entry: Entry) -> Nearest:
+    found = tuple(islice(differences_from(entry, question), _MOST_DIFFERENCES))
+    return Nearest(entry.path, _reason(question, entry, found), entry.test_id, found)
+
+
+def differences_from(entry: Entry, question: Question) -> Iterator[Difference]:
+    """Yield where a request differs from what a recording answers: beside the body first, then in it.
+
+    The bodies are compared as a key sees them: what it does not see is no difference.
+    """
+    request, recorded = question.request, recorded_request(entry.request, question.normalizers)
+    if recorded.method != request.method:
+        yield Difference("method", recorded.method, request.method)
+    if recorded.endpoint != request.endpoint:
+        yield Difference("endpoint", recorded.endpoint, request.endpoint)
+    elif path_of(recorded.url) != path_of(request.url):
+        yield Difference("url", path_of(recorded.url), path_of(request.url))
+    was_declared = entry.request.get("normalize") or []
+    declared = question.normalizers.rooted_as(was_declared).declared_for(entry.body)
+    if without_roots(was_declared) != without_roots(declared):
+        yield Difference("normalize", entry.request.get("normalize"), declared)
+    if entry.test_id != question.test_id:
+        yield Difference("test_id", entry.test_id, question.test_id)
+    recorded = recorded.saying(shown_without(question.variables, recorded.frozen_body()))
+    shown = (one.saying(redacted_request(one.frozen_body())) for one in (recorded, request))
+    old, new = (json.loads(body_text_as_keyed(one, question.version)) for one in shown)
+    yield from differences(old, new)
+
+
+def question_in(entry: Entry) -> Question:
+    """Return what was asked when a recording was made. Raises ValueError."""
+    normalizers = Normalizers(entry.request.get("normalize") or ())
+    return Question(recorded_request(entry.request), entry.key, entry.test_id, entry.place, normalizers)
+
+
+def _reason(question: Question, entry: Entry, found: tuple[Difference, ...]) -> Reason:
+    where = {difference.path for difference in found}
+    if where - {"url", "normalize", "test_id"}:
+        return "other request"
+    if "url" in where:
+        return "other url"
+    if "normalize" in where:
+        return "other normalizers"
+    if "test_id" in where:
+        return "other test"
+    if entry.key != question.key:
+        return "other name"
+    return "used up" if entry.place < question.place else "gap"
+
+
+def _likeness(one: str | None, other: str | None) -> tuple[bool, int]:
+    """Return how much alike two test ids are: the same function first, then the same beginning."""
+    one, other = one or "", other or ""
+    is_same_function = one.rpartition("::")[2] == other.rpartition("::")[2]
+    return is_same_function, common_length(one, other)
+
+
+def _remarks(index: Index, request: Request, nearest: Nearest | None) -> Iterator[str]:
+    if nearest is None:
+        yield (
+            f"none of the {index.found:,} recordings there is of {request.endpoint}"
+            if index.read
+            else ("there are no recordings there yet")
+        )
+    if index.unreadable:
+        files = "1 file there cannot" if index.unreadable == 1 else f"{index.unreadable:,} files there cannot"
+        yield f"{files} be read: inference-recorder check says why"
+    if not index.is_whole:
+        yield f"compared with {index.read:,} of the {index.found:,} recordings: inference-recorder explain reads all"

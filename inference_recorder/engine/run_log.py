@@ -1,0 +1,114 @@
+"""What one test run has recorded for more than one test, known to all processes of the run."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .decisions import Record
+
+
+class RunLedger:
+    """Recordings that this run has made for several tests, and the ids that kept recordings have for new ones.
+
+    Each process appends lines to a file of its own in `folder` and reads those of the others; without a folder there is
+    only this process. What is read is what the same run wrote, in a folder that only its user can enter.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.ids: dict[str, str] = {}
+        """Id in an answer of this run -> the one that the recording keeps, since it differs in nothing else."""
+        self.new_ids: dict[str, str] = {}
+        """The other way round; the newest counts."""
+        self.texts: set[str] = set()
+        """What answers to several tests' requests say in this run and did not say before."""
+        self.has_dropped = False
+        """Whether in this process a call of a wider fixture, or a shared one, failed and was not recorded."""
+        self._folder = folder
+        self._recorded: set[str] = set()
+        self._read: dict[str, int] = {}
+        """File of another process -> how many of its bytes are known."""
+        self._own: tuple[int, str] = 0, ""
+        """(process, file): a forked child writes one of its own."""
+        self._guard = threading.RLock()  # reentrant: a stream that is collected as garbage is stored anywhere
+
+    def has(self, folder: Path, key: str, place: int) -> bool:
+        """Whether this run has recorded the answer in this place of a series."""
+        return _name(folder, key, place) in self._recorded
+
+    def known_ids(self, own: Mapping[str, str]) -> Mapping[str, str]:
+        """Return {new id: kept id} where `own` says which ones stand for others than in the rest of the run."""
+        return {**self.ids, **own} if own else self.ids
+
+    def note_ids(self, ids: Mapping[str, str]) -> None:
+        """Make {new id: kept id} known to the whole run."""
+        if ids:
+            self._note({"ids": dict(ids)})
+
+    def note_answer(self, plan: Record, folder: Path, content: bytes) -> None:
+        """Make known that the answer to a request of several tests is in its file, and what it says that is new."""
+        from ..recording.texts import new_texts, repeats_one
+
+        # Where nothing was replaced, its request may be new since it repeats another new answer.
+        if plan.replaced is not None or (not plan.is_unchanged and repeats_one(plan.body, self.texts)):
+            self.note_texts(new_texts(content, plan.replaced))
+        self.note_recording(folder, plan.key, plan.place)
+
+    def note_recording(self, folder: Path, key: str, place: int) -> None:
+        """Make known that this answer of a series is in its file."""
+        self._note({"recorded": _name(folder, key, place)})
+
+    def note_texts(self, texts: set[str]) -> None:
+        """Make known what an answer says that has replaced another."""
+        if texts:
+            self._note({"texts": sorted(texts)})
+
+    def refresh(self) -> None:
+        """Read what other processes of the run have noted since."""
+        if self._folder is None:
+            return
+        with self._guard:
+            for name in os.listdir(self._folder):
+                if name != self._own[1] or self._own[0] != os.getpid():
+                    self._read_on(self._folder / name, name)
+
+    def _read_on(self, path: Path, name: str) -> None:
+        lines, self._read[name] = lines_since(path, self._read.get(name, 0))
+        for line in lines:
+            self._take(json.loads(line))
+
+    def _note(self, noted: dict[str, Any]) -> None:
+        with self._guard:
+            self._take(noted)
+            if self._folder is not None:
+                if self._own[0] != os.getpid():
+                    self._own = os.getpid(), f"{os.getpid()}-{token_hex(4)}.jsonl"
+                with (self._folder / self._own[1]).open("ab", buffering=0) as file:
+                    file.write(json.dumps(noted).encode() + b"\n")
+
+    def _take(self, noted: dict[str, Any]) -> None:
+        for new, kept in noted.get("ids", {}).items():
+            self.ids[new], self.new_ids[kept] = kept, new
+        self.texts.update(noted.get("texts", ()))
+        if "recorded" in noted:
+            self._recorded.add(noted["recorded"])
+
+
+def lines_since(path: Path, known: int) -> tuple[list[bytes], int]:
+    """Return the whole lines of a file from this byte on, and the byte after them; another process appends to it."""
+    if path.stat().st_size <= known:
+        return [], known
+    with path.open("rb") as file:
+        file.seek(known)
+        whole, newline, _ = file.read().rpartition(b"\n")  # the rest of the last line may be on its way, or never come
+    return whole.splitlines(), known + len(whole) + len(newline)
+
+
+def _name(folder: Path, key: str, place: int) -> str:
+    return f"{folder}{os.sep}{key}.{place}"

@@ -1,0 +1,240 @@
+"""Exceptions in a recording: what is kept of one, and how it is raised again."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, cast
+
+from ..errors import CorruptRecording
+from ..request.jsonable import JsonObject, JsonValue
+from . import json_bytes
+from .deep_json import is_deep, json_text
+from .recording import JSON_TEXT, Failure, Http, Recording, raw_headers, response_headers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+    import openai
+
+
+_OF_PYTHON = {
+    kind.__name__: kind
+    for kind in (
+        ConnectionError, ConnectionAbortedError, ConnectionRefusedError, ConnectionResetError, BrokenPipeError,
+        TimeoutError,
+    )
+}  # fmt: skip
+"""What a transport of the caller's own, or a mock, raises for a lost connection."""
+_UNDECODABLE = "surrogateescape"
+"""How Python keeps a byte that has no meaning in a charset."""
+
+
+def failure_to_json(failure: Failure) -> JsonObject:
+    """Return the members of a recording's "response" that tell of a failure."""
+    body: JsonValue = failure.body
+    if is_deep(body):
+        body = {"__type__": JSON_TEXT, "__data__": json_text(body)}
+    data: JsonObject = {
+        "category": failure.category,
+        "provider": failure.provider,
+        "type": failure.type,
+        "message": failure.message,
+    }
+    if failure.status_code is not None:
+        data |= {"status_code": failure.status_code, "body": body}
+    elif body is not None:
+        data["body"] = body
+    if failure.text is not None:
+        data["text"] = failure.text
+    return {"is_exception": True, "exception_data": data, "exception_message": failure.message}
+
+
+def failure_from_json(response: JsonObject) -> Failure:
+    """Return the failure that a recording's "response" tells of; raises ValueError for a malformed one.
+
+    Before exception_data there was only a message; such a failure is an APIError.
+    """
+    data = response.get("exception_data")
+    if not isinstance(data, dict):
+        return Failure("APIError", str(response.get("exception_message", "Unknown error")))
+    status_code = data.get("status_code")
+    if status_code is not None and (type(status_code) is not int or not 100 <= status_code <= 599):
+        raise ValueError(f"status_code {status_code!r} is none of HTTP's")
+    text, body = data.get("text"), data.get("body")
+    if isinstance(body, dict) and body.get("__type__") == JSON_TEXT:
+        body = json.loads(body.get("__data__") or "")
+    return Failure(
+        type=str(data.get("type", "APIError")),
+        message=str(data.get("message", response.get("exception_message", ""))),
+        status_code=status_code,
+        body=body,
+        text=text if isinstance(text, str) else None,
+        category=str(data.get("category", "provider_sdk")),
+        provider=str(data.get("provider", "openai")),
+    )
+
+
+def describe_failure(error: BaseException) -> Failure | None:
+    """Return what a recording keeps of `error`, None for one that is no answer of a server.
+
+    Recordable are the SDK's APIErrors, and the HTTP library's and Python's own errors of a connection, which the SDK
+    lets through in a stream.
+    """
+    import openai
+
+    if isinstance(error, openai.APIError):
+        kind = _public_class(type(error), openai.APIError)
+        response = getattr(error, "response", None)
+        status_code = getattr(error, "status_code", None) if response is not None else None
+        body = _json_or_text(error.body)
+        text = None if response is None else _text(response)
+        if text is not None and _says_the_same(body, text):
+            text = None
+        return Failure(kind.__name__, error.message, status_code, body, text)
+    package = type(error).__module__.partition(".")[0]
+    if package in ("httpx", "httpx2") and _is_transport_error(type(error)):
+        return Failure(f"{package}.{type(error).__name__}", str(error), category="transport", provider=package)
+    name = next((kind.__name__ for kind in type(error).__mro__ if kind in _OF_PYTHON.values()), None)
+    if name is not None:
+        return Failure(name, str(error), category="transport", provider="python")
+    return None
+
+
+def revive_failure(recording: Recording, library: ModuleType, request: Any) -> BaseException:
+    """Return the exception that was recorded, of the same class, with a note of the file that it comes from.
+
+    `library` is the HTTP library of the client that asks (httpx or httpx2), and `request` one of its requests; so is
+    the exception's response. The class is looked up by name among the SDK's own errors, never imported. Raises
+    CorruptRecording where no exception can be made of what was recorded.
+    """
+    answer = recording.answer
+    try:
+        error = _revived(answer.failure or Failure("APIError", ""), answer.http, library, request)
+    except Exception as failed:
+        reason = f"$.response.exception_data cannot become an exception of the SDK: {failed}"
+        raise CorruptRecording(recording.path, reason) from failed
+    if hasattr(error, "add_note"):  # Python 3.11 and later
+        error.add_note(f"replayed by inference_recorder from {recording.path}")
+    return error
+
+
+def _revived(failure: Failure, http: Http | None, library: ModuleType, request: Any) -> BaseException:
+    import openai
+
+    if failure.category == "transport" and failure.provider == "python":
+        return _OF_PYTHON.get(failure.type, ConnectionError)(failure.message)
+    if failure.category == "transport":
+        return _transport_error(library, failure.type.rpartition(".")[2])(failure.message, request=request)
+    kind = _api_error(failure)
+    error: openai.APIError
+    if issubclass(kind, openai.APITimeoutError):
+        error = kind(request)
+    elif issubclass(kind, openai.APIConnectionError):
+        error = kind(message=failure.message, request=request)
+    elif issubclass(kind, openai.APIResponseValidationError):
+        error = kind(_response(failure, http, library, request), failure.body, message=failure.message)
+    elif issubclass(kind, openai.APIStatusError):
+        response = _response(failure, http, library, request)
+        if kind.__init__ is openai.APIStatusError.__init__:
+            error = kind(failure.message, response=response, body=failure.body)
+        else:  # OAuthError words its message itself
+            error = kind(response=response, body=failure.body)  # type: ignore[call-arg]
+    else:
+        error = openai.APIError(failure.message, request, body=failure.body)
+    error.message = failure.message
+    error.args = (failure.message,)
+    return error
+
+
+def _transport_error(library: ModuleType, name: str) -> Callable[..., BaseException]:
+    kind = vars(library).get(name)
+    if not isinstance(kind, type) or not _is_transport_error(kind):
+        kind = library.TransportError
+    return cast("Callable[..., BaseException]", kind)
+
+
+def _api_error(failure: Failure) -> type[openai.APIError]:
+    import openai
+
+    # Not getattr: the SDK imports some of its modules when a name of theirs is asked for.
+    kind = vars(openai).get(failure.type)
+    if isinstance(kind, type) and issubclass(kind, openai.APIError):
+        return kind
+    return openai.APIStatusError if failure.status_code is not None else openai.APIError
+
+
+def _response(failure: Failure, http: Http | None, library: ModuleType, request: object) -> Any:
+    headers, status_code = _headers(failure, http), failure.status_code or 500
+    charset = library.Response(status_code, headers=headers).encoding or "utf-8"
+    text = _response_text(failure.body) if failure.text is None else failure.text
+    try:
+        content = text.encode(charset, _UNDECODABLE)
+    except UnicodeError:  # JSON can be spelled in any charset
+        content = (
+            json.dumps(json.loads(text), separators=(",", ":")).encode() if failure.text is None else text.encode()
+        )
+    return library.Response(status_code, headers=headers, content=content, request=request)
+
+
+def _headers(failure: Failure, http: Http | None) -> list[tuple[bytes, bytes]]:
+    headers = response_headers(http)
+    if failure.text is None:
+        headers.setdefault("content-type", "application/json")
+    return raw_headers(headers)
+
+
+def _public_class(kind: type, base: type) -> type:
+    for candidate in kind.__mro__:
+        if candidate.__module__.partition(".")[0] == "openai" and issubclass(candidate, base):
+            return candidate
+    return base
+
+
+def _is_transport_error(kind: type) -> bool:
+    return any(
+        base.__name__ == "TransportError" and base.__module__.partition(".")[0] in ("httpx", "httpx2")
+        for base in kind.__mro__
+    )
+
+
+def _response_text(body: JsonValue) -> str:
+    # The SDK hands out what lies under "error"; see openai/_client.py, _make_status_error.
+    value = body if isinstance(body, str) else {"error": body}
+    return json_text(value) if is_deep(value) else json_bytes.dumps(value).decode()
+
+
+def _says_the_same(body: JsonValue, text: str) -> bool:
+    """Whether a response's text can be made of the error's body."""
+    try:
+        return bool(_parsed(_response_text(body)) == _parsed(text))
+    except RecursionError:
+        return False
+
+
+def _parsed(text: str) -> JsonValue:
+    try:
+        return json_bytes.loads(text.encode(), exactly=True)
+    except (ValueError, RecursionError):
+        return object()
+
+
+def _text(response: Any) -> str | None:
+    """Return the text of a response; its charset, or surrogates where a byte has no meaning there, give its bytes."""
+    try:
+        text, content, charset = response.text, response.content, response.encoding or "utf-8"
+    except Exception:  # a response closed before it was read has none
+        return None
+    if not isinstance(text, str):
+        return None
+    try:
+        exact = str(content.decode(charset, _UNDECODABLE))
+        return exact if exact.encode(charset, _UNDECODABLE) == content else text
+    except (UnicodeError, LookupError, AttributeError, TypeError):
+        return text
+
+
+def _json_or_text(body: object) -> JsonValue:
+    if body is None or isinstance(body, (str, int, float, bool, dict, list)):
+        return body
+    return str(body)

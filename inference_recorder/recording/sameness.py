@@ -1,0 +1,97 @@
+"""Whether a new recording says the same as the one it replaces, and what it keeps of it if not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from ..request.jsonable import JsonValue
+from . import json_bytes
+from .codec import with_http
+from .headers import with_old_values
+from .volatile import is_number
+
+_ID_NAME = re.compile(r"(?:.*_)?ids?")
+_ID = re.compile(r"([A-Za-z]+[_-])[A-Za-z0-9_-]{6,}")
+_OF_ONE_MOMENT = frozenset({"obfuscation"})
+"""Names whose values are random padding."""
+_TIME_NAME = re.compile(r"created|.*_at")
+_EARLIEST_TIME = 1_000_000_000
+"""Seconds since 1970: a number from this on is taken for a time, a smaller one for a length or a count."""
+
+
+def renamed_ids(old: bytes, new: bytes) -> dict[str, str] | None:
+    """Return the ids that a server gave anew, {new: old}, where two files differ in nothing else; else None.
+
+    What tells of one moment is no difference: response headers, the padding that OpenAI puts into its chunks, and
+    times, which are numbers below names such as "created_at" and "expires_at", and "created" of a Model. Ids are the
+    texts below names such as "id", "call_id" and "file_ids", but for that of a Model, which is its name; one stands for
+    the same one throughout.
+    """
+    try:
+        one, other = (json_bytes.loads(content, exactly=True) for content in (old, new))
+    except (ValueError, RecursionError):
+        return None
+    renamed: dict[str, str] = {}
+    try:
+        is_same = _is_same(_without_headers(one), _without_headers(other), "", renamed)
+    except RecursionError:
+        return None
+    return renamed if is_same and len(set(renamed.values())) == len(renamed) else None
+
+
+def with_old_headers(old: bytes, new: bytes, is_clean: Callable[[str, str], bool]) -> bytes:
+    """Return a new file in our layout with the old one's values of headers that differ from run to run.
+
+    The diff of the two files then shows only what changed. `is_clean` is given a name and a value and says whether the
+    value may be kept: it may be a secret by now.
+    """
+    try:
+        headers = json_bytes.loads(old)["response"]["http"]["headers"]
+        old_values = {
+            name: value for name, value in headers.items() if isinstance(value, str) and is_clean(name, value)
+        }
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        return new  # it has none, or is no recording
+    return with_http(new, lambda http: http | {"headers": with_old_values(http["headers"], old_values)})
+
+
+def _is_same(old: JsonValue, new: JsonValue, name: str, renamed: dict[str, str]) -> bool:
+    if type(old) is not type(new):  # for ==, 1 is True and 1.0
+        return False
+    if isinstance(old, dict):
+        if list(old) != list(new):
+            return False
+        if old.get("object") == new.get("object") == "model":
+            return all(_is_same_of_model(old[item], new[item], item, renamed) for item in old)
+        return all(item in _OF_ONE_MOMENT or _is_same(old[item], new[item], item, renamed) for item in old)
+    if isinstance(old, list):
+        return len(old) == len(new) and all(
+            _is_same(one, other, name, renamed) for one, other in zip(old, new, strict=True)
+        )
+    if isinstance(old, (int, float)) and min(old, new) >= _EARLIEST_TIME and _TIME_NAME.fullmatch(name) is not None:
+        return True
+    if isinstance(old, str) and old != new:
+        return _is_renamed(old, new, name) and renamed.setdefault(new, old) == old
+    return bool(old == new) or (old != old and new != new)  # NaN
+
+
+def _is_same_of_model(old: JsonValue, new: JsonValue, name: str, renamed: dict[str, str]) -> bool:
+    """Whether a member of a Model says the same: its "id" is a name that lasts, its "created" may be any number."""
+    if name == "created" and is_number(old) and is_number(new):
+        return True
+    return old == new if name == "id" else _is_same(old, new, name, renamed)
+
+
+def _is_renamed(old: str, new: str, name: str) -> bool:
+    if _ID_NAME.fullmatch(name) is None:
+        return False
+    one, other = _ID.fullmatch(old), _ID.fullmatch(new)
+    return one is not None and other is not None and one[1] == other[1]
+
+
+def _without_headers(document: JsonValue) -> JsonValue:
+    response = document.get("response") if isinstance(document, dict) else None
+    if not isinstance(response, dict) or not isinstance(response.get("http"), dict):
+        return document
+    return {**document, "response": {**response, "http": {**response["http"], "headers": None}}}

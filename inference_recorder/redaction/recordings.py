@@ -1,0 +1,281 @@
+"""A recording without the secrets of the moment it was made in, and with those of the moment it is replayed in.
+
+In a file, a secret of the request is `__REDACTED_1__`, the next one `__REDACTED_2__` and so on, in the request and
+wherever the answer repeats it; the client's own API key is number 0. Any other secret of the answer is `__REDACTED__`,
+and so is one of request or answer that is known only because the call has sent it in a header (see `format.sent`).
+
+A text that only looks like that has a mark in the file: `__REDACTED_1__`, typed in a prompt or said by a server, is
+`__REDACTED_LITERAL_1__` there (see `identity.placeholders`). In a request the whole of such a text is marked, in an
+answer whatever begins like one.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ..recording import json_bytes
+from ..recording.codec import chunk_value, line, typed
+from ..recording.failures import failure_from_json, failure_to_json
+from ..recording.joined import pieces_in, rewrite, texts_in
+from ..recording.layout import ATTACHED, digest_of
+from ..recording.recording import BASE64, TEXT, Answer, Failure
+from ..request.credentials import Credential
+from ..request.jsonable import JsonObject, JsonValue, canonical_text, with_texts
+from . import numbers
+from .placeholders import (
+    LITERAL_MARK,
+    NUMBERED,
+    NUMBERS,
+    PLACEHOLDER,
+    PLACEHOLDER_START,
+    WRITTEN,
+    is_literal,
+    said,
+    written,
+)
+from .redactor import Redactor
+from .sent import SHORTEST_SENT, Sent
+
+_NUMBERS = frozenset({float, int})
+_VECTORS = frozenset({"bytes", "embedding", "text_offset", "token_logprobs", "tokens"})
+_IS_REDACTED, _LARGE = b'\n    "is_redacted":', b'\n    "has_large_integers":'
+
+
+class Hidden:
+    """The secrets of one request, each with what stands for it in the recording. Ask for the request first."""
+
+    def __init__(self, redactor: Redactor, credential: Credential | None = None, sent: Sent | None = None) -> None:
+        self._redactor = redactor
+        self._numbers: dict[str, int] = {}
+        self._is_repeated = False
+        text = "" if credential is None else credential.text
+        is_looked_for = len(text) >= SHORTEST_SENT and text not in LITERAL_MARK  # which would be in each placeholder
+        self._credential = text if is_looked_for else ""
+        self._sent = Sent() if sent is None else sent
+
+    def request(self, recorded: JsonObject) -> JsonObject:
+        """Return a recording's "request" object without secrets."""
+        if not self._redactor.is_clean(canonical_text(recorded)):
+            hidden = {}
+            # The body first: its secrets have the first numbers.
+            for name in sorted(recorded, key=lambda name: name != "body"):
+                is_path = name in ("endpoint", "url") and isinstance(recorded[name], str)
+                hidden[name] = (
+                    self._redactor.replaced_in_path(recorded[name], self._numbered)
+                    if is_path
+                    else self._redactor.replaced(recorded[name], self._numbered, "" if name == "body" else name)
+                )
+            recorded = {name: hidden[name] for name in recorded}
+        return self._sent.hidden_in(recorded)
+
+    def answer(self, answer: Answer) -> Answer:
+        """Return the answer without secrets, wherever in its chunks they are."""
+        known = self._redactor.knowing(self._in_the_answer(), is_for_requests=False)
+        answer = _without_secret_bytes(answer, known)
+        failure = None if answer.failure is None else failure_to_json(answer.failure)
+        headers = {} if answer.http is None else dict(answer.http.headers)
+        chunks = None if answer.chunks is None else [chunk_value(chunk, "") for chunk in answer.chunks]
+        lines = None if answer.chunks is None else list(map(line, answer.chunks))
+        beside = [part for part in (answer.body, answer.page, failure, headers) if part]
+        texts = {"beside": _telling(beside), "texts": [*texts_in(chunks or ()), *texts_in(beside)]}
+        is_clean = all(
+            PLACEHOLDER_START not in text and known.is_clean(text)
+            for text in (canonical_text(texts), _searched(lines or ()))
+        )
+        if is_clean:
+            answer = answer._replace(chunks=lines)
+        else:
+            answer = answer._replace(
+                body=self._hidden(answer.body, known),
+                chunks=None if chunks is None else self._hidden(chunks, known),
+                failure=answer.failure and self._hidden_failure(answer.failure, known),
+                http=answer.http and answer.http._replace(headers=self._hidden_headers(headers, known)),
+                page=self._hidden(answer.page, known),
+            )
+        return answer._replace(is_redacted=self._is_repeated)
+
+    def is_clean(self, name: str, text: str) -> bool:
+        """Whether a text of this name in another answer to the request may stand in this one as it is."""
+        known = self._redactor.knowing(self._in_the_answer(), is_for_requests=False)
+        return PLACEHOLDER_START not in text and text == known.replaced(text, lambda secret: PLACEHOLDER, name)
+
+    def _hidden(self, value: Any, known: Redactor) -> Any:
+        """Return a copy of the value without secrets, and with a mark at what looks like a placeholder."""
+        value = with_texts(value, self._written)  # a copy: what comes in pieces is replaced in place
+        for pieces in pieces_in(value if isinstance(value, list) else [value]):
+            text = "".join(piece.text for piece in pieces)
+            rewrite(pieces, known.changes(text, known.find(text), self._shown))
+        return known.replaced(value, self._shown)
+
+    def _hidden_failure(self, failure: Failure, known: Redactor) -> Failure:
+        # Through its JSON, where a body that is nested deep is a text.
+        data = failure_to_json(failure)["exception_data"]
+        hidden = {name: self._hidden(data[name], known) for name in ("message", "body") if name in data}
+        if failure.text is not None:
+            hidden["text"] = known.replaced_in_document(self._written(failure.text), self._shown)
+        return failure_from_json({"is_exception": True, "exception_data": {**data, **hidden}})
+
+    def _hidden_headers(self, headers: Mapping[str, str], known: Redactor) -> JsonObject:
+        """Return headers without secrets; what the SDK reads the answer by is prescribed."""
+        return {
+            name: value if name.lower() == "content-type" else known.replaced(self._written(value), self._shown, name)
+            for name, value in headers.items()
+        }
+
+    def _written(self, text: str) -> str:
+        self._is_repeated = self._is_repeated or PLACEHOLDER_START in text
+        return written(text)
+
+    def _numbered(self, secret: str) -> str:
+        if is_literal(secret):
+            return written(secret)
+        number = self._numbers.setdefault(secret, len(self._numbers) + 1)
+        return f"__REDACTED_{number}__"
+
+    def _in_the_answer(self) -> Iterator[str]:
+        """Yield the secrets that the answer may repeat, as they are and as they are spelled in JSON in a string."""
+        with_marks = (written(value) for value in self._redactor.values if PLACEHOLDER_START in value)
+        for secret in (*self._numbers, self._credential, *self._sent.values(), *with_marks):
+            if secret:
+                yield from {secret, _in_a_string(secret), written(secret), written(_in_a_string(secret))}
+
+    def _shown(self, secret: str) -> str:
+        """Return what stands for a secret in the answer."""
+        secret = said(secret)
+        for known, number in (*self._numbers.items(), (self._credential, 0)):
+            if secret in (known, _in_a_string(known)):
+                self._is_repeated = True
+                return f"__REDACTED_{number}{'' if secret == known else 'J'}__"
+        return PLACEHOLDER
+
+
+def _searched(lines: Sequence[bytes]) -> str:
+    """Return a text in which a `Redactor` finds what it would find in the canonical text of these lines."""
+    in_one = b"\n".join(lines)
+    # In ASCII the two differ in white space alone, which no shape asks for, and in how DEL is written.
+    if in_one.isascii() and b"\x7f" not in in_one:
+        return in_one.decode()
+    return canonical_text({"lines": [json_bytes.loads(one) for one in lines]})
+
+
+def given_back(content: bytes, secrets: Sequence[str]) -> bytes:
+    """Return a recording with the secrets of the request that asks now in place of those that it was recorded with.
+
+    `secrets` are those of the request's body and then of its endpoint, each as often as it occurs, in the order in
+    which a `Redactor` finds them. A number that the recording's own request does not hold is left as it is. What only
+    looks like a placeholder is as it was said.
+    """
+    present = _by_number(content, secrets)
+    content, has_numbers = numbers.numbers_given_back(content, present.get)
+    if has_numbers and _LARGE not in content:  # which may be large
+        content = content.replace(_IS_REDACTED, b"".join((_LARGE, b" true,", _IS_REDACTED)), 1)
+
+    def shown(match: re.Match[bytes]) -> bytes:
+        text = _shown_again(bool(match[1]), (match[2] or b"").decode(), match[3] == b"J", present)
+        return match[0] if text is None else json_bytes.dumps(text)[1:-1]
+
+    return re.sub(WRITTEN.pattern.encode(), shown, content)
+
+
+def failure_given_back(
+    failure: Failure, content: bytes, secrets: Sequence[str], credential: Credential | None
+) -> Failure:
+    """Return a failure, as it is in a recording, as `given_back` does, and with the client's present API key.
+
+    In a failure alone: a recording from a stranger's pull request could else have the key put into a tool call.
+    """
+    present = _by_number(content, secrets)
+
+    def shown(match: re.Match[str]) -> str:
+        own = {"0": credential.text} if credential is not None and credential.text else {}
+        text = _shown_again(bool(match[1]), match[2] or "", match[3] == "J", present | own)
+        return match[0] if text is None else text
+
+    return failure_from_json(with_texts(failure_to_json(failure), lambda text: WRITTEN.sub(shown, text)))
+
+
+def _by_number(content: bytes, secrets: Sequence[str]) -> dict[str, str]:
+    """Return the secrets of the request that asks now by their numbers in a recording."""
+    try:
+        request = json_bytes.loads(content)["request"]
+        texts = [*_texts(request["body"]), *_texts(request.get("endpoint"))]
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        return {}  # the codec says what is wrong with it
+    numbers = [number for text in texts for number in NUMBERS.findall(text)]  # of a literal "", as it has no number
+    present = dict(reversed(list(zip(numbers, secrets, strict=False))))
+    return {number: secret for number, secret in present.items() if number not in ("", "0")}
+
+
+def _shown_again(is_mark: bool, number: str, is_in_a_string: bool, present: Mapping[str, str]) -> str | None:
+    """Return what a written text (see `WRITTEN`) stands for, None for itself."""
+    if is_mark:
+        return PLACEHOLDER_START
+    secret = present.get(number)
+    return _in_a_string(secret) if secret is not None and is_in_a_string else secret
+
+
+def _in_a_string(secret: str) -> str:
+    """Return a secret as it is spelled in JSON that is itself a string, such as a tool call's arguments."""
+    return json_bytes.dumps(secret)[1:-1].decode()
+
+
+def _texts(value: JsonValue) -> Iterator[str]:
+    """Yield the texts of a JSON value in the order in which a `Redactor` goes through them."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name in sorted(value, key=_order_of):
+            yield name
+            yield from _texts(value[name])
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _texts(item)
+
+
+def _order_of(name: str) -> tuple[str, list[tuple[int, str]]]:
+    """Return what sorts a name as it was sorted with its secrets in it."""
+    return NUMBERED.sub(PLACEHOLDER, name), [(len(number), number) for number, _ in NUMBERED.findall(name)]
+
+
+def _telling(value: JsonValue, name: str = "") -> JsonValue:
+    """Return what of a JSON value may tell a secret: no vectors, which have thousands of numbers."""
+    if isinstance(value, dict):
+        return {name: _telling(item, name) for name, item in value.items()}
+    if isinstance(value, list):
+        is_vector = name in _VECTORS and _NUMBERS.issuperset(map(type, value))
+        return [] if is_vector else [_telling(item, name) for item in value]
+    return value
+
+
+def _without_secret_bytes(answer: Answer, known: Redactor) -> Answer:
+    """Return an answer that is bytes without the secrets in them.
+
+    Bytes that are a text become one if they hold secrets, still with them, so that they can be given back; in an
+    attachment they lose them, and in other bytes they become asterisks.
+    """
+    body = answer.body
+    if not isinstance(body, dict) or body.get("__type__") not in (BASE64, ATTACHED):
+        return answer
+    try:
+        content = answer.attachment if answer.attachment is not None else base64.b64decode(body["__data__"])
+    except (binascii.Error, TypeError, ValueError):
+        return answer
+    try:
+        text = content.decode()
+        hidden = known.replaced(text, lambda secret: PLACEHOLDER).encode()
+        is_text = True
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")
+        hidden = known.replaced(text, lambda secret: "*" * len(secret)).encode("latin-1")
+        is_text = False
+    if hidden == content:
+        return answer
+    if answer.attachment is not None:
+        return answer._replace(body={**body, "__data__": digest_of(hidden)}, attachment=hidden)
+    return answer._replace(
+        body=typed(TEXT, text) if is_text else {**body, "__data__": base64.b64encode(hidden).decode()}
+    )

@@ -1,0 +1,119 @@
+"""The credentials that one call has sent: what its HTTP requests held under names of secrets."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from ..api_schema import FREE, is_enumerated, is_member, is_setting, lies_in, prescribed_in_path
+from ..recording.headers import names_a_secret
+from ..request.jsonable import JsonObject
+from . import numbers
+from .placeholders import LITERAL_MARK, PLACEHOLDER
+from .redactor import Redactor
+
+SHORTEST_SENT = 8
+"""Characters from which what a call sends as a credential is looked for in what it says and hears."""
+
+_SCHEMES = frozenset({"apikey", "api-key", "basic", "bearer", "digest", "key", "negotiate", "token"})
+_PARAMETER = re.compile(r"""(?P<name>[\w-]{1,64})=(?P<quote>"?)(?P<value>[^",;\s]+)(?P=quote)""")
+"""As in `Token token="…", nonce="…"`."""
+
+
+class Sent:
+    """The HTTP requests of one call, retries included, as far as they may hold credentials. No repr shows them."""
+
+    __slots__ = ("_requests",)
+
+    def __init__(self) -> None:
+        self._requests: list[tuple[Any, Any]] = []
+
+    def note(self, request: Any) -> None:
+        """Take note of an HTTP request that is about to be sent. Its headers are read later, as they were sent."""
+        self._requests.append((request.headers, request.url))
+
+    def values(self) -> frozenset[str]:
+        """Return the values, too long for a common word, of headers and parts of a query whose names say secret.
+
+        Without the scheme before them; of Basic the user and the password too; of cookies each; of parameters behind a
+        scheme those whose names say secret.
+        """
+        found = {value for headers, url in self._requests for value in _values(headers, url)}
+        return frozenset(value for value in found if len(value) >= SHORTEST_SENT and value not in LITERAL_MARK)
+
+    def hidden_in(self, value: JsonObject) -> JsonObject:
+        """Return a recording's "request", without its other secrets already, without the values that were sent.
+
+        They get no number: a replay sends nothing, so the key is made without knowing them.
+        """
+        # Not by the redactor itself, to which a number below a name of secrets is one: it would lose its number.
+        spellings = "|".join(map(re.escape, Redactor(self.values()).values))
+        if not spellings:
+            return value
+        pattern = re.compile(spellings)
+
+        def hidden(text: str, prescribed: list[tuple[int, int]]) -> str:
+            return pattern.sub(lambda found: found[0] if lies_in(prescribed, *found.span()) else PLACEHOLDER, text)
+
+        hidden_value: JsonObject = _with_written_texts(value, hidden)
+        return hidden_value
+
+    def __reduce__(self) -> tuple[type[Sent], tuple[()]]:
+        return Sent, ()
+
+
+def _values(headers: Mapping[str, str], url: Any) -> Iterator[str]:
+    for name, value in headers.items():
+        if name.lower() == "cookie":
+            cookies = [part.partition("=")[2].strip().strip('"') for part in value.split(";")]
+            yield from (*cookies, *map(unquote, cookies))
+        elif names_a_secret(name):
+            yield from _in_a_header(value)
+    query = url.query.decode() if isinstance(url.query, bytes) else str(url.query)
+    yield from (value for name, value in parse_qsl(query) if names_a_secret(name))
+
+
+def _in_a_header(value: str) -> Iterator[str]:
+    scheme, _, rest = value.strip().partition(" ")
+    rest = rest.strip()
+    if not rest or scheme.lower() not in _SCHEMES:
+        yield value.strip()
+    yield rest
+    yield from (match["value"] for match in _PARAMETER.finditer(rest) if names_a_secret(match["name"]))
+    if scheme.lower() == "basic":
+        try:
+            decoded = base64.b64decode(rest, validate=True).decode()
+        except (binascii.Error, ValueError):
+            return
+        user, _, password = decoded.partition(":")
+        yield from (decoded, user, password)
+
+
+def _with_written_texts(value: Any, changed: Callable[[str, list[tuple[int, int]]], str]) -> Any:
+    """Return a copy of a recording's "request" with the texts in it changed, but for what the SDK prescribes.
+
+    A number becomes a text if its text changes. `changed` takes a text and where it has parts that are the API's, in an
+    endpoint or a url.
+    """
+
+    def copy(value: Any, name: str, *, is_free: bool) -> Any:
+        if isinstance(value, str):
+            if not is_free and is_enumerated(name, value):
+                return value
+            return changed(value, prescribed_in_path(value) if not is_free and name in ("endpoint", "url") else [])
+        if isinstance(value, dict):
+            is_free = is_free or name in FREE
+            return {
+                item if not is_free and is_member(item) else changed(item, []): copy(value[item], item, is_free=is_free)
+                for item in value
+            }
+        if type(value) in (int, float) and (is_free or not is_setting(name)):
+            text = numbers.spelled(value)
+            return value if (new := changed(text, [])) == text else new
+        return [copy(item, name, is_free=is_free) for item in value] if isinstance(value, (list, tuple)) else value
+
+    return copy(value, "", is_free=False)

@@ -1,0 +1,221 @@
+"""One call being recorded: keeps what arrives and stores it exactly once, however the call ends."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from ..engine.captures import heard_of
+from ..engine.decisions import Record
+from ..errors import UnwritableRecording
+from ..recording.codec import data_in, is_plain, marked, typed, typed_json, untyped
+from ..recording.deep_json import dumped
+from ..recording.failures import describe_failure
+from ..recording.model_lists import page_beside
+from ..recording.recording import LIST, PLAIN, RESPONSE_ENDS, TEXT, Answer, Failure, Http
+from ..recording.volatile import without_volatile
+from ..request.jsonable import JsonValue, as_recorded
+from ..session import Session
+from ..tasks import is_interruption
+from .bodies import kept_as_sent, media_type_of
+from .http import event_name, kept
+from .methods import method_for
+from .revive import reviver
+
+STREAM_ENDS = RESPONSE_ENDS | {"error"}
+"""Events after which a stream of the Responses API says nothing more; who leaves then has heard it all."""
+
+
+class Tape:
+    """What has been heard of one call so far."""
+
+    def __init__(self, session: Session, plan: Record) -> None:
+        self.session = session
+        self.plan = plan
+        self.http: Http | None = None
+        self.is_pulling = False
+        """Whether the next chunk is being fetched: who closes the stream then is the SDK, at the stream's end."""
+        self._chunks: list[JsonValue] = []
+        self._is_at_its_end = False
+        self._heard: Callable[[], object] = lambda: None
+
+    def begin(self, so_far: Callable[[], Answer] | None = None, heard: Callable[[], object] | None = None) -> None:
+        """Take down a stream from now on; `so_far` tells what was heard of it, `heard` the same as its consumer got it.
+
+        Else the chunks do.
+        """
+        self._heard = heard or self._chunks_heard
+        self.session.captures.expect(self.plan, so_far or self._left_there)
+
+    def pulls(self) -> None:
+        """Take note that the next chunk is being fetched, and by whom."""
+        self.is_pulling = True
+        self.plan.consumer.reads()
+
+    def ended(self, answer: Answer | None) -> Answer | None:
+        """Take down what the call came to, before anything else can happen; returns it.
+
+        From now on nothing else is stored, whoever closes the stream or the session.
+        """
+        if answer is not None:
+            self.session.captures.expect_final(self.plan, answer)
+        return answer
+
+    def add(self, chunk: object) -> None:
+        """Take down one chunk, as it is now: its consumer may change it."""
+        self.plan.chunk_times.append(time.time())
+        body = body_of(chunk, self.plan.key)
+        if not isinstance(body, dict):
+            body = marked(body)
+        self._chunks.append(body)
+        self._is_at_its_end = event_name(body, data_in(body, "")) in STREAM_ENDS
+
+    def whole(self, result: object) -> Answer:
+        """Return the answer that a plain result is; raises UnrecordableValue where it has no JSON form."""
+        body, kind = body_of(result, self.plan.key), _kind(result)
+        return Answer(body=body if kind is None else typed(kind, body), http=self.http)
+
+    def models(self, page: object) -> Answer:
+        """Return the answer that a page of models is, or a list of them that a mock returned."""
+        items: Any = getattr(page, "data", page)
+        models = [body_of(item, self.plan.key) for item in items]
+        beside = page_beside(dumped(page)) if hasattr(page, "model_dump") else None
+        return Answer(chunks=models, http=self.http, page=beside)
+
+    def complete(self) -> Answer:
+        """Return the answer that the chunks so far are, as a whole stream."""
+        return self._streamed()
+
+    def failed(self, error: BaseException, response: Any = None) -> Answer | None:
+        """Return the answer that a failed call is, None for an error that is no answer of a server's.
+
+        Where the SDK could make nothing of its `response`, that is the answer, for the SDK to meet again.
+        """
+        failure = describe_failure(error)
+        if failure is None and response is not None and response.is_closed:
+            return kept_as_sent(response.content, media_type_of(response.headers))._replace(http=self.http)
+        if failure is None:
+            return None
+        return Answer(failure=failure, http=self.http or kept(getattr(error, "response", None)))
+
+    def broken(self, error: BaseException) -> Answer:
+        """Return the answer that a stream is which ended by `error`.
+
+        An error that is no answer of a server's cuts the stream short, as leaving it does.
+        """
+        self.plan.is_interrupted = self.plan.is_interrupted or is_interruption(error)
+        failure = describe_failure(error)
+        if isinstance(error, json.JSONDecodeError) and _is_of_its_text(error):
+            self._chunks.append(typed(TEXT, error.doc))
+        return self._streamed(failure=failure, is_complete=failure is not None)
+
+    def keep(self, answer: Answer | None, response: object = None, *, wait: bool = True) -> bool:
+        """Store the answer, if it is to be recorded, or give the call up for None.
+
+        An error of storing holds the `response`, else what was heard of a stream.
+
+        Returns False, with nothing stored, where another writer holds the lock and `wait` is False.
+        """
+        if answer is None:
+            self.session.abandon(self.plan)
+            return True
+        try:
+            return self.session.captures.save(self.plan, answer, wait=wait)
+        except UnwritableRecording as error:
+            error.response = self._heard() if response is None else response
+            raise
+
+    def keep_or_tell(self, answer: Answer, response: object = None) -> None:
+        """Store the answer in a thread; an error is told of at the session's end too, unless its caller hears of it."""
+        try:
+            self.keep(answer, response)
+        except Exception as error:
+            self.session.captures.tell_at_close(error)
+            raise
+
+    def left(self, *, is_dropped: bool = False) -> None:
+        """Store what was heard of a stream whose consumer left: closed it, dropped it, or was interrupted."""
+        if self.plan.is_over or self.session.captures.puts_off(self.plan, is_dropped=is_dropped):
+            return
+        heard = heard_of(self.plan)
+        if not self.keep(heard, wait=False):
+            self.session.captures.save_later(self.plan, heard)
+
+    def dropped(self) -> None:
+        """Do as `left` does for a stream that nobody holds any more: who collects it cannot be told of an error."""
+        try:
+            self.left(is_dropped=True)
+        except Exception as error:
+            self.session.captures.tell_at_close(error)
+
+    def _chunks_heard(self) -> list[Any]:
+        method = method_for(self.plan.request.endpoint)
+        if method is None or not method.chunk:
+            return [untyped(chunk) for chunk in self._chunks]
+        revived = reviver(method.chunk_type).from_value
+        return [untyped(chunk) if is_plain(chunk) else revived(untyped(chunk)) for chunk in self._chunks]
+
+    def _left_there(self) -> Answer:
+        return self._streamed(is_complete=self._is_at_its_end)
+
+    def _streamed(self, *, failure: Failure | None = None, is_complete: bool = True) -> Answer:
+        return Answer(
+            chunks=self._chunks.copy(), is_streaming=True, is_complete=is_complete, failure=failure, http=self.http
+        )  # fmt: skip
+
+
+def tell_of_closing(response: Any, tape: Tape) -> None:
+    """Have a response tell its tape when it is closed early: by its stream, or by a helper that holds only it."""
+    for name in ("close", "aclose"):
+        original = getattr(response, name, None)
+        if callable(original):
+            setattr(response, name, _telling(original, tape))
+
+
+def _telling(close: Callable[[], Any], tape: Tape) -> Callable[[], Any]:
+    def close_and_tell() -> Any:
+        if not tape.is_pulling:
+            tape.left()
+        return close()
+
+    return close_and_tell
+
+
+def body_of(value: object, key: str) -> JsonValue:
+    """Return what a recording holds of a result or a chunk; raises UnrecordableValue where it has no JSON form."""
+    kind: Any = type(value)
+    name = _name_of_model(kind)
+    if name is None:
+        return as_recorded(value, "the answer")
+    return typed_json(name, without_volatile(dumped(value), key))
+
+
+def _is_of_its_text(error: json.JSONDecodeError) -> bool:
+    """Whether reading the text that an error names raises it again, as the SDK does with the data of an event."""
+    try:
+        json.loads(error.doc)
+    except ValueError as again:
+        return str(again) == str(error)
+    return False
+
+
+def _kind(result: object) -> str | None:
+    """Return what marks a result that is no object of a type, None for one that is."""
+    if isinstance(result, list):
+        return LIST if all(map(_is_model, result)) else PLAIN
+    return None if _is_model(result) else PLAIN
+
+
+def _is_model(value: object) -> bool:
+    kind: Any = type(value)
+    return _name_of_model(kind) is not None
+
+
+@lru_cache(maxsize=256)
+def _name_of_model(kind: Any) -> str | None:
+    """Return the full name of a pydantic model, None for another type."""
+    is_model = callable(getattr(kind, "model_dump", None)) and isinstance(getattr(kind, "model_fields", None), dict)
+    return f"{kind.__module__}.{kind.__qualname__}" if is_model else None

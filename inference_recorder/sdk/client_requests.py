@@ -1,0 +1,214 @@
+"""The client door: every request of an SDK client that the method door does not answer or record itself.
+
+Replay hands an HTTP response in memory to the client's own `_process_response`; raw responses, parsers, streams and
+pages are then the SDK's work. Recording takes the response that reaches `_process_response`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from ..errors import UnrecordableCall
+from ..recording.failures import revive_failure
+from ..recording.recording import Recording
+from ..request.request import Request
+from ..request.unshown import unshown
+from .bodies import body_bytes, check_body
+from .calls import Call, listening, note_sent, take_handed_down, take_listener
+from .capture import Tape
+from .context import current_session
+from .describe import described_options, endpoint_of, memory_request
+from .http import asynchronously, kept, library_of, memory_response, server_sent_text
+from .methods import method_for
+from .patching import Target
+from .response_capture import ResponseTape
+from .saving import keep_async, settled, settled_async
+from .streams import check_complete
+
+_MODULE = "openai._base_client"
+
+
+def targets() -> list[Target]:
+    """Return the methods to patch: where a client's request begins, where it is built, and where its answer arrives."""
+    return [
+        Target(_MODULE, "SyncAPIClient", "request", _request),
+        Target(_MODULE, "AsyncAPIClient", "request", _request_async),
+        Target(_MODULE, "SyncAPIClient", "_process_response", _process_response),
+        Target(_MODULE, "AsyncAPIClient", "_process_response", _process_response_async),
+        Target(_MODULE, "BaseClient", "_build_request", _build_request),
+    ]
+
+
+def _request(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    __tracebackhide__ = True
+    call = take_handed_down()
+    if call is not None and call.is_settled_above:
+        _options(args, kwargs)
+        with listening(call):
+            return wrapped(*args, **kwargs)
+    session = current_session()
+    if session is None:
+        return wrapped(*args, **kwargs)
+    if session.is_live:
+        session.note_passed(endpoint_of(_argument(args, kwargs, 1, "options").url))
+        return wrapped(*args, **kwargs)
+    options = _options(args, kwargs)
+    request = call.request if call is not None else described_options(instance, options)
+    plan = call.replay if call is not None and call.replay is not None else settled(session, request)
+    if isinstance(plan, Recording):
+        return instance._process_response(**_replayed(plan, request, instance, args, kwargs, is_async=False))
+    tape = ResponseTape(Tape(session, plan), instance)
+    try:
+        with listening(tape):
+            result = wrapped(*args, **kwargs)
+    except Exception as error:
+        if not tape.has_heard:
+            tape.tape.keep(tape.tape.failed(error), error)
+        raise
+    except BaseException:
+        if not tape.has_heard:
+            session.abandon(plan)
+        raise
+    return _checked(result, tape)
+
+
+async def _request_async(
+    wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    __tracebackhide__ = True
+    call = take_handed_down()
+    if call is not None and call.is_settled_above:
+        _options(args, kwargs)
+        with listening(call):
+            return await wrapped(*args, **kwargs)
+    session = current_session()
+    if session is None:
+        return await wrapped(*args, **kwargs)
+    if session.is_live:
+        session.note_passed(endpoint_of(_argument(args, kwargs, 1, "options").url))
+        return await wrapped(*args, **kwargs)
+    options = _options(args, kwargs)
+    request = call.request if call is not None else described_options(instance, options)
+    plan = call.replay if call is not None and call.replay is not None else await settled_async(session, request)
+    if isinstance(plan, Recording):
+        return await instance._process_response(**_replayed(plan, request, instance, args, kwargs, is_async=True))
+    tape = ResponseTape(Tape(session, plan), instance)
+    try:
+        with listening(tape):
+            result = await wrapped(*args, **kwargs)
+    except Exception as error:
+        if not tape.has_heard:
+            await keep_async(tape.tape, tape.tape.failed(error), error)
+        raise
+    except BaseException:
+        if not tape.has_heard:
+            session.abandon(plan)
+        raise
+    return _checked(result, tape)
+
+
+def _build_request(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    request = wrapped(*args, **kwargs)  # once for each try, with the key of that one
+    note_sent(request)
+    return request
+
+
+def _process_response(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    if (tape := _listener_to(kwargs)) is not None:
+        if kwargs["response"].is_closed:
+            tape.tape.keep(tape.whole(kwargs["response"]), kwargs["response"])
+        else:
+            tape.pass_on_bytes(kwargs["response"])
+    return wrapped(*args, **kwargs)
+
+
+async def _process_response_async(
+    wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    if (tape := _listener_to(kwargs)) is not None:
+        if kwargs["response"].is_closed:
+            await keep_async(tape.tape, tape.whole(kwargs["response"]), kwargs["response"])
+        else:
+            tape.pass_on_bytes(kwargs["response"])
+    return await wrapped(*args, **kwargs)
+
+
+def _listener_to(kwargs: dict[str, Any]) -> ResponseTape | None:
+    """Have whoever listens take note of a response; returns the tape that is to store it, None where none is."""
+    listener = take_listener()
+    if isinstance(listener, Call):
+        listener.http, listener.response = kept(kwargs["response"]), kwargs["response"]
+    if not isinstance(listener, ResponseTape):
+        return None
+    told = {name: kwargs[name] for name in ("cast_to", "stream_cls", "options")}
+    listener.hear(kwargs["response"], **told)
+    return listener
+
+
+def _replayed(
+    recording: Recording,
+    request: Request,
+    client: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    *,
+    is_async: bool,
+) -> dict[str, Any]:
+    """Return the arguments for `_process_response` that make it give the recorded answer; raises a recorded failure."""
+    options = _argument(args, kwargs, 1, "options")
+    answer, library = recording.answer, library_of(client)
+    if answer.failure is not None and not answer.is_streaming:
+        raise revive_failure(recording, library, memory_request(client, options, library))
+    content: Any
+    if answer.is_streaming:
+        revived = partial(revive_failure, recording, library, memory_request(client, options, library))
+        content, media_type = (
+            server_sent_text(recording, revived, lambda: check_complete(recording)),
+            "text/event-stream",
+        )
+    else:
+        if answer.is_complete and not request.is_model_list:
+            check_body(recording, method_for(request.endpoint) if request.method == "POST" else None)
+        content, media_type = body_bytes(recording, is_model_list=request.is_model_list)
+        if not answer.is_complete:
+            content = _then_incomplete(content, lambda: check_complete(recording))
+    if is_async and not isinstance(content, bytes):
+        content = asynchronously(content)
+    cast_to = client._maybe_override_cast_to(_argument(args, kwargs, 0, "cast_to"), options)
+    memory = memory_request(client, options, library)
+    return {
+        "cast_to": cast_to,
+        "options": options,
+        "response": memory_response(library, memory, answer.http, content, media_type),
+        "stream": kwargs.get("stream", False),
+        "stream_cls": kwargs.get("stream_cls"),
+        "retries_taken": 0,
+    }
+
+
+def _then_incomplete(content: bytes, check_end: Callable[[], None]) -> Iterator[bytes]:
+    yield content
+    check_end()
+
+
+def _checked(result: Any, tape: ResponseTape) -> Any:
+    if not tape.has_heard:
+        tape.tape.session.abandon(tape.tape.plan)
+        raise UnrecordableCall(
+            f"{tape.tape.plan.request.summary} was answered by {type(tape.client).__qualname__} without a response "
+            "passing its _process_response; it cannot be recorded"
+        )
+    return result
+
+
+def _options(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Return the request's options, whose headers no repr shows from now on: a traceback may show the locals."""
+    options = _argument(args, kwargs, 1, "options")
+    options.headers = unshown(options.headers)
+    return options
+
+
+def _argument(args: tuple[Any, ...], kwargs: dict[str, Any], place: int, name: str) -> Any:
+    return args[place] if len(args) > place else kwargs[name]

@@ -1,0 +1,54 @@
+"""What of the installed SDK is intercepted: the table's methods, the clients below them, the sockets refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Literal
+
+from . import targets, websockets
+from .methods import METHODS
+from .patching import Target, owner_of, release_of
+
+State = Literal["covered", "not in this SDK", "missing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """One target, and whether the installed SDK has it. "missing" is one that it should have."""
+
+    name: str
+    state: State
+    since: str
+
+
+def coverage(version: str) -> list[Covered]:
+    """Return a line for each target, in the doors' order; imports the SDK's modules."""
+    return [Covered(f"{one.owner}.{one.method}", _state(one, version), one.since) for one in targets.targets()]
+
+
+def coverage_table() -> str:
+    """Return the README's table of what is covered, in Markdown; it is made of the table itself."""
+    rows = [
+        "| call | sync and async | streamed | recorded as |",
+        "|---|---|---|---|",
+    ]
+    for method in METHODS:
+        kind = method.answer.partition(":")[2]
+        recorded = f"list of `{kind}`" if method.is_list else f"`{kind}`"
+        streamed = f"`{method.chunk.partition(':')[2]}`" if method.chunk else "–"
+        rows.append(f"| `{method.name}` | yes | {streamed} | {recorded} |")
+    rows.append("| every other request of a client | yes | yes | the HTTP response: JSON, events, text or bytes |")
+    places = ", ".join(f"`{place}.connect`" for place, *_ in websockets.CONNECTS)
+    rows.append(f"| websockets: {places} | refused in replay | – | not recorded |")
+    return "\n".join(rows)
+
+
+def _state(target: Target, version: str) -> State:
+    try:
+        module = import_module(target.module)
+    except ImportError:
+        module = None
+    if module is not None and owner_of(target, module) is not None:
+        return "covered"
+    return "missing" if release_of(version) >= release_of(target.since) else "not in this SDK"

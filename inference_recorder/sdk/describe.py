@@ -1,0 +1,152 @@
+"""The SDK's request options -> the request they are: the same one that the method door would have seen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from ..errors import UnrecordableCall
+from ..request.exact_body import WRAPPED, means_something_else
+from ..request.jsonable import JsonObject, JsonValue, canonical_text, is_sentinel, omitted_names, plain
+from ..request.request import Request, recorded_url
+from .additions import POLL_MARK, RAW_RESPONSE_HEADER, without_additions
+from .calls import credential_of
+from .methods import method_for
+
+_LIST_OF_MODELS = ("GET", "/v1/models")
+
+
+class _Upload(NamedTuple):
+    name: str | None
+    content: bytes
+    media_type: str | None
+
+
+def described_options(client: Any, options: Any) -> Request:
+    """Return the request that these options are; raises UnrecordableValue or UnrecordableCall where they cannot be one.
+
+    A method of the table gets the identity of its keyword arguments. All others are told apart by their HTTP method
+    too. Files are known by name, media type and a sha256 of their content; an open file is left where it was.
+    """
+    http_method = options.method.upper()
+    path = options.url
+    if "://" in path:
+        base, endpoint = _split_absolute(path)
+        url = recorded_url(base, endpoint)
+    else:
+        endpoint = endpoint_of(path)
+        url = recorded_url(str(client.base_url), endpoint)
+    is_listed = method_for(endpoint) is not None and (
+        http_method == "POST" or (http_method, endpoint) == _LIST_OF_MODELS
+    )
+    body = without_additions(_body(options), endpoint, options)
+    return Request(
+        "POST" if is_listed else http_method, endpoint, url, body, canonical_text(body), credential_of(client)
+    )
+
+
+def endpoint_of(path: str) -> str:
+    """Return the endpoint that recordings name, for the path that the SDK asks for below its base url."""
+    return "/v1/" + path.partition("?")[0].lstrip("/")
+
+
+def memory_request(client: Any, options: Any, library: Any) -> Any:
+    """Return the HTTP request of a replayed response: method, url and the SDK's raw mark; no credentials, no body."""
+    headers = options.headers if isinstance(options.headers, Mapping) else {}
+    mark = next((value for name, value in headers.items() if name.lower() == RAW_RESPONSE_HEADER.lower()), None)
+    url = client._prepare_url(options.url)
+    query = {**client.default_query, **(options.params or {})}
+    if query:  # as the SDK merges them: openai/_base_client.py, _build_request
+        given = {name: value for name, value in query.items() if not is_sentinel(value)}
+        params = client.qs.stringify({**dict(url.params.items()), **given})
+        url = url.copy_with(raw_path=url.raw_path.split(b"?", 1)[0] + b"?" + params.encode())
+    marked = {name: value for name, value in headers.items() if name.lower() == POLL_MARK}
+    if mark is not None:
+        marked[RAW_RESPONSE_HEADER] = mark
+    return library.Request(options.method.upper(), str(url), headers=marked)
+
+
+def _body(options: Any) -> JsonObject:
+    data = options.json_data
+    body: JsonObject = {}
+    if isinstance(data, Mapping):
+        omitted = omitted_names(options.extra_json)
+        body = plain({name: value for name, value in data.items() if name not in omitted})
+        if means_something_else(body):
+            body = {WRAPPED: body}
+    elif isinstance(data, (bytes, bytearray)):
+        body = {"content": _digest(bytes(data))}
+    elif data is not None and not is_sentinel(data):
+        body = {WRAPPED: plain(data)}
+    content = getattr(options, "content", None)
+    if isinstance(content, (bytes, bytearray)):
+        body["content"] = _digest(bytes(content))
+    elif content is not None:
+        body["content"] = _digest(_content_of(content, "the request's content"))
+    if options.extra_json is not None:
+        body["extra_body"] = plain(options.extra_json)
+    query = plain(options.params or {})
+    if "?" in options.url:
+        query = {**query, "?": options.url.partition("?")[2]}
+    if query:
+        body["extra_query"] = query
+    if options.files:
+        body["files"] = _files(options.files)
+    return body
+
+
+def _files(files: Any) -> JsonValue:
+    items = files.items() if isinstance(files, Mapping) else files
+    return [[name, *_described_upload(_upload(file, name))] for name, file in items]
+
+
+def _described_upload(upload: _Upload) -> list[JsonValue]:
+    return [upload.name, upload.media_type, _digest(upload.content)]
+
+
+def _upload(file: Any, field: str) -> _Upload:
+    # From its beginning, wherever an open file is: so httpx sends the parts of a form.
+    if isinstance(file, tuple):
+        name, content = file[0], file[1]
+        return _Upload(name, _content_of(content, field, is_rewound=True), file[2] if len(file) > 2 else None)
+    name = os.path.basename(str(getattr(file, "name", ""))) or None
+    return _Upload(name, _content_of(file, field, is_rewound=True), None)
+
+
+def _content_of(content: Any, where: str, *, is_rewound: bool = False) -> bytes:
+    if isinstance(content, str):
+        return content.encode()
+    if isinstance(content, (bytes, bytearray, memoryview)):
+        return bytes(content)
+    if isinstance(content, os.PathLike):
+        with open(content, "rb") as file:
+            return file.read()
+    if callable(getattr(content, "read", None)) and _is_seekable(content):
+        position = content.tell()
+        if is_rewound:
+            content.seek(0)
+        try:
+            read = content.read()
+        finally:
+            content.seek(position)
+        return read.encode() if isinstance(read, str) else bytes(read)
+    raise UnrecordableCall(
+        f"{where} is a {type(content).__qualname__}, which can be read only once; pass bytes, a path or an open file"
+    )
+
+
+def _is_seekable(file: Any) -> bool:
+    seekable = getattr(file, "seekable", None)
+    return bool(seekable()) if callable(seekable) else hasattr(file, "seek")
+
+
+def _digest(content: bytes) -> str:
+    return f"sha256:{sha256(content).hexdigest()}"
+
+
+def _split_absolute(url: str) -> tuple[str, str]:
+    scheme, _, rest = url.partition("?")[0].partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host}", slash + path

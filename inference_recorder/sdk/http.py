@@ -1,0 +1,122 @@
+"""HTTP responses: what a recording keeps of one, and one in memory made from a recording.
+
+The SDK's clients use httpx or httpx2; a response is made of the library its client uses.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from datetime import timedelta
+from types import ModuleType
+from typing import Any
+
+from ..errors import CorruptRecording
+from ..recording.codec import chunk_value, data_in, is_text
+from ..recording.deep_json import sendable
+from ..recording.headers import kept_headers
+from ..recording.recording import Http, Recording, raw_headers, response_headers
+from ..request.jsonable import JsonValue
+from .additions import POLL_MARK
+from .bodies import check_chunk
+
+_LIBRARIES = ("httpx2", "httpx")
+_POLL_AGAIN = "openai-poll-after-ms"
+_LINE_BREAKS = tuple((chr(code).encode(), b"\\u%04x" % code) for code in (0x85, 0x2028, 0x2029))
+
+
+def library_of(client: object) -> ModuleType:
+    """Return the HTTP library (httpx or httpx2) whose requests and responses this SDK client deals in."""
+    for kind in type(getattr(client, "_client", None)).__mro__:
+        root = kind.__module__.partition(".")[0]
+        if root in _LIBRARIES:
+            return sys.modules[root]
+    return next(sys.modules[name] for name in _LIBRARIES if name in sys.modules)
+
+
+def kept(response: Any) -> Http | None:
+    """Return what a recording keeps of a response: its status, and its headers but for those of `format.headers`."""
+    headers = getattr(response, "headers", None)
+    status_code = getattr(response, "status_code", None)
+    if not isinstance(status_code, int) or not isinstance(headers, Mapping):
+        return None
+    return Http(status_code, kept_headers(headers))
+
+
+def memory_response(library: ModuleType, request: Any, http: Http | None, content: Any, media_type: str) -> Any:
+    """Return a response of `library` with this content: bytes, or an iterator of bytes to stream.
+
+    `media_type` is that of a recording which does not hold the response's own headers.
+    """
+    headers = {"content-type": media_type} if http is None else response_headers(http)
+    if POLL_MARK in request.headers:
+        headers[_POLL_AGAIN] = "0"  # the SDK's polling helpers would else sleep a second between two answers
+    if isinstance(content, bytes):
+        headers["content-length"] = str(len(content))
+    response = library.Response(
+        200 if http is None else http.status_code, headers=raw_headers(headers), content=content, request=request
+    )
+    response.elapsed = timedelta(0)
+    return response
+
+
+def server_sent_text(
+    recording: Recording, revived: Callable[[], BaseException], check_end: Callable[[], None]
+) -> Iterator[bytes]:
+    """Yield a recorded stream as the server sent it: one event a chunk, and its end or its failure.
+
+    `revived` makes the recorded failure; `check_end` raises where the recording ends before its stream did.
+    Raises CorruptRecording for a chunk that cannot be sent.
+    """
+    answer, has_events = recording.answer, False
+    for chunk in answer.chunks or ():
+        value = chunk_value(chunk, recording.path)
+        check_chunk(value, recording.path)
+        data = data_in(value, recording.path)
+        event = event_name(value, data)
+        has_events = has_events or event is not None
+        yield _event(event, data, recording.path, is_text=is_text(value))
+    if answer.failure is not None:
+        if answer.failure.type != "APIError" or answer.failure.body is None:
+            raise revived()
+        yield _event(None, {"error": answer.failure.body}, recording.path)
+    check_end()
+    is_done_usual = usually_ends_with_done(has_events=has_events, has_failed=answer.failure is not None)
+    if is_done_usual if answer.ends_with_done is None else answer.ends_with_done:
+        yield b"data: [DONE]\n\n"
+
+
+def usually_ends_with_done(*, has_events: bool, has_failed: bool) -> bool:
+    """Whether servers send "[DONE]" at the end of a stream: not after named events, nor after an error."""
+    return not has_events and not has_failed
+
+
+def _event(name: str | None, data: JsonValue, path: str, *, is_text: bool = False) -> bytes:
+    try:
+        start = b"" if name is None else b"event: " + name.encode() + b"\n"
+        lines = data.encode().split(b"\n") if is_text else [_on_one_line(sendable(data))]
+        return start + b"".join(b"data: " + line + b"\n" for line in lines) + b"\n"
+    except (AttributeError, ValueError) as error:
+        raise CorruptRecording(path, f"a chunk of $.response.body cannot be sent: {error}") from None
+
+
+def _on_one_line(text: bytes) -> bytes:
+    """Return JSON with the line breaks of Unicode escaped: `iter_lines` of the HTTP libraries splits there."""
+    for character, escape in _LINE_BREAKS:
+        text = text.replace(character, escape)
+    return text
+
+
+async def asynchronously(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield the same bytes to an async reader."""
+    for part in parts:
+        yield part
+
+
+def event_name(item: JsonValue, data: JsonValue) -> str | None:
+    """Return the SSE event of a chunk: its own "__event__" if it has one, else the type that its data names."""
+    if isinstance(item, dict) and "__event__" in item:
+        name = item["__event__"]
+        return name if isinstance(name, str) and "\n" not in name and "\r" not in name else None
+    kind = data.get("type") if isinstance(data, dict) else None
+    return kind if isinstance(kind, str) and "\n" not in kind and "\r" not in kind else None

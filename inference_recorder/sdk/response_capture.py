@@ -1,0 +1,190 @@
+"""An HTTP response being recorded: whole, or while its bytes pass."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any, get_args
+
+from ..recording import json_bytes
+from ..recording.codec import marked, typed, typed_json
+from ..recording.model_lists import MODEL_TYPE, page_beside
+from ..recording.recording import TEXT, Answer, Failure
+from ..recording.volatile import without_volatile
+from ..redaction.sent import Sent
+from ..request.jsonable import JsonObject, JsonValue
+from .bodies import kept_as_sent, media_type_of
+from .capture import STREAM_ENDS, Tape, tell_of_closing
+from .http import event_name, kept, library_of, usually_ends_with_done
+from .methods import Method, method_for
+from .revive import constructed
+from .streams import taped, taped_async
+
+
+class ResponseTape:
+    """Records the response of one request that the client door let go out. Holds no reference to the response."""
+
+    def __init__(self, tape: Tape, client: Any) -> None:
+        self.tape = tape
+        self.client = client
+        self.has_heard = False
+        self._headers: Any = None
+        self._cast_to: Any = None
+        self._stream_cls: Any = None
+        self._ends_at_errors = True
+        self._parts: list[bytes] = []
+
+    @property
+    def sent(self) -> Sent:
+        """What takes note of the HTTP requests."""
+        return self.tape.plan.sent
+
+    @property
+    def _is_download(self) -> bool:
+        """Whether the caller wants the bytes themselves, be they JSON or not."""
+        kind = getattr(self._cast_to, "__origin__", self._cast_to)
+        return "Binary" in getattr(kind, "__name__", "")  # HttpxBinaryResponseContent, StreamedBinaryAPIResponse, …
+
+    @property
+    def _method(self) -> Method | None:
+        request = self.tape.plan.request
+        return method_for(request.endpoint) if request.method == "POST" else None
+
+    def hear(self, response: Any, *, cast_to: Any, stream_cls: Any, options: Any) -> None:
+        """Take note of the response that arrived; storing it is this tape's business from now on."""
+        self.has_heard = True
+        self._headers, self._cast_to, self._stream_cls = response.headers, cast_to, stream_cls
+        # In the stream mode "events" of openai 3.54, the SDK goes on after an error.
+        self._ends_at_errors = getattr(options, "stream_mode", "legacy") == "legacy"
+        self.tape.http = kept(response)
+
+    def whole(self, response: Any) -> Answer:
+        """Return the answer that a response is which has been read."""
+        return self._answer(response.content)
+
+    def pass_on_bytes(self, response: Any) -> None:
+        """Have the bytes of a response that is yet to be read pass by on their way to its reader."""
+        is_async = hasattr(response.stream, "__aiter__")
+        name, passing = ("aiter_raw", taped_async) if is_async else ("iter_raw", taped)
+        original: Callable[..., Any] = getattr(response, name)
+        setattr(response, name, lambda *args, **kwargs: passing(original(*args, **kwargs), self.tape, self))
+        self.tape.begin(self._left_there, self._decoded)
+        tell_of_closing(response, self.tape)
+        weakref.finalize(response, self.tape.dropped)
+
+    def add(self, part: bytes) -> None:
+        """Take down what arrived."""
+        self._parts.append(part)
+
+    def complete(self) -> Answer:
+        """Return the answer that the bytes so far are, as a whole response."""
+        return self._answer(self._decoded())
+
+    def broken(self, error: BaseException) -> Answer:
+        """Return the answer that a response is whose bytes broke off."""
+        broken = self.tape.broken(error)
+        heard = self._answer(self._decoded(), is_complete=broken.is_complete)
+        if heard.chunks is None and broken.failure is not None:  # half a file is no answer
+            return Answer(failure=broken.failure, http=self.tape.http)
+        return heard._replace(is_complete=broken.is_complete, failure=broken.failure)
+
+    def _left_there(self) -> Answer:
+        return self._answer(self._decoded(), is_complete=False)
+
+    def _decoded(self) -> bytes:
+        raw = b"".join(self._parts)
+        encoding = self._headers.get("content-encoding")
+        if not encoding or not raw:
+            return raw
+        content = library_of(self.client).Response(200, headers={"content-encoding": encoding}, content=raw).content
+        return bytes(content)
+
+    def _answer(self, content: bytes, *, is_complete: bool = True) -> Answer:
+        media_type = media_type_of(self._headers)
+        if media_type == "text/event-stream":
+            return self._streamed(content, is_complete=is_complete)
+        has_no_body = self._method is None or self.tape.http is None or self.tape.http.status_code == 204
+        if not content and (not is_complete or (has_no_body and not media_type.endswith("json"))):
+            return Answer(is_complete=is_complete, http=self.tape.http)
+        if not self._is_download and (not media_type or media_type.endswith("json")):
+            try:
+                data = json_bytes.loads(content, exactly=True)
+            except (ValueError, RecursionError):
+                pass
+            else:
+                return self._json(data, is_complete=is_complete)
+        kept_so = kept_as_sent(content, media_type)
+        return kept_so._replace(is_complete=is_complete, http=self.tape.http)
+
+    def _json(self, data: JsonValue, *, is_complete: bool) -> Answer:
+        request, key = self.tape.plan.request, self.tape.plan.key
+        if request.is_model_list and isinstance(data, dict) and isinstance(data.get("data"), list):
+            models = [typed_json(MODEL_TYPE, model) for model in data["data"]]
+            page = page_beside(data)
+            return Answer(chunks=models, is_complete=is_complete, http=self.tape.http, page=page)
+        method = self._method
+        if method is not None and not isinstance(data, dict):
+            return Answer(body=marked(data), is_complete=is_complete, http=self.tape.http)
+        name = _type_name(self._cast_to if method is None else method.answer_type)
+        body = typed_json(name, without_volatile(data, key))
+        return Answer(body=body, is_complete=is_complete, http=self.tape.http)
+
+    def _streamed(self, content: bytes, *, is_complete: bool) -> Answer:
+        chunks: list[JsonValue] = []
+        failure: Failure | None = None
+        is_whole, has_events, is_done = is_complete, False, False
+        chunk_type = next(iter(get_args(self._stream_cls)), None)
+        for event in self.client._make_sse_decoder().iter_bytes(iter([content])):
+            if event.data.startswith("[DONE]"):
+                is_complete = is_done = True
+                break
+            if failure is not None:
+                continue
+            has_events = has_events or event.event is not None
+            try:
+                data = json_bytes.loads(event.data.encode(), exactly=True)
+            except (ValueError, RecursionError):
+                chunks.append(_with_event(typed(TEXT, event.data), None, event.event))
+                continue
+            if self._ends_at_errors and isinstance(data, dict) and data.get("error"):
+                event_failure = _event_failure(data["error"])
+                if "type" not in data:
+                    failure, is_complete = event_failure, True
+                    continue
+                # Replayed as the event that it is, for which a failure has no place.
+                self.tape.plan.event_failure = self.tape.plan.event_failure or event_failure
+            is_complete = is_complete or event.event in STREAM_ENDS
+            chunks.append(self._chunk(data, event.event, chunk_type))
+        is_usual = is_done == usually_ends_with_done(has_events=has_events, has_failed=failure is not None)
+        is_known = is_done or is_whole
+        return Answer(
+            chunks=chunks,
+            is_streaming=True,
+            is_complete=is_complete,
+            failure=failure,
+            http=self.tape.http,
+            ends_with_done=is_done if is_known and not is_usual else None,
+        )
+
+    def _chunk(self, data: JsonValue, event: str | None, chunk_type: Any) -> JsonValue:
+        name = "object" if chunk_type is None else _type_name(type(constructed(chunk_type, data)))
+        is_object = isinstance(data, dict)
+        chunk = typed_json(name, without_volatile(data, self.tape.plan.key)) if is_object else marked(data)
+        return _with_event(chunk, data, event)
+
+
+def _with_event(chunk: JsonObject, data: JsonValue, event: str | None) -> JsonObject:
+    """Return a chunk that names its event, where its data does not."""
+    return chunk if event_name(chunk, data) == event else {**chunk, "__event__": event}
+
+
+def _event_failure(error: JsonValue) -> Failure:
+    # As openai/_streaming.py words it.
+    message = error.get("message") if isinstance(error, dict) else None
+    text = message if isinstance(message, str) and message else "An error occurred during streaming"
+    return Failure("APIError", text, body=error)
+
+
+def _type_name(kind: Any) -> str:
+    kind = getattr(kind, "__origin__", kind)
+    return f"{getattr(kind, '__module__', '')}.{getattr(kind, '__qualname__', kind)}"

@@ -1,0 +1,113 @@
+"""Storing and waiting, once with `await` and once without. Neither blocks an event loop for another worker."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING
+
+from ..engine.decisions import Record, Wait
+from ..recording.recording import Answer, Recording
+from ..request.jsonable import JsonValue
+from ..request.request import Request
+from ..session import Session
+from .capture import Tape
+
+if TYPE_CHECKING:
+    from anyio import CapacityLimiter
+    from anyio.lowlevel import RunVar
+
+_BIG = 64 * 1024
+_BYTES_OF_A_FLOAT = 20
+_MOST_THREADS = 16
+
+
+def settled(session: Session, request: Request, before_miss: Callable[[], None] | None = None) -> Recording | Record:
+    """Return what is to be done with a call, once other workers who ask for the same have ended."""
+    __tracebackhide__ = True
+    plan = session.decide(request, before_miss)
+    while isinstance(plan, Wait):
+        if session.is_held_up_by_this_thread(plan):
+            return session.decide_again(plan, may_wait=False)  # type: ignore[return-value]  # so it is no Wait
+        time.sleep(plan.pause_seconds)
+        plan = session.decide_again(plan)
+    return plan
+
+
+async def settled_async(
+    session: Session, request: Request, before_miss: Callable[[], None] | None = None
+) -> Recording | Record:
+    """Return what is to be done with a call, once other workers who ask for the same have ended."""
+    __tracebackhide__ = True
+    plan = session.decide(request, before_miss)
+    while isinstance(plan, Wait):
+        import anyio
+
+        await anyio.sleep(plan.pause_seconds)
+        plan = session.decide_again(plan)
+    return plan
+
+
+async def keep_async(tape: Tape, answer: Answer | None, response: object = None) -> None:
+    """Store the answer as `Tape.keep` does; a thread does it for a big one, or where another writer is waited for.
+
+    A task that is cancelled meanwhile loses nothing: the answer is stored all the same, and the session's end raises
+    what goes wrong.
+    """
+    tape.ended(answer)
+    is_kept = (answer is None or not _is_big(answer)) and tape.keep(answer, response, wait=False)
+    if is_kept or answer is None:  # giving a call up waits for nobody
+        return
+    import anyio.to_thread
+
+    try:
+        await anyio.to_thread.run_sync(tape.keep_or_tell, answer, response, limiter=_limiter())
+    except Exception as error:
+        tape.session.captures.heard_of_error(error)
+        raise
+    except BaseException:  # the task was cancelled, perhaps before a thread began
+        tape.session.captures.save_later(tape.plan, answer)
+        raise
+
+
+def _limiter() -> CapacityLimiter:
+    """Return what bounds the threads that store for this event loop.
+
+    Not anyio's own limiter: all the threads that it allows may belong to callers who wait for this very answer.
+    """
+    from anyio import CapacityLimiter
+
+    try:
+        return _limiters().get()
+    except LookupError:
+        limiter = CapacityLimiter(_MOST_THREADS)
+        _limiters().set(limiter)
+        return limiter
+
+
+@cache
+def _limiters() -> RunVar[CapacityLimiter]:
+    from anyio.lowlevel import RunVar  # not before something is stored in a thread: a replay has no use for it
+
+    return RunVar("inference_recorder_savers")
+
+
+def _is_big(answer: Answer) -> bool:
+    """Whether encoding and writing an answer would hold up an event loop: some 64 KiB and more."""
+    if answer.attachment is not None:
+        return True
+    size = 0
+    waiting: list[JsonValue] = [answer.body, *(answer.chunks or ())]
+    while waiting and size < _BIG:
+        value = waiting.pop()
+        if isinstance(value, (str, bytes)):
+            size += len(value)
+        elif isinstance(value, dict):
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            if value and type(value[0]) is float:
+                size += len(value) * _BYTES_OF_A_FLOAT
+            else:
+                waiting.extend(value)
+    return size >= _BIG

@@ -1,0 +1,203 @@
+"""Streamed answers: the real `Stream` and `AsyncStream`, recorded while they pass and replayed from a recording."""
+
+from __future__ import annotations
+
+import json
+import weakref
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
+from typing import Any, Protocol
+
+from ..errors import CorruptRecording, IncompleteRecording
+from ..recording.codec import chunk_data_start, chunk_value, data_in, is_plain, is_text, untyped
+from ..recording.failures import revive_failure
+from ..recording.recording import Answer, Chunk, Recording
+from .bodies import check_chunk
+from .calls import asked_request
+from .capture import Tape, tell_of_closing
+from .http import asynchronously, kept, library_of, memory_response, server_sent_text
+from .methods import Method
+from .revive import Reviver, reviver
+from .saving import keep_async
+
+
+def record_stream(stream: Any, tape: Tape) -> Any:
+    """Return the SDK's stream, whose chunks now pass `tape` on their way; it is the same object."""
+    response = getattr(stream, "response", None)
+    tape.http = kept(response) or tape.http
+    source = stream._iterator
+    stream._iterator = taped_async(source, tape, tape) if hasattr(source, "__anext__") else taped(source, tape, tape)
+    tape.begin()
+    tell_of_closing(response, tape)
+    weakref.finalize(stream, tape.dropped)
+    return stream
+
+
+def record_iterable(chunks: Any, tape: Tape, method: Method, client: Any) -> Any:
+    """Return a real stream over what a mock returned in a stream's place."""
+    is_async = hasattr(chunks, "__aiter__")
+    source = aiter(chunks) if is_async else iter(chunks)
+    passing = taped_async(source, tape, tape) if is_async else taped(source, tape, tape)
+    library = library_of(client)
+    request = asked_request(client, method, library)
+    response = memory_response(library, request, None, b"", "text/event-stream")
+    stream = _stream_over(passing, method, client, response, is_async=is_async)
+    tape.begin()
+    weakref.finalize(stream, tape.dropped)
+    return stream
+
+
+def replayed_stream(recording: Recording, method: Method, client: Any, *, is_async: bool) -> Any:
+    """Return a stream that yields the recorded chunks and then ends, or fails, as the recorded one did."""
+    answer, library = recording.answer, library_of(client)
+    request = asked_request(client, method, library)
+    revived = partial(revive_failure, recording, library, request)
+    content: Any = server_sent_text(recording, revived, lambda: check_complete(recording))
+    if is_async:
+        content = asynchronously(content)
+    response = memory_response(library, request, answer.http, content, "text/event-stream")
+    chunks = revived_chunks(recording, reviver(method.chunk_type), revived, response)
+    iterator = (_replayed_async if is_async else _replayed)(chunks, response)
+    return _stream_over(iterator, method, client, response, is_async=is_async)
+
+
+def revived_chunks(
+    recording: Recording, chunk_reviver: Reviver, revived: Callable[[], BaseException], response: Any
+) -> Iterator[Any]:
+    """Yield the recorded chunks as the SDK's objects, built when asked for; then raise the failure there was, if any.
+
+    Ends where `response` is closed, as a stream does whose connection is.
+
+    Raises json.JSONDecodeError, as the SDK does, at an event that is not JSON.
+
+    Raises IncompleteRecording where the recorded consumer had left, CorruptRecording for a chunk that is no JSON.
+    """
+    answer = recording.answer
+    from_json, start, length = chunk_reviver.from_json, None, 0
+    for chunk in answer.chunks or ():
+        if response.is_closed:
+            return
+        # The lines of one stream begin alike but for a few: what names their type is looked for again only then.
+        if start is None or type(chunk) is not bytes or not chunk.startswith(start):
+            start = chunk_data_start(chunk)
+            length = 0 if start is None else len(start)
+        built = None if start is None else from_json(chunk[length:-1])
+        yield _revived_slowly(chunk, recording, chunk_reviver) if built is None else built
+    if answer.failure is not None:
+        raise revived()
+    check_complete(recording)
+
+
+def check_complete(recording: Recording) -> None:
+    """Raise IncompleteRecording where the recorded stream was left before its end."""
+    if not recording.answer.is_complete:
+        raise IncompleteRecording(recording.path, len(recording.answer.chunks or ()))
+
+
+class Heard(Protocol):
+    """What takes down the items of a stream: the tape of its chunks, or that of a response's bytes."""
+
+    def add(self, item: Any, /) -> None: ...
+
+    def complete(self) -> Answer: ...
+
+    def broken(self, error: BaseException) -> Answer: ...
+
+
+def taped(source: Iterator[Any], tape: Tape, heard: Heard) -> Iterator[Any]:
+    """Yield the items of `source` as they arrive, each taken down first; store what was heard once, however it ends."""
+    try:
+        while True:
+            tape.pulls()
+            try:
+                item = next(source)
+            except StopIteration:
+                answer = tape.ended(heard.complete())
+                break
+            finally:
+                tape.is_pulling = False
+            heard.add(item)
+            yield item
+    except Exception as error:
+        tape.keep(tape.ended(heard.broken(error)))
+        raise
+    except BaseException as error:  # closed or interrupted
+        tape.left(is_dropped=isinstance(error, GeneratorExit))
+        raise
+    tape.keep(answer)
+
+
+async def taped_async(source: AsyncIterator[Any], tape: Tape, heard: Heard) -> AsyncIterator[Any]:
+    """Yield the items of `source` as they arrive, each taken down first; store what was heard once, however it ends."""
+    try:
+        while True:
+            tape.pulls()
+            try:
+                item = await anext(source)
+            except StopAsyncIteration:
+                answer = tape.ended(heard.complete())
+                break
+            finally:
+                tape.is_pulling = False
+            heard.add(item)
+            yield item
+    except Exception as error:
+        await keep_async(tape, tape.ended(heard.broken(error)))
+        raise
+    except BaseException as error:  # closed, cancelled or interrupted
+        tape.left(is_dropped=isinstance(error, GeneratorExit))
+        raise
+    await keep_async(tape, answer)
+
+
+def _replayed(chunks: Iterator[Any], response: Any) -> Iterator[Any]:
+    try:
+        for chunk in chunks:
+            yield chunk
+    finally:
+        response.close()
+
+
+async def _replayed_async(chunks: Iterator[Any], response: Any) -> AsyncIterator[Any]:
+    try:
+        for chunk in chunks:
+            yield chunk
+    finally:
+        await response.aclose()
+
+
+def _stream_over(iterator: Any, method: Method, client: Any, response: Any, *, is_async: bool) -> Any:
+    """Return a stream of the SDK's own class whose chunks come from `iterator`.
+
+    Not by the class's own construction, which would begin to decode the response.
+    """
+    from openai import AsyncStream, Stream
+
+    kind: Any = AsyncStream if is_async else Stream
+    stream = kind.__new__(kind)
+    stream.response = response
+    stream._cast_to = method.chunk_type
+    stream._client = client
+    stream._options = None
+    decoder = getattr(client, "_make_sse_decoder", None)  # a mock has none
+    stream._decoder = None if decoder is None else decoder()
+    stream._iterator = iterator
+    return stream
+
+
+def _revived_slowly(chunk: Chunk, recording: Recording, chunk_reviver: Reviver) -> Any:
+    item = chunk_value(chunk, recording.path)
+    if is_plain(item):
+        return untyped(item)
+    check_chunk(item, recording.path)
+    data = data_in(item, recording.path)
+    if is_text(item) and isinstance(data, str):
+        data = json.loads(data)
+    try:
+        return chunk_reviver.from_value(data)
+    except RecursionError:  # as the SDK raises it for a chunk nested so deep
+        raise
+    except Exception as error:
+        raise CorruptRecording(
+            recording.path, f"the SDK makes nothing of a chunk of $.response.body: {error}"
+        ) from error

@@ -1,0 +1,49 @@
+"""Websocket endpoints: not recorded, and said so instead of being let through."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import UnrecordableCall
+from ..modes import InferenceMode
+from .context import current_session
+from .patching import Target
+
+_RESOURCES = "openai.resources."
+CONNECTS = (
+    ("beta.realtime", "beta.realtime.realtime", "Realtime", ""),
+    ("realtime", "realtime.realtime", "Realtime", "1.109.1"),
+    ("responses", "responses.responses", "Responses", "2.54.0"),
+    ("beta.responses", "beta.responses.responses", "Responses", "2.54.0"),
+    ("realtime.translations", "realtime.translations.translations", "Translations", "3.54.0"),
+    ("live", "live.live", "Live", "3.54.0"),
+    ("live.sideband", "live.sideband", "Sideband", "3.54.0"),
+    ("live.forks", "live.forks", "Forks", "3.54.0"),
+)
+"""(as callers write it, module, class, the first version known to have it): what has a `connect` to a websocket."""
+
+
+def targets() -> list[Target]:
+    """Return the methods to patch: every `connect`, in both colours."""
+    return [
+        Target(_RESOURCES + module, start + owner, "connect", _connect, since)
+        for _, module, owner, since in CONNECTS
+        for start in ("", "Async")
+    ]
+
+
+def _connect(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    session = current_session()
+    if session is not None:
+        name = f"{type(instance).__name__}.connect"
+        if session.mode is InferenceMode.REPLAY:
+            raise UnrecordableCall(
+                f"{name} opens a websocket, which is not recorded and cannot be replayed; "
+                "mock the connection in this test, or run it in live mode"
+            )
+        if session.mode.writes and all(call.endpoint != name for call in session.passed):
+            warnings.warn(f"{name} opens a websocket, which is not recorded; replay will raise here", stacklevel=3)
+        session.note_passed(name)
+    return wrapped(*args, **kwargs)

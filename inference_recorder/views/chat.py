@@ -1,0 +1,167 @@
+"""Chat completions and completions: messages, tool calls, and what their streams say when joined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ..request.jsonable import JsonObject, JsonValue
+from .parts import Part, Turn, content_parts, described_media, object_in, objects_in, pretty, result_text, text_in
+from .reply import Reply
+
+_REASONING = ("reasoning_content", "reasoning")
+_SAID = frozenset({"text", "content", "refusal", *_REASONING})
+_COMPLETION = frozenset({"text"})
+_AUDIO = frozenset({"id", "data", "transcript"})
+_CALLED = frozenset({"name", "arguments"})
+
+
+def asked_chat(body: JsonObject) -> Iterator[Turn]:
+    """Yield the messages of a request."""
+    messages = body.get("messages")
+    for message in messages if isinstance(messages, list) else [messages]:
+        if isinstance(message, dict):
+            yield _message_turn(message)
+        elif message is not None:
+            yield Turn("user", (Part("json", pretty(message)),))
+
+
+def asked_completion(body: JsonObject) -> Iterator[Turn]:
+    """Yield the prompt of a request; several prompts are several turns."""
+    prompt = body.get("prompt")
+    prompts = prompt if isinstance(prompt, list) and all(isinstance(one, str) for one in prompt) else [prompt]
+    for one in prompts:
+        yield Turn("prompt", (Part("text" if isinstance(one, str) else "json", pretty(one)),))
+
+
+def answered_chat(answer: JsonValue) -> Reply:
+    """Return what a ChatCompletion or a Completion says."""
+    choices = objects_in(answer, "choices")
+    return Reply(tuple(_choice_turn(choice, len(choices)) for choice in choices))
+
+
+def joined_chat(chunks: Sequence[JsonValue]) -> Reply:
+    """Return what the chunks of either stream say together."""
+    choices: dict[object, _Choice] = {}
+    for chunk in chunks:
+        for choice in objects_in(chunk, "choices"):
+            index = choice.get("index")
+            choices.setdefault(index if isinstance(index, int) else 0, _Choice()).hear(choice)
+    turns = [_choice_turn(choice.whole(index), len(choices)) for index, choice in choices.items()]
+    return Reply(tuple(turns))
+
+
+def said_in_chat(chunk: JsonValue) -> int:
+    """Return how many characters a chunk adds: of text, of reasoning, of a call's arguments."""
+    characters = 0
+    for choice in objects_in(chunk, "choices"):
+        delta = object_in(choice, "delta") or choice
+        characters += sum(len(text) for name, text in delta.items() if name in _SAID and isinstance(text, str))
+        for call in (*objects_in(delta, "tool_calls"), delta):
+            called = object_in(call, "function") or object_in(call, "custom") or object_in(call, "function_call")
+            characters += len(text_in(called, "arguments", "input"))
+    return characters
+
+
+def _message_turn(message: JsonObject, role: str = "user", note: str = "") -> Turn:
+    role = text_in(message, "role") or role
+    return Turn(role, tuple(_message_parts(message, role)), note)
+
+
+def _message_parts(message: JsonObject, role: str) -> Iterator[Part]:
+    if role in ("tool", "function"):
+        text = result_text(message.get("content"))
+        yield Part("result", text, text_in(message, "name"), text_in(message, "tool_call_id"))
+        return
+    if reasoning := text_in(message, *_REASONING):
+        yield Part("reasoning", reasoning)
+    yield from content_parts(message.get("content"))
+    if refusal := text_in(message, "refusal"):
+        yield Part("refusal", refusal)
+    if audio := object_in(message, "audio"):
+        yield Part("attachment", described_media(audio, "audio"))
+        if transcript := text_in(audio, "transcript"):
+            yield Part("text", transcript)
+    for call in objects_in(message, "tool_calls"):
+        yield _call_part(call)
+    if call := object_in(message, "function_call"):
+        yield Part("call", pretty(call.get("arguments", "")), text_in(call, "name"))
+    for cited in objects_in(message, "annotations"):
+        url = object_in(cited, "url_citation")
+        yield Part("attachment", f"cites {text_in(url, 'title', 'url') or pretty(cited)}")
+
+
+def _call_part(call: JsonObject) -> Part:
+    called = object_in(call, "function") or object_in(call, "custom")
+    if not called:
+        return Part("json", pretty(call))
+    said = called.get("arguments", called.get("input", ""))
+    return Part("call", pretty(said), text_in(called, "name"), text_in(call, "id"))
+
+
+def _choice_turn(choice: JsonObject, count: int) -> Turn:
+    end = text_in(choice, "finish_reason")
+    notes = [f"choice {choice.get('index')}" if count > 1 else "", end]
+    note = ", ".join(note for note in notes if note)
+    if "message" in choice:
+        return _message_turn(object_in(choice, "message"), "assistant", note)
+    return Turn("assistant", (Part("text", text_in(choice, "text")),), note)
+
+
+@dataclass(slots=True)
+class _Choice:
+    """One choice of a stream, as far as it was heard."""
+
+    is_chat: bool = False
+    end: JsonValue = None
+    role: str = "assistant"
+    said: dict[str, list[str]] = field(default_factory=dict)
+    audio: dict[str, list[str]] = field(default_factory=dict)
+    calls: list[tuple[object, dict[str, list[str]]]] = field(default_factory=list)
+    """(index, id, name and arguments in pieces) of each tool call."""
+
+    def hear(self, choice: JsonObject) -> None:
+        self.end = choice.get("finish_reason") or self.end
+        delta = choice.get("delta")
+        if not isinstance(delta, dict):
+            _add(self.said, choice, _COMPLETION)
+            return
+        self.is_chat = True
+        self.role = text_in(delta, "role") or self.role
+        _add(self.said, delta, _SAID)
+        if "audio" in delta:
+            _add(self.audio, object_in(delta, "audio"), _AUDIO)
+        for call in objects_in(delta, "tool_calls"):
+            self._hear_call(call.get("index"), call, object_in(call, "function") or object_in(call, "custom"))
+        if called := object_in(delta, "function_call"):
+            self._hear_call("function_call", {}, called)
+
+    def whole(self, index: object) -> JsonObject:
+        """Return the choice that a plain answer would hold."""
+        said = {name: "".join(pieces) for name, pieces in self.said.items()}
+        choice: JsonObject = {"index": index, "finish_reason": self.end}
+        if not self.is_chat:
+            return choice | said
+        calls = [{name: "".join(pieces) for name, pieces in call.items()} for _, call in self.calls]
+        functions = [{"id": call.get("id", ""), "function": {"arguments": "", **call}} for call in calls]
+        audio = {name: "".join(pieces) for name, pieces in self.audio.items()}
+        return choice | {"message": {"role": self.role, **said, "tool_calls": functions, "audio": audio}}
+
+    def _hear_call(self, index: object, call: JsonObject, called: JsonObject) -> None:
+        id_ = text_in(call, "id")
+        known = next((one for place, one in reversed(self.calls) if place == index), None)
+        # Ollama gives every call the index 0; only their ids tell them apart.
+        if known is None or (id_ and "id" in known and known["id"] != [id_]):
+            known = {}
+            self.calls.append((index, known))
+        if id_:
+            known["id"] = [id_]
+        _add(known, called, _CALLED)
+        if text := text_in(called, "input"):
+            known.setdefault("arguments", []).append(text)
+
+
+def _add(pieces: dict[str, list[str]], source: JsonObject, names: frozenset[str]) -> None:
+    for name, text in source.items():
+        if name in names and isinstance(text, str) and text:
+            pieces.setdefault(name, []).append(text)

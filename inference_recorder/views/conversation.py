@@ -1,0 +1,159 @@
+"""A whole call as a person reads it: who said what, with which tools and settings, and what it came to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..errors import CorruptRecording
+from ..recording import json_bytes
+from ..recording.codec import untyped
+from ..recording.recording import Answer
+from ..recording.usage import Usage, usage_of
+from ..request.jsonable import JsonObject, JsonValue
+from ..storage.catalogue import Entry
+from . import others
+from .chat import answered_chat, asked_chat, asked_completion, joined_chat, said_in_chat
+from .items import answered_response, asked_response, joined_response, said_in_event
+from .parts import Turn, object_in, objects_in, pretty, text_in
+from .reply import Reply
+
+_NOT_SETTINGS = frozenset({"model", "stream", "tools", "functions"})
+_AS_SENT = frozenset({"text", "base64", "attached"})
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool that the model was offered."""
+
+    name: str
+    description: str
+    parameters: str
+    """The JSON Schema of its arguments; of a tool that the server has, its own settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What a recording says. Whatever a file holds, this is text of it: nothing here was checked by anyone."""
+
+    asked: tuple[Turn, ...]
+    answered: tuple[Turn, ...]
+    tools: tuple[Tool, ...]
+    settings: JsonObject
+    """What else was asked for, such as temperature, under the API's names."""
+    usage: Usage | None
+    failure: str
+    """How the call failed, in a line or more; "" where it did not."""
+    chunk_sizes: tuple[int, ...] | None
+    """Characters that each chunk of a stream adds, in their order; None for an answer that was no stream."""
+    is_complete: bool
+    """False for a stream whose consumer left before its end."""
+
+
+def conversation_of(entry: Entry) -> Conversation:
+    """Return what a recording says; raises CorruptRecording."""
+    recording = entry.recording()
+    answer = recording.answer
+    kind = _kind_of(entry.endpoint) if entry.is_of_the_sdk else _UNKNOWN
+    body = entry.body if entry.is_of_the_sdk else entry.request
+    chunks = _chunks(entry, answer)
+    reply = _reply(kind, answer, chunks)
+    failures = [reply.failure, _failure_text(answer)]
+    return Conversation(
+        asked=tuple(kind.asked(body)),
+        answered=reply.turns,
+        tools=tuple(_tools(body)),
+        settings=_settings(kind, body),
+        usage=usage_of(recording),
+        failure="\n".join(text for text in failures if text),
+        chunk_sizes=tuple(map(kind.said_in, chunks)) if answer.is_streaming and chunks is not None else None,
+        is_complete=answer.is_complete,
+    )
+
+
+class _Kind(NamedTuple):
+    """How the calls of some endpoints are read."""
+
+    said: frozenset[str] | None
+    """The members of a request's body that its turns are made of; None for all of them."""
+    asked: Callable[[JsonObject], Iterator[Turn]]
+    answered: Callable[[JsonValue], Reply]
+    joined: Callable[[Sequence[JsonValue]], Reply] = others.joined_json
+    said_in: Callable[[JsonValue], int] = others.said_as_delta
+    """How many characters a chunk of its stream adds."""
+
+
+_INPUT = frozenset({"input"})
+_PROMPT = frozenset({"prompt", "files"})
+_IMAGES = _Kind(_PROMPT, others.asked_prompt, others.answered_images, others.joined_images)
+_AUDIO = _Kind(_PROMPT, others.asked_prompt, others.answered_audio, others.joined_audio)
+_UNKNOWN = _Kind(None, others.asked_json, others.answered_json)
+_KINDS = (
+    ("/chat/completions", _Kind(frozenset({"messages"}), asked_chat, answered_chat, joined_chat, said_in_chat)),
+    ("/completions", _Kind(frozenset({"prompt"}), asked_completion, answered_chat, joined_chat, said_in_chat)),
+    ("/responses", _Kind(_INPUT | {"instructions"}, asked_response, answered_response, joined_response, said_in_event)),
+    ("/embeddings", _Kind(_INPUT, others.asked_input, others.answered_embeddings)),
+    ("/moderations", _Kind(_INPUT, others.asked_input, others.answered_moderation)),
+    ("/models", _Kind(frozenset(), others.asked_nothing, others.answered_models, others.listed_models)),
+    ("/images/generations", _IMAGES),
+    ("/images/edits", _IMAGES),
+    ("/images/variations", _IMAGES),
+    ("/audio/transcriptions", _AUDIO),
+    ("/audio/translations", _AUDIO),
+    ("/audio/speech", _Kind(_INPUT, others.asked_input, others.answered_json)),
+)
+"""The end of an endpoint -> how its calls are read; the first that fits."""
+
+
+def _kind_of(endpoint: str) -> _Kind:
+    return next((kind for end, kind in _KINDS if endpoint.rstrip("/").endswith(end)), _UNKNOWN)
+
+
+def _settings(kind: _Kind, body: JsonObject) -> JsonObject:
+    if kind.said is None:
+        return {}
+    return {name: value for name, value in body.items() if name not in _NOT_SETTINGS and name not in kind.said}
+
+
+def _reply(kind: _Kind, answer: Answer, chunks: list[JsonValue] | None) -> Reply:
+    if chunks is not None:
+        reply = kind.joined(chunks)
+        return reply if reply.turns or reply.failure else others.joined_json(chunks)
+    if answer.body is None:
+        return Reply(())
+    data = untyped(answer.body)
+    name = text_in(answer.body, "__type__")
+    if name in _AS_SENT:
+        headers = {} if answer.http is None else answer.http.headers
+        return others.answered_bytes(name, data, headers.get("content-type", ""))
+    reply = kind.answered(data)
+    # A shape that its endpoint does not have is shown as it is, not passed over.
+    return reply if reply.turns or reply.failure else others.answered_json(data)
+
+
+def _chunks(entry: Entry, answer: Answer) -> list[JsonValue] | None:
+    if answer.chunks is None:
+        return None
+    try:
+        # A line holds no integer that orjson would change: such recordings are read as a whole.
+        return [untyped(json_bytes.loads(one) if isinstance(one, bytes) else one) for one in answer.chunks]
+    except (ValueError, RecursionError) as error:
+        raise CorruptRecording(entry.path, f"a chunk of its stream is no JSON: {error}") from None
+
+
+def _failure_text(answer: Answer) -> str:
+    failure = answer.failure
+    if failure is None:
+        return ""
+    status = f" {failure.status_code}" if failure.status_code is not None else ""
+    return f"{failure.type}{status}: {failure.message}"
+
+
+def _tools(body: JsonObject) -> Iterator[Tool]:
+    for tool in (*objects_in(body, "tools"), *objects_in(body, "functions")):
+        described = object_in(tool, "function") or object_in(tool, "custom") or tool
+        name = text_in(described, "name", "server_label", "type") or "(without a name)"
+        rest = {key: value for key, value in described.items() if key not in ("name", "description", "type", "strict")}
+        parameters = rest.get("parameters", rest)
+        yield Tool(name, text_in(described, "description"), pretty(parameters) if parameters else "")

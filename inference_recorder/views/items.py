@@ -1,0 +1,150 @@
+"""The Responses API: its items, and what the events of its stream say when joined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+
+from ..recording.recording import RESPONSE_ENDS
+from ..request.jsonable import JsonObject, JsonValue
+from .parts import Part, Turn, content_parts, described_media, object_in, objects_in, pretty, result_text, text_in
+from .reply import Reply
+
+_CALLS = {"function_call": "arguments", "custom_tool_call": "input", "mcp_call": "arguments"}
+"""Item types whose call has a name, and where they keep what it is called with."""
+_BESIDE_A_CALL = frozenset({"id", "call_id", "status", "type", "result"})
+_DELTAS: dict[str, tuple[str, str]] = {
+    "response.output_text.delta": ("message", "output_text"),
+    "response.refusal.delta": ("message", "refusal"),
+    "response.reasoning_text.delta": ("reasoning", "content"),
+    "response.reasoning_summary_text.delta": ("reasoning", "summary"),
+    "response.function_call_arguments.delta": ("function_call", "arguments"),
+    "response.mcp_call_arguments.delta": ("mcp_call", "arguments"),
+    "response.custom_tool_call_input.delta": ("custom_tool_call", "input"),
+}
+"""Event -> the type of the item that it adds to, and where its text goes there."""
+
+
+def asked_response(body: JsonObject) -> Iterator[Turn]:
+    """Yield the instructions and the input of a request."""
+    if instructions := text_in(body, "instructions"):
+        yield Turn("instructions", (Part("text", instructions),))
+    given = body.get("input")
+    if isinstance(given, list):
+        yield from _turns(given, "user")
+    elif given is not None:
+        yield Turn("user", (Part("text" if isinstance(given, str) else "json", pretty(given)),))
+
+
+def answered_response(answer: JsonValue) -> Reply:
+    """Return what a Response says."""
+    output = answer.get("output") if isinstance(answer, dict) else None
+    turns = tuple(_turns(output if isinstance(output, list) else (), "assistant", _end(answer)))
+    return Reply(turns, _error(answer))
+
+
+def joined_response(events: Sequence[JsonValue]) -> Reply:
+    """Return what the events of a stream say together: whole items where they ended, else what came of them."""
+    items: dict[int, JsonObject] = {}
+    pieces: dict[int, dict[tuple[str, str], list[str]]] = {}
+    final: JsonObject = {}
+    failure = ""
+    for event in events:
+        kind = text_in(event, "type")
+        place = event.get("output_index") if isinstance(event, dict) else None
+        place = place if isinstance(place, int) else 0
+        if kind in ("response.output_item.added", "response.output_item.done"):
+            items[place] = object_in(event, "item")
+            if kind.endswith(".done"):
+                pieces.pop(place, None)
+        elif kind in _DELTAS:
+            pieces.setdefault(place, {}).setdefault(_DELTAS[kind], []).append(text_in(event, "delta"))
+        elif kind in RESPONSE_ENDS:
+            final = object_in(event, "response")
+        elif kind == "error":
+            failure = text_in(event, "message") or pretty(event)
+    for place, texts in pieces.items():
+        items[place] = _with_texts(items.get(place, {}), texts)
+    if not items:
+        return answered_response(final)._replace(failure=failure or _error(final))
+    heard = [items[place] for place in sorted(items)]
+    return Reply(tuple(_turns(heard, "assistant", _end(final))), failure or _error(final))
+
+
+def said_in_event(event: JsonValue) -> int:
+    """Return how many characters an event adds."""
+    return len(text_in(event, "delta")) if text_in(event, "type") in _DELTAS else 0
+
+
+def _turns(items: Iterable[JsonValue], role: str, note: str = "") -> Iterator[Turn]:
+    """Yield the items in their order, those next to each other that one role says as one turn."""
+    spoken = [(_role(item, role), list(_item_parts(item))) for item in items]
+    turns = [
+        (speaker, tuple(part for _, parts in group for part in parts))
+        for speaker, group in groupby(spoken, key=lambda one: one[0])
+    ]
+    for place, (speaker, parts) in enumerate(turns):
+        yield Turn(speaker, parts, note if place == len(turns) - 1 else "")
+    if note and not turns:
+        yield Turn(role, (), note)
+
+
+def _role(item: JsonValue, role: str) -> str:
+    kind = text_in(item, "type")
+    if kind.endswith("_output"):
+        return "tool"
+    if kind.endswith("_call") or kind == "reasoning":
+        return "assistant"
+    return text_in(item, "role") or role
+
+
+def _item_parts(item: JsonValue) -> Iterator[Part]:
+    kind = text_in(item, "type")
+    if not isinstance(item, dict) or (kind in ("", "message") and "content" in item):
+        yield from content_parts(item["content"] if isinstance(item, dict) else item)
+    elif kind == "reasoning":
+        for named in ("summary", "content"):
+            for one in objects_in(item, named):
+                yield Part("reasoning", text_in(one, "text"))
+        if not item.get("summary") and not item.get("content"):
+            yield Part("reasoning", "(kept by the server)")
+    elif kind in _CALLS:
+        yield Part("call", pretty(item.get(_CALLS[kind], "")), text_in(item, "name"), text_in(item, "call_id", "id"))
+        if output := item.get("output") or item.get("error"):
+            yield Part("result", result_text(output), text_in(item, "name"))
+    elif kind.endswith("_output"):
+        yield Part("result", result_text(item.get("output")), id=text_in(item, "call_id"))
+    elif kind.endswith("_call"):
+        said = {name: value for name, value in item.items() if name not in _BESIDE_A_CALL}
+        yield Part("call", pretty(said) if said else "", kind.removesuffix("_call"), text_in(item, "call_id", "id"))
+        if isinstance(item.get("result"), str):
+            yield Part("attachment", described_media(item, "image"))
+    else:
+        yield from content_parts([item])
+
+
+def _with_texts(item: JsonObject, texts: dict[tuple[str, str], list[str]]) -> JsonObject:
+    """Return an item that never ended, with what its events said."""
+    whole = dict(item)
+    for (kind, place), pieces in texts.items():
+        whole.setdefault("type", kind)
+        text = "".join(pieces)
+        if kind == "message":
+            said = {"type": place, ("text" if place == "output_text" else place): text}
+            whole["content"] = [*objects_in(whole, "content"), said]
+        elif kind == "reasoning":
+            whole[place] = [{"text": text}]
+        else:
+            whole[place] = text
+    return whole
+
+
+def _end(answer: JsonValue) -> str:
+    reason = text_in(object_in(answer, "incomplete_details"), "reason")
+    status = text_in(answer, "status")
+    return f"{status}: {reason}" if reason else status
+
+
+def _error(answer: JsonValue) -> str:
+    error = object_in(answer, "error")
+    return text_in(error, "message") or (pretty(error) if error else "")

@@ -1,0 +1,147 @@
+"""Embeddings, model lists, moderations, images and sound: what there is to read of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..request.jsonable import JsonObject, JsonValue
+from .parts import Part, Turn, content_parts, described_media, objects_in, pretty, size_of, text_in
+from .reply import Reply
+
+_FLOAT_BYTES = 4
+
+
+def asked_input(body: JsonObject) -> Iterator[Turn]:
+    """Yield the input of a request for embeddings, a moderation or speech; tokens are counted."""
+    given = body.get("input")
+    if isinstance(given, list) and given and all(isinstance(one, int) for one in given):
+        yield Turn("input", (Part("attachment", f"{len(given):,} tokens"),))
+    elif isinstance(given, list) and given and all(isinstance(one, list) for one in given):
+        count = sum(len(one) for one in given)
+        yield Turn("input", (Part("attachment", f"{len(given):,} inputs of {count:,} tokens together"),))
+    elif given is not None:
+        yield Turn("input", tuple(content_parts(given)))
+
+
+def asked_prompt(body: JsonObject) -> Iterator[Turn]:
+    """Yield the prompt and the files of a request for an image, a transcription or a translation."""
+    parts = [Part("text", body["prompt"])] if text_in(body, "prompt") else []
+    files = body.get("files")
+    for file in files if isinstance(files, list) else ():
+        words = [word for word in file if isinstance(word, str)] if isinstance(file, list) else [pretty(file)]
+        parts.append(Part("attachment", ", ".join(words)))
+    if parts:
+        yield Turn("prompt", tuple(parts))
+
+
+def asked_nothing(body: JsonObject) -> Iterator[Turn]:
+    """Yield nothing: all that such a request says are its settings."""
+    yield from ()
+
+
+def asked_json(body: JsonObject) -> Iterator[Turn]:
+    """Yield any request as its JSON."""
+    if body:
+        yield Turn("request", (Part("json", pretty(body)),))
+
+
+def answered_embeddings(answer: JsonValue) -> Reply:
+    """Return how many vectors there are, and of how many numbers."""
+    items = objects_in(answer, "data")
+    lengths = sorted({_dimensions(item.get("embedding")) for item in items})
+    noun = "vector" if len(items) == 1 else "vectors"
+    said = f"{len(items):,} {noun} of {' or '.join(str(length) for length in lengths) or 'nothing'}"
+    return Reply((Turn("embeddings", (Part("attachment", said),)),))
+
+
+def listed_models(items: Sequence[JsonValue]) -> Reply:
+    """Return the names of the models of a list, each on a line."""
+    names = [text_in(item, "id") or pretty(item) for item in items]
+    said = f"{len(names):,} model{'' if len(names) == 1 else 's'}"
+    parts = [Part("attachment", said)]
+    return Reply((Turn("models", tuple(parts + [Part("text", "\n".join(names))] * bool(names))),))
+
+
+def answered_models(answer: JsonValue) -> Reply:
+    """Return the same of a page, as older recordings hold it."""
+    return listed_models(objects_in(answer, "data"))
+
+
+def answered_moderation(answer: JsonValue) -> Reply:
+    """Return what was flagged, with the scores."""
+    return Reply(tuple(Turn("moderation", (_verdict(one),)) for one in objects_in(answer, "results")))
+
+
+def answered_images(answer: JsonValue) -> Reply:
+    """Return what each image is, and how its prompt was revised."""
+    return Reply(tuple(_image_turn(image) for image in objects_in(answer, "data")))
+
+
+def joined_images(events: Sequence[JsonValue]) -> Reply:
+    """Return the images of a stream, the unfinished ones said to be so."""
+    turns = []
+    for event in events:
+        note = text_in(event, "type").rpartition(".")[2]
+        if isinstance(event, dict):
+            turns.append(_image_turn(event, note))
+    return Reply(tuple(turns))
+
+
+def answered_audio(answer: JsonValue) -> Reply:
+    """Return the text of a transcription or a translation; what else it says is left to its JSON."""
+    if text := text_in(answer, "text"):
+        return Reply((Turn("transcript", (Part("text", text),)),))
+    return answered_json(answer)
+
+
+def joined_audio(events: Sequence[JsonValue]) -> Reply:
+    """Return the text of a transcription that was streamed."""
+    text = "".join(text_in(event, "delta") for event in events if text_in(event, "type").endswith("text.delta"))
+    return Reply((Turn("transcript", (Part("text", text),)),)) if text else joined_json(events)
+
+
+def answered_json(answer: JsonValue) -> Reply:
+    """Return any answer as its JSON."""
+    return Reply((Turn("answer", (Part("json", pretty(answer)),)),)) if answer is not None else Reply(())
+
+
+def joined_json(chunks: Sequence[JsonValue]) -> Reply:
+    """Return the items of any list, a JSON text for each."""
+    return Reply((Turn("answer", tuple(Part("json", pretty(chunk)) for chunk in chunks)),)) if chunks else Reply(())
+
+
+def answered_bytes(kind: str, data: JsonValue, media_type: str) -> Reply:
+    """Return what an answer is that is no JSON: a text, or how many bytes of what."""
+    if kind == "text" and isinstance(data, str):
+        return Reply((Turn("answer", (Part("text", data),)),))
+    name = media_type or "binary answer"
+    size = f", {size_of(len(data) * 3 // 4)}" if kind == "base64" and isinstance(data, str) else ", in a file beside"
+    return Reply((Turn("answer", (Part("attachment", name + size),)),))
+
+
+def said_as_delta(event: JsonValue) -> int:
+    """Return how many characters an event of any kind adds, 0 where that is not known."""
+    return len(text_in(event, "delta"))
+
+
+def _dimensions(embedding: JsonValue) -> int:
+    if isinstance(embedding, str):
+        return (len(embedding) * 3 // 4 - embedding[-2:].count("=")) // _FLOAT_BYTES
+    return len(embedding) if isinstance(embedding, list) else 0
+
+
+def _verdict(result: JsonObject) -> Part:
+    categories, scores = result.get("categories"), result.get("category_scores")
+    if not isinstance(categories, dict):
+        return Part("json", pretty(result))
+    flagged = [name for name, is_so in categories.items() if is_so is True]
+    known = scores if isinstance(scores, dict) else {}
+    words = [f"{name} {known[name]:.2f}" if isinstance(known.get(name), float) else name for name in flagged]
+    return Part("text", f"flagged: {', '.join(words) or 'yes'}" if result.get("flagged") or words else "not flagged")
+
+
+def _image_turn(image: JsonObject, note: str = "") -> Turn:
+    parts = [Part("attachment", described_media(image, "image"))]
+    if revised := text_in(image, "revised_prompt"):
+        parts.append(Part("text", revised))
+    return Turn("image", tuple(parts), note)

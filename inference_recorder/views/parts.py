@@ -1,0 +1,154 @@
+"""What is said in a conversation: turns of parts, and the content lists of the API as such parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from ..recording import json_bytes
+from ..request.jsonable import JsonObject, JsonValue
+
+PartKind = Literal["text", "reasoning", "refusal", "call", "result", "attachment", "json"]
+
+_DATA_NAMES = ("b64_json", "partial_image_b64", "image_url", "file_data", "data", "result")
+_REFERENCES = ("url", "file_url", "filename", "file_id", "id")
+_MEDIA = {
+    "image_url": "image",
+    "input_image": "image",
+    "image": "image",
+    "input_audio": "audio",
+    "audio": "audio",
+    "output_audio": "audio",
+    "file": "file",
+    "input_file": "file",
+}
+_TEXTS = frozenset({"text", "input_text", "output_text"})
+_REASONING = frozenset({"reasoning_text", "summary_text", "thinking"})
+_UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Something said at once."""
+
+    kind: PartKind
+    text: str
+    """What was said; a call's arguments, what a tool gave back, what an attachment is (never its bytes)."""
+    name: str = ""
+    """Of a call: the tool."""
+    id: str = ""
+    """Of a call and its result: what ties them to each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one role says before another has the word."""
+
+    role: str
+    parts: tuple[Part, ...]
+    note: str = ""
+    """How it ended, for one, such as "stop"; "" where nothing is known."""
+
+
+def pretty(value: JsonValue) -> str:
+    """Return JSON for people: indented, a string as it is."""
+    if isinstance(value, str):
+        return value
+    try:
+        return json_bytes.dumps(value, indent=True).decode()
+    except RecursionError:
+        return "(nested too deep to show)"
+
+
+def size_of(count: int) -> str:
+    """Return a number of bytes in words, in its largest decimal unit: "812 bytes", "12.3 kB"."""
+    unit, factor = next(((unit, factor) for unit, factor in _UNITS if count >= factor), ("", 1))
+    return f"{count / factor:,.1f} {unit}" if unit else f"{count} bytes"
+
+
+def text_in(value: JsonValue, *names: str) -> str:
+    """Return the first of these members of an object that is a string with something in it, else ""."""
+    if isinstance(value, dict):
+        for name in names:
+            found = value.get(name)
+            if isinstance(found, str) and found:
+                return found
+    return ""
+
+
+def objects_in(value: JsonValue, name: str) -> list[JsonObject]:
+    """Return the objects in the list that is the member `name` of `value`; [] where there is none."""
+    found = value.get(name) if isinstance(value, dict) else None
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+
+
+def object_in(value: JsonValue, name: str) -> JsonObject:
+    """Return the object that is the member `name` of `value`, else {}."""
+    found = value.get(name) if isinstance(value, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def content_parts(content: JsonValue) -> Iterator[Part]:
+    """Yield the parts of a message's content: a text, or a list of typed objects."""
+    if isinstance(content, list):
+        for item in content:
+            yield from _item_parts(item)
+    elif content is not None and content != "":
+        yield from _item_parts(content)
+
+
+def result_text(content: JsonValue) -> str:
+    """Return what a tool gave back as one text."""
+    return "\n".join(part.text for part in content_parts(content))
+
+
+def described_url(url: str, kind: str) -> str:
+    """Return what lies behind a url: of a data url its type and size, else the url itself."""
+    if not url.startswith("data:"):
+        return f"{kind} at {url}"
+    head, _, encoded = url[5:].partition(",")
+    media_type, _, encoding = head.partition(";")
+    size = _decoded_size(encoded) if encoding.endswith("base64") else len(encoded)
+    return f"{kind} {media_type or 'text/plain'}, {size_of(size)}"
+
+
+def described_media(item: JsonObject, kind: str) -> str:
+    """Return what an image, a sound or a file is: its name or id, its format, its size; never its bytes."""
+    inner = next((item[name] for name in (str(item.get("type")), *_MEDIA) if isinstance(item.get(name), dict)), item)
+    url = text_in(inner, "url", "image_url", "file_data") or text_in(item, "image_url")
+    if url.startswith("data:") or "://" in url:
+        name = text_in(inner, "filename")
+        return described_url(url, f"{kind} {name}" if name else kind)
+    words = [kind, *(text_in(inner, name) for name in ("format", "filename", "file_id") if text_in(inner, name))]
+    data = text_in(inner, *_DATA_NAMES)
+    if data:
+        words.append(size_of(_decoded_size(data)))
+    elif len(words) == 1:
+        words += [text_in(inner, *_REFERENCES)]
+    return " ".join(word for word in words if word)
+
+
+def _item_parts(item: JsonValue) -> Iterator[Part]:
+    if isinstance(item, str):
+        yield Part("text", item)
+        return
+    kind = text_in(item, "type")
+    if kind in _TEXTS and isinstance(item.get("text"), str):
+        yield Part("text", item["text"])
+        for cited in objects_in(item, "annotations"):
+            yield Part("attachment", f"cites {text_in(cited, 'title', 'filename', 'url', 'file_id') or pretty(cited)}")
+    elif kind in _REASONING:
+        yield Part("reasoning", text_in(item, "text", "thinking"))
+    elif kind == "refusal":
+        yield Part("refusal", text_in(item, "refusal"))
+    elif kind in _MEDIA:
+        yield Part("attachment", described_media(item, _MEDIA[kind]))
+        if transcript := text_in(item, "transcript"):
+            yield Part("text", transcript)
+    else:
+        yield Part("json", pretty(item))
+
+
+def _decoded_size(encoded: str) -> int:
+    return len(encoded) * 3 // 4 - encoded[-2:].count("=")

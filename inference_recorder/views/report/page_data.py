@@ -1,0 +1,224 @@
+"""What the page tells, as JSON: calls, and what was said in them, each text once however many calls repeat it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from ...errors import CorruptRecording
+from ...request.jsonable import JsonObject, JsonValue
+from ...storage.catalogue import Entry, entries_in, entry_of
+from ..conversation import Conversation, Tool, conversation_of
+from ..parts import Part, Turn, pretty
+
+_MOST_BARS = 240
+"""Chunks beyond that share a bar of the time line."""
+_MOST_PARTS = 300
+"""Of one turn; an unknown stream may have thousands."""
+_LONGEST_NAME = 1_000
+
+
+class Told:
+    """All that a page tells, read once; `data` gives it with texts cut to a length."""
+
+    def __init__(self, folders: Sequence[Path], calls: Sequence[JsonObject], misses: Sequence[JsonObject]) -> None:
+        self._folders = [folder.absolute() for folder in folders]
+        self._said: dict[str, _Said] = {}
+        if calls or misses:
+            self._calls = [*_explained(calls, misses)]
+            for path in dict.fromkeys(str(call["path"]) for call in self._calls if call.get("path")):
+                self._said[path] = _Said.read(Path(path))
+        else:
+            for found in entries_in(folders):
+                said = _Said(found)
+                self._said[str(found.path)] = said
+            self._calls = [said.as_call() for said in sorted(self._said.values(), key=_Said.order)]
+
+    def data(self, longest: int) -> JsonObject:
+        """Return the page's JSON, its texts cut to `longest` characters. Its shape is read in script/calls.js.
+
+        A turn is [role, note, parts], a part [kind, text, name, id, characters of the whole text where it was cut],
+        a tool [name, description, parameters].
+        """
+        turns, tools = _Once(), _Once()
+        places = {path: place for place, path in enumerate(self._said)}
+        return {
+            "written": int(time.time()),
+            "folder": _shown(Path(os.path.commonpath(self._folders))) if self._folders else "",
+            "folders": len(self._folders),
+            "longest": longest,
+            "said": [said.to_json(turns, tools, longest) for said in self._said.values()],
+            "calls": [_call_json(call, places, longest) for call in self._calls],
+            "turns": turns.items,
+            "tools": tools.items,
+        }
+
+
+class _Once:
+    """Values, each kept once; of a conversation that grows call by call, every turn is then on the page once."""
+
+    def __init__(self) -> None:
+        self.items: list[JsonValue] = []
+        self._places: dict[Hashable, int] = {}
+
+    def place_of(self, value: Hashable, as_json: JsonValue) -> int:
+        place = self._places.setdefault(value, len(self.items))
+        if place == len(self.items):
+            self.items.append(as_json)
+        return place
+
+
+class _Said:
+    """What a recording says, or why it cannot be read."""
+
+    def __init__(self, found: Entry | CorruptRecording) -> None:
+        self.path = found.path
+        self.entry: Entry | None = None
+        self.conversation: Conversation | None = None
+        self.problem = ""
+        self.size = 0
+        try:
+            if isinstance(found, CorruptRecording):
+                raise found
+            self.conversation = conversation_of(found)
+            self.size = len(found.content)
+            # Without its content: thousands of recordings are held at a time.
+            self.entry = Entry(found.path, b"", found.test_id, found.request)
+        except CorruptRecording as error:
+            self.problem = str(error)
+
+    @classmethod
+    def read(cls, path: Path) -> _Said:
+        try:
+            return cls(entry_of(path))
+        except CorruptRecording as error:
+            return cls(error)
+
+    def order(self) -> tuple[str, int, str]:
+        """By test; in a test, as no file tells when it was asked, the shorter history first: so agents ask."""
+        entry, said = self.entry, self.conversation
+        return (entry.test_id or "" if entry else "", len(said.asked) if said else 0, self.path.name)
+
+    def as_call(self) -> JsonObject:
+        """Return the call that was recorded here; nothing is known of when."""
+        call: JsonObject = {"outcome": "stored" if self.entry else "unreadable", "path": str(self.path)}
+        if self.entry is not None:
+            entry = self.entry
+            call |= {"test_id": entry.test_id, "endpoint": entry.endpoint, "model": entry.model, "key": entry.key}
+        return call
+
+    def to_json(self, turns: _Once, tools: _Once, longest: int) -> JsonObject:
+        file = {"file": _shown(self.path), "bytes": self.size}
+        said = self.conversation
+        if said is None:
+            return file | {"problem": self.problem}
+        settings = {_name(name): _cut(pretty(value), longest)[0] for name, value in said.settings.items()}
+        usage = said.usage
+        return file | {
+            "asked": [turns.place_of(turn, _turn_json(turn, longest)) for turn in said.asked],
+            "answered": [turns.place_of(turn, _turn_json(turn, longest)) for turn in said.answered],
+            "tools": [tools.place_of(tool, _tool_json(tool, longest)) for tool in said.tools],
+            "settings": settings,
+            "usage": usage and [usage.tokens_in, usage.tokens_out, usage.cached, usage.reasoning],
+            "failure": _cut(said.failure, longest)[0],
+            "chunks": None if said.chunk_sizes is None else _bars(said.chunk_sizes),
+            "left": not said.is_complete,
+        }
+
+
+def _explained(calls: Sequence[JsonObject], misses: Sequence[JsonObject]) -> Iterator[JsonObject]:
+    """Yield the calls, each miss among them with its explanation, then the misses that are not among them."""
+    left = list(misses)
+    for call in calls:
+        place = next((place for place, miss in enumerate(left) if _is_same(call, miss)), None)
+        yield call if place is None else {**call, **left.pop(place)}
+    yield from ({"outcome": "missed", **miss} for miss in left)
+
+
+def _is_same(call: JsonObject, miss: JsonObject) -> bool:
+    if call.get("outcome") != "missed":
+        return False
+    return all(call.get(name) == miss.get(name) for name in ("test_id", "key", "started") if name in miss)
+
+
+def _call_json(call: JsonObject, places: dict[str, int], longest: int) -> JsonObject:
+    path = call.get("path")
+    offsets = call.get("chunk_seconds")
+    tokens = [_count(call.get("tokens_in")), _count(call.get("tokens_out"))]
+    told: JsonObject = {
+        "outcome": str(call.get("outcome", "")),
+        "test": _name(call.get("test_id")),
+        "endpoint": _name(call.get("endpoint")),
+        "model": _name(call.get("model")),
+        "key": str(call.get("key") or ""),
+        "said": places[str(path)] if path else -1,
+        "started": _number(call.get("started")),
+        "seconds": _number(call.get("seconds")),
+        "tokens": tokens if any(tokens) else None,
+        "offsets": [_number(one) for one in _thinned(offsets)] if isinstance(offsets, (list, tuple)) else None,
+        "explanation": _cut(str(call.get("explanation") or ""), longest)[0],
+    }
+    return {name: value for name, value in told.items() if value not in (None, "")}
+
+
+def _turn_json(turn: Turn, longest: int) -> JsonValue:
+    parts = [_part_json(part, longest) for part in turn.parts[:_MOST_PARTS]]
+    if len(turn.parts) > _MOST_PARTS:
+        parts.append(["attachment", f"{len(turn.parts) - _MOST_PARTS:,} more; see the file"])
+    return [_name(turn.role), _name(turn.note), parts]
+
+
+def _tool_json(tool: Tool, longest: int) -> JsonValue:
+    return [_name(tool.name), _cut(tool.description, longest)[0], _cut(tool.parameters, longest)[0]]
+
+
+def _part_json(part: Part, longest: int) -> JsonValue:
+    text, whole = _cut(part.text, longest)
+    told: list[JsonValue] = [part.kind, text, _name(part.name), _name(part.id), whole]
+    while not told[-1]:
+        told.pop()
+    return told
+
+
+def _cut(text: str, longest: int) -> tuple[str, int]:
+    """Return a text of at most `longest` characters, and how many it had, 0 where it was not cut."""
+    return (text, 0) if len(text) <= longest else (f"{text[:longest]}…", len(text))
+
+
+def _name(text: object) -> str:
+    return _cut(str(text or ""), _LONGEST_NAME)[0]
+
+
+def _bars(sizes: Sequence[int]) -> JsonObject:
+    step = _step(len(sizes))
+    return {
+        "count": len(sizes),
+        "bars": [sum(sizes[place : place + step]) for place in range(0, len(sizes), step)],
+        "step": step,
+    }
+
+
+def _thinned(offsets: Sequence[JsonValue]) -> Iterable[JsonValue]:
+    return offsets[:: _step(len(offsets))]
+
+
+def _step(count: int) -> int:
+    return max(1, -(-count // _MOST_BARS))
+
+
+def _number(value: JsonValue) -> float | None:
+    # NaN and the infinities have no JSON that a browser reads.
+    is_finite = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e15
+    return round(float(value), 6) if is_finite else None
+
+
+def _count(value: JsonValue) -> int:
+    return int(value) if isinstance(value, int) and 0 <= value < 2**53 else 0
+
+
+def _shown(path: Path) -> str:
+    """Return a path below the working directory without that: a report is read on other machines too."""
+    absolute, here = Path(os.path.abspath(path)), Path.cwd()
+    return str(absolute.relative_to(here) if absolute.is_relative_to(here) else absolute)

@@ -1,0 +1,160 @@
+"""The ancestor's names do what its users' code expects of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import openai
+import pytest
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+
+from inference_recorder import CorruptRecording, UnrecordableValue
+from inference_recorder import llama_stack as ancestor
+
+from ..conftest import HELLO, files_of
+from ..support.openai_server import completion
+from ..support.secret_table import SECRETS
+
+KEY = SECRETS[0]
+
+
+def test_both_generations_of_names_are_the_same_things() -> None:
+    """Migrating is one changed import line, whichever age the code is of."""
+    assert ancestor.api_recording is ancestor.inference_recording
+    assert ancestor.APIRecordingMode is ancestor.InferenceMode
+    assert ancestor.setup_api_recording is ancestor.setup_inference_recording
+    assert ancestor.get_api_recording_mode is ancestor.get_inference_mode
+    assert ancestor.normalize_request is ancestor.normalize_inference_request
+
+
+def test_the_environment_sets_recording_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A conftest written for the ancestor asks so, and gets None for live."""
+    assert ancestor.InferenceMode.REPLAY is ancestor.get_inference_mode()
+    monkeypatch.setenv("LLAMA_STACK_TEST_INFERENCE_MODE", "record")
+    monkeypatch.setenv("LLAMA_STACK_TEST_RECORDING_DIR", str(tmp_path))
+    recorder = ancestor.setup_inference_recording()
+    assert recorder is not None
+    with recorder as session:
+        assert (ancestor.InferenceMode.RECORD, tmp_path) == (session.mode, session.store.places.written)
+
+    monkeypatch.setenv("LLAMA_STACK_TEST_INFERENCE_MODE", "live")
+    assert ancestor.setup_inference_recording() is None
+
+
+@pytest.mark.usefixtures("without_plugin")
+def test_normalize_request_gives_the_key_of_the_running_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The specification's recording was made in the test that its file names."""
+    document = json.loads(next((Path(__file__).parents[2] / "recordings").glob("792f*.json")).read_text())
+    monkeypatch.setenv("PYTEST_CURRENT_TEST", f"{document['test_id']} (call)")
+    request = document["request"]
+    key = ancestor.normalize_inference_request("post", request["url"], {"Authorization": "x"}, request["body"])
+
+    assert "792f5c2603ba2d22d48aebd47738190504316f2b7821673677c4af11131b4f0b" == key
+
+
+def test_a_response_storage_finds_what_it_stored(tmp_path: Path) -> None:
+    """As the ancestor's own tests use it: any hash, a plain body."""
+    storage = ancestor.ResponseStorage(tmp_path)
+    request = {
+        "method": "POST",
+        "url": "http://x/v1/chat/completions",
+        "endpoint": "/v1/chat/completions",
+        "model": "m",
+    }
+    storage.store_recording("test_hash_123", request, {"body": {"content": "test response"}, "is_streaming": False})
+    found = storage.find_recording("test_hash_123")
+
+    assert found is not None
+    assert "m" == found["request"]["model"]
+    assert "test response" == found["response"]["body"]["content"]
+    assert storage.find_recording("another") is None
+    assert ["test_hash_123.json"] == files_of(tmp_path / "recordings")
+
+
+@pytest.mark.parametrize("is_streaming", [False, True])
+def test_a_response_storage_gives_typed_bodies_back(is_streaming: bool, tmp_path: Path) -> None:
+    """The type comes from the endpoint; the file's own word for it is not trusted."""
+    storage = ancestor.ResponseStorage(tmp_path)
+    answer = ChatCompletion.model_validate(completion("typed"))
+    chunk = ChatCompletionChunk(id="a", choices=[], created=1, model="m", object="chat.completion.chunk")
+    body: Any = [chunk, chunk] if is_streaming else answer
+    storage.store_recording("abc", {"endpoint": "/v1/chat/completions"}, {"body": body, "is_streaming": is_streaming})
+    found = storage.find_recording("abc")
+
+    assert found is not None
+    if is_streaming:
+        assert [ChatCompletionChunk, ChatCompletionChunk] == [type(item) for item in found["response"]["body"]]
+    else:
+        assert "typed" == found["response"]["body"].choices[0].message.content
+
+
+@pytest.mark.parametrize("is_streaming", [False, True])
+def test_a_response_storage_writes_no_secret(is_streaming: bool, tmp_path: Path) -> None:
+    """Its callers bring their own requests, which no session has looked at."""
+    storage, said = ancestor.ResponseStorage(tmp_path), KEY.text.format(KEY.one)
+    request = {"endpoint": "/v1/chat/completions", "body": {"input": said}}
+    body = [{"text": said}] if is_streaming else {"text": said}
+    storage.store_recording("abc", request, {"body": body, "is_streaming": is_streaming})
+    storage.store_recording("def", {"endpoint": said}, {"body": body, "is_streaming": is_streaming})
+
+    written = b"".join(path.read_bytes() for path in (tmp_path / "recordings").glob("*.json"))
+
+    assert KEY.one.encode() not in written
+    assert b"__REDACTED_1__" in written
+
+
+def test_a_response_storage_hides_a_secret_beside_names_that_are_numbers(tmp_path: Path) -> None:
+    """Token ids: looking for the secret ended in a TypeError, of a request and of an answer, be it a mock's or this."""
+    storage, value = ancestor.ResponseStorage(tmp_path), {9: KEY.one, 10: "x"}
+
+    storage.store_recording("abc", {"endpoint": "/v1/other", "body": value}, {"body": {"tokens": value}})
+    found = storage.find_recording("abc")
+    assert found is not None
+
+    assert {"9": "__REDACTED_1__", "10": "x"} == found["request"]["body"]
+    assert {"tokens": {"9": "__REDACTED_1__", "10": "x"}} == found["response"]["body"]
+
+
+def test_a_response_storage_refuses_what_it_cannot_store(tmp_path: Path) -> None:
+    """The ancestor wrote `<object at 0x…>` and went on."""
+    storage = ancestor.ResponseStorage(tmp_path)
+    with pytest.raises(UnrecordableValue):
+        storage.store_recording("abc", {"endpoint": "x"}, {"body": object(), "is_streaming": False})
+    with pytest.raises(ValueError, match="not a recording's name"):
+        storage.store_recording("../abc", {"endpoint": "x"}, {"body": {}, "is_streaming": False})
+    (tmp_path / "recordings").mkdir(exist_ok=True)
+    (tmp_path / "recordings" / "bad.json").write_text('{"response"')
+    with pytest.raises(CorruptRecording):
+        storage.find_recording("bad")
+
+
+@pytest.mark.parametrize("folder", ["recordings", "responses"])
+def test_recordings_in_the_ancestors_folders_are_found(folder: str, client: openai.OpenAI, tmp_path: Path) -> None:
+    """Its two generations kept their files in two places below the folder they were given."""
+    with ancestor.inference_recording("record", tmp_path / folder):
+        recorded = client.chat.completions.create(**HELLO)
+    with ancestor.api_recording(ancestor.APIRecordingMode.REPLAY, str(tmp_path)):
+        replayed = client.chat.completions.create(**HELLO)
+
+    assert recorded.choices == replayed.choices
+
+
+async def test_the_ancestors_own_test_of_recording_passes(tmp_path: Path) -> None:
+    """Its users copied this shape: `create` patched, a client that reaches nothing, record, then replay."""
+    answer = ChatCompletion.model_validate(completion("Hi"))
+
+    async def mock_create(*args: Any, **kwargs: Any) -> ChatCompletion:
+        return answer
+
+    with patch("openai.resources.chat.completions.AsyncCompletions.create", side_effect=mock_create):
+        with ancestor.api_recording(mode=ancestor.APIRecordingMode.RECORD, storage_dir=str(tmp_path)):
+            client = openai.AsyncOpenAI(base_url="http://localhost:11434/v1", api_key="test")
+            assert answer is await client.chat.completions.create(**HELLO, temperature=0.7, user=openai.NOT_GIVEN)
+    with ancestor.api_recording(mode="replay", storage_dir=str(tmp_path)):
+        replayed = await client.chat.completions.create(**HELLO, temperature=0.7, user=openai.NOT_GIVEN)
+
+    await client.close()
+    assert "Hi" == replayed.choices[0].message.content

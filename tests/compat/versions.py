@@ -1,0 +1,55 @@
+"""`python -m tests.compat.versions [--short] [VERSION ...]`: the suite against versions of openai, each by itself.
+
+Without versions: the oldest that is supported, the last ones on httpx, and the newest known one on httpx2. `--short`
+runs what touches the SDK most; without it, the long comparison of generated streams runs too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+VERSIONS = ("1.66.0", "1.109.1", "2.54.0", "3.54.0")
+CONSTRAINTS = ROOT / "tests" / "constraints.txt"
+SHORT = (
+    "tests/sdk/test_recording_and_replaying.py",
+    "tests/sdk/test_streams.py",
+    "tests/interception",
+    "tests/comparison",
+)
+
+
+def main() -> None:
+    """Run the suite against each version and exit 1 if one failed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("versions", nargs="*", default=VERSIONS, metavar="VERSION")
+    parser.add_argument("--short", action="store_true", help="only what touches the SDK most")
+    options = parser.parse_args()
+    failed = [version for version in options.versions if not _passes(version, options.short)]
+    print(f"\nopenai {', '.join(options.versions)}: {'failed with ' + ', '.join(failed) if failed else 'all passed'}")
+    sys.exit(bool(failed))
+
+
+def _passes(version: str, is_short: bool) -> bool:
+    print(f"\n== openai {version}", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        venv.create(folder, with_pip=True)
+        python = str(Path(folder) / ("Scripts" if sys.platform == "win32" else "bin") / "python")
+        held = Path(folder) / CONSTRAINTS.name
+        lines = CONSTRAINTS.read_text(encoding="utf-8").splitlines(keepends=True)
+        held.write_text("".join(line for line in lines if not line.startswith("openai==")))
+        packages = (f"openai=={version}", f"{ROOT}[test]", "-c", str(held))
+        subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *packages], check=True)
+        tests = SHORT if is_short else ()
+        suite = [python, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", *tests]
+        runs = [suite] if is_short else [suite, [*suite, "-m", "slow", "tests/comparison"]]
+        return all(subprocess.run(run, cwd=ROOT, check=False).returncode == 0 for run in runs)
+
+
+if __name__ == "__main__":
+    main()

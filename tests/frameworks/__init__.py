@@ -1,1 +1,0 @@
-"""Real frameworks on top of the OpenAI SDK, recorded and replayed: `python -m tests.frameworks`."""

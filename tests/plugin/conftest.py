@@ -1,0 +1,110 @@
+"""A suite of a user, run in this process or in its own."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+# Imported here, since what a run inside this process imports first is taken out of sys.modules at its end.
+import inference_recorder.pytest_plugin.summary
+import inference_recorder.recorder
+import inference_recorder.storage.rollback  # noqa: F401
+
+from ..conftest import files_of
+from ..support.openai_server import OpenAIServer
+
+# What a client imports only when it is made: a run within this process, which takes away what it has imported, would
+# leave the HTTP library with exceptions of modules that are there twice.
+openai.DefaultHttpxClient(verify=False).close()
+
+ASK = """
+    import os
+    import openai
+
+    def question(text):
+        return {"model": "gpt-4o", "messages": [{"role": "user", "content": text}]}
+
+    def ask(text="Say hello.", **more):
+        options = {"api_key": "x", "max_retries": 0, "http_client": openai.DefaultHttpxClient(verify=False)}
+        with openai.OpenAI(base_url=os.environ["SERVER"], **options) as client:
+            return client.chat.completions.create(**question(text), **more).choices[0].message.content
+
+    async def ask_async(text="Say hello.", **more):
+        options = {"api_key": "x", "max_retries": 0, "http_client": openai.DefaultAsyncHttpxClient(verify=False)}
+        async with openai.AsyncOpenAI(base_url=os.environ["SERVER"], **options) as client:
+            return (await client.chat.completions.create(**question(text), **more)).choices[0].message.content
+
+    def try_to_ask(text="Say hello."):
+        try:
+            return ask(text)
+        except Exception as error:
+            return type(error).__name__
+"""
+HEAD = """
+    import pytest
+    from ask import ask, ask_async, try_to_ask
+    from inference_recorder import MissingRecording, inference_recording
+    from inference_recorder.test_run import running_test_id
+"""
+
+
+class Suite:
+    """The folder of a user's project, its tests written one by one and run with pytest's own arguments."""
+
+    def __init__(self, pytester: pytest.Pytester, server: OpenAIServer) -> None:
+        self.pytester = pytester
+        self.server = server
+        self.folder = pytester.path
+        self.write("ask.py", ASK)
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file; a test file begins with what all of them import."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        head = textwrap.dedent(HEAD) if path.name.startswith(("test_", "conftest")) else ""
+        path.write_text(head + textwrap.dedent(text))
+
+    def run(self, *arguments: str) -> pytest.RunResult:
+        """Run the tests in this process: quick, but nothing that a worker or a fresh start would show."""
+        return self.pytester.runpytest_inprocess(*arguments)
+
+    def run_apart(self, *arguments: str) -> pytest.RunResult:
+        """Run the tests in a process of their own."""
+        return self.pytester.runpytest_subprocess(*arguments)
+
+    def files(self, folder: str = "recordings") -> list[str]:
+        return files_of(self.folder / folder)
+
+    def recordings(self, folder: str = "recordings") -> list[dict[str, Any]]:
+        """Return what the recordings in a folder hold."""
+        return [json.loads((self.folder / folder / name).read_text()) for name in self.files(folder)]
+
+    def test_ids(self, folder: str = "recordings") -> list[str | None]:
+        return sorted((recording["test_id"] for recording in self.recordings(folder)), key=str)
+
+
+@pytest.fixture
+def suite(pytester: pytest.Pytester, server: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> Suite:
+    monkeypatch.setenv("SERVER", server.base_url)
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:randomly -p no:cacheprovider -p no:hypothesispytest -W ignore")
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.syspath_prepend(pytester.path)
+    with openai.OpenAI(api_key="x") as client:
+        client.chat.completions.create  # noqa: B018 - as above, for the SDK's lazy modules
+    return Suite(pytester, server)
+
+
+def line_of(result: pytest.RunResult, start: str) -> str:
+    """Return the one line of the output that starts so."""
+    [line] = [line for line in result.outlines if line.startswith(start)]
+    return line
+
+
+def written(path: Path) -> dict[str, bytes]:
+    """Return what lies in a folder, locks aside."""
+    return {file.name: file.read_bytes() for file in sorted(path.glob("*")) if file.is_file()}

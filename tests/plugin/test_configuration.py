@@ -1,0 +1,82 @@
+"""`[tool.inference_recorder]` in pyproject.toml, and pytest's own configuration beside it."""
+
+from __future__ import annotations
+
+import pytest
+
+from ..support.openai_server import error
+from .conftest import Suite, line_of
+
+
+def header(suite: Suite, *arguments: str) -> str:
+    return line_of(suite.run(*arguments), "inference_recorder:")
+
+
+@pytest.mark.parametrize("ini", ["pyproject.toml", "pytest.ini"])
+def test_the_table_counts_wherever_pytests_own_options_are(ini: str, suite: Suite) -> None:
+    """A project keeps the settings of its tools in one file."""
+    table = '[tool.inference_recorder]\nmode = "record"\nrecordings = "tapes"\nauto = true\n'
+    if ini == "pytest.ini":
+        suite.pytester.makeini("[pytest]")
+    else:
+        table += "[tool.pytest.ini_options]\n"
+    suite.pytester.makepyprojecttoml(table)
+    suite.write("test_it.py", "def test_it(): ask()")
+
+    result = suite.run()
+
+    result.assert_outcomes(passed=1)
+    assert (1, 1) == (suite.server.count, len(suite.files("tapes")))
+    source = "[tool.inference_recorder]"
+    assert f"inference_recorder: record ({source}), recordings in tapes ({source})" == line_of(
+        result, "inference_recorder:"
+    )
+
+
+def test_pytests_own_options_go_before_the_table(suite: Suite) -> None:
+    """`-o inference_mode=...` is how one run is changed."""
+    suite.pytester.makepyprojecttoml('[tool.inference_recorder]\nmode = "record"\n[tool.pytest.ini_options]')
+    suite.write("test_none.py", "def test_none(): pass")
+
+    assert header(suite).startswith("inference_recorder: record ([tool.inference_recorder])")
+    assert header(suite, "-o", "inference_mode=live").startswith("inference_recorder: live (inference_mode)")
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ('modus = "record"', "*has an unknown key 'modus'; it knows auto, mode, normalize, record_errors, *"),
+        ("mode = true", "*mode in [[]tool.inference_recorder] is True; it must be a string"),
+        ('auto = "yes"', "*auto in [[]tool.inference_recorder] is 'yes'; it must be true or false"),
+        ('mode = "rekord"', "*[[]tool.inference_recorder] is 'rekord'; it must be one of *"),
+    ],
+)
+def test_what_has_no_meaning_there_is_a_usage_error(table: str, told: str, suite: Suite) -> None:
+    """A misspelt key is else a setting that one believes in."""
+    suite.pytester.makepyprojecttoml(f"[tool.inference_recorder]\n{table}\n[tool.pytest.ini_options]")
+    suite.write("test_none.py", "def test_none(): pass")
+
+    result = suite.run()
+
+    assert pytest.ExitCode.USAGE_ERROR == result.ret
+    result.stderr.fnmatch_lines([f"*{told}"])
+
+
+@pytest.mark.parametrize("setting", [None, True, False])
+def test_failed_calls_are_recorded_as_configured(setting: bool | None, suite: Suite) -> None:
+    """By default record-if-missing leaves out what the next run may not meet."""
+    if setting is not None:
+        suite.pytester.makeini(f"[pytest]\ninference_record_errors = {setting}")
+    suite.write(
+        "test_it.py",
+        """
+        def test_429(inference_session): try_to_ask("429")
+        def test_400(inference_session): try_to_ask("400")
+        """,
+    )
+    suite.server.scripts["/v1/chat/completions"] = lambda asked, n: error(int(asked.json["messages"][0]["content"]))
+
+    suite.run("--inference-mode=record-if-missing").assert_outcomes(passed=2)
+
+    recorded = {None: ["test_it.py::test_400"], True: ["test_it.py::test_400", "test_it.py::test_429"], False: []}
+    assert recorded[setting] == suite.test_ids()

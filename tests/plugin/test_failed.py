@@ -1,0 +1,221 @@
+"""Recordings of tests that fail are set aside, unless `--inference-keep-failed`."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from ..support.openai_server import Reply
+from .conftest import Suite, written
+
+RECORD = "--inference-mode=record"
+
+
+def failed_aside(suite: Suite, folder: str = "recordings") -> Path:
+    return suite.folder / folder / ".failed"
+
+
+@pytest.mark.parametrize(
+    "failing",
+    [
+        "def test_it(): ask(); assert 0",
+        "@pytest.mark.asyncio\n    async def test_it(): await ask_async(); assert 0",
+        "@pytest.fixture\n    def broken(): ask(); assert 0\n    def test_it(broken): pass",
+        "@pytest.fixture\n    def broken():\n        yield\n        ask(); assert 0\n    def test_it(broken): pass",
+        "def test_it():\n        with inference_recording(): ask()\n        assert 0",
+        "def test_it(inference_session): ask(); try_to_ask('x'); assert 0",
+    ],
+    ids=["plain", "async", "setup", "teardown", "in code", "fixture"],
+)
+def test_the_recordings_of_a_failing_test_are_set_aside(failing: str, suite: Suite) -> None:
+    """A wrong answer that is committed replays for ever; one thrown away cannot be looked at."""
+    suite.write("test_it.py", f"    pytestmark = pytest.mark.inference_recording\n    {failing}\n")
+
+    result = suite.run(RECORD)
+
+    count = 2 if "'x'" in failing else 1
+    assert ([], count) == (suite.files(), len(suite.files("recordings/.failed")))
+    assert "*\n" == (failed_aside(suite) / ".gitignore").read_text()
+    result.stdout.fnmatch_lines([f"  {count} recorded by tests that failed: set aside in recordings/.failed *"])
+
+
+def test_what_was_there_before_comes_back(suite: Suite) -> None:
+    """All of its row: the second answer, and the third that the new recording cut off."""
+    suite.write("test_it.py", "def test_it(inference_session): [ask() for _ in range(3)]")
+    suite.run(RECORD).assert_outcomes(passed=1)
+    before = written(suite.folder / "recordings")
+    suite.write("test_it.py", "def test_it(inference_session): ask(); ask(); assert 0")
+
+    suite.run(RECORD).assert_outcomes(failed=1)
+
+    assert before == written(suite.folder / "recordings")
+    assert 2 == len(suite.files("recordings/.failed"))
+
+
+def test_an_answers_bytes_move_and_come_back_with_it(suite: Suite) -> None:
+    """A recording without the file beside it is corrupt."""
+    suite.write(
+        "test_it.py",
+        """
+        import openai, os
+
+        @pytest.mark.inference_recording
+        def test_it():
+            with openai.OpenAI(base_url=os.environ["SERVER"], api_key="x") as client:
+                speech = client.audio.speech.create(model="m", voice="alloy", input="Hello").content
+            assert speech == b"1" * 300_000
+        """,
+    )
+    replies = [Reply(content=number * 300_000, media_type="audio/mpeg") for number in (b"1", b"2")]
+    suite.server.answers("/v1/audio/speech", *replies)
+    suite.run(RECORD).assert_outcomes(passed=1)
+    before = written(suite.folder / "recordings")
+
+    suite.run(RECORD).assert_outcomes(failed=1)
+
+    assert 2 == len(before)
+    assert before == written(suite.folder / "recordings")
+    assert [b"2" * 300_000] == [path.read_bytes() for path in failed_aside(suite).glob("*.bin")]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="needs a device that never ends")
+def test_a_link_to_a_device_is_not_read_to_be_brought_back(suite: Suite) -> None:
+    """A stranger's recordings may hold links; reading this one would fill the memory."""
+    suite.write("test_it.py", "def test_it(inference_session): ask()")
+    suite.run(RECORD)
+    [path] = (suite.folder / "recordings").glob("*.json")
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+    suite.run(RECORD).assert_outcomes(passed=1)
+
+    assert not path.is_symlink()
+
+
+def test_they_are_kept_where_that_is_asked_for(suite: Suite) -> None:
+    """While one mends the test that fails, the answer need not be paid for again."""
+    suite.write("test_it.py", "def test_it(inference_session): ask(); assert 0")
+
+    result = suite.run(RECORD, "--inference-keep-failed")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.no_fnmatch_line("*set aside*")
+    assert (1, False) == (len(suite.files()), failed_aside(suite).exists())
+
+
+@pytest.mark.parametrize("mark", ["xfail", "skip in the middle"])
+def test_those_of_a_test_that_does_not_fail_are_kept(mark: str, suite: Suite) -> None:
+    """What is expected to fail has to fail in replay too."""
+    head, tail = ("@pytest.mark.xfail\n", "assert 0") if mark == "xfail" else ("", "pytest.skip()")
+    suite.write("test_it.py", f"{head}def test_it(inference_session): ask(); {tail}")
+
+    suite.run(RECORD)
+
+    assert (1, False) == (len(suite.files()), failed_aside(suite).exists())
+
+
+def test_those_of_wider_fixtures_and_shared_ones_are_kept(suite: Suite) -> None:
+    """Other tests of the run have been answered from them."""
+    suite.write(
+        "test_it.py",
+        """
+        @pytest.fixture(scope="module")
+        def wide(): ask("wide")
+
+        @pytest.mark.inference_recording
+        def test_it(wide):
+            with inference_recording(scope="shared"): ask("shared")
+            ask("mine")
+            assert 0
+        """,
+    )
+
+    suite.run(RECORD).assert_outcomes(failed=1)
+
+    assert [None, "test_it.py@wide"] == suite.test_ids()
+    assert ["test_it.py::test_it"] == suite.test_ids("recordings/.failed")
+
+
+@pytest.mark.parametrize("in_code", [False, True], ids=["marker", "a session around all attempts"])
+def test_only_the_last_attempt_of_a_rerun_counts(in_code: bool, suite: Suite) -> None:
+    """The flaky first attempt's answers are nobody's."""
+    fixture = """
+        @pytest.fixture(scope="session", autouse=True)
+        def recorder():
+            with inference_recording("record"): yield
+    """
+    suite.write(
+        "test_it.py",
+        f"""
+        {fixture if in_code else "pytestmark = pytest.mark.inference_recording"}
+        attempts = []
+
+        def test_it():
+            attempts.append(1)
+            ask()
+            if len(attempts) == 1:
+                ask("only the first attempt")
+                ask()
+            assert len(attempts) == 2
+        """,
+    )
+
+    result = suite.run(RECORD, "--reruns=1")
+
+    result.assert_outcomes(passed=1)
+    assert 4 == suite.server.count, "two attempts, of three calls and one"
+    [recording], [name] = suite.recordings(), suite.files()
+    assert "Hello 3!" == recording["response"]["body"]["__data__"]["choices"][0]["message"]["content"]
+    assert 64 == len(name.removesuffix(".json")), "the first place of its row"
+    assert [] == suite.files("recordings/.failed")
+    if not in_code:
+        result.stdout.fnmatch_lines(["recordings: 0 replayed, 1 recorded, 0 missed, 0 live, 0 unused"])
+
+
+def test_a_test_that_passes_again_clears_what_was_set_aside(suite: Suite) -> None:
+    """Else the folder only grows, and says of old failures that they are new."""
+    suite.write("test_it.py", "def test_it(inference_session): ask(); assert 0")
+    suite.run(RECORD).assert_outcomes(failed=1)
+    suite.write("test_it.py", "def test_it(inference_session): ask()")
+    suite.run(RECORD).assert_outcomes(passed=1)
+
+    assert ([], 1) == (suite.files("recordings/.failed"), len(suite.files()))
+
+
+@pytest.mark.slow
+def test_an_interrupted_tests_recordings_are_set_aside(suite: Suite) -> None:
+    """Half of a test's answers beside the other half of its old ones."""
+    suite.write("test_it.py", "def test_it(inference_session): ask()")
+    suite.run(RECORD)
+    before = written(suite.folder / "recordings")
+    suite.write("test_it.py", "def test_it(inference_session):\n    ask()\n    raise KeyboardInterrupt")
+
+    result = suite.run_apart(RECORD)
+
+    assert pytest.ExitCode.INTERRUPTED == result.ret
+    assert before == written(suite.folder / "recordings")
+    assert 1 == len(suite.files("recordings/.failed"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("keeps", [False, True], ids=["", "--inference-keep-failed"])
+def test_a_crashed_workers_recordings_are_set_aside(keeps: bool, suite: Suite) -> None:
+    """Its test did not end, and nobody in that process can put back what it replaced."""
+    text = "import os\ndef test_done(inference_session): ask()\ndef test_it(inference_session): ask(); "
+    suite.write("test_it.py", f"{text}ask(); ask()")
+    suite.run(RECORD).assert_outcomes(passed=2)
+    before = written(suite.folder / "recordings")
+    suite.write("test_it.py", f"{text}ask('new'); os._exit(1)")
+
+    result = suite.run_apart(RECORD, "-n1", *(["--inference-keep-failed"] if keeps else []))
+
+    after = written(suite.folder / "recordings")
+    of_crashed = {name for name, content in before.items() if json.loads(content)["test_id"] == "test_it.py::test_it"}
+    assert 3 == len(of_crashed)
+    assert keeps == any(before[name] != after[name] for name in of_crashed)
+    assert (5 if keeps else 4) == len(after)
+    assert (0 if keeps else 2) == len(suite.files("recordings/.failed"))
+    assert keeps != ("by tests that failed: set aside" in str(result.stdout))

@@ -1,0 +1,165 @@
+"""How a way is watched: used live, while recording and in replay, and what came of it compared."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import openai
+import pydantic
+import pytest
+
+from inference_recorder import inference_recording
+
+from ...compat.versions import VERSIONS
+from ...conftest import Colour
+from ...support.differences import differences
+from ...support.openai_server import OpenAIServer
+
+Use = Callable[[Colour], Any]
+"""Calls the SDK in some way and returns all that its caller can see of the result."""
+
+_OBJECTS_NOBODY_NAMES = ("chat.completion", "chat.completion.chunk", "text_completion")
+_TIMES = ("created", "created_at")
+
+
+class Way(NamedTuple):
+    """A way of calling the SDK."""
+
+    use: Use
+    needs: str = ""
+    """What the SDK must have for it, as callers write it after the client."""
+    requests: int = 1
+    """How many requests it makes, and so how many recordings."""
+
+
+def check(way: Way, sdk: Colour, server: OpenAIServer, recordings: Path, *, mode: str = "record") -> Any:
+    """Assert that a way gives the same live, recorded and replayed, and that replay sends nothing; returns it."""
+    skip_without(sdk, way.needs)
+    live = lived(way.use, sdk, server)
+    with inference_recording(mode, recordings) as recording:
+        recorded = used(way.use, sdk, server)
+    assert way.requests == server.count
+    server.asked.clear()
+    with inference_recording("replay", recordings) as replaying:
+        replayed = way.use(sdk)
+
+    assert 0 == server.count
+    assert {"recorded": way.requests} == recording.counts
+    assert {"replayed": way.requests} == replaying.counts
+    assert [] == differences(live, recorded)
+    assert [] == differences(stable(live), stable(replayed))
+    return replayed
+
+
+def used(use: Use, sdk: Colour, server: OpenAIServer) -> Any:
+    """Return the result of a use whose requests the server counts from 0."""
+    server.asked.clear()
+    return use(sdk)
+
+
+def lived(use: Use, sdk: Colour, server: OpenAIServer) -> Any:
+    """Return the result of a use outside any session; skips the test where an older SDK cannot take its arguments."""
+    try:
+        return used(use, sdk, server)
+    except (TypeError, RuntimeError) as error:
+        if server.count or _release(openai.__version__) >= _release(VERSIONS[-1]):
+            raise
+        pytest.skip(f"openai {openai.__version__}: {error}")
+
+
+def _release(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")[:2]))
+
+
+def skip_without(sdk: Colour, name: str) -> None:
+    """Skip the test where the SDK has no such attribute."""
+    try:
+        attrgetter(name)(sdk.client) if name else None
+    except AttributeError:
+        pytest.skip(f"openai {openai.__version__} has no {name}")
+
+
+def stable(value: Any, *, is_top: bool = True) -> Any:
+    """Return a copy of what came of a way with the ids and times that the format normalises made constant.
+
+    Times are so at the top of an answer only, an id in a chat or text completion wherever a helper shows it.
+    """
+    if isinstance(value, (list, tuple)):
+        return type(value)(stable(item, is_top=is_top) for item in value)
+    if isinstance(value, pydantic.BaseModel):
+        copy = value.model_copy()
+        members, extra = _stable_members(copy.__dict__, is_top), copy.__pydantic_extra__
+        copy.__dict__.update(members)
+        if extra:
+            extra.update(_stable_members(extra, is_top))
+        return copy
+    return _stable_members(value, is_top) if isinstance(value, dict) else value
+
+
+def _stable_members(members: dict[str, Any], is_top: bool) -> dict[str, Any]:
+    is_named_event = is_top and {"event", "data"} <= set(members)  # the assistants': the SDK puts the name beside
+    stable_members = {
+        name: stable(member, is_top=is_named_event and name == "data") for name, member in members.items()
+    }
+    is_one_nobody_names = members.get("object") in _OBJECTS_NOBODY_NAMES
+    if is_one_nobody_names and "id" in members:
+        stable_members["id"] = "-"
+    if is_one_nobody_names or (is_top and members.get("object") != "model"):
+        stable_members |= {name: 0 for name in _TIMES if isinstance(members.get(name), (int, float))}
+    return stable_members
+
+
+@contextmanager
+def entered(sdk: Colour, manager: Any) -> Iterator[Any]:
+    """Enter a context manager of either colour for the block."""
+    if not sdk.is_async:
+        with manager as inside:
+            yield inside
+        return
+    inside = sdk.wait(manager.__aenter__())
+    try:
+        yield inside
+    except BaseException as error:
+        if not sdk.wait(manager.__aexit__(type(error), error, error.__traceback__)):
+            raise
+    else:
+        sdk.wait(manager.__aexit__(None, None, None))
+
+
+def calling(name: str, *args: Any, **kwargs: Any) -> Use:
+    """Return the way that just calls the client's method of this name; a stream's or page's items are its result."""
+
+    def use(sdk: Colour) -> Any:
+        result = sdk.call(name, *args, **kwargs)
+        return sdk.items(result) if hasattr(result, "__next__") or hasattr(result, "__anext__") else result
+
+    return use
+
+
+def parsed(text: str | bytes) -> Any:
+    """Return the value of JSON, of each line of server-sent text, or the text itself where it is neither."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        pass
+    lines = text.decode("latin-1").split("\n") if isinstance(text, bytes) else text.split("\n")
+    return [parsed_line(line) for line in lines] if "data: {" in "".join(lines[:2]) else text
+
+
+def parsed_line(line: str) -> Any:
+    """Return the value of a line of JSON or of server-sent text, else the line."""
+    try:
+        return json.loads(line.removeprefix("data: "))
+    except ValueError:
+        return line
+
+
+def described(error: openai.APIError) -> tuple[Any, ...]:
+    """Return all that error handling reads of an SDK's error."""
+    status = getattr(error, "status_code", None)
+    return type(error), str(error), error.code, error.param, error.type, error.body, status

@@ -1,0 +1,278 @@
+"""A miss as its reader meets it: through real sessions, in both colours, under pytest, across processes."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import stat
+import subprocess
+import sys
+import tempfile
+import textwrap
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+from inference_recorder import MissingRecording, inference_recording
+from inference_recorder.diagnosis import notes
+from inference_recorder.diagnosis.nearest import Question
+from inference_recorder.diagnosis.notes import note, notes_in
+from inference_recorder.test_run import PYTEST_VARIABLE
+
+from ...conftest import HELLO, Colour
+from ...support.openai_server import OpenAIServer
+from .folders import TEST, asks, question
+
+GOODBYE = HELLO | {"messages": [{"role": "user", "content": "Say goodbye."}]}
+
+
+def miss(sdk: Colour, recordings: Path, test_id: str | None = TEST, **arguments: Any) -> MissingRecording:
+    with inference_recording("replay", recordings, test_id=test_id):
+        with pytest.raises(MissingRecording) as caught:
+            sdk.call("chat.completions.create", **arguments)
+    return caught.value
+
+
+def record(sdk: Colour, recordings: Path, test_id: str | None = TEST, **arguments: Any) -> None:
+    with inference_recording("record", recordings, test_id=test_id):
+        sdk.call("chat.completions.create", **arguments)
+
+
+@pytest.mark.usefixtures("without_plugin")
+def test_the_text_shows_what_came_nearest_and_ends_with_the_command(
+    sdk: Colour, server: OpenAIServer, recordings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hash and nothing else is what other tools print."""
+    monkeypatch.setenv(PYTEST_VARIABLE, f"{TEST}[a b] (call)")
+    record(sdk, recordings, None, **HELLO)
+    error = miss(sdk, recordings, None, **GOODBYE, temperature=0.5)
+    (file,) = recordings.glob("*.json")
+    expected = f"""\
+        Recording not found for POST /v1/chat/completions (model gpt-4o)
+          test: {TEST}[a b]
+          key: {error.key}
+          looked in:
+            {recordings}
+          nearest: {file}
+            another request, of this test
+            - the recording, + this request:
+            $.messages[0].content
+              - "Say hello."
+              + "Say goodbye."
+            $.temperature (only in this request)
+              + 0.5
+          a lost connection, timeout, 401, 402, 403, 408, 409, 429 or 5xx is recorded only with record_errors=True
+          to record it, with a key and no other mode=... in the code:
+            LLAMA_STACK_TEST_INFERENCE_MODE=record-if-missing pytest '{TEST}[a b]'"""
+
+    assert textwrap.dedent(expected) == str(error)
+    assert 1 == server.count
+
+
+def test_the_parts_are_attributes(sdk: Colour, recordings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An agent or a plugin reads them; parsing a text breaks with the next version."""
+    record(sdk, recordings, "t.py::test_old", **HELLO)
+    monkeypatch.delenv(PYTEST_VARIABLE)
+    error = miss(sdk, recordings, "t.py::test_new", **HELLO)
+
+    assert "t.py::test_old" == error.renamed_from
+    assert error.nearest is not None
+    assert ("other test", "t.py::test_old") == (error.nearest.reason, error.nearest.test_id)
+    assert [("test_id", "t.py::test_old", "t.py::test_new")] == [one[:3] for one in error.nearest.differences]
+    assert error.command is None
+    assert str(error).endswith(
+        "to record it, run once with a key and LLAMA_STACK_TEST_INFERENCE_MODE=record-if-missing (or mode=...)"
+    )
+
+
+def test_the_request_is_shown_as_it_was_asked(client: openai.OpenAI, recordings: Path) -> None:
+    """Agents go on appending to the list of messages after a call failed."""
+    record_with, messages = asks("Be brief.", "Hello."), asks("Be brief.", "Hi.")["messages"]
+    with inference_recording("record", recordings, test_id=TEST):
+        client.chat.completions.create(**record_with)
+    with inference_recording("replay", recordings, test_id=TEST):
+        with pytest.raises(MissingRecording) as caught:
+            client.chat.completions.create(model="gpt-4o", messages=messages)
+    messages.append({"role": "user", "content": "More."})
+
+    assert caught.value.nearest is not None
+    assert ["$.messages[1].content"] == [one.path for one in caught.value.nearest.differences]
+    assert [2] == [len(one.question.request.body["messages"]) for one in notes_in(recordings)]
+
+
+def test_names_that_are_numbers_are_no_difference(sdk: Colour, recordings: Path) -> None:
+    """A file has texts in their place."""
+    record(sdk, recordings, **HELLO, logit_bias={9: 1, 10: 2}, temperature=0)
+    error = miss(sdk, recordings, **HELLO, logit_bias={9: 1, 10: 2}, temperature=0.5)
+
+    assert error.nearest is not None
+    assert ["$.temperature"] == [difference.path for difference in error.nearest.differences]
+
+
+def test_an_explanation_that_fails_hides_no_miss(
+    sdk: Colour, recordings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is wrong with a folder, the caller has to hear that the recording is missing."""
+
+    def broken(folders: object) -> None:
+        raise ArithmeticError("it broke")
+
+    recordings.mkdir()
+    monkeypatch.setattr("inference_recorder.diagnosis.miss.index_of", broken)
+    monkeypatch.setattr(tempfile, "tempdir", str(recordings / "not there"))
+    error = miss(sdk, recordings, **HELLO)
+
+    assert "what came nearest is not known: ArithmeticError: it broke" in str(error)
+    assert error.nearest is None
+
+
+def raise_a_miss(base_url: str, folder: str) -> None:
+    with openai.OpenAI(base_url=base_url, api_key="x") as client:
+        with inference_recording("replay", folder, test_id=TEST):
+            client.chat.completions.create(**GOODBYE)
+
+
+def test_a_miss_crosses_processes_with_all_its_parts(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
+    """pytest-xdist and process pools hand errors on; one that cannot be pickled makes its caller wait for ever."""
+    record(sdk, recordings, **HELLO)
+    with ProcessPoolExecutor(1) as pool:
+        crossed = pool.submit(raise_a_miss, server.base_url, str(recordings)).exception(timeout=60)
+    here = miss(sdk, recordings, **GOODBYE)
+
+    assert isinstance(crossed, MissingRecording)
+    assert (here.nearest, here.explanation, here.key) == (crossed.nearest, crossed.explanation, crossed.key)
+    assert pickle.dumps(here.nearest)
+    assert '- "Say hello."' in str(crossed)
+
+
+SUITE = """
+    import openai, os, pytest
+    from inference_recorder import inference_recording
+
+    @pytest.mark.parametrize("greeting", ["hello", "good bye"])
+    @inference_recording()
+    def test_greeting(greeting):
+        client = openai.OpenAI(base_url=os.environ["SERVER"], api_key="x")
+        client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": greeting + PUNCTUATION}])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=["one process", "xdist"])
+def test_the_command_of_a_miss_records_it(options: list[str], server: OpenAIServer, tmp_path: Path) -> None:
+    """It is to be pasted into a shell as it stands, brackets and spaces of a parametrised id included."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    environment |= {"SERVER": server.base_url, "PATH": f"{Path(sys.executable).parent}:{environment['PATH']}"}
+    suite = tmp_path / "test_suite.py"
+
+    def run(command: str) -> str:
+        return subprocess.run(
+            ["sh", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        ).stdout
+
+    def write(punctuation: str) -> None:
+        suite.write_text(textwrap.dedent(SUITE) + f"PUNCTUATION = {punctuation!r}\n")
+
+    pytest_command = " ".join(["pytest -q -p no:cacheprovider", *options])
+    write("!")
+    run(f"LLAMA_STACK_TEST_INFERENCE_MODE=record-if-missing {pytest_command}")
+    write("?")
+    missed = run(pytest_command)
+    commands = [line.removeprefix("E").strip() for line in missed.splitlines() if "pytest --inference-mode" in line]
+    for command in set(commands):
+        run(command)
+
+    assert '- "hello!"' in missed
+    assert '+ "good bye?"' in missed
+    assert 2 == len(set(commands)), missed
+    assert {"passed": 2} == pytest.RunResult.parse_summary_nouns(run(pytest_command).splitlines())
+
+
+def test_a_miss_is_noted_outside_the_folder(sdk: Colour, recordings: Path) -> None:
+    """The folder may be read-only, and is somebody's repository."""
+    error = miss(sdk, recordings, **HELLO)
+    (noted,) = notes_in(recordings)
+    folder = Path(tempfile.gettempdir()) / f"inference_recorder-{os.getuid()}"
+
+    assert not recordings.exists()
+    assert (error.key, TEST, HELLO) == (noted.question.key, noted.question.test_id, noted.question.request.body)
+    assert noted.node_id is not None
+    assert noted.node_id.startswith("tests/unit/diagnosis/test_miss.py::")
+    assert 0o700 == stat.S_IMODE(folder.stat().st_mode)
+
+
+def test_a_call_that_is_tried_again_is_noted_once(sdk: Colour, recordings: Path) -> None:
+    """An agent that retries a hundred times must not push out all other misses."""
+    for _ in range(3):
+        miss(sdk, recordings, **HELLO)
+    miss(sdk, recordings, **GOODBYE)
+
+    assert [GOODBYE, HELLO] == [one.question.request.body for one in notes_in(recordings)]
+
+
+def test_it_is_noted_which_of_the_calls_of_a_row_missed(sdk: Colour, recordings: Path) -> None:
+    """ "Used up" and "the first answer is missing" are told apart by it."""
+    with inference_recording("replay", recordings):
+        for _ in range(2):
+            with pytest.raises(MissingRecording):
+                sdk.call("chat.completions.create", **HELLO)
+
+    assert [2] == [one.question.place for one in notes_in(recordings)]
+
+
+def test_only_the_last_misses_are_kept(recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A suite that misses for months must not fill the disk."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for number in range(notes.MOST_NOTES + 1):
+        note(recordings, question(asks(str(number))), None)
+    found = list(notes_in(recordings))
+
+    assert 201 == len(found) == len(list((tmp_path).glob("inference_recorder-*/misses/*")))
+    assert "300" == found[0].question.request.body["messages"][0]["content"]
+    assert [] == list(notes_in(tmp_path / "another folder"))
+
+
+def note_many(tempdir: str, folder: str, questions: list[Question]) -> None:
+    tempfile.tempdir = tempdir
+    for one in questions:
+        note(Path(folder), one, None)
+
+
+def test_parallel_workers_note_without_losing_or_breaking_any(
+    recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under pytest-xdist they miss at the same time, often the same."""
+    asked = [question(asks(str(number))) for number in range(40)]
+    with ProcessPoolExecutor(3) as pool:
+        jobs = [pool.submit(note_many, str(tmp_path), str(recordings), asked) for _ in range(3)]
+        assert [None] * 3 == [job.result(60) for job in jobs]
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    assert 40 == len(list(notes_in(recordings)))
+    assert [] == list(tmp_path.glob("inference_recorder-*/misses/*.tmp"))
+
+
+def test_notes_of_somebody_else_are_not_written_to(
+    sdk: Colour, recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a temporary folder that all users share, another may have put a link where we write."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / f"inference_recorder-{os.getuid()}").symlink_to(elsewhere)
+    miss(sdk, recordings, **HELLO)
+
+    assert [] == list(elsewhere.iterdir())
+
+
+def test_notes_that_cannot_be_read_are_passed_over(sdk: Colour, recordings: Path) -> None:
+    """Another version may have written them."""
+    miss(sdk, recordings, **HELLO)
+    (path,) = Path(tempfile.gettempdir()).glob(f"inference_recorder-*/misses/{notes._digest(recordings)}-*")
+    for number, content in enumerate([b"", b"[]", b"{}", b'{"request": [1, 2]}']):
+        path.with_name(f"{notes._digest(recordings)}-{number}.json").write_bytes(content)
+
+    assert [HELLO] == [one.question.request.body for one in notes_in(recordings)]

@@ -1,0 +1,28 @@
+"""What was heard of a call so far."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from inference_recorder.engine.decisions import Record
+from inference_recorder.engine.series import Row
+from inference_recorder.modes import InferenceMode
+from inference_recorder.request.request import Request
+from inference_recorder.sdk.capture import Tape
+from inference_recorder.session import Session
+from inference_recorder.storage.directories import Places
+from inference_recorder.storage.store import Store
+
+
+def test_what_was_heard_so_far_does_not_grow(tmp_path: Path) -> None:
+    """A session is closed while a thread reads on: a chunk that came meanwhile was written without being looked at."""
+    session = Session(InferenceMode.RECORD, Store(Places(written=tmp_path, read=(tmp_path,))))
+    request = Request("POST", "/v1/chat/completions", "https://host/v1/chat/completions", {"stream": True}, "{}")
+    tape = Tape(session, Record(request, {}, "key", None, Row("key", "key", threading.RLock()), 1, None))
+
+    tape.add({"delta": "a"})
+    heard = tape.complete()
+    tape.add({"delta": "b"})
+
+    assert [{"delta": "a"}] == heard.chunks

@@ -1,0 +1,66 @@
+"""What is patched is a list of targets; one that is missing is said by name."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from inference_recorder import UnpatchableSDK
+from inference_recorder.recorder import _targets
+from inference_recorder.sdk.calls import _keeps_its_base_url
+from inference_recorder.sdk.methods import METHODS
+from inference_recorder.sdk.patching import Target, _patch_module, missing_targets
+
+
+class Resource:
+    def create(self) -> None: ...
+
+
+def target(method: str, since: str = "") -> Target:
+    def wrapper(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any: ...
+
+    return Target("some.module", "Resource", method, wrapper, since)
+
+
+@pytest.mark.parametrize(
+    ("since", "version", "is_missed"),
+    [("", "1.66.0", True), ("2.0.0", "1.109.1", False), ("2.0.0", "2.0.0", True), ("2.0.0", "3.54.0", True)],
+)
+def test_a_method_an_sdk_lacks_is_missed_from_its_since_on(since: str, version: str, is_missed: bool) -> None:
+    """Skipping it in silence would let its calls through to the network after an upgrade."""
+    found = missing_targets(
+        [target("create"), target("gone", since)], {"some.module": SimpleNamespace(Resource=Resource)}, version
+    )
+
+    assert is_missed == bool(found)
+
+
+def test_a_missing_method_is_an_error_that_names_the_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reader needs to know which package to change."""
+    import openai
+
+    from inference_recorder.sdk import patching
+
+    monkeypatch.setitem(patching._targets, "some.module", [target("gone")])
+    with pytest.raises(UnpatchableSDK, match=rf"openai {openai.__version__} has no some\.module\.Resource\.gone"):
+        _patch_module(SimpleNamespace(Resource=Resource), "some.module")
+
+
+def test_every_method_of_the_table_is_wrapped_in_both_colours() -> None:
+    """One row, two targets."""
+    wrapped = {(one.module, one.owner, one.method) for one in _targets()}
+    for method in METHODS:
+        for start in ("", "Async"):
+            assert (method.module, start + method.owner, method.attribute) in wrapped
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_kept"), [("OpenAI", True), ("AsyncOpenAI", True), ("AzureOpenAI", True), ("_ModuleClient", False)]
+)
+def test_only_a_client_that_keeps_its_base_url_has_its_text_kept(kind: str, is_kept: bool) -> None:
+    """The module's client asks its module each time; spelling the url out for every call costs a tenth of a replay."""
+    import openai
+
+    assert is_kept == _keeps_its_base_url(getattr(openai, kind))

@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .engine.decisions import Exchange
+    from .engine.decisions import Call
     from .errors import (
         AmbiguousSession,
         CorruptRecording,
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
         LockNotAvailable,
         MissingRecording,
         RecorderError,
-        RecordingInTheWay,
+        RecordingConflict,
         UnknownMode,
-        UnpatchableSDK,
         UnrecordableCall,
         UnrecordableValue,
-        UnusableFolder,
+        UnsupportedSDK,
+        UnusableDirectory,
         UnwritableRecording,
     )
     from .explanation import Difference, Explanation, Nearest
@@ -30,7 +30,7 @@ else:
     # Imported when asked for: pytest imports this package in every run of a project that has it installed.
     _MODULES = {
         "Difference": "explanation",
-        "Exchange": "engine.decisions",
+        "Call": "engine.decisions",
         "Explanation": "explanation",
         "InferenceMode": "modes",
         "Nearest": "explanation",
@@ -52,9 +52,9 @@ else:
 
 __all__ = [
     "AmbiguousSession",
+    "Call",
     "CorruptRecording",
     "Difference",
-    "Exchange",
     "Explanation",
     "IncompleteRecording",
     "InferenceMode",
@@ -63,13 +63,13 @@ __all__ = [
     "Nearest",
     "Normalizer",
     "RecorderError",
-    "RecordingInTheWay",
+    "RecordingConflict",
     "Session",
     "UnknownMode",
-    "UnpatchableSDK",
     "UnrecordableCall",
     "UnrecordableValue",
-    "UnusableFolder",
+    "UnsupportedSDK",
+    "UnusableDirectory",
     "UnwritableRecording",
     "Usage",
     "inference_recording",

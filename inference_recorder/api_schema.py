@@ -127,8 +127,8 @@ def prescribed_in_file(text: str) -> list[tuple[int, int]]:
 
 def lies_in(spans: list[tuple[int, int]], start: int, end: int) -> bool:
     """Whether a part of a text lies in one of these, which are in their order."""
-    place = bisect_right(spans, start, key=itemgetter(0)) - 1
-    return place >= 0 and end <= spans[place][1]
+    position = bisect_right(spans, start, key=itemgetter(0)) - 1
+    return position >= 0 and end <= spans[position][1]
 
 
 def is_setting(name: str) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from .explanation import Explanation, lines_of
-from .test_run import running_node_id, surroundings
+from .test_run import current_test_run, running_node_id
 from .text import visible
 
 _RECORDING = "LLAMA_STACK_TEST_INFERENCE_MODE=record-if-missing"
@@ -42,13 +42,15 @@ class UnknownMode(RecorderError, ValueError):
         super().__init__(f"{source} is {value!r}; it must be one of {', '.join(self.known)}")
 
 
-class UnusableFolder(RecorderError, OSError):
+class UnusableDirectory(RecorderError, OSError):
     """A folder of recordings that cannot be read or written as the mode needs."""
 
-    def __init__(self, folder: Path, reason: str) -> None:
-        self.folder = folder
+    def __init__(self, directory: Path, reason: str) -> None:
+        self.directory = directory
         self.reason = reason
-        super().__init__(f"cannot keep recordings in {folder}: {reason}; pass another storage_dir or repair this one")
+        super().__init__(
+            f"cannot keep recordings in {directory}: {reason}; pass another storage_dir or repair this one"
+        )
 
 
 class MissingRecording(RecorderError, RuntimeError):
@@ -77,7 +79,7 @@ class MissingRecording(RecorderError, RuntimeError):
         self.explanation = explanation
         self.nearest = explanation.nearest
         self.renamed_from = explanation.renamed_from
-        is_without_plugin = surroundings() is None and running_node_id() is not None
+        is_without_plugin = current_test_run() is None and running_node_id() is not None
         start = f"{_RECORDING} pytest" if is_without_plugin else "pytest --inference-mode=record-if-missing"
         self.command = None if node_id is None else f"{start} {shlex.quote(node_id)}"
         lines = [
@@ -86,9 +88,9 @@ class MissingRecording(RecorderError, RuntimeError):
             f"  key: {key}",
             "  looked in:",
             *(
-                f"    {folder}{'' if folder.is_dir() else ' (there is no such folder)'}"
-                for place, folder in enumerate(self.looked_in)
-                if place == 0 or folder.is_dir()
+                f"    {directory}{'' if directory.is_dir() else ' (there is no such folder)'}"
+                for position, directory in enumerate(self.looked_in)
+                if position == 0 or directory.is_dir()
             ),
             *(f"  {line}" for line in lines_of(explanation, test_id, next(iter(self.looked_in), Path()))),
             *([_NOT_RECORDED] if explanation.dropped is None else []),
@@ -163,17 +165,17 @@ class LockNotAvailable(UserWarning):
         )
 
 
-class RecordingInTheWay(RecorderError):
+class RecordingConflict(RecorderError):
     """A recording cannot take another name, because one that says something else has it; both are untouched.
 
-    Attributes: `path` (of the recording), `in_the_way` (the other one).
+    Attributes: `path` (of the recording), `conflict` (the other one).
     """
 
-    def __init__(self, path: Path | str, in_the_way: Path | str) -> None:
+    def __init__(self, path: Path | str, conflict: Path | str) -> None:
         self.path = Path(path)
-        self.in_the_way = Path(in_the_way)
+        self.conflict = Path(conflict)
         super().__init__(
-            f"{path} cannot move: {in_the_way} answers the same request with something else; "
+            f"{path} cannot move: {conflict} answers the same request with something else; "
             "compare the two, and delete the one that is not wanted"
         )
 
@@ -190,7 +192,7 @@ class OpenSession(NamedTuple):
     """An open session as an error names it."""
 
     mode: str
-    folder: Path
+    directory: Path
     test_id: str | None
     """Of a call that is made in it now; None outside a test."""
 
@@ -198,7 +200,7 @@ class OpenSession(NamedTuple):
 class AmbiguousSession(RecorderError, RuntimeError):
     """A call was made in a context that is in no session, while sessions are open that do not enclose one another.
 
-    Attributes: `sessions` (the open ones, each with its `mode`, `folder` and `test_id`).
+    Attributes: `sessions` (the open ones, each with its `mode`, `directory` and `test_id`).
     """
 
     def __init__(self, sessions: Iterable[OpenSession]) -> None:
@@ -206,7 +208,7 @@ class AmbiguousSession(RecorderError, RuntimeError):
         lines = [
             "Cannot tell which session this call belongs to; nothing was sent",
             "  it was made in a thread or callback that is in none of the open sessions:",
-            *(f"    {one.mode} in {one.folder}, test: {one.test_id or '(outside a test)'}" for one in self.sessions),
+            *(f"    {one.mode} in {one.directory}, test: {one.test_id or '(outside a test)'}" for one in self.sessions),
             "  pass on the context of the code that entered its session, by one of:",
             "    threading.Thread(target=contextvars.copy_context().run, args=(function, *arguments))",
             "    executor.submit(contextvars.copy_context().run, function, *arguments)",
@@ -216,7 +218,7 @@ class AmbiguousSession(RecorderError, RuntimeError):
         super().__init__(visible("\n".join(lines)))
 
 
-class UnpatchableSDK(RecorderError, RuntimeError):
+class UnsupportedSDK(RecorderError, RuntimeError):
     """The installed openai package lacks a method that this package has to intercept."""
 
 

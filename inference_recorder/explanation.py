@@ -77,8 +77,8 @@ class Explanation(NamedTuple):
     """The last time that the request was made while recording, if it failed then and was not recorded."""
 
 
-def lines_of(explanation: Explanation, test_id: str | None, folder: Path) -> Iterator[str]:
-    """Yield the explanation for people, without indent; `folder` is the first that was looked in."""
+def lines_of(explanation: Explanation, test_id: str | None, directory: Path) -> Iterator[str]:
+    """Yield the explanation for people, without indent; `directory` is the first that was looked in."""
     nearest = explanation.nearest
     if nearest is not None:
         yield f"nearest: {nearest.path}"
@@ -93,7 +93,7 @@ def lines_of(explanation: Explanation, test_id: str | None, folder: Path) -> Ite
             yield f"  and {len(differences) - MOST_DIFFERENCES_SHOWN} more"
     if explanation.renamed_from is not None and test_id is not None:
         yield f"recorded for {explanation.renamed_from}: was this test renamed? Then give it its recordings:"
-        yield f"  {rename_command(explanation.renamed_from, test_id, folder)}"
+        yield f"  {rename_command(explanation.renamed_from, test_id, directory)}"
     elif explanation.recorded_for and (nearest is None or nearest.reason in ("other request", "other test")):
         yield "the same request is recorded for"
         for other in explanation.recorded_for[:_MOST_TESTS_SHOWN]:
@@ -140,9 +140,9 @@ def shown(value: object, longest: int) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}… ({len(text):,} characters)"
 
 
-def rename_command(old_test_id: str, test_id: str, folder: Path) -> str:
-    """Return the command that gives a renamed test its recordings in `folder`."""
-    return shlex.join(("inference-recorder", "rename-test", old_test_id, test_id, str(folder)))
+def rename_command(old_test_id: str, test_id: str, directory: Path) -> str:
+    """Return the command that gives a renamed test its recordings in `directory`."""
+    return shlex.join(("inference-recorder", "rename-test", old_test_id, test_id, str(directory)))
 
 
 def _reason_text(nearest: Nearest, test_id: str | None) -> str:

@@ -30,14 +30,14 @@ class FixtureId(NamedTuple):
 
     scope: str
     """A class or file as pytest names it, a directory with a slash at its end, or "session"."""
-    place: str
+    position: str
     """Where the fixture is defined, with the separator that follows; "" for the scope itself."""
     name: str
     parameters: str
     """In brackets; "" for none."""
 
     def __str__(self) -> str:
-        return f"{self.scope}@{self.place}{self.name}{self.parameters}"
+        return f"{self.scope}@{self.position}{self.name}{self.parameters}"
 
     @property
     def node_id(self) -> str:
@@ -54,12 +54,12 @@ def fixture_id(
     """
     defined_in = "" if defined_in == "." else defined_in
     if defined_in == ("" if scope == SESSION else scope.rstrip("/")):
-        place = ""
+        position = ""
     else:
         is_file = "::" in defined_in or defined_in.endswith(".py")
-        place = f"{defined_in}::" if is_file else f"{defined_in}/"
+        position = f"{defined_in}::" if is_file else f"{defined_in}/"
     parameters = ([] if parameter is None else [parameter]) + [f"{other}={value}" for other, value in sorted(others)]
-    return FixtureId(scope, place, _NAME_BY_PYTEST.sub(r"\1", name), "".join(f"[{value}]" for value in parameters))
+    return FixtureId(scope, position, _NAME_BY_PYTEST.sub(r"\1", name), "".join(f"[{value}]" for value in parameters))
 
 
 def parsed_fixture_id(test_id: str) -> FixtureId | None:
@@ -68,13 +68,13 @@ def parsed_fixture_id(test_id: str) -> FixtureId | None:
     if match is None:
         return None
     fixture = FixtureId(*match.group("scope", "place", "name", "parameters"))
-    return fixture if fixture.scope == SESSION or _are_related(fixture.node_id, fixture.place.rstrip("/:")) else None
+    return fixture if fixture.scope == SESSION or _are_related(fixture.node_id, fixture.position.rstrip("/:")) else None
 
 
-def _are_related(scope: str, place: str) -> bool:
+def _are_related(scope: str, position: str) -> bool:
     """Whether tests of the one can see fixtures of the other; a directory's name may hold "@" too."""
     return (
-        not place
-        or f"{scope}/".startswith((f"{place}/", f"{place}::"))
-        or place.startswith((f"{scope}/", f"{scope}::"))
+        not position
+        or f"{scope}/".startswith((f"{position}/", f"{position}::"))
+        or position.startswith((f"{scope}/", f"{scope}::"))
     )

@@ -16,15 +16,15 @@ from .recording.codec import decode_thoroughly, encode, is_plain, untyped
 from .recording.json_bytes import loads
 from .recording.model_lists import model_set_digest
 from .recording.recording import Answer
-from .redaction.recordings import Hidden
-from .redaction.requests import KeyRules
+from .redaction.recordings import RecordingRedactor
+from .redaction.requests import RequestRules
 from .request.jsonable import JsonObject, JsonValue, as_recorded, canonical_text, plain
 from .request.keys import FOLDING, request_key
 from .request.request import Request
 from .sdk.capture import body_of
 from .sdk.methods import method_for
 from .sdk.revive import reviver
-from .storage.directories import Places
+from .storage.directories import Directories
 from .storage.store import Store
 from .test_run import running_test_id
 
@@ -76,8 +76,10 @@ class ResponseStorage:
 
     def __init__(self, base_dir: str | os.PathLike[str]) -> None:
         self.base_dir = Path(base_dir)
-        folder = self.base_dir / "recordings"
-        self._store = Store(Places(written=folder, read=(folder, self.base_dir / "responses", self.base_dir)))
+        directory = self.base_dir / "recordings"
+        self._store = Store(
+            Directories(written=directory, read=(directory, self.base_dir / "responses", self.base_dir))
+        )
 
     def store_recording(self, request_hash: str, request: Mapping[str, Any], response: Mapping[str, Any]) -> None:
         """Store a request and its response, {"body": a value or typed object or list of them, "is_streaming": bool}.
@@ -94,8 +96,8 @@ class ResponseStorage:
             chunks=[body_of(item, request_hash) for item in body or ()] if is_list else None,
             is_streaming=bool(response.get("is_streaming", False)),
         )
-        rules = KeyRules()
-        hidden = Hidden(rules.redactor)
+        rules = RequestRules()
+        hidden = RecordingRedactor(rules.redactor)
         content = encode(rules.scope(running_test_id()), hidden.request(as_recorded(request)), hidden.answer(answer))
         self._store.write(name, content)
 

@@ -6,7 +6,7 @@ import os
 from enum import Enum
 
 from .errors import UnknownMode
-from .test_run import surroundings
+from .test_run import current_test_run
 
 MODE_VARIABLES = ("LLAMA_STACK_TEST_INFERENCE_MODE", "OGX_TEST_INFERENCE_MODE")
 MODE_OPTION = "--inference-mode"
@@ -44,7 +44,7 @@ def mode_from(value: str | InferenceMode | None = None) -> InferenceMode:
 
 def chosen_mode(value: str | InferenceMode | None = None) -> tuple[InferenceMode, str]:
     """Return the mode as `mode_from` does, and what chose it: an option, "mode", a variable's name, or "by default"."""
-    run = surroundings()
+    run = current_test_run()
     if run is not None and run.settings.forced_mode is not None:
         return parsed_mode(run.settings.forced_mode, MODE_OPTION), MODE_OPTION
     if value is not None:

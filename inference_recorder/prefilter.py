@@ -8,7 +8,7 @@ from functools import cache
 
 
 @cache
-def quick_look(pattern: str) -> Callable[[str], bool]:
+def prefilter(pattern: str) -> Callable[[str], bool]:
     """Return what tells whether a text holds anything of a pattern without look-around.
 
     pydantic-core has a regular expression engine in Rust that reads a text once, whatever the number of alternatives:

@@ -30,13 +30,13 @@ _PYPROJECT = "pyproject.toml"
 _SPECIAL = frozenset(".^$*+?{}[]()|\\")
 
 
-def said_in_table(folders: Iterable[Path]) -> dict[str, tuple[Any, str]]:
+def said_in_table(directories: Iterable[Path]) -> dict[str, tuple[Any, str]]:
     """Return each key of the table in the first of these folders' pyproject.toml -> (its value, TABLE).
 
     Values are as `checked` returns them. Raises RecorderError for an unknown key and for a value that is none of its.
     """
-    for folder in folders:
-        path = folder / _PYPROJECT
+    for directory in directories:
+        path = directory / _PYPROJECT
         try:
             content = path.read_bytes()
         except OSError:
@@ -73,13 +73,13 @@ def checked(key: str, value: Any, where: str) -> Any:
     return tuple(_rule(one, where) for one in value) if key == "normalize" else value
 
 
-def configured_from(folder: Path) -> dict[str, tuple[Any, str]]:
-    """Return what the files say to a pytest started in `folder`: key -> (value, who says so), for a command's keys.
+def configured_from(directory: Path) -> dict[str, tuple[Any, str]]:
+    """Return what the files say to a pytest started in `directory`: key -> (value, who says so), for a command's keys.
 
     These are "recordings", as an absolute path, "redact", "secret_env" and "normalize"; one that nobody gives a value
     is left out. Raises RecorderError for a file that has no meaning.
     """
-    path, options = _pytests_own(folder)
+    path, options = _pytests_own(directory)
     said = {} if path is None else said_in_table([path.parent])
     for key in _RULES:
         option = KEYS[key][0]
@@ -97,9 +97,9 @@ def configured_from(folder: Path) -> dict[str, tuple[Any, str]]:
     return {key: said[key] for key in ("recordings", *_RULES) if key in said}
 
 
-def root_of(folder: Path) -> Path | None:
-    """Return the folder of the configuration file that a pytest started in `folder` finds: its rootdir."""
-    path, _ = _pytests_own(folder)
+def root_of(directory: Path) -> Path | None:
+    """Return the folder of the configuration file that a pytest started in `directory` finds: its rootdir."""
+    path, _ = _pytests_own(directory)
     return None if path is None else path.parent
 
 
@@ -139,14 +139,14 @@ def _rule(one: Any, where: str) -> str | dict[str, str]:
     return rule
 
 
-def _pytests_own(folder: Path) -> tuple[Path | None, Mapping[str, Any]]:
-    """Return pytest's configuration file for a run started in `folder`, and its options there.
+def _pytests_own(directory: Path) -> tuple[Path | None, Mapping[str, Any]]:
+    """Return pytest's configuration file for a run started in `directory`, and its options there.
 
     Source: `locate_config` in pytest 9's config/findpaths.py. The first file, upwards, that has a place for options;
     else the first pyproject.toml.
     """
     pyproject: Path | None = None
-    for base in (folder, *folder.parents):
+    for base in (directory, *directory.parents):
         for name, options_of in _OPTIONS_OF.items():
             path = base / name
             if path.is_file():

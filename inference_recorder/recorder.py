@@ -12,16 +12,16 @@ from typing import Any, Literal, TypeVar, cast
 from .children import usage as process_usage
 from .modes import InferenceMode, chosen_mode
 from .redaction.redactor import RedactRule
-from .redaction.requests import KeyRules
+from .redaction.requests import RequestRules
 from .redaction.secret_env import checked_names
 from .request.keys import EXACT
 from .request.normalizers import NormalizeRule
 from .sdk import context, patching, targets
 from .session import Session
 from .settings import Settings
-from .storage.directories import check_usable, places_from
+from .storage.directories import check_usable, directories_from
 from .storage.store import Store
-from .test_run import opened_outside, surroundings
+from .test_run import current_test_run, opened_outside
 
 _NOTHING = Settings()
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -59,7 +59,7 @@ class inference_recording:  # noqa: N801 - it is used as a function
 
     What pytest's configuration file says counts where neither argument nor environment does.
 
-    Raises RecorderError for a rule that is none; on entering: UnknownMode, UnusableFolder, UnpatchableSDK.
+    Raises RecorderError for a rule that is none; on entering: UnknownMode, UnusableDirectory, UnsupportedSDK.
     """
 
     _written = EXACT
@@ -93,32 +93,32 @@ class inference_recording:  # noqa: N801 - it is used as a function
         self._normalize = None if normalize is None else tuple(normalize)
         self._secret_env = checked_names(secret_env, "secret_env=")
         self._configured = _NOTHING
-        self._rules = KeyRules(redact, normalize or (), self._written, self._secret_env)
+        self._rules = RequestRules(redact, normalize or (), self._written, self._secret_env)
         self._entered: list[Session] = []
 
     def __enter__(self) -> Session:
         return self._enter(is_process_wide=False)
 
     def _enter(self, *, is_process_wide: bool) -> Session:
-        (mode, source), run = chosen_mode(self._mode), surroundings()
+        (mode, source), run = chosen_mode(self._mode), current_test_run()
         is_shared = self._scope == "shared"
-        places = places_from(self._storage_dir, is_shared=is_shared)
+        directories = directories_from(self._storage_dir, is_shared=is_shared)
         settings = _NOTHING if run is None else run.settings
         said = (self._record_errors, settings.record_errors, self._record_errors_by_default)
         if run is not None:
-            run.about_to_open(mode, source, places.written)
+            run.about_to_open(mode, source, directories.written)
         if mode is not InferenceMode.LIVE:
-            check_usable(places, mode)
+            check_usable(directories, mode)
         session = Session(
             mode,
-            Store(places),
+            Store(directories),
             test_id=self._test_id,
             is_shared=is_shared,
             record_errors=next((one for one in said if one is not None), None),
             rules=self._rules_under(settings),
         )
         if process_usage.listeners:
-            process_usage.tell_entered(places.read, is_live=session.is_live)
+            process_usage.tell_entered(directories.read, is_live=session.is_live)
         session.count_on_in(context.around_here())
         resume(session, is_process_wide=is_process_wide)
         self._entered.append(session)
@@ -150,14 +150,14 @@ class inference_recording:  # noqa: N801 - it is used as a function
             decorated = self._around_function(function)
         return cast(_Function, functools.wraps(function)(decorated))
 
-    def _rules_under(self, settings: Settings) -> KeyRules:
+    def _rules_under(self, settings: Settings) -> RequestRules:
         if _rules_of(settings) == _rules_of(self._configured):
             self._rules.refreshed()
             return self._rules
         normalize = settings.normalize if self._normalize is None else self._normalize
         self._configured = settings
         secret_env = (*settings.secret_env, *self._secret_env)
-        self._rules = KeyRules((*settings.redact, *self._redact), normalize, self._written, secret_env)
+        self._rules = RequestRules((*settings.redact, *self._redact), normalize, self._written, secret_env)
         return self._rules
 
     def _anew(self) -> inference_recording:
@@ -226,7 +226,7 @@ def enter_process_wide(recorder: inference_recording) -> Session:
 
 
 def resume(session: Session, *, is_process_wide: bool = False) -> None:
-    """Activate a session (see `context.enter`); raises UnpatchableSDK and leaves it inactive if that cannot be."""
+    """Activate a session (see `context.enter`); raises UnsupportedSDK and leaves it inactive if that cannot be."""
     if session.mode is not InferenceMode.LIVE:
         patching.hold(_targets())
     session.is_open = True

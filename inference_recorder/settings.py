@@ -16,11 +16,11 @@ class Settings(NamedTuple):
     mode: str | None = None
     """From a configuration file: goes after the environment."""
     mode_source: str = ""
-    forced_folder: Path | None = None
+    forced_directory: Path | None = None
     """From the command line: goes before all but a folder given in code."""
-    folder: Path | None = None
+    directory: Path | None = None
     """From a configuration file, else the default: goes after the environment."""
-    folder_source: str = ""
+    directory_source: str = ""
     is_beside_tests: bool = False
     """Whether each test file's recordings are written beside it."""
     record_errors: bool | None = None

@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
     from .settings import Settings
 
-    class Surroundings(Protocol):
+    class TestRun(Protocol):
         """A test run under the pytest plugin, as recorders see it."""
 
         settings: Settings
         test_id: str | None
         """The id of the test that runs now, or of the fixture that several tests share; None between tests."""
-        test_folder: Path | None
+        test_directory: Path | None
         """The folder of the running test's file."""
-        book: Any
-        """The SeriesBook in which the running attempt's or wider fixture's calls are counted; None between tests."""
-        ledger: Any
-        """The RunLedger of this run."""
+        attempt_series: Any
+        """The AttemptSeries in which the running attempt's or wider fixture's calls are counted; None between tests."""
+        call_log: Any
+        """The RunLog of this run."""
 
-        def about_to_open(self, mode: Any, source: str, folder: Path, /) -> None:
-            """Hear that a session is about to be opened which writes to `folder`, and maybe refuse it."""
+        def about_to_open(self, mode: Any, source: str, directory: Path, /) -> None:
+            """Hear that a session is about to be opened which writes to `directory`, and maybe refuse it."""
 
         def opened(self, session: Any, /) -> None:
             """Hear of a session opened now."""
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
         def answered_from_kept(self, test_id: str | None, /) -> None:
             """Hear that an older recording has answered for that reason."""
 
-        def about_to_record(self, session: Any, plan: Any, name: str, /) -> None:
+        def about_to_record(self, session: Any, decision: Any, name: str, /) -> None:
             """Hear that the file `name` is about to be written with the answer to this Record."""
 
 
@@ -57,7 +57,7 @@ PYTEST_VARIABLE = "PYTEST_CURRENT_TEST"
 _ENVIRON: Any = getattr(os.environ, "_data", None)
 _ENCODED_VARIABLE = os.fsencode(PYTEST_VARIABLE)
 
-_surroundings: Surroundings | None = None
+_test_run: TestRun | None = None
 opened_outside: WeakSet[Any] = WeakSet()
 """The sessions opened while no test run went on, as by a conftest.py that is imported before the run begins."""
 
@@ -68,7 +68,7 @@ def running_test_id() -> str | None:
     The pytest plugin says it: the node id, or a fixture's own id (see `fixture_ids`) while one that several tests share
     is set up or torn down. Without the plugin `running_node_id` does.
     """
-    return running_node_id() if _surroundings is None else _surroundings.test_id
+    return running_node_id() if _test_run is None else _test_run.test_id
 
 
 def running_node_id() -> str | None:
@@ -86,27 +86,27 @@ def running_node_id() -> str | None:
     return node_id if phase in ("(setup)", "(call)", "(teardown)") else current
 
 
-def surroundings() -> Surroundings | None:
+def current_test_run() -> TestRun | None:
     """Return the test run that goes on now, None where the plugin runs none."""
-    return _surroundings
+    return _test_run
 
 
-def surround(new: Surroundings | None) -> Callable[[], None]:
+def set_test_run(new: TestRun | None) -> Callable[[], None]:
     """Have `new` be the test run that goes on; returns what brings the one before back."""
-    global _surroundings
-    before, _surroundings = _surroundings, new
+    global _test_run
+    before, _test_run = _test_run, new
 
     def undo() -> None:
-        global _surroundings
-        _surroundings = before
+        global _test_run
+        _test_run = before
 
     return undo
 
 
 @contextmanager
-def surrounded(new: Surroundings | None) -> Iterator[None]:
+def within_test_run(new: TestRun | None) -> Iterator[None]:
     """Have `new` go on for the length of the block; with None, recorders know of no plugin."""
-    undo = surround(new)
+    undo = set_test_run(new)
     try:
         yield
     finally:

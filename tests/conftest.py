@@ -18,8 +18,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from inference_recorder.modes import MODE_VARIABLES
-from inference_recorder.storage.directories import FOLDER_VARIABLES
-from inference_recorder.test_run import surrounded
+from inference_recorder.storage.directories import DIRECTORY_VARIABLES
+from inference_recorder.test_run import within_test_run
 
 from .support.openai_server import OpenAIServer, running_server
 
@@ -133,7 +133,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path_factory:
     monkeypatch.setenv("TMPDIR", tempfile.gettempdir())
     # "CI" is set where this suite is checked itself, and refuses to record in the suites that it starts.
     from_outside = (name for name in os.environ if name.startswith("OPENAI_") or name == "CI")
-    for name in (*MODE_VARIABLES, *FOLDER_VARIABLES, *from_outside):
+    for name in (*MODE_VARIABLES, *DIRECTORY_VARIABLES, *from_outside):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -147,7 +147,7 @@ def _only_new_objects_are_collected() -> None:
 @pytest.fixture
 def without_plugin() -> Iterator[None]:
     """Recorders of this test know of no pytest plugin."""
-    with surrounded(None):
+    with within_test_run(None):
         yield
 
 
@@ -209,6 +209,6 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         reporter.write_line(f"not run: {count} tests of {file}: {NEEDS_BROWSER}")
 
 
-def files_of(folder: Path) -> list[str]:
+def files_of(directory: Path) -> list[str]:
     """Return the names of the recordings in a folder."""
-    return sorted(path.name for path in folder.glob("*.json"))
+    return sorted(path.name for path in directory.glob("*.json"))

@@ -32,7 +32,7 @@ LAYERS = (
 )
 """Lowest first: a module imports from its own layer and from those before it."""
 
-DOORS = {
+LIBRARIES = {
     "wrapt": {"sdk/patching.py"},
     "filelock": {"storage/locks.py"},
     "orjson": {"recording/json_bytes.py"},
@@ -73,10 +73,10 @@ def imports_of(module: str) -> Iterator[tuple[str, bool]]:
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_point_one_way(module: str) -> None:
     """If an import does not, the thing is in the wrong file."""
-    place = {room: number for number, layer in enumerate(LAYERS) for room in layer}
+    position = {room: number for number, layer in enumerate(LAYERS) for room in layer}
     for name, _ in imports_of(module):
         if name.startswith("inference_recorder."):
-            assert place[name.split(".")[1]] <= place[room_of(module)], f"{module} imports {name}"
+            assert position[name.split(".")[1]] <= position[room_of(module)], f"{module} imports {name}"
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -84,8 +84,8 @@ def test_an_outside_library_has_one_door(module: str) -> None:
     """Changing a library is then a change of one file."""
     for name, _ in imports_of(module):
         library = name.split(".")[0]
-        if library in DOORS:
-            assert module in DOORS[library] or room_of(module) in DOORS[library], f"{module} imports {library}"
+        if library in LIBRARIES:
+            assert module in LIBRARIES[library] or room_of(module) in LIBRARIES[library], f"{module} imports {library}"
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -120,14 +120,14 @@ def test_its_test_is_recorded_and_replayed(suite: Suite, monkeypatch: pytest.Mon
     """From an empty folder to a green test with one marker, in the steps that it gives."""
     test = example("# test_greeting.py")
     steps = re.findall(r"^\$ pytest (.*)$", sessions(), re.MULTILINE)
-    (suite.folder / "test_greeting.py").write_text(test)
+    (suite.directory / "test_greeting.py").write_text(test)
     with monkeypatch.context() as recording:
         recording.setenv("OPENAI_API_KEY", "sk-test")
         recording.setenv("OPENAI_BASE_URL", suite.server.base_url)
         recorded = suite.run(*steps[0].split())
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     replayed = suite.run(*steps[1].split())
-    (suite.folder / "test_greeting.py").write_text(test.replace("Say hello.", "Say hello to the whole team."))
+    (suite.directory / "test_greeting.py").write_text(test.replace("Say hello.", "Say hello to the whole team."))
     missed = suite.run(*steps[2].split())
 
     [name] = suite.files()

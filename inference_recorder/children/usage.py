@@ -30,7 +30,7 @@ class Use(TypedDict):
 
 
 def _named() -> tuple[str, ...]:
-    return tuple(folder for folder in os.environ.get(RUN_VARIABLE, "").split(os.pathsep) if folder)
+    return tuple(directory for directory in os.environ.get(RUN_VARIABLE, "").split(os.pathsep) if directory)
 
 
 listeners: tuple[str, ...] = _named()
@@ -42,16 +42,16 @@ _forks = 0
 _has_unknown_children = False
 
 
-def begin_run(folder: str) -> Callable[[], None]:
-    """Have the processes that are started from now on tell in `folder`; returns what ends that.
+def begin_run(directory: str) -> Callable[[], None]:
+    """Have the processes that are started from now on tell in `directory`; returns what ends that.
 
-    They tell the runs around this one too, and so does this process. The other directories beside `folder` are those of
-    other processes of the same run.
+    They tell the runs around this one too, and so does this process. The other directories beside `directory` are
+    those of other processes of the same run.
     """
     global listeners, _runs
     before = listeners, _runs, os.environ.get(RUN_VARIABLE)
-    listeners = tuple(run for run in _named() if os.path.dirname(run) != os.path.dirname(folder))
-    _runs = (*listeners, folder)
+    listeners = tuple(run for run in _named() if os.path.dirname(run) != os.path.dirname(directory))
+    _runs = (*listeners, directory)
     os.environ[RUN_VARIABLE] = os.pathsep.join(_runs)
 
     def end() -> None:
@@ -70,12 +70,12 @@ def tell_use(outcome: str, test_id: str | None, key: str, path: str | None) -> N
     _tell({"used": Use(outcome=outcome, test_id=test_id, key=key, path=path and os.path.abspath(path))})
 
 
-def tell_entered(folders: Iterable[object] = (), *, is_live: bool) -> None:
+def tell_entered(directories: Iterable[object] = (), *, is_live: bool) -> None:
     """Tell that this process has entered a session, which looks for recordings in these directories.
 
     A live session says nothing of the recordings it would need, and children that it had before, nothing at all.
     """
-    found = [os.path.abspath(str(folder)) for folder in folders]
+    found = [os.path.abspath(str(directory)) for directory in directories]
     _tell({"entered": os.getpid(), "folders": found, "is_known": not is_live and not _has_unknown_children})
 
 
@@ -97,9 +97,9 @@ def forks() -> int:
 
 def _tell(told: dict[str, Any]) -> None:
     line = json.dumps(told).encode() + b"\n"
-    for folder in listeners:
+    for directory in listeners:
         try:
-            with open(os.path.join(folder, f"{os.getpid()}.jsonl"), "ab", buffering=0) as file:
+            with open(os.path.join(directory, f"{os.getpid()}.jsonl"), "ab", buffering=0) as file:
                 file.write(line)
         except OSError:
             pass  # that run is over

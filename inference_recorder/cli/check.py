@@ -11,8 +11,8 @@ import click
 
 from .configured import configured
 from .console import Column, counted, output, remark, show_json, show_rest, show_table
+from .directories import ChosenDirectories, takes_directories
 from .examination import Examination, Finding
-from .folders import Folders, takes_folders
 from .orphans import Orphans, takes_rootdir
 
 _MOST_SHOWN = 10
@@ -30,13 +30,13 @@ _TITLES = {
 
 
 @click.command()
-@takes_folders
+@takes_directories
 @takes_rootdir
 @click.option("--strict", is_flag=True, help="Exit with 1 for notes too, other than those of key rules.")
 @click.option("--all", "shows_all", is_flag=True, help=f"Show all findings of each kind, not {_MOST_SHOWN}.")
 @click.option("--json", "is_json", is_flag=True, help="One JSON object, as described above.")
 def check(
-    folders: Folders, rootdir: Path | None, strict: bool, shows_all: bool, is_json: bool
+    directories: ChosenDirectories, rootdir: Path | None, strict: bool, shows_all: bool, is_json: bool
 ) -> None:  # fmt: skip
     """Examine the recordings in DIR.
 
@@ -58,7 +58,7 @@ def check(
       2  there is no such folder, or the options are wrong
     """
     orphans = Orphans(rootdir or Path.cwd())
-    seen = Examination(folders, orphans, configured().redactor)
+    seen = Examination(directories, orphans, configured().redactor)
     seen.run()
     if rootdir is None and orphans.has_met_no_file:
         seen.findings = [one for one in seen.findings if one.kind != "orphan"]

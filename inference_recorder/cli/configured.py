@@ -13,7 +13,7 @@ from ..errors import RecorderError
 from ..project_files import configured_from, root_of
 from ..redaction.redactor import Redactor
 from ..redaction.secret_env import secret_values
-from ..storage.directories import DEFAULT_FOLDER, Places, chosen_places
+from ..storage.directories import DEFAULT_DIRECTORY, Directories, chosen_directories
 
 
 class Configured(NamedTuple):
@@ -31,24 +31,24 @@ class Configured(NamedTuple):
         return Redactor(secret_values(self.secret_env), self.redact)
 
 
-def folder_for(folder: Path | None) -> tuple[Places, str]:
-    """Return the places that a command looks in, and what chose them: `folder`, else what recorders would take.
+def directory_for(directory: Path | None) -> tuple[Directories, str]:
+    """Return the places that a command looks in, and what chose them: `directory`, else what recorders would take.
 
     That is what a variable names, else the configured folder, else "recordings" here or at pytest's rootdir. Raises
     click.UsageError.
     """
-    places, source = chosen_places(folder)
+    directories, source = chosen_directories(directory)
     if source != "default":
-        return places, source
+        return directories, source
     try:
         said, root = configured_from(Path.cwd()).get("recordings"), root_of(Path.cwd())
     except RecorderError as error:
         raise click.UsageError(str(error)) from None
     if said is not None:
-        return chosen_places(said[0])[0], said[1]
-    if places.written.is_dir() or root is None:
-        return places, source
-    return chosen_places(root / DEFAULT_FOLDER)[0], source
+        return chosen_directories(said[0])[0], said[1]
+    if directories.written.is_dir() or root is None:
+        return directories, source
+    return chosen_directories(root / DEFAULT_DIRECTORY)[0], source
 
 
 def configured() -> Configured:

@@ -82,7 +82,7 @@ def show_table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> Non
     for row in rows:
         texts = [encodable(visible_line(cell if isinstance(cell, str) else cell[0]), console.encoding) for cell in row]
         table.add_row(
-            *(Shortened(text) if columns[place].gives_way else Text(text) for place, text in enumerate(texts))
+            *(Shortened(text) if columns[position].gives_way else Text(text) for position, text in enumerate(texts))
         )
     console.print(table, soft_wrap=False)
 
@@ -143,12 +143,12 @@ def tracked(items: Sequence[_Item], what: str) -> Iterator[_Item]:
     task = bar.add_task(what, total=len(items))
     is_shown = False
     try:
-        for place, item in enumerate(items):
+        for position, item in enumerate(items):
             if not is_shown and time.monotonic() - begun > _PATIENCE_SECONDS:
                 is_shown = True
                 bar.start()
             if is_shown:
-                bar.update(task, completed=place)
+                bar.update(task, completed=position)
             yield item
     finally:
         if is_shown:

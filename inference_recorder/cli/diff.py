@@ -18,7 +18,7 @@ from ..text import visible
 from .answers import as_read
 from .console import show_json
 from .difference_report import DifferenceReport
-from .named_recordings import rows_named, takes_dir
+from .named_recordings import series_named, takes_dir
 
 
 class _UnreadableRecording(click.ClickException):
@@ -30,7 +30,7 @@ class _UnreadableRecording(click.ClickException):
 @click.argument("b")
 @takes_dir
 @click.option("--json", "is_json", is_flag=True, help="One JSON object, as described above.")
-def diff(a: str, b: str, folder: Path | None, is_json: bool) -> None:
+def diff(a: str, b: str, directory: Path | None, is_json: bool) -> None:
     """Say where two recordings differ.
 
     A and B are files, keys, or first digits of keys. A key stands for its first answer, KEY.2 for the second one.
@@ -48,7 +48,7 @@ def diff(a: str, b: str, folder: Path | None, is_json: bool) -> None:
       1  they differ
       2  there is no such recording, or it cannot be read
     """
-    one, other = (_entry(row[0]) for row in rows_named((a, b), folder))
+    one, other = (_entry(row[0]) for row in series_named((a, b), directory))
     if one.is_of_the_sdk and other.is_of_the_sdk:
         in_request = [*differences_from(one, question_in(other)), *_of_versions(one, other)]
     else:  # the ancestor's folders hold other calls too, whose requests have other members

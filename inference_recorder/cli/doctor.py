@@ -11,19 +11,19 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from ..errors import UnknownMode, UnusableFolder
+from ..errors import UnknownMode, UnusableDirectory
 from ..modes import InferenceMode, chosen_mode
 from ..sdk.coverage import Covered, coverage
-from ..storage.directories import Places, check_usable
-from .configured import folder_for
+from ..storage.directories import Directories, check_usable
+from .configured import directory_for
 from .console import counted, output
 
 _PACKAGES = ("inference-recorder", "openai", "wrapt", "orjson", "filelock", "pydantic", "httpx", "httpx2", "pytest")
 
 
 @click.command()
-@click.option("--folder", type=click.Path(path_type=Path), help="Look here instead of where the environment says.")
-def doctor(folder: Path | None) -> None:
+@click.option("--dir", "directory", type=click.Path(path_type=Path), help="Look here, not where recorders would.")
+def doctor(directory: Path | None) -> None:
     """Say which versions are installed, what of the SDK is covered, where recordings are looked for, and the mode.
 
     \b
@@ -35,9 +35,9 @@ def doctor(folder: Path | None) -> None:
     found = coverage(_version("openai"))
     _show_versions(console)
     _show_coverage(console, found)
-    _show_places(console, *folder_for(folder))
+    _show_places(console, *directory_for(directory))
     mode = _show_mode(console)
-    is_usable = mode is not None and _show_usable(console, folder_for(folder)[0], mode)
+    is_usable = mode is not None and _show_usable(console, directory_for(directory)[0], mode)
     if not is_usable or any(one.state == "missing" for one in found):
         sys.exit(1)
 
@@ -59,19 +59,19 @@ def _show_coverage(console: Console, found: list[Covered]) -> None:
     console.print(table)
 
 
-def _show_places(console: Console, places: Places, source: str) -> None:
+def _show_places(console: Console, directories: Directories, source: str) -> None:
     console.print("\n[bold]Recordings[/bold]")
-    console.print(f"  written to {places.written}", f"(chosen by {source})", markup=False)
-    for folder in places.read:
-        count = sum(1 for _ in folder.glob("*.json")) if folder.is_dir() else None
+    console.print(f"  written to {directories.written}", f"(chosen by {source})", markup=False)
+    for directory in directories.read:
+        count = sum(1 for _ in directory.glob("*.json")) if directory.is_dir() else None
         told = "no such folder" if count is None else counted(count, "recording")
-        console.print(f"  looked for in {folder}: {told}", markup=False)
+        console.print(f"  looked for in {directory}: {told}", markup=False)
 
 
-def _show_usable(console: Console, places: Places, mode: InferenceMode) -> bool:
+def _show_usable(console: Console, directories: Directories, mode: InferenceMode) -> bool:
     try:
-        check_usable(places, mode)
-    except UnusableFolder as error:
+        check_usable(directories, mode)
+    except UnusableDirectory as error:
         console.print(f"  {error}", markup=False)
         return False
     return True

@@ -18,7 +18,7 @@ from ..sdk.bodies import body_bytes, check_body, check_chunk, is_kept_as_sent
 from ..sdk.methods import method_for
 from ..storage import attachments
 from ..storage.catalogue import Entry
-from .folders import Folders
+from .directories import ChosenDirectories
 from .orphans import Orphans, naming_rule
 
 _ERRORS = frozenset({"unreadable", "secret"})
@@ -39,7 +39,7 @@ class Finding:
 class Examination:
     """Reads every file of some folders once."""
 
-    folders: Folders
+    directories: ChosenDirectories
     orphans: Orphans
     redactor: Redactor
     findings: list[Finding] = field(default_factory=list)
@@ -55,7 +55,7 @@ class Examination:
     def run(self) -> None:
         """Look at everything; what is found is in `findings`, and nothing is raised for a file."""
         rules: Counter[str] = Counter()
-        for one in self.folders.entries("Checking recordings"):
+        for one in self.directories.entries("Checking recordings"):
             if isinstance(one, CorruptRecording):
                 self._note_unreadable(one)
                 continue
@@ -66,8 +66,8 @@ class Examination:
         self.rules = {name: rules[name] for name in names if rules[name]}
         for row in self._rows.values():
             self._examine_row(row)
-        for folder in self.folders.read:
-            self._examine_leftovers(folder)
+        for directory in self.directories.read:
+            self._examine_leftovers(directory)
 
     def _examine(self, entry: Entry) -> str | None:
         """Return the name of the key rule that gives the entry's name, None for what is no call of the SDK."""
@@ -86,7 +86,7 @@ class Examination:
         if not is_key_name(entry.name):
             self._note("name", entry.path, "its name is not a key", entry)
         elif not entry.name.startswith("models-"):
-            self._rows[entry.path.parent, entry.key][entry.place] = entry.path
+            self._rows[entry.path.parent, entry.key][entry.position] = entry.path
         rule = naming_rule(entry)
         if rule is None and is_key_name(entry.name):
             self._note("no rule", entry.path, "no key rule gives its name", entry)
@@ -96,19 +96,19 @@ class Examination:
 
     def _examine_row(self, row: Mapping[int, Path]) -> None:
         last = max(row)
-        missing = [place for place in range(1, last) if place not in row]
+        missing = [position for position in range(1, last) if position not in row]
         if missing:
             effect = "a replay misses" if 1 in missing else "a replay repeats the one before"
             told = ", ".join(map(str, missing[:5])) + (", …" if len(missing) > 5 else "")
             self._note("gap", row[last], f"no answer {told} to its request is there: {effect}")
 
-    def _examine_leftovers(self, folder: Path) -> None:
-        for path in sorted(folder.glob("*.bin")):
+    def _examine_leftovers(self, directory: Path) -> None:
+        for path in sorted(directory.glob("*.bin")):
             parts = attachment_parts(path.name)
-            owner = None if parts is None else folder / f"{parts[0]}.json"
+            owner = None if parts is None else directory / f"{parts[0]}.json"
             if owner is not None and path not in self._attachments and owner not in self._unreadable:
                 self._note("attachment", path, f"{owner.name} is not there, or does not name it")
-        for path in sorted(folder.glob(".*.tmp")):
+        for path in sorted(directory.glob(".*.tmp")):
             if owner_of_temporary(path.name) is not None:
                 self._note("temporary", path, "half-written")
 
@@ -118,7 +118,7 @@ class Examination:
 
     def _note(self, kind: str, path: Path, reason: str, entry: Entry | None = None) -> None:
         test_id = None if entry is None else entry.test_id
-        self.findings.append(Finding(kind, self.folders.shown(path), reason, test_id, kind in _ERRORS))
+        self.findings.append(Finding(kind, self.directories.shown(path), reason, test_id, kind in _ERRORS))
 
 
 def _read_thoroughly(entry: Entry) -> None:

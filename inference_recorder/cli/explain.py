@@ -15,15 +15,15 @@ from ..diagnosis.index import Index
 from ..diagnosis.miss import explained
 from ..diagnosis.nearest import Question, explanation_of
 from ..diagnosis.notes import notes_in
-from ..engine.series import Row
+from ..engine.series import Series
 from ..errors import CorruptRecording, MissingRecording, RecorderError, UnrecordableValue
-from ..redaction.requests import KeyRules, with_literals, without_numbers
+from ..redaction.requests import RequestRules, with_literals, without_numbers
 from ..request.jsonable import JsonValue, plain_arguments
 from ..request.keys import request_key
 from ..request.request import Request, recorded_url
-from ..storage.directories import Places
+from ..storage.directories import Directories
 from ..storage.store import Store
-from .configured import configured, folder_for
+from .configured import configured, directory_for
 from .console import remarks, show_json
 from .difference_report import DifferenceReport
 
@@ -31,7 +31,9 @@ _OPENAI = "https://api.openai.com/v1"
 
 
 @click.command()
-@click.option("--dir", "folder", type=click.Path(path_type=Path), help="The folder, else where the session would look.")
+@click.option(
+    "--dir", "directory", type=click.Path(path_type=Path), help="The folder, else where the session would look."
+)
 @click.option("--last", default=10, show_default=True, type=click.IntRange(1), help="How many misses at most.")
 @click.option("--request", "file", type=click.File("rb"), help="A request to explain, in JSON; - reads it from stdin.")
 @click.option("--endpoint", help="Of a request given as arguments only, such as /v1/chat/completions.")
@@ -39,7 +41,7 @@ _OPENAI = "https://api.openai.com/v1"
 @click.option("--test", "test_id", help="The test that asks the request.")
 @click.option("--json", "is_json", is_flag=True, help="A JSON array, as described above.")
 def explain(
-    folder: Path | None,
+    directory: Path | None,
     last: int,
     file: IO[bytes] | None,
     endpoint: str | None,
@@ -71,24 +73,24 @@ def explain(
       1  something has no recording
       2  the options are wrong, or the request cannot be read
     """
-    places, _ = folder_for(folder)
+    directories, _ = directory_for(directory)
     if file is None and (endpoint or test_id):
         raise click.UsageError("--endpoint and --test say more of a --request, which is not given")
     asked: list[tuple[Question, str | None, float | None]]
     if file is None:
-        noted = list(notes_in(places.written))[:last]
+        noted = list(notes_in(directories.written))[:last]
         asked = [(note.question, note.node_id, note.time) for note in noted]
     else:
         asked = [(_question(file.read(), endpoint, base_url, test_id), None, None)]
     with remarks().status("Reading recordings"):
-        index = Index(places.read if asked else ())
+        index = Index(directories.read if asked else ())
     report = DifferenceReport()
     if not asked and not is_json:
-        report.line(f"No call is known that found no recording in {places.written}.")
+        report.line(f"No call is known that found no recording in {directories.written}.")
     told, missing = [], 0
     for question, node_id, missed_at in asked:
-        error = explained(question, places, node_id, explanation_of(question, index))
-        answered_by = _answered_by(question, places)
+        error = explained(question, directories, node_id, explanation_of(question, index))
+        answered_by = _answered_by(question, directories)
         missing += answered_by is None
         if is_json:
             told.append(_as_json(question, error, answered_by, missed_at))
@@ -133,7 +135,7 @@ def _question(content: bytes, endpoint: str | None, base_url: str, test_id: str 
     try:
         configuration = configured()
         normalize = configuration.normalize if declared is None else declared
-        rules = KeyRules(configuration.redact, normalize or (), secret_env=configuration.secret_env)
+        rules = RequestRules(configuration.redact, normalize or (), secret_env=configuration.secret_env)
         asked = rules.asked(without_numbers(request))
         asked = with_literals(asked) if is_request else asked
     except (RecorderError, TypeError) as error:
@@ -141,14 +143,14 @@ def _question(content: bytes, endpoint: str | None, base_url: str, test_id: str 
     return Question(asked, request_key(asked, test_id), test_id, 1, rules.normalizers)
 
 
-def _answered_by(question: Question, places: Places) -> Path | None:
+def _answered_by(question: Question, directories: Directories) -> Path | None:
     """Return the recording that answers by now; one that cannot be read answers nothing."""
-    row = Row(question.key, threading.RLock())
+    row = Series(question.key, threading.RLock())
     said = configured()
-    rules = KeyRules(said.redact, question.normalizers.declared, question.version, said.secret_env)
+    rules = RequestRules(said.redact, question.normalizers.declared, question.version, said.secret_env)
     try:
-        store, request = Store(places), question.request
-        found = row.find(store, request, question.test_id, question.place, rules, may_grow=False)
+        store, request = Store(directories), question.request
+        found = row.find(store, request, question.test_id, question.position, rules, may_grow=False)
     except CorruptRecording:
         return None
     return None if found is None else Path(found.path)

@@ -16,7 +16,7 @@ from ..modes import InferenceMode
 from ..storage.directories import check_usable
 from ..storage.store import Store
 from ..text import visible
-from .configured import folder_for
+from .configured import directory_for
 from .console import counted, encodable, output, show_json, tracked
 from .import_vcr.cassettes import Cassette, UnreadableCassette, cassettes_in
 from .import_vcr.importing import Fate, Importer
@@ -31,7 +31,7 @@ def import_() -> None:
 @import_.command()
 @click.argument("cassettes", metavar="CASSETTE...", nargs=-1, required=True,
                 type=click.Path(exists=True, path_type=Path))  # fmt: skip
-@click.option("-o", "--dir", "folder", type=click.Path(file_okay=False, path_type=Path),
+@click.option("-o", "--dir", "directory", type=click.Path(file_okay=False, path_type=Path),
               help="The folder for the recordings, instead of where the environment says.")  # fmt: skip
 @click.option("--test-id", metavar="ID", help="The test that made the calls, as pytest names it.")
 @click.option("--no-test-id", is_flag=True, help="The calls are made outside a test.")
@@ -44,7 +44,7 @@ def import_() -> None:
 @click.option("--json", "is_json", is_flag=True, help="Say it as JSON.")
 def vcr(
     cassettes: tuple[Path, ...],
-    folder: Path | None,
+    directory: Path | None,
     test_id: str | None,
     no_test_id: bool,
     rootdir: Path | None,
@@ -85,9 +85,9 @@ def vcr(
         raise click.UsageError("--test-id and --no-test-id exclude each other")
     report = _Report(is_dry_run=dry_run)
     try:
-        places, _ = folder_for(folder)
-        check_usable(places, InferenceMode.RECORD)
-        importer = Importer(Store(places), base_url=base_url, overwrites=overwrite, is_dry_run=dry_run)
+        directories, _ = directory_for(directory)
+        check_usable(directories, InferenceMode.RECORD)
+        importer = Importer(Store(directories), base_url=base_url, overwrites=overwrite, is_dry_run=dry_run)
         for found in tracked(list(cassettes_in(cassettes)), "Importing"):
             if isinstance(found, Cassette):
                 own_id = None if no_test_id else test_id or node_id_of(found.path, rootdir)

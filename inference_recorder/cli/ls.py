@@ -15,8 +15,8 @@ from ..storage.catalogue import Entry
 from ..views.parts import size_of
 from .amounts import age_text
 from .console import Cell, Column, counted, output, remark, show_json, show_table
+from .directories import ChosenDirectories, short_name, takes_directories
 from .filters import Filter, takes_filter
-from .folders import Folders, short_name, takes_folders
 
 _COLUMNS = (
     Column("test", gives_way=True),
@@ -45,7 +45,7 @@ class Listed:
     endpoint: str | None = None
     model: str | None = None
     key: str | None = None
-    place: int | None = None
+    position: int | None = None
     is_streaming: bool | None = None
     is_complete: bool | None = None
     is_failed: bool | None = None
@@ -75,7 +75,7 @@ _SORTS: dict[str, Callable[[Listed], Any]] = {
 
 
 @click.command()
-@takes_folders
+@takes_directories
 @takes_filter
 @click.option("--failed", is_flag=True, help="Only recorded failures.")
 @click.option(
@@ -83,7 +83,7 @@ _SORTS: dict[str, Callable[[Listed], Any]] = {
 )
 @click.option("--reverse", is_flag=True, help="The other way round.")
 @click.option("--json", "is_json", is_flag=True, help="One JSON array, as described above.")
-def ls(folders: Folders, wanted: Filter, failed: bool, sort: str, reverse: bool, is_json: bool) -> None:
+def ls(directories: ChosenDirectories, wanted: Filter, failed: bool, sort: str, reverse: bool, is_json: bool) -> None:
     """List the recordings in DIR.
 
     DIR is by default where inference_recording() looks for them, its recordings/ and responses/ included.
@@ -98,7 +98,7 @@ def ls(folders: Folders, wanted: Filter, failed: bool, sort: str, reverse: bool,
       kind          "recording", "other" (not a call of the SDK) or "corrupt"
       reason        why it cannot be read, else null
       test_id, endpoint, model, key     strings or null
-      place         in the row of its key, counted from 1, else null
+      position      in the series of its key, counted from 1, else null
       is_streaming, is_complete, is_failed     true, false or null
 
     \b
@@ -106,7 +106,7 @@ def ls(folders: Folders, wanted: Filter, failed: bool, sort: str, reverse: bool,
       0  also where there is nothing to list, or a file in the list cannot be read
       2  there is no such folder, or the options are wrong
     """
-    found = [one for one in _listed(folders, wanted) if one.is_failed or not failed]
+    found = [one for one in _listed(directories, wanted) if one.is_failed or not failed]
     found.sort(key=lambda one: (_SORTS[sort](one), one.test_id or "", one.path))
     if reverse:
         found.reverse()
@@ -121,8 +121,8 @@ def ls(folders: Folders, wanted: Filter, failed: bool, sort: str, reverse: bool,
         remark(f"{counted(len(found), 'file')}, {size_of(sum(one.size for one in found))}{told}")
 
 
-def _listed(folders: Folders, wanted: Filter) -> Iterator[Listed]:
-    for one in folders.entries():
+def _listed(directories: ChosenDirectories, wanted: Filter) -> Iterator[Listed]:
+    for one in directories.entries():
         try:
             file = one.path.stat()
         except OSError:  # a link that leads nowhere, or a file that is gone by now
@@ -130,7 +130,7 @@ def _listed(folders: Folders, wanted: Filter) -> Iterator[Listed]:
         if file is not None and not wanted.takes_file(file):
             continue
         size, modified = (0, 0.0) if file is None else (file.st_size, file.st_mtime)
-        path = folders.shown(one.path)
+        path = directories.shown(one.path)
         if isinstance(one, CorruptRecording):
             if not wanted.asks_what_was_recorded:
                 yield Listed(path, "corrupt", size, modified, one.reason, short_name=one.path.stem)
@@ -155,7 +155,7 @@ def _listed_entry(entry: Entry, path: str, size: int, modified: float) -> Listed
         endpoint=entry.endpoint or None,
         model=entry.model or None,
         key=entry.key,
-        place=entry.place,
+        position=entry.position,
         is_streaming=None if answer is None else answer.is_streaming,
         is_complete=None if answer is None else answer.is_complete,
         is_failed=None if answer is None else answer.failure is not None,

@@ -10,16 +10,16 @@ import click
 
 from ..storage.catalogue import key_of, paths_in
 from ..text import visible_line
-from .folders import folders_from
+from .directories import directories_from
 
 _MOST_LISTED = 10
 
 takes_dir = click.option(
-    "--dir", "folder", type=click.Path(path_type=Path), help="Look for keys here, not where recorders would."
+    "--dir", "directory", type=click.Path(path_type=Path), help="Look for keys here, not where recorders would."
 )
 
 
-def rows_named(names: Sequence[str], folder: Path | None) -> list[list[Path]]:
+def series_named(names: Sequence[str], directory: Path | None) -> list[list[Path]]:
     """Return of each name the file that it is, or the files of its key in the order of their answers.
 
     "792f5c2603ba" stands for all answers to the key that begins so, "792f5c2603ba.2" for the second one. Raises
@@ -27,14 +27,14 @@ def rows_named(names: Sequence[str], folder: Path | None) -> list[list[Path]]:
     """
     if all(map(os.path.isfile, names)):
         return [[Path(name)] for name in names]
-    folders = folders_from(folder).read
-    paths = list(paths_in(folders))
-    return [[Path(name)] if os.path.isfile(name) else _row_of(name, paths, folders) for name in names]
+    directories = directories_from(directory).read
+    paths = list(paths_in(directories))
+    return [[Path(name)] if os.path.isfile(name) else _row_of(name, paths, directories) for name in names]
 
 
-def _row_of(name: str, paths: Sequence[Path], folders: Sequence[Path]) -> list[Path]:
+def _row_of(name: str, paths: Sequence[Path], directories: Sequence[Path]) -> list[Path]:
     wanted = name.removesuffix(".json")
-    digits, _, place = wanted.partition(".")
+    digits, _, position = wanted.partition(".")
     fitting = [path for path in paths if path.name.startswith((digits, f"models-{digits}"))] if digits else []
     if exact := [path for path in fitting if path.name == f"{wanted}.json" and key_of(path) != wanted]:
         return exact[:1]
@@ -45,9 +45,9 @@ def _row_of(name: str, paths: Sequence[Path], folders: Sequence[Path]) -> list[P
         listed = "".join(f"\n  {visible_line(key)}" for key in keys[:_MOST_LISTED])
         more = f"\n  and {len(keys) - _MOST_LISTED} more" if len(keys) > _MOST_LISTED else ""
         raise click.UsageError(f"{name!r} fits {len(keys)} recordings; give more digits:{listed}{more}")
-    row = [path for path in fitting if [key_of(path)] == keys and (not place or path.stem.endswith(f".{place}"))]
+    row = [path for path in fitting if [key_of(path)] == keys and (not position or path.stem.endswith(f".{position}"))]
     if not row:
-        looked_in = "".join(f"\n  {folder}" for folder in folders)
+        looked_in = "".join(f"\n  {directory}" for directory in directories)
         raise click.UsageError(f"no recording is named {name!r}; name the folder with --dir; looked in{looked_in}")
     # In the first folder that has any, as a replay finds them; by length, since ".10" comes after ".2".
     return sorted((path for path in row if path.parent == row[0].parent), key=lambda path: (len(path.name), path.name))

@@ -18,13 +18,13 @@ from ..request.normalizers import BUILT_IN_NAMES, Normalizers, NormalizeRule, wi
 from ..storage.catalogue import Entry
 from .configured import configured
 from .console import counted, remark
-from .folders import Folders, takes_folders
+from .directories import ChosenDirectories, takes_directories
 from .orphans import is_shared, naming_rule
 from .relocation import Relocation, entries_read, relocated
 
 
 @click.command()
-@takes_folders
+@takes_directories
 @click.option(
     "--normalize",
     "names",
@@ -37,7 +37,7 @@ from .relocation import Relocation, entries_read, relocated
 @click.option("--dry-run", is_flag=True, help="Say what would be done.")
 @click.option("--json", "is_json", is_flag=True, help="One JSON array, as described above.")
 def rekey(
-    folders: Folders, names: tuple[str, ...], is_none: bool, is_exact: bool, dry_run: bool, is_json: bool
+    directories: ChosenDirectories, names: tuple[str, ...], is_none: bool, is_exact: bool, dry_run: bool, is_json: bool
 ) -> None:
     """Rename recordings so that they are found under the normalizers that are declared now.
 
@@ -69,8 +69,8 @@ def rekey(
         raise click.UsageError("--none and --normalize exclude each other")
     is_kept = is_exact and not is_none and not names
     normalizers = None if is_kept else Normalizers(() if is_none else names or _configured())
-    found, number = _found(folders, normalizers, is_exact)
-    accepted, refused = relocated(found, folders, is_dry_run=dry_run, is_json=is_json)
+    found, number = _found(directories, normalizers, is_exact)
+    accepted, refused = relocated(found, directories, is_dry_run=dry_run, is_json=is_json)
     told = f"{accepted:,} of {counted(number, 'recording')} {'would be ' * dry_run}renamed"
     remark(f"{told}; normalizers: {'as declared' if normalizers is None else normalizers}")
     sys.exit(1 if refused else 0)
@@ -85,21 +85,23 @@ def _configured() -> Sequence[NormalizeRule]:
     return declared
 
 
-def _found(folders: Folders, normalizers: Normalizers | None, is_exact: bool) -> tuple[list[Relocation], int]:
+def _found(
+    directories: ChosenDirectories, normalizers: Normalizers | None, is_exact: bool
+) -> tuple[list[Relocation], int]:
     """Return the recordings that are not under their key, and how many calls of the SDK there are."""
     found, number = [], 0
     rows: defaultdict[tuple[Path, str], list[tuple[int, Relocation]]] = defaultdict(list)
-    for entry in entries_read(folders):
+    for entry in entries_read(directories):
         if entry.is_of_the_sdk:
             number += 1
             if (one := _relocation(entry, normalizers, is_exact)) is not None:
                 found.append(one)
                 if is_exact and not one.refusal and not _is_model_list(entry):
-                    rows[entry.path.parent, one.new_key].append((entry.place, one))
+                    rows[entry.path.parent, one.new_key].append((entry.position, one))
     # Requests that were one under the old key had their answers in one row.
     for row in rows.values():
-        for place, (_, one) in enumerate(sorted(row, key=itemgetter(0)), start=1):
-            one.new_place = place
+        for position, (_, one) in enumerate(sorted(row, key=itemgetter(0)), start=1):
+            one.new_position = position
     return found, number
 
 

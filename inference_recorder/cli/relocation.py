@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from ..errors import CorruptRecording, RecorderError, RecordingInTheWay
+from ..errors import CorruptRecording, RecorderError, RecordingConflict
 from ..request.jsonable import JsonObject
 from ..storage.catalogue import Entry, entry_of
 from ..storage.renames import Renaming, move_of, moved
 from .console import Column, remark, show_json, show_table, tracked
-from .folders import Folders, store_of
+from .directories import ChosenDirectories, store_of
 
 _COLUMNS = (Column("test", gives_way=True), Column("recording"), Column("new name"))
 
@@ -30,7 +30,7 @@ class Relocation:
     refusal: str = ""
     """Why it stays as it is."""
     is_moved: bool = False
-    new_place: int | None = None
+    new_position: int | None = None
     """In the row of its new key, None for the one that it has."""
     new_request: JsonObject | None = None
     """Its "request" object from now on, None for the one that it has."""
@@ -38,13 +38,13 @@ class Relocation:
     @property
     def renaming(self) -> Renaming:
         """What it is to become."""
-        return Renaming(self.new_key, self.new_id, self.new_place, self.new_request)
+        return Renaming(self.new_key, self.new_id, self.new_position, self.new_request)
 
-    def as_json(self, folders: Folders) -> dict[str, object]:
+    def as_json(self, directories: ChosenDirectories) -> dict[str, object]:
         """Return what a command with --json tells of it."""
         return {
-            "path": folders.shown(self.path),
-            "new_path": folders.shown(self.new_path),
+            "path": directories.shown(self.path),
+            "new_path": directories.shown(self.new_path),
             "test_id": self.test_id,
             "new_test_id": self.new_id,
             "refusal": self.refusal or None,
@@ -52,28 +52,30 @@ class Relocation:
         }
 
 
-def entries_read(folders: Folders) -> Iterator[Entry]:
+def entries_read(directories: ChosenDirectories) -> Iterator[Entry]:
     """Yield each recording that can be read, and name those that cannot."""
-    for entry in folders.entries():
+    for entry in directories.entries():
         if isinstance(entry, CorruptRecording):
-            remark(f"passed over: {folders.shown(entry.path)} cannot be read ({entry.reason})", "bold red")
+            remark(f"passed over: {directories.shown(entry.path)} cannot be read ({entry.reason})", "bold red")
         else:
             yield entry
 
 
-def relocated(found: Sequence[Relocation], folders: Folders, *, is_dry_run: bool, is_json: bool) -> tuple[int, int]:
+def relocated(
+    found: Sequence[Relocation], directories: ChosenDirectories, *, is_dry_run: bool, is_json: bool
+) -> tuple[int, int]:
     """Move what can move, unless it is a dry run, and tell of each; returns how many were accepted and refused."""
     _look_ahead(found)
     if not is_dry_run:
         _carry_out(found)
     refused = [one for one in found if one.refusal]
     if is_json:
-        show_json([one.as_json(folders) for one in found])
+        show_json([one.as_json(directories) for one in found])
     else:
         rows = [(one.new_id or "", one.path.name, one.new_path.name) for one in found if not one.refusal]
         show_table(_COLUMNS, rows)
     for one in refused:
-        remark(f"stays as it is: {folders.shown(one.path)} ({one.test_id}): {one.refusal}", "bold red")
+        remark(f"stays as it is: {directories.shown(one.path)} ({one.test_id}): {one.refusal}", "bold red")
     return len(found) - len(refused), len(refused)
 
 
@@ -91,7 +93,7 @@ def _look_ahead(found: Sequence[Relocation]) -> None:
             first, first_content = taken.setdefault(one.new_path, (one.path, content))
             obstacle = move.obstacle(store) if first_content == content else first
             if obstacle is not None:
-                raise RecordingInTheWay(one.path, obstacle)
+                raise RecordingConflict(one.path, obstacle)
         except RecorderError as error:
             one.refusal = str(error)
     refused = {(one.path.parent, one.key): one for one in found if one.refusal}

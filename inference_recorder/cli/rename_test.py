@@ -12,7 +12,7 @@ from ..fixture_ids import SESSION, parsed_fixture_id
 from ..request.keys import GENERATIONS, Generation, renamed_under, request_key
 from ..storage.catalogue import Entry
 from .console import counted, remark
-from .folders import Folders, takes_folders
+from .directories import ChosenDirectories, takes_directories
 from .orphans import is_shared, naming_rule
 from .relocation import Relocation, entries_read, relocated
 
@@ -20,10 +20,10 @@ from .relocation import Relocation, entries_read, relocated
 @click.command()
 @click.argument("old")
 @click.argument("new")
-@takes_folders
+@takes_directories
 @click.option("--dry-run", is_flag=True, help="Say what would be done.")
 @click.option("--json", "is_json", is_flag=True, help="One JSON array, as described above.")
-def rename_test(old: str, new: str, folders: Folders, dry_run: bool, is_json: bool) -> None:
+def rename_test(old: str, new: str, directories: ChosenDirectories, dry_run: bool, is_json: bool) -> None:
     """Have a renamed test keep its recordings.
 
     The recordings of OLD in DIR become those of NEW and replay there. OLD and NEW are pytest's ids: of a test, of a
@@ -50,12 +50,12 @@ def rename_test(old: str, new: str, folders: Folders, dry_run: bool, is_json: bo
     old, new = old.rstrip("/"), new.rstrip("/")
     if not old or not new or old == new:
         raise click.UsageError("OLD and NEW must be two tests' ids")
-    found, others = _found(folders, old, new)
+    found, others = _found(directories, old, new)
     if not found:
         near = get_close_matches(old, others, n=3, cutoff=0.4)
         told = "; did you mean one of these?" + "".join(f"\n  {one}" for one in near) if near else ""
-        raise click.ClickException(f"no recording in {folders.chosen} is of {old}{told}")
-    accepted, refused = relocated(found, folders, is_dry_run=dry_run, is_json=is_json)
+        raise click.ClickException(f"no recording in {directories.chosen} is of {old}{told}")
+    accepted, refused = relocated(found, directories, is_dry_run=dry_run, is_json=is_json)
     remark(f"{accepted:,} of {counted(len(found), 'recording')} {'would be ' * dry_run}renamed")
     sys.exit(1 if refused else 0)
 
@@ -69,13 +69,15 @@ def renamed(test_id: str, old: str, new: str) -> str | None:
     if fixture is None or test_id == old or parsed_fixture_id(old) is not None:
         return _renamed(test_id, old, new, has_parameters="::" in old or fixture is not None)
     scope = None if fixture.scope == SESSION else _renamed(fixture.node_id, old, new, has_parameters=False)
-    place = _renamed(fixture.place.rstrip("/:"), old, new, has_parameters=False)
-    if scope is None and place is None:
+    position = _renamed(fixture.position.rstrip("/:"), old, new, has_parameters=False)
+    if scope is None and position is None:
         return None
     return str(
         fixture._replace(
             scope=fixture.scope if scope is None else scope + fixture.scope[len(fixture.node_id) :],
-            place=fixture.place if place is None else place + fixture.place[len(fixture.place.rstrip("/:")) :],
+            position=fixture.position
+            if position is None
+            else position + fixture.position[len(fixture.position.rstrip("/:")) :],
         )
     )
 
@@ -88,11 +90,11 @@ def _renamed(test_id: str, old: str, new: str, *, has_parameters: bool) -> str |
     return new + after if after != test_id and is_inside else None
 
 
-def _found(folders: Folders, old: str, new: str) -> tuple[list[Relocation], set[str]]:
+def _found(directories: ChosenDirectories, old: str, new: str) -> tuple[list[Relocation], set[str]]:
     """Return the recordings of `old`, those with the newest key rules first, and the ids of other tests."""
     others: set[str] = set()
     found: list[tuple[int, Relocation]] = []
-    for entry in entries_read(folders):
+    for entry in entries_read(directories):
         test_id = entry.test_id or ""
         new_id = renamed(test_id, old, new)
         if new_id is None:

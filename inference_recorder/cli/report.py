@@ -11,16 +11,16 @@ from ..storage.catalogue import paths_in
 from ..views import report as page
 from ..views.parts import size_of
 from .console import counted, remarks
-from .folders import folders_from
+from .directories import directories_from
 
 
 @click.command()
-@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.argument("directory", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
 @click.option(
     "-o", "--output", "file", metavar="FILE.html", required=True, type=click.Path(dir_okay=False, path_type=Path),
     help="Write the page here.",
 )  # fmt: skip
-def report(folder: Path | None, file: Path) -> None:
+def report(directory: Path | None, file: Path) -> None:
     """Write a page that shows every recording of a folder, by test.
 
     One HTML file that needs no network: open it in any browser, attach it to a pull request. DIR is the folder, else
@@ -33,14 +33,14 @@ def report(folder: Path | None, file: Path) -> None:
       1  the page cannot be written
       2  there is no such folder, or no recording in it
     """
-    folders = folders_from(folder)
-    count = sum(1 for _ in paths_in(folders.read))
+    directories = directories_from(directory)
+    count = sum(1 for _ in paths_in(directories.read))
     if not count:
-        raise click.UsageError(f"{folders.chosen} holds no recordings; name the folder of recordings as DIR")
+        raise click.UsageError(f"{directories.chosen} holds no recordings; name the folder of recordings as DIR")
     begun = time.monotonic()
     try:
         with remarks().status(f"Reading {count:,} recordings", spinner="line"):
-            page.write(file, folders.read, [], [])
+            page.write(file, directories.read, [], [])
     except OSError as error:
         raise click.ClickException(f"cannot write {file}: {error.strerror or error}") from error
     seconds = time.monotonic() - begun

@@ -16,10 +16,10 @@ from ..storage.catalogue import Entry, series_of
 from ..storage.trash import Deletion, remove_expired
 from ..text import visible_line
 from .console import Column, counted, remark, show_json, show_table
-from .folders import Folders
+from .directories import ChosenDirectories
 from .orphans import is_shared, naming_rule
 from .rename_test import renamed
-from .suite_folders import folders_of_tests, from_rootdir, other_folders
+from .suite_directories import directories_of_tests, from_rootdir, other_directories
 
 _COLUMNS = (Column("recording", gives_way=True), Column("test", gives_way=True))
 _MOST_GUESSES = 3
@@ -69,8 +69,8 @@ def rm(node_ids: tuple[str, ...], dirs: tuple[Path, ...], recursive: bool, dry_r
       2  an id matches nothing (then nothing is moved), there is no such folder, or the options are wrong
     """
     given = tuple(dict.fromkeys(map(from_rootdir, node_ids)))
-    folders = folders_of_tests(dirs, given, is_recursive=recursive)
-    found = _found(folders, given)
+    directories = directories_of_tests(dirs, given, is_recursive=recursive)
+    found = _found(directories, given)
     refusals = {
         entry.path: "it answers other tests too" for entry in found.entries if is_shared(entry, naming_rule(entry))
     }
@@ -79,27 +79,27 @@ def rm(node_ids: tuple[str, ...], dirs: tuple[Path, ...], recursive: bool, dry_r
     damaged = [error for error in found.damaged if series_of(error.path) in series]
     for error in found.damaged:
         if error not in damaged:
-            remark(f"passed over: {folders.shown(error.path)} cannot be read ({error.reason})", "bold red")
+            remark(f"passed over: {directories.shown(error.path)} cannot be read ({error.reason})", "bold red")
     if missing := [node_id for node_id in given if node_id not in found.matched]:
-        raise click.UsageError(_not_found(missing, folders, found.others, dirs))
+        raise click.UsageError(_not_found(missing, directories, found.others, dirs))
     deletion, failure = Deletion(), None
     try:
         if not dry_run:
-            remove_expired(folders.read)
+            remove_expired(directories.read)
         deletion.discard([*going, *(error.path for error in damaged)], is_dry_run=dry_run)
     except UnwritableRecording as error:
         failure = error
     refusals |= dict.fromkeys(deletion.kept, "a later answer to its request stays, which would be taken for its own")
     tests = {error.path: "" for error in damaged} | {entry.path: entry.test_id or "" for entry in found.entries}
-    _show(folders, deletion, refusals, dict(sorted(tests.items())), is_dry_run=dry_run, is_json=is_json)
+    _show(directories, deletion, refusals, dict(sorted(tests.items())), is_dry_run=dry_run, is_json=is_json)
     if failure is not None:
         remark(str(failure), "bold red")
     sys.exit(1 if refusals or failure else 0)
 
 
-def _found(folders: Folders, node_ids: Iterable[str]) -> _Found:
+def _found(directories: ChosenDirectories, node_ids: Iterable[str]) -> _Found:
     found = _Found()
-    for entry in folders.entries():
+    for entry in directories.entries():
         if isinstance(entry, CorruptRecording):
             found.damaged.append(entry)
             continue
@@ -122,23 +122,25 @@ def _is_part_of(test_id: str, node_id: str) -> bool:
     return renamed(test_id, node_id, node_id) is not None
 
 
-def _not_found(missing: list[str], folders: Folders, others: set[str], dirs: tuple[Path, ...]) -> str:
-    looked_in = ", ".join(folders.shown(folder) for folder in folders.read or (folders.chosen,))
-    elsewhere = () if dirs else other_folders(folders)
-    matched = {folder: _found(Folders(folder, (folder,)), missing).matched for folder in elsewhere}
+def _not_found(missing: list[str], directories: ChosenDirectories, others: set[str], dirs: tuple[Path, ...]) -> str:
+    looked_in = ", ".join(directories.shown(directory) for directory in directories.read or (directories.chosen,))
+    elsewhere = () if dirs else other_directories(directories)
+    matched = {
+        directory: _found(ChosenDirectories(directory, (directory,)), missing).matched for directory in elsewhere
+    }
     lines: list[str] = []
-    for place, node_id in enumerate(missing):
+    for position, node_id in enumerate(missing):
         lines.append(f"no recording in {looked_in} is of {node_id}; nothing was moved")
-        if there := [folder for folder in elsewhere if node_id in matched[folder]]:
-            named = [part for folder in there for part in ("--dir", folders.shown(folder))]
+        if there := [directory for directory in elsewhere if node_id in matched[directory]]:
+            named = [part for directory in there for part in ("--dir", directories.shown(directory))]
             lines.append(f"there are some elsewhere: {shlex.join(['inference-recorder', 'rm', node_id, *named])}")
-        elif place < _MOST_GUESSES and (near := get_close_matches(node_id, others, n=3, cutoff=0.4)):
+        elif position < _MOST_GUESSES and (near := get_close_matches(node_id, others, n=3, cutoff=0.4)):
             lines += ["did you mean one of these?", *(f"  {one}" for one in near)]
     return "\n".join(map(visible_line, lines))
 
 
 def _show(
-    folders: Folders,
+    directories: ChosenDirectories,
     deletion: Deletion,
     refusals: dict[Path, str],
     tests: dict[Path, str],
@@ -151,18 +153,18 @@ def _show(
         show_json(
             [
                 {
-                    "path": folders.shown(path),
+                    "path": directories.shown(path),
                     "test_id": test_id or None,
-                    "trash": folders.shown(deletion.moved[path]) if path in deletion.moved else None,
+                    "trash": directories.shown(deletion.moved[path]) if path in deletion.moved else None,
                     "refusal": refusals.get(path),
                 }
                 for path, test_id in tests.items()
             ]
         )
     else:
-        show_table(_COLUMNS, [(folders.shown(path), tests[path]) for path in moved])
+        show_table(_COLUMNS, [(directories.shown(path), tests[path]) for path in moved])
     for path, refusal in refusals.items():
-        remark(f"stays as it is: {folders.shown(path)} ({tests[path]}): {refusal}", "bold red")
+        remark(f"stays as it is: {directories.shown(path)} ({tests[path]}): {refusal}", "bold red")
     if is_dry_run:
         remark(f"{counted(len(moved), 'recording')} would be moved to the trash")
     elif moved:

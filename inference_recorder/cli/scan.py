@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from ..redaction.leaks import leaks_in
-from .configured import configured, folder_for
+from .configured import configured, directory_for
 from .console import Column, counted, remark, show_json, show_table, tracked
 
 _COLUMNS = (Column("file", gives_way=True), Column("line", is_number=True), Column("kind"), Column("secret"))
@@ -41,7 +41,7 @@ def scan(paths: tuple[Path, ...], ignored: tuple[str, ...], is_json: bool) -> No
         patterns = [re.compile(pattern) for pattern in ignored]
     except re.error as error:
         raise click.UsageError(f"--ignore takes a regular expression: {error}") from None
-    files = list(_files(paths or (_default_folder(),)))
+    files = list(_files(paths or (_default_directory(),)))
     redactor = configured().redactor
     found = [
         (path, leak) for path in tracked(files, "Scanning") for leak in leaks_in(_content(path), redactor, patterns)
@@ -63,11 +63,11 @@ def scan(paths: tuple[Path, ...], ignored: tuple[str, ...], is_json: bool) -> No
         raise SystemExit(1)
 
 
-def _default_folder() -> Path:
-    folder = folder_for(None)[0].written
-    if not folder.is_dir():
-        raise click.UsageError(f"the folder {folder} does not exist; name files or folders to scan")
-    return folder
+def _default_directory() -> Path:
+    directory = directory_for(None)[0].written
+    if not directory.is_dir():
+        raise click.UsageError(f"the folder {directory} does not exist; name files or folders to scan")
+    return directory
 
 
 def _files(paths: Sequence[Path]) -> Iterator[Path]:
@@ -75,9 +75,9 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
         if not path.is_dir():
             yield path
             continue
-        for folder, names, files in os.walk(path):
+        for directory, names, files in os.walk(path):
             names[:] = sorted(name for name in names if name not in (".git", ".locks", "__pycache__", "node_modules"))
-            yield from (Path(folder, name) for name in sorted(files))
+            yield from (Path(directory, name) for name in sorted(files))
 
 
 def _content(path: Path) -> bytes:

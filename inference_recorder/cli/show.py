@@ -14,7 +14,7 @@ from ..recording import json_bytes
 from ..storage.catalogue import Entry, entry_of
 from ..text import visible
 from ..views.conversation import conversation_of
-from .named_recordings import rows_named, takes_dir
+from .named_recordings import series_named, takes_dir
 from .transcript import Transcript
 
 
@@ -23,7 +23,7 @@ from .transcript import Transcript
 @takes_dir
 @click.option("--raw", is_flag=True, help="Show the file's JSON.")
 @click.option("--json", "as_json", is_flag=True, help="Print the conversation as JSON, for programs.")
-def show(recording: str, folder: Path | None, raw: bool, as_json: bool) -> None:
+def show(recording: str, directory: Path | None, raw: bool, as_json: bool) -> None:
     """Show what was asked and answered, as a person reads it.
 
     FILE is a recording; KEY is its name's 64 digits, or as many of the first ones as tell it from all others in the
@@ -39,7 +39,7 @@ def show(recording: str, folder: Path | None, raw: bool, as_json: bool) -> None:
     if raw and as_json:
         raise click.UsageError("--raw and --json are two ways of showing it; choose one")
     console = Console(highlight=False)
-    (row,) = rows_named((recording,), folder)
+    (row,) = series_named((recording,), directory)
     try:
         shown = [(entry, conversation_of(entry)) for entry in map(entry_of, row)]
     except CorruptRecording as error:

@@ -11,8 +11,8 @@ import click
 from ..errors import CorruptRecording
 from ..views.parts import size_of
 from .console import Cell, Column, counted, output, remark, show_json, show_rest, show_table
+from .directories import ChosenDirectories, takes_directories
 from .filters import Filter, takes_filter
-from .folders import Folders, takes_folders
 from .statistics import Duplicate, Statistics, Tally
 
 _MOST_SHOWN = 15
@@ -29,11 +29,11 @@ _DUPLICATE_COLUMNS = (
 
 
 @click.command()
-@takes_folders
+@takes_directories
 @takes_filter
 @click.option("--all", "shows_all", is_flag=True, help=f"Show all lines of each table, not {_MOST_SHOWN}.")
 @click.option("--json", "is_json", is_flag=True, help="One JSON object, as described above.")
-def stats(folders: Folders, wanted: Filter, shows_all: bool, is_json: bool) -> None:
+def stats(directories: ChosenDirectories, wanted: Filter, shows_all: bool, is_json: bool) -> None:
     """Count recordings by endpoint, model and test.
 
     For each: number, size and tokens; and then what is there twice. Tokens are those that the answers report, a stream
@@ -57,7 +57,7 @@ def stats(folders: Folders, wanted: Filter, shows_all: bool, is_json: bool) -> N
       0  counted
       2  there is no such folder, or the options are wrong
     """
-    seen = _statistics(folders, wanted)
+    seen = _statistics(directories, wanted)
     if is_json:
         show_json(_as_json(seen))
     elif output().is_terminal:
@@ -70,10 +70,10 @@ def stats(folders: Folders, wanted: Filter, shows_all: bool, is_json: bool) -> N
         remark(f"not counted: {counted(len(seen.corrupt), 'file')} that cannot be read; see inference-recorder check")
 
 
-def _statistics(folders: Folders, wanted: Filter) -> Statistics:
+def _statistics(directories: ChosenDirectories, wanted: Filter) -> Statistics:
     seen = Statistics()
-    for one in folders.entries():
-        path = folders.shown(one.path)
+    for one in directories.entries():
+        path = directories.shown(one.path)
         try:
             if isinstance(one, CorruptRecording):
                 raise one

@@ -56,7 +56,12 @@ class Transcript:
     def _head(self, entry: Entry) -> None:
         self._print(Text(visible_line(entry.test_id or "(outside a test)"), style="bold"))
         asked = f"{entry.request.get('method', '')} {entry.endpoint or 'no call of the SDK'}".strip()
-        words = [asked, entry.model, f"answer {entry.place}" if entry.place > 1 else "", size_of(len(entry.content))]
+        words = [
+            asked,
+            entry.model,
+            f"answer {entry.position}" if entry.position > 1 else "",
+            size_of(len(entry.content)),
+        ]
         self._print(Text(visible_line("  ".join(word for word in words if word))))
         self._print(Text(str(entry.path), style="dim"))
         self._print(Text(""))

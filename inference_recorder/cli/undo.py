@@ -11,8 +11,8 @@ import click
 from ..errors import UnwritableRecording
 from ..storage import trash
 from .console import Column, counted, remark, show_json, show_table
-from .folders import shown
-from .suite_folders import folders_with_trash
+from .directories import shown
+from .suite_directories import directories_with_trash
 
 
 @click.command()
@@ -37,21 +37,21 @@ def undo(dirs: tuple[Path, ...], is_json: bool) -> None:
       1  there are none, one stays in the trash, or the disk refuses
       2  there is no such folder, or the options are wrong
     """
-    folders = folders_with_trash(dirs)
+    directories = directories_with_trash(dirs)
     try:
-        undone = trash.undo(trash.last_deletion(folders))
+        undone = trash.undo(trash.last_deletion(directories))
     except UnwritableRecording as error:
         raise click.ClickException(f"{error}\nwhat is not back yet is still in the trash; try again") from None
     if is_json:
         back = [{"path": shown(path), "trash": None} for path in undone.restored]
-        show_json(back + [{"path": shown(path), "trash": shown(left)} for path, left in undone.in_the_way.items()])
+        show_json(back + [{"path": shown(path), "trash": shown(left)} for path, left in undone.conflict.items()])
     else:
         show_table((Column("recording", gives_way=True),), [(shown(path),) for path in undone.restored])
-    for path, left in undone.in_the_way.items():
+    for path, left in undone.conflict.items():
         why = f"there is another file of {'that name' if os.path.lexists(path) else 'its series'}"
         remark(f"not brought back: {shown(path)}: {why}; the deleted one is {shown(left)}", "bold red")
-    if not undone.restored and not undone.in_the_way:
+    if not undone.restored and not undone.conflict:
         remark("there is nothing to undo")
     else:
         remark(f"{counted(len(undone.restored), 'recording')} brought back")
-    sys.exit(0 if undone.restored and not undone.in_the_way else 1)
+    sys.exit(0 if undone.restored and not undone.conflict else 1)

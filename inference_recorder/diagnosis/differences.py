@@ -73,7 +73,7 @@ def _differing(recorded: list[JsonValue], asked: list[JsonValue]) -> Iterator[tu
     """Yield the stretches of both lists that differ, between those that are the same."""
     old, new = [_text(item) for item in recorded], [_text(item) for item in asked]
     shortest = min(len(old), len(new))
-    start = next((place for place in range(shortest) if old[place] != new[place]), shortest)
+    start = next((position for position in range(shortest) if old[position] != new[position]), shortest)
     ends = range(shortest - start)
     end = next((back for back in ends if old[-1 - back] != new[-1 - back]), len(ends))
     old, new = old[start : len(old) - end], new[start : len(new) - end]

@@ -48,15 +48,15 @@ class Index:
     """What was asked in all recordings of some folders."""
 
     def __init__(
-        self, folders: Sequence[Path], most_seconds: float = math.inf, most_characters: float = math.inf
+        self, directories: Sequence[Path], most_seconds: float = math.inf, most_characters: float = math.inf
     ) -> None:
-        self.changed = _times_of_change(folders)
+        self.changed = _times_of_change(directories)
         self.by_test: defaultdict[str | None, list[Asked]] = defaultdict(list)
         self.by_endpoint: defaultdict[str, list[Asked]] = defaultdict(list)
         self.by_body: defaultdict[int, list[Asked]] = defaultdict(list)
         self.unreadable = 0
         self.read = 0
-        paths = list(paths_in(folders))
+        paths = list(paths_in(directories))
         self.found = len(paths)
         end = time.monotonic() + most_seconds
         for path in paths:
@@ -80,16 +80,16 @@ class Index:
         return self.read == self.found
 
 
-def index_of(folders: Sequence[Path]) -> Index:
+def index_of(directories: Sequence[Path]) -> Index:
     """Return the index of these folders as they are now."""
-    folders = tuple(folders)
-    kept = _kept.pop(folders, None)
-    if kept is None or kept.changed != _times_of_change(folders):
+    directories = tuple(directories)
+    kept = _kept.pop(directories, None)
+    if kept is None or kept.changed != _times_of_change(directories):
         begun = time.time_ns()
-        kept = Index(folders, MOST_SECONDS, _MOST_CHARACTERS)
+        kept = Index(directories, MOST_SECONDS, _MOST_CHARACTERS)
         if begun - max(kept.changed, default=0) < _SETTLED_NANOSECONDS:
             return kept
-    _kept[folders] = kept  # last, as the one used last
+    _kept[directories] = kept  # last, as the one used last
     while len(_kept) > _MOST_INDEXES:
         _kept.pop(next(iter(_kept)), None)
     return kept
@@ -110,12 +110,12 @@ def path_of(url: str) -> str:
     return urlparse(url).path
 
 
-def _times_of_change(folders: Sequence[Path]) -> tuple[int, ...]:
-    return tuple(_time_of_change(folder) for folder in folders)
+def _times_of_change(directories: Sequence[Path]) -> tuple[int, ...]:
+    return tuple(_time_of_change(directory) for directory in directories)
 
 
-def _time_of_change(folder: Path) -> int:
+def _time_of_change(directory: Path) -> int:
     try:
-        return folder.stat().st_mtime_ns
+        return directory.stat().st_mtime_ns
     except OSError:
         return 0

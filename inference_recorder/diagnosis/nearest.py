@@ -34,7 +34,7 @@ class Question(NamedTuple):
     request: Request
     key: str
     test_id: str | None
-    place: int = 1
+    position: int = 1
     """Which of the session's calls with this key it is, counted from 1."""
     normalizers: Normalizers = NONE
     """What the session's requests are normalised by, beside the rules of the format."""
@@ -130,7 +130,7 @@ def differences_from(entry: Entry, question: Question) -> Iterator[Difference]:
 def question_in(entry: Entry) -> Question:
     """Return what was asked when a recording was made. Raises ValueError."""
     normalizers = Normalizers(entry.request.get("normalize") or ())
-    return Question(recorded_request(entry.request), entry.key, entry.test_id, entry.place, normalizers)
+    return Question(recorded_request(entry.request), entry.key, entry.test_id, entry.position, normalizers)
 
 
 def _reason(question: Question, entry: Entry, found: tuple[Difference, ...]) -> Reason:
@@ -145,7 +145,7 @@ def _reason(question: Question, entry: Entry, found: tuple[Difference, ...]) -> 
         return "other test"
     if entry.key != question.key:
         return "other name"
-    return "used up" if entry.place < question.place else "gap"
+    return "used up" if entry.position < question.position else "gap"
 
 
 def _likeness(one: str | None, other: str | None) -> tuple[bool, int]:

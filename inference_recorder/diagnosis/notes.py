@@ -41,14 +41,14 @@ class Note(NamedTuple):
     """In seconds since 1970."""
 
 
-def note(folder: Path, question: Question, node_id: str | None) -> None:
+def note(directory: Path, question: Question, node_id: str | None) -> None:
     """Remember a miss of this folder, and forget the oldest of all folders. Raises OSError."""
     request = question.request
     document = {
         "key": question.key,
         "test_id": question.test_id,
         "node_id": node_id,
-        "place": question.place,
+        "place": question.position,
         "normalize": question.normalizers.declared,
         "key_version": question.version.name,
         "variables": question.variables,
@@ -58,18 +58,18 @@ def note(folder: Path, question: Question, node_id: str | None) -> None:
     content = json_bytes.dumps(document)
     if len(content) > _MOST_BYTES:
         return
-    notes = _private_folder()
+    notes = _private_directory()
     temporary = notes / f"{secrets.token_hex(8)}.tmp"
     temporary.write_bytes(content)
-    os.replace(temporary, notes / f"{_digest(folder)}-{question.key}.json")
+    os.replace(temporary, notes / f"{_digest(directory)}-{question.key}.json")
     if len(os.listdir(notes)) > MOST_NOTES:
         for path in _by_age(notes, "")[:_FORGOTTEN_AT_ONCE]:
             path.unlink(missing_ok=True)
 
 
-def notes_in(folder: Path) -> Iterator[Note]:
+def notes_in(directory: Path) -> Iterator[Note]:
     """Yield the last misses of this folder, the newest first. Raises OSError."""
-    for path in reversed(_by_age(_folder(), f"{_digest(folder)}-")):
+    for path in reversed(_by_age(_directory(), f"{_digest(directory)}-")):
         try:
             found, changed = json_bytes.loads(path.read_bytes()), path.stat().st_mtime
             method, endpoint, url, text = found["request"]
@@ -82,31 +82,31 @@ def notes_in(folder: Path) -> Iterator[Note]:
             continue  # it was forgotten meanwhile, or another version wrote it
 
 
-def _digest(folder: Path) -> str:
-    return sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:16]
+def _digest(directory: Path) -> str:
+    return sha256(os.fsencode(os.path.realpath(directory))).hexdigest()[:16]
 
 
-def _folder() -> Path:
+def _directory() -> Path:
     user = str(os.getuid()) if hasattr(os, "getuid") else getpass.getuser()
     return Path(tempfile.gettempdir()) / f"inference_recorder-{user}" / "misses"
 
 
-def _private_folder() -> Path:
+def _private_directory() -> Path:
     """Return the folder, made; what is asked of a model is for nobody else on this machine. Raises PermissionError."""
-    folder = _folder()
-    folder.parent.mkdir(mode=0o700, exist_ok=True)
-    found = folder.parent.lstat()
+    directory = _directory()
+    directory.parent.mkdir(mode=0o700, exist_ok=True)
+    found = directory.parent.lstat()
     if not stat.S_ISDIR(found.st_mode) or (hasattr(os, "getuid") and found.st_uid != os.getuid()):
-        raise PermissionError(f"{folder.parent} is somebody else's")
-    folder.mkdir(exist_ok=True)
-    return folder
+        raise PermissionError(f"{directory.parent} is somebody else's")
+    directory.mkdir(exist_ok=True)
+    return directory
 
 
-def _by_age(folder: Path, start: str) -> list[Path]:
+def _by_age(directory: Path, start: str) -> list[Path]:
     """Return the files whose name starts so, the oldest first."""
     found = []
     try:
-        for entry in os.scandir(folder):
+        for entry in os.scandir(directory):
             if entry.name.startswith(start):
                 try:
                     found.append((entry.stat().st_mtime_ns, entry.path))

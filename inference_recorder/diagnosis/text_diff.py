@@ -35,7 +35,7 @@ def small_diff(recorded: str, asked: str, most_lines: int = _MOST_LINES) -> tupl
 def common_length(one: Sequence[str], other: Sequence[str]) -> int:
     """Return how many lines, or characters, are the same from the start."""
     pairs = enumerate(zip(one, other, strict=False))
-    return next((place for place, (mine, yours) in pairs if mine != yours), min(len(one), len(other)))
+    return next((position for position, (mine, yours) in pairs if mine != yours), min(len(one), len(other)))
 
 
 def _lines(text: str) -> list[str]:

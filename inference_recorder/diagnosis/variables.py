@@ -65,13 +65,13 @@ def _fillings(text: str, filled: str) -> list[str] | None:
     first, *parts = _HIDDEN.split(text)
     if not parts or not filled.startswith(first) or not filled.endswith(parts[-1]):
         return None
-    place, last, found = len(first), len(filled) - len(parts[-1]), []
+    position, last, found = len(first), len(filled) - len(parts[-1]), []
     for number, part in enumerate(parts, start=1):
-        end = last if number == len(parts) else filled.find(part, place + 1, last)
-        if end <= place or _IN_A_VALUE.fullmatch(filled, place, end) is None:
+        end = last if number == len(parts) else filled.find(part, position + 1, last)
+        if end <= position or _IN_A_VALUE.fullmatch(filled, position, end) is None:
             return None
-        found.append(filled[place:end])
-        place = end + len(part)
+        found.append(filled[position:end])
+        position = end + len(part)
     return [filling for filling in found if _HIDDEN.fullmatch(filling) is None]
 
 

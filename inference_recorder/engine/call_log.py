@@ -14,27 +14,27 @@ from ..children import usage as process_usage
 from ..errors import CorruptRecording
 from ..recording.recording import Failure, reason_of
 from ..recording.usage import Usage, usage_of
-from ..redaction.requests import KeyRules, recorded_request
+from ..redaction.requests import RequestRules, recorded_request
 from ..redaction.sent import Sent
 from ..request.jsonable import JsonObject
 from ..request.request import Request
 from ..storage.catalogue import entry_of
 from ..storage.dropped import DroppedCall, DroppedCalls
 from ..storage.store import Store
-from .decisions import Exchange, Outcome, Record
+from .decisions import Call, Outcome, Record
 
 
-class Ledger:
+class CallLog:
     """The calls of one session. A replay takes some 30 µs, so that of one only what is at hand is kept."""
 
     def __init__(self, store: Store, mode: str) -> None:
-        self._prefix = f"{store.places.written}{os.sep}"
+        self._prefix = f"{store.directories.written}{os.sep}"
         self._mode = mode
         self._dropped = DroppedCalls(store)
         self._numbers = count(1)
         self._replays: list[tuple[str, str, str, str | None, str | None, float, int]] = []
         """What becomes an Exchange when somebody asks: no path for a file that is where its key says."""
-        self._others: dict[Outcome, list[Exchange]] = {"recorded": [], "missed": [], "dropped": [], "passed": []}
+        self._others: dict[Outcome, list[Call]] = {"recorded": [], "missed": [], "dropped": [], "live": []}
         self._unanswered: list[tuple[int, Request, Sent]] = []
         """The number and the request of each call that no recording answered, and what it has sent."""
 
@@ -46,22 +46,25 @@ class Ledger:
         number = next(self._numbers)
         self._replays.append((request.endpoint, request.model, key, test_id, other_path, time.time(), number))
 
-    def asked(self, plan: Record) -> None:
+    def asked(self, decision: Record) -> None:
         """Take note of a call that goes out to be recorded."""
-        plan.number = next(self._numbers)
-        self._unanswered.append((plan.number, plan.request, plan.sent))
+        decision.number = next(self._numbers)
+        self._unanswered.append((decision.number, decision.request, decision.sent))
 
-    def recorded(self, plan: Record, path: Path, request: JsonObject, failure: Failure | None) -> None:
+    def recorded(self, decision: Record, path: Path, request: JsonObject, failure: Failure | None) -> None:
         """Take note that the answer to a call is stored, and with it `request`, without secrets."""
         if process_usage.listeners:
-            process_usage.tell_use("recorded", plan.test_id, plan.key, str(path))
-        seconds, chunk_seconds = time.time() - plan.started, tuple(at - plan.started for at in plan.chunk_times)
-        exchange = _exchange(plan, request, failure)
-        exchange = exchange._replace(path=str(path), seconds=seconds, chunk_seconds=chunk_seconds)
-        self._others["recorded"].append(exchange)
-        self._dropped.forget(plan.test_id, plan.key)
+            process_usage.tell_use("recorded", decision.test_id, decision.key, str(path))
+        seconds, chunk_seconds = (
+            time.time() - decision.started,
+            tuple(at - decision.started for at in decision.chunk_times),
+        )
+        call = _call(decision, request, failure)
+        call = call._replace(path=str(path), seconds=seconds, chunk_seconds=chunk_seconds)
+        self._others["recorded"].append(call)
+        self._dropped.forget(decision.test_id, decision.key)
 
-    def dropped(self, plan: Record, request: JsonObject, failure: Failure) -> None:
+    def dropped(self, decision: Record, request: JsonObject, failure: Failure) -> None:
         """Take note of a failed call that is not recorded, for later runs too; neither argument holds a secret."""
         explanation = (
             f"{reason_of(failure)}: {failure.message}\n"
@@ -69,11 +72,11 @@ class Ledger:
         )
         if process_usage.listeners:
             process_usage.tell_unanswered()
-        call = _exchange(plan, request, failure)._replace(explanation=explanation)
+        call = _call(decision, request, failure)._replace(explanation=explanation)
         self._others["dropped"].append(call)
         failed_with = failure.type, failure.status_code, failure.message
         self._dropped.remember(
-            plan.test_id, DroppedCall(call.key, call.endpoint, call.model, self._mode, call.started, *failed_with)
+            decision.test_id, DroppedCall(call.key, call.endpoint, call.model, self._mode, call.started, *failed_with)
         )
 
     def missed(self, request: Request, key: str, test_id: str | None, explanation: str) -> None:
@@ -82,15 +85,15 @@ class Ledger:
             process_usage.tell_unanswered()
         number = next(self._numbers)
         self._unanswered.append((number, request, Sent()))
-        missed = Exchange(
+        missed = Call(
             request.endpoint, request.model, key, test_id, None, time.time(), explanation=explanation, number=number
         )
         self._others["missed"].append(missed)
 
-    def passed(self, endpoint: str, model: str) -> None:
+    def live(self, endpoint: str, model: str) -> None:
         """Take note of a call that goes out without being recorded."""
-        passed = Exchange(endpoint, model, "", None, started=time.time(), number=next(self._numbers))
-        self._others["passed"].append(passed)
+        call = Call(endpoint, model, "", None, started=time.time(), number=next(self._numbers))
+        self._others["live"].append(call)
 
     def counts(self) -> Counter[Outcome]:
         """Return how many calls came to what; what never happened is left out."""
@@ -98,46 +101,46 @@ class Ledger:
         lengths |= {outcome: len(calls) for outcome, calls in self._others.items()}
         return Counter({outcome: length for outcome, length in lengths.items() if length})
 
-    def exchanges(self, outcome: Outcome) -> tuple[Exchange, ...]:
+    def calls(self, outcome: Outcome) -> tuple[Call, ...]:
         """Return the calls that came to this, in their order."""
         if outcome != "replayed":
             return tuple(self._others[outcome])
         return tuple(
-            Exchange(endpoint, model, key, test_id, path or f"{self._prefix}{key}.json", started, number=number)
+            Call(endpoint, model, key, test_id, path or f"{self._prefix}{key}.json", started, number=number)
             for endpoint, model, key, test_id, path, started, number in self._replays
         )
 
-    def requests(self, rules: KeyRules) -> tuple[Request, ...]:
+    def requests(self, rules: RequestRules) -> tuple[Request, ...]:
         """Return what was asked, in its order, without secrets; of a replayed call what its recording answers.
 
         Ten thousand requests kept would be ten megabytes. Raises CorruptRecording.
         """
-        replayed = [(call.number, _request_in(call.path)) for call in self.exchanges("replayed") if call.path]
+        replayed = [(call.number, _request_in(call.path)) for call in self.calls("replayed") if call.path]
         others = ((number, _shown(request, sent, rules)) for number, request, sent in self._unanswered)
         return tuple(request for _, request in sorted((*replayed, *others), key=itemgetter(0)))
 
     def usage(self) -> dict[str, Usage]:
         """Return the tokens used, by the model asked for; raises CorruptRecording."""
         used: dict[str, Usage] = {}
-        for exchange in (*self.exchanges("replayed"), *self._others["recorded"]):
-            if exchange.path is None:
+        for call in (*self.calls("replayed"), *self._others["recorded"]):
+            if call.path is None:
                 continue
-            if (usage := usage_of(entry_of(Path(exchange.path)).recording())) is not None:
-                used[exchange.model] = used.get(exchange.model, Usage()) + usage
+            if (usage := usage_of(entry_of(Path(call.path)).recording())) is not None:
+                used[call.model] = used.get(call.model, Usage()) + usage
         return used
 
 
-def _shown(request: Request, sent: Sent, rules: KeyRules) -> Request:
+def _shown(request: Request, sent: Sent, rules: RequestRules) -> Request:
     # The bodies kept are the callers', who go on appending to their lists.
     request = rules.shown(request._replace(body=json.loads(request.body_text)))
     hidden = sent.hidden_in({"body": request.body, "endpoint": request.endpoint, "url": request.url})
     return request.saying(hidden["body"])._replace(endpoint=hidden["endpoint"], url=hidden["url"])
 
 
-def _exchange(plan: Record, request: JsonObject, failure: Failure | None) -> Exchange:
-    return Exchange(
-        str(request["endpoint"]), str(request["model"]), plan.key, plan.test_id, started=plan.started,
-        number=plan.number, failure="" if failure is None else reason_of(failure),
+def _call(decision: Record, request: JsonObject, failure: Failure | None) -> Call:
+    return Call(
+        str(request["endpoint"]), str(request["model"]), decision.key, decision.test_id, started=decision.started,
+        number=decision.number, failure="" if failure is None else reason_of(failure),
     )  # fmt: skip
 
 

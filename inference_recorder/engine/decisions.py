@@ -12,22 +12,22 @@ from ..recording.recording import Answer, Failure, Recording
 from ..redaction.sent import Sent
 from ..request.jsonable import JsonObject
 from ..request.request import Request
-from ..storage.locks import Flight
+from ..storage.locks import InFlight
 from ..tasks import Consumer
-from .series import Row
+from .series import Series
 
-Outcome = Literal["replayed", "recorded", "missed", "dropped", "passed"]
+Outcome = Literal["replayed", "recorded", "missed", "dropped", "live"]
 
 _PATIENCE_SECONDS = 120.0
 
 
-class Exchange(NamedTuple):
+class Call(NamedTuple):
     """One call, as a session remembers it."""
 
     endpoint: str
     model: str
     key: str
-    """"" for a call that passed, whose key nobody computed."""
+    """"" for a live call, whose key nobody computed."""
     test_id: str | None
     path: str | None = None
     """The recording's file, as it was called then; None where there is none."""
@@ -53,9 +53,9 @@ class Record:
     body: JsonObject
     key: str
     test_id: str | None
-    row: Row
-    place: int
-    flight: Flight | None
+    series: Series
+    position: int
+    in_flight: InFlight | None
     is_over: bool = False
     is_being_stored: bool = False
     is_counted: bool = False
@@ -101,11 +101,11 @@ class Wait:
     request: Request
     key: str
     test_id: str | None
-    row: Row
-    place: int
+    series: Series
+    position: int
     until: float = field(default_factory=lambda: time.monotonic() + _PATIENCE_SECONDS)
     pause_seconds: float = 0.002
 
 
-Plan = Recording | Record | Wait
+Decision = Recording | Record | Wait
 """What is done with a call: this recording answers it, it goes out, or it waits."""

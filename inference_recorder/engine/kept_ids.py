@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ..recording.sameness import renamed_ids, with_old_headers
 from ..request.request import ids_in, with_ids
 from .decisions import Record
-from .run_log import RunLedger
+from .run_log import RunLog
 
 _RESPONSE_START = b'\n  "response": {'
 
@@ -15,29 +15,29 @@ _RESPONSE_START = b'\n  "response": {'
 class WithKeptIds:
     """The content of one recording. Its request has the kept ids already, since its key is made from them."""
 
-    def __init__(self, plan: Record, ledger: RunLedger, content: bytes, is_clean: Callable[..., bool]) -> None:
-        self._plan = plan
+    def __init__(self, decision: Record, call_log: RunLog, content: bytes, is_clean: Callable[..., bool]) -> None:
+        self._plan = decision
         self._is_clean = is_clean
-        self._ledger = ledger
+        self._call_log = call_log
         self._head, start, self._answer = content.partition(_RESPONSE_START)
         self._head += start
-        self.content = content if not ledger.ids else self._renamed()
+        self.content = content if not call_log.ids else self._renamed()
 
     def revised(self, old: bytes, new: bytes) -> bytes:
         """Return what to store in an old file's place: itself if it says the same, and then the new ids are renamed."""
         renamed = renamed_ids(old, new)
         if renamed and (reused := self._reused(renamed)):
-            self._plan.row.own_ids.update(reused)
+            self._plan.series.own_ids.update(reused)
             renamed = renamed_ids(old, self._renamed())
         self._plan.is_unchanged = renamed is not None
         if renamed is None:
             self._plan.replaced = self._plan.replaced or old
             return with_old_headers(old, new, self._is_clean)
-        self._ledger.note_ids(renamed)
+        self._call_log.note_ids(renamed)
         return old
 
     def _renamed(self) -> bytes:
-        ids = self._ledger.known_ids(self._plan.row.own_ids)
+        ids = self._call_log.known_ids(self._plan.series.own_ids)
         return self._head + with_ids(self._answer.decode(), ids).encode()
 
     def _reused(self, renamed: dict[str, str]) -> dict[str, str]:
@@ -46,6 +46,6 @@ class WithKeptIds:
         A server that a test starts for itself counts from the beginning again: its second answer has the id that the
         file says, and another test's second answer, which was the first one before, has it too.
         """
-        known = self._ledger.ids
+        known = self._call_log.ids
         found = set(ids_in(self._answer.decode())) if renamed.keys() & set(known.values()) else set()
         return {old: old for new, old in renamed.items() if old in found and known.get(old) == new}

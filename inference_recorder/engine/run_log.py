@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from .decisions import Record
 
 
-class RunLedger:
+class RunLog:
     """Recordings that this run has made for several tests, and the ids that kept recordings have for new ones.
 
-    Each process appends lines to a file of its own in `folder` and reads those of the others; without a folder there is
-    only this process. What is read is what the same run wrote, in a folder that only its user can enter.
+    Each process appends lines to a file of its own in `directory` and reads those of the others; without a directory
+    there is only this process. What is read is what the same run wrote, in a folder that only its user can enter.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, directory: Path | None = None) -> None:
         self.ids: dict[str, str] = {}
         """Id in an answer of this run -> the one that the recording keeps, since it differs in nothing else."""
         self.new_ids: dict[str, str] = {}
@@ -30,7 +30,7 @@ class RunLedger:
         """What answers to several tests' requests say in this run and did not say before."""
         self.has_dropped = False
         """Whether in this process a call of a wider fixture, or a shared one, failed and was not recorded."""
-        self._folder = folder
+        self._directory = directory
         self._recorded: set[str] = set()
         self._read: dict[str, int] = {}
         """File of another process -> how many of its bytes are known."""
@@ -38,9 +38,9 @@ class RunLedger:
         """(process, file): a forked child writes one of its own."""
         self._guard = threading.RLock()  # reentrant: a stream that is collected as garbage is stored anywhere
 
-    def has(self, folder: Path, key: str, place: int) -> bool:
+    def has(self, directory: Path, key: str, position: int) -> bool:
         """Whether this run has recorded the answer in this place of a series."""
-        return _name(folder, key, place) in self._recorded
+        return _name(directory, key, position) in self._recorded
 
     def known_ids(self, own: Mapping[str, str]) -> Mapping[str, str]:
         """Return {new id: kept id} where `own` says which ones stand for others than in the rest of the run."""
@@ -51,18 +51,18 @@ class RunLedger:
         if ids:
             self._note({"ids": dict(ids)})
 
-    def note_answer(self, plan: Record, folder: Path, content: bytes) -> None:
+    def note_answer(self, decision: Record, directory: Path, content: bytes) -> None:
         """Make known that the answer to a request of several tests is in its file, and what it says that is new."""
         from ..recording.texts import new_texts, repeats_one
 
         # Where nothing was replaced, its request may be new since it repeats another new answer.
-        if plan.replaced is not None or (not plan.is_unchanged and repeats_one(plan.body, self.texts)):
-            self.note_texts(new_texts(content, plan.replaced))
-        self.note_recording(folder, plan.key, plan.place)
+        if decision.replaced is not None or (not decision.is_unchanged and repeats_one(decision.body, self.texts)):
+            self.note_texts(new_texts(content, decision.replaced))
+        self.note_recording(directory, decision.key, decision.position)
 
-    def note_recording(self, folder: Path, key: str, place: int) -> None:
+    def note_recording(self, directory: Path, key: str, position: int) -> None:
         """Make known that this answer of a series is in its file."""
-        self._note({"recorded": _name(folder, key, place)})
+        self._note({"recorded": _name(directory, key, position)})
 
     def note_texts(self, texts: set[str]) -> None:
         """Make known what an answer says that has replaced another."""
@@ -71,12 +71,12 @@ class RunLedger:
 
     def refresh(self) -> None:
         """Read what other processes of the run have noted since."""
-        if self._folder is None:
+        if self._directory is None:
             return
         with self._guard:
-            for name in os.listdir(self._folder):
+            for name in os.listdir(self._directory):
                 if name != self._own[1] or self._own[0] != os.getpid():
-                    self._read_on(self._folder / name, name)
+                    self._read_on(self._directory / name, name)
 
     def _read_on(self, path: Path, name: str) -> None:
         lines, self._read[name] = lines_since(path, self._read.get(name, 0))
@@ -86,10 +86,10 @@ class RunLedger:
     def _note(self, noted: dict[str, Any]) -> None:
         with self._guard:
             self._take(noted)
-            if self._folder is not None:
+            if self._directory is not None:
                 if self._own[0] != os.getpid():
                     self._own = os.getpid(), f"{os.getpid()}-{token_hex(4)}.jsonl"
-                with (self._folder / self._own[1]).open("ab", buffering=0) as file:
+                with (self._directory / self._own[1]).open("ab", buffering=0) as file:
                     file.write(json.dumps(noted).encode() + b"\n")
 
     def _take(self, noted: dict[str, Any]) -> None:
@@ -110,5 +110,5 @@ def lines_since(path: Path, known: int) -> tuple[list[bytes], int]:
     return whole.splitlines(), known + len(whole) + len(newline)
 
 
-def _name(folder: Path, key: str, place: int) -> str:
-    return f"{folder}{os.sep}{key}.{place}"
+def _name(directory: Path, key: str, position: int) -> str:
+    return f"{directory}{os.sep}{key}.{position}"

@@ -14,14 +14,14 @@ from ..recording.codec import decode
 from ..recording.model_lists import model_list_start, union
 from ..recording.recording import Recording
 from ..redaction.recordings import failure_given_back, given_back
-from ..redaction.requests import KeyRules
+from ..redaction.requests import RequestRules
 from ..request.keys import EXACT, body_text_as_keyed, request_key
 from ..request.request import Request, with_ids
 from ..request.unshown import Unshown
 from ..storage.catalogue import entry_in
 from ..storage.files import Stored
 from ..storage.locks import Patience
-from ..storage.store import Store, row_name
+from ..storage.store import Store, recording_name
 
 if TYPE_CHECKING:
     from .decisions import Record
@@ -30,7 +30,7 @@ _NO_IDS: Mapping[str, str] = {}
 
 
 @dataclass(slots=True, eq=False)
-class Row:
+class Series:
     """The answers to one key, as far as the callers of one series book have come."""
 
     key: str
@@ -40,9 +40,9 @@ class Row:
     """Whether tests beside the running one make this request: other workers may be adding answers to it."""
     is_kept: bool = False
     """Whether answers of earlier runs count although this run records: not all tests that need them run."""
-    sibling: Callable[[str], Row] | None = None
+    sibling: Callable[[str], Series] | None = None
     """Returns the row of another key in the same series book."""
-    folded: Row | None = None
+    folded: Series | None = None
     """That of the key which folds this one's request together with others, once it was found to answer."""
     turns: Iterator[int] | None = None
     """The places for requests that this key folds together. An iterator, since threads take them without a lock."""
@@ -71,34 +71,34 @@ class Row:
     """The `ids` of the series book."""
     pending: tuple[Record, ...] = ()
     """The calls whose answers are yet to come."""
-    flying: int | None = None
+    in_flight_position: int | None = None
     """The place that is being asked of the API now, in record-if-missing."""
 
-    def next_place(self) -> int:
+    def next_position(self) -> int:
         """Return the place of a call that is made now."""
         if self.freed:
-            place = min(self.freed)
-            self.freed = tuple(freed for freed in self.freed if freed != place)
-            return place
+            position = min(self.freed)
+            self.freed = tuple(freed for freed in self.freed if freed != position)
+            return position
         self.asked += 1
         return self.asked
 
-    def give_back(self, place: int) -> None:
+    def give_back(self, position: int) -> None:
         """Take note that a call came to nothing that is recorded: its place goes to the next."""
-        if self.asked == place:
+        if self.asked == position:
             self.asked -= 1
         elif self.is_wide:
-            self.gaps += (place,)
+            self.gaps += (position,)
         else:
-            self.freed += (place,)
+            self.freed += (position,)
 
     def find(
         self,
         store: Store,
         request: Request,
         test_id: str | None,
-        place: int,
-        rules: KeyRules,
+        position: int,
+        rules: RequestRules,
         *,
         may_grow: bool,
         ids: Mapping[str, str] = _NO_IDS,
@@ -111,7 +111,7 @@ class Row:
         if request.is_model_list:
             return self._models(store, request, test_id, rules)
         if self.folded is None:
-            stored = self._in_place(store, place, may_grow=may_grow)
+            stored = self._in_position(store, position, may_grow=may_grow)
             if stored is not None and rules.written is not EXACT and not may_answer(stored, request, test_id, rules):
                 stored = None
             if stored is not None:
@@ -121,29 +121,29 @@ class Row:
             for _, name in rules.further_keys(request, test_id, self.key):
                 stored = store.read(name)
                 if stored is not None and may_answer(stored, request, test_id, rules):
-                    self.folded = Row(name, self.guard) if self.sibling is None else self.sibling(name)
+                    self.folded = Series(name, self.guard) if self.sibling is None else self.sibling(name)
                     self.folded.turns = self.folded.turns or count(1)
                     break
             else:
                 return None
         # The requests that are one under this key are counted together, as when they were recorded.
-        place = next(self.folded.turns or iter([place]))
-        stored = self.folded._in_place(store, place, may_grow=may_grow)
+        position = next(self.folded.turns or iter([position]))
+        stored = self.folded._in_position(store, position, may_grow=may_grow)
         return None if stored is None else _recording(_with_ids(stored, ids), request, rules)
 
-    def _in_place(self, store: Store, place: int, *, may_grow: bool) -> Stored | None:
-        if self.last is not None and place > self.last:
-            place = self.last
-        stored = store.read(row_name(self.key, place))
+    def _in_position(self, store: Store, position: int, *, may_grow: bool) -> Stored | None:
+        if self.last is not None and position > self.last:
+            position = self.last
+        stored = store.read(recording_name(self.key, position))
         if stored is None and not self.is_own:
-            while stored is None and place > 1:
-                place -= 1
-                stored = store.read(row_name(self.key, place))
+            while stored is None and position > 1:
+                position -= 1
+                stored = store.read(recording_name(self.key, position))
             if not may_grow:
-                self.last = place
+                self.last = position
         return stored
 
-    def _models(self, store: Store, request: Request, test_id: str | None, rules: KeyRules) -> Recording | None:
+    def _models(self, store: Store, request: Request, test_id: str | None, rules: RequestRules) -> Recording | None:
         """Return what was recorded under the exact key; otherwise the union of the lists under all older keys.
 
         A failure under an older key answers only where there is no list: those keys were shared by all tests.
@@ -169,38 +169,40 @@ class Row:
         if self.is_wide:
             self._close_wide_gaps(self.store, patience)
             return
-        place, places, last = 0, {}, max(self.stored)
-        for taken_at in sorted(self.stored | {plan.place for plan in self.pending}):
-            place += 1
-            while not is_cut and place < taken_at and self.store.holds(row_name(self.key, place)):
-                place += 1  # what is there from before
-            places[taken_at] = place
-            if place != taken_at and taken_at in self.stored:
-                self.store.rename(row_name(self.key, taken_at), row_name(self.key, place), patience)
-        for plan in self.pending:
-            plan.place = places[plan.place]
-        self.stored = frozenset(places[taken_at] for taken_at in self.stored)
+        position, directories, last = 0, {}, max(self.stored)
+        for taken_at in sorted(self.stored | {decision.position for decision in self.pending}):
+            position += 1
+            while not is_cut and position < taken_at and self.store.holds(recording_name(self.key, position)):
+                position += 1  # what is there from before
+            directories[taken_at] = position
+            if position != taken_at and taken_at in self.stored:
+                self.store.rename(recording_name(self.key, taken_at), recording_name(self.key, position), patience)
+        for decision in self.pending:
+            decision.position = directories[decision.position]
+        self.stored = frozenset(directories[taken_at] for taken_at in self.stored)
         if is_cut and self.is_replaced:
-            self.store.cut_row(self.key, place, last, patience)
+            self.store.cut_series(self.key, position, last, patience)
 
     def _close_wide_gaps(self, store: Store, patience: Patience) -> None:
         """Close what is still a gap: another test may have filled it, or be about to. Such a row is never cut."""
         for gap in sorted(self.gaps, reverse=True):
-            flight = store.locks.try_flight(row_name(self.key, gap), self)
-            if flight is None:
+            in_flight = store.locks.try_in_flight(recording_name(self.key, gap), self)
+            if in_flight is None:
                 continue
             try:
-                while not store.holds(row_name(self.key, gap)) and store.holds(row_name(self.key, gap + 1)):
-                    store.rename(row_name(self.key, gap + 1), row_name(self.key, gap), patience)
+                while not store.holds(recording_name(self.key, gap)) and store.holds(recording_name(self.key, gap + 1)):
+                    store.rename(recording_name(self.key, gap + 1), recording_name(self.key, gap), patience)
                     if self.note is not None:
-                        self.note(store.places.written, self.key, gap)
+                        self.note(store.directories.written, self.key, gap)
                     gap += 1
             finally:
-                flight.land()
+                in_flight.release()
         self.gaps = ()
 
 
-def _outcomes(store: Store, key: str, request: Request, rules: KeyRules) -> tuple[list[Recording], Recording | None]:
+def _outcomes(
+    store: Store, key: str, request: Request, rules: RequestRules
+) -> tuple[list[Recording], Recording | None]:
     """Return the lists of models that are recorded under a key, and the failure that is."""
     named_by_key = store.read(key)
     found = [*([] if named_by_key is None else [named_by_key]), *store.read_all(model_list_start(key))]
@@ -209,7 +211,7 @@ def _outcomes(store: Store, key: str, request: Request, rules: KeyRules) -> tupl
     return lists, next((recording for recording in recordings if recording.answer.failure is not None), None)
 
 
-def may_answer(stored: Stored, request: Request, test_id: str | None, rules: KeyRules) -> bool:
+def may_answer(stored: Stored, request: Request, test_id: str | None, rules: RequestRules) -> bool:
     """Whether a recording answers this request, found under a key that folds different requests together.
 
     A recording with a key version answers only a request equal to its own. One named by the exact key of its own
@@ -233,7 +235,7 @@ def may_answer(stored: Stored, request: Request, test_id: str | None, rules: Key
     return body_text_as_keyed(recorded) in map(body_text_as_keyed, forms)
 
 
-def _recording(stored: Stored, request: Request, rules: KeyRules) -> Recording:
+def _recording(stored: Stored, request: Request, rules: RequestRules) -> Recording:
     recording = decode(stored.content, stored.path)
     if not recording.answer.is_redacted:
         return recording

@@ -12,15 +12,15 @@ from ..errors import RecorderError
 
 if TYPE_CHECKING:
     from ..children.usage import Use
-    from ..engine.attempt_series import SeriesBook
-    from ..engine.decisions import Exchange, Record
-    from ..engine.run_log import RunLedger
-    from ..engine.series import Row
+    from ..engine.attempt_series import AttemptSeries
+    from ..engine.decisions import Call, Record
+    from ..engine.run_log import RunLog
+    from ..engine.series import Series
     from ..recorder import inference_recording
     from ..request.jsonable import JsonObject
     from ..session import Session
     from ..storage.rollback import Before
-    from .journal import Call
+    from .journal import CallEntry
     from .unsettled import Unsettled
 
 
@@ -35,7 +35,7 @@ class Attempt:
         self.session: Session | None = None
         """The plugin's own, where the test has one."""
         self.allows_misses = False
-        self.missed_in_fixtures: list[Exchange] = []
+        self.missed_in_fixtures: list[Call] = []
         """What wider fixtures missed and went on without."""
         self.has_failed = False
         self.has_failed_as_expected = False
@@ -45,7 +45,7 @@ class Attempt:
         """Whether no phase was skipped, and no failure expected."""
         self.used_before: list[Use] = []
         """What earlier attempts of the same test used."""
-        self.folders: set[str] = set()
+        self.directories: set[str] = set()
         """Where its sessions looked for recordings, in this process or another."""
         self.unheard: str | None = None
         """Why nobody knows what the processes that it started have used."""
@@ -53,15 +53,15 @@ class Attempt:
         """Whether a call failed and was not recorded: with its answer, it might have asked for more."""
         self.was_live = False
         """Whether a session let calls out unseen: then nobody knows which recordings the test needs."""
-        self.book: SeriesBook | None = None
+        self.attempt_series: AttemptSeries | None = None
         """Where its calls are counted, once there is a session."""
         self._before: dict[Path, Before] = {}
         self._new_requests: list[JsonObject] = []
         """The requests that it recorded and that had no recording before."""
         self.has_stayed = False
         """Whether it failed and its new recordings stay all the same."""
-        self.calls: list[Call] = []
-        self.set_aside: list[str] = []
+        self.calls: list[CallEntry] = []
+        self.set_back: list[str] = []
         self.troubles: list[str] = []
 
     def heard(self, report: pytest.TestReport) -> None:
@@ -73,7 +73,7 @@ class Attempt:
 
     def looked_in(self, sessions: Iterable[Session]) -> None:
         """Take note that these sessions were there for the test's calls."""
-        self.folders.update(str(folder) for session in sessions for folder in session.store.places.read)
+        self.directories.update(str(directory) for session in sessions for directory in session.store.directories.read)
 
     @property
     def has_passed(self) -> bool:
@@ -88,7 +88,7 @@ class Attempt:
             return "their tests had a live session"
         if self.has_dropped:
             return "their tests made calls that failed and were not recorded"
-        if self.unheard is None and not self.folders:
+        if self.unheard is None and not self.directories:
             return "their tests had no session"
         return self.unheard
 
@@ -99,24 +99,24 @@ class Attempt:
         self.used_before = [*earlier.used_before, *uses_in(earlier.calls)]
         self.was_live, self.unheard, self.has_dropped = earlier.was_live, earlier.unheard, earlier.has_dropped
 
-    def counts(self, row: Row) -> bool:
+    def counts(self, series: Series) -> bool:
         """Whether a series is this attempt's own: its recordings are judged by the attempt's end."""
-        return self.book is not None and not row.is_wide and self.book.guard is row.guard
+        return self.attempt_series is not None and not series.is_wide and self.attempt_series.guard is series.guard
 
-    def remember(self, session: Session, plan: Record, name: str, unsettled: Unsettled | None) -> None:
+    def remember(self, session: Session, decision: Record, name: str, unsettled: Unsettled | None) -> None:
         """Remember what this session is about to overwrite, also where another process finds it."""
         from ..storage.rollback import Before
 
-        folder = session.store.places.written
-        if folder not in self._before:
-            self._before[folder] = Before(session.store)
-        remembered = self._before[folder].remember(plan.key, name)
+        directory = session.store.directories.written
+        if directory not in self._before:
+            self._before[directory] = Before(session.store)
+        remembered = self._before[directory].remember(decision.key, name)
         if unsettled is not None:
-            unsettled.note(folder, remembered)
-        if self._before[folder].is_new(plan.key):
-            self._new_requests.append(plan.body)
+            unsettled.note(directory, remembered)
+        if self._before[directory].is_new(decision.key):
+            self._new_requests.append(decision.body)
 
-    def swallowed_misses(self) -> list[Exchange]:
+    def swallowed_misses(self) -> list[Call]:
         """Return the misses of the plugin's sessions that nobody has heard of yet: the test did not fail."""
         if self.session is None or self.allows_misses or self.has_failed or self.has_failed_as_expected:
             return []
@@ -128,59 +128,61 @@ class Attempt:
         if recorder is not None:
             recorder.__exit__(None, None, None)
 
-    def finish_series(self, *, is_set_aside: bool = False, may_cut: bool = True) -> None:
+    def finish_series(self, *, is_set_back: bool = False, may_cut: bool = True) -> None:
         """Close the gaps of what was recorded and stays, and cut it to its length where the test passed.
 
         Raises UnwritableRecording.
         """
         is_cut = may_cut and self.has_passed
-        if self.book is not None and (errors := self.book.finish(is_cut=is_cut, is_set_aside=is_set_aside)):
+        if self.attempt_series is not None and (
+            errors := self.attempt_series.finish(is_cut=is_cut, is_set_back=is_set_back)
+        ):
             raise errors[0]
 
-    def settle(self, ledger: RunLedger, *, keeps_failed: bool, with_tokens: bool) -> list[Session]:
+    def settle(self, call_log: RunLog, *, keeps_failed: bool, with_tokens: bool) -> list[Session]:
         """Have the attempt over: set aside what it recorded where it failed, and write down its calls.
 
         Returns the sessions that are still open; they are not written down yet.
         """
         moved: dict[Path, Path] = {}
-        self.has_stayed = self.has_failed and not keeps_failed and self._depends_on_new_answers(ledger)
+        self.has_stayed = self.has_failed and not keeps_failed and self._depends_on_new_answers(call_log)
         stays = keeps_failed or self.has_stayed
         for before in self._before.values():
             try:
                 if not self.has_failed:
-                    before.drop_aside()
+                    before.drop_set_back()
                 elif not stays:
-                    moved |= before.set_aside()
+                    moved |= before.set_back()
             except (RecorderError, OSError) as error:
                 self.troubles.append(f"{self.test_id} failed, and its recordings are not set aside: {error}")
         if self.has_failed:
             try:
-                self.finish_series(is_set_aside=not stays)
+                self.finish_series(is_set_back=not stays)
             except (RecorderError, OSError) as error:
                 self.troubles.append(f"{self.test_id}: {error}")
-        self.set_aside = [str(path) for path in moved.values()]
+        self.set_back = [str(path) for path in moved.values()]
         if self.sessions:
             self._write_down(moved, with_tokens=with_tokens)
         still_open = [session for session in self.sessions if session.is_open]
         self._let_go()
         return still_open
 
-    def _depends_on_new_answers(self, ledger: RunLedger) -> bool:
+    def _depends_on_new_answers(self, call_log: RunLog) -> bool:
         """Whether a request of it is new because a wider answer is: what it replaced cannot be reached any more."""
-        ledger.refresh()
-        if not ledger.texts:
+        call_log.refresh()
+        if not call_log.texts:
             return False
         from ..recording.texts import repeats_one
 
-        return any(repeats_one(request, ledger.texts) for request in self._new_requests)
+        return any(repeats_one(request, call_log.texts) for request in self._new_requests)
 
     def superseded(self) -> None:
         """Remove what was set aside, and what stayed: the test runs again."""
         for before in self._before.values():
             try:
                 if self.has_stayed:
-                    before.set_aside()
-                before.drop_aside()
+                    before.set_back()
+                before.drop_set_back()
             except (RecorderError, OSError):
                 pass  # it lies where git does not see it, and the next attempt replaces it
 
@@ -194,8 +196,8 @@ class Attempt:
     def _let_go(self) -> None:
         """Keep no session, and no recording that will not come back: a run has many tests."""
         self.was_live = self.was_live or any(session.is_live for session in self.sessions)
-        self.has_dropped = self.has_dropped or (self.book is not None and self.book.has_dropped)
-        self.sessions, self.session, self.book = [], None, None
+        self.has_dropped = self.has_dropped or (self.attempt_series is not None and self.attempt_series.has_dropped)
+        self.sessions, self.session, self.attempt_series = [], None, None
         self._new_requests = []
-        if not self.set_aside and not self.has_stayed:
+        if not self.set_back and not self.has_stayed:
             self._before = {}

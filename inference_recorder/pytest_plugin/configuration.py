@@ -12,7 +12,7 @@ from ..errors import RecorderError, UnknownMode
 from ..modes import InferenceMode, parsed_mode
 from ..project_files import KEYS, checked, said_in_table
 from ..settings import Settings
-from ..storage.directories import DEFAULT_FOLDER
+from ..storage.directories import DEFAULT_DIRECTORY
 
 
 class Configuration(NamedTuple):
@@ -27,18 +27,18 @@ def configuration_from(config: pytest.Config) -> Configuration:
     """Return what this run was told; raises pytest.UsageError where that has no meaning."""
     said = _said(config)
     mode, mode_source = said.get("mode", (None, ""))
-    folder, folder_source = said.get("recordings", (DEFAULT_FOLDER, "default"))
+    directory, directory_source = said.get("recordings", (DEFAULT_DIRECTORY, "default"))
     base = config.rootpath if config.inipath is None else config.inipath.parent
-    forced_mode, forced_folder = config.getoption("inference_mode"), config.getoption("inference_recordings")
+    forced_mode, forced_directory = config.getoption("inference_mode"), config.getoption("inference_recordings")
     for name, source in ((mode, mode_source), (forced_mode, "--inference-mode")):
         _check_mode(name, source)
     settings = Settings(
         forced_mode=forced_mode,
         mode=mode,
         mode_source=mode_source,
-        forced_folder=None if not forced_folder else _absolute(config.invocation_params.dir, forced_folder),
-        folder=_absolute(config.rootpath if folder_source == "default" else base, folder),
-        folder_source=folder_source,
+        forced_directory=None if not forced_directory else _absolute(config.invocation_params.dir, forced_directory),
+        directory=_absolute(config.rootpath if directory_source == "default" else base, directory),
+        directory_source=directory_source,
         is_beside_tests=said.get("recordings_beside_tests", (False, ""))[0],
         record_errors=said.get("record_errors", (None, ""))[0],
         redact=said.get("redact", ((), ""))[0],
@@ -95,5 +95,5 @@ def _check_mode(name: str | None, source: str) -> None:
             raise pytest.UsageError(str(error)) from None
 
 
-def _absolute(base: Path, folder: str) -> Path:
-    return Path(os.path.abspath(base / os.path.expanduser(folder)))
+def _absolute(base: Path, directory: str) -> Path:
+    return Path(os.path.abspath(base / os.path.expanduser(directory)))

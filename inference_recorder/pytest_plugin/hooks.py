@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..children.usage import begin_run, tell_entered
-from ..engine.run_log import RunLedger
+from ..engine.run_log import RunLog
 from ..errors import RecorderError, UnknownMode
 from ..modes import chosen_mode
-from ..storage.directories import common_folder
-from ..test_run import opened_outside, surround
+from ..storage.directories import common_directory
+from ..test_run import opened_outside, set_test_run
 from .configuration import check_may_record, configuration_from
 from .marker import DESCRIPTION, arguments_of
 from .options import add_options
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from .journal import Journal
 
 _OUTPUT = "inference_recorder"
-_FOLDER = "inference_recorder_folder"
-_LEDGER, _PROCESSES, _UNSETTLED = "ledger", "processes", "unsettled"
+_DIRECTORY = "inference_recorder_folder"
+_RUN_LOG, _PROCESSES, _UNSETTLED = "ledger", "processes", "unsettled"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,17 +43,17 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", DESCRIPTION)
     run = Run(config, configuration_from(config))
     config.stash[RUN] = run
-    config.add_cleanup(surround(run))
-    run.folder, _ = common_folder()
+    config.add_cleanup(set_test_run(run))
+    run.directory, _ = common_directory()
     if config.getoption("inference_recordings"):
-        config.option.inference_recordings = str(run.folder)  # workers of pytest-xdist may run elsewhere
+        config.option.inference_recordings = str(run.directory)  # workers of pytest-xdist may run elsewhere
     if hasattr(config, "workerinput"):
-        folder = config.workerinput.get(_FOLDER, "")
-        if os.path.isdir(folder):  # a worker on another machine records into other files too
-            run.ledger = RunLedger(Path(folder, _LEDGER))
+        directory = config.workerinput.get(_DIRECTORY, "")
+        if os.path.isdir(directory):  # a worker on another machine records into other files too
+            run.call_log = RunLog(Path(directory, _RUN_LOG))
             worker = config.workerinput["workerid"]
-            run.processes = _heard_processes(config, Path(folder), worker)
-            run.unsettled = Unsettled(Path(folder, _UNSETTLED, worker))
+            run.processes = _heard_processes(config, Path(directory), worker)
+            run.unsettled = Unsettled(Path(directory, _UNSETTLED, worker))
         config.pluginmanager.register(Hooks(config, run), "inference_recorder-hooks")
         return
     try:
@@ -61,31 +61,31 @@ def pytest_configure(config: pytest.Config) -> None:
     except UnknownMode as error:
         raise pytest.UsageError(str(error)) from None
     check_may_record(config, mode, source)
-    run.shared_folder = _shared_folder(config)
-    if run.shared_folder is not None:
-        run.processes = _heard_processes(config, run.shared_folder, "main")
+    run.shared_directory = _shared_directory(config)
+    if run.shared_directory is not None:
+        run.processes = _heard_processes(config, run.shared_directory, "main")
     config.pluginmanager.register(Hooks(config, run), "inference_recorder-hooks")
 
 
-def _shared_folder(config: pytest.Config) -> Path | None:
+def _shared_directory(config: pytest.Config) -> Path | None:
     """Make the directory in which all processes of this run tell each other what they do; None where none can be."""
     try:
-        folder = Path(mkdtemp(prefix="inference_recorder-run-"))
-        for name in (_LEDGER, _PROCESSES, _UNSETTLED):
-            (folder / name).mkdir()
+        directory = Path(mkdtemp(prefix="inference_recorder-run-"))
+        for name in (_RUN_LOG, _PROCESSES, _UNSETTLED):
+            (directory / name).mkdir()
     except OSError:
         return None
-    config.add_cleanup(partial(rmtree, folder, ignore_errors=True))
-    return folder
+    config.add_cleanup(partial(rmtree, directory, ignore_errors=True))
+    return directory
 
 
-def _heard_processes(config: pytest.Config, shared_folder: Path, name: str) -> Processes:
+def _heard_processes(config: pytest.Config, shared_directory: Path, name: str) -> Processes:
     """Have the processes that this one starts tell what they use, in a directory of this name."""
-    folder = shared_folder / _PROCESSES / name
-    folder.mkdir()
-    config.add_cleanup(begin_run(str(folder)))
+    directory = shared_directory / _PROCESSES / name
+    directory.mkdir()
+    config.add_cleanup(begin_run(str(directory)))
     tell_entered(is_live=False)  # a run that a test of another one has started
-    processes = Processes(folder)
+    processes = Processes(directory)
     config.add_cleanup(processes.end_watch)
     return processes
 
@@ -112,12 +112,12 @@ class Hooks:
 
     def pytest_report_header(self) -> str:
         mode, mode_source = chosen_mode()
-        folder, folder_source = common_folder()
+        directory, directory_source = common_directory()
         beside = "beside each test file and in " if self._run.settings.is_beside_tests else "in "
-        shown = shown_path(folder, self._config.rootpath)
+        shown = shown_path(directory, self._config.rootpath)
         return (
             f"inference_recorder: {mode} ({mode_source}), recordings {beside}{shown} "
-            f"({'by default' if folder_source == 'default' else folder_source})"
+            f"({'by default' if directory_source == 'default' else directory_source})"
         )
 
     @pytest.hookimpl(wrapper=True)
@@ -217,7 +217,7 @@ class Hooks:
     def pytest_configure_node(self, node: Any) -> None:
         """Give a worker of pytest-xdist the folder in which all of them note what the run has recorded."""
         self._workers.add(node.gateway.id)
-        node.workerinput[_FOLDER] = str(self._run.shared_folder or "")
+        node.workerinput[_DIRECTORY] = str(self._run.shared_directory or "")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -226,19 +226,19 @@ class Hooks:
         told = getattr(node, "workeroutput", {}).get(_OUTPUT)
         if told is None:
             self._crashed.append(node.gateway.id)
-            self._set_aside(node.gateway.id)
+            self._set_back(node.gateway.id)
         else:
             self._hear(told)
 
-    def _set_aside(self, worker: str) -> None:
+    def _set_back(self, worker: str) -> None:
         """Put the recordings back that the running test of a worker that died has replaced."""
-        if self._run.shared_folder is None or self._config.getoption("inference_keep_failed"):
+        if self._run.shared_directory is None or self._config.getoption("inference_keep_failed"):
             return
         from .journal import Journal
 
         told = Journal(has_sessions=True)
         try:
-            told.set_aside = list(map(str, Unsettled(self._run.shared_folder / _UNSETTLED / worker).set_aside()))
+            told.set_back = list(map(str, Unsettled(self._run.shared_directory / _UNSETTLED / worker).set_back()))
         except (RecorderError, OSError) as error:
             told.troubles = [f"worker {worker} crashed, and what it was recording is not set aside: {error}"]
         self._hear(told.to_plain())
@@ -259,8 +259,8 @@ class Hooks:
             from .summary import summarize
 
             journal.crashed, journal.silent = self._crashed, sorted(self._workers)
-            if self._run.shared_folder is not None:
-                journal.used += uses_told_in(self._run.shared_folder / _PROCESSES)
+            if self._run.shared_directory is not None:
+                journal.used += uses_told_in(self._run.shared_directory / _PROCESSES)
             summarize(journal, config, terminalreporter, has_passed=exitstatus == pytest.ExitCode.OK)
         if report := config.getoption("inference_report"):
             self._write_report(config.invocation_params.dir / report)
@@ -272,8 +272,8 @@ class Hooks:
         from .journal import Journal
 
         journal = self._journal or Journal()
-        folders = [Path(folder) for folder in dict.fromkeys(journal.folders)]
-        import_module("inference_recorder.views.report").write(file, folders, journal.calls, journal.misses)
+        directories = [Path(directory) for directory in dict.fromkeys(journal.directories)]
+        import_module("inference_recorder.views.report").write(file, directories, journal.calls, journal.misses)
 
 
 def shown_path(path: Path, root: Path) -> str:

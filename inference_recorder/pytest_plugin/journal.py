@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from ..recording.usage import Usage
     from ..session import Session
 
-OUTCOMES = ("replayed", "recorded", "missed", "dropped", "passed")
+OUTCOMES = ("replayed", "recorded", "missed", "dropped", "live")
 
 
-class Call(TypedDict):
+class CallEntry(TypedDict):
     """One call. Times in seconds, `started` since 1970, `chunk_seconds` since `started`."""
 
     outcome: str
@@ -35,7 +35,7 @@ class Call(TypedDict):
     """What a recorded or dropped call failed with, such as "429 RateLimitError"; "" for one that did not fail."""
 
 
-class Miss(Call):
+class Miss(CallEntry):
     """A call that no recording answers, or one that failed and was not recorded."""
 
     explanation: str
@@ -47,9 +47,9 @@ class Journal:
     """What one process saw, or several. Holds only what execnet can send."""
 
     has_sessions: bool = False
-    calls: list[Call] = field(default_factory=list)
+    calls: list[CallEntry] = field(default_factory=list)
     misses: list[Miss] = field(default_factory=list)
-    folders: list[str] = field(default_factory=list)
+    directories: list[str] = field(default_factory=list)
     """Where recordings were looked for."""
     written: list[str] = field(default_factory=list)
     """Those of them that sessions write to."""
@@ -63,7 +63,7 @@ class Journal:
     """The tests that exist, deselected or not."""
     live: list[str] = field(default_factory=list)
     """The tests in which a session was live: nothing is touched then, and no call is counted but inside another."""
-    set_aside: list[str] = field(default_factory=list)
+    set_back: list[str] = field(default_factory=list)
     stayed: list[str] = field(default_factory=list)
     """The tests that failed whose new recordings stay, since the old ones cannot be reached any more."""
     kept: list[str] = field(default_factory=list)
@@ -84,8 +84,8 @@ class Journal:
         """The tests of which it is known which recordings they need."""
         return {test_id for tests in self.passed_with.values() for test_id in tests}
 
-    def add_passed(self, test_id: str, folders: Iterable[str]) -> None:
-        self.passed_with.setdefault("\0".join(sorted(folders)), []).append(test_id)
+    def add_live(self, test_id: str, directories: Iterable[str]) -> None:
+        self.passed_with.setdefault("\0".join(sorted(directories)), []).append(test_id)
 
     def add(self, plain: Mapping[str, Any]) -> None:
         """Add what another process saw."""
@@ -124,23 +124,25 @@ def _sendable(value: Any) -> Any:
     return [_sendable(item) for item in value] if isinstance(value, list) else value
 
 
-def calls_of(session: Session, test_id: str | None, moved: Mapping[Path, Path], *, with_tokens: bool) -> list[Call]:
+def calls_of(
+    session: Session, test_id: str | None, moved: Mapping[Path, Path], *, with_tokens: bool
+) -> list[CallEntry]:
     """Return the calls of a session, which was opened in this test, in the order they were made.
 
     `moved` says where recordings lie now that lay elsewhere. A missed or dropped one is a Miss.
     """
-    exchanges = [(outcome, exchange) for outcome in OUTCOMES for exchange in getattr(session, outcome)]
+    calls = [(outcome, call) for outcome in OUTCOMES for call in getattr(session, outcome)]
     return [
-        _call(outcome, exchange, test_id, {str(old): str(new) for old, new in moved.items()}, with_tokens=with_tokens)
-        for outcome, exchange in sorted(exchanges, key=lambda call: call[1].number)
+        _call(outcome, call, test_id, {str(old): str(new) for old, new in moved.items()}, with_tokens=with_tokens)
+        for outcome, call in sorted(calls, key=lambda call: call[1].number)
     ]
 
 
-def misses_in(calls: Iterable[Call]) -> list[Miss]:
+def misses_in(calls: Iterable[CallEntry]) -> list[Miss]:
     return [call for call in calls if call["outcome"] == "missed"]  # type: ignore[misc]  # see calls_of
 
 
-def uses_in(calls: Iterable[Call]) -> list[Use]:
+def uses_in(calls: Iterable[CallEntry]) -> list[Use]:
     """Return which recordings these calls used."""
     return [
         {"outcome": call["outcome"], "test_id": call["test_id"], "key": call["key"], "path": call["path"]}
@@ -149,24 +151,24 @@ def uses_in(calls: Iterable[Call]) -> list[Use]:
     ]
 
 
-def _call(outcome: str, exchange: Any, test_id: str | None, moved: Mapping[str, str], *, with_tokens: bool) -> Call:
-    path = moved.get(exchange.path or "", exchange.path)
+def _call(outcome: str, call: Any, test_id: str | None, moved: Mapping[str, str], *, with_tokens: bool) -> CallEntry:
+    path = moved.get(call.path or "", call.path)
     usage = _usage(path) if with_tokens and path is not None else None
-    call = Call(
+    entry = CallEntry(
         outcome=outcome,
-        test_id=test_id if outcome == "passed" else exchange.test_id,
-        endpoint=exchange.endpoint,
-        model=exchange.model,
-        key=exchange.key,
+        test_id=test_id if outcome == "live" else call.test_id,
+        endpoint=call.endpoint,
+        model=call.model,
+        key=call.key,
         path=path,
-        started=exchange.started,
-        seconds=exchange.seconds,
-        chunk_seconds=list(exchange.chunk_seconds),
+        started=call.started,
+        seconds=call.seconds,
+        chunk_seconds=list(call.chunk_seconds),
         tokens_in=None if usage is None else usage.tokens_in,
         tokens_out=None if usage is None else usage.tokens_out,
-        failure=exchange.failure,
+        failure=call.failure,
     )
-    return Miss(**call, explanation=exchange.explanation) if outcome in ("missed", "dropped") else call
+    return Miss(**entry, explanation=call.explanation) if outcome in ("missed", "dropped") else entry
 
 
 def _usage(path: str) -> Usage | None:

@@ -7,7 +7,7 @@ import argparse
 import pytest
 
 from ..modes import MODE_OPTION
-from ..storage.directories import FOLDER_OPTION
+from ..storage.directories import DIRECTORY_OPTION
 
 DRY, DELETE = "dry", "delete"
 
@@ -21,7 +21,7 @@ def add_options(parser: pytest.Parser) -> None:
         help="live, record, replay or record-if-missing; goes before markers, arguments in code, environment and ini.",
     )
     group.addoption(
-        FOLDER_OPTION,
+        DIRECTORY_OPTION,
         metavar="DIR",
         help="The folder of recordings; goes before all but a storage_dir given in code.",
     )

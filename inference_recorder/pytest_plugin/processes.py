@@ -28,7 +28,7 @@ class _Process:
     is_forked: bool = False
     has_entered: bool = False
     """Whether it has entered a session."""
-    folders: frozenset[str] = frozenset()
+    directories: frozenset[str] = frozenset()
     """Where those look for recordings."""
     is_known: bool = True
     """Whether the sessions that it entered tell all that it needs."""
@@ -42,11 +42,11 @@ class _Process:
 class Processes:
     """What has been started and not ended yet. `begin` and `end` go around each test attempt, its fixtures included."""
 
-    def __init__(self, folder: Path | None = None) -> None:
-        """`folder` is where the processes tell; without it, no process is heard of."""
-        self.folders: frozenset[str] = frozenset()
+    def __init__(self, directory: Path | None = None) -> None:
+        """`directory` is where the processes tell; without it, no process is heard of."""
+        self.directories: frozenset[str] = frozenset()
         """Where the sessions look for recordings that they have entered since the attempt began."""
-        self._folder = folder
+        self._directory = directory
         self._processes: dict[int, _Process] = {}
         self._has_unknown = False
         """Whether one was started that nobody can find again."""
@@ -92,7 +92,7 @@ class Processes:
             or forked - self._forks > self._told_forks
         )
         still_running = living_children() | living.keys()
-        self.folders = frozenset().union(*(process.folders for process in self._processes.values()))
+        self.directories = frozenset().union(*(process.directories for process in self._processes.values()))
         self._processes, self._has_unknown, self._told_forks = living, False, 0
         self._cost, self._forks = cost, forked
         return STILL_RUNNING if still_running else UNHEARD if is_unheard else None
@@ -110,9 +110,9 @@ class Processes:
             process.runs_another_program = process.runs_another_program or kind == "program"
 
     def _hear(self) -> None:
-        if self._folder is None:
+        if self._directory is None:
             return
-        for teller, told in _lines(self._folder, self._read):
+        for teller, told in _lines(self._directory, self._read):
             if "started" in told:
                 pid = told["started"]
                 if pid == teller:  # it becomes another program; what it told before says nothing of that
@@ -125,19 +125,19 @@ class Processes:
             elif "entered" in told:
                 process = self._processes.setdefault(told["entered"], _Process())
                 process.has_entered = True
-                process.folders |= frozenset(told["folders"])
+                process.directories |= frozenset(told["folders"])
                 process.is_known = process.is_known and told["is_known"]
 
 
-def uses_told_in(folder: Path) -> list[Use]:
-    """Return what the processes of a run have told that they used; `folder` holds those of all its pytest processes."""
-    return [told["used"] for below in sorted(folder.iterdir()) for _, told in _lines(below, {}) if "used" in told]
+def uses_told_in(directory: Path) -> list[Use]:
+    """Return what the processes of a run used; `directory` holds the reports of all its pytest processes."""
+    return [told["used"] for below in sorted(directory.iterdir()) for _, told in _lines(below, {}) if "used" in told]
 
 
-def _lines(folder: Path, read: dict[str, int]) -> Iterator[tuple[int, dict[str, Any]]]:
+def _lines(directory: Path, read: dict[str, int]) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (process, what it told) for what was not read yet; `read` says how many bytes of each file were."""
     try:
-        entries = list(os.scandir(folder))
+        entries = list(os.scandir(directory))
     except FileNotFoundError:
         return
     for entry in entries:

@@ -8,14 +8,14 @@ from collections import Counter
 import pytest
 
 from ..errors import UnwritableRecording
-from ..storage.directories import common_folder, places_from
+from ..storage.directories import common_directory, directories_from
 from ..storage.trash import Deletion, remove_expired
 from ..text import visible_line
 from .hooks import shown_path
 from .journal import Journal
 from .options import DELETE
 from .summary import MOST_LINES, write_list
-from .unused import NOT_FOUND, NOT_RUN, OF_FIXTURES, Unused, own_folders
+from .unused import NOT_FOUND, NOT_RUN, OF_FIXTURES, Unused, own_directories
 
 _REMOVABLE = (NOT_FOUND, NOT_RUN, OF_FIXTURES)
 """Whether these are needed, only people know."""
@@ -40,7 +40,7 @@ def prune(journal: Journal, unasked: list[Unused], config: pytest.Config, termin
     deletion = Deletion()
     if is_real:
         try:
-            remove_expired(own_folders(journal, config.rootpath))
+            remove_expired(own_directories(journal, config.rootpath))
             deletion.discard(unused.path for unused in needless)
         except UnwritableRecording as error:
             terminal.write_line(f"  {error}", red=True)
@@ -57,11 +57,11 @@ def prune(journal: Journal, unasked: list[Unused], config: pytest.Config, termin
 
 def _named(kept: list[Unused], config: pytest.Config) -> list[str]:
     """Return the directories that a command has to name: all, unless they are what it looks through by itself."""
-    folders = {unused.path.parent for unused in kept}
+    directories = {unused.path.parent for unused in kept}
     is_plain = config.invocation_params.dir == config.rootpath and not config.getoption("inference_recordings")
-    if is_plain and folders <= set(places_from(common_folder()[0]).read):
+    if is_plain and directories <= set(directories_from(common_directory()[0]).read):
         return []
-    return sorted(shown_path(folder, config.invocation_params.dir) for folder in folders)
+    return sorted(shown_path(directory, config.invocation_params.dir) for directory in directories)
 
 
 def _write_kept(
@@ -69,7 +69,7 @@ def _write_kept(
     reason: str,
     kept: list[Unused],
     other_ids: set[str],
-    folders: list[str],
+    directories: list[str],
     limit: int | None,
 ) -> None:
     counts = Counter(unused.test_id for unused in kept)
@@ -79,7 +79,7 @@ def _write_kept(
         return
     ids = [test_id for test_id in list(counts)[:limit] if test_id is not None and _is_removable(test_id, other_ids)]
     if ids:
-        options = [part for folder in folders for part in ("--dir", folder)]
+        options = [part for directory in directories for part in ("--dir", directory)]
         end_of_options = ["--"] if any(test_id.startswith("-") for test_id in ids) else []
         command = shlex.join(["inference-recorder", "rm", *options, *end_of_options, *ids])
         terminal.write_line(f"    to remove them: {command}")

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ..engine.run_log import RunLedger
+from ..engine.run_log import RunLog
 from ..errors import RecorderError
 from ..modes import chosen_mode
 from .attempt import Attempt
 from .configuration import Configuration, check_may_record
 from .marker import arguments_of, is_marked, recorder_arguments
 from .processes import Processes
-from .scopes import Scope, ScopeSession, folder_of, id_of
+from .scopes import Scope, ScopeSession, directory_of, id_of
 from .selection import Selection
 from .unsettled import Unsettled
 
 if TYPE_CHECKING:
-    from ..engine.attempt_series import SeriesBook
+    from ..engine.attempt_series import AttemptSeries
     from ..recorder import inference_recording
     from ..session import Session
     from .journal import Journal
@@ -35,32 +35,32 @@ class Run:
         self.settings = configuration.settings
         self.is_auto = configuration.is_auto
         self.test_id: str | None = None
-        self.test_folder: Path | None = None
+        self.test_directory: Path | None = None
         self.item: pytest.Item | None = None
         """The test that runs."""
-        self.book: SeriesBook | None = None
-        self.ledger = RunLedger()
+        self.attempt_series: AttemptSeries | None = None
+        self.call_log = RunLog()
         self.processes = Processes()
-        self.shared_folder: Path | None = None
+        self.shared_directory: Path | None = None
         """Where the processes of this run tell each other what they do; None in a worker of pytest-xdist."""
         self.unsettled: Unsettled | None = None
         """In a worker of pytest-xdist, what its controller needs to know if it dies."""
         self.selection = Selection(config)
-        self.folder: Path | None = None
+        self.directory: Path | None = None
         """Where recorders write that were told no other folder when the run began."""
         self._config = config
         self._attempt: Attempt | None = None
         self._ended: dict[str, Attempt] = {}
         self._loose: list[tuple[Session, str | None]] = []
         """Sessions that are of no test's attempt, and the test that ran when they were opened."""
-        self._folders: dict[Path, None] = {}
+        self._directories: dict[Path, None] = {}
         self._written: dict[Path, None] = {}
         self._scopes: dict[str, ScopeSession] = {}
         self._of_scopes: list[Session] = []
         """All that the plugin opened for wider fixtures."""
-        self._books: dict[str, SeriesBook] = {}
+        self._books: dict[str, AttemptSeries] = {}
         """Where the calls of each wider fixture are counted, from its setup to its teardown."""
-        self._around: list[tuple[str | None, Path | None, SeriesBook | None]] = []
+        self._around: list[tuple[str | None, Path | None, AttemptSeries | None]] = []
         """What ran before the wider fixture that is set up or torn down now."""
         self._fixtures: list[Scope] = []
         """The wider fixtures that are set up or torn down now, the innermost last."""
@@ -71,9 +71,11 @@ class Run:
 
     # What recorders call.
 
-    def about_to_open(self, mode: Any, source: str, folder: Path, /) -> None:
+    def about_to_open(self, mode: Any, source: str, directory: Path, /) -> None:
         # A test that records into a folder of its own tests recording.
-        if folder != self.folder and not (self.settings.is_beside_tests and folder.parent == self.test_folder):
+        if directory != self.directory and not (
+            self.settings.is_beside_tests and directory.parent == self.test_directory
+        ):
             return
         try:
             check_may_record(self._config, mode, "inference_recording()" if source == "mode" else source)
@@ -82,9 +84,9 @@ class Run:
 
     def opened(self, session: Any, /) -> None:
         self.processes.watch()
-        self._folders |= dict.fromkeys(session.store.places.read)
-        self._written[session.store.places.written] = None
-        self._open_book()
+        self._directories |= dict.fromkeys(session.store.directories.read)
+        self._written[session.store.directories.written] = None
+        self._open_attempt_series()
         if self._attempt is None or self._around:
             self._loose.append((session, self.test_id))
         else:
@@ -101,23 +103,23 @@ class Run:
     def answered_from_kept(self, test_id: str | None, /) -> None:
         self._kept[test_id or ""] = None
 
-    def about_to_record(self, session: Any, plan: Any, name: str, /) -> None:
+    def about_to_record(self, session: Any, decision: Any, name: str, /) -> None:
         # What is a wider fixture's, or shared, is not judged by one test's end.
-        if self._attempt is not None and self._attempt.counts(plan.row):
-            self._attempt.remember(session, plan, name, self.unsettled)
+        if self._attempt is not None and self._attempt.counts(decision.series):
+            self._attempt.remember(session, decision, name, self.unsettled)
 
     # What the hooks call.
 
     def enter_test(self, item: pytest.Item) -> None:
         """Have this test be the one that runs."""
-        self.item, self.test_id, self.test_folder = item, id_of(item), folder_of(item)
+        self.item, self.test_id, self.test_directory = item, id_of(item), directory_of(item)
 
     def leave_test(self) -> None:
-        self.item = self.test_id = self.test_folder = None
+        self.item = self.test_id = self.test_directory = None
 
     def begin(self, item: pytest.Item) -> None:
         """Begin an attempt of the running test, with a session if it is to have one."""
-        self.book, attempt = None, Attempt(id_of(item))
+        self.attempt_series, attempt = None, Attempt(id_of(item))
         self._attempt = attempt
         if (earlier := self._ended.pop(attempt.test_id, None)) is not None:
             earlier.superseded()
@@ -126,7 +128,7 @@ class Run:
             self.processes.watch()
         self.processes.begin()
         if self.has_sessions:
-            self._open_book()
+            self._open_attempt_series()
         if self.is_auto or is_marked(item) or "inference_session" in getattr(item, "fixturenames", ()):
             self.session_of_the_test(item)
 
@@ -147,7 +149,7 @@ class Run:
     def finish_series(self) -> None:
         """Finish what the attempt has recorded, unless it failed; raises UnwritableRecording."""
         if self._attempt is not None and not self._attempt.has_failed:
-            self._attempt.finish_series(may_cut=not self.ledger.has_dropped)
+            self._attempt.finish_series(may_cut=not self.call_log.has_dropped)
 
     def fail_for_misses(self) -> None:
         """Fail the test where the code under test went on without an answer."""
@@ -174,13 +176,13 @@ class Run:
 
         The scope gets one when the first of its fixtures is set up for a test that has one.
         """
-        self._around.append((self.test_id, self.test_folder, self.book))
+        self._around.append((self.test_id, self.test_directory, self.attempt_series))
         self._fixtures.append(scope)
         if is_setup:
             self._books.pop(scope.id, None)
-        self.test_id, self.test_folder, self.book = scope.id, scope.folder, self._books.get(scope.id)
+        self.test_id, self.test_directory, self.attempt_series = scope.id, scope.directory, self._books.get(scope.id)
         if self.has_sessions:
-            self._open_book()
+            self._open_attempt_series()
         try:
             if scope.id in self._scopes:
                 self._scopes[scope.id].enter()
@@ -201,15 +203,15 @@ class Run:
     def end_scope(self, scope: Scope) -> None:
         """Leave a fixture that has been torn down; raises UnwritableRecording."""
         self.leave_scope(scope)
-        book = self._books.pop(scope.id, None)
-        if book is not None and (errors := book.finish(is_cut=False)):
+        attempt_series = self._books.pop(scope.id, None)
+        if attempt_series is not None and (errors := attempt_series.finish(is_cut=False)):
             raise errors[0]
 
     def _leave_fixture(self) -> None:
-        self.test_id, self.test_folder, self.book = self._around.pop()
+        self.test_id, self.test_directory, self.attempt_series = self._around.pop()
         self._fixtures.pop()
         if self.has_sessions:
-            self._open_book()
+            self._open_attempt_series()
 
     def misses_of(self, scope: Scope) -> int:
         """Return how often the fixtures of a scope have missed so far."""
@@ -224,7 +226,7 @@ class Run:
     @property
     def has_sessions(self) -> bool:
         """Whether there was any session so far, of the plugin's or of anybody's."""
-        return bool(self._folders)
+        return bool(self._directories)
 
     def finish(self, collected: list[str]) -> Journal:
         """Return what this process saw. What was interrupted counts as failed."""
@@ -240,19 +242,19 @@ class Run:
         journal = Journal(collected=collected)
         journal.has_sessions = self.has_sessions
         journal.kept = list(self._kept)
-        journal.folders = [str(folder) for folder in self._folders]
-        journal.written = [str(folder) for folder in self._written]
+        journal.directories = [str(directory) for directory in self._directories]
+        journal.written = [str(directory) for directory in self._written]
         is_live = any(session.is_live and session not in self._of_scopes for session, _ in self._loose)
         for test_id, attempt in self._ended.items():
             reason = attempt.reason_against() or ("a live session was open beside their tests" if is_live else None)
             if reason is None:
-                journal.add_passed(test_id, attempt.folders)
+                journal.add_live(test_id, attempt.directories)
             else:
                 journal.not_proven[test_id] = reason
             journal.used += attempt.used_before
             journal.live += [test_id] if attempt.was_live else []
             journal.calls += attempt.calls
-            journal.set_aside += attempt.set_aside
+            journal.set_back += attempt.set_back
             journal.stayed += [test_id] if attempt.has_stayed else []
             journal.troubles += attempt.troubles
         for session, opened_in in self._loose:
@@ -260,25 +262,25 @@ class Run:
         journal.misses = misses_in(journal.calls)
         return journal
 
-    def _open_book(self) -> None:
+    def _open_attempt_series(self) -> None:
         """Have the calls of what runs now, an attempt or a wider fixture, counted together."""
-        if self.book is not None or not (self._around or self._attempt):
+        if self.attempt_series is not None or not (self._around or self._attempt):
             return
-        from ..engine.attempt_series import SeriesBook
+        from ..engine.attempt_series import AttemptSeries
 
-        self.book = SeriesBook()
+        self.attempt_series = AttemptSeries()
         if self._around:
-            self._books[self.test_id or ""] = self.book
+            self._books[self.test_id or ""] = self.attempt_series
         elif self._attempt is not None:
-            self._attempt.book = self.book
+            self._attempt.attempt_series = self.attempt_series
 
     def _settle(self, attempt: Attempt) -> None:
-        self._attempt = self.book = None
+        self._attempt = self.attempt_series = None
         attempt.unheard = self.processes.end() or attempt.unheard
-        attempt.folders |= self.processes.folders
+        attempt.directories |= self.processes.directories
         attempt.looked_in(attempt.sessions)
         keeps_failed = self._config.getoption("inference_keep_failed")
-        still_open = attempt.settle(self.ledger, keeps_failed=keeps_failed, with_tokens=self._with_tokens)
+        still_open = attempt.settle(self.call_log, keeps_failed=keeps_failed, with_tokens=self._with_tokens)
         if self.unsettled is not None:
             self.unsettled.settle()
         self._loose += [(session, attempt.test_id) for session in still_open]
@@ -290,7 +292,7 @@ class Run:
 
         options = recorder_arguments(arguments)
         if options.get("storage_dir"):
-            if self.settings.forced_folder is not None:
+            if self.settings.forced_directory is not None:
                 del options["storage_dir"]
             else:
                 options["storage_dir"] = self._config.rootpath / os.path.expanduser(options["storage_dir"])

@@ -22,7 +22,7 @@ class Scope(NamedTuple):
 
     id: str
     """The fixture's test id."""
-    folder: Path | None
+    directory: Path | None
     """Of the scope's tests; None for the whole run, whose recordings lie beside no test."""
     node: pytest.Item | pytest.Collector
 
@@ -57,12 +57,12 @@ def scope_of(
     if fixture.scope == "function" or node is item:  # a fixture of the scope "class" in a test outside a class
         return None
     if fixture.scope == "session" or not node.nodeid:
-        scope, folder = SESSION, None
+        scope, directory = SESSION, None
     else:
-        scope, folder = f"{id_of(node)}{'/' if node.path.is_dir() else ''}", folder_of(node)
+        scope, directory = f"{id_of(node)}{'/' if node.path.is_dir() else ''}", directory_of(node)
     parameter, others = ids.of(fixture, item)
     name = str(fixture_id(scope, fixture.baseid, fixture.argname, parameter, others)).replace("\x00", "(null)")
-    return Scope(name, folder, node)
+    return Scope(name, directory, node)
 
 
 def id_of(node: pytest.Item | pytest.Collector) -> str:
@@ -70,5 +70,5 @@ def id_of(node: pytest.Item | pytest.Collector) -> str:
     return node.stash.get(ITEM_ID, node.nodeid).replace("\x00", "(null)")
 
 
-def folder_of(node: pytest.Item | pytest.Collector) -> Path:
+def directory_of(node: pytest.Item | pytest.Collector) -> Path:
     return node.path if node.path.is_dir() else node.path.parent

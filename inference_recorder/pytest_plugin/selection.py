@@ -79,22 +79,22 @@ class Selection:
                 return True
         return False
 
-    def _names_all_below(self, folder: Path) -> bool:
+    def _names_all_below(self, directory: Path) -> bool:
         """Whether the arguments name a directory or all there is to run in it."""
-        if self._names(folder):
+        if self._names(directory):
             return True
-        test_paths = self._config.getini("testpaths") if folder == self._config.rootpath else []
-        if test_paths and all(self._names(folder / path) for path in test_paths):
+        test_paths = self._config.getini("testpaths") if directory == self._config.rootpath else []
+        if test_paths and all(self._names(directory / path) for path in test_paths):
             return True
-        return all(self._names(path) for path in self._test_files_below(folder))
+        return all(self._names(path) for path in self._test_files_below(directory))
 
-    def _test_files_below(self, folder: Path) -> list[Path]:
+    def _test_files_below(self, directory: Path) -> list[Path]:
         patterns, passed_over = self._config.getini("python_files"), self._config.getini("norecursedirs")
         found = []
-        for parent, folders, files in os.walk(folder):
-            folders[:] = [
+        for parent, directories, files in os.walk(directory):
+            directories[:] = [
                 name
-                for name in folders
+                for name in directories
                 if not any(fnmatch(name, pattern) for pattern in passed_over)
                 and not os.path.exists(os.path.join(parent, name, "pyvenv.cfg"))
             ]

@@ -70,14 +70,14 @@ def _counted(journal: Journal, unused: int) -> str:
     of_them = f" ({failed} of them {'a failure' if failed == 1 else 'failures'})" if failed else ""
     return (
         f"recordings: {count('replayed')} replayed, {count('recorded')} recorded{of_them}, {count('missed')} missed, "
-        f"{count('passed')} live, {unused} unused"
+        f"{count('live')} live, {unused} unused"
     )
 
 
 def _colour(journal: Journal, *, has_passed: bool) -> dict[str, bool]:
     if journal.misses and not has_passed:
         return {"red": True}
-    return {"yellow": True} if journal.set_aside or journal.crashed or journal.count("dropped") else {}
+    return {"yellow": True} if journal.set_back or journal.crashed or journal.count("dropped") else {}
 
 
 def _miss(endpoint: str, model: str, test_id: str | None) -> tuple[str | None, str]:
@@ -111,10 +111,10 @@ def _write_live(terminal: pytest.TerminalReporter, tests: int) -> None:
 
 
 def _write_aside(terminal: pytest.TerminalReporter, journal: Journal, root: Path) -> None:
-    if journal.set_aside:
-        folders = sorted({shown_path(Path(path).parent, root) for path in journal.set_aside})
+    if journal.set_back:
+        directories = sorted({shown_path(Path(path).parent, root) for path in journal.set_back})
         terminal.write_line(
-            f"  {len(journal.set_aside)} recorded by tests that failed: set aside in {', '.join(folders)} "
+            f"  {len(journal.set_back)} recorded by tests that failed: set aside in {', '.join(directories)} "
             "(--inference-keep-failed keeps them)",
             yellow=True,
         )

@@ -19,9 +19,9 @@ class Unsettled:
     def __init__(self, file: Path) -> None:
         self._file = file
 
-    def note(self, folder: Path, old: Iterable[tuple[str, Files | None]]) -> None:
+    def note(self, directory: Path, old: Iterable[tuple[str, Files | None]]) -> None:
         """Keep what (name, files) were in a directory, None for none, before they are overwritten; if there is room."""
-        lines = [json.dumps([str(folder), name, _text(files)]) for name, files in old]
+        lines = [json.dumps([str(directory), name, _text(files)]) for name, files in old]
         if lines:
             with suppress(OSError), self._file.open("ab", buffering=0) as file:
                 file.write("".join(f"{line}\n" for line in lines).encode())
@@ -30,12 +30,12 @@ class Unsettled:
         """Forget them: the test has ended, and what it recorded stays or was set aside."""
         self._file.unlink(missing_ok=True)
 
-    def set_aside(self) -> list[Path]:
+    def set_back(self) -> list[Path]:
         """Do for a worker that died what it would have done for a test that fails; returns where its files are now.
 
         Raises UnwritableRecording and OSError.
         """
-        from ..storage.directories import Places
+        from ..storage.directories import Directories
         from ..storage.rollback import Before
         from ..storage.store import Store
 
@@ -44,10 +44,10 @@ class Unsettled:
         lines = self._file.read_bytes().splitlines() if self._file.exists() else []
         for line in lines:
             with suppress(ValueError):  # a line for which there was not enough room
-                folder, name, text = json.loads(line)
-                old.setdefault(folder, {}).setdefault(name, _files(text))
-        for folder, of_folder in old.items():
-            moved += Before(Store(Places(Path(folder), ())), of_folder).set_aside().values()
+                directory, name, text = json.loads(line)
+                old.setdefault(directory, {}).setdefault(name, _files(text))
+        for directory, of_directory in old.items():
+            moved += Before(Store(Directories(Path(directory), ())), of_directory).set_back().values()
         self.settle()
         return moved
 

@@ -13,7 +13,7 @@ from ..fixture_ids import parsed_fixture_id
 from ..recording.model_lists import MODEL_LIST_START
 from ..request.keys import generation_of, is_bound_to_its_test, request_key
 from ..storage.catalogue import Entry, entries_in, key_of
-from ..storage.directories import common_folder, places_from
+from ..storage.directories import common_directory, directories_from
 from .journal import Journal, uses_in
 
 _DIGITS_WITHOUT_TEST = 12
@@ -47,8 +47,8 @@ def unasked_recordings(journal: Journal, root: Path, *, of: Container[str | None
     of `root` (pytest's rootdir), where another suite may even have a test with the same id.
     """
     used, judge = _Used([*uses_in(journal.calls), *journal.used]), _Judge(journal, root)
-    for folder in _folders_of_the_run(journal, root):
-        for entry in entries_in([folder]):
+    for directory in _directories_of_run(journal, root):
+        for entry in entries_in([directory]):
             if isinstance(entry, CorruptRecording) or not entry.is_of_the_sdk:
                 continue
             if (of is None or entry.test_id in of) and not used.holds(entry):
@@ -57,16 +57,20 @@ def unasked_recordings(journal: Journal, root: Path, *, of: Container[str | None
                 yield Unused(entry.path, entry.test_id, reason or needless, is_needless=reason is None)
 
 
-def own_folders(journal: Journal, root: Path) -> list[Path]:
+def own_directories(journal: Journal, root: Path) -> list[Path]:
     """Return the directories that this run writes to, below `root`: those in which it may delete."""
     judge = _Judge(journal, root)
-    return [folder for folder in _folders_of_the_run(journal, root) if judge.is_own(folder)]
+    return [directory for directory in _directories_of_run(journal, root) if judge.is_own(directory)]
 
 
-def _folders_of_the_run(journal: Journal, root: Path) -> list[Path]:
+def _directories_of_run(journal: Journal, root: Path) -> list[Path]:
     """Return where recordings of this run lie: below the root, or where an option or the environment says."""
-    folders = [*places_from(common_folder()[0]).read, *map(Path, journal.folders)]
-    return [folder for folder in dict.fromkeys(folders) if folder.is_relative_to(root) or folder in folders[:3]]
+    directories = [*directories_from(common_directory()[0]).read, *map(Path, journal.directories)]
+    return [
+        directory
+        for directory in dict.fromkeys(directories)
+        if directory.is_relative_to(root) or directory in directories[:3]
+    ]
 
 
 class _Judge:
@@ -76,32 +80,32 @@ class _Judge:
         self._reasons = journal.not_proven
         self._passed: dict[str, set[Path]] = {}
         for joined, tests in journal.passed_with.items():
-            folders = {_real(Path(folder)) for folder in joined.split("\0")}
-            self._passed |= dict.fromkeys(set(tests) - self._reasons.keys(), folders)
+            directories = {_real(Path(directory)) for directory in joined.split("\0")}
+            self._passed |= dict.fromkeys(set(tests) - self._reasons.keys(), directories)
         self._collected = set(journal.collected)
         self._root = _real(root)
-        written = (common_folder()[0], *map(Path, journal.written))
-        self._written = {_real(folder) for place in written for folder in places_from(place).read}
+        written = (common_directory()[0], *map(Path, journal.written))
+        self._written = {_real(directory) for position in written for directory in directories_from(position).read}
         workers = ", ".join([*journal.crashed, *journal.silent])
         self._lost = f"worker {workers} ended without telling what its tests used" if workers else None
 
-    def is_own(self, folder: Path) -> bool:
+    def is_own(self, directory: Path) -> bool:
         """Whether this run may delete in a directory."""
-        return _real(folder) in self._written and _real(folder).is_relative_to(self._root)
+        return _real(directory) in self._written and _real(directory).is_relative_to(self._root)
 
     def reason_to_keep(self, entry: Entry) -> str | None:
         """Return why a recording may be needed, as a clause about several of them; None where it is needless."""
-        test_id, folder = entry.test_id, _real(entry.path.parent)
+        test_id, directory = entry.test_id, _real(entry.path.parent)
         if test_id is None:
             return NO_TEST_ID
-        if not folder.is_relative_to(self._root):
+        if not directory.is_relative_to(self._root):
             return OUTSIDE
         if test_id in self._passed:
             if _is_shared(entry):
                 return SHARED
-            if folder not in self._passed[test_id]:
+            if directory not in self._passed[test_id]:
                 return ELSEWHERE
-            return self._lost or (None if folder in self._written else ONLY_READ)
+            return self._lost or (None if directory in self._written else ONLY_READ)
         if test_id in self._reasons:
             return self._reasons[test_id]
         if parsed_fixture_id(test_id) is not None:

@@ -165,8 +165,8 @@ def chunk_data_start(chunk: Chunk) -> bytes | None:
     """
     if not isinstance(chunk, bytes) or not chunk.startswith(b'{"__type__":'):
         return None
-    place = chunk.find(_DATA_MARK)
-    return chunk[: place + len(_DATA_MARK)] if place > 0 else None
+    position = chunk.find(_DATA_MARK)
+    return chunk[: position + len(_DATA_MARK)] if position > 0 else None
 
 
 def typed(type_name: str, data: JsonValue) -> JsonObject:

@@ -38,10 +38,10 @@ def json_text(value: JsonValue) -> str:
         for start, item in waiting[-1]:
             parts.append(start)
             if isinstance(item, dict):
-                names = (f"{',' * (place > 0)}{json.dumps(name)}:" for place, name in enumerate(item))
+                names = (f"{',' * (position > 0)}{json.dumps(name)}:" for position, name in enumerate(item))
                 waiting.append(zip(names, item.values(), strict=True))
             elif isinstance(item, list):
-                waiting.append((("," * (place > 0), below) for place, below in enumerate(item)))
+                waiting.append((("," * (position > 0), below) for position, below in enumerate(item)))
             else:
                 parts.append(json.dumps(item))
                 continue
@@ -80,7 +80,7 @@ class _Level:
     copy: Any
     items: Iterator[tuple[Any, Any]]
     id: int = 0
-    place: str = "the answer"
+    position: str = "the answer"
 
 
 def _dumped_level_by_level(model: Any) -> JsonValue:
@@ -93,8 +93,8 @@ def _dumped_level_by_level(model: Any) -> JsonValue:
         except StopIteration:
             levels.pop()
             continue
-        place = f".{name}" if isinstance(level.copy, dict) else f"[{name}]" if len(levels) > 1 else ""
-        where = "".join([above.place for above in levels] + [place])
+        position = f".{name}" if isinstance(level.copy, dict) else f"[{name}]" if len(levels) > 1 else ""
+        where = "".join([above.position for above in levels] + [position])
         items = _items_of(item)
         if items is None:
             copy = plain(item, where)
@@ -102,7 +102,7 @@ def _dumped_level_by_level(model: Any) -> JsonValue:
             refuse(item, f"{where} (nested in itself)")
         else:
             copy = [] if isinstance(item, (list, tuple)) else {}
-            levels.append(_Level(copy, items, id(item), place))
+            levels.append(_Level(copy, items, id(item), position))
         if isinstance(level.copy, dict):
             level.copy[name] = copy
         else:

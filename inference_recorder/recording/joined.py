@@ -60,10 +60,10 @@ def rewrite(pieces: Sequence[Piece], changes: Sequence[tuple[int, int, str]]) ->
 
     A new text goes where the old one begins; the pieces that the old one goes on into lose their part of it.
     """
-    place, first = 0, 0
+    position, first = 0, 0
     for piece in pieces:
         text = piece.text
-        start, end = place, place + len(text)
+        start, end = position, position + len(text)
         kept, at = [], start
         while first < len(changes) and changes[first][1] <= start:
             first += 1
@@ -74,15 +74,15 @@ def rewrite(pieces: Sequence[Piece], changes: Sequence[tuple[int, int, str]]) ->
             kept += [text[at - start : max(change_start, start) - start], new if change_start >= start else ""]
             at = min(change_end, end)
         piece.become("".join([*kept, text[at - start :]]))
-        place = end
+        position = end
 
 
 def _grouped(values: Iterable[JsonValue], made: Callable[[Any, str | int, bool], _T]) -> list[list[_T]]:
     """Return what is `made` of each text (see `Piece`), one list for each place that has more than one."""
     texts: dict[_Place, list[_T]] = {}
 
-    def add(place: _Place, holder: Any, name: str | int, is_token: bool) -> None:
-        texts.setdefault(place, []).append(made(holder, name, is_token))
+    def add(position: _Place, holder: Any, name: str | int, is_token: bool) -> None:
+        texts.setdefault(position, []).append(made(holder, name, is_token))
 
     for value in values:
         data = value.get("__data__", value) if isinstance(value, dict) else value
@@ -92,20 +92,20 @@ def _grouped(values: Iterable[JsonValue], made: Callable[[Any, str | int, bool],
     return [pieces for pieces in texts.values() if len(pieces) > 1]
 
 
-def _find(value: JsonValue, place: _Place, add: _Add) -> None:
+def _find(value: JsonValue, position: _Place, add: _Add) -> None:
     if isinstance(value, dict):
         for name, item in value.items():
             if isinstance(item, str):
                 if name not in _WHOLE_IN_EACH_CHUNK and not is_enumerated(name, item):
-                    add((*place, name), value, name, False)
+                    add((*position, name), value, name, False)
             elif item:
-                _find(item, (*place, name), add)
+                _find(item, (*position, name), add)
     elif isinstance(value, list):
         for number, item in enumerate(value):
             if isinstance(item, str):
-                add((*place, number), value, number, False)
+                add((*position, number), value, number, False)
             elif isinstance(item, dict) and isinstance(item.get("token"), str) and "logprob" in item:
-                add((*place, "token"), item, "token", True)
+                add((*position, "token"), item, "token", True)
             elif item:
                 index = item.get("index", number) if isinstance(item, dict) else number
-                _find(item, (*place, str(index)), add)
+                _find(item, (*position, str(index)), add)

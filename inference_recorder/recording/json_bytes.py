@@ -122,7 +122,7 @@ def _walked(value: JsonValue) -> Iterator[tuple[str, JsonValue]]:
         if isinstance(item, dict):
             waiting.extend((f"{where}.{name}", below) for name, below in item.items())
         elif isinstance(item, list):
-            waiting.extend((f"{where}[{place}]", below) for place, below in enumerate(item))
+            waiting.extend((f"{where}[{position}]", below) for position, below in enumerate(item))
 
 
 def has_large_integers(value: JsonValue) -> bool:

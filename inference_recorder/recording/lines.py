@@ -37,10 +37,10 @@ class Lines(Sequence[bytes]):
         return True  # without counting
 
     @overload
-    def __getitem__(self, place: int) -> bytes: ...
+    def __getitem__(self, position: int) -> bytes: ...
 
     @overload
-    def __getitem__(self, place: slice) -> list[bytes]: ...
+    def __getitem__(self, position: slice) -> list[bytes]: ...
 
-    def __getitem__(self, place: int | slice) -> bytes | list[bytes]:
-        return list(self)[place]
+    def __getitem__(self, position: int | slice) -> bytes | list[bytes]:
+        return list(self)[position]

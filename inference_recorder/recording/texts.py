@@ -47,8 +47,8 @@ def _leaves(value: JsonValue, path: tuple[object, ...]) -> Iterator[tuple[tuple[
         for name, item in value.items():
             yield from _leaves(item, (*path, name))
     elif isinstance(value, (list, tuple)):
-        for place, item in enumerate(value):
-            yield from _leaves(item, (*path, item.get("index", place) if isinstance(item, dict) else place))
+        for position, item in enumerate(value):
+            yield from _leaves(item, (*path, item.get("index", position) if isinstance(item, dict) else position))
 
 
 def _texts_in_json(text: str) -> Iterator[str]:

@@ -45,7 +45,7 @@ _VECTORS = frozenset({"bytes", "embedding", "text_offset", "token_logprobs", "to
 _IS_REDACTED, _LARGE = b'\n    "is_redacted":', b'\n    "has_large_integers":'
 
 
-class Hidden:
+class RecordingRedactor:
     """The secrets of one request, each with what stands for it in the recording. Ask for the request first."""
 
     def __init__(self, redactor: Redactor, credential: Credential | None = None, sent: Sent | None = None) -> None:
@@ -81,7 +81,7 @@ class Hidden:
         chunks = None if answer.chunks is None else [chunk_value(chunk, "") for chunk in answer.chunks]
         lines = None if answer.chunks is None else list(map(line, answer.chunks))
         beside = [part for part in (answer.body, answer.page, failure, headers) if part]
-        texts = {"beside": _telling(beside), "texts": [*texts_in(chunks or ()), *texts_in(beside)]}
+        texts = {"beside": _notifying(beside), "texts": [*texts_in(chunks or ()), *texts_in(beside)]}
         is_clean = all(
             PLACEHOLDER_START not in text and known.is_clean(text)
             for text in (canonical_text(texts), _searched(lines or ()))
@@ -241,13 +241,13 @@ def _order_of(name: str) -> tuple[str, list[tuple[int, str]]]:
     return NUMBERED.sub(PLACEHOLDER, name), [(len(number), number) for number, _ in NUMBERED.findall(name)]
 
 
-def _telling(value: JsonValue, name: str = "") -> JsonValue:
+def _notifying(value: JsonValue, name: str = "") -> JsonValue:
     """Return what of a JSON value may tell a secret: no vectors, which have thousands of numbers."""
     if isinstance(value, dict):
-        return {name: _telling(item, name) for name, item in value.items()}
+        return {name: _notifying(item, name) for name, item in value.items()}
     if isinstance(value, list):
         is_vector = name in _VECTORS and _NUMBERS.issuperset(map(type, value))
-        return [] if is_vector else [_telling(item, name) for item in value]
+        return [] if is_vector else [_notifying(item, name) for item in value]
     return value
 
 

@@ -30,7 +30,7 @@ from ..api_schema import (
     prescribed_in_path,
 )
 from ..errors import RecorderError
-from ..prefilter import quick_look
+from ..prefilter import prefilter
 from ..request.jsonable import JsonValue
 from . import numbers
 from .placeholders import LITERAL, PLACEHOLDER, PLACEHOLDER_START, as_keyed, is_literal
@@ -98,7 +98,7 @@ class Redactor:
         """Return what tells whether a canonical text may hold a secret, or something of the pattern `besides`."""
         if self._has_to_look:
             return lambda canonical_text: True
-        look, values = quick_look(_quick_pattern(self._is_for_requests, besides)), self._escaped_values
+        look, values = prefilter(_quick_pattern(self._is_for_requests, besides)), self._escaped_values
         if not values:
             return look
         return lambda canonical_text: look(canonical_text) or any(value in canonical_text for value in values)
@@ -303,7 +303,7 @@ def _quick_pattern(is_for_requests: bool, besides: str) -> str:
 
 def may_have_a_shape(text: str) -> bool:
     """Whether something in a text, canonical or not, may have the shape of a secret. Surrogates hide it."""
-    return quick_look(_quick_pattern(False, ""))(text)
+    return prefilter(_quick_pattern(False, ""))(text)
 
 
 def _secret_span(match: re.Match[str]) -> tuple[int, int]:
@@ -324,14 +324,16 @@ def _spellings(value: str) -> set[str]:
 
 def _check(rules: Sequence[object]) -> None:
     """Raise RecorderError for an invalid rule, which is named by its position, since its text may be a secret."""
-    for place, rule in enumerate(rules):
+    for position, rule in enumerate(rules):
         if not (isinstance(rule, (str, re.Pattern)) or callable(rule)):
             kind = type(rule).__name__
-            raise RecorderError(f"redact= takes strings, compiled patterns and functions; redact[{place}] is a {kind}")
+            raise RecorderError(
+                f"redact= takes strings, compiled patterns and functions; redact[{position}] is a {kind}"
+            )
         if isinstance(rule, str) and len(rule) < SHORTEST_LITERAL:
             raise RecorderError(
-                f"redact= takes strings of {SHORTEST_LITERAL} characters or more, and redact[{place}] has {len(rule)}: "
-                "it would be found in every other word; a compiled pattern can say where it is a secret"
+                f"redact= takes strings of {SHORTEST_LITERAL} or more characters, and redact[{position}] has "
+                f"{len(rule)}: it would be found in every other word; a compiled pattern can say where it is a secret"
             )
 
 

@@ -25,7 +25,7 @@ _MOST_CREDENTIALS = 64
 
 
 @dataclass(slots=True, eq=False)
-class _Sight:
+class _Snapshot:
     """What finds the secrets of one environment, and what it found clean. Threads are given another one as a whole."""
 
     redactor: Redactor
@@ -55,7 +55,7 @@ class _Sight:
         return known
 
 
-class KeyRules:
+class RequestRules:
     """Gives each request as its key sees it. Raises RecorderError for a rule that is none."""
 
     def __init__(
@@ -77,14 +77,14 @@ class KeyRules:
         # Unshown: `vars` of this object may end up in a traceback or a notebook.
         self._environment = Unshown(environment())
         self._values = Unshown(secret_values(self._secret_env))
-        self._sight = self._sight_of_the_values()
+        self._snapshot = self._snapshot_of_values()
         # Reentrant: a stream that is collected as garbage is stored wherever that happens.
         self._guard = threading.RLock()
 
     @property
     def redactor(self) -> Redactor:
         """The redactor of the environment last looked at."""
-        return self._sight.redactor
+        return self._snapshot.redactor
 
     def refreshed(self) -> bool:
         """Look at the environment again; returns whether it holds other secrets than when last looked at."""
@@ -95,19 +95,19 @@ class KeyRules:
             is_other = values.value != self._values.value
             if is_other:
                 self._values = values
-                self._sight = self._sight_of_the_values()
+                self._snapshot = self._snapshot_of_values()
             self._environment = now  # last: who finds it equal has the sight that belongs to it
         return is_other
 
-    def _sight_of_the_values(self) -> _Sight:
-        return _Sight(Redactor(self._values.value, self._own_rules, is_for_requests=True))
+    def _snapshot_of_values(self) -> _Snapshot:
+        return _Snapshot(Redactor(self._values.value, self._own_rules, is_for_requests=True))
 
     def keyed(self, request: Request, test_id: str | None) -> tuple[Request, str]:
         """Return the request as its key sees it, and the key under which its recording in this scope is written."""
-        sight = self._sight
-        if sight.look is None:  # made late, as the redactor's own
-            sight.look = sight.redactor.look(self.written.marks)
-        if self._is_as_asked(request, sight, sight.look):
+        snapshot = self._snapshot
+        if snapshot.look is None:  # made late, as the redactor's own
+            snapshot.look = snapshot.redactor.look(self.written.marks)
+        if self._is_as_asked(request, snapshot, snapshot.look):
             return request, request_key(request, test_id, self.written, has_marks=False)
         asked = self.asked(request)
         return asked, request_key(asked, test_id, self.written)
@@ -126,8 +126,8 @@ class KeyRules:
 
     def asked(self, request: Request) -> Request:
         """Return the request as its key sees it: the very same where nothing is to be left out."""
-        sight = self._sight
-        if self._is_as_asked(request, sight, sight.redactor.look()):
+        snapshot = self._snapshot
+        if self._is_as_asked(request, snapshot, snapshot.redactor.look()):
             return request
         redactor = self.redactor_of(request)
         body = redactor.replaced(request.frozen_body(), as_keyed)
@@ -138,12 +138,12 @@ class KeyRules:
         """Return a request for people: without its secrets, the client's key among them."""
         return request if request.credential is None else self.asked(request)._replace(credential=None)
 
-    def _is_as_asked(self, request: Request, sight: _Sight, look: Callable[[str], bool]) -> bool:
+    def _is_as_asked(self, request: Request, snapshot: _Snapshot, look: Callable[[str], bool]) -> bool:
         """Whether nothing is to be left out of a request (False when in doubt); `look` is for secrets, at least."""
         text, url = request.body_text, request.url
-        if self._has_normalizers or look(text) or not (url == sight.clean_url or sight.is_clean_url(url)):
+        if self._has_normalizers or look(text) or not (url == snapshot.clean_url or snapshot.is_clean_url(url)):
             return False
-        for spelling in sight.spellings_of(request.credential):  # noqa: SIM110 - all() takes three times as long
+        for spelling in snapshot.spellings_of(request.credential):  # noqa: SIM110 - all() takes three times as long
             if spelling in text or spelling in url:
                 return False
         return True
@@ -152,15 +152,15 @@ class KeyRules:
         """Return the test id as key and file have it: a test's parameter may be a secret, or the client's key."""
         if test_id is None:
             return None
-        sight = self._sight
-        if (test_id, credential) == sight.clean_scope:
+        snapshot = self._snapshot
+        if (test_id, credential) == snapshot.clean_scope:
             return test_id
-        if credential is not None and any(spelling in test_id for spelling in sight.spellings_of(credential)):
-            return str(sight.redactor.knowing([credential.text]).replaced(test_id, lambda secret: PLACEHOLDER))
-        if sight.redactor.is_clean(encode_basestring_ascii(test_id)):
-            sight.clean_scope = test_id, credential
+        if credential is not None and any(spelling in test_id for spelling in snapshot.spellings_of(credential)):
+            return str(snapshot.redactor.knowing([credential.text]).replaced(test_id, lambda secret: PLACEHOLDER))
+        if snapshot.redactor.is_clean(encode_basestring_ascii(test_id)):
+            snapshot.clean_scope = test_id, credential
             return test_id
-        hidden: str = sight.redactor.replaced(test_id, lambda secret: PLACEHOLDER)
+        hidden: str = snapshot.redactor.replaced(test_id, lambda secret: PLACEHOLDER)
         return hidden
 
     def secrets_of(self, request: Request) -> list[str]:
@@ -194,7 +194,7 @@ class KeyRules:
         """Return the request as its key would see it if no environment variable held a secret."""
         if not self._values.value:
             return self.asked(request)
-        return KeyRules(self._own_rules, self._normalize, self.written, ("!*",)).asked(request)
+        return RequestRules(self._own_rules, self._normalize, self.written, ("!*",)).asked(request)
 
     def as_recorded(self, request: Request, body: JsonObject) -> JsonObject:
         """Return the "request" object of a recording, with its secrets; `body` is what `frozen_body` gave."""

@@ -98,11 +98,11 @@ _LONG_FOR_A_QUERY = 12
 _QUERY_NAMES = frozenset({"key", "token", "code", "sig", "signature"})
 
 
-def is_hidden_by_name(place: str, name: str, value: str) -> bool:
+def is_hidden_by_name(position: str, name: str, value: str) -> bool:
     """Whether a value below `extra_body` or `extra_query` says whose account it is, or is a key of the query."""
-    if place == "extra_query" and name.lower() in _QUERY_NAMES and len(value) >= _LONG_FOR_A_QUERY:
+    if position == "extra_query" and name.lower() in _QUERY_NAMES and len(value) >= _LONG_FOR_A_QUERY:
         return True
-    return place in ("extra_body", "extra_query") and name in _ACCOUNT_NAMES
+    return position in ("extra_body", "extra_query") and name in _ACCOUNT_NAMES
 
 
 _LOOK_AROUND = re.compile(r"\(\?<?[=!](?:[^()\\\[]|\\.|\[(?:[^\]\\]|\\.)*\]|\((?:[^()\\]|\\.)*\))*\)")

@@ -11,12 +11,12 @@ import json
 from collections.abc import Iterator, Mapping
 from urllib.parse import parse_qsl
 
-from ..prefilter import quick_look
+from ..prefilter import prefilter
 from .jsonable import JsonObject, JsonValue, canonical_text
 from .request import Request
 
 MARKS = r'"extra_(?:body|query)": |"(?:-?[0-9][0-9.e+-]*|true|false|null|NaN|-?Infinity)": '
-"""What occurs in the canonical text of a body that is not sent as it is. A pattern for `quick_look`."""
+"""What occurs in the canonical text of a body that is not sent as it is. A pattern for `prefilter`."""
 WRAPPED = "json"
 """The one member of a body that is not an object, or whose names would mean something else in a recording."""
 
@@ -24,7 +24,7 @@ WRAPPED = "json"
 def exact_text(request: Request) -> str:
     """Return the canonical text of the body as it is sent."""
     text = request.body_text
-    return canonical_text(exact_body(request.body)) if quick_look(MARKS)(text) else text
+    return canonical_text(exact_body(request.body)) if prefilter(MARKS)(text) else text
 
 
 def exact_body(body: JsonObject) -> JsonObject:

@@ -38,16 +38,16 @@ def _steps(text: str) -> list[tuple[bool, Step]]:
     if not text.startswith("$"):
         raise RecorderError(f"{text!r} is no JSON path: it must start with $, as in $.messages[*].content")
     steps: list[tuple[bool, Step]] = []
-    place = 1
-    while place < len(text):
-        match = _STEP.match(text, place)
-        if match is None or (match["name"] and not match["deep"] and text[place] != "."):
+    position = 1
+    while position < len(text):
+        match = _STEP.match(text, position)
+        if match is None or (match["name"] and not match["deep"] and text[position] != "."):
             raise RecorderError(
-                f"{text!r} is no JSON path from character {place + 1} on; it knows .name, [0], [*], .* and ..name"
+                f"{text!r} is no JSON path from character {position + 1} on; it knows .name, [0], [*], .* and ..name"
             )
         named = match["name"] or match["quoted"]
         steps.append((match["deep"] is not None, int(match["place"]) if match["place"] else named))
-        place = match.end()
+        position = match.end()
     return steps
 
 
@@ -63,7 +63,7 @@ def _applied(
         places = enumerate(value)
         if isinstance(step, int) and step < 0:
             step += len(value)
-        return [_below(item, step, place, is_deep, steps, rest, change) for place, item in places]
+        return [_below(item, step, position, is_deep, steps, rest, change) for position, item in places]
     return value
 
 

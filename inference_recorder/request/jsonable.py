@@ -129,7 +129,7 @@ def _plain(value: object, where: str, ancestors: tuple[int, ...]) -> JsonValue:
     if isinstance(value, (bytes, bytearray, memoryview, set, frozenset)):
         refuse(value, where)
     if isinstance(value, Iterable) and not isinstance(value, type):
-        return [_plain(item, f"{where}[{place}]", inside) for place, item in enumerate(value)]
+        return [_plain(item, f"{where}[{position}]", inside) for position, item in enumerate(value)]
     refuse(value, where)
 
 

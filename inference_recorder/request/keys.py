@@ -56,7 +56,7 @@ class Generation:
 
     @property
     def marks(self) -> str:
-        """What must occur in a canonical text before its body has another text in the key. For `quick_look`."""
+        """What must occur in a canonical text before its body has another text in the key. For `prefilter`."""
         return EXACT_MARKS if self.body_rules is None else MARKS
 
 

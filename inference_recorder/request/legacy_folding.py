@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ..prefilter import quick_look
+from ..prefilter import prefilter
 from .jsonable import JsonValue
 
 _UUID = r"[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}"
@@ -19,7 +19,7 @@ _CITATION = re.compile(rf"<\|{_UUID}\|>")
 _LONG_DECIMAL = re.compile(r"-?\d+\.\d{4,}")
 
 MARKS = r"score:|attributes:|document_id:|project_id|<\||\.[0-9]{4}|\.[0-9]{0,3}\\u|e-[0-9]"
-"""What must occur in a canonical text before any rule but Bedrock's can change it. A pattern for `quick_look`.
+"""What must occur in a canonical text before any rule but Bedrock's can change it. A pattern for `prefilter`.
 
 A float of up to five digits rounds to itself. The \\u is a digit of another script, which \\d matches in the unescaped
 text and float() reads.
@@ -38,7 +38,7 @@ class BodyRules:
 
 def is_untouched(canonical_text: str, *, is_bedrock: bool) -> bool:
     """Whether no rule of any generation changes the body with this canonical text (False when in doubt)."""
-    return not (is_bedrock and '"stream_options"' in canonical_text) and not quick_look(MARKS)(canonical_text)
+    return not (is_bedrock and '"stream_options"' in canonical_text) and not prefilter(MARKS)(canonical_text)
 
 
 def normalised(body: JsonValue, rules: BodyRules, *, is_bedrock: bool) -> JsonValue:

@@ -246,8 +246,8 @@ def _working_directory() -> list[str]:
 
 
 def _temporary_roots() -> list[str]:
-    folder = tempfile.gettempdir()
-    return sorted({folder, os.path.realpath(folder)}, key=len, reverse=True)
+    directory = tempfile.gettempdir()
+    return sorted({directory, os.path.realpath(directory)}, key=len, reverse=True)
 
 
 _ROOTS: Mapping[str, Callable[[], list[str]]] = {"cwd": _working_directory, "tmp_path": _temporary_roots}

@@ -29,7 +29,7 @@ _NO_BASE_URL = "https://api.openai.com/v1"
 
 
 @dataclass(slots=True, eq=False)
-class Call:
+class HandOver:
     """A call on its way from the method door to the client door."""
 
     request: Request
@@ -53,11 +53,11 @@ _listener: ContextVar[object] = ContextVar("inference_recorder_listener", defaul
 _urls: dict[tuple[object, int, str], tuple[str, Unshown[object]]] = {}
 """(type of a client, id of its base url, endpoint) -> (the url as recorded, the base url, whose id is so kept)."""
 _MOST_URLS = 256
-_handed_down: ContextVar[Call | None] = ContextVar("inference_recorder_call", default=None)
+_handed_down: ContextVar[HandOver | None] = ContextVar("inference_recorder_call", default=None)
 
 
 @contextmanager
-def handed_down(call: Call) -> Iterator[None]:
+def handed_down(call: HandOver) -> Iterator[None]:
     """Tell the client door, for the length of the block, that the request it will see is this call."""
     token = _handed_down.set(call)
     try:
@@ -66,7 +66,7 @@ def handed_down(call: Call) -> Iterator[None]:
         _handed_down.reset(token)
 
 
-def take_handed_down() -> Call | None:
+def take_handed_down() -> HandOver | None:
     """Return the call that the method door handed down, once: a request that it causes elsewhere is another call."""
     call = _handed_down.get()
     if call is not None:

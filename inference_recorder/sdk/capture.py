@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from ..engine.captures import heard_of
+from ..engine.captures import answer_so_far
 from ..engine.decisions import Record
 from ..errors import UnwritableRecording
 from ..recording.codec import data_in, is_plain, marked, typed, typed_json, untyped
@@ -29,12 +29,12 @@ STREAM_ENDS = RESPONSE_ENDS | {"error"}
 """Events after which a stream of the Responses API says nothing more; who leaves then has heard it all."""
 
 
-class Tape:
+class Capture:
     """What has been heard of one call so far."""
 
-    def __init__(self, session: Session, plan: Record) -> None:
+    def __init__(self, session: Session, decision: Record) -> None:
         self.session = session
-        self.plan = plan
+        self.decision = decision
         self.http: Http | None = None
         self.is_pulling = False
         """Whether the next chunk is being fetched: who closes the stream then is the SDK, at the stream's end."""
@@ -42,18 +42,18 @@ class Tape:
         self._is_at_its_end = False
         self._heard: Callable[[], object] = lambda: None
 
-    def begin(self, so_far: Callable[[], Answer] | None = None, heard: Callable[[], object] | None = None) -> None:
-        """Take down a stream from now on; `so_far` tells what was heard of it, `heard` the same as its consumer got it.
+    def begin(self, so_far: Callable[[], Answer] | None = None, collector: Callable[[], object] | None = None) -> None:
+        """Record a stream from now on.
 
-        Else the chunks do.
+        `so_far` returns what has arrived, `collector` the same as its consumer got it; by default the chunks.
         """
-        self._heard = heard or self._chunks_heard
-        self.session.captures.expect(self.plan, so_far or self._left_there)
+        self._heard = collector or self._chunks_so_far
+        self.session.captures.expect(self.decision, so_far or self._left_there)
 
     def pulls(self) -> None:
         """Take note that the next chunk is being fetched, and by whom."""
         self.is_pulling = True
-        self.plan.consumer.reads()
+        self.decision.consumer.reads()
 
     def ended(self, answer: Answer | None) -> Answer | None:
         """Take down what the call came to, before anything else can happen; returns it.
@@ -61,13 +61,13 @@ class Tape:
         From now on nothing else is stored, whoever closes the stream or the session.
         """
         if answer is not None:
-            self.session.captures.expect_final(self.plan, answer)
+            self.session.captures.expect_final(self.decision, answer)
         return answer
 
     def add(self, chunk: object) -> None:
         """Take down one chunk, as it is now: its consumer may change it."""
-        self.plan.chunk_times.append(time.time())
-        body = body_of(chunk, self.plan.key)
+        self.decision.chunk_times.append(time.time())
+        body = body_of(chunk, self.decision.key)
         if not isinstance(body, dict):
             body = marked(body)
         self._chunks.append(body)
@@ -75,13 +75,13 @@ class Tape:
 
     def whole(self, result: object) -> Answer:
         """Return the answer that a plain result is; raises UnrecordableValue where it has no JSON form."""
-        body, kind = body_of(result, self.plan.key), _kind(result)
+        body, kind = body_of(result, self.decision.key), _kind(result)
         return Answer(body=body if kind is None else typed(kind, body), http=self.http)
 
     def models(self, page: object) -> Answer:
         """Return the answer that a page of models is, or a list of them that a mock returned."""
         items: Any = getattr(page, "data", page)
-        models = [body_of(item, self.plan.key) for item in items]
+        models = [body_of(item, self.decision.key) for item in items]
         beside = page_beside(dumped(page)) if hasattr(page, "model_dump") else None
         return Answer(chunks=models, http=self.http, page=beside)
 
@@ -106,7 +106,7 @@ class Tape:
 
         An error that is no answer of a server's cuts the stream short, as leaving it does.
         """
-        self.plan.is_interrupted = self.plan.is_interrupted or is_interruption(error)
+        self.decision.is_interrupted = self.decision.is_interrupted or is_interruption(error)
         failure = describe_failure(error)
         if isinstance(error, json.JSONDecodeError) and _is_of_its_text(error):
             self._chunks.append(typed(TEXT, error.doc))
@@ -120,10 +120,10 @@ class Tape:
         Returns False, with nothing stored, where another writer holds the lock and `wait` is False.
         """
         if answer is None:
-            self.session.abandon(self.plan)
+            self.session.abandon(self.decision)
             return True
         try:
-            return self.session.captures.save(self.plan, answer, wait=wait)
+            return self.session.captures.save(self.decision, answer, wait=wait)
         except UnwritableRecording as error:
             error.response = self._heard() if response is None else response
             raise
@@ -133,26 +133,26 @@ class Tape:
         try:
             self.keep(answer, response)
         except Exception as error:
-            self.session.captures.tell_at_close(error)
+            self.session.captures.raise_at_close(error)
             raise
 
     def left(self, *, is_dropped: bool = False) -> None:
         """Store what was heard of a stream whose consumer left: closed it, dropped it, or was interrupted."""
-        if self.plan.is_over or self.session.captures.puts_off(self.plan, is_dropped=is_dropped):
+        if self.decision.is_over or self.session.captures.puts_off(self.decision, is_dropped=is_dropped):
             return
-        heard = heard_of(self.plan)
-        if not self.keep(heard, wait=False):
-            self.session.captures.save_later(self.plan, heard)
+        collector = answer_so_far(self.decision)
+        if not self.keep(collector, wait=False):
+            self.session.captures.save_later(self.decision, collector)
 
     def dropped(self) -> None:
         """Do as `left` does for a stream that nobody holds any more: who collects it cannot be told of an error."""
         try:
             self.left(is_dropped=True)
         except Exception as error:
-            self.session.captures.tell_at_close(error)
+            self.session.captures.raise_at_close(error)
 
-    def _chunks_heard(self) -> list[Any]:
-        method = method_for(self.plan.request.endpoint)
+    def _chunks_so_far(self) -> list[Any]:
+        method = method_for(self.decision.request.endpoint)
         if method is None or not method.chunk:
             return [untyped(chunk) for chunk in self._chunks]
         revived = reviver(method.chunk_type).from_value
@@ -167,18 +167,18 @@ class Tape:
         )  # fmt: skip
 
 
-def tell_of_closing(response: Any, tape: Tape) -> None:
+def notify_on_close(response: Any, capture: Capture) -> None:
     """Have a response tell its tape when it is closed early: by its stream, or by a helper that holds only it."""
     for name in ("close", "aclose"):
         original = getattr(response, name, None)
         if callable(original):
-            setattr(response, name, _telling(original, tape))
+            setattr(response, name, _notifying(original, capture))
 
 
-def _telling(close: Callable[[], Any], tape: Tape) -> Callable[[], Any]:
+def _notifying(close: Callable[[], Any], capture: Capture) -> Callable[[], Any]:
     def close_and_tell() -> Any:
-        if not tape.is_pulling:
-            tape.left()
+        if not capture.is_pulling:
+            capture.left()
         return close()
 
     return close_and_tell

@@ -16,14 +16,14 @@ from ..recording.recording import Recording
 from ..request.request import Request
 from ..request.unshown import unshown
 from .bodies import body_bytes, check_body
-from .calls import Call, listening, note_sent, take_handed_down, take_listener
-from .capture import Tape
+from .calls import HandOver, listening, note_sent, take_handed_down, take_listener
+from .capture import Capture
 from .context import current_session
 from .describe import described_options, endpoint_of, memory_request
 from .http import asynchronously, kept, library_of, memory_response, server_sent_text
 from .methods import method_for
 from .patching import Target
-from .response_capture import ResponseTape
+from .response_capture import ResponseCapture
 from .saving import keep_async, settled, settled_async
 from .streams import check_complete
 
@@ -52,26 +52,26 @@ def _request(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], 
     if session is None:
         return wrapped(*args, **kwargs)
     if session.is_live:
-        session.note_passed(endpoint_of(_argument(args, kwargs, 1, "options").url))
+        session.note_live(endpoint_of(_argument(args, kwargs, 1, "options").url))
         return wrapped(*args, **kwargs)
     options = _options(args, kwargs)
     request = call.request if call is not None else described_options(instance, options)
-    plan = call.replay if call is not None and call.replay is not None else settled(session, request)
-    if isinstance(plan, Recording):
-        return instance._process_response(**_replayed(plan, request, instance, args, kwargs, is_async=False))
-    tape = ResponseTape(Tape(session, plan), instance)
+    decision = call.replay if call is not None and call.replay is not None else settled(session, request)
+    if isinstance(decision, Recording):
+        return instance._process_response(**_replayed(decision, request, instance, args, kwargs, is_async=False))
+    capture = ResponseCapture(Capture(session, decision), instance)
     try:
-        with listening(tape):
+        with listening(capture):
             result = wrapped(*args, **kwargs)
     except Exception as error:
-        if not tape.has_heard:
-            tape.tape.keep(tape.tape.failed(error), error)
+        if not capture.has_received:
+            capture.capture.keep(capture.capture.failed(error), error)
         raise
     except BaseException:
-        if not tape.has_heard:
-            session.abandon(plan)
+        if not capture.has_received:
+            session.abandon(decision)
         raise
-    return _checked(result, tape)
+    return _checked(result, capture)
 
 
 async def _request_async(
@@ -87,26 +87,26 @@ async def _request_async(
     if session is None:
         return await wrapped(*args, **kwargs)
     if session.is_live:
-        session.note_passed(endpoint_of(_argument(args, kwargs, 1, "options").url))
+        session.note_live(endpoint_of(_argument(args, kwargs, 1, "options").url))
         return await wrapped(*args, **kwargs)
     options = _options(args, kwargs)
     request = call.request if call is not None else described_options(instance, options)
-    plan = call.replay if call is not None and call.replay is not None else await settled_async(session, request)
-    if isinstance(plan, Recording):
-        return await instance._process_response(**_replayed(plan, request, instance, args, kwargs, is_async=True))
-    tape = ResponseTape(Tape(session, plan), instance)
+    decision = call.replay if call is not None and call.replay is not None else await settled_async(session, request)
+    if isinstance(decision, Recording):
+        return await instance._process_response(**_replayed(decision, request, instance, args, kwargs, is_async=True))
+    capture = ResponseCapture(Capture(session, decision), instance)
     try:
-        with listening(tape):
+        with listening(capture):
             result = await wrapped(*args, **kwargs)
     except Exception as error:
-        if not tape.has_heard:
-            await keep_async(tape.tape, tape.tape.failed(error), error)
+        if not capture.has_received:
+            await keep_async(capture.capture, capture.capture.failed(error), error)
         raise
     except BaseException:
-        if not tape.has_heard:
-            session.abandon(plan)
+        if not capture.has_received:
+            session.abandon(decision)
         raise
-    return _checked(result, tape)
+    return _checked(result, capture)
 
 
 def _build_request(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -116,31 +116,31 @@ def _build_request(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, 
 
 
 def _process_response(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    if (tape := _listener_to(kwargs)) is not None:
+    if (capture := _listener_to(kwargs)) is not None:
         if kwargs["response"].is_closed:
-            tape.tape.keep(tape.whole(kwargs["response"]), kwargs["response"])
+            capture.capture.keep(capture.whole(kwargs["response"]), kwargs["response"])
         else:
-            tape.pass_on_bytes(kwargs["response"])
+            capture.pass_on_bytes(kwargs["response"])
     return wrapped(*args, **kwargs)
 
 
 async def _process_response_async(
     wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    if (tape := _listener_to(kwargs)) is not None:
+    if (capture := _listener_to(kwargs)) is not None:
         if kwargs["response"].is_closed:
-            await keep_async(tape.tape, tape.whole(kwargs["response"]), kwargs["response"])
+            await keep_async(capture.capture, capture.whole(kwargs["response"]), kwargs["response"])
         else:
-            tape.pass_on_bytes(kwargs["response"])
+            capture.pass_on_bytes(kwargs["response"])
     return await wrapped(*args, **kwargs)
 
 
-def _listener_to(kwargs: dict[str, Any]) -> ResponseTape | None:
+def _listener_to(kwargs: dict[str, Any]) -> ResponseCapture | None:
     """Have whoever listens take note of a response; returns the tape that is to store it, None where none is."""
     listener = take_listener()
-    if isinstance(listener, Call):
+    if isinstance(listener, HandOver):
         listener.http, listener.response = kept(kwargs["response"]), kwargs["response"]
-    if not isinstance(listener, ResponseTape):
+    if not isinstance(listener, ResponseCapture):
         return None
     told = {name: kwargs[name] for name in ("cast_to", "stream_cls", "options")}
     listener.hear(kwargs["response"], **told)
@@ -193,12 +193,12 @@ def _then_incomplete(content: bytes, check_end: Callable[[], None]) -> Iterator[
     check_end()
 
 
-def _checked(result: Any, tape: ResponseTape) -> Any:
-    if not tape.has_heard:
-        tape.tape.session.abandon(tape.tape.plan)
+def _checked(result: Any, capture: ResponseCapture) -> Any:
+    if not capture.has_received:
+        capture.capture.session.abandon(capture.capture.decision)
         raise UnrecordableCall(
-            f"{tape.tape.plan.request.summary} was answered by {type(tape.client).__qualname__} without a response "
-            "passing its _process_response; it cannot be recorded"
+            f"{capture.capture.decision.request.summary} was answered by {type(capture.client).__qualname__} without "
+            "a response passing its _process_response; it cannot be recorded"
         )
     return result
 
@@ -210,5 +210,5 @@ def _options(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return options
 
 
-def _argument(args: tuple[Any, ...], kwargs: dict[str, Any], place: int, name: str) -> Any:
-    return args[place] if len(args) > place else kwargs[name]
+def _argument(args: tuple[Any, ...], kwargs: dict[str, Any], position: int, name: str) -> Any:
+    return args[position] if len(args) > position else kwargs[name]

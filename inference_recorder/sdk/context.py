@@ -58,7 +58,8 @@ def current_session() -> Session | None:
     if all(session.is_live for session in sessions):
         return None  # the call goes out in any case
     raise AmbiguousSession(
-        OpenSession(session.mode.value, session.store.places.written, session.current_test_id()) for session in sessions
+        OpenSession(session.mode.value, session.store.directories.written, session.current_test_id())
+        for session in sessions
     )
 
 

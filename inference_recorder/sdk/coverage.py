@@ -39,8 +39,8 @@ def coverage_table() -> str:
         streamed = f"`{method.chunk.partition(':')[2]}`" if method.chunk else "–"
         rows.append(f"| `{method.name}` | yes | {streamed} | {recorded} |")
     rows.append("| every other request of a client | yes | yes | the HTTP response: JSON, events, text or bytes |")
-    places = ", ".join(f"`{place}.connect`" for place, *_ in websockets.CONNECTS)
-    rows.append(f"| websockets: {places} | refused in replay | – | not recorded |")
+    directories = ", ".join(f"`{position}.connect`" for position, *_ in websockets.CONNECTS)
+    rows.append(f"| websockets: {directories} | refused in replay | – | not recorded |")
     return "\n".join(rows)
 
 

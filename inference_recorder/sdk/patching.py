@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 
 import wrapt
 
-from ..errors import UnpatchableSDK
+from ..errors import UnsupportedSDK
 
 Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
 """(wrapped, instance, args, kwargs) -> the result of the call."""
@@ -107,7 +107,7 @@ _finder: Any = _Finder()
 def hold(targets: Iterable[Target]) -> None:
     """Patch all targets for one more owner. Every owner passes the same targets.
 
-    Raises UnpatchableSDK, with nothing patched, where an imported module lacks a target it should have.
+    Raises UnsupportedSDK, with nothing patched, where an imported module lacks a target it should have.
     """
     global _owners
     with _guard:
@@ -168,7 +168,7 @@ def _patch_module(module: Any, name: str) -> None:
     version = sdk_version()
     if missing := missing_targets(_targets[name], {name: module}, version):
         target = missing[0]
-        raise UnpatchableSDK(
+        raise UnsupportedSDK(
             f"openai {version} has no {target.module}.{target.owner}.{target.method}, which has to be intercepted; "
             "install a version that this inference_recorder supports (see its pyproject.toml)"
         )

@@ -15,8 +15,8 @@ from ..request.request import Request
 from ..request.unshown import unshown
 from ..session import Session
 from .bodies import check_body, is_kept_as_sent
-from .calls import Call, asked_request, described, handed_down, is_raw
-from .capture import Tape
+from .calls import HandOver, asked_request, described, handed_down, is_raw
+from .capture import Capture
 from .context import current_session
 from .http import library_of
 from .methods import METHODS, Method
@@ -81,31 +81,31 @@ def _called(
         kwargs["extra_headers"] = unshown(kwargs["extra_headers"])
     request, sdk_kwargs = _described(method, client, wrapped, instance, args, kwargs)
     if _is_for_the_client_door(client, kwargs):
-        with handed_down(Call(request, sdk_kwargs)):
+        with handed_down(HandOver(request, sdk_kwargs)):
             return wrapped(**sdk_kwargs)
-    plan = settled(session, request, partial(raise_refusal, wrapped, instance, (), sdk_kwargs))
-    if isinstance(plan, Recording):
-        if _is_revived_here(method, plan, request):
-            return _replayed(method, plan, client, is_async=False)
-        with handed_down(Call(request, sdk_kwargs, replay=plan)):
+    decision = settled(session, request, partial(raise_refusal, wrapped, instance, (), sdk_kwargs))
+    if isinstance(decision, Recording):
+        if _is_revived_here(method, decision, request):
+            return _replayed(method, decision, client, is_async=False)
+        with handed_down(HandOver(request, sdk_kwargs, replay=decision)):
             return wrapped(**sdk_kwargs)
-    call = Call(request, sdk_kwargs, is_settled_above=True, sent=plan.sent)
-    tape = Tape(session, plan)
+    call = HandOver(request, sdk_kwargs, is_settled_above=True, sent=decision.sent)
+    capture = Capture(session, decision)
     try:
         with handed_down(call):
             result = wrapped(**call.kwargs)
             items, result = unread(result) if method.is_list else (result, result)
     except Exception as error:
-        tape.http = call.http
-        tape.keep(tape.failed(error, call.response), error)
+        capture.http = call.http
+        capture.keep(capture.failed(error, call.response), error)
         raise
     except BaseException:
-        session.abandon(plan)
+        session.abandon(decision)
         raise
-    tape.http = call.http
-    if (stream := _recorded_stream(result, tape, method, client, call)) is not None:
+    capture.http = call.http
+    if (stream := _recorded_stream(result, capture, method, client, call)) is not None:
         return stream
-    tape.keep(_answer(method, items, tape), result)
+    capture.keep(_answer(method, items, capture), result)
     return result
 
 
@@ -126,31 +126,31 @@ async def _called_async(
         kwargs["extra_headers"] = unshown(kwargs["extra_headers"])
     request, sdk_kwargs = _described(method, client, wrapped, instance, args, kwargs)
     if _is_for_the_client_door(client, kwargs):
-        with handed_down(Call(request, sdk_kwargs)):
+        with handed_down(HandOver(request, sdk_kwargs)):
             return await wrapped(**sdk_kwargs)
-    plan = await settled_async(session, request, partial(raise_refusal, wrapped, instance, (), sdk_kwargs))
-    if isinstance(plan, Recording):
-        if _is_revived_here(method, plan, request):
-            return _replayed(method, plan, client, is_async=True)
-        with handed_down(Call(request, sdk_kwargs, replay=plan)):
+    decision = await settled_async(session, request, partial(raise_refusal, wrapped, instance, (), sdk_kwargs))
+    if isinstance(decision, Recording):
+        if _is_revived_here(method, decision, request):
+            return _replayed(method, decision, client, is_async=True)
+        with handed_down(HandOver(request, sdk_kwargs, replay=decision)):
             return await wrapped(**sdk_kwargs)
-    call = Call(request, sdk_kwargs, is_settled_above=True, sent=plan.sent)
-    tape = Tape(session, plan)
+    call = HandOver(request, sdk_kwargs, is_settled_above=True, sent=decision.sent)
+    capture = Capture(session, decision)
     try:
         with handed_down(call):
             result = await wrapped(**call.kwargs)
             items, result = unread(result) if method.is_list else (result, result)
     except Exception as error:
-        tape.http = call.http
-        await keep_async(tape, tape.failed(error, call.response), error)
+        capture.http = call.http
+        await keep_async(capture, capture.failed(error, call.response), error)
         raise
     except BaseException:
-        session.abandon(plan)
+        session.abandon(decision)
         raise
-    tape.http = call.http
-    if (stream := _recorded_stream(result, tape, method, client, call)) is not None:
+    capture.http = call.http
+    if (stream := _recorded_stream(result, capture, method, client, call)) is not None:
         return stream
-    await keep_async(tape, _answer(method, items, tape), result)
+    await keep_async(capture, _answer(method, items, capture), result)
     return result
 
 
@@ -245,23 +245,23 @@ def _replayed(method: Method, recording: Recording, client: Any, *, is_async: bo
     return result
 
 
-def _recorded_stream(result: Any, tape: Tape, method: Method, client: Any, call: Call) -> Any:
-    """Return the stream that passes its chunks by `tape`, None where the result is none."""
+def _recorded_stream(result: Any, capture: Capture, method: Method, client: Any, call: HandOver) -> Any:
+    """Return the stream that passes its chunks by `capture`, None where the result is none."""
     from openai import AsyncStream, Stream
 
     if isinstance(result, (Stream, AsyncStream)):
-        return record_stream(result, tape)
+        return record_stream(result, capture)
     is_iterable = hasattr(result, "__aiter__") or hasattr(result, "__next__") or isinstance(result, (list, tuple))
-    return record_iterable(result, tape, method, client) if call.request.is_streaming and is_iterable else None
+    return record_iterable(result, capture, method, client) if call.request.is_streaming and is_iterable else None
 
 
-def _answer(method: Method, result: Any, tape: Tape) -> Answer:
+def _answer(method: Method, result: Any, capture: Capture) -> Answer:
     try:
         if method.is_list:
-            return tape.models(result)
-        return tape.whole(result)
+            return capture.models(result)
+        return capture.whole(result)
     except BaseException:
-        tape.session.abandon(tape.plan)
+        capture.session.abandon(capture.decision)
         raise
 
 

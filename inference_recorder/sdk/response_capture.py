@@ -14,20 +14,20 @@ from ..recording.volatile import without_volatile
 from ..redaction.sent import Sent
 from ..request.jsonable import JsonObject, JsonValue
 from .bodies import kept_as_sent, media_type_of
-from .capture import STREAM_ENDS, Tape, tell_of_closing
+from .capture import STREAM_ENDS, Capture, notify_on_close
 from .http import event_name, kept, library_of, usually_ends_with_done
 from .methods import Method, method_for
 from .revive import constructed
-from .streams import taped, taped_async
+from .streams import captured, captured_async
 
 
-class ResponseTape:
+class ResponseCapture:
     """Records the response of one request that the client door let go out. Holds no reference to the response."""
 
-    def __init__(self, tape: Tape, client: Any) -> None:
-        self.tape = tape
+    def __init__(self, capture: Capture, client: Any) -> None:
+        self.capture = capture
         self.client = client
-        self.has_heard = False
+        self.has_received = False
         self._headers: Any = None
         self._cast_to: Any = None
         self._stream_cls: Any = None
@@ -37,7 +37,7 @@ class ResponseTape:
     @property
     def sent(self) -> Sent:
         """What takes note of the HTTP requests."""
-        return self.tape.plan.sent
+        return self.capture.decision.sent
 
     @property
     def _is_download(self) -> bool:
@@ -47,16 +47,16 @@ class ResponseTape:
 
     @property
     def _method(self) -> Method | None:
-        request = self.tape.plan.request
+        request = self.capture.decision.request
         return method_for(request.endpoint) if request.method == "POST" else None
 
     def hear(self, response: Any, *, cast_to: Any, stream_cls: Any, options: Any) -> None:
         """Take note of the response that arrived; storing it is this tape's business from now on."""
-        self.has_heard = True
+        self.has_received = True
         self._headers, self._cast_to, self._stream_cls = response.headers, cast_to, stream_cls
         # In the stream mode "events" of openai 3.54, the SDK goes on after an error.
         self._ends_at_errors = getattr(options, "stream_mode", "legacy") == "legacy"
-        self.tape.http = kept(response)
+        self.capture.http = kept(response)
 
     def whole(self, response: Any) -> Answer:
         """Return the answer that a response is which has been read."""
@@ -65,12 +65,12 @@ class ResponseTape:
     def pass_on_bytes(self, response: Any) -> None:
         """Have the bytes of a response that is yet to be read pass by on their way to its reader."""
         is_async = hasattr(response.stream, "__aiter__")
-        name, passing = ("aiter_raw", taped_async) if is_async else ("iter_raw", taped)
+        name, passing = ("aiter_raw", captured_async) if is_async else ("iter_raw", captured)
         original: Callable[..., Any] = getattr(response, name)
-        setattr(response, name, lambda *args, **kwargs: passing(original(*args, **kwargs), self.tape, self))
-        self.tape.begin(self._left_there, self._decoded)
-        tell_of_closing(response, self.tape)
-        weakref.finalize(response, self.tape.dropped)
+        setattr(response, name, lambda *args, **kwargs: passing(original(*args, **kwargs), self.capture, self))
+        self.capture.begin(self._left_there, self._decoded)
+        notify_on_close(response, self.capture)
+        weakref.finalize(response, self.capture.dropped)
 
     def add(self, part: bytes) -> None:
         """Take down what arrived."""
@@ -82,11 +82,11 @@ class ResponseTape:
 
     def broken(self, error: BaseException) -> Answer:
         """Return the answer that a response is whose bytes broke off."""
-        broken = self.tape.broken(error)
-        heard = self._answer(self._decoded(), is_complete=broken.is_complete)
-        if heard.chunks is None and broken.failure is not None:  # half a file is no answer
-            return Answer(failure=broken.failure, http=self.tape.http)
-        return heard._replace(is_complete=broken.is_complete, failure=broken.failure)
+        broken = self.capture.broken(error)
+        collector = self._answer(self._decoded(), is_complete=broken.is_complete)
+        if collector.chunks is None and broken.failure is not None:  # half a file is no answer
+            return Answer(failure=broken.failure, http=self.capture.http)
+        return collector._replace(is_complete=broken.is_complete, failure=broken.failure)
 
     def _left_there(self) -> Answer:
         return self._answer(self._decoded(), is_complete=False)
@@ -103,9 +103,9 @@ class ResponseTape:
         media_type = media_type_of(self._headers)
         if media_type == "text/event-stream":
             return self._streamed(content, is_complete=is_complete)
-        has_no_body = self._method is None or self.tape.http is None or self.tape.http.status_code == 204
+        has_no_body = self._method is None or self.capture.http is None or self.capture.http.status_code == 204
         if not content and (not is_complete or (has_no_body and not media_type.endswith("json"))):
-            return Answer(is_complete=is_complete, http=self.tape.http)
+            return Answer(is_complete=is_complete, http=self.capture.http)
         if not self._is_download and (not media_type or media_type.endswith("json")):
             try:
                 data = json_bytes.loads(content, exactly=True)
@@ -114,20 +114,20 @@ class ResponseTape:
             else:
                 return self._json(data, is_complete=is_complete)
         kept_so = kept_as_sent(content, media_type)
-        return kept_so._replace(is_complete=is_complete, http=self.tape.http)
+        return kept_so._replace(is_complete=is_complete, http=self.capture.http)
 
     def _json(self, data: JsonValue, *, is_complete: bool) -> Answer:
-        request, key = self.tape.plan.request, self.tape.plan.key
+        request, key = self.capture.decision.request, self.capture.decision.key
         if request.is_model_list and isinstance(data, dict) and isinstance(data.get("data"), list):
             models = [typed_json(MODEL_TYPE, model) for model in data["data"]]
             page = page_beside(data)
-            return Answer(chunks=models, is_complete=is_complete, http=self.tape.http, page=page)
+            return Answer(chunks=models, is_complete=is_complete, http=self.capture.http, page=page)
         method = self._method
         if method is not None and not isinstance(data, dict):
-            return Answer(body=marked(data), is_complete=is_complete, http=self.tape.http)
+            return Answer(body=marked(data), is_complete=is_complete, http=self.capture.http)
         name = _type_name(self._cast_to if method is None else method.answer_type)
         body = typed_json(name, without_volatile(data, key))
-        return Answer(body=body, is_complete=is_complete, http=self.tape.http)
+        return Answer(body=body, is_complete=is_complete, http=self.capture.http)
 
     def _streamed(self, content: bytes, *, is_complete: bool) -> Answer:
         chunks: list[JsonValue] = []
@@ -152,7 +152,7 @@ class ResponseTape:
                     failure, is_complete = event_failure, True
                     continue
                 # Replayed as the event that it is, for which a failure has no place.
-                self.tape.plan.event_failure = self.tape.plan.event_failure or event_failure
+                self.capture.decision.event_failure = self.capture.decision.event_failure or event_failure
             is_complete = is_complete or event.event in STREAM_ENDS
             chunks.append(self._chunk(data, event.event, chunk_type))
         is_usual = is_done == usually_ends_with_done(has_events=has_events, has_failed=failure is not None)
@@ -162,14 +162,14 @@ class ResponseTape:
             is_streaming=True,
             is_complete=is_complete,
             failure=failure,
-            http=self.tape.http,
+            http=self.capture.http,
             ends_with_done=is_done if is_known and not is_usual else None,
         )
 
     def _chunk(self, data: JsonValue, event: str | None, chunk_type: Any) -> JsonValue:
         name = "object" if chunk_type is None else _type_name(type(constructed(chunk_type, data)))
         is_object = isinstance(data, dict)
-        chunk = typed_json(name, without_volatile(data, self.tape.plan.key)) if is_object else marked(data)
+        chunk = typed_json(name, without_volatile(data, self.capture.decision.key)) if is_object else marked(data)
         return _with_event(chunk, data, event)
 
 

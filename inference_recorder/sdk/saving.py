@@ -12,7 +12,7 @@ from ..recording.recording import Answer, Recording
 from ..request.jsonable import JsonValue
 from ..request.request import Request
 from ..session import Session
-from .capture import Tape
+from .capture import Capture
 
 if TYPE_CHECKING:
     from anyio import CapacityLimiter
@@ -26,13 +26,13 @@ _MOST_THREADS = 16
 def settled(session: Session, request: Request, before_miss: Callable[[], None] | None = None) -> Recording | Record:
     """Return what is to be done with a call, once other workers who ask for the same have ended."""
     __tracebackhide__ = True
-    plan = session.decide(request, before_miss)
-    while isinstance(plan, Wait):
-        if session.is_held_up_by_this_thread(plan):
-            return session.decide_again(plan, may_wait=False)  # type: ignore[return-value]  # so it is no Wait
-        time.sleep(plan.pause_seconds)
-        plan = session.decide_again(plan)
-    return plan
+    decision = session.decide(request, before_miss)
+    while isinstance(decision, Wait):
+        if session.is_held_up_by_this_thread(decision):
+            return session.decide_again(decision, may_wait=False)  # type: ignore[return-value]  # so it is no Wait
+        time.sleep(decision.pause_seconds)
+        decision = session.decide_again(decision)
+    return decision
 
 
 async def settled_async(
@@ -40,34 +40,34 @@ async def settled_async(
 ) -> Recording | Record:
     """Return what is to be done with a call, once other workers who ask for the same have ended."""
     __tracebackhide__ = True
-    plan = session.decide(request, before_miss)
-    while isinstance(plan, Wait):
+    decision = session.decide(request, before_miss)
+    while isinstance(decision, Wait):
         import anyio
 
-        await anyio.sleep(plan.pause_seconds)
-        plan = session.decide_again(plan)
-    return plan
+        await anyio.sleep(decision.pause_seconds)
+        decision = session.decide_again(decision)
+    return decision
 
 
-async def keep_async(tape: Tape, answer: Answer | None, response: object = None) -> None:
-    """Store the answer as `Tape.keep` does; a thread does it for a big one, or where another writer is waited for.
+async def keep_async(capture: Capture, answer: Answer | None, response: object = None) -> None:
+    """Store the answer as `Capture.keep` does; a thread does it for a big one, or where another writer is waited for.
 
     A task that is cancelled meanwhile loses nothing: the answer is stored all the same, and the session's end raises
     what goes wrong.
     """
-    tape.ended(answer)
-    is_kept = (answer is None or not _is_big(answer)) and tape.keep(answer, response, wait=False)
+    capture.ended(answer)
+    is_kept = (answer is None or not _is_big(answer)) and capture.keep(answer, response, wait=False)
     if is_kept or answer is None:  # giving a call up waits for nobody
         return
     import anyio.to_thread
 
     try:
-        await anyio.to_thread.run_sync(tape.keep_or_tell, answer, response, limiter=_limiter())
+        await anyio.to_thread.run_sync(capture.keep_or_tell, answer, response, limiter=_limiter())
     except Exception as error:
-        tape.session.captures.heard_of_error(error)
+        capture.session.captures.discard_error(error)
         raise
     except BaseException:  # the task was cancelled, perhaps before a thread began
-        tape.session.captures.save_later(tape.plan, answer)
+        capture.session.captures.save_later(capture.decision, answer)
         raise
 
 

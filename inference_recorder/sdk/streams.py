@@ -14,36 +14,38 @@ from ..recording.failures import revive_failure
 from ..recording.recording import Answer, Chunk, Recording
 from .bodies import check_chunk
 from .calls import asked_request
-from .capture import Tape, tell_of_closing
+from .capture import Capture, notify_on_close
 from .http import asynchronously, kept, library_of, memory_response, server_sent_text
 from .methods import Method
 from .revive import Reviver, reviver
 from .saving import keep_async
 
 
-def record_stream(stream: Any, tape: Tape) -> Any:
-    """Return the SDK's stream, whose chunks now pass `tape` on their way; it is the same object."""
+def record_stream(stream: Any, capture: Capture) -> Any:
+    """Return the SDK's stream, whose chunks now pass `capture` on their way; it is the same object."""
     response = getattr(stream, "response", None)
-    tape.http = kept(response) or tape.http
+    capture.http = kept(response) or capture.http
     source = stream._iterator
-    stream._iterator = taped_async(source, tape, tape) if hasattr(source, "__anext__") else taped(source, tape, tape)
-    tape.begin()
-    tell_of_closing(response, tape)
-    weakref.finalize(stream, tape.dropped)
+    stream._iterator = (
+        captured_async(source, capture, capture) if hasattr(source, "__anext__") else captured(source, capture, capture)
+    )
+    capture.begin()
+    notify_on_close(response, capture)
+    weakref.finalize(stream, capture.dropped)
     return stream
 
 
-def record_iterable(chunks: Any, tape: Tape, method: Method, client: Any) -> Any:
+def record_iterable(chunks: Any, capture: Capture, method: Method, client: Any) -> Any:
     """Return a real stream over what a mock returned in a stream's place."""
     is_async = hasattr(chunks, "__aiter__")
     source = aiter(chunks) if is_async else iter(chunks)
-    passing = taped_async(source, tape, tape) if is_async else taped(source, tape, tape)
+    passing = captured_async(source, capture, capture) if is_async else captured(source, capture, capture)
     library = library_of(client)
     request = asked_request(client, method, library)
     response = memory_response(library, request, None, b"", "text/event-stream")
     stream = _stream_over(passing, method, client, response, is_async=is_async)
-    tape.begin()
-    weakref.finalize(stream, tape.dropped)
+    capture.begin()
+    weakref.finalize(stream, capture.dropped)
     return stream
 
 
@@ -94,7 +96,7 @@ def check_complete(recording: Recording) -> None:
         raise IncompleteRecording(recording.path, len(recording.answer.chunks or ()))
 
 
-class Heard(Protocol):
+class Collector(Protocol):
     """What takes down the items of a stream: the tape of its chunks, or that of a response's bytes."""
 
     def add(self, item: Any, /) -> None: ...
@@ -104,50 +106,50 @@ class Heard(Protocol):
     def broken(self, error: BaseException) -> Answer: ...
 
 
-def taped(source: Iterator[Any], tape: Tape, heard: Heard) -> Iterator[Any]:
+def captured(source: Iterator[Any], capture: Capture, collector: Collector) -> Iterator[Any]:
     """Yield the items of `source` as they arrive, each taken down first; store what was heard once, however it ends."""
     try:
         while True:
-            tape.pulls()
+            capture.pulls()
             try:
                 item = next(source)
             except StopIteration:
-                answer = tape.ended(heard.complete())
+                answer = capture.ended(collector.complete())
                 break
             finally:
-                tape.is_pulling = False
-            heard.add(item)
+                capture.is_pulling = False
+            collector.add(item)
             yield item
     except Exception as error:
-        tape.keep(tape.ended(heard.broken(error)))
+        capture.keep(capture.ended(collector.broken(error)))
         raise
     except BaseException as error:  # closed or interrupted
-        tape.left(is_dropped=isinstance(error, GeneratorExit))
+        capture.left(is_dropped=isinstance(error, GeneratorExit))
         raise
-    tape.keep(answer)
+    capture.keep(answer)
 
 
-async def taped_async(source: AsyncIterator[Any], tape: Tape, heard: Heard) -> AsyncIterator[Any]:
+async def captured_async(source: AsyncIterator[Any], capture: Capture, collector: Collector) -> AsyncIterator[Any]:
     """Yield the items of `source` as they arrive, each taken down first; store what was heard once, however it ends."""
     try:
         while True:
-            tape.pulls()
+            capture.pulls()
             try:
                 item = await anext(source)
             except StopAsyncIteration:
-                answer = tape.ended(heard.complete())
+                answer = capture.ended(collector.complete())
                 break
             finally:
-                tape.is_pulling = False
-            heard.add(item)
+                capture.is_pulling = False
+            collector.add(item)
             yield item
     except Exception as error:
-        await keep_async(tape, tape.ended(heard.broken(error)))
+        await keep_async(capture, capture.ended(collector.broken(error)))
         raise
     except BaseException as error:  # closed, cancelled or interrupted
-        tape.left(is_dropped=isinstance(error, GeneratorExit))
+        capture.left(is_dropped=isinstance(error, GeneratorExit))
         raise
-    await keep_async(tape, answer)
+    await keep_async(capture, answer)
 
 
 def _replayed(chunks: Iterator[Any], response: Any) -> Iterator[Any]:

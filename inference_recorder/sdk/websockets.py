@@ -43,7 +43,7 @@ def _connect(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], 
                 f"{name} opens a websocket, which is not recorded and cannot be replayed; "
                 "mock the connection in this test, or run it in live mode"
             )
-        if session.mode.writes and all(call.endpoint != name for call in session.passed):
+        if session.mode.writes and all(call.endpoint != name for call in session.live):
             warnings.warn(f"{name} opens a websocket, which is not recorded; replay will raise here", stacklevel=3)
-        session.note_passed(name)
+        session.note_live(name)
     return wrapped(*args, **kwargs)

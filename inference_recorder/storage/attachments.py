@@ -15,7 +15,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _NAMED = re.compile(rb'"__type__":\s*"attached",\s*"__data__":\s*"([0-9a-f]{64})"')
 
 
-def place_of(recording: Path, digest: str) -> Path:
+def path_of(recording: Path, digest: str) -> Path:
     """Return where the bytes of this sha256 lie beside a recording; raises ValueError for what is no sha256.
 
     Named after their content too, so that a reader of the old recording does not find the new one's.
@@ -34,7 +34,7 @@ def digest_in(content: bytes) -> str | None:
 def named_in(recording: Path, content: bytes | None) -> Path | None:
     """Return where the attachment lies that a recording with this content names, None where it names none."""
     found = _NAMED.search(content or b"")
-    return None if found is None else place_of(recording, found.group(1).decode())
+    return None if found is None else path_of(recording, found.group(1).decode())
 
 
 def owner_of(attachment: Path) -> str:
@@ -65,23 +65,23 @@ def read_attachment(recording_path: str, digest: str) -> bytes:
     """Return the bytes of this sha256 beside a recording; raises CorruptRecording where they are not."""
     path = Path(recording_path)
     try:
-        place = place_of(path, digest)
+        position = path_of(path, digest)
     except (TypeError, ValueError):
         raise CorruptRecording(path, "$.response.body.__data__ must be a sha256") from None
-    stored = files.read(str(place))
+    stored = files.read(str(position))
     if stored is None:
         before = _identity(path)
         now = _NAMED.search(files.content_of(path) or b"")
         if now is not None and now.group(1).decode() != digest:  # recorded anew since the recording was read
             return read_attachment(recording_path, now.group(1).decode())
         # Recorded anew twice since then, it may name the same bytes again, which are there now.
-        stored = files.read(str(place))
+        stored = files.read(str(position))
         if stored is None and now is not None and before != _identity(path):
             return read_attachment(recording_path, digest)
     if stored is None:
-        raise CorruptRecording(path, f"its answer's bytes are missing: there is no {place.name} beside it")
+        raise CorruptRecording(path, f"its answer's bytes are missing: there is no {position.name} beside it")
     if digest_of(stored.content) != digest:
-        raise CorruptRecording(path, f"{place.name} beside it is not what was recorded with it")
+        raise CorruptRecording(path, f"{position.name} beside it is not what was recorded with it")
     return stored.content
 
 

@@ -48,9 +48,9 @@ class Entry:
         return key_of(self.path)
 
     @property
-    def place(self) -> int:
+    def position(self) -> int:
         """The place in the key's row, counted from 1."""
-        return place_of(self.path)
+        return path_of(self.path)
 
     @property
     def is_of_the_sdk(self) -> bool:
@@ -117,10 +117,10 @@ def key_of(path: Path) -> str:
     return path.name.removeprefix("models-").partition(".")[0].partition("-")[0]
 
 
-def place_of(path: Path) -> int:
+def path_of(path: Path) -> int:
     """Return the place in its row, counted from 1, that the name of a recording's file holds."""
-    place = path.name.removesuffix(".json").partition(".")[2]
-    return int(place) if place.isdecimal() else 1
+    position = path.name.removesuffix(".json").partition(".")[2]
+    return int(position) if position.isdecimal() else 1
 
 
 def series_of(path: Path) -> tuple[Path, str]:
@@ -129,19 +129,19 @@ def series_of(path: Path) -> tuple[Path, str]:
     return path.parent, name.partition(".")[0] if is_key_name(name) else name
 
 
-def paths_in(folders: Iterable[Path]) -> Iterator[Path]:
+def paths_in(directories: Iterable[Path]) -> Iterator[Path]:
     """Yield the files of recordings directly in these folders, by folder and then by name; hidden ones are none."""
-    for folder in folders:
+    for directory in directories:
         try:
-            names = sorted(entry.name for entry in os.scandir(folder) if entry.name.endswith(".json"))
+            names = sorted(entry.name for entry in os.scandir(directory) if entry.name.endswith(".json"))
         except (FileNotFoundError, NotADirectoryError):
             continue
-        yield from (folder / name for name in names if not name.startswith("."))
+        yield from (directory / name for name in names if not name.startswith("."))
 
 
-def entries_in(folders: Iterable[Path]) -> Iterator[Entry | CorruptRecording]:
+def entries_in(directories: Iterable[Path]) -> Iterator[Entry | CorruptRecording]:
     """Yield each recording of these folders, or the error that reading it gave."""
-    for path in paths_in(folders):
+    for path in paths_in(directories):
         try:
             yield entry_of(path)
         except CorruptRecording as error:

@@ -22,7 +22,7 @@ from . import files
 from .locks import Patience
 from .store import Store
 
-DROPPED_FOLDER = ".dropped"
+DROPPED_DIRECTORY = ".dropped"
 """Below the folder of the recordings; git is told to pass over it."""
 _MOST_CALLS = 50
 """Of one test: the first that one session dropped, and before them the newest of earlier sessions."""
@@ -53,7 +53,7 @@ class DroppedCalls:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._folder = store.places.written / DROPPED_FOLDER
+        self._directory = store.directories.written / DROPPED_DIRECTORY
         self._patience = Patience(_LONGEST_WAIT_SECONDS)  # of all calls together: it may be an event loop that waits
         self._remembered: defaultdict[str, dict[str, tuple[str, int | None]]] = defaultdict(dict)
         """File name -> key -> how the call failed: one that is tried again and again is written once."""
@@ -62,7 +62,7 @@ class DroppedCalls:
         """Remember a call of this test in the place of an earlier one with the same key. Raises nothing."""
         name, failed_with = _file_name(test_id), (call.type, call.status_code)
         remembered = self._remembered[name]
-        is_known = remembered.get(call.key) == failed_with and os.path.lexists(self._folder / name)
+        is_known = remembered.get(call.key) == failed_with and os.path.lexists(self._directory / name)
         if is_known or (call.key not in remembered and len(remembered) >= _MOST_CALLS):
             return
         remembered[call.key] = failed_with
@@ -72,18 +72,18 @@ class DroppedCalls:
         """Forget the call with this key, since its request is recorded now. Raises nothing."""
         name = _file_name(test_id)
         self._remembered[name].pop(key, None)
-        if os.path.lexists(self._folder / name):
+        if os.path.lexists(self._directory / name):
             self._change(name, test_id, lambda calls: _without(calls, key))
 
     def _change(
         self, name: str, test_id: str | None, changed: Callable[[list[DroppedCall]], list[DroppedCall]]
     ) -> None:
-        path = self._folder / name
+        path = self._directory / name
         try:
             with self._store.locks.writing(f"dropped-{name}", patience=self._patience) as is_held:
                 if not is_held:
                     return
-                files.make_ignored(self._folder)
+                files.make_ignored(self._directory)
                 before = _calls_in(path)
                 if not (after := changed(before)):
                     path.unlink(missing_ok=True)
@@ -94,11 +94,11 @@ class DroppedCalls:
             pass  # a read-only directory, a full disk, a stranger's link in its place, a clock set before 1970
 
 
-def dropped_call(folders: Iterable[Path], test_id: str | None, key: str) -> DroppedCall | None:
+def dropped_call(directories: Iterable[Path], test_id: str | None, key: str) -> DroppedCall | None:
     """Return the last call with this key that was dropped in this test, None if none is known. Raises nothing."""
-    for folder in folders:
-        if _is_folder(folder / DROPPED_FOLDER):
-            for call in _calls_in(folder / DROPPED_FOLDER / _file_name(test_id)):
+    for directory in directories:
+        if _is_directory(directory / DROPPED_DIRECTORY):
+            for call in _calls_in(directory / DROPPED_DIRECTORY / _file_name(test_id)):
                 if call.key == key:
                     return call
     return None
@@ -140,7 +140,7 @@ def _without(calls: Iterable[DroppedCall], key: str) -> list[DroppedCall]:
     return [call for call in calls if call.key != key]
 
 
-def _is_folder(path: Path) -> bool:
+def _is_directory(path: Path) -> bool:
     try:
         return stat.S_ISDIR(os.lstat(path).st_mode)
     except (OSError, ValueError):

@@ -66,7 +66,7 @@ def replace(path: Path, content: bytes, owner: str) -> None:
 
     A link is replaced itself, never what it leads to. `owner` names the recording whose write lock is held: by it a
     temporary file that a killed writer left is told from one being written. The file's bytes have reached the disk
-    before its name has; for the name see `sync_folder`. Raises OSError, leaving no such file.
+    before its name has; for the name see `sync_directory`. Raises OSError, leaving no such file.
     """
     with _temporary_file(path, content, owner) as temporary:
         os.replace(temporary, path)
@@ -105,10 +105,10 @@ def _temporary_file(path: Path, content: bytes, owner: str) -> Iterator[Path]:
         raise
 
 
-def sync_folder(folder: Path) -> None:
+def sync_directory(directory: Path) -> None:
     """Have the names of a folder reach the disk, where the platform can."""
     try:
-        descriptor = os.open(folder, os.O_RDONLY)
+        descriptor = os.open(directory, os.O_RDONLY)
     except OSError:
         return  # Windows opens no folders
     try:
@@ -119,15 +119,15 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def make_ignored(folder: Path) -> None:
+def make_ignored(directory: Path) -> None:
     """Create a folder that git passes over, unless it is there; raises OSError.
 
     Not through a link: a stranger's recordings could otherwise have us make files wherever they like.
     """
-    if folder.is_symlink() or folder.is_file():
-        raise NotADirectoryError(errno.ENOTDIR, f"{folder} is a link or a file, not a folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    with suppress(FileExistsError), open(folder / ".gitignore", "x", encoding="ascii") as ignoring:
+    if directory.is_symlink() or directory.is_file():
+        raise NotADirectoryError(errno.ENOTDIR, f"{directory} is a link or a file, not a folder")
+    directory.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError), open(directory / ".gitignore", "x", encoding="ascii") as ignoring:
         ignoring.write("*\n")
 
 
@@ -142,9 +142,9 @@ def refusals_of(path: Path) -> Iterator[None]:
         raise UnwritableRecording(path, reason(error)) from error
 
 
-def is_inside(path: str, folder: str) -> bool:
-    """Whether `path`, with all links followed, lies in `folder`, with all links followed."""
-    target, root = os.path.realpath(path), os.path.realpath(folder)
+def is_inside(path: str, directory: str) -> bool:
+    """Whether `path`, with all links followed, lies in `directory`, with all links followed."""
+    target, root = os.path.realpath(path), os.path.realpath(directory)
     return target == root or target.startswith(root.rstrip(os.sep) + os.sep)
 
 
@@ -153,9 +153,9 @@ def reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-def _content_at(place: str, path: str) -> bytes:
-    """Return the bytes of the file at `place`; raises CorruptRecording, naming `path`, where it is no regular file."""
-    descriptor = os.open(place, _READ_FLAGS)
+def _content_at(position: str, path: str) -> bytes:
+    """Return the bytes of the file at `position`; raises CorruptRecording for `path` if it is not a regular file."""
+    descriptor = os.open(position, _READ_FLAGS)
     try:
         content = os.read(descriptor, _USUAL_SIZE)
         # A regular file reads short only at its end; nothing at all is what a pipe without a writer gives too.

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 0.005
 LONGEST_WAIT_SECONDS = 5.0
 
-_flights: dict[Path, object] = {}
+_in_flight: dict[Path, object] = {}
 """Lock file -> who holds it. Of the whole process, so that two sessions of one thread do not wait for each other."""
 _writing: set[tuple[int, Path]] = set()
 """(thread, lock file) of the write locks that are held or waited for."""
@@ -36,21 +36,21 @@ _writing: set[tuple[int, Path]] = set()
 _guard = threading.RLock()
 
 
-def _forget_the_parents_flights() -> None:
+def _forget_in_flight_of_parent() -> None:
     global _guard
     _guard = threading.RLock()
-    _flights.clear()
+    _in_flight.clear()
     _writing.clear()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_the_parents_flights)
+    os.register_at_fork(after_in_child=_forget_in_flight_of_parent)
 
 
-def is_flying(holder: object) -> bool:
+def has_in_flight(holder: object) -> bool:
     """Whether `holder` has a flight under way. Whoever has one never waits for another: two could wait for ever."""
     with _guard:
-        return any(other is holder or other == holder for other in _flights.values())
+        return any(other is holder or other == holder for other in _in_flight.values())
 
 
 class Patience:
@@ -77,8 +77,8 @@ class Patience:
 class Locks:
     """The locks of one folder."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder / ".locks"
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory / ".locks"
 
     @staticmethod
     def prepare() -> None:
@@ -87,7 +87,7 @@ class Locks:
 
     def path_of(self, name: str) -> Path:
         """Return the file of the write lock of `name`."""
-        return self._folder / f"{name}.write"
+        return self._directory / f"{name}.write"
 
     @contextmanager
     def writing(self, name: str, *, wait: bool = True, patience: Patience | None = None) -> Iterator[bool]:
@@ -115,7 +115,7 @@ class Locks:
     def _locked(self, path: Path, patience: Patience | None) -> FileLock | None:
         from filelock import FileLock, Timeout
 
-        self._make_folder()
+        self._make_directory()
         lock = FileLock(path, thread_local=False)
         try:
             if patience is None:
@@ -133,8 +133,8 @@ class Locks:
 
         if not self._is_there():
             return
-        for name in os.listdir(self._folder):
-            path = self._folder / name
+        for name in os.listdir(self._directory):
+            path = self._directory / name
             if not is_lock_name(name):
                 continue
             lock = FileLock(path, thread_local=False)
@@ -144,49 +144,49 @@ class Locks:
                 continue
             _unlocked(lock, path)
 
-    def try_flight(self, key: str, holder: object) -> Flight | None:
+    def try_in_flight(self, key: str, holder: object) -> InFlight | None:
         """Begin the flight of `key` for `holder`, or return None where another one is under way; never waits.
 
         Raises OSError where the lock file cannot be made.
         """
         from filelock import FileLock, Timeout
 
-        path = self._folder / f"{key}.flight"
+        path = self._directory / f"{key}.flight"
         with _guard:
-            if path in _flights:
+            if path in _in_flight:
                 return None
-            _flights[path] = holder
+            _in_flight[path] = holder
         try:
-            self._make_folder()
+            self._make_directory()
             lock = FileLock(path, thread_local=False)
             lock.acquire(timeout=0)
         except BaseException as error:
-            _landed(path)
+            _released(path)
             if isinstance(error, Timeout):
                 return None
             raise
-        return Flight(lock, path)
+        return InFlight(lock, path)
 
     def is_under_way_here(self, key: str) -> bool:
         """Whether this process itself has the flight of `key` under way."""
-        return self._folder / f"{key}.flight" in _flights
+        return self._directory / f"{key}.flight" in _in_flight
 
-    def _make_folder(self) -> None:
+    def _make_directory(self) -> None:
         if not self._is_there():
-            self._folder.mkdir(parents=True, exist_ok=True)
-            (self._folder / ".gitignore").write_text("*\n", encoding="ascii")
+            self._directory.mkdir(parents=True, exist_ok=True)
+            (self._directory / ".gitignore").write_text("*\n", encoding="ascii")
 
     def _is_there(self) -> bool:
         # Not through a link: a stranger's recordings could otherwise have us make files wherever they like.
         try:
-            if stat.S_ISDIR(os.lstat(self._folder).st_mode):
+            if stat.S_ISDIR(os.lstat(self._directory).st_mode):
                 return True
         except FileNotFoundError:
             return False
-        raise NotADirectoryError(errno.ENOTDIR, f"{self._folder} is a link or a file, not a folder")
+        raise NotADirectoryError(errno.ENOTDIR, f"{self._directory} is a link or a file, not a folder")
 
 
-class Flight:
+class InFlight:
     """One key being asked of the API by this process."""
 
     def __init__(self, lock: FileLock, path: Path) -> None:
@@ -194,12 +194,12 @@ class Flight:
         self._path = path
         self._pid = os.getpid()
 
-    def land(self) -> None:
+    def release(self) -> None:
         """End the flight; those who wait look for the recording. Landing twice is safe."""
         if not self._lock.is_locked or os.getpid() != self._pid:  # a forked child holds none of its parent's flights
             return
         _unlocked(self._lock, self._path)
-        _landed(self._path)
+        _released(self._path)
 
 
 def _unlocked(lock: FileLock, path: Path) -> None:
@@ -212,6 +212,6 @@ def _unlocked(lock: FileLock, path: Path) -> None:
     lock.release()
 
 
-def _landed(path: Path) -> None:
+def _released(path: Path) -> None:
     with _guard:
-        _flights.pop(path, None)
+        _in_flight.pop(path, None)

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import CorruptRecording, RecordingInTheWay
+from ..errors import CorruptRecording, RecordingConflict
 from ..recording import json_bytes
 from ..recording.codec import untyped
 from ..recording.sameness import renamed_ids
@@ -14,7 +14,7 @@ from ..recording.volatile import has_constant_id, recorded_id
 from ..request.jsonable import JsonObject, JsonValue
 from .attachments import digest_in, read_attachment
 from .catalogue import Entry
-from .store import Store, row_name
+from .store import Store, recording_name
 
 _TEST_ID_AT_THE_START = re.compile(rb'\A(\{\s*"test_id":\s*)(?:null|"(?:[^"\\]|\\.)*")')
 _START = re.compile(rb"\A\{(\s*)")
@@ -48,7 +48,7 @@ class Renaming(NamedTuple):
 
     key: str
     test_id: str | None
-    place: int | None = None
+    position: int | None = None
     """In the row of the key, None for the one that it has."""
     request: JsonObject | None = None
     """The file's own "request" object, None for the one that it has."""
@@ -61,8 +61,8 @@ def move_of(entry: Entry, renaming: Renaming) -> Move:
     new one, as recording anew would; ids that a later request may name are left as they are. All else stays to the
     byte where the layout allows. Raises CorruptRecording.
     """
-    key, test_id, place, request = renaming
-    name = entry.name.replace(entry.key, key, 1) if place is None else row_name(key, place)
+    key, test_id, position, request = renaming
+    name = entry.name.replace(entry.key, key, 1) if position is None else recording_name(key, position)
     try:
         document = json_bytes.loads(entry.content, exactly=True)
     except (ValueError, RecursionError) as error:
@@ -87,7 +87,7 @@ def moved(store: Store, entry: Entry, renaming: Renaming) -> Path:
     """Rename a recording of `store`; returns its new path.
 
     The new file is there before the old one goes, so that a crash loses nothing and the same call ends what it began.
-    What lies beside it goes along. Raises RecordingInTheWay where another recording has the new name and says
+    What lies beside it goes along. Raises RecordingConflict where another recording has the new name and says
     something else, CorruptRecording, or UnwritableRecording.
     """
     move = move_of(entry, renaming)
@@ -98,7 +98,7 @@ def moved(store: Store, entry: Entry, renaming: Renaming) -> Path:
         if move.name == entry.name:
             return content
         if renamed_ids(there, content) != {}:
-            raise RecordingInTheWay(entry.path, store.path_of(move.name))
+            raise RecordingConflict(entry.path, store.path_of(move.name))
         return there
 
     store.write(move.name, move.content, attachment=attachment, revised=revised)

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from . import attachments, files
-from .directories import Places
-from .store import Store, row_name
+from .directories import Directories
+from .store import Store, recording_name
 
-FAILED_FOLDER = ".failed"
+FAILED_DIRECTORY = ".failed"
 """Below the folder of the recordings; git is told to pass over it."""
 
 
@@ -29,7 +29,7 @@ class Before:
     def __init__(self, store: Store, old: Mapping[str, Files | None] | None = None) -> None:
         """`old` are files that another process has remembered, by name."""
         self._store = store
-        self._aside = Store(Places(store.places.written / FAILED_FOLDER, ()))
+        self._aside = Store(Directories(store.directories.written / FAILED_DIRECTORY, ()))
         self._keys: set[str] = set()
         self._old: dict[str, Files | None] = {**(old or {})}
 
@@ -41,8 +41,10 @@ class Before:
         known = len(self._old)
         if key not in self._keys:
             self._keys.add(key)
-            for place in count(1):
-                old = self._old[row_name(key, place)] = _files_at(self._store.path_of(row_name(key, place)))
+            for position in count(1):
+                old = self._old[recording_name(key, position)] = _files_at(
+                    self._store.path_of(recording_name(key, position))
+                )
                 if old is None:
                     break
         if name not in self._old:
@@ -53,7 +55,7 @@ class Before:
         """Whether nothing was recorded under this key when it was first written."""
         return self._old.get(key) is None
 
-    def set_aside(self) -> dict[Path, Path]:
+    def set_back(self) -> dict[Path, Path]:
         """Move what was written since to the folder of the failed, and have what was there before there again.
 
         Each file is copied before it goes, and the old one takes its place in one step. Returns where each file that
@@ -67,7 +69,7 @@ class Before:
                 continue
             if new is not None:
                 with files.refusals_of(path):
-                    files.make_ignored(self._aside.places.written)
+                    files.make_ignored(self._aside.directories.written)
                 self._aside.write(name, new.content, attachment=new.attachment)
                 moved[path] = self._aside.path_of(name)
             if old is None:
@@ -76,7 +78,7 @@ class Before:
                 self._store.write(name, old.content, attachment=old.attachment)
         return moved
 
-    def drop_aside(self) -> None:
+    def drop_set_back(self) -> None:
         """Remove what was set aside earlier under these names: the test has recorded them and did not fail."""
         for name in self._old:
             if os.path.exists(self._aside.path_of(name)):  # False also for a path that is too long

@@ -12,7 +12,7 @@ from ..errors import LockNotAvailable
 from ..recording.layout import digest_of, owner_of_temporary
 from ..recording.model_lists import model_list_start
 from . import attachments, files
-from .directories import Places
+from .directories import Directories
 from .files import Stored
 from .locks import LONGEST_WAIT_SECONDS, Locks, Patience
 
@@ -22,10 +22,10 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 class Store:
     """The recordings of one session's places. Reading takes no lock and needs no right to write."""
 
-    def __init__(self, places: Places) -> None:
-        self.places = places
-        self.locks = Locks(places.written)
-        self._read_prefixes = tuple(f"{folder}{os.sep}" for folder in places.read)
+    def __init__(self, directories: Directories) -> None:
+        self.directories = directories
+        self.locks = Locks(directories.written)
+        self._read_prefixes = tuple(f"{directory}{os.sep}" for directory in directories.read)
         self._has_tidied = False
         self._is_synced = True
 
@@ -45,14 +45,14 @@ class Store:
         Of several files of one name the first is returned, as by `read`.
         """
         paths: dict[str, Path] = {}
-        for folder in self.places.read:
-            for path in sorted(folder.glob(f"{name_start}*.json")):
+        for directory in self.directories.read:
+            for path in sorted(directory.glob(f"{name_start}*.json")):
                 paths.setdefault(path.name, path)
         return [stored for path in paths.values() if (stored := files.read(str(path))) is not None]
 
     def is_before(self, path: str, other_path: str) -> bool:
         """Whether the folder of one recording is looked in before that of another."""
-        order = [str(folder) for folder in self.places.read]
+        order = [str(directory) for directory in self.directories.read]
         return order.index(os.path.dirname(path)) < order.index(os.path.dirname(other_path))
 
     def other_outcomes(self, key: str, name: str) -> list[str]:
@@ -61,7 +61,7 @@ class Store:
         `name` is that of the new one; see `model_list_name`.
         """
         start = model_list_start(key) if name == key else key
-        return sorted(path.name.removesuffix(".json") for path in self.places.written.glob(f"{start}*.json"))
+        return sorted(path.name.removesuffix(".json") for path in self.directories.written.glob(f"{start}*.json"))
 
     def holds(self, name: str) -> bool:
         """Return whether anything has this name where recordings are written, readable or not."""
@@ -119,7 +119,7 @@ class Store:
             return
         old, beside = files.content_of(path), None
         if attachment is not None:
-            beside = attachments.place_of(path, digest_of(attachment))
+            beside = attachments.path_of(path, digest_of(attachment))
             if files.content_of(beside) != attachment:
                 files.replace(beside, attachment, name)
         if is_new:
@@ -144,18 +144,18 @@ class Store:
         """Have the names of all that was written reach the disk; once a session, since it takes as long as a write."""
         if not self._is_synced:
             self._is_synced = True
-            files.sync_folder(self.places.written)
+            files.sync_directory(self.directories.written)
 
-    def cut_row(self, key: str, length: int, last: int = 0, patience: Patience | None = None) -> None:
+    def cut_series(self, key: str, length: int, last: int = 0, patience: Patience | None = None) -> None:
         """Remove the answers to `key` after the first `length`: what a row held before it was recorded anew.
 
         A row has no gaps, but up to its place `last` it may have them now.
         """
-        place, patience = length + 1, patience or Patience()
-        while (is_there := self.holds(row_name(key, place))) or place <= last:
+        position, patience = length + 1, patience or Patience()
+        while (is_there := self.holds(recording_name(key, position))) or position <= last:
             if is_there:
-                self.remove(row_name(key, place), patience)
-            place += 1
+                self.remove(recording_name(key, position), patience)
+            position += 1
 
     def remove(self, name: str, patience: Patience | None = None, *, wait: bool = True) -> bool:
         """Remove a recording and what lies beside it, if it is there; raises UnwritableRecording.
@@ -193,7 +193,7 @@ class Store:
             if new_beside is not None and attachment is not None:
                 files.replace(new_beside, attachment, new_name)
             os.replace(path, new_path)
-            files.sync_folder(new_path.parent)
+            files.sync_directory(new_path.parent)
             _remove_attachment(new_path, old, new_beside)
             if beside is not None:
                 beside.unlink(missing_ok=True)
@@ -203,7 +203,7 @@ class Store:
         """Return where `name` is written; raises ValueError for a name that is no plain file name."""
         if _NAME.fullmatch(name) is None:
             raise ValueError(f"{name!r} is not a recording's name")
-        return self.places.written / f"{name}.json"
+        return self.directories.written / f"{name}.json"
 
     def _remove_abandoned(self) -> None:
         """Remove what writers left that died: temporary files, and attachments whose recording never came.
@@ -212,11 +212,11 @@ class Store:
         lives. Before anything is written, since they may fill the disk.
         """
         try:
-            names = os.listdir(self.places.written)
+            names = os.listdir(self.directories.written)
         except FileNotFoundError:
             return
         for name in names:
-            path = self.places.written / name
+            path = self.directories.written / name
             if (owner := owner_of_temporary(name)) is not None:
                 with self.locks.writing(owner, wait=False) as is_held:
                     if is_held:
@@ -228,9 +228,9 @@ class Store:
         self.locks.remove_abandoned()
 
 
-def row_name(key: str, place: int) -> str:
-    """Return the name of the `place`-th answer (counted from 1) to one key."""
-    return key if place == 1 else f"{key}.{place}"
+def recording_name(key: str, position: int) -> str:
+    """Return the name of the `position`-th answer (counted from 1) to one key."""
+    return key if position == 1 else f"{key}.{position}"
 
 
 def _remove_attachment(path: Path, content: bytes | None, successor: Path | None) -> None:

@@ -22,11 +22,11 @@ from typing import NamedTuple
 
 from ..errors import UnwritableRecording
 from . import attachments, files
-from .catalogue import paths_in, place_of, series_of
+from .catalogue import path_of, paths_in, series_of
 from .locks import Locks
 from .walk import is_reached
 
-TRASH_FOLDER = ".trash"
+TRASH_DIRECTORY = ".trash"
 KEPT_FOR = timedelta(days=14)
 _TIME = "%Y%m%dT%H%M%S.%fZ"
 _DELETION = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{8}")
@@ -51,33 +51,33 @@ class Deletion:
         One that is gone already is skipped. Of a series the last answers go first, so that nothing leaves a gap.
         A dry run only finds what stays. Raises UnwritableRecording; what was moved until then is in `moved`.
         """
-        by_folder: defaultdict[Path, set[Path]] = defaultdict(set)
+        by_directory: defaultdict[Path, set[Path]] = defaultdict(set)
         for path in paths:
-            by_folder[path.parent].add(path)
-        for folder, named in by_folder.items():
-            going, kept = _that_leave_no_gap(folder, named)
+            by_directory[path.parent].add(path)
+        for directory, named in by_directory.items():
+            going, kept = _that_leave_no_gap(directory, named)
             self.kept += kept
             if is_dry_run:
                 continue
-            remove_expired([folder])
+            remove_expired([directory])
             try:
                 for path in going:
                     self._move(path)
             finally:
-                for changed in (folder / TRASH_FOLDER / self.name, folder / TRASH_FOLDER, folder):
-                    files.sync_folder(changed)
+                for changed in (directory / TRASH_DIRECTORY / self.name, directory / TRASH_DIRECTORY, directory):
+                    files.sync_directory(changed)
 
     def undo_command(self, root: Path) -> str:
         """Return the command that brings the recordings back, for a shell whose working directory is `root`."""
-        folders = sorted({str(path.parent) for path in self.moved})
-        are_found = all(is_reached(Path(folder), root) for folder in folders)
-        return shlex.join(["inference-recorder", "undo", *([] if are_found else folders)])
+        directories = sorted({str(path.parent) for path in self.moved})
+        are_found = all(is_reached(Path(directory), root) for directory in directories)
+        return shlex.join(["inference-recorder", "undo", *([] if are_found else directories)])
 
     def _move(self, path: Path) -> None:
         with _locked(path):
             if not os.path.lexists(path):
                 return
-            entry = path.parent / TRASH_FOLDER / self.name
+            entry = path.parent / TRASH_DIRECTORY / self.name
             files.make_ignored(entry.parent)
             entry.mkdir(exist_ok=True)
             beside = attachments.named_in(path, files.content_of(path))
@@ -93,17 +93,17 @@ class Undone(NamedTuple):
     """What an undo did."""
 
     restored: list[Path]
-    in_the_way: dict[Path, Path]
+    conflict: dict[Path, Path]
     """Where a recording was -> where it stays in the trash: there is another file of that name or of its series."""
 
 
-def last_deletion(folders: Iterable[Path]) -> list[Path]:
+def last_deletion(directories: Iterable[Path]) -> list[Path]:
     """Return the folders of the last deletion in these directories that was not undone; [] if there is none.
 
     Raises UnwritableRecording for a trash that cannot be read.
     """
     last: list[Path] = []
-    for entry in chain.from_iterable(map(_entries, folders)):
+    for entry in chain.from_iterable(map(_entries, directories)):
         with files.refusals_of(entry):
             if entry.name.endswith(_UNDONE) or not any(paths_in([entry])):
                 continue
@@ -122,50 +122,52 @@ def undo(entries: Iterable[Path]) -> Undone:
     """
     undone = Undone([], {})
     for entry in entries:
-        folder = entry.parent.parent
+        directory = entry.parent.parent
         series: defaultdict[tuple[Path, str], list[Path]] = defaultdict(list)
-        for deleted in sorted(paths_in([entry]), key=place_of):
+        for deleted in sorted(paths_in([entry]), key=path_of):
             series[series_of(deleted)].append(deleted)
         beside = _attachments_in(entry)
         back: list[Path] = []
-        in_the_way: list[Path] = []
+        conflict: list[Path] = []
         for answers in series.values():
-            if any(_is_in_the_way(folder / deleted.name, deleted) for deleted in answers):
-                in_the_way += answers
+            if any(_is_conflict(directory / deleted.name, deleted) for deleted in answers):
+                conflict += answers
                 continue
             for deleted in answers:
-                is_back = _put_back(deleted, folder / deleted.name, beside[deleted.name])
-                (back if is_back else in_the_way).append(deleted)
-        files.sync_folder(folder)  # once for all, since it takes as long as a write; before anything leaves the trash
+                is_back = _put_back(deleted, directory / deleted.name, beside[deleted.name])
+                (back if is_back else conflict).append(deleted)
+        files.sync_directory(
+            directory
+        )  # once for all, since it takes as long as a write; before anything leaves the trash
         for deleted in back:
-            with _locked(folder / deleted.name):
+            with _locked(directory / deleted.name):
                 for done in (deleted, *beside[deleted.name]):
                     done.unlink(missing_ok=True)
-            undone.restored.append(folder / deleted.name)
-        if not in_the_way:
+            undone.restored.append(directory / deleted.name)
+        if not conflict:
             with suppress(OSError):  # another process is still moving recordings to it; they come back next time
                 entry.rmdir()
             continue
         left = entry.with_name(entry.name + _UNDONE)
         with files.refusals_of(left), suppress(FileNotFoundError):  # another process has done so
             entry.rename(left)
-        undone.in_the_way.update({folder / deleted.name: left / deleted.name for deleted in in_the_way})
+        undone.conflict.update({directory / deleted.name: left / deleted.name for deleted in conflict})
     return undone
 
 
-def remove_expired(folders: Iterable[Path], time: datetime | None = None) -> None:
+def remove_expired(directories: Iterable[Path], time: datetime | None = None) -> None:
     """Remove what was deleted from these folders more than two weeks before `time`, now unless given."""
     oldest = _text((time or _now()) - KEPT_FOR)
-    for folder in folders:
+    for directory in directories:
         with suppress(UnwritableRecording):  # one that cannot be read stays
-            for entry in _entries(folder):
+            for entry in _entries(directory):
                 if entry.name < oldest:
                     shutil.rmtree(entry, ignore_errors=True)
 
 
-def _entries(folder: Path) -> Iterator[Path]:
+def _entries(directory: Path) -> Iterator[Path]:
     """Yield the deletions in a folder's trash; raises UnwritableRecording. Follows no link: it may lead anywhere."""
-    trash = folder / TRASH_FOLDER
+    trash = directory / TRASH_DIRECTORY
     with files.refusals_of(trash):
         try:
             found = [] if trash.is_symlink() else list(os.scandir(trash))
@@ -184,20 +186,20 @@ def _attachments_in(entry: Path) -> defaultdict[str, list[Path]]:
     return beside
 
 
-def _that_leave_no_gap(folder: Path, named: set[Path]) -> tuple[list[Path], list[Path]]:
+def _that_leave_no_gap(directory: Path, named: set[Path]) -> tuple[list[Path], list[Path]]:
     """Return which of these recordings can go, last answers first, and which cannot since a later answer stays."""
     last_kept: defaultdict[tuple[Path, str], int] = defaultdict(int)
-    for path in paths_in([folder]):
+    for path in paths_in([directory]):
         if path not in named:
-            last_kept[series_of(path)] = max(last_kept[series_of(path)], place_of(path))
+            last_kept[series_of(path)] = max(last_kept[series_of(path)], path_of(path))
     going: list[Path] = []
     kept: list[Path] = []
-    for path in sorted(named, key=lambda path: (-place_of(path), path.name)):
-        (kept if place_of(path) < last_kept[series_of(path)] else going).append(path)
+    for path in sorted(named, key=lambda path: (-path_of(path), path.name)):
+        (kept if path_of(path) < last_kept[series_of(path)] else going).append(path)
     return going, kept
 
 
-def _is_in_the_way(path: Path, deleted: Path) -> bool:
+def _is_conflict(path: Path, deleted: Path) -> bool:
     """Whether another file than the deleted recording is in its place. An undo that is killed may leave both."""
     old = files.content_of(deleted)
     if not os.path.lexists(path) or not os.path.lexists(deleted):  # or another process has put it back
@@ -209,7 +211,7 @@ def _is_in_the_way(path: Path, deleted: Path) -> bool:
 def _put_back(deleted: Path, path: Path, beside: Iterable[Path]) -> bool:
     """Have a deleted recording in its place too unless another one is there by now; returns whether it is."""
     with _locked(path):
-        if _is_in_the_way(path, deleted):
+        if _is_conflict(path, deleted):
             return False
         if not os.path.lexists(deleted):  # another process has put it back
             return os.path.lexists(path)

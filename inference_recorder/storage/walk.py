@@ -11,17 +11,17 @@ _NEVER_ENTERED = frozenset({"__pycache__", "node_modules"})
 
 def unhidden(root: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
     """Yield `root` and the folders below it, each with the names of its folders and files; enters no hidden one."""
-    for folder, names, files in os.walk(root):
-        yield Path(folder), list(names), files
+    for directory, names, files in os.walk(root):
+        yield Path(directory), list(names), files
         names[:] = sorted(filter(_is_entered, names))
 
 
-def is_reached(folder: Path, root: Path) -> bool:
+def is_reached(directory: Path, root: Path) -> bool:
     """Whether `unhidden(root)` yields this folder: none above it is hidden, or a link."""
-    if not folder.is_relative_to(root):
+    if not directory.is_relative_to(root):
         return False
-    names = folder.relative_to(root).parts
-    return all(map(_is_entered, names)) and os.path.realpath(folder) == os.path.join(os.path.realpath(root), *names)
+    names = directory.relative_to(root).parts
+    return all(map(_is_entered, names)) and os.path.realpath(directory) == os.path.join(os.path.realpath(root), *names)
 
 
 def _is_entered(name: str) -> bool:

@@ -149,7 +149,7 @@ class _Choice:
 
     def _hear_call(self, index: object, call: JsonObject, called: JsonObject) -> None:
         id_ = text_in(call, "id")
-        known = next((one for place, one in reversed(self.calls) if place == index), None)
+        known = next((one for position, one in reversed(self.calls) if position == index), None)
         # Ollama gives every call the index 0; only their ids tell them apart.
         if known is None or (id_ and "id" in known and known["id"] != [id_]):
             known = {}

@@ -51,23 +51,23 @@ def joined_response(events: Sequence[JsonValue]) -> Reply:
     failure = ""
     for event in events:
         kind = text_in(event, "type")
-        place = event.get("output_index") if isinstance(event, dict) else None
-        place = place if isinstance(place, int) else 0
+        position = event.get("output_index") if isinstance(event, dict) else None
+        position = position if isinstance(position, int) else 0
         if kind in ("response.output_item.added", "response.output_item.done"):
-            items[place] = object_in(event, "item")
+            items[position] = object_in(event, "item")
             if kind.endswith(".done"):
-                pieces.pop(place, None)
+                pieces.pop(position, None)
         elif kind in _DELTAS:
-            pieces.setdefault(place, {}).setdefault(_DELTAS[kind], []).append(text_in(event, "delta"))
+            pieces.setdefault(position, {}).setdefault(_DELTAS[kind], []).append(text_in(event, "delta"))
         elif kind in RESPONSE_ENDS:
             final = object_in(event, "response")
         elif kind == "error":
             failure = text_in(event, "message") or pretty(event)
-    for place, texts in pieces.items():
-        items[place] = _with_texts(items.get(place, {}), texts)
+    for position, texts in pieces.items():
+        items[position] = _with_texts(items.get(position, {}), texts)
     if not items:
         return answered_response(final)._replace(failure=failure or _error(final))
-    heard = [items[place] for place in sorted(items)]
+    heard = [items[position] for position in sorted(items)]
     return Reply(tuple(_turns(heard, "assistant", _end(final))), failure or _error(final))
 
 
@@ -83,8 +83,8 @@ def _turns(items: Iterable[JsonValue], role: str, note: str = "") -> Iterator[Tu
         (speaker, tuple(part for _, parts in group for part in parts))
         for speaker, group in groupby(spoken, key=lambda one: one[0])
     ]
-    for place, (speaker, parts) in enumerate(turns):
-        yield Turn(speaker, parts, note if place == len(turns) - 1 else "")
+    for position, (speaker, parts) in enumerate(turns):
+        yield Turn(speaker, parts, note if position == len(turns) - 1 else "")
     if note and not turns:
         yield Turn(role, (), note)
 
@@ -126,16 +126,16 @@ def _item_parts(item: JsonValue) -> Iterator[Part]:
 def _with_texts(item: JsonObject, texts: dict[tuple[str, str], list[str]]) -> JsonObject:
     """Return an item that never ended, with what its events said."""
     whole = dict(item)
-    for (kind, place), pieces in texts.items():
+    for (kind, position), pieces in texts.items():
         whole.setdefault("type", kind)
         text = "".join(pieces)
         if kind == "message":
-            said = {"type": place, ("text" if place == "output_text" else place): text}
+            said = {"type": position, ("text" if position == "output_text" else position): text}
             whole["content"] = [*objects_in(whole, "content"), said]
         elif kind == "reasoning":
-            whole[place] = [{"text": text}]
+            whole[position] = [{"text": text}]
         else:
-            whole[place] = text
+            whole[position] = text
     return whole
 
 

@@ -42,8 +42,8 @@ def main() -> int:
         return 0
     python = sys.executable if options.here else environment()
     before, begun = Busyness.now(), time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, _loopback_server(python) as base_url:
-        run = Run(python, Path(folder), base_url, rounds=options.rounds, is_quick=options.quick)
+    with tempfile.TemporaryDirectory() as directory, _loopback_server(python) as base_url:
+        run = Run(python, Path(directory), base_url, rounds=options.rounds, is_quick=options.quick)
         run.measure([WORKLOADS[name] for name in options.only or WORKLOADS], _tell)
     machine = _machine(python) | Busyness.now().since(before) | {"seconds": round(time.monotonic() - begun)}
     print(tables(run, machine))

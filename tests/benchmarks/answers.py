@@ -97,7 +97,7 @@ def sent_chunks(words: int) -> tuple[bytes, ...]:
 def sent_embeddings(encoding: str) -> bytes:
     """Return what the server sends where embeddings are asked for as "float" or "base64"."""
     vectors: list[Any] = _vectors() if encoding == "float" else [_encoded(vector) for vector in _vectors()]
-    data = [{"object": "embedding", "index": place, "embedding": vector} for place, vector in enumerate(vectors)]
+    data = [{"object": "embedding", "index": position, "embedding": vector} for position, vector in enumerate(vectors)]
     usage = {"prompt_tokens": 128, "total_tokens": 128}
     return json.dumps({"object": "list", "data": data, "model": "text-embedding-3-small", "usage": usage}).encode()
 

@@ -20,11 +20,11 @@ class Contender:
     effort = 1.0
     """The share of a workload that is measured in a round, smaller for the slow."""
 
-    def recording(self, folder: Path, group: int = 0) -> AbstractContextManager[Any]:
+    def recording(self, directory: Path, group: int = 0) -> AbstractContextManager[Any]:
         """Return the block in which calls are recorded."""
         return nullcontext()
 
-    def replaying(self, folder: Path, group: int = 0) -> AbstractContextManager[Any]:
+    def replaying(self, directory: Path, group: int = 0) -> AbstractContextManager[Any]:
         """Return the block in which they are answered again."""
         return nullcontext()
 
@@ -45,11 +45,11 @@ class Ours(Contender):
 
         self._block = inference_recording
 
-    def recording(self, folder: Path, group: int = 0) -> AbstractContextManager[Any]:
-        return self._block("record", folder)
+    def recording(self, directory: Path, group: int = 0) -> AbstractContextManager[Any]:
+        return self._block("record", directory)
 
-    def replaying(self, folder: Path, group: int = 0) -> AbstractContextManager[Any]:
-        return self._block("replay", folder)
+    def replaying(self, directory: Path, group: int = 0) -> AbstractContextManager[Any]:
+        return self._block("replay", directory)
 
 
 class Sdk(Contender):
@@ -79,14 +79,14 @@ class Vcrpy(Contender):
 
         self._vcr = vcr.VCR(match_on=("method", "uri", "body"))
 
-    def recording(self, folder: Path, group: int = 0) -> AbstractContextManager[Any]:
-        return self._cassette(folder, group, "all")
+    def recording(self, directory: Path, group: int = 0) -> AbstractContextManager[Any]:
+        return self._cassette(directory, group, "all")
 
-    def replaying(self, folder: Path, group: int = 0) -> AbstractContextManager[Any]:
-        return self._cassette(folder, group, "none")
+    def replaying(self, directory: Path, group: int = 0) -> AbstractContextManager[Any]:
+        return self._cassette(directory, group, "none")
 
-    def _cassette(self, folder: Path, group: int, mode: str) -> Any:
-        path = str(folder / f"{group}.yaml")
+    def _cassette(self, directory: Path, group: int, mode: str) -> Any:
+        path = str(directory / f"{group}.yaml")
         return self._vcr.use_cassette(path, record_mode=mode, allow_playback_repeats=True)
 
 
@@ -101,16 +101,16 @@ class Cassetter(Contender):
 
         self._use_cassette = use_cassette
 
-    def recording(self, folder: Path, group: int = 0) -> AbstractContextManager[Any]:
-        return self._cassette(folder, group, "all")
+    def recording(self, directory: Path, group: int = 0) -> AbstractContextManager[Any]:
+        return self._cassette(directory, group, "all")
 
-    def replaying(self, folder: Path, group: int = 0) -> AbstractContextManager[Any]:
-        return self._cassette(folder, group, "none")
+    def replaying(self, directory: Path, group: int = 0) -> AbstractContextManager[Any]:
+        return self._cassette(directory, group, "none")
 
-    def _cassette(self, folder: Path, group: int, mode: str) -> Any:
+    def _cassette(self, directory: Path, group: int, mode: str) -> Any:
         match_on: Any = ["method", "uri", "json_body"]
-        folder.mkdir(parents=True, exist_ok=True)
-        return self._use_cassette(folder / f"{group}.yaml", record_mode=mode, match_on=match_on)
+        directory.mkdir(parents=True, exist_ok=True)
+        return self._use_cassette(directory / f"{group}.yaml", record_mode=mode, match_on=match_on)
 
 
 class LlamaStack(Contender):
@@ -124,15 +124,15 @@ class LlamaStack(Contender):
 
         self._block = api_recording
 
-    def recording(self, folder: Path, group: int = 0) -> AbstractContextManager[Any]:
-        return self._within("record", folder)
+    def recording(self, directory: Path, group: int = 0) -> AbstractContextManager[Any]:
+        return self._within("record", directory)
 
-    def replaying(self, folder: Path, group: int = 0) -> AbstractContextManager[Any]:
-        return self._within("replay", folder)
+    def replaying(self, directory: Path, group: int = 0) -> AbstractContextManager[Any]:
+        return self._within("replay", directory)
 
     @contextmanager
-    def _within(self, mode: str, folder: Path) -> Iterator[None]:
-        with self._block(mode, folder):
+    def _within(self, mode: str, directory: Path) -> Iterator[None]:
+        with self._block(mode, directory):
             yield
 
 

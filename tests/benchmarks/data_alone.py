@@ -28,10 +28,10 @@ _EMBEDDINGS = _validator_of(CreateEmbeddingResponse)
 _FIRST, _BETWEEN, _LAST = b'"body": [\n      ', b",\n      ", b"\n    ]"
 
 
-def paths_of(folder: Path, questions: Iterable[dict[str, Any]]) -> list[str]:
+def paths_of(directory: Path, questions: Iterable[dict[str, Any]]) -> list[str]:
     """Return where the recordings of these chat completions lie."""
     with answers.memory_client() as client:
-        return [str(folder / f"{key_of(client, question)}.json") for question in questions]
+        return [str(directory / f"{key_of(client, question)}.json") for question in questions]
 
 
 def completion(path: str) -> Any:

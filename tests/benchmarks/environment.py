@@ -20,12 +20,12 @@ def environment() -> str:
     """Return the Python of the environment; raises CalledProcessError where it cannot be made."""
     wanted = " ".join((sys.version, str(CHECKOUT), *PEERS, LLAMA_STACK, *_FOR_LLAMA_STACK))
     digest = hashlib.sha256(wanted.encode()).hexdigest()[:8]
-    folder = Path(tempfile.gettempdir()) / f"inference_recorder-benchmarks-{digest}"
-    python = folder / "bin" / "python"
-    is_ready = folder / "ready"
+    directory = Path(tempfile.gettempdir()) / f"inference_recorder-benchmarks-{digest}"
+    python = directory / "bin" / "python"
+    is_ready = directory / "ready"
     if not is_ready.exists():
-        print(f"making {folder} (once; delete it to have newer releases)", file=sys.stderr, flush=True)
-        venv.create(folder, with_pip=True, clear=True)
+        print(f"making {directory} (once; delete it to have newer releases)", file=sys.stderr, flush=True)
+        venv.create(directory, with_pip=True, clear=True)
         _install(python, "--editable", f"{CHECKOUT}[test]", *PEERS, *_FOR_LLAMA_STACK)
         _install(python, "--no-deps", "--ignore-requires-python", LLAMA_STACK)
         is_ready.touch()

@@ -19,7 +19,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from inference_recorder import inference_recording
 from inference_recorder.recording import codec, json_bytes
-from inference_recorder.redaction.requests import KeyRules
+from inference_recorder.redaction.requests import RequestRules
 from inference_recorder.request.exact_body import MARKS
 from inference_recorder.request.jsonable import canonical_text, plain_arguments
 from inference_recorder.request.keys import request_key
@@ -62,32 +62,32 @@ def main() -> None:
     print(f"machine: {Busyness.now().since(before)}")
 
 
-def _profiles(folder: Path) -> Iterator[tuple[str, list[Stage]]]:
-    yield "a plain call", _calls(folder / "plain", has_tools=False)
-    yield "a call with four tools", _calls(folder / "tools", has_tools=True)
-    yield f"a chunk of a stream of {WORDS:,} words", _chunks(folder / "stream")
+def _profiles(directory: Path) -> Iterator[tuple[str, list[Stage]]]:
+    yield "a plain call", _calls(directory / "plain", has_tools=False)
+    yield "a call with four tools", _calls(directory / "tools", has_tools=True)
+    yield f"a chunk of a stream of {WORDS:,} words", _chunks(directory / "stream")
     for encoding in ("float", "base64"):
-        yield f"embeddings of {answers.VECTORS} texts, {encoding}", _embeddings(folder / encoding, encoding)
+        yield f"embeddings of {answers.VECTORS} texts, {encoding}", _embeddings(directory / encoding, encoding)
 
 
-def _calls(folder: Path, *, has_tools: bool) -> list[Stage]:
+def _calls(directory: Path, *, has_tools: bool) -> list[Stage]:
     method = _method("chat.completions.create")
-    write_answers(folder, range(CALLS), has_tools=has_tools)
+    write_answers(directory, range(CALLS), has_tools=has_tools)
     client = answers.cut_off_client()
     questions = [answers.question(number, has_tools=has_tools) for number in range(CALLS)]
     requests = [described(method, client, question)[0] for question in questions]
-    paths = [str(folder / f"{key_of(client, question)}.json") for question in questions]
+    paths = [str(directory / f"{key_of(client, question)}.json") for question in questions]
     contents = [Path(path).read_bytes() for path in paths]
     values = [codec.untyped(codec.decode(content, "").answer.body) for content in contents]
     reviver = revive.reviver(ChatCompletion)
     call = Stage(
         "client.chat.completions.create(...)",
-        _in_session(folder, lambda session: _each(lambda it: client.chat.completions.create(**it), questions)()),
+        _in_session(directory, lambda session: _each(lambda it: client.chat.completions.create(**it), questions)()),
         CALLS,
         [
             *_interception(questions[0]),
             _description(method, client, questions, requests),
-            _decision(folder, requests, paths, contents),
+            _decision(directory, requests, paths, contents),
             _revival(reviver, values),
         ],
     )
@@ -95,9 +95,9 @@ def _calls(folder: Path, *, has_tools: bool) -> list[Stage]:
     return [call, alone]
 
 
-def _chunks(folder: Path) -> list[Stage]:
+def _chunks(directory: Path) -> list[Stage]:
     question = answers.streamed_question(WORDS)
-    path = write_stream(folder, question, answers.sent_chunks(WORDS))
+    path = write_stream(directory, question, answers.sent_chunks(WORDS))
     client = answers.cut_off_client()
     content = path.read_bytes()
     recording = codec.decode(content, str(path))
@@ -110,12 +110,12 @@ def _chunks(folder: Path) -> list[Stage]:
     count = len(lines)
 
     def read() -> None:
-        with inference_recording("replay", folder) as session:
+        with inference_recording("replay", directory) as session:
             session.store.read(path.stem)
 
     stream = Stage(
         "for chunk in client.chat.completions.create(...)",
-        _in_session(folder, lambda session: _exhaust(client.chat.completions.create(**question))),
+        _in_session(directory, lambda session: _exhaust(client.chat.completions.create(**question))),
         count,
         [
             Stage("open, read", read, count),
@@ -136,23 +136,23 @@ def _chunks(folder: Path) -> list[Stage]:
     return [stream, alone]
 
 
-def _embeddings(folder: Path, encoding: str) -> list[Stage]:
+def _embeddings(directory: Path, encoding: str) -> list[Stage]:
     method = _method("embeddings.create")
     question = answers.texts_to_embed(encoding)
-    with inference_recording("record", folder), answers.memory_client() as recorded_client:
+    with inference_recording("record", directory), answers.memory_client() as recorded_client:
         recorded_client.embeddings.create(**question)
-    (path,) = folder.glob("*.json")
+    (path,) = directory.glob("*.json")
     client = answers.cut_off_client()
     request = described(method, client, question)[0]
     content = path.read_bytes()
     value = codec.untyped(codec.decode(content, "").answer.body)
     call = Stage(
         "client.embeddings.create(...)",
-        _in_session(folder, lambda session: client.embeddings.create(**question)),
+        _in_session(directory, lambda session: client.embeddings.create(**question)),
         1,
         [
             _description(method, client, [question], [request]),
-            _decision(folder, [request], [str(path)], [content]),
+            _decision(directory, [request], [str(path)], [content]),
             _revival(revive.reviver(CreateEmbeddingResponse), [value]),
         ],
     )
@@ -179,10 +179,10 @@ def _description(method: Method, client: Any, questions: list[dict[str, Any]], r
     return Stage("describe", _each(lambda it: described(method, client, it), questions), count, [arguments])
 
 
-def _decision(folder: Path, requests: list[Request], paths: list[str], contents: list[bytes]) -> Stage:
+def _decision(directory: Path, requests: list[Request], paths: list[str], contents: list[bytes]) -> Stage:
     count, names = len(requests), [Path(path).stem for path in paths]
     texts = [request.body_text for request in requests]
-    rules = KeyRules()
+    rules = RequestRules()
     looked_for = [
         Stage("which test", _each(lambda _: running_test_id(), requests), count),
         Stage(
@@ -195,12 +195,12 @@ def _decision(folder: Path, requests: list[Request], paths: list[str], contents:
             ],
         ),
     ]
-    read = _in_session(folder, lambda session: _each(session.store.read, names)())
+    read = _in_session(directory, lambda session: _each(session.store.read, names)())
     parse = Stage("parse JSON", _each(json_bytes.loads, [_response_of(content) for content in contents]), count)
     decode = Stage("decode", _each(lambda it: codec.decode(it, ""), contents), count, [parse])
     return Stage(
         "decide",
-        _in_session(folder, lambda session: _each(session.decide, requests)()),
+        _in_session(directory, lambda session: _each(session.decide, requests)()),
         count,
         [*looked_for, Stage("open, read", read, count), decode],
     )
@@ -230,9 +230,9 @@ def _response_of(content: bytes) -> bytes:
     return b"{" + content[content.index(b'\n  "response": {') :]
 
 
-def _in_session(folder: Path, run: Callable[[Session], object]) -> Callable[[], object]:
+def _in_session(directory: Path, run: Callable[[Session], object]) -> Callable[[], object]:
     def in_session() -> None:
-        with inference_recording("replay", folder) as session:
+        with inference_recording("replay", directory) as session:
             run(session)
 
     return in_session

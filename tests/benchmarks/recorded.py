@@ -26,11 +26,11 @@ def key_of(client: openai.OpenAI, kwargs: dict[str, Any]) -> str:
     return request_key(described(_METHOD, client, kwargs)[0], None)
 
 
-def write_answers(folder: Path, numbers: Iterable[int], *, has_tools: bool = False) -> None:
+def write_answers(directory: Path, numbers: Iterable[int], *, has_tools: bool = False) -> None:
     """Write the recordings of these answers, as `answers.question` asks for them."""
     kind = "openai.types.chat.chat_completion.ChatCompletion"
     _write(
-        folder,
+        directory,
         (
             (answers.question(number, has_tools=has_tools), _body(kind, answers.sent_answer(number)))
             for number in numbers
@@ -38,23 +38,23 @@ def write_answers(folder: Path, numbers: Iterable[int], *, has_tools: bool = Fal
     )
 
 
-def write_stream(folder: Path, kwargs: dict[str, Any], lines: Iterable[bytes]) -> Path:
+def write_stream(directory: Path, kwargs: dict[str, Any], lines: Iterable[bytes]) -> Path:
     """Write the recording of a streamed chat completion with these events."""
     kind = b'{"__type__":"openai.types.chat.chat_completion_chunk.ChatCompletionChunk","__data__":'
     answer = Answer(chunks=[kind + line + b"}" for line in lines], is_streaming=True)
-    (path,) = _write(folder, [(kwargs, answer)])
+    (path,) = _write(directory, [(kwargs, answer)])
     return path
 
 
-def crowd(folder: Path, count: int) -> None:
+def crowd(directory: Path, count: int) -> None:
     """Put `count` recordings that nobody asks for into a folder that holds one."""
-    content = next(folder.glob("*.json")).read_bytes()
+    content = next(directory.glob("*.json")).read_bytes()
     for number in range(count):
-        (folder / f"{number:064x}.json").write_bytes(content)
+        (directory / f"{number:064x}.json").write_bytes(content)
 
 
-def _write(folder: Path, recordings: Iterable[tuple[dict[str, Any], Answer]]) -> list[Path]:
-    folder.mkdir(parents=True, exist_ok=True)
+def _write(directory: Path, recordings: Iterable[tuple[dict[str, Any], Answer]]) -> list[Path]:
+    directory.mkdir(parents=True, exist_ok=True)
     paths = []
     with answers.memory_client() as client:
         for kwargs, answer in recordings:
@@ -67,7 +67,7 @@ def _write(folder: Path, recordings: Iterable[tuple[dict[str, Any], Answer]]) ->
                 "endpoint": request.endpoint,
                 "model": request.model,
             }
-            paths.append(folder / f"{request_key(request, None)}.json")
+            paths.append(directory / f"{request_key(request, None)}.json")
             paths[-1].write_bytes(encode(None, asked, answer))
     return paths
 

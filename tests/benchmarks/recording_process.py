@@ -10,9 +10,9 @@ from . import answers
 from .contenders import CONTENDERS
 
 
-async def main(name: str, folder: str, first: str, end: str) -> None:
+async def main(name: str, directory: str, first: str, end: str) -> None:
     """Ask for the answers `first` to before `end`, recorded."""
-    with CONTENDERS[name]().recording(Path(folder)):
+    with CONTENDERS[name]().recording(Path(directory)):
         async with answers.memory_async_client() as client:
             for number in range(int(first), int(end)):
                 answers.check_answer(await client.chat.completions.create(**answers.question(number)), number)

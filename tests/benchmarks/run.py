@@ -65,18 +65,18 @@ _NOT_INHERITED = ("OPENAI_", "LLAMA_STACK_", "OGX_", "PYTEST_", "PYTHON", "COV_"
 
 
 class Run:
-    """One run of benchmarks in the Python at `python`, below `folder`.
+    """One run of benchmarks in the Python at `python`, below `directory`.
 
     `missing` says who took no part and why, `left_out` what else was not measured; `has_failed` is about ourselves.
     """
 
-    def __init__(self, python: str, folder: Path, base_url: str, *, rounds: int, is_quick: bool) -> None:
+    def __init__(self, python: str, directory: Path, base_url: str, *, rounds: int, is_quick: bool) -> None:
         self.missing: dict[str, str] = {}
         self.left_out: list[str] = []
         self.has_failed = False
         self.results: Results = {}
         self._python = python
-        self._folder = folder
+        self._directory = directory
         self._base_url = base_url
         self._rounds = rounds
         self._is_quick = is_quick
@@ -121,8 +121,12 @@ class Run:
             return {}
 
     def _ask(self, worker: Worker, step: str, workload: Workload, name: str) -> Measured:
-        folder = self._folder / workload.name / name
-        folder.mkdir(parents=True, exist_ok=True)
+        directory = self._directory / workload.name / name
+        directory.mkdir(parents=True, exist_ok=True)
         return worker.ask(
-            step=step, workload=workload.name, folder=str(folder), base_url=self._base_url, is_quick=self._is_quick
+            step=step,
+            workload=workload.name,
+            directory=str(directory),
+            base_url=self._base_url,
+            is_quick=self._is_quick,
         )

@@ -19,7 +19,7 @@ class CannotMeasure(Exception):
 class Setting(NamedTuple):
     """Where one contender runs one workload."""
 
-    folder: Path
+    directory: Path
     """Its own; kept from round to round."""
     base_url: str
     """Of the loopback server."""
@@ -49,8 +49,8 @@ class Workload:
         raise NotImplementedError
 
 
-def emptied(folder: Path) -> Path:
-    """Return `folder`, with nothing in it."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return folder
+def emptied(directory: Path) -> Path:
+    """Return `directory`, with nothing in it."""
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    return directory

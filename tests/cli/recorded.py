@@ -19,8 +19,8 @@ from inference_recorder.recording.volatile import recorded_id
 from inference_recorder.request.jsonable import canonical_text
 from inference_recorder.request.keys import EXACT, Generation, request_key
 from inference_recorder.request.request import Request
-from inference_recorder.storage.directories import Places
-from inference_recorder.storage.store import Store, row_name
+from inference_recorder.storage.directories import Directories
+from inference_recorder.storage.store import Store, recording_name
 
 CHAT = "/v1/chat/completions"
 
@@ -58,7 +58,7 @@ def completion(text: str = "Hello!", key: str = "", tokens: tuple[int, int] = (3
 
 
 def record(
-    folder: Path,
+    directory: Path,
     test_id: str | None = "tests/test_a.py::test_b",
     *,
     question: str = "Say hello.",
@@ -68,7 +68,7 @@ def record(
     answer: Answer | None = None,
     generation: Generation = EXACT,
     key: str | None = None,
-    place: int = 1,
+    position: int = 1,
     attachment: bytes | None = None,
     **body: Any,
 ) -> Path:
@@ -80,15 +80,15 @@ def record(
     name = key or request_key(Request("POST", endpoint, url, asked, canonical_text(asked)), test_id, generation)
     recorded = {"method": "POST", "url": url, "headers": {}, "body": asked, "endpoint": endpoint, "model": model}
     content = encode(test_id, recorded, answer or completion(key=name))
-    name = f"models-{name}-0badcafe" if endpoint == "/v1/models" else row_name(name, place)
-    path = Store(Places(folder, (folder,))).write(name, content, attachment=attachment)
+    name = f"models-{name}-0badcafe" if endpoint == "/v1/models" else recording_name(name, position)
+    path = Store(Directories(directory, (directory,))).write(name, content, attachment=attachment)
     assert path is not None
     return path
 
 
-def tool_call(folder: Path, test_id: str = "tests/test_a.py::test_b") -> Path:
+def tool_call(directory: Path, test_id: str = "tests/test_a.py::test_b") -> Path:
     """Write what the ancestor keeps of a tool's call: not ours to serve."""
-    path = folder / f"{'5' * 64}.json"
+    path = directory / f"{'5' * 64}.json"
     request = {"test_id": test_id, "provider": "search", "tool_name": "web", "kwargs": {}}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(
@@ -97,6 +97,6 @@ def tool_call(folder: Path, test_id: str = "tests/test_a.py::test_b") -> Path:
     return path
 
 
-def files(folder: Path) -> dict[str, bytes]:
+def files(directory: Path) -> dict[str, bytes]:
     """Return what a folder holds, but for its locks."""
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    return {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()}

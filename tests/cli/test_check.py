@@ -23,13 +23,13 @@ CHUNKS = Answer(chunks=[b'{"__type__":"X","__data__":{}}', b'{"__type__":"X","__
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Recordings in which all is well, below the working directory."""
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_a.py").write_text("def test_b(): ...")
     monkeypatch.chdir(tmp_path)
     record(tmp_path / "recordings", TEST)
-    record(tmp_path / "recordings", TEST, place=2)
+    record(tmp_path / "recordings", TEST, position=2)
     record(tmp_path / "recordings", TEST, question="A sound?", answer=ATTACHED, attachment=b"sound")
     return tmp_path / "recordings"
 
@@ -39,7 +39,7 @@ def checked(*options: str) -> tuple[int, Any]:
     return done.exit_code, json.loads(done.stdout)
 
 
-def test_all_is_well(folder: Path) -> None:
+def test_all_is_well(directory: Path) -> None:
     """It can stand in a pre-commit hook only if it is silent then."""
     code, found = checked()
     done = run("check", "--strict")
@@ -49,33 +49,33 @@ def test_all_is_well(folder: Path) -> None:
     assert "3 recordings; their names by key rule: exact 3\n0 errors, 0 notes\n" == done.stderr
 
 
-def cut(folder: Path) -> Path:
-    path = record(folder, TEST, question="Cut?")
+def cut(directory: Path) -> Path:
+    path = record(directory, TEST, question="Cut?")
     path.write_bytes(path.read_bytes()[:-9])
     return path
 
 
-def cut_with_attachment(folder: Path) -> Path:
-    path = unattached(folder)
+def cut_with_attachment(directory: Path) -> Path:
+    path = unattached(directory)
     path.write_text("{")
     (path.parent / f"{path.stem}.{sha256(b'sound').hexdigest()[:16]}.bin").write_bytes(b"sound")
     return path
 
 
-def unattached(folder: Path) -> Path:
-    (beside,) = folder.glob("*.bin")
+def unattached(directory: Path) -> Path:
+    (beside,) = directory.glob("*.bin")
     beside.unlink()
-    return folder / f"{beside.name.partition('.')[0]}.json"
+    return directory / f"{beside.name.partition('.')[0]}.json"
 
 
-def other_bytes(folder: Path) -> Path:
-    (beside,) = folder.glob("*.bin")
+def other_bytes(directory: Path) -> Path:
+    (beside,) = directory.glob("*.bin")
     beside.write_bytes(b"noise")
-    return folder / f"{beside.name.partition('.')[0]}.json"
+    return directory / f"{beside.name.partition('.')[0]}.json"
 
 
-def broken_tool_call(folder: Path) -> Path:
-    path = tool_call(folder)
+def broken_tool_call(directory: Path) -> Path:
+    path = tool_call(directory)
     path.write_text('{\n  "test_id": null,\n  "request": {},\n  "response": {"body": ')
     return path
 
@@ -84,13 +84,13 @@ def broken_tool_call(folder: Path) -> Path:
     ("broken", "reason"),
     [
         (cut, "its JSON breaks off or is malformed"),
-        (lambda folder: record(folder, TEST, question="Chunks?", answer=CHUNKS), "malformed"),
+        (lambda directory: record(directory, TEST, question="Chunks?", answer=CHUNKS), "malformed"),
         (cut_with_attachment, "its JSON breaks off or is malformed"),
         (unattached, "its answer's bytes are missing"),
         (other_bytes, "is not what was recorded with it"),
         (
-            lambda folder: record(
-                folder,
+            lambda directory: record(
+                directory,
                 TEST,
                 question="?",
                 answer=Answer(body=typed("base64", "*")),
@@ -109,9 +109,9 @@ def broken_tool_call(folder: Path) -> Path:
         "not ours, and broken",
     ],
 )
-def test_a_file_that_cannot_be_read_is_an_error(broken: Callable[[Path], Path], reason: str, folder: Path) -> None:
+def test_a_file_that_cannot_be_read_is_an_error(broken: Callable[[Path], Path], reason: str, directory: Path) -> None:
     """Replay would find it, one test at a time, and a broken chunk only when a test reads that far."""
-    path = broken(folder)
+    path = broken(directory)
     code, found = checked()
 
     (one,) = found["findings"]
@@ -119,23 +119,23 @@ def test_a_file_that_cannot_be_read_is_an_error(broken: Callable[[Path], Path], 
     assert reason in one["reason"]
 
 
-def unnamed(folder: Path) -> Path:
-    path = record(folder, TEST, question="Named?")
-    return path.rename(folder / "conversation.json")
+def unnamed(directory: Path) -> Path:
+    path = record(directory, TEST, question="Named?")
+    return path.rename(directory / "conversation.json")
 
 
-def with_gap(folder: Path) -> Path:
-    return record(folder, TEST, place=4)
+def with_gap(directory: Path) -> Path:
+    return record(directory, TEST, position=4)
 
 
-def without_first(folder: Path) -> Path:
-    return record(folder, TEST, question="Third?", place=3)
+def without_first(directory: Path) -> Path:
+    return record(directory, TEST, question="Third?", position=3)
 
 
 def leftover(name: str) -> Callable[[Path], Path]:
-    def make(folder: Path) -> Path:
-        (folder / name).touch()
-        return folder / name
+    def make(directory: Path) -> Path:
+        (directory / name).touch()
+        return directory / name
 
     return make
 
@@ -143,22 +143,22 @@ def leftover(name: str) -> Callable[[Path], Path]:
 @pytest.mark.parametrize(
     ("make", "kind", "reason"),
     [
-        (lambda folder: record(folder, GONE), "orphan", "tests/test_gone.py does not exist"),
-        (lambda folder: record(folder, "gone/@answer"), "orphan", "gone/ does not exist"),
+        (lambda directory: record(directory, GONE), "orphan", "tests/test_gone.py does not exist"),
+        (lambda directory: record(directory, "gone/@answer"), "orphan", "gone/ does not exist"),
         (unnamed, "name", "its name is not a key"),
         (with_gap, "gap", "no answer 3 to its request is there: a replay repeats the one before"),
         (without_first, "gap", "no answer 1, 2 to its request is there: a replay misses"),
-        (lambda folder: record(folder, TEST, key="a" * 64), "no rule", "no key rule gives its name"),
+        (lambda directory: record(directory, TEST, key="a" * 64), "no rule", "no key rule gives its name"),
         (leftover(f"{'a' * 64}.{'b' * 16}.bin"), "attachment", f"{'a' * 64}.json is not there, or does not name it"),
         (leftover(f".{'a' * 64}.tmp-{'0' * 16}.tmp"), "temporary", "half-written"),
     ],
     ids=["orphan", "orphan of a fixture", "name", "gap", "gap at the start", "no rule", "attachment", "temporary"],
 )
 def test_a_note_fails_only_where_one_is_strict(
-    make: Callable[[Path], Path], kind: str, reason: str, folder: Path
+    make: Callable[[Path], Path], kind: str, reason: str, directory: Path
 ) -> None:
     """None of them stops a replay of what is there."""
-    path = make(folder)
+    path = make(directory)
     code, found = checked()
 
     (one,) = found["findings"]
@@ -215,9 +215,9 @@ def test_a_hostile_file_crashes_no_command(command: str, changes: dict[str, Any]
     assert 1 == len(list(tmp_path.glob("*.json")))
 
 
-def test_a_wrong_working_directory_makes_no_orphans(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_working_directory_makes_no_orphans(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three hundred notes that are all wrong hide the one that is not."""
-    monkeypatch.chdir(folder)
+    monkeypatch.chdir(directory)
     silent, told = run("check", "."), run("check", ".", "--rootdir", ".")
 
     assert "" == silent.stdout
@@ -237,34 +237,34 @@ def test_a_wrong_working_directory_makes_no_orphans(folder: Path, monkeypatch: p
         None,
     ],
 )
-def test_no_orphan_is_guessed(test_id: str | None, folder: Path) -> None:
+def test_no_orphan_is_guessed(test_id: str | None, directory: Path) -> None:
     """pytest-bdd, pytest-describe, absl and a base class make tests that no file names."""
-    record(folder, test_id, question="Made?")
+    record(directory, test_id, question="Made?")
 
     assert [] == checked()[1]["findings"]
 
 
-def test_what_is_not_ours_is_counted_and_left(folder: Path) -> None:
+def test_what_is_not_ours_is_counted_and_left(directory: Path) -> None:
     """The ancestor's folders hold its tools' calls too."""
-    tool_call(folder, GONE)
+    tool_call(directory, GONE)
     code, found = checked("--strict")
 
     assert (0, 3, 1, []) == (code, found["recordings"], found["others"], found["findings"])
 
 
-def test_a_pipe_gets_a_finding_a_line(folder: Path) -> None:
+def test_a_pipe_gets_a_finding_a_line(directory: Path) -> None:
     """`check | grep ^unreadable | cut -f3` has to work."""
-    path = record(folder, GONE)
+    path = record(directory, GONE)
 
     expected = f"orphan\tnote\trecordings/{path.name}\t{GONE}\ttests/test_gone.py does not exist\n"
     assert expected == run("check").stdout
 
 
-def test_a_terminal_gets_the_first_of_each_kind(folder: Path) -> None:
+def test_a_terminal_gets_the_first_of_each_kind(directory: Path) -> None:
     """All of the ancestor's recordings that no rule derives would scroll the one error away."""
     for number in range(12):
-        record(folder, TEST, key=f"{number:064x}")
-    cut(folder)
+        record(directory, TEST, key=f"{number:064x}")
+    cut(directory)
     code, shown = at_a_terminal("check", NO_COLOR="1")
 
     assert 1 == code
@@ -275,11 +275,11 @@ def test_a_terminal_gets_the_first_of_each_kind(folder: Path) -> None:
     assert "more" not in at_a_terminal("check", "--all", NO_COLOR="1")[1]
 
 
-def test_a_secret_is_an_error_that_is_not_shown(folder: Path) -> None:
+def test_a_secret_is_an_error_that_is_not_shown(directory: Path) -> None:
     """A report of it goes to a log that more people read than the file."""
     pytest.importorskip("inference_recorder.redaction.redactor", reason="redaction of secrets is not built yet")
     secret = "sk-proj-" + "Ab3dEf6hIj9kLmN0pQrS" * 3
-    path = record(folder, TEST, question=f"My key is {secret}.")
+    path = record(directory, TEST, question=f"My key is {secret}.")
     done = run("check")
 
     assert 1 == done.exit_code

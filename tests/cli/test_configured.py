@@ -49,18 +49,18 @@ def configure(project: Path, where: str) -> None:
 @pytest.mark.parametrize("where", FILES)
 def test_rekey_takes_the_configured_normalizers(where: str, project: Path, sdk: Colour, server: OpenAIServer) -> None:
     """One line in a file, one command, and a suite is found under the new rule."""
-    folder = project / "recordings"
+    directory = project / "recordings"
     asked = {"model": "gpt-4o", "messages": [{"role": "user", "content": f"Look up {ONE}."}]}
-    with inference_recording("record", folder):
+    with inference_recording("record", directory):
         sdk.call("chat.completions.create", **asked)
     configure(project, where)
 
-    done = run("rekey", folder)
+    done = run("rekey", directory)
 
     assert 0 == done.exit_code
     assert "1 of 1 recording renamed; normalizers: uuids" in done.stderr
     asked["messages"] = [{"role": "user", "content": f"Look up {OTHER}."}]
-    with inference_recording("replay", folder, normalize=["uuids"]) as session:
+    with inference_recording("replay", directory, normalize=["uuids"]) as session:
         sdk.call("chat.completions.create", **asked)
     assert {"replayed": 1} == session.counts
 
@@ -83,12 +83,12 @@ def test_what_a_configured_pattern_finds_is_told(command: str, where: str, proje
 @pytest.mark.parametrize("command", ["scan", "check"])
 def test_what_the_sdk_prescribes_is_no_leak(command: str, project: Path, sdk: Colour) -> None:
     """A recorder leaves it there, so that the hook would fail for ever."""
-    folder = project / "recordings"
+    directory = project / "recordings"
     (project / "pyproject.toml").write_text('[tool.inference_recorder]\nredact = ["stop", "created", "assistant"]')
-    with inference_recording("record", folder):
+    with inference_recording("record", directory):
         sdk.call("chat.completions.create", model="gpt-4o", messages=[{"role": "user", "content": "Hi"}])
 
-    assert 0 == run(command, folder).exit_code
+    assert 0 == run(command, directory).exit_code
 
 
 @pytest.mark.parametrize("command", ["scan", "check"])
@@ -169,14 +169,22 @@ def test_a_file_without_meaning_is_wrong_usage(command: str, file: str, content:
 
 def test_explain_asks_as_a_test_would(project: Path) -> None:
     """Without the configured rules, it would look for a key that no test has."""
-    folder = project / "recordings"
+    directory = project / "recordings"
     configure(project, "table")
-    record(folder, "t", question="Look up __UUID__.")
+    record(directory, "t", question="Look up __UUID__.")
     asked = {"model": "gpt-4o", "messages": [{"role": "user", "content": f"Look up {ONE}."}]}
     (project / "asked.json").write_text(json.dumps(asked))
 
     done = run(
-        "explain", "--dir", folder, "--request", project / "asked.json", "--endpoint", "chat/completions", "--test", "t"
+        "explain",
+        "--dir",
+        directory,
+        "--request",
+        project / "asked.json",
+        "--endpoint",
+        "chat/completions",
+        "--test",
+        "t",
     )
 
     assert "answered by" in done.stdout
@@ -202,7 +210,7 @@ def test_commands_look_where_the_recorders_of_the_tests_do(command: list[str], e
     assert expected in run(*command).output
 
 
-def test_from_a_folder_of_tests_the_rootdirs_recordings_are_found(project: Path) -> None:
+def test_from_a_directory_of_tests_the_rootdirs_recordings_are_found(project: Path) -> None:
     """pytest's default is at rootdir, wherever it is started."""
     (project / "pyproject.toml").write_text("[tool.pytest.ini_options]\nminversion = '8'\n")
     record(project / "recordings")

@@ -70,9 +70,9 @@ def test_the_demo_runs_without_a_key_and_shows_three_equal_replies():
     assert 'with inference_recording("record-if-missing", "tests/recordings"):' in result.output
 
 
-def test_a_chosen_folder_keeps_the_three_recordings_that_the_output_names(tmp_path):
+def test_a_chosen_directory_keeps_the_three_recordings_that_the_output_names(tmp_path):
     """Whoever wants to look into a recording has to find it."""
-    result = demo("--folder", tmp_path / "kept")
+    result = demo("--dir", tmp_path / "kept")
 
     paths = sorted((tmp_path / "kept").glob("*.json"))
     assert all(re.fullmatch(r"[0-9a-f]{64}\.json", path.name) for path in paths)
@@ -89,7 +89,7 @@ def test_a_chosen_folder_keeps_the_three_recordings_that_the_output_names(tmp_pa
     )
 
 
-def test_without_a_folder_nothing_is_left_behind(tmp_path, monkeypatch):
+def test_without_a_directory_nothing_is_left_behind(tmp_path, monkeypatch):
     """A demo that litters the temporary folder is run once."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
@@ -214,7 +214,7 @@ def _event(content: str) -> str:
 
 def test_live_without_a_key_is_a_usage_error(tmp_path):
     """The SDK's own complaint comes with a traceback and only after the warm-up."""
-    result = demo("--live", "--folder", tmp_path / "kept")
+    result = demo("--live", "--dir", tmp_path / "kept")
 
     assert 2 == result.exit_code
     assert "--live asks the real API and needs OPENAI_API_KEY" in result.output
@@ -226,7 +226,7 @@ def test_live_asks_the_api_with_the_model_and_replays_at_an_address_where_nobody
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
     with serve(embedded_server(pause_seconds=0)) as url:
         monkeypatch.setenv("OPENAI_BASE_URL", f"{url}/v1")
-        result = demo("--live", "--model", "gpt-9", "--folder", tmp_path)
+        result = demo("--live", "--model", "gpt-9", "--dir", tmp_path)
 
     assert 0 == result.exit_code, result.output
     assert f"1 Record  three calls of the OpenAI SDK, to {url}/v1" in result.output
@@ -252,11 +252,11 @@ def test_a_refused_key_ends_the_demo_with_the_apis_own_words(monkeypatch):
     assert result.output.endswith(message)
 
 
-def test_a_folder_that_cannot_be_made_is_an_error_of_one_line(tmp_path):
+def test_a_directory_that_cannot_be_made_is_an_error_of_one_line(tmp_path):
     """A traceback through the recorder tells a newcomer that it is broken."""
     (tmp_path / "file").touch()
 
-    result = demo("--folder", tmp_path / "file" / "kept")
+    result = demo("--dir", tmp_path / "file" / "kept")
 
     assert 1 == result.exit_code
     assert f"cannot keep recordings in {tmp_path / 'file' / 'kept'}" in result.output

@@ -17,19 +17,19 @@ from inference_recorder.cli.main import main
 
 from ..conftest import HELLO, Colour
 from ..support.openai_server import OpenAIServer, Reply, chunks
-from ..unit.diagnosis.folders import asks, put, question
+from ..unit.diagnosis.directories import asks, put, question
 
 
 def run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main, ["diff", *map(str, arguments)])
 
 
-def recorded(sdk: Colour, folder: Path, test_id: str = "t", **arguments: Any) -> Path:
+def recorded(sdk: Colour, directory: Path, test_id: str = "t", **arguments: Any) -> Path:
     """Return the file of a recorded call."""
-    known = set(folder.glob("*.json"))
-    with inference_recording("record", folder, test_id=test_id):
+    known = set(directory.glob("*.json"))
+    with inference_recording("record", directory, test_id=test_id):
         sdk.items(sdk.call("chat.completions.create", **HELLO, **arguments, stream=True))
-    (path,) = set(folder.glob("*.json")) - known
+    (path,) = set(directory.glob("*.json")) - known
     return path
 
 

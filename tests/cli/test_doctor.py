@@ -30,8 +30,8 @@ def test_it_tells_versions_places_and_why_the_mode_is_on(monkeypatch: pytest.Mon
 
 def test_a_method_that_should_be_there_fails_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """An upgrade of the SDK that moved a method is found before a test is sent to the network."""
-    moved = targets.method_door.targets()[0]
-    monkeypatch.setattr(targets.method_door, "targets", lambda: [_renamed(moved)])
+    moved = targets.resource_methods.targets()[0]
+    monkeypatch.setattr(targets.resource_methods, "targets", lambda: [_renamed(moved)])
     result = CliRunner().invoke(main, ["doctor"])
 
     assert 1 == result.exit_code

@@ -15,13 +15,13 @@ from inference_recorder import MissingRecording, inference_recording
 from inference_recorder.cli.main import main
 
 from ..conftest import HELLO
-from ..unit.diagnosis.folders import CHAT, TEST, asks, put
+from ..unit.diagnosis.directories import CHAT, TEST, asks, put
 
 GOODBYE = HELLO | {"messages": [{"role": "user", "content": "Say goodbye."}]}
 
 
-def run(folder: Path, *arguments: str, stdin: str | None = None) -> Result:
-    return CliRunner().invoke(main, ["explain", "--dir", str(folder), *arguments], input=stdin)
+def run(directory: Path, *arguments: str, stdin: str | None = None) -> Result:
+    return CliRunner().invoke(main, ["explain", "--dir", str(directory), *arguments], input=stdin)
 
 
 def miss(client: openai.OpenAI, recordings: Path, test_id: str = TEST, **arguments: Any) -> MissingRecording:
@@ -59,7 +59,7 @@ def test_what_was_recorded_since_is_said_to_be(client: openai.OpenAI, recordings
     assert f"answered by {file}" in result.output
 
 
-def test_a_folder_without_misses_says_so(recordings: Path) -> None:
+def test_a_directory_without_misses_says_so(recordings: Path) -> None:
     """An empty output looks like a failure."""
     result = run(recordings)
 
@@ -161,7 +161,7 @@ def test_what_cannot_be_read_is_a_usage_error(arguments: list[str], stdin: str, 
     assert reason in result.output
 
 
-def test_a_large_folder_is_read_to_its_end(
+def test_a_large_directory_is_read_to_its_end(
     client: openai.OpenAI, recordings: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The error itself stops after two seconds; this is the command that it names."""

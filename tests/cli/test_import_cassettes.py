@@ -77,7 +77,7 @@ def replayed(recordings: Path, base_url: str = "https://api.openai.com/v1", **kw
             return answer.choices[0].message.content
 
 
-def test_a_folder_of_cassettes_is_imported_for_the_tests_that_they_are_named_after(
+def test_a_directory_of_cassettes_is_imported_for_the_tests_that_they_are_named_after(
     tmp_path: Path, recordings: Path
 ) -> None:
     """pytest-recording's layout says which test made the calls, and a recording answers that test."""
@@ -252,7 +252,7 @@ def test_what_cannot_be_read_is_told_with_its_line(name: str, text: str, told: s
     assert told in result.output
 
 
-def test_files_of_a_folder_that_are_no_cassettes_are_passed_over_and_named(tmp_path: Path) -> None:
+def test_files_of_a_directory_that_are_no_cassettes_are_passed_over_and_named(tmp_path: Path) -> None:
     """A folder of tests holds other YAML and JSON too, and perhaps our own recordings."""
     cassette(tmp_path / "a.yaml", interaction())
     (tmp_path / "b.json").write_text('{"tests": ["interactions"]}')
@@ -285,7 +285,7 @@ def test_a_streamed_answer_is_imported_with_comments_and_lines(encoded: bool, tm
     assert "ab" == replayed(tmp_path / "recordings", stream=True)
 
 
-def test_an_answer_that_is_skipped_leaves_no_gap_in_its_row(tmp_path: Path, recordings: Path) -> None:
+def test_an_answer_that_is_skipped_leaves_no_gap_in_its_series(tmp_path: Path, recordings: Path) -> None:
     """A replay would stop at the gap."""
     streamed = {"body": HELLO | {"stream": True}, "headers": {"Content-Type": ["text/event-stream"]}}
     broken, whole = (interaction(**streamed, answer=answer) for answer in ("data: {\n\n", SENT_EVENTS))

@@ -18,15 +18,15 @@ CHUNK = b'{"__type__":"openai.types.chat.chat_completion_chunk.ChatCompletionChu
 EMBEDDING = typed("openai.types.create_embedding_response.CreateEmbeddingResponse", {"data": []})
 
 
-def listed(folder: Path, *options: str) -> list[str]:
+def listed(directory: Path, *options: str) -> list[str]:
     """Return the test ids in their order."""
-    done = run("ls", folder, *options)
+    done = run("ls", directory, *options)
     assert 0 == done.exit_code, done.stderr
     return [line.split("\t")[0] for line in done.stdout.splitlines()]
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def directory(tmp_path: Path) -> Path:
     record(tmp_path, "tests/test_a.py::test_b[x]", answer=completion("long " * 1000))
     record(tmp_path, "tests/test_c.py::test_d", model="gpt-4o-mini", answer=Answer(chunks=[CHUNK], is_streaming=True))
     path = record(
@@ -57,11 +57,11 @@ def folder(tmp_path: Path) -> Path:
     ],
     ids=" ".join,
 )
-def test_options_choose_and_order(options: tuple[str, ...], expected: str, folder: Path) -> None:
+def test_options_choose_and_order(options: tuple[str, ...], expected: str, directory: Path) -> None:
     """A folder has hundreds of files whose names say nothing."""
-    os.utime(next(path for path in folder.glob("*.json") if b"test_b" in path.read_bytes()), (time.time() - 9,) * 2)
+    os.utime(next(path for path in directory.glob("*.json") if b"test_b" in path.read_bytes()), (time.time() - 9,) * 2)
 
-    assert expected == "".join(test_id.partition("::test_")[2][0] for test_id in listed(folder, *options))
+    assert expected == "".join(test_id.partition("::test_")[2][0] for test_id in listed(directory, *options))
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_it_tells_what_came_back(answer: Answer, told: str, tmp_path: Path) -> N
 
 def test_json_holds_the_fields_that_the_help_names(tmp_path: Path) -> None:
     """Scripts are written from the help."""
-    path = record(tmp_path, "tests/test_a.py::test_b", place=2)
+    path = record(tmp_path, "tests/test_a.py::test_b", position=2)
     os.utime(path, (1_700_000_000,) * 2)
     tool_call(tmp_path)
     (tmp_path / f"{'0' * 64}.json").write_text('{"request": ')
@@ -100,7 +100,7 @@ def test_json_holds_the_fields_that_the_help_names(tmp_path: Path) -> None:
         "endpoint": "/v1/chat/completions",
         "model": "gpt-4o",
         "key": path.name.partition(".")[0],
-        "place": 2,
+        "position": 2,
         "is_streaming": False,
         "is_complete": True,
         "is_failed": False,

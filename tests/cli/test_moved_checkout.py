@@ -35,19 +35,24 @@ print(json.dumps(session.counts))
 class Checkout:
     """A directory that holds a project, and a directory for its temporary files."""
 
-    def __init__(self, folder: Path, name: str) -> None:
-        self.folder, self.temporary = folder / name, folder / f"tmp of {name}"
+    def __init__(self, directory: Path, name: str) -> None:
+        self.directory, self.temporary = directory / name, directory / f"tmp of {name}"
         self.temporary.mkdir()
 
     @property
     def recordings(self) -> Path:
-        return self.folder / "recordings"
+        return self.directory / "recordings"
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Python there, in a process of its own."""
         environment = {**os.environ, "TMPDIR": str(self.temporary), "PYTHONPATH": os.getcwd()}
         return subprocess.run(
-            [sys.executable, *arguments], cwd=self.folder, env=environment, capture_output=True, text=True, check=False
+            [sys.executable, *arguments],
+            cwd=self.directory,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     def ask(self, mode: str, test_id: str, server: OpenAIServer, *rules: str) -> Any:
@@ -67,8 +72,8 @@ def here(tmp_path: Path) -> Checkout:
 
 def moved(here: Checkout) -> Checkout:
     """Return the same project as another person has it."""
-    here.folder.rename(here.folder.with_name("somewhere else"))
-    return Checkout(here.folder.parent, "somewhere else")
+    here.directory.rename(here.directory.with_name("somewhere else"))
+    return Checkout(here.directory.parent, "somewhere else")
 
 
 RULES = [("cwd",), ("tmp_path",), ("cwd", "tmp_path")]
@@ -134,7 +139,7 @@ def test_a_recording_that_names_the_rule_alone_works_where_it_was_made(here: Che
     here.ask("record", OLD, server, "cwd")
     for path in here.recordings.glob("*.json"):
         document = json.loads(path.read_text())
-        assert [{"name": "cwd", "roots": [str(here.folder)]}] == document["request"]["normalize"]
+        assert [{"name": "cwd", "roots": [str(here.directory)]}] == document["request"]["normalize"]
         document["request"]["normalize"] = ["cwd"]
         path.write_text(json.dumps(document))
 

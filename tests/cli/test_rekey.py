@@ -31,8 +31,8 @@ def asked(sdk: Colour, uuid: str) -> list[Any]:
     return [*row, [item.model_dump() for item in stream], same]
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.glob("*.json")}
+def contents(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in directory.glob("*.json")}
 
 
 def script(server: OpenAIServer) -> None:

@@ -182,9 +182,9 @@ def test_a_name_that_no_rule_gives_stays(tmp_path: Path) -> None:
 
 def test_no_answer_to_a_request_moves_where_one_cannot(tmp_path: Path) -> None:
     """Half a row under the new name would replay the wrong answers."""
-    for place in (1, 2):
-        record(tmp_path, OLD, place=place)
-    other = record(tmp_path, NEW, place=2, answer=completion("Another."))
+    for position in (1, 2):
+        record(tmp_path, OLD, position=position)
+    other = record(tmp_path, NEW, position=2, answer=completion("Another."))
     record(tmp_path, OLD, question="Apart?")
     before = files(tmp_path)
     done = run("rename-test", OLD, NEW, tmp_path)
@@ -248,13 +248,13 @@ def test_json_says_what_became_of_each(tmp_path: Path) -> None:
 @pytest.mark.skipif(not (SHARED / "corpus").is_dir(), reason="needs ../shared/corpus, which is not part of the project")
 def test_real_recordings_replay_under_another_name(tmp_path: Path) -> None:
     """Whole files of the ancestor's tests, moved to another place of the suite."""
-    folder = tmp_path / "recordings"
-    shutil.copytree(SHARED / "corpus/tests/integration/agents/recordings", folder)
-    run("rename-test", "tests/integration/agents", "tests/agents", folder)
-    checked = json.loads(run("check", folder, "--json").stdout)
+    directory = tmp_path / "recordings"
+    shutil.copytree(SHARED / "corpus/tests/integration/agents/recordings", directory)
+    run("rename-test", "tests/integration/agents", "tests/agents", directory)
+    checked = json.loads(run("check", directory, "--json").stdout)
 
     assert {"exact", "none"} == set(checked["rules"])
-    documents = [json.loads(path.read_text()) for path in folder.glob("*.json")]
+    documents = [json.loads(path.read_text()) for path in directory.glob("*.json")]
     chats = [
         (document["test_id"], document["request"])
         for document in documents
@@ -266,7 +266,7 @@ def test_real_recordings_replay_under_another_name(tmp_path: Path) -> None:
         for url in [request["url"]]
     }
     for test_id, request in chats:
-        with inference_recording("replay", folder, test_id=test_id) as session:
+        with inference_recording("replay", directory, test_id=test_id) as session:
             clients[request["url"]].chat.completions.create(**request["body"])
         assert {"replayed": 1} == session.counts
     assert len(chats) > 50

@@ -50,12 +50,12 @@ def test_it_writes_every_recording_and_says_so(tmp_path: Path) -> None:
 def test_what_calls_repeat_is_on_the_page_once(tmp_path: Path) -> None:
     """An agent sends its whole history with every call: the page of a hundred calls would grow by their square."""
     run = Example(tmp_path / "recordings")
-    messages = [{"role": "user", "content": f"{place} {'x' * 1000}"} for place in range(40)]
-    for place in range(40):
-        body = {"model": "m", "messages": messages[: place + 1]}
+    messages = [{"role": "user", "content": f"{position} {'x' * 1000}"} for position in range(40)]
+    for position in range(40):
+        body = {"model": "m", "messages": messages[: position + 1]}
         run.call("t.py::t", "/v1/chat/completions", body, chat_answer("ok", (1, 1)))
     file = tmp_path / "page.html"
-    report(run.folder, "-o", file)
+    report(run.directory, "-o", file)
 
     assert 41 == len(told(file)["turns"])
 
@@ -64,11 +64,11 @@ def test_a_page_that_would_be_too_large_cuts_its_texts_shorter(tmp_path: Path, m
     """A browser that hangs shows nothing at all; the page says how long a text it shows."""
     monkeypatch.setattr(page_module, "_LARGEST_PAGE", 50_000)
     run = Example(tmp_path / "recordings")
-    for place in range(10):
-        body = {"model": "m", "messages": [{"role": "user", "content": f"{place}" * 9000}]}
-        run.call(f"t.py::t{place}", "/v1/chat/completions", body, chat_answer("ok", (1, 1)))
+    for position in range(10):
+        body = {"model": "m", "messages": [{"role": "user", "content": f"{position}" * 9000}]}
+        run.call(f"t.py::t{position}", "/v1/chat/completions", body, chat_answer("ok", (1, 1)))
     file = tmp_path / "page.html"
-    page.write(file, [run.folder], [], [])
+    page.write(file, [run.directory], [], [])
 
     data = told(file)
     assert 2000 == data["longest"]
@@ -95,7 +95,7 @@ def test_calls_share_a_recording_and_a_lost_one_is_told(tmp_path: Path) -> None:
     run.call("t.py::t", "/v1/chat/completions", BODY, chat_answer("ok", (1, 1)), seconds=float("nan"))
     passed = {"outcome": "passed", "test_id": None, "endpoint": "/v1/files", "model": "", "key": "", "path": None}
     lost = {**run.calls[0], "path": tmp_path / "gone.json"}
-    page.write(tmp_path / "page.html", [run.folder], [*run.calls, *run.calls, passed, lost], [])
+    page.write(tmp_path / "page.html", [run.directory], [*run.calls, *run.calls, passed, lost], [])
 
     data = told(tmp_path / "page.html")
     assert [0, 0, -1, 1] == [call["said"] for call in data["calls"]]
@@ -110,7 +110,7 @@ def test_nothing_of_a_recording_is_markup_in_the_file(tmp_path: Path) -> None:
     body = {"model": hostile, "messages": [{"role": "user", "content": hostile}]}
     run.call(hostile, "/v1/chat/completions", body, chat_answer(hostile, (1, 1)))
     file = tmp_path / "page.html"
-    report(run.folder, "-o", file)
+    report(run.directory, "-o", file)
 
     text = file.read_text(encoding="utf-8")
     assert (2, 2, 0) == (text.count("<script"), text.count("</script>"), text.count("<!--"))
@@ -118,7 +118,7 @@ def test_nothing_of_a_recording_is_markup_in_the_file(tmp_path: Path) -> None:
     assert hostile == told(file)["calls"][0]["test"]
 
 
-def test_a_folder_without_recordings_is_refused(tmp_path: Path) -> None:
+def test_a_directory_without_recordings_is_refused(tmp_path: Path) -> None:
     """An empty page would say that all is well."""
     result = report(tmp_path, "-o", tmp_path / "page.html")
 
@@ -132,14 +132,14 @@ def test_a_place_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     run = Example(tmp_path / "recordings")
     run.call("t.py::t", "/v1/chat/completions", BODY, chat_answer("ok", (1, 1)))
     (tmp_path / "file").touch()
-    result = report(run.folder, "-o", tmp_path / "file" / "page.html")
+    result = report(run.directory, "-o", tmp_path / "file" / "page.html")
 
     assert 1 == result.exit_code
     assert "cannot write" in result.output
 
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="needs ../shared/corpus, which is not part of the project")
-def test_a_folder_of_folders_stands_for_those_below(tmp_path: Path) -> None:
+def test_a_directory_of_directories_stands_for_those_below(tmp_path: Path) -> None:
     """llama-stack keeps its recordings beside each folder of tests."""
     result = report(CORPUS, "-o", tmp_path / "page.html")
 

@@ -50,8 +50,8 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def ids_in(folder: Path) -> list[str | None]:
-    return [entry.test_id for entry in entries_in([folder])]  # type: ignore[union-attr]
+def ids_in(directory: Path) -> list[str | None]:
+    return [entry.test_id for entry in entries_in([directory])]  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_dry_run_moves_nothing(root: Path) -> None:
 def test_a_dry_run_names_what_would_stay(tmp_path: Path) -> None:
     """Of a series only the last answers can go: the one that is left behind would be taken for an earlier one."""
     first = record(tmp_path, "mine", key="a" * 64)
-    record(tmp_path, "another's", key="a" * 64, place=2)
+    record(tmp_path, "another's", key="a" * 64, position=2)
     dry, real = (run("rm", "mine", "--dir", tmp_path, *more) for more in (["--dry-run"], []))
 
     assert (1, 1, "", "") == (dry.exit_code, real.exit_code, dry.stdout, real.stdout)
@@ -158,7 +158,7 @@ def test_json_says_where_each_one_is_now(root: Path) -> None:
 
 def test_a_series_goes_with_the_answers_that_cannot_be_read(tmp_path: Path) -> None:
     """What is left of a series would be taken for its beginning."""
-    paths = [record(tmp_path, place=place) for place in (1, 2, 3)]
+    paths = [record(tmp_path, position=position) for position in (1, 2, 3)]
     paths[1].write_text("<<<<<<< ours")
     other = record(tmp_path, "other")
     other.write_text("<<<<<<< ours")
@@ -229,7 +229,7 @@ def test_the_recordings_beside_the_tests_are_found(tmp_path: Path, monkeypatch: 
     assert all(path.exists() for path in (*beside, *common))
 
 
-def test_the_configured_folder_is_looked_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_configured_directory_is_looked_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As recorders would, also from a folder below the root; the command that it prints works there."""
     (tmp_path / "pyproject.toml").write_text('[tool.inference_recorder]\nrecordings = "taped"\n')
     path = record(tmp_path / "taped")
@@ -277,24 +277,24 @@ def test_an_id_that_means_two_files_moves_nothing(tmp_path: Path, monkeypatch: p
     assert [0, 0] == [run("rm", given).exit_code for given in ("test_a.py::test_it", "tests/test_a.py::test_it")]
 
 
-@pytest.mark.parametrize("folder", [".taped", "tests/.taped/it", "node_modules/a", "a link", "a link/below"])
-def test_a_folder_that_undo_would_not_look_in_is_named(
-    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("directory", [".taped", "tests/.taped/it", "node_modules/a", "a link", "a link/below"])
+def test_a_directory_that_undo_would_not_look_in_is_named(
+    directory: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It enters no hidden folder and follows no link."""
     (tmp_path / "taped" / "below").mkdir(parents=True)
     (tmp_path / "project").mkdir()
     monkeypatch.chdir(tmp_path / "project")
     Path("a link").symlink_to("../taped")
-    path = record(Path(folder))
-    done = run("rm", "tests", "--dir", folder)
+    path = record(Path(directory))
+    done = run("rm", "tests", "--dir", directory)
 
     assert (0, False) == (done.exit_code, path.exists())
     assert (0, True) == (advised(done).exit_code, path.exists())
 
 
 @pytest.mark.parametrize("below", ["recordings", "responses"])
-def test_folders_of_llama_stack_are_looked_in(below: str, tmp_path: Path) -> None:
+def test_directories_of_llama_stack_are_looked_in(below: str, tmp_path: Path) -> None:
     """Each keeps its own trash, on its own file system."""
     path = record(tmp_path / below)
     first = record(tmp_path)
@@ -305,7 +305,7 @@ def test_folders_of_llama_stack_are_looked_in(below: str, tmp_path: Path) -> Non
     assert (0, True, True) == (advised(done).exit_code, path.exists(), first.exists())
 
 
-def test_a_link_that_leaves_the_folder_is_not_followed(tmp_path: Path) -> None:
+def test_a_link_that_leaves_the_directory_is_not_followed(tmp_path: Path) -> None:
     """A stranger's recordings could otherwise have us move another project's."""
     path = record(tmp_path / "other")
     own = record(tmp_path / "recordings")

@@ -65,10 +65,10 @@ def test_the_line_is_named(tmp_path):
     assert "1 secret in 1 file; 1 file scanned" in result.stderr
 
 
-@pytest.mark.parametrize("folder", ["recordings", "corpus"])
-def test_what_is_clean_passes(folder):
+@pytest.mark.parametrize("directory", ["recordings", "corpus"])
+def test_what_is_clean_passes(directory):
     """A hook that cries wolf is switched off. The corpus names watsonx projects, and nothing else that is secret."""
-    path = ROOT / "recordings" if folder == "recordings" else SHARED / "corpus"
+    path = ROOT / "recordings" if directory == "recordings" else SHARED / "corpus"
     if not path.is_dir():
         pytest.skip("../shared/corpus is not here")
 

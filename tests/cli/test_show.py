@@ -88,7 +88,7 @@ def test_a_key_is_found_by_its_first_digits(run: Example, monkeypatch: pytest.Mo
     """Nobody types 64 digits; a test's output names twelve."""
     body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
     path = run.call(None, CHAT, body, chat_answer("one", (1, 1)))
-    monkeypatch.setenv("LLAMA_STACK_TEST_RECORDING_DIR", str(run.folder))
+    monkeypatch.setenv("LLAMA_STACK_TEST_RECORDING_DIR", str(run.directory))
 
     for name in (path.stem, path.name, path.stem[:6]):
         assert "one" in show(name).output
@@ -99,22 +99,24 @@ def test_all_answers_to_a_key_are_shown_in_their_order(run: Example) -> None:
     """A test that asks the same twice gets two answers; the tenth comes after the second."""
     body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
     path = run.call(None, CHAT, body, chat_answer("one", (1, 1)))
-    for place, text in ((10, "ten"), (2, "two")):
+    for position, text in ((10, "ten"), (2, "two")):
         content = path.read_text().replace('"one"', f'"{text}"')
-        path.with_suffix(f".{place}.json").write_text(content)
+        path.with_suffix(f".{position}.json").write_text(content)
 
-    assert ["one", "two", "ten"] == re.findall("^  (one|two|ten)$", show(path.stem, "--dir", run.folder).output, re.M)
+    assert ["one", "two", "ten"] == re.findall(
+        "^  (one|two|ten)$", show(path.stem, "--dir", run.directory).output, re.M
+    )
     for name in (f"{path.stem}.2", f"{path.stem[:12]}.2"):  # the second is what `ls` shows
-        assert ["two"] == re.findall("^  (one|two|ten)$", show(name, "--dir", run.folder).output, re.M), name
-    assert 2 == show(f"{path.stem[:12]}.3", "--dir", run.folder).exit_code
+        assert ["two"] == re.findall("^  (one|two|ten)$", show(name, "--dir", run.directory).output, re.M), name
+    assert 2 == show(f"{path.stem[:12]}.3", "--dir", run.directory).exit_code
 
 
 def test_digits_that_fit_several_keys_are_refused(run: Example) -> None:
     """The wrong recording, shown without a word, is worse than none."""
-    paths = [run.folder / f"ab{digit * 62}.json" for digit in "01"]
+    paths = [run.directory / f"ab{digit * 62}.json" for digit in "01"]
     for path in paths:
         path.write_bytes(encode(None, {}, Answer()))
-    result = show("ab", "--dir", run.folder)
+    result = show("ab", "--dir", run.directory)
 
     assert 2 == result.exit_code
     assert "'ab' fits 2 recordings; give more digits:" in result.output
@@ -123,11 +125,11 @@ def test_digits_that_fit_several_keys_are_refused(run: Example) -> None:
 
 def test_a_key_that_nothing_has_names_where_it_looked(run: Example) -> None:
     """Half of all misses are a folder other than one believes."""
-    result = show("abc", "--dir", run.folder)
+    result = show("abc", "--dir", run.directory)
 
     assert 2 == result.exit_code
     assert "no recording is named 'abc'" in result.output
-    assert str(run.folder) in result.output
+    assert str(run.directory) in result.output
 
 
 @pytest.mark.parametrize("how", [[], ["--raw"], ["--json"]], ids=["as text", "raw", "as JSON"])

@@ -14,7 +14,7 @@ from .recorded import at_a_terminal, completion, record, run, tool_call
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def directory(tmp_path: Path) -> Path:
     record(tmp_path, "a", answer=completion(tokens=(10, 1)))
     record(tmp_path, "b", answer=completion(tokens=(20, 2)))
     record(tmp_path, "b", question="And again.", model="gpt-4o-mini", answer=completion(tokens=(40, 4)))
@@ -25,10 +25,10 @@ def lines(done: str, kind: str) -> list[list[str]]:
     return [line.split("\t")[1:] for line in done.splitlines() if line.startswith(f"{kind}\t")]
 
 
-def test_it_counts_by_endpoint_model_and_test(folder: Path) -> None:
+def test_it_counts_by_endpoint_model_and_test(directory: Path) -> None:
     """Which test, and which model, costs most when all is recorded anew."""
-    shown = run("stats", folder).stdout
-    contents = [path.read_bytes() for path in folder.glob("*.json")]
+    shown = run("stats", directory).stdout
+    contents = [path.read_bytes() for path in directory.glob("*.json")]
     sizes = {test: sum(len(one) for one in contents if b'"test_id": "%b"' % test.encode() in one) for test in "ab"}
 
     assert [["", "3", str(sizes["a"] + sizes["b"]), "70", "7"]] == lines(shown, "total")
@@ -44,7 +44,7 @@ def test_a_request_of_several_tests_is_a_duplicate(text: str, answers: int, tmp_
     """Its files can be one; the id that an answer has from its key does not make two answers different."""
     first = record(tmp_path, "a")
     second = record(tmp_path, "b", answer=completion(text, key="")) if answers == 2 else record(tmp_path, "b")
-    record(tmp_path, "b", place=2)
+    record(tmp_path, "b", position=2)
     record(tmp_path, "a", question="Only here.")
 
     (found,) = json.loads(run("stats", tmp_path, "--json").stdout)["duplicates"]
@@ -54,10 +54,10 @@ def test_a_request_of_several_tests_is_a_duplicate(text: str, answers: int, tmp_
     assert 3 == len(found["paths"])
 
 
-def test_a_row_of_one_test_is_no_duplicate(tmp_path: Path) -> None:
+def test_a_series_of_one_test_is_no_duplicate(tmp_path: Path) -> None:
     """Asking three times needs three answers."""
-    for place in (1, 2, 3):
-        record(tmp_path, "a", place=place)
+    for position in (1, 2, 3):
+        record(tmp_path, "a", position=position)
 
     assert [] == lines(run("stats", tmp_path).stdout, "duplicate")
 
@@ -73,18 +73,18 @@ def test_what_tests_share_already_is_no_duplicate(tmp_path: Path) -> None:
     assert [] == lines(run("stats", tmp_path).stdout, "duplicate")
 
 
-def test_options_choose_what_is_counted(folder: Path) -> None:
+def test_options_choose_what_is_counted(directory: Path) -> None:
     """The same options as those of `ls`."""
-    assert "40" == lines(run("stats", folder, "--model", "*mini").stdout, "total")[0][3]
+    assert "40" == lines(run("stats", directory, "--model", "*mini").stdout, "total")[0][3]
 
 
-def test_what_cannot_be_counted_is_named(folder: Path) -> None:
+def test_what_cannot_be_counted_is_named(directory: Path) -> None:
     """A total that leaves something out in silence is wrong."""
-    tool_call(folder)
-    broken = folder / f"{'a' * 64}.json"
+    tool_call(directory)
+    broken = directory / f"{'a' * 64}.json"
     broken.write_text("{")
-    chunks = record(folder, "c", answer=Answer(chunks=[b'{"usage":'], is_streaming=True))
-    done = run("stats", folder, "--json")
+    chunks = record(directory, "c", answer=Answer(chunks=[b'{"usage":'], is_streaming=True))
+    done = run("stats", directory, "--json")
 
     counted = json.loads(done.stdout)
     assert (3, 1) == (counted["total"]["number"], counted["others"])

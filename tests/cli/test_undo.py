@@ -11,7 +11,7 @@ from .recorded import completion, files, record, run
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Three recordings, below the working directory."""
     monkeypatch.chdir(tmp_path)
     for name in ("one", "two", "three"):
@@ -19,12 +19,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "recordings"
 
 
-def test_each_undo_brings_back_the_deletion_before(folder: Path) -> None:
+def test_each_undo_brings_back_the_deletion_before(directory: Path) -> None:
     """Also where nothing is left but the trash."""
-    before = files(folder)
+    before = files(directory)
     for names in (["one", "two"], ["three"]):
         run("rm", *names)
-    assert {} == files(folder)
+    assert {} == files(directory)
     done = [run("undo") for _ in range(3)]
 
     assert [0, 0, 1] == [one.exit_code for one in done]
@@ -32,14 +32,14 @@ def test_each_undo_brings_back_the_deletion_before(folder: Path) -> None:
     assert ["1 recording brought back\n", "2 recordings brought back\n", "there is nothing to undo\n"] == [
         one.stderr for one in done
     ]
-    assert before == files(folder)
+    assert before == files(directory)
 
 
-def test_what_was_recorded_since_stays(folder: Path) -> None:
+def test_what_was_recorded_since_stays(directory: Path) -> None:
     """The exit code tells a script; the last lines tell where the deleted one is."""
     run("rm", "two")
     run("rm", "one")
-    path = record(folder, "one", answer=completion("A new one."))
+    path = record(directory, "one", answer=completion("A new one."))
     new = path.read_bytes()
     done, before, none = run("undo", "--json"), run("undo"), run("undo")
 
@@ -51,9 +51,9 @@ def test_what_was_recorded_since_stays(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["a folder", "a link to nothing"])
-def test_whatever_has_the_name_stays(kind: str, folder: Path) -> None:
+def test_whatever_has_the_name_stays(kind: str, directory: Path) -> None:
     """Nobody knows what it is for."""
-    path = record(folder, "one")
+    path = record(directory, "one")
     run("rm", "one")
     path.mkdir() if kind == "a folder" else path.symlink_to("nowhere")
     done = run("undo")
@@ -62,12 +62,12 @@ def test_whatever_has_the_name_stays(kind: str, folder: Path) -> None:
     assert f"recordings/{path.name}: there is another file of that name" in done.stderr
 
 
-def test_a_folder_that_is_not_there_is_a_mistake(folder: Path) -> None:
+def test_a_directory_that_is_not_there_is_a_mistake(directory: Path) -> None:
     """A slip of the pen is not an empty trash."""
     assert (2, 1) == (run("undo", "nowhere").exit_code, run("undo", "recordings").exit_code)
 
 
-def test_only_the_folders_that_are_named_are_looked_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_directories_that_are_named_are_looked_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A project has several suites."""
     paths = [record(tmp_path / name / "recordings") for name in ("a", "b", "c")]
     monkeypatch.chdir(tmp_path)
@@ -80,14 +80,14 @@ def test_only_the_folders_that_are_named_are_looked_in(tmp_path: Path, monkeypat
     assert [True, True, False] == [path.exists() for path in paths]
 
 
-def test_an_undo_that_the_disk_refuses_can_be_tried_again(folder: Path) -> None:
+def test_an_undo_that_the_disk_refuses_can_be_tried_again(directory: Path) -> None:
     """What is not back is still in the trash."""
     run("rm", "one")
-    (folder / ".locks").rename(folder / "locks")
-    (folder / ".locks").touch()
+    (directory / ".locks").rename(directory / "locks")
+    (directory / ".locks").touch()
     refused = run("undo")
-    (folder / ".locks").unlink()
+    (directory / ".locks").unlink()
 
     assert (1, 0) == (refused.exit_code, run("undo").exit_code)
     assert "is still in the trash; try again" in refused.stderr
-    assert 3 == len(files(folder))
+    assert 3 == len(files(directory))

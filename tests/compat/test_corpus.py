@@ -107,11 +107,11 @@ def test_recording_the_specifications_call_gives_its_file_name(server: OpenAISer
     assert document["test_id"] == written["test_id"]
 
 
-async def _replayed(document: dict[str, Any], folder: Path, is_async: bool, door: str = "method") -> Any:
+async def _replayed(document: dict[str, Any], directory: Path, is_async: bool, door: str = "method") -> Any:
     request = document["request"]
     client = _client(request["url"].removesuffix(request["endpoint"]), is_async)
     kept_from_before = _method(client, request["endpoint"])  # passes the method door by
-    with inference_recording("replay", folder, test_id=document.get("test_id")):
+    with inference_recording("replay", directory, test_id=document.get("test_id")):
         method = kept_from_before if door == "client" else _method(client, request["endpoint"])
         try:
             answer = method(**request["body"])

@@ -38,7 +38,7 @@ def test_the_environment_sets_recording_up(monkeypatch: pytest.MonkeyPatch, tmp_
     recorder = ancestor.setup_inference_recording()
     assert recorder is not None
     with recorder as session:
-        assert (ancestor.InferenceMode.RECORD, tmp_path) == (session.mode, session.store.places.written)
+        assert (ancestor.InferenceMode.RECORD, tmp_path) == (session.mode, session.store.directories.written)
 
     monkeypatch.setenv("LLAMA_STACK_TEST_INFERENCE_MODE", "live")
     assert ancestor.setup_inference_recording() is None
@@ -131,10 +131,12 @@ def test_a_response_storage_refuses_what_it_cannot_store(tmp_path: Path) -> None
         storage.find_recording("bad")
 
 
-@pytest.mark.parametrize("folder", ["recordings", "responses"])
-def test_recordings_in_the_ancestors_folders_are_found(folder: str, client: openai.OpenAI, tmp_path: Path) -> None:
+@pytest.mark.parametrize("directory", ["recordings", "responses"])
+def test_recordings_in_the_llama_stacks_directories_are_found(
+    directory: str, client: openai.OpenAI, tmp_path: Path
+) -> None:
     """Its two generations kept their files in two places below the folder they were given."""
-    with ancestor.inference_recording("record", tmp_path / folder):
+    with ancestor.inference_recording("record", tmp_path / directory):
         recorded = client.chat.completions.create(**HELLO)
     with ancestor.api_recording(ancestor.APIRecordingMode.REPLAY, str(tmp_path)):
         replayed = client.chat.completions.create(**HELLO)
@@ -142,7 +144,7 @@ def test_recordings_in_the_ancestors_folders_are_found(folder: str, client: open
     assert recorded.choices == replayed.choices
 
 
-async def test_the_ancestors_own_test_of_recording_passes(tmp_path: Path) -> None:
+async def test_the_llama_stacks_own_test_of_recording_passes(tmp_path: Path) -> None:
     """Its users copied this shape: `create` patched, a client that reaches nothing, record, then replay."""
     answer = ChatCompletion.model_validate(completion("Hi"))
 

@@ -37,10 +37,10 @@ def main() -> None:
 
 def _passes(version: str, is_short: bool) -> bool:
     print(f"\n== openai {version}", flush=True)
-    with tempfile.TemporaryDirectory() as folder:
-        venv.create(folder, with_pip=True)
-        python = str(Path(folder) / ("Scripts" if sys.platform == "win32" else "bin") / "python")
-        held = Path(folder) / CONSTRAINTS.name
+    with tempfile.TemporaryDirectory() as directory:
+        venv.create(directory, with_pip=True)
+        python = str(Path(directory) / ("Scripts" if sys.platform == "win32" else "bin") / "python")
+        held = Path(directory) / CONSTRAINTS.name
         lines = CONSTRAINTS.read_text(encoding="utf-8").splitlines(keepends=True)
         held.write_text("".join(line for line in lines if not line.startswith("openai==")))
         packages = (f"openai=={version}", f"{ROOT}[test]", "-c", str(held))

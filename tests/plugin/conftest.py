@@ -59,12 +59,12 @@ class Suite:
     def __init__(self, pytester: pytest.Pytester, server: OpenAIServer) -> None:
         self.pytester = pytester
         self.server = server
-        self.folder = pytester.path
+        self.directory = pytester.path
         self.write("ask.py", ASK)
 
     def write(self, name: str, text: str) -> None:
         """Write a file; a test file begins with what all of them import."""
-        path = self.folder / name
+        path = self.directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
         head = textwrap.dedent(HEAD) if path.name.startswith(("test_", "conftest")) else ""
         path.write_text(head + textwrap.dedent(text))
@@ -77,15 +77,15 @@ class Suite:
         """Run the tests in a process of their own."""
         return self.pytester.runpytest_subprocess(*arguments)
 
-    def files(self, folder: str = "recordings") -> list[str]:
-        return files_of(self.folder / folder)
+    def files(self, directory: str = "recordings") -> list[str]:
+        return files_of(self.directory / directory)
 
-    def recordings(self, folder: str = "recordings") -> list[dict[str, Any]]:
+    def recordings(self, directory: str = "recordings") -> list[dict[str, Any]]:
         """Return what the recordings in a folder hold."""
-        return [json.loads((self.folder / folder / name).read_text()) for name in self.files(folder)]
+        return [json.loads((self.directory / directory / name).read_text()) for name in self.files(directory)]
 
-    def test_ids(self, folder: str = "recordings") -> list[str | None]:
-        return sorted((recording["test_id"] for recording in self.recordings(folder)), key=str)
+    def test_ids(self, directory: str = "recordings") -> list[str | None]:
+        return sorted((recording["test_id"] for recording in self.recordings(directory)), key=str)
 
 
 @pytest.fixture

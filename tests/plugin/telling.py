@@ -31,7 +31,7 @@ def write_tests(suite: Suite, text: str, name: str = "test_it.py") -> None:
 
 def told(suite: Suite) -> dict[str, list[Any]]:
     """Return what each test told since the last time, by its name."""
-    file = suite.folder / "told.jsonl"
+    file = suite.directory / "told.jsonl"
     lines = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
     file.unlink(missing_ok=True)
     got: dict[str, list[Any]] = {}

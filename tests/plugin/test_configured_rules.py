@@ -190,7 +190,7 @@ def test_the_option_goes_before_the_table(suite: Suite) -> None:
 )
 def test_a_rule_that_is_none_is_a_usage_error(file: str, setting: str, told: str, suite: Suite) -> None:
     """It names the file and the key; a rule that is passed over leaves a secret in a file."""
-    (suite.folder / file).write_text(f"{TABLE}{setting}" if file == "pyproject.toml" else f"[pytest]\n{setting}")
+    (suite.directory / file).write_text(f"{TABLE}{setting}" if file == "pyproject.toml" else f"[pytest]\n{setting}")
     suite.write("test_none.py", "def test_none(): pass")
 
     result = suite.run()

@@ -97,7 +97,7 @@ def test_threads_of_async_fixtures_and_tests_belong_to_the_plugins_session(
 @pytest.mark.parametrize("framework", MARKS)
 def test_sessions_of_async_fixtures_enclose_each_other(framework: str, scope: str, suite: Suite) -> None:
     """A fixture that opens a session inside that of another fixture; the test's threads are in the inner one."""
-    own = filled(OWN, framework, scope).replace("FOLDER", str(suite.folder / "own"))
+    own = filled(OWN, framework, scope).replace("FOLDER", str(suite.directory / "own"))
     suite.write("test_it.py", THREAD + own)
     for _ in range(2):
         suite.run("--inference-mode=record-if-missing").assert_outcomes(passed=2)

@@ -88,6 +88,6 @@ def test_what_a_failing_test_sent_is_not_set_aside_with_its_recordings(
 
     result.assert_outcomes(failed=1)
     assert 2 == len(suite.files("recordings/.failed"))
-    assert_nowhere(TOKEN, suite.folder / "recordings")
-    assert TOKEN not in (suite.folder / "page.html").read_text()
+    assert_nowhere(TOKEN, suite.directory / "recordings")
+    assert TOKEN not in (suite.directory / "page.html").read_text()
     assert TOKEN not in result.stdout.str()

@@ -111,14 +111,14 @@ def test_a_test_that_goes_on_without_the_answer_loses_no_recording(status: int, 
     )
     fail_at(suite)
     suite.run(RECORD).assert_outcomes(passed=2)
-    before = written(suite.folder / "recordings")
+    before = written(suite.directory / "recordings")
     fail_at(suite, plan=status, wide=status, one=status, two=status)
 
     result = suite.run(RECORD, "--inference-prune=delete")
 
     result.assert_outcomes(passed=2)
     assert "  5 failed calls were not recorded; record_errors=True records them:" in result.outlines
-    assert before == written(suite.folder / "recordings")
+    assert before == written(suite.directory / "recordings")
     fail_at(suite)
     suite.run().assert_outcomes(passed=2)
     assert 8 == len(before)
@@ -142,7 +142,7 @@ def test_a_fixture_that_goes_on_without_the_answer_loses_no_recording_of_its_tes
     )
     fail_at(suite)
     suite.run(RECORD).assert_outcomes(passed=1)
-    before = written(suite.folder / "recordings")
+    before = written(suite.directory / "recordings")
     fail_at(suite, wide=429)
 
     result = suite.run(RECORD, "--inference-prune=delete")
@@ -150,7 +150,7 @@ def test_a_fixture_that_goes_on_without_the_answer_loses_no_recording_of_its_tes
     result.assert_outcomes(passed=1)
     assert "    test_it.py@wide: 1 x 429 RateLimitError" in result.outlines
     assert 5 == len(before)
-    assert before.keys() == written(suite.folder / "recordings").keys()
+    assert before.keys() == written(suite.directory / "recordings").keys()
 
 
 def test_the_miss_says_it_and_its_command_ends_it(suite: Suite) -> None:
@@ -184,7 +184,7 @@ def test_the_memory_of_a_failing_test_stays_while_its_recordings_are_set_aside(s
 
     assert ([], 1) == (suite.files(), len(suite.files("recordings/.failed")))
     [name] = suite.files("recordings/.dropped")
-    [call] = json.loads((suite.folder / "recordings" / ".dropped" / name).read_text())["dropped"]
+    [call] = json.loads((suite.directory / "recordings" / ".dropped" / name).read_text())["dropped"]
     assert (503, "test_it") == (call["status_code"], name.split("-")[2])
 
 
@@ -196,7 +196,7 @@ def test_the_report_shows_a_dropped_call_with_its_failure(suite: Suite) -> None:
 
     suite.run(RECORD, "--inference-report=page.html")
 
-    page = (suite.folder / "page.html").read_text()
+    page = (suite.directory / "page.html").read_text()
     data = json.loads(page.partition('id="data">')[2].partition("</script>")[0])
     [call] = data["calls"]
     assert "dropped" == call["outcome"]

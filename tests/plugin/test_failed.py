@@ -14,8 +14,8 @@ from .conftest import Suite, written
 RECORD = "--inference-mode=record"
 
 
-def failed_aside(suite: Suite, folder: str = "recordings") -> Path:
-    return suite.folder / folder / ".failed"
+def failed_aside(suite: Suite, directory: str = "recordings") -> Path:
+    return suite.directory / directory / ".failed"
 
 
 @pytest.mark.parametrize(
@@ -46,12 +46,12 @@ def test_what_was_there_before_comes_back(suite: Suite) -> None:
     """All of its row: the second answer, and the third that the new recording cut off."""
     suite.write("test_it.py", "def test_it(inference_session): [ask() for _ in range(3)]")
     suite.run(RECORD).assert_outcomes(passed=1)
-    before = written(suite.folder / "recordings")
+    before = written(suite.directory / "recordings")
     suite.write("test_it.py", "def test_it(inference_session): ask(); ask(); assert 0")
 
     suite.run(RECORD).assert_outcomes(failed=1)
 
-    assert before == written(suite.folder / "recordings")
+    assert before == written(suite.directory / "recordings")
     assert 2 == len(suite.files("recordings/.failed"))
 
 
@@ -72,12 +72,12 @@ def test_an_answers_bytes_move_and_come_back_with_it(suite: Suite) -> None:
     replies = [Reply(content=number * 300_000, media_type="audio/mpeg") for number in (b"1", b"2")]
     suite.server.answers("/v1/audio/speech", *replies)
     suite.run(RECORD).assert_outcomes(passed=1)
-    before = written(suite.folder / "recordings")
+    before = written(suite.directory / "recordings")
 
     suite.run(RECORD).assert_outcomes(failed=1)
 
     assert 2 == len(before)
-    assert before == written(suite.folder / "recordings")
+    assert before == written(suite.directory / "recordings")
     assert [b"2" * 300_000] == [path.read_bytes() for path in failed_aside(suite).glob("*.bin")]
 
 
@@ -86,7 +86,7 @@ def test_a_link_to_a_device_is_not_read_to_be_brought_back(suite: Suite) -> None
     """A stranger's recordings may hold links; reading this one would fill the memory."""
     suite.write("test_it.py", "def test_it(inference_session): ask()")
     suite.run(RECORD)
-    [path] = (suite.folder / "recordings").glob("*.json")
+    [path] = (suite.directory / "recordings").glob("*.json")
     path.unlink()
     path.symlink_to("/dev/zero")
 
@@ -190,13 +190,13 @@ def test_an_interrupted_tests_recordings_are_set_aside(suite: Suite) -> None:
     """Half of a test's answers beside the other half of its old ones."""
     suite.write("test_it.py", "def test_it(inference_session): ask()")
     suite.run(RECORD)
-    before = written(suite.folder / "recordings")
+    before = written(suite.directory / "recordings")
     suite.write("test_it.py", "def test_it(inference_session):\n    ask()\n    raise KeyboardInterrupt")
 
     result = suite.run_apart(RECORD)
 
     assert pytest.ExitCode.INTERRUPTED == result.ret
-    assert before == written(suite.folder / "recordings")
+    assert before == written(suite.directory / "recordings")
     assert 1 == len(suite.files("recordings/.failed"))
 
 
@@ -207,12 +207,12 @@ def test_a_crashed_workers_recordings_are_set_aside(keeps: bool, suite: Suite) -
     text = "import os\ndef test_done(inference_session): ask()\ndef test_it(inference_session): ask(); "
     suite.write("test_it.py", f"{text}ask(); ask()")
     suite.run(RECORD).assert_outcomes(passed=2)
-    before = written(suite.folder / "recordings")
+    before = written(suite.directory / "recordings")
     suite.write("test_it.py", f"{text}ask('new'); os._exit(1)")
 
     result = suite.run_apart(RECORD, "-n1", *(["--inference-keep-failed"] if keeps else []))
 
-    after = written(suite.folder / "recordings")
+    after = written(suite.directory / "recordings")
     of_crashed = {name for name, content in before.items() if json.loads(content)["test_id"] == "test_it.py::test_it"}
     assert 3 == len(of_crashed)
     assert keeps == any(before[name] != after[name] for name in of_crashed)

@@ -125,7 +125,7 @@ def test_a_wrong_marker_is_an_error_that_names_the_test(arguments: str, told: st
     result.stdout.fnmatch_lines([f"test_it.py::test_it: @pytest.mark.inference_recording: *{told}*"])
 
 
-def test_an_unusable_folder_is_told_without_a_traceback(suite: Suite) -> None:
+def test_an_unusable_directory_is_told_without_a_traceback(suite: Suite) -> None:
     """The user's own test appears nowhere in it."""
     suite.write("test_it.py", "@pytest.mark.inference_recording(storage_dir='ask.py')\ndef test_it(): pass")
 

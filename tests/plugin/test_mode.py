@@ -52,7 +52,7 @@ def test_what_chooses_the_mode(
     assert (f"marker: {expected}", f"code: {expected}") == (line_of(result, "marker:"), line_of(result, "code:"))
 
 
-def test_the_header_says_mode_and_folder_with_their_sources(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_header_says_mode_and_directory_with_their_sources(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who wonders why something was recorded looks there first."""
     suite.write("test_none.py", "def test_none(): pass")
     headers = [line_of(suite.run(), "inference_recorder:")]
@@ -145,16 +145,16 @@ IN_CODE = """
         with inference_recording():
             ask()
 
-    def test_folder_of_its_own(tmp_path):
+    def test_directory_of_its_own(tmp_path):
         with inference_recording("record", tmp_path):
             ask()
 """
 
 
-@pytest.mark.parametrize("folder", ["", "recordings_beside_tests"])
-def test_ci_does_not_record_for_the_code_either(folder: str, suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("directory", ["", "recordings_beside_tests"])
+def test_ci_does_not_record_for_the_code_either(directory: str, suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """But a test that records into its tmp_path tests recording: that is no recording of this suite."""
-    suite.pytester.makeini(f"[pytest]\n{f'inference_{folder} = true' if folder else ''}")
+    suite.pytester.makeini(f"[pytest]\n{f'inference_{directory} = true' if directory else ''}")
     suite.write("tests/test_it.py", IN_CODE)
     monkeypatch.setenv("CI", "true")
 

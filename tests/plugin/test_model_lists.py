@@ -14,7 +14,8 @@ from ..support.openai_server import Reply, error
 from .conftest import Suite, line_of, written
 
 EXACT, G9, G1 = (
-    next(place for place, version in enumerate(GENERATIONS) if version.name == name) for name in ("exact", "G9", "G1")
+    next(position for position, version in enumerate(GENERATIONS) if version.name == name)
+    for name in ("exact", "G9", "G1")
 )
 TESTS = """
     import os, openai
@@ -55,7 +56,7 @@ REFUSAL = error(401, "no", code="invalid_api_key")
 
 def models_file(suite: Suite, test_id: str, version: int, name: str) -> Path:
     """Write a list of one model as made in this test, under one of the key versions."""
-    path = record(suite.folder / "recordings", test_id, endpoint="/v1/models", base_url=suite.server.base_url,
+    path = record(suite.directory / "recordings", test_id, endpoint="/v1/models", base_url=suite.server.base_url,
                   generation=GENERATIONS[version])  # fmt: skip
     path.unlink()
     return put(path.parent, path.name.split("-")[1], [model(name)], base_url=suite.server.base_url, test_id=test_id)
@@ -90,12 +91,12 @@ def test_a_failing_test_gets_back_what_its_other_outcome_removed(is_list: bool, 
     suite.write("test_it.py", TESTS + (LISTED if is_list else REFUSED).format(name="it"))
     suite.server.answers("/v1/models", LIST if is_list else REFUSAL)
     suite.run("--inference-mode=record").assert_outcomes(passed=1)
-    before = written(suite.folder / "recordings")
+    before = written(suite.directory / "recordings")
     suite.server.answers("/v1/models", REFUSAL if is_list else LIST)
 
     suite.run("--inference-mode=record").assert_outcomes(failed=1)
 
-    assert before == written(suite.folder / "recordings")
+    assert before == written(suite.directory / "recordings")
     assert 1 == len(suite.files("recordings/.failed"))
     suite.run().assert_outcomes(passed=1)
 

@@ -33,14 +33,14 @@ def test_a_run_leaves_everything_as_it_was(suite: Suite) -> None:
 
     watched = (os.system, os.execv, subprocess.Popen.__init__, BaseProcess.start)
     assert before == (os.environ.get(RUN_VARIABLE), process_usage.listeners, *watched)
-    own = (suite.folder / "seen").read_text().split(os.pathsep)[-1]
+    own = (suite.directory / "seen").read_text().split(os.pathsep)[-1]
     assert not Path(own).exists()
 
 
 def test_a_process_that_outlives_its_run_goes_on(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody listens any more, and that is nothing to a server that a test has left behind."""
     suite.write("test_it.py", "def test_it(inference_session): ask()")
-    monkeypatch.setenv(RUN_VARIABLE, str(suite.folder / "gone" / "main"))
+    monkeypatch.setenv(RUN_VARIABLE, str(suite.directory / "gone" / "main"))
 
     suite.run("--inference-mode=record").assert_outcomes(passed=1)
 

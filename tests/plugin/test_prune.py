@@ -57,7 +57,7 @@ def test_it_lists_with_reasons_and_deletes_nothing(suite: Suite) -> None:
 def test_what_a_file_says_does_not_steer_the_terminal(suite: Suite) -> None:
     """A recording of a stranger's pull request that belongs to no test is shown to whoever prunes."""
     recorded(suite)
-    for path in (suite.folder / "recordings").glob("*.json"):
+    for path in (suite.directory / "recordings").glob("*.json"):
         path.write_text(path.read_text().replace(f"{START}test_gone", f"{START}test_\\u001b[2Jgone\\n"))
 
     result = suite.run(PRUNE)
@@ -219,7 +219,7 @@ def test_a_directory_outside_of_rootdir_is_left_alone(suite: Suite, tmp_path_fac
 def test_a_link_out_of_rootdir_leads_outside(suite: Suite, tmp_path_factory: pytest.TempPathFactory) -> None:
     """The suites that share a directory may each have a link to it."""
     elsewhere = tmp_path_factory.mktemp("elsewhere")
-    (suite.folder / "recordings").symlink_to(elsewhere)
+    (suite.directory / "recordings").symlink_to(elsewhere)
     suite.write("test_it.py", "def test_it(inference_session): ask()")
     suite.run("--inference-mode=record").assert_outcomes(passed=1)
     suite.write("test_it.py", "def test_it(inference_session): pass")
@@ -230,7 +230,7 @@ def test_a_link_out_of_rootdir_leads_outside(suite: Suite, tmp_path_factory: pyt
 
 
 @pytest.mark.slow
-def test_folders_elsewhere_are_left_alone(suite: Suite, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_directories_elsewhere_are_left_alone(suite: Suite, tmp_path_factory: pytest.TempPathFactory) -> None:
     """A test that records into a folder of its own outside the project has its reasons."""
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     suite.write(

@@ -136,10 +136,10 @@ def test_a_session_fixture_replays_whichever_test_runs_first(suite: Suite) -> No
     assert ["session@test_order.py::wide"] * 2 == suite.test_ids()
 
 
-def test_a_wider_fixtures_row_goes_on_at_its_teardown(suite: Suite) -> None:
+def test_a_wider_fixtures_series_goes_on_at_its_teardown(suite: Suite) -> None:
     """Set up in one test's session and torn down in another's, its second answer would have replaced its first."""
     suite.write(
-        "test_row.py",
+        "test_series.py",
         """
         pytestmark = pytest.mark.inference_recording
 

@@ -45,10 +45,10 @@ def layered(suite: Suite) -> Suite:
     """Three directories with tests that share answers of each scope."""
     suite.pytester.makeini("[pytest]\nmarkers = one")
     suite.write("conftest.py", "")
-    for folder, number in (("a", 1), ("a", 2), ("b", 3)):
-        suite.write(f"{folder}/__init__.py", "")
-        suite.write(f"{folder}/conftest.py", FIXTURES)
-        write_tests(suite, TESTS.replace("test_", f"test_{number}_"), f"{folder}/test_{number}.py")
+    for directory, number in (("a", 1), ("a", 2), ("b", 3)):
+        suite.write(f"{directory}/__init__.py", "")
+        suite.write(f"{directory}/conftest.py", FIXTURES)
+        write_tests(suite, TESTS.replace("test_", f"test_{number}_"), f"{directory}/test_{number}.py")
     return suite
 
 
@@ -122,7 +122,7 @@ def test_a_part_that_pytest_chooses_leaves_the_rest_alone(
     monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:randomly")
     layered.run_apart(RECORD).assert_outcomes(passed=9)
     live = told(layered)
-    path = layered.folder / "a/test_2.py"
+    path = layered.directory / "a/test_2.py"
     text = path.read_text()
     path.write_text(text.replace('tell(ask(f"two', 'assert 0 and tell(ask(f"two'))
     layered.run_apart("--sw" if option == "--sw" else "-q")
@@ -192,7 +192,7 @@ def test_new_recordings_stay_where_the_old_cannot_be_reached(asking: str, suite:
     changing(suite)
     write_tests(suite, FAILING.format(asking=asking, passes=1))
     suite.run(RECORD).assert_outcomes(passed=3)
-    before = written(suite.folder / "recordings")
+    before = written(suite.directory / "recordings")
     write_tests(suite, FAILING.format(asking=asking, passes=0))
 
     result = suite.run(RECORD)
@@ -210,7 +210,7 @@ def test_new_recordings_stay_where_the_old_cannot_be_reached(asking: str, suite:
     write_tests(suite, FAILING.format(asking=asking, passes=1))
     suite.run().assert_outcomes(passed=3)
     [old] = [content for content in before.values() if b'"does not"' in content]
-    assert old in written(suite.folder / "recordings").values()
+    assert old in written(suite.directory / "recordings").values()
 
 
 def test_old_recordings_come_back_where_the_wide_answer_says_the_same(suite: Suite) -> None:
@@ -219,12 +219,12 @@ def test_old_recordings_come_back_where_the_wide_answer_says_the_same(suite: Sui
     text = "@pytest.fixture(scope='module')\ndef wide(): return ask('wide')\n\ndef test_it(wide): {}; assert {}\n"
     write_tests(suite, text.format("ask(wide)", 1))
     suite.run(RECORD).assert_outcomes(passed=1)
-    before = written(suite.folder / "recordings")
+    before = written(suite.directory / "recordings")
     write_tests(suite, text.format("ask(wide); ask('more')", 0))
 
     suite.run(RECORD).assert_outcomes(failed=1)
 
-    assert before == written(suite.folder / "recordings")
+    assert before == written(suite.directory / "recordings")
 
 
 def test_a_word_that_a_request_always_had_takes_nothing_from_its_old_recordings(suite: Suite) -> None:

@@ -143,9 +143,9 @@ def test_a_series_that_cannot_be_cut_fails_its_test(suite: Suite) -> None:
     """Its old answers would stand behind the new ones; whoever reads the summary alone would not know."""
     write_tests(suite, "def test_it(): tell(ask(), ask())")
     suite.run(RECORD).assert_outcomes(passed=1)
-    [in_the_way] = (suite.folder / "recordings").glob("*.2.json")
-    in_the_way.unlink()
-    in_the_way.mkdir()
+    [conflict] = (suite.directory / "recordings").glob("*.2.json")
+    conflict.unlink()
+    conflict.mkdir()
     write_tests(suite, "def test_it(): ask()")
 
     result = suite.run(RECORD)
@@ -190,12 +190,12 @@ def test_a_process_that_dies_within_a_test_has_cut_nothing(suite: Suite) -> None
     """Its session had closed; the answers that the rest of the test would have replaced are all that there is."""
     write_tests(suite, "def test_it(): [ask() for _ in range(3)]")
     suite.run(RECORD).assert_outcomes(passed=1)
-    before = written(suite.folder / "recordings")
+    before = written(suite.directory / "recordings")
     write_tests(suite, "def test_it():\n    with inference_recording(): ask()\n    os._exit(1)\nimport os\n")
 
     suite.run_apart(RECORD)
 
-    after = written(suite.folder / "recordings")
+    after = written(suite.directory / "recordings")
     assert list(before) == list(after)
     assert 1 == sum(before[name] != after[name] for name in before)
 

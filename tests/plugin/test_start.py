@@ -14,8 +14,8 @@ HEAVY = ("openai", "pydantic", "rich", "orjson", "filelock", "wrapt", "inference
 
 def test_nothing_heavy_is_imported_before_a_test_needs_it(suite: Suite) -> None:
     """Every start of pytest pays for what a plugin imports; the face alone took 65 ms."""
-    (suite.folder / "test_plain.py").write_text("def test_plain(tmp_path): pass")
-    (suite.folder / "conftest.py").write_text(
+    (suite.directory / "test_plain.py").write_text("def test_plain(tmp_path): pass")
+    (suite.directory / "conftest.py").write_text(
         f"import sys\ndef pytest_unconfigure(): print('imported:', sorted({set(HEAVY)!r} & set(sys.modules)))"
     )
 
@@ -38,7 +38,7 @@ def test_it_works_where_xdist_is_not_installed(suite: Suite) -> None:
     """pytest is all it needs."""
     suite.write("test_it.py", "def test_it(inference_session): ask()")
     hidden = "import sys\nsys.modules['xdist'] = sys.modules['execnet'] = sys.modules['pytest_asyncio'] = None\n"
-    (suite.folder / "hiding.py").write_text(hidden)
+    (suite.directory / "hiding.py").write_text(hidden)
 
     for arguments in (["--inference-mode=record"], []):
         result = suite.run_apart("-p", "hiding", "-p", "inference_recorder.pytest_plugin", *arguments)
@@ -68,4 +68,4 @@ def test_a_report_shows_the_calls_of_the_run(suite: Suite) -> None:
 
     suite.run_apart(*plugin, "--inference-report=report.html").assert_outcomes(passed=1)
 
-    assert "What is in the report?" in Path(suite.folder / "report.html").read_text()
+    assert "What is in the report?" in Path(suite.directory / "report.html").read_text()

@@ -159,8 +159,8 @@ def test_all_files_of_a_list_of_models_are_in_use(suite: Suite) -> None:
     )
     suite.run("--inference-mode=record").assert_outcomes(passed=1)
     [name] = suite.files()
-    content = (suite.folder / "recordings" / name).read_text()
-    (suite.folder / "recordings" / f"{name.rpartition('-')[0]}-00000000.json").write_text(content)
+    content = (suite.directory / "recordings" / name).read_text()
+    (suite.directory / "recordings" / f"{name.rpartition('-')[0]}-00000000.json").write_text(content)
 
     assert "recordings: 1 replayed, 0 recorded, 0 missed, 0 live, 0 unused" == line_of(suite.run(), "recordings:")
 

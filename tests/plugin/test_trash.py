@@ -18,7 +18,7 @@ DELETE = "--inference-prune=delete"
 def shell(suite: Suite, line: str) -> subprocess.CompletedProcess[str]:
     """Run a line in a shell at rootdir, with the command of this environment."""
     path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
-    return subprocess.run(line, shell=True, cwd=suite.folder, env={"PATH": path}, capture_output=True, text=True)  # noqa: S602
+    return subprocess.run(line, shell=True, cwd=suite.directory, env={"PATH": path}, capture_output=True, text=True)  # noqa: S602
 
 
 def unused(suite: Suite) -> None:
@@ -57,7 +57,7 @@ def test_what_went_before_the_disk_refused_comes_back(suite: Suite) -> None:
     """Half of a deletion is one too: how much it was, and what brings it back, is said beside the error."""
     unused(suite)
     before = suite.files(), suite.files("data/taped")
-    (suite.folder / "data" / "taped" / ".trash").touch()
+    (suite.directory / "data" / "taped" / ".trash").touch()
 
     result = suite.run(DELETE)
 
@@ -68,19 +68,19 @@ def test_what_went_before_the_disk_refused_comes_back(suite: Suite) -> None:
     assert before == (suite.files(), suite.files("data/taped"))
 
 
-def test_a_folder_that_is_not_below_is_named(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_directory_that_is_not_below_is_named(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """`undo` alone would look below the working directory only."""
     suite.pytester.makeini("[pytest]")
     suite.write("test_it.py", 'def test_it(inference_session): ask("one"); ask("two")')
     suite.run("--inference-mode=record").assert_outcomes(passed=1)
     suite.write("test_it.py", 'def test_it(inference_session): ask("one")')
-    (suite.folder / "sub").mkdir()
-    monkeypatch.chdir(suite.folder / "sub")
+    (suite.directory / "sub").mkdir()
+    monkeypatch.chdir(suite.directory / "sub")
 
     result = suite.run(DELETE, "..")
 
     undo = line_of(result, "  inference-recorder undo").partition(" brings them back")[0].strip()
-    assert ["inference-recorder", "undo", str(suite.folder / "recordings")] == shlex.split(undo)
+    assert ["inference-recorder", "undo", str(suite.directory / "recordings")] == shlex.split(undo)
     assert 1 == len(suite.files())
     assert 0 == shell(suite, undo).returncode
     assert 2 == len(suite.files())
@@ -98,23 +98,23 @@ def test_an_id_of_pytests_output_is_one_that_rm_takes(is_beside: bool, suite: Su
         def test_it(inference_session, text): ask(text)
         """,
     )
-    folder = "tests/sub/recordings" if is_beside else "taped"
+    directory = "tests/sub/recordings" if is_beside else "taped"
     result = suite.run("-v", "--inference-mode=record")
     ids = re.findall(r"^(\S+::.*?) PASSED", str(result.stdout), re.MULTILINE)
-    assert 4 == len(ids) == len(suite.files(folder))
+    assert 4 == len(ids) == len(suite.files(directory))
 
     for left, test_id in enumerate(reversed(ids)):
         ran = shell(suite, f"inference-recorder rm {shlex.quote(test_id)}")
 
-        assert (0, 3 - left) == (ran.returncode, len(suite.files(folder))), ran.stderr
+        assert (0, 3 - left) == (ran.returncode, len(suite.files(directory))), ran.stderr
     assert 0 == shell(suite, "inference-recorder undo").returncode
-    assert 1 == len(suite.files(folder))
+    assert 1 == len(suite.files(directory))
 
 
-@pytest.mark.parametrize("folder", ["recordings", "data/my tapes"])
-def test_the_command_that_prune_prints_removes_what_it_lists(folder: str, suite: Suite) -> None:
+@pytest.mark.parametrize("directory", ["recordings", "data/my tapes"])
+def test_the_command_that_prune_prints_removes_what_it_lists(directory: str, suite: Suite) -> None:
     """Pasted as it is, wherever the recordings lie, and nothing else."""
-    options = [] if folder == "recordings" else [f"--inference-recordings={folder}"]
+    options = [] if directory == "recordings" else [f"--inference-recordings={directory}"]
     suite.write(
         "test_it.py", "@pytest.mark.parametrize('n', ['a b', \"it's\", 'c'])\ndef test_it(n, inference_session): ask(n)"
     )
@@ -125,4 +125,4 @@ def test_the_command_that_prune_prints_removes_what_it_lists(folder: str, suite:
     ran = shell(suite, line_of(result, "    to remove them: ").partition(": ")[2])
 
     assert 0 == ran.returncode, ran.stderr
-    assert ["test_it.py::test_it[c]"] == suite.test_ids(folder)
+    assert ["test_it.py::test_it[c]"] == suite.test_ids(directory)

@@ -66,7 +66,7 @@ def test_a_wrong_marker_is_a_collection_error_there_too(suite: Suite) -> None:
     )
 
 
-def test_a_folder_of_the_command_line_is_the_controllers(suite: Suite) -> None:
+def test_a_directory_of_the_command_line_is_the_controllers(suite: Suite) -> None:
     """A relative path means where pytest was started."""
     suite.pytester.makeini("[pytest]")
     suite.write("below/test_it.py", "def test_it(inference_session): ask()")

@@ -22,7 +22,7 @@ SIZE = 50_000_000
 _ASKED: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "Hello"}]}
 
 
-def held_after_replays(folder: Path) -> dict[str, float]:
+def held_after_replays(directory: Path) -> dict[str, float]:
     """Return by how much open files, threads and memory grow over 10,000 replays of three kinds in one session."""
     with client_answered_by(usual) as client:
 
@@ -34,34 +34,34 @@ def held_after_replays(folder: Path) -> dict[str, float]:
                 else:
                     client.chat.completions.create(**_ASKED)
 
-        with inference_recording("record-if-missing", folder):
+        with inference_recording("record-if-missing", directory):
             ask(1)
-        with inference_recording("replay", folder):
+        with inference_recording("replay", directory):
             ask(500)
         before = _held()
-        with inference_recording("replay", folder) as session:
+        with inference_recording("replay", directory) as session:
             ask(5_000)
             after = _held()
             replays = session.counts["replayed"]
     return {"replays": replays} | {what: round(after[what] - before[what], 2) for what in before}
 
 
-def taken_by_a_big_one(kind: str, folder: Path) -> dict[str, float]:
+def taken_by_a_big_one(kind: str, directory: Path) -> dict[str, float]:
     """Return by how many megabytes the process grows at most while it replays one recording of 50."""
     asked = _ASKED | ({"stream": True} if kind == "streamed" else {})
     if os.fork() == 0:  # what makes the file must not count
-        _make(kind, asked, folder)
+        _make(kind, asked, directory)
         os._exit(0)
     os.wait()
     with client_answered_by(usual) as client:
-        with inference_recording("record", folder.with_name("small")):
+        with inference_recording("record", directory.with_name("small")):
             _replay(client, "plain" if kind == "embeddings" else kind, asked)
         gc.collect()
         before = _most_memory()
-        with inference_recording("replay", folder):
+        with inference_recording("replay", directory):
             _replay(client, kind, asked)
     taken = _most_memory() - before
-    [path] = folder.glob("*.json")
+    [path] = directory.glob("*.json")
     size = path.stat().st_size
     return {"megabytes in the file": size / 1e6, "megabytes taken": taken / 1e6, "times": round(taken / size, 2)}
 
@@ -76,18 +76,18 @@ def _replay(client: Any, kind: str, asked: dict[str, Any]) -> None:
         client.chat.completions.create(**asked)
 
 
-def _make(kind: str, asked: dict[str, Any], folder: Path) -> None:
-    with client_answered_by(usual) as client, inference_recording("record", folder):
+def _make(kind: str, asked: dict[str, Any], directory: Path) -> None:
+    with client_answered_by(usual) as client, inference_recording("record", directory):
         _replay(client, kind, asked)
-    [path] = folder.glob("*.json")
+    [path] = directory.glob("*.json")
     request = json.loads(path.read_bytes())["request"]
     if kind == "streamed":
         line = json_bytes.dumps(typed("x", chunk({"content": "word word"})))
         answer = Answer(chunks=[line] * (SIZE // (len(line) + 8)), is_streaming=True)
     elif kind == "embeddings":
-        vector = [1 / (place + 3) for place in range(1_000)]
+        vector = [1 / (position + 3) for position in range(1_000)]
         count = SIZE // (len(json_bytes.dumps(vector)) + 100)
-        data = [{"object": "embedding", "index": place, "embedding": vector} for place in range(count)]
+        data = [{"object": "embedding", "index": position, "embedding": vector} for position in range(count)]
         answer = Answer(body=typed("x", {"object": "list", "model": "m", "data": data, "usage": {}}))
     else:
         answer = Answer(body=typed("x", completion("word " * (SIZE // 5))))
@@ -111,5 +111,5 @@ def _most_memory() -> int:
 
 
 if __name__ == "__main__":
-    kind, folder = sys.argv[1], Path(sys.argv[2])
-    print(json.dumps(held_after_replays(folder) if kind == "replays" else taken_by_a_big_one(kind, folder)))
+    kind, directory = sys.argv[1], Path(sys.argv[2])
+    print(json.dumps(held_after_replays(directory) if kind == "replays" else taken_by_a_big_one(kind, directory)))

@@ -29,7 +29,7 @@ _WORDS = 40
 _BINARY_SIZE = 300_000
 
 
-def main(folder: Path, kills: int, seed: int) -> dict[str, int]:
+def main(directory: Path, kills: int, seed: int) -> dict[str, int]:
     """Return what was found after the kills: of the temporary files, and of the answers, how many were new."""
     chance, seen = random.Random(seed), {"plain": -1, "streamed": -1, "binary": -1}
     found = {"kills": kills, "with a temporary file": 0, "with bytes of no recording": 0, "answers that were new": 0}
@@ -37,17 +37,17 @@ def main(folder: Path, kills: int, seed: int) -> dict[str, int]:
     for number in range(kills):
         child = os.fork()
         if child == 0:
-            _record_for_ever(folder, (number + 1) * 1_000_000)
+            _record_for_ever(directory, (number + 1) * 1_000_000)
         time.sleep(chance.uniform(0, longest))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         before = dict(seen)
-        for path in folder.glob("*.json"):
+        for path in directory.glob("*.json"):
             decode_thoroughly(path.read_bytes(), str(path))
-        for kind, generation in _replayed(folder).items():
+        for kind, generation in _replayed(directory).items():
             assert generation >= seen[kind], f"after kill {number}: {kind} went from {seen[kind]} to {generation}"
             seen[kind] = generation
-        temporary, orphans = list(folder.glob(".*.tmp")), _orphans(folder)
+        temporary, orphans = list(directory.glob(".*.tmp")), _orphans(directory)
         assert len(temporary) <= 1, temporary
         # By this name the next writer sees whether its own writer still holds the lock.
         assert {len(owner_of_temporary(path.name) or "") for path in temporary} <= {64}, temporary
@@ -55,29 +55,29 @@ def main(folder: Path, kills: int, seed: int) -> dict[str, int]:
         found["with a temporary file"] += len(temporary)
         found["with bytes of no recording"] += len(orphans)
         found["answers that were new"] += sum(before[kind] != seen[kind] for kind in seen)
-    with inference_recording("record", folder):
+    with inference_recording("record", directory):
         _ask(0)
-    assert not list(folder.glob(".*.tmp"))
-    assert not _orphans(folder)
-    assert {0} == set(_replayed(folder).values())
+    assert not list(directory.glob(".*.tmp"))
+    assert not _orphans(directory)
+    assert {0} == set(_replayed(directory).values())
     return found
 
 
 def _seconds_of_one_round() -> float:
     """Return how long a child needs to record the three calls; the SDK has imported all that it needs by then."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as directory:
         for _ in range(2):
             begun = time.monotonic()
-            with inference_recording("record", folder):
+            with inference_recording("record", directory):
                 _ask(0)
         seconds = time.monotonic() - begun
-        _replayed(Path(folder))
+        _replayed(Path(directory))
     return 1.5 * seconds
 
 
-def _record_for_ever(folder: Path, generation: int) -> None:
+def _record_for_ever(directory: Path, generation: int) -> None:
     while True:
-        with inference_recording("record", folder):
+        with inference_recording("record", directory):
             _ask(generation)
         generation += 1
 
@@ -95,10 +95,10 @@ def _ask(generation: int) -> None:
         client.audio.speech.create(model="tts-1", voice="alloy", input="Hello")
 
 
-def _replayed(folder: Path) -> dict[str, int]:
+def _replayed(directory: Path) -> dict[str, int]:
     """Return which generation each recording holds, whole; what was never recorded is left out."""
     found: dict[str, int] = {}
-    with inference_recording("replay", folder), client_answered_by(_nothing) as client:
+    with inference_recording("replay", directory), client_answered_by(_nothing) as client:
         for kind, replay in _REPLAYS.items():
             try:
                 said = replay(client)
@@ -121,7 +121,7 @@ def _streamed(client: Any) -> list[int]:
 def _binary(client: Any) -> list[int]:
     content = client.audio.speech.create(model="tts-1", voice="alloy", input="Hello").content
     assert _BINARY_SIZE == len(content)
-    return [int.from_bytes(content[place : place + 4], "big") for place in range(0, len(content), 4_000)]
+    return [int.from_bytes(content[position : position + 4], "big") for position in range(0, len(content), 4_000)]
 
 
 _REPLAYS = {
@@ -133,9 +133,9 @@ _REPLAYS = {
 }
 
 
-def _orphans(folder: Path) -> list[Path]:
-    recordings = b"".join(path.read_bytes() for path in folder.glob("*.json"))
-    return [path for path in folder.glob("*.bin") if path.name.split(".")[-2].encode() not in recordings]
+def _orphans(directory: Path) -> list[Path]:
+    recordings = b"".join(path.read_bytes() for path in directory.glob("*.json"))
+    return [path for path in directory.glob("*.bin") if path.name.split(".")[-2].encode() not in recordings]
 
 
 def _nothing(path: str, body: dict[str, Any]) -> Any:

@@ -73,21 +73,23 @@ def test_any_bytes_are_an_answer_or_corrupt(content: bytes) -> None:
 @settings(max_examples=60)
 @given(
     name=st.sampled_from(sorted(WHOLE)),
-    place=st.integers(0, 2_000),
+    position=st.integers(0, 2_000),
     inserted=st.binary(max_size=6),
     cut=st.integers(0, 9),
 )
-def test_a_recording_changed_anywhere_is_an_answer_or_corrupt(name: str, place: int, inserted: bytes, cut: int) -> None:
+def test_a_recording_changed_anywhere_is_an_answer_or_corrupt(
+    name: str, position: int, inserted: bytes, cut: int
+) -> None:
     """Bits rot, merges go wrong, people edit."""
     content = WHOLE[name]
-    place %= len(content)
+    position %= len(content)
 
-    read(content[:place] + inserted + content[place + cut :])
+    read(content[:position] + inserted + content[position + cut :])
 
 
 @settings(max_examples=60)
 @given(response=JSON, mapping=JSON, test_id=JSON)
-def test_any_json_in_the_place_of_a_response_is_an_answer_or_corrupt(response: Any, mapping: Any, test_id: Any) -> None:
+def test_any_json_in_place_of_a_response_is_an_answer_or_corrupt(response: Any, mapping: Any, test_id: Any) -> None:
     """Each member may hold what it should not."""
     document = {"test_id": test_id, "request": {}, "response": response, "id_normalization_mapping": mapping}
     for indent in (None, 2):
@@ -100,8 +102,8 @@ def test_a_recording_with_one_member_of_any_json_is_an_answer_or_corrupt(name: s
     """Close to the real thing, which is where readers believe too much."""
     document = json.loads(WHOLE[name])
     holders = [document, document["response"], *(v for v in document["response"].values() if isinstance(v, dict))]
-    places = [(holder, key) for holder in holders for key in holder]
-    holder, key = places[member % len(places)]
+    directories = [(holder, key) for holder in holders for key in holder]
+    holder, key = directories[member % len(directories)]
     holder[key] = value
     for indent in (None, 2):
         read(json.dumps(document, indent=indent).encode() + b"\n")
@@ -142,7 +144,7 @@ def assert_survives(asked: dict[str, Any], answered: Any, word: str, *, is_strea
 
     request: dict[str, Any] = {"model": "m", "messages": [], "extra_body": asked, "stream": is_streaming}
     with tempfile.TemporaryDirectory() as name, client_answered_by(answer) as client:
-        folder = Path(name)
+        directory = Path(name)
 
         def said() -> list[Any]:
             answer = client.chat.completions.create(**request)
@@ -150,13 +152,13 @@ def assert_survives(asked: dict[str, Any], answered: Any, word: str, *, is_strea
             return [item.model_dump() | {"id": "", "created": 0} for item in items]
 
         try:
-            with inference_recording("live", folder):
+            with inference_recording("live", directory):
                 live = said()
         except UnicodeEncodeError:  # the SDK cannot send it either
             return
-        with inference_recording("record", folder):
+        with inference_recording("record", directory):
             assert live == said()
-        with inference_recording("replay", folder):
+        with inference_recording("replay", directory):
             assert live == said()
 
 

@@ -168,7 +168,7 @@ class Child:
 @pytest.fixture(autouse=True)
 def _no_flight_is_left() -> Iterator[None]:
     yield
-    assert {} == locks._flights
+    assert {} == locks._in_flight
 
 
 class TestForks:
@@ -204,7 +204,7 @@ class TestForks:
         assert 32 == len(files_of(recordings))
 
     @pytest.mark.usefixtures("sessions_are_runs")
-    def test_a_child_that_leaves_the_context_leaves_its_parents_rows_alone(self, recordings: Path) -> None:
+    def test_a_child_that_leaves_the_context_leaves_its_parents_series_alone(self, recordings: Path) -> None:
         """It would cut off the answers that came after the fork, and store half of a stream over the whole."""
         with client_answered_by(Asked()) as client, inference_recording("record", recordings) as session:
             client.chat.completions.create(**HELLO)

@@ -261,7 +261,7 @@ def test_a_failure_named_like_a_module_of_the_sdk_imports_nothing() -> None:
 
 
 @pytest.mark.parametrize("kind", ["models.list", "embeddings.create"])
-def test_a_stream_in_the_place_of_another_answer_is_corrupt(kind: str, sdk: Colour, recordings: Path) -> None:
+def test_a_stream_in_place_of_another_answer_is_corrupt(kind: str, sdk: Colour, recordings: Path) -> None:
     """Methods that never stream have no chunks to make."""
     kwargs: dict[str, Any] = {} if kind == "models.list" else {"model": "m", "input": "x"}
     with inference_recording("record", recordings):
@@ -281,7 +281,7 @@ def test_a_list_of_models_that_is_none_is_corrupt(sdk: Colour, recordings: Path)
 
 
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
-def test_no_test_id_and_no_hash_leave_the_folder(name: str, client: openai.OpenAI, tmp_path: Path) -> None:
+def test_no_test_id_and_no_hash_leave_the_directory(name: str, client: openai.OpenAI, tmp_path: Path) -> None:
     """A test id is hashed, never a path; a hash that is no plain name is refused, for reading too."""
     recordings = tmp_path / "deep" / "inside"
     with inference_recording("record", recordings, test_id=name):

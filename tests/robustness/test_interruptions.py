@@ -35,13 +35,13 @@ def events(text: str) -> Reply:
     return Reply(events=chunks(*text))
 
 
-def states(folder: Path) -> dict[str, bytes]:
+def states(directory: Path) -> dict[str, bytes]:
     """Return the recordings of a folder by name."""
-    return {path.name: path.read_bytes() for path in folder.glob("*.json")}
+    return {path.name: path.read_bytes() for path in directory.glob("*.json")}
 
 
-def completeness(folder: Path) -> list[bool]:
-    return [json.loads(content)["response"].get("is_complete", True) for content in states(folder).values()]
+def completeness(directory: Path) -> list[bool]:
+    return [json.loads(content)["response"].get("is_complete", True) for content in states(directory).values()]
 
 
 def take(sdk: Colour, stream: Any, count: int = 2) -> None:
@@ -161,15 +161,15 @@ def helper_of(sdk: Colour) -> Any:
 WAYS = [named, unnamed, in_block, closed_finally, closed_after_another_error, raw, streamed_lines, helped]
 
 
-def record_before(way: Any, sdk: Colour, server: OpenAIServer, folder: Path) -> dict[str, bytes]:
+def record_before(way: Any, sdk: Colour, server: OpenAIServer, directory: Path) -> dict[str, bytes]:
     """Record three whole streams; the server answers otherwise from now on."""
     server.answers(CHAT, events("old"))
-    with inference_recording("record", folder):
+    with inference_recording("record", directory):
         for _ in range(3):
             read_whole(way, sdk)
-    assert [True] * 3 == completeness(folder)
+    assert [True] * 3 == completeness(directory)
     server.answers(CHAT, Reply(events=chunks(*"new and longer"), pause_seconds=0.001))
-    return states(folder)
+    return states(directory)
 
 
 @pytest.fixture
@@ -244,7 +244,7 @@ PROGRAM = """
             async for _ in await client.chat.completions.create(**request):
                 print("a chunk", flush=True)
 
-    with inference_recording("record", {folder!r}, test_id="t"):
+    with inference_recording("record", {directory!r}, test_id="t"):
         asyncio.run(read_async()) if {is_async} else read()
 """
 
@@ -266,7 +266,7 @@ def test_a_signal_while_waiting_for_a_chunk_replaces_nothing(
     before = states(recordings)
     if not is_there:
         next(recordings.glob("*.json")).unlink()
-    program = PROGRAM.format(request=STREAMED, url=server.base_url, folder=str(recordings), is_async=is_async)
+    program = PROGRAM.format(request=STREAMED, url=server.base_url, directory=str(recordings), is_async=is_async)
     process = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

@@ -257,17 +257,19 @@ def test_very_many_files_merged_at_random_are_their_answers_or_corrupt(kind: str
 
 def assert_is_its_answer_or_corrupt(kind: str, edits: Any) -> None:
     lines = OURS[kind].splitlines(keepends=True)
-    for number, (name, place, length) in enumerate(edits):
-        place %= len(lines) + 1
+    for number, (name, position, length) in enumerate(edits):
+        position %= len(lines) + 1
         if name == "twice":
             if any(before == "twice" for before, *_ in edits[:number]):
                 continue  # a brace that is opened and closed twice is JSON that somebody may have meant
-            doubled = lines[max(0, place - length) : place]
+            doubled = lines[max(0, position - length) : position]
             if not any(line.startswith('      {"__type__":') for line in doubled):  # a stream with a chunk twice is one
-                lines[place:place] = doubled
+                lines[position:position] = doubled
         else:
             theirs = {"their document": THEIRS[kind], "their response": response_of(THEIRS[kind])}
-            lines[place:place] = (theirs | {"our response": response_of(OURS[kind])}).get(name, name).splitlines(True)
+            lines[position:position] = (
+                (theirs | {"our response": response_of(OURS[kind])}).get(name, name).splitlines(True)
+            )
     merged = "".join(lines).encode()
     try:
         json_bytes.loads_strictly(merged)

@@ -14,7 +14,7 @@ from typing import Any
 import openai
 import pytest
 
-from inference_recorder import CorruptRecording, UnusableFolder, inference_recording
+from inference_recorder import CorruptRecording, UnusableDirectory, inference_recording
 from inference_recorder.recording.codec import decode, decode_thoroughly, encode, typed
 from inference_recorder.recording.recording import Answer
 from inference_recorder.storage.catalogue import entries_in
@@ -166,11 +166,11 @@ def pipe(path: Path, elsewhere: Path) -> None:
 
 def a_socket(path: Path, elsewhere: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
-        folder = os.open(path.parent, os.O_RDONLY)
+        directory = os.open(path.parent, os.O_RDONLY)
         try:
-            listener.bind(f"/proc/self/fd/{folder}/{path.name}")  # the path itself is longer than a socket's may be
+            listener.bind(f"/proc/self/fd/{directory}/{path.name}")  # the path itself is longer than a socket's may be
         finally:
-            os.close(folder)
+            os.close(directory)
 
 
 def unreadable_folder(path: Path, elsewhere: Path) -> None:
@@ -220,7 +220,7 @@ def test_what_is_no_file_is_not_followed_and_does_not_hang(
             assert not path.is_symlink()
 
 
-def test_an_attachment_is_not_read_through_a_link_that_leaves_the_folder(
+def test_an_attachment_is_not_read_through_a_link_that_leaves_the_directory(
     server: OpenAIServer, client: openai.OpenAI, recordings: Path, tmp_path: Path
 ) -> None:
     """The sha256 beside it is the stranger's own: it says nothing about whose file that is."""
@@ -248,12 +248,12 @@ def test_links_that_stay_are_followed(client: openai.OpenAI, recordings: Path, t
     assert "Hello 0!" == answer.choices[0].message.content
 
 
-def test_a_folder_below_that_is_a_link_elsewhere_is_refused(recordings: Path, tmp_path: Path) -> None:
+def test_a_directory_below_that_is_a_link_elsewhere_is_refused(recordings: Path, tmp_path: Path) -> None:
     """Recordings are looked for in `responses/` too; it must be the folder's own."""
     (recordings / "own").mkdir(parents=True)
     (recordings / "recordings").symlink_to("own")
     (recordings / "responses").symlink_to(tmp_path)
-    with pytest.raises(UnusableFolder, match="responses: it is a link that leaves"):
+    with pytest.raises(UnusableDirectory, match="responses: it is a link that leaves"):
         with inference_recording("replay", recordings):
             pass
 

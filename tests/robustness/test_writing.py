@@ -14,11 +14,11 @@ from typing import Any
 import openai
 import pytest
 
-from inference_recorder import CorruptRecording, UnusableFolder, UnwritableRecording, inference_recording
+from inference_recorder import CorruptRecording, UnusableDirectory, UnwritableRecording, inference_recording
 from inference_recorder.recording.codec import decode_thoroughly
 from inference_recorder.recording.layout import digest_of
 from inference_recorder.storage.attachments import read_attachment
-from inference_recorder.storage.directories import Places
+from inference_recorder.storage.directories import Directories
 from inference_recorder.storage.store import Store
 
 from ..conftest import HELLO, Colour, files_of
@@ -71,16 +71,18 @@ def no_file_longer_than(length: int) -> Iterator[None]:
 
 
 @contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[None]:
+def small_disk(directory: Path, size: str) -> Iterator[None]:
     """Mount a file system of this size on a folder, where this process may."""
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True)
+    directory.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(directory)], capture_output=True
+    )
     if mounted.returncode:
         pytest.skip("this process may not mount a file system; the limit of file size above is what it can have")
     try:
         yield
     finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
+        subprocess.run(["umount", "-l", str(directory)], check=True)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -139,20 +141,20 @@ def test_a_stream_dropped_on_a_full_disk_is_told_of_at_the_end(client: openai.Op
 
 def test_a_full_disk_loses_nothing_and_is_usable_again(client: openai.OpenAI, tmp_path: Path) -> None:
     """Each write on a full disk fails with our error; what was there stays, and room that is made is used."""
-    folder = tmp_path / "disk"
-    with small_disk(folder, "96k"):
+    directory = tmp_path / "disk"
+    with small_disk(directory, "96k"):
         refused = []
-        with inference_recording("record", folder):
+        with inference_recording("record", directory):
             for seed in range(40):
                 try:
                     client.chat.completions.create(**HELLO, seed=seed)
                 except UnwritableRecording as unwritten:
                     refused.append(unwritten)
-            stored = files_of(folder)
-            (folder / stored[0]).unlink()
+            stored = files_of(directory)
+            (directory / stored[0]).unlink()
             client.chat.completions.create(**HELLO, seed=1000)
-        whole = [decode_thoroughly(path.read_bytes(), str(path)) for path in folder.glob("*.json")]
-        left = list(folder.glob(".*.tmp"))
+        whole = [decode_thoroughly(path.read_bytes(), str(path)) for path in directory.glob("*.json")]
+        left = list(directory.glob(".*.tmp"))
 
     print(
         f"full disk: {len(stored)} stored, {len(refused)} refused with their answers, {len(left)} temporary files left"
@@ -165,30 +167,30 @@ def test_a_full_disk_loses_nothing_and_is_usable_again(client: openai.OpenAI, tm
     assert [] == left
 
 
-def test_a_folder_that_becomes_read_only_is_read_and_not_written(
+def test_a_directory_that_becomes_read_only_is_read_and_not_written(
     client: openai.OpenAI, server: OpenAIServer, tmp_path: Path
 ) -> None:
     """CI mounts checkouts read-only; a miss there must say so before anything is sent."""
-    folder = tmp_path / "disk"
-    with small_disk(folder, "1m"):
-        with inference_recording("record", folder):
+    directory = tmp_path / "disk"
+    with small_disk(directory, "1m"):
+        with inference_recording("record", directory):
             client.chat.completions.create(**HELLO)
         before = server.count
-        with inference_recording("record", folder), inference_recording("record-if-missing", folder) as inner:
-            subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+        with inference_recording("record", directory), inference_recording("record-if-missing", directory) as inner:
+            subprocess.run(["mount", "-o", "remount,ro", str(directory)], check=True)
             client.chat.completions.create(**HELLO)
-            with pytest.raises(UnusableFolder, match=os.strerror(errno.EROFS)):
+            with pytest.raises(UnusableDirectory, match=os.strerror(errno.EROFS)):
                 client.chat.completions.create(**HELLO, seed=1)
         assert before == server.count
         assert {"replayed": 1} == inner.counts
-        with pytest.raises(UnusableFolder, match="read-only"), inference_recording("record", folder):
+        with pytest.raises(UnusableDirectory, match="read-only"), inference_recording("record", directory):
             pass
-        with inference_recording("replay", folder):
+        with inference_recording("replay", directory):
             assert "Hello 0!" == said(client.chat.completions.create(**HELLO))
 
 
 @pytest.mark.usefixtures("sessions_are_runs")
-def test_a_folder_in_the_place_of_a_recording_is_named(client: openai.OpenAI, recordings: Path) -> None:
+def test_a_directory_in_place_of_a_recording_is_named(client: openai.OpenAI, recordings: Path) -> None:
     """Neither read as missing nor removed with what it holds."""
     with inference_recording("record", recordings):
         client.chat.completions.create(**HELLO)
@@ -216,21 +218,21 @@ def test_a_folder_in_the_place_of_a_recording_is_named(client: openai.OpenAI, re
     ],
     ids=["too long", "with a NUL", "below a file", "a dangling link"],
 )
-def test_a_folder_that_cannot_be_is_an_error_at_entry(name: str, reason: str, tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_is_an_error_at_entry(name: str, reason: str, tmp_path: Path) -> None:
     """Before a call is paid for."""
     (tmp_path / "file").touch()
     (tmp_path / "nowhere").symlink_to(tmp_path / "not there")
-    with pytest.raises(UnusableFolder, match=reason), inference_recording("record", tmp_path / name):
+    with pytest.raises(UnusableDirectory, match=reason), inference_recording("record", tmp_path / name):
         pass
 
 
 def test_a_path_that_gets_too_long_for_a_recording_is_named(client: openai.OpenAI, tmp_path: Path) -> None:
     """The folder fits, its files do not; 4,096 bytes are Linux' limit."""
-    folder = tmp_path
-    while (room := 4_050 - len(str(folder))) > 1:
-        folder = folder / ("d" * min(100, room - 1))
+    directory = tmp_path
+    while (room := 4_050 - len(str(directory))) > 1:
+        directory = directory / ("d" * min(100, room - 1))
     with (
-        inference_recording("record", folder),
+        inference_recording("record", directory),
         pytest.raises(UnwritableRecording, match=os.strerror(errno.ENAMETOOLONG)) as caught,
     ):
         client.chat.completions.create(**HELLO)
@@ -239,7 +241,7 @@ def test_a_path_that_gets_too_long_for_a_recording_is_named(client: openai.OpenA
 
 
 @pytest.mark.usefixtures("sessions_are_runs")
-def test_rows_are_finished_though_one_of_them_cannot_be(client: openai.OpenAI, recordings: Path) -> None:
+def test_series_are_finished_though_one_of_them_cannot_be(client: openai.OpenAI, recordings: Path) -> None:
     """One file in the way must not leave the old answers of all other rows beside their new ones."""
     with inference_recording("record", recordings):
         for _ in range(2):
@@ -249,11 +251,11 @@ def test_rows_are_finished_though_one_of_them_cannot_be(client: openai.OpenAI, r
         with inference_recording("record", recordings) as session:
             for seed in range(3):
                 client.chat.completions.create(**HELLO, seed=seed)
-            in_the_way = recordings / f"{session.recorded[0].key}.2.json"
-            in_the_way.unlink()
-            in_the_way.mkdir()
+            conflict = recordings / f"{session.recorded[0].key}.2.json"
+            conflict.unlink()
+            conflict.mkdir()
 
-    assert in_the_way == caught.value.path
+    assert conflict == caught.value.path
     assert 4 == len(files_of(recordings))
 
 
@@ -284,7 +286,7 @@ def test_locks_are_not_made_through_a_link(is_there: bool, recordings: Path, tmp
     recordings.mkdir()
     (recordings / ".locks").symlink_to(elsewhere)
     with pytest.raises(UnwritableRecording, match="is a link or a file"):
-        Store(Places(recordings, (recordings,))).write("a", b"{}")
+        Store(Directories(recordings, (recordings,))).write("a", b"{}")
 
     assert is_there == elsewhere.exists()
     assert not is_there or [] == list(elsewhere.iterdir())
@@ -292,7 +294,7 @@ def test_locks_are_not_made_through_a_link(is_there: bool, recordings: Path, tmp
 
 def test_an_attachment_that_is_another_file_is_written_anew(recordings: Path, tmp_path: Path) -> None:
     """A link of the right name is not the right bytes."""
-    store = Store(Places(recordings, (recordings,)))
+    store = Store(Directories(recordings, (recordings,)))
     outside = tmp_path / "outside"
     outside.write_bytes(b"precious")
     store.write("a", b"{}", attachment=b"big")
@@ -308,7 +310,7 @@ def test_an_attachment_that_is_another_file_is_written_anew(recordings: Path, tm
 
 def test_renaming_keeps_the_bytes_beside_a_recording(recordings: Path) -> None:
     """A row whose gap is closed moves its big answers along."""
-    store = Store(Places(recordings, (recordings,)))
+    store = Store(Directories(recordings, (recordings,)))
     digest = digest_of(b"big")
     store.write("a.2", b'{"__type__": "attached", "__data__": "%s"}' % digest.encode(), attachment=b"big")
     store.rename("a.2", "a")
@@ -319,7 +321,7 @@ def test_renaming_keeps_the_bytes_beside_a_recording(recordings: Path) -> None:
 
 def test_the_next_writer_removes_what_a_killed_one_left_and_nothing_else(recordings: Path) -> None:
     """Bytes whose recording never came, and half a file; not what another writer is about to rename."""
-    store = Store(Places(recordings, (recordings,)))
+    store = Store(Directories(recordings, (recordings,)))
     store.write("a" * 64, b"{}")
     lost, living = recordings / f"{'b' * 64}.{'0' * 16}.bin", recordings / f".{'c' * 64}.tmp-{'0' * 16}.tmp"
     named, foreign = recordings / f"{'a' * 64}.{'1' * 16}.bin", recordings / "photo.bin"
@@ -330,7 +332,7 @@ def test_the_next_writer_removes_what_a_killed_one_left_and_nothing_else(recordi
         path.touch()
     (recordings / ".folder.tmp").mkdir()
     with store.locks.writing("c" * 64):
-        Store(Places(recordings, (recordings,))).write("d" * 64, b"{}")
+        Store(Directories(recordings, (recordings,))).write("d" * 64, b"{}")
 
     assert sorted([named, of_a_damaged_one, foreign]) == sorted(recordings.glob("*.bin"))
     assert sorted([living, recordings / ".folder.tmp"]) == sorted(recordings.glob(".*.tmp"))

@@ -48,8 +48,8 @@ SUITE = """
 """
 
 
-def run(folder: Path, server: OpenAIServer, mode: str) -> subprocess.CompletedProcess[str]:
-    """Run the suite in `folder` with two workers, of whose plugins there are xdist and ours."""
+def run(directory: Path, server: OpenAIServer, mode: str) -> subprocess.CompletedProcess[str]:
+    """Run the suite in `directory` with two workers, of whose plugins there are xdist and ours."""
     settings = {
         "LLAMA_STACK_TEST_INFERENCE_MODE": mode,
         "SERVER": server.base_url,
@@ -59,7 +59,9 @@ def run(folder: Path, server: OpenAIServer, mode: str) -> subprocess.CompletedPr
     # In one line each: what takes most of a failing run is the source that pytest shows of the SDK.
     command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--tb=line", *plugins]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    return subprocess.run(command, cwd=folder, env=environment | settings, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=directory, env=environment | settings, capture_output=True, text=True, check=False
+    )
 
 
 def outcomes(done: subprocess.CompletedProcess[str]) -> dict[str, int]:

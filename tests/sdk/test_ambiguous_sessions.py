@@ -29,12 +29,12 @@ class Entered(NamedTuple):
 
 
 @contextmanager
-def beside(*modes: str, folder: Path) -> Iterator[list[Entered]]:
+def beside(*modes: str, directory: Path) -> Iterator[list[Entered]]:
     """Open sessions side by side, each in a context of its own, none of them in this one."""
     entered = []
-    for place, mode in enumerate(modes):
+    for position, mode in enumerate(modes):
         context = contextvars.copy_context()
-        recorder = inference_recording(mode, folder / str(place), test_id=f"test {place}")
+        recorder = inference_recording(mode, directory / str(position), test_id=f"test {position}")
         entered.append((Entered(context.run(recorder.__enter__), context), recorder))
     try:
         yield [one for one, _ in entered]
@@ -88,7 +88,7 @@ def test_a_call_between_sessions_is_refused(
     call: Callable[[Colour], Any], modes: tuple[str, ...], sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
     """It was recorded under the test that entered last, which changed from run to run."""
-    with beside(*modes, folder=recordings) as entered:
+    with beside(*modes, directory=recordings) as entered:
         error = in_a_thread(lambda: call(sdk))
 
     assert isinstance(error, AmbiguousSession)
@@ -101,7 +101,7 @@ def test_a_call_between_sessions_is_refused(
 def test_a_method_kept_from_before_is_refused_too(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
     """It reaches only the client below the resources."""
     kept = sdk.client.chat.completions.create
-    with beside("replay", "record", folder=recordings):
+    with beside("replay", "record", directory=recordings):
         error = in_a_thread(lambda: sdk.wait(kept(**HELLO)))
 
     assert isinstance(error, AmbiguousSession)
@@ -110,7 +110,7 @@ def test_a_method_kept_from_before_is_refused_too(sdk: Colour, server: OpenAISer
 
 def test_the_error_keeps_its_parts_between_processes(client: openai.OpenAI, recordings: Path) -> None:
     """pytest-xdist and multiprocessing send errors."""
-    with beside("replay", "record", folder=recordings):
+    with beside("replay", "record", directory=recordings):
         error = in_a_thread(lambda: client.chat.completions.create(**HELLO))
     copy = pickle.loads(pickle.dumps(error))
 
@@ -120,7 +120,7 @@ def test_the_error_keeps_its_parts_between_processes(client: openai.OpenAI, reco
 def test_the_error_holds_no_secret(client: openai.OpenAI, recordings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The parameter of a test may be one."""
     monkeypatch.setenv("SERVICE_TOKEN", "a-token-of-twenty-characters")
-    with beside("replay", folder=recordings):
+    with beside("replay", directory=recordings):
         recorder = inference_recording("replay", recordings, test_id="test[a-token-of-twenty-characters]")
         context = contextvars.copy_context()
         context.run(recorder.__enter__)
@@ -135,12 +135,12 @@ def advice_in(error: AmbiguousSession) -> list[str]:
     return [line.strip() for line in str(error).splitlines() if "function, *arguments)" in line]
 
 
-@pytest.mark.parametrize("place", range(4))
-def test_the_advice_works_when_followed(place: int, server: OpenAIServer, recordings: Path) -> None:
+@pytest.mark.parametrize("position", range(4))
+def test_the_advice_works_when_followed(position: int, server: OpenAIServer, recordings: Path) -> None:
     """Each line that the error prints is run as it stands."""
     client = openai.OpenAI(base_url=server.base_url, api_key="x", max_retries=0)
     function, arguments = client.chat.completions.create, ()
-    with beside("record", "record", folder=recordings) as entered:
+    with beside("record", "record", directory=recordings) as entered:
         error = in_a_thread(lambda: client.chat.completions.create(**HELLO))
         advice = advice_in(error)
         assert 4 == len(advice)
@@ -151,7 +151,7 @@ def test_the_advice_works_when_followed(place: int, server: OpenAIServer, record
                 names = {"contextvars": contextvars, "threading": threading, "asyncio": asyncio, "loop": loop}
                 names |= {"executor": executor, "function": lambda: function(**HELLO), "arguments": arguments}
                 executor.submit(int).result()  # its thread was there before
-                running: Any = eval(advice[place], names)  # noqa: S307 - the error's own advice
+                running: Any = eval(advice[position], names)  # noqa: S307 - the error's own advice
                 if isinstance(running, threading.Thread):
                     running.start()
                     await loop.run_in_executor(None, running.join)
@@ -172,7 +172,7 @@ def test_the_advice_works_when_followed(place: int, server: OpenAIServer, record
 def test_a_client_may_be_made_between_sessions(kind: Any, modes: tuple[str, ...], recordings: Path) -> None:
     """Only its calls belong to a session; a pool that makes clients at its start must not fail."""
     more = {"azure_endpoint": "http://127.0.0.1:9", "api_version": "1"} if kind is openai.AzureOpenAI else {}
-    with beside(*modes, folder=recordings):
+    with beside(*modes, directory=recordings):
         made = in_a_thread(lambda: kind(**more))
         with_key = in_a_thread(lambda: kind(api_key="sk-mine", **more))
 
@@ -182,7 +182,7 @@ def test_a_client_may_be_made_between_sessions(kind: Any, modes: tuple[str, ...]
 
 def test_between_sessions_of_which_none_replays_a_client_needs_its_key(recordings: Path) -> None:
     """A key of ours would be sent."""
-    with beside("record", "live", folder=recordings):
+    with beside("record", "live", directory=recordings):
         error = in_a_thread(openai.OpenAI)
 
     assert isinstance(error, openai.OpenAIError)
@@ -193,7 +193,7 @@ def test_a_client_made_between_sessions_replays_within_one(server: OpenAIServer,
     with inference_recording("record", recordings / "0", test_id="test 0"):
         with openai.OpenAI(base_url=server.base_url, api_key="x") as recording:
             recording.chat.completions.create(**HELLO)
-    with beside("replay", "replay", folder=recordings) as [(session, context), _]:
+    with beside("replay", "replay", directory=recordings) as [(session, context), _]:
         client = in_a_thread(lambda: openai.OpenAI(base_url=server.base_url))
         context.run(lambda: client.chat.completions.create(**HELLO))
 
@@ -206,7 +206,7 @@ def test_between_live_sessions_a_kept_method_passes(
     """Where every session lets calls out there is nothing to decide."""
     with inference_recording("record", recordings):
         kept = client.chat.completions.create
-    with beside("live", "live", folder=recordings):
+    with beside("live", "live", directory=recordings):
         answer = in_a_thread(lambda: kept(**HELLO))
 
     assert "Hello 0!" == answer.choices[0].message.content

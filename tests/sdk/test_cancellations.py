@@ -28,9 +28,9 @@ def events(text: str) -> Reply:
     return Reply(events=chunks(*text))
 
 
-def states(folder: Path) -> dict[str, bytes]:
+def states(directory: Path) -> dict[str, bytes]:
     """Return the recordings of a folder by name."""
-    return {path.name: path.read_bytes() for path in folder.glob("*.json")}
+    return {path.name: path.read_bytes() for path in directory.glob("*.json")}
 
 
 Reading = Callable[[openai.AsyncOpenAI], Awaitable[None]]

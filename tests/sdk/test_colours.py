@@ -14,12 +14,12 @@ TWINS: list[tuple[ModuleType, str, str]] = [
     (resource_methods, "_called", "_called_async"),
     (client_requests, "_request", "_request_async"),
     (client_requests, "_process_response", "_process_response_async"),
-    (streams, "taped", "taped_async"),
+    (streams, "captured", "captured_async"),
     (streams, "_replayed", "_replayed_async"),
     (saving, "settled", "settled_async"),
 ]
 SPELT_DIFFERENTLY = [
-    (r"if session\.is_held_up_by_this_thread\(plan\):\n.*\n", ""),  # only without await can one wait for oneself
+    (r"if session\.is_held_up_by_this_thread\(decision\):\n.*\n", ""),  # only without await can one wait for oneself
     (r"is_async=(True|False)", "colour"),
     (r"\bawait ", ""),
     (r"\basync ", ""),
@@ -31,8 +31,8 @@ SPELT_DIFFERENTLY = [
     (r"\banyio\.sleep", "time.sleep"),
     (r"import anyio\n", ""),
     (r", cancelled or interrupted", " or interrupted"),
-    (r"\bkeep\(tape\.tape, ", "tape.tape.keep("),
-    (r"\bkeep\(tape, ", "tape.keep("),
+    (r"\bkeep\(capture\.capture, ", "capture.capture.keep("),
+    (r"\bkeep\(capture, ", "capture.keep("),
     (r"\s+", ""),
     (r",\)", ")"),
 ]

@@ -23,7 +23,7 @@ from inference_recorder import (
     MissingRecording,
     Session,
     UnknownMode,
-    UnusableFolder,
+    UnusableDirectory,
     inference_recording,
 )
 from inference_recorder.recorder import _targets
@@ -72,7 +72,7 @@ def test_live_inside_replay_lets_calls_pass(client: openai.OpenAI, server: OpenA
 
     assert 2 == server.count
     assert {} == outer.counts
-    assert {"passed": 2} == inner.counts
+    assert {"live": 2} == inner.counts
 
 
 def test_an_exception_leaves_the_context(client: openai.OpenAI, recordings: Path) -> None:
@@ -262,7 +262,7 @@ def test_live_inside_replay_does_not_look_at_the_request(client: openai.OpenAI, 
         client.chat.completions.create(model="m", messages=iter(HELLO["messages"]), user=openai.NOT_GIVEN)
         client.chat.completions.create(**HELLO, extra_headers={"X-Plain": "yes"})
 
-    assert {"passed": 2} == session.counts
+    assert {"live": 2} == session.counts
 
 
 def test_a_bare_decorator_is_refused(recordings: Path) -> None:
@@ -361,7 +361,7 @@ def test_the_environment_chooses_the_mode(
     ],
 )
 @pytest.mark.usefixtures("without_plugin")
-def test_the_environment_chooses_the_folder(
+def test_the_environment_chooses_the_directory(
     variables: dict[str, str], expected: str, client: openai.OpenAI, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """As above."""
@@ -374,13 +374,13 @@ def test_the_environment_chooses_the_folder(
     assert 1 == len(files_of(tmp_path / expected))
 
 
-def test_a_folder_that_is_a_file_is_an_error_at_entry(tmp_path: Path) -> None:
+def test_a_directory_that_is_a_file_is_an_error_at_entry(tmp_path: Path) -> None:
     """At entry, not after the first answer has been paid for."""
     (tmp_path / "file").touch()
     for mode in ("record", "replay", "record-if-missing"):
-        for folder in ("file", "file/below"):
-            with pytest.raises(UnusableFolder, match="is a file, not a folder"):
-                inference_recording(mode, tmp_path / folder).__enter__()
+        for directory in ("file", "file/below"):
+            with pytest.raises(UnusableDirectory, match="is a file, not a folder"):
+                inference_recording(mode, tmp_path / directory).__enter__()
 
 
 def test_the_running_test_is_part_of_the_identity(client: openai.OpenAI, recordings: Path) -> None:

@@ -22,7 +22,7 @@ from .test_redaction import assert_nowhere
 _QUICK = ("number",)
 
 
-def places(secret: Any) -> dict[str, dict[str, Any]]:
+def directories(secret: Any) -> dict[str, dict[str, Any]]:
     """Return a request for each place that people write a secret to."""
     text = secret if isinstance(secret, str) else json.dumps(secret)
     told: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Close it."}]}
@@ -104,28 +104,28 @@ def test_no_place_shows_a_declared_secret(
         monkeypatch.setenv(name, value)
     answering(server, secret.value)
     rules: dict[str, Any] = {"redact": secret.redact, "secret_env": secret.secret_env}
-    folder, shown = tmp_path / "recordings", ""
-    for place, told in places(secret.value).items():
-        with inference_recording("record", folder, **rules) as recorded:
+    directory, shown = tmp_path / "recordings", ""
+    for position, told in directories(secret.value).items():
+        with inference_recording("record", directory, **rules) as recorded:
             live = ask(sdk, told)
-        with inference_recording("replay", folder, **rules) as replayed:
+        with inference_recording("replay", directory, **rules) as replayed:
             again = ask(sdk, told)
             with pytest.raises(MissingRecording) as missed:
                 sdk.call("chat.completions.create", **told, seed=7)
 
         sessions = (recorded, replayed, recorded.recorded, replayed.replayed, replayed.missed)
         shown += f"{sessions!r}{missed.value!r}{missed.value}{missed.value.__dict__}"
-        if place in ("prompt", "argument"):
-            assert _customer(live[0]) == _customer(again[0]), place
+        if position in ("prompt", "argument"):
+            assert _customer(live[0]) == _customer(again[0]), position
         assert [type(one) for one in live] == [type(one) for one in again]
         assert json.loads(again[0]["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"]).keys()
     page = tmp_path / "page.html"
-    for command in (["report", "-o", str(page), str(folder)], ["explain", "--dir", str(folder)]):
+    for command in (["report", "-o", str(page), str(directory)], ["explain", "--dir", str(directory)]):
         shown += CliRunner().invoke(main, command, catch_exceptions=False).output
     shown += page.read_text(encoding="utf-8")
     shown += "".join(one.getMessage() for one in caplog.records if one.name.startswith("inference_recorder"))
 
-    assert_nowhere(secret.spelled, folder)
+    assert_nowhere(secret.spelled, directory)
     assert secret.spelled not in shown
     assert json.dumps(secret.spelled)[1:-1] not in shown
 

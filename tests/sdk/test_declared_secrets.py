@@ -45,12 +45,12 @@ TOOL = {
 }
 
 
-def in_clear(folder: Path, secret: str) -> list[str]:
-    return [path.name for path in folder.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
+def in_clear(directory: Path, secret: str) -> list[str]:
+    return [path.name for path in directory.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
 
 
-def body_of(folder: Path) -> Any:
-    (path,) = folder.glob("*.json")
+def body_of(directory: Path) -> Any:
+    (path,) = directory.glob("*.json")
     return json.loads(path.read_bytes())["response"]["body"]
 
 
@@ -187,14 +187,14 @@ def test_no_rule_takes_a_part_of_an_answer_with_it(
     rule = re.compile(re.escape(secret)) if is_pattern else secret
     text = f"Tell me of {secret}." if is_asked else "Say hello."
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        with inference_recording("record", folder, redact=[rule], test_id="t"):
+        directory = Path(name)
+        with inference_recording("record", directory, redact=[rule], test_id="t"):
             live = _asks(client, way, text)
-        with inference_recording("replay", folder, redact=[rule], test_id="t"):
+        with inference_recording("replay", directory, redact=[rule], test_id="t"):
             replayed = _asks(client, way, text)
 
         assert _is_told(live, replayed, secret), (live, replayed)
-        for path in folder.glob("*.json"):
+        for path in directory.glob("*.json"):
             content = json.loads(path.read_bytes())
             written = [content["request"]["body"], content["response"]["body"]]
             told = [leaf for leaf in _leaves(written) if secret in leaf[1] and not is_enumerated(*leaf)]

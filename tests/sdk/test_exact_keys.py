@@ -72,8 +72,8 @@ def answer(sdk: Colour, call: dict[str, Any]) -> str:
     return text
 
 
-def requests_in(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(path.read_text())["request"] for path in sorted(folder.glob("*.json"))]
+def requests_in(directory: Path) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text())["request"] for path in sorted(directory.glob("*.json"))]
 
 
 @pytest.mark.parametrize("mode", ["record", "record-if-missing"])

@@ -41,7 +41,7 @@ ORDERS = list(itertools.permutations([REFUSED, page("b", "a")]))
 
 
 def put(
-    folder: Path,
+    directory: Path,
     key: str,
     models: Sequence[dict[str, Any]] | None,
     *,
@@ -63,8 +63,8 @@ def put(
         typed = [{"__type__": "openai.types.model.Model", "__data__": item} for item in models]
         response["body"] = typed if beside is None else {"object": "list", "data": list(models), **beside}
         name = f"models-{key}-{model_set_digest(item['id'] for item in models)}"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.json"
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / f"{name}.json"
     document = {"test_id": test_id, "request": request, "response": response, "id_normalization_mapping": {}}
     path.write_text(json.dumps(document))
     return path
@@ -109,9 +109,9 @@ def test_each_test_replays_its_own_outcome(
 def test_lists_unite_over_all_key_versions(make_sdk: Callable[..., Colour], base_url: str, recordings: Path) -> None:
     """The first version that had any file hid the lists of all others."""
     keys = {key: name for name, key in keys_of(base_url).items() if name != "exact"}
-    for place, (key, name) in enumerate(keys.items()):
-        folder = recordings / ("" if place % 2 else "responses")
-        put(folder, key, [model(f"model-of-{name}"), model("of-all", place)], base_url=base_url)
+    for position, (key, name) in enumerate(keys.items()):
+        directory = recordings / ("" if position % 2 else "responses")
+        put(directory, key, [model(f"model-of-{name}"), model("of-all", position)], base_url=base_url)
     with inference_recording("replay", recordings, test_id="t"):
         models = make_sdk(base_url=base_url).call("models.list").data
 
@@ -170,10 +170,10 @@ def test_a_list_that_is_named_like_any_answer_is_united_too(sdk: Colour, recordi
 
 
 @pytest.mark.parametrize("first", ["recordings", "responses"])
-def test_a_copy_of_a_list_in_another_folder_is_the_same_list(sdk: Colour, first: str, recordings: Path) -> None:
+def test_a_copy_of_a_list_in_another_directory_is_the_same_list(sdk: Colour, first: str, recordings: Path) -> None:
     """Union with itself would sort it."""
-    for folder in (recordings, recordings / first):
-        put(folder, keys_of(BASE_URLS[1])["exact"], [model("b"), model("a")])
+    for directory in (recordings, recordings / first):
+        put(directory, keys_of(BASE_URLS[1])["exact"], [model("b"), model("a")])
     with inference_recording("replay", recordings, test_id="t"):
         assert ["b", "a"] == outcome(sdk)
 
@@ -190,17 +190,17 @@ def test_a_recorded_list_replays_in_the_servers_order(sdk: Colour, server: OpenA
     assert {"ours": 1} == recorded.model_extra == replayed.model_extra
 
 
-@pytest.mark.parametrize("place", [1, 2, 3])
+@pytest.mark.parametrize("position", [1, 2, 3])
 @pytest.mark.parametrize("order", ORDERS, ids=["401 first", "list first"])
 def test_the_kind_that_was_recorded_last_answers_alone(
-    order: tuple[Reply, ...], place: int, sdk: Colour, server: OpenAIServer, recordings: Path
+    order: tuple[Reply, ...], position: int, sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
     """A key that was revoked, or works again: the old outcome must not come back, in whichever call it was met."""
-    server.answers("/v1/models", order[0], *[order[1]] * place)
+    server.answers("/v1/models", order[0], *[order[1]] * position)
     with inference_recording("record", recordings, record_errors=True):
         outcome(sdk)
     with inference_recording("record", recordings, record_errors=True):
-        last = [outcome(sdk) for _ in range(place)][-1]
+        last = [outcome(sdk) for _ in range(position)][-1]
     with inference_recording("replay", recordings):
         replayed = outcome(sdk)
 
@@ -221,7 +221,7 @@ def test_in_one_session_the_kind_recorded_last_answers(
 
 
 @pytest.mark.parametrize("is_list", [True, False], ids=["list", "failure"])
-def test_the_nearest_folder_that_has_either_kind_decides(sdk: Colour, is_list: bool, recordings: Path) -> None:
+def test_the_nearest_directory_that_has_either_kind_decides(sdk: Colour, is_list: bool, recordings: Path) -> None:
     """A new recording is written to the first folder; what lies in the others cannot be removed and must not win."""
     key, lists = keys_of(BASE_URLS[1])["exact"], [model("b"), model("a")]
     put(recordings, key, lists if is_list else None)
@@ -345,10 +345,10 @@ def test_every_way_of_asking_for_the_list_is_one_request(
         "get": lambda: sdk.call("get", "/models", cast_to=object, options=options),
     }
     for recorded_way, replayed_way in itertools.product(ways, ways):
-        folder = recordings / f"{recorded_way}-{replayed_way}"
-        with inference_recording("record", folder) as recording:
+        directory = recordings / f"{recorded_way}-{replayed_way}"
+        with inference_recording("record", directory) as recording:
             recorded = ways[recorded_way]()
-        with inference_recording("replay", folder) as replaying:
+        with inference_recording("replay", directory) as replaying:
             replayed = ways[replayed_way]()
 
         assert recorded == replayed

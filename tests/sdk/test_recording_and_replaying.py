@@ -21,7 +21,7 @@ from inference_recorder import (
     IncompleteRecording,
     MissingRecording,
     UnknownMode,
-    UnusableFolder,
+    UnusableDirectory,
     UnwritableRecording,
     inference_recording,
 )
@@ -128,7 +128,7 @@ def test_repeated_requests_replay_in_their_order_and_then_the_last(sdk: Colour, 
 
 
 @pytest.mark.usefixtures("sessions_are_runs")
-def test_recording_anew_replaces_the_whole_row(sdk: Colour, recordings: Path) -> None:
+def test_recording_anew_replaces_the_whole_series(sdk: Colour, recordings: Path) -> None:
     """A row that kept an old third answer would replay a mixture of two days."""
     with inference_recording("record", recordings):
         for _ in range(3):
@@ -143,7 +143,7 @@ def test_recording_anew_replaces_the_whole_row(sdk: Colour, recordings: Path) ->
 
 @pytest.mark.usefixtures("sessions_are_runs")
 @pytest.mark.parametrize("is_there_before", [False, True], ids=["fresh", "an older row"])
-async def test_a_call_given_up_leaves_no_gap_in_its_row(
+async def test_a_call_given_up_leaves_no_gap_in_its_series(
     is_there_before: bool, server: OpenAIServer, recordings: Path
 ) -> None:
     """Hedged requests cancel the slower one; the answer that won was stored where nobody looked."""
@@ -192,7 +192,7 @@ def test_every_error_crosses_a_process_boundary(recordings: Path) -> None:
         IncompleteRecording(recordings / "a.json", 3),
         UnwritableRecording(recordings / "a.json", "no space"),
         UnknownMode("rekord", "mode", ["live"]),
-        UnusableFolder(recordings, "it is a file"),
+        UnusableDirectory(recordings, "it is a file"),
     ]
     for one in errors:
         copy = pickle.loads(pickle.dumps(one))

@@ -162,14 +162,14 @@ def _headers() -> dict[str, str]:
     return {"x-request-id": _name("req_"), "date": _name("")}
 
 
-def changed(folder: Path) -> str:
+def changed(directory: Path) -> str:
     """Return what git says of the recordings, locks aside."""
-    return git(folder, "status", "--porcelain", "--untracked-files=all", "recordings")
+    return git(directory, "status", "--porcelain", "--untracked-files=all", "recordings")
 
 
-def git(folder: Path, *arguments: str) -> str:
+def git(directory: Path, *arguments: str) -> str:
     identity = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
-    done = subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True)
+    done = subprocess.run(["git", *identity, *arguments], cwd=directory, check=True, capture_output=True, text=True)
     return done.stdout
 
 

@@ -75,12 +75,12 @@ def told(text: str, **changes: Any) -> dict[str, Any]:
     return {"model": "gpt-4o", "messages": [{"role": "user", "content": text}]} | changes
 
 
-def everything_written(folder: Path) -> bytes:
-    return b"\n".join(path.read_bytes() + path.name.encode() for path in folder.rglob("*") if path.is_file())
+def everything_written(directory: Path) -> bytes:
+    return b"\n".join(path.read_bytes() + path.name.encode() for path in directory.rglob("*") if path.is_file())
 
 
-def assert_nowhere(value: str, folder: Path) -> None:
-    written = everything_written(folder)
+def assert_nowhere(value: str, directory: Path) -> None:
+    written = everything_written(directory)
     assert value.encode() not in written
     assert json.dumps(value)[1:-1].encode() not in written
     assert json.dumps(json.dumps(value))[3:-3].encode() not in written
@@ -95,15 +95,15 @@ def each(recordings: Path) -> Iterator[tuple[Secret, Path]]:
 def test_a_plain_answer_repeats_the_callers_present_secret(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
     """A placeholder handed to the code under test is an answer that no server gave."""
     echo(server)
-    for secret, folder in each(recordings):
-        with inference_recording("record", folder):
+    for secret, directory in each(recordings):
+        with inference_recording("record", directory):
             sdk.call("chat.completions.create", **told(secret.text.format(secret.one)))
 
-        with inference_recording("replay", folder):
+        with inference_recording("replay", directory):
             replayed = sdk.call("chat.completions.create", **told(secret.text.format(secret.other)))
 
         message = replayed.choices[0].message
-        assert_nowhere(secret.one, folder)
+        assert_nowhere(secret.one, directory)
         assert secret.text.format(secret.other) == message.content, secret.kind
         assert {"text": secret.text.format(secret.other)} == json.loads(message.tool_calls[0].function.arguments)
 
@@ -111,16 +111,16 @@ def test_a_plain_answer_repeats_the_callers_present_secret(sdk: Colour, server: 
 def test_a_secret_in_pieces_is_hidden_and_given_back(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
     """A model streams a key five characters at a time; no chunk alone looks like one."""
     echo(server)
-    for secret, folder in each(recordings):
-        with inference_recording("record", folder):
+    for secret, directory in each(recordings):
+        with inference_recording("record", directory):
             sdk.items(sdk.call("chat.completions.create", **told(secret.text.format(secret.one), stream=True)))
 
-        with inference_recording("replay", folder):
+        with inference_recording("replay", directory):
             stream = sdk.call("chat.completions.create", **told(secret.text.format(secret.other), stream=True))
             replayed = sdk.items(stream)
 
-        assert_nowhere(secret.one, folder)
-        written = json.loads(next(folder.glob("*.json")).read_bytes())["response"]["body"]
+        assert_nowhere(secret.one, directory)
+        written = json.loads(next(directory.glob("*.json")).read_bytes())["response"]["body"]
         said = "".join(item["__data__"]["choices"][0]["delta"].get("content", "") for item in written[:-2])
         assert secret.one not in said, secret.kind
         heard = "".join(item.choices[0].delta.content or "" for item in replayed if item.choices)
@@ -132,14 +132,14 @@ def test_an_error_that_repeats_a_secret_is_recorded_without_it(
 ) -> None:
     """OpenAI's own 401 repeats the key it was sent."""
     echo(server)
-    for secret, folder in each(recordings):
-        with inference_recording("record", folder, record_errors=True), pytest.raises(openai.AuthenticationError):
+    for secret, directory in each(recordings):
+        with inference_recording("record", directory, record_errors=True), pytest.raises(openai.AuthenticationError):
             sdk.call("chat.completions.create", **told(secret.text.format(secret.one), model="failing"))
 
-        with inference_recording("replay", folder), pytest.raises(openai.AuthenticationError) as caught:
+        with inference_recording("replay", directory), pytest.raises(openai.AuthenticationError) as caught:
             sdk.call("chat.completions.create", **told(secret.text.format(secret.other), model="failing"))
 
-        assert_nowhere(secret.one, folder)
+        assert_nowhere(secret.one, directory)
         assert secret.text.format(secret.other) in caught.value.body["message"], secret.kind  # type: ignore[index]
         assert caught.value.response.json()["error"] == caught.value.body, secret.kind
 
@@ -156,31 +156,31 @@ def test_the_client_door_hides_and_gives_back_too(sdk: Colour, server: OpenAISer
         answers = raw.parse().choices[0].message.content, events[-1].response.output_text
         return (*answers, posted["output"][0]["content"][0]["text"])
 
-    for secret, folder in each(recordings):
-        with inference_recording("record", folder):
+    for secret, directory in each(recordings):
+        with inference_recording("record", directory):
             calls(secret.text.format(secret.one))
 
-        with inference_recording("replay", folder):
+        with inference_recording("replay", directory):
             replayed = calls(secret.text.format(secret.other))
 
-        assert_nowhere(secret.one, folder)
+        assert_nowhere(secret.one, directory)
         assert (secret.text.format(secret.other),) * 3 == replayed, secret.kind
 
 
 def test_a_miss_does_not_show_the_secret(client: openai.OpenAI, recordings: Path) -> None:
     """The text of an error ends in a public CI log."""
-    for secret, folder in each(recordings):
+    for secret, directory in each(recordings):
         text = secret.text.format(secret.one)
-        with inference_recording("record-if-missing", folder, test_id=f"tests/test_a.py::test_b[{text}]"):
+        with inference_recording("record-if-missing", directory, test_id=f"tests/test_a.py::test_b[{text}]"):
             client.chat.completions.create(**HELLO)
-        with inference_recording("replay", folder, test_id=f"tests/test_a.py::test_b[{text}]") as session:
+        with inference_recording("replay", directory, test_id=f"tests/test_a.py::test_b[{text}]") as session:
             with pytest.raises(MissingRecording) as caught:
                 client.chat.completions.create(**told(text, model=f"gpt-{text}"))
 
         shown = f"{caught.value}{caught.value!r}{caught.value.__dict__}{session!r}{session.missed}"
         assert secret.one not in shown, secret.kind
         assert json.dumps(secret.one)[1:-1] not in shown, secret.kind
-        assert_nowhere(secret.one, folder)
+        assert_nowhere(secret.one, directory)
 
 
 def test_a_recording_made_before_secrets_were_hidden_is_found(client: openai.OpenAI, recordings: Path) -> None:

@@ -57,8 +57,8 @@ def make_client(make_sdk: Callable[..., Colour], server: OpenAIServer) -> Any:
         options = credential.client(value, colour.is_async)
         if credential.is_azure:
             kind = openai.AsyncAzureOpenAI if colour.is_async else openai.AzureOpenAI
-            place = {"azure_endpoint": server.base_url.removesuffix("/v1"), "api_version": "2024-06-01"}
-            colour.client = kind(**place, http_client=colour.client._client, max_retries=0, **options)
+            position = {"azure_endpoint": server.base_url.removesuffix("/v1"), "api_version": "2024-06-01"}
+            colour.client = kind(**position, http_client=colour.client._client, max_retries=0, **options)
         elif options:
             colour.client = colour.client.with_options(**options)
         return colour
@@ -111,17 +111,17 @@ def test_what_was_sent_is_nowhere(
     sdk = make_client(credential, VALUE)
     repeat(server)
     for kind in kinds:
-        folder = recordings / kind
-        with inference_recording("record", folder, record_errors=True) as session:
+        directory = recordings / kind
+        with inference_recording("record", directory, record_errors=True) as session:
             live = called(sdk, credential, kind, VALUE)
 
         assert 1 == session.counts["recorded"], kind
         assert VALUE in str(live), kind  # what the caller gets is what the server said
-        assert_nowhere(VALUE, folder)
-        assert_nowhere(base64.b64encode(f"user-of-some-length:{VALUE}".encode()).decode(), folder)
+        assert_nowhere(VALUE, directory)
+        assert_nowhere(base64.b64encode(f"user-of-some-length:{VALUE}".encode()).decode(), directory)
         assert VALUE not in f"{session!r}{session.requests}{session.recorded}{vars(session)}", kind
 
-        with inference_recording("replay", folder) as session:
+        with inference_recording("replay", directory) as session:
             replayed = called(make_client(credential, OTHER), credential, kind, OTHER)
         assert 1 == session.counts["replayed"], kind
         assert type(live) is type(replayed), kind

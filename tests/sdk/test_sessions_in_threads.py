@@ -30,7 +30,7 @@ from .test_ambiguous_sessions import ask, beside, in_a_thread
 @pytest.mark.parametrize("depth", [1, 2, 3, 5])
 def test_a_call_without_context_belongs_to_the_innermost_of_a_chain(depth: int, sdk: Colour, recordings: Path) -> None:
     """One test with a session of the plugin's, one of a fixture's and its own, and a server in a thread."""
-    recorders = [inference_recording("record", recordings / str(place)) for place in range(depth)]
+    recorders = [inference_recording("record", recordings / str(position)) for position in range(depth)]
     sessions = [recorder.__enter__() for recorder in recorders]
     for open_ones in range(depth, 0, -1):
         in_a_thread(lambda: ask(sdk))
@@ -42,15 +42,15 @@ def test_a_call_without_context_belongs_to_the_innermost_of_a_chain(depth: int, 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 def test_a_chain_may_be_left_in_any_order(order: tuple[int, ...], client: openai.OpenAI, recordings: Path) -> None:
     """Fixtures and generators end as they like; what is left is still one chain."""
-    recorders = [inference_recording("record", recordings / str(place)) for place in range(3)]
+    recorders = [inference_recording("record", recordings / str(position)) for position in range(3)]
     sessions = [recorder.__enter__() for recorder in recorders]
     expected = []
-    for place in order:
+    for position in order:
         innermost = max(n for n, session in enumerate(sessions) if session.is_open)
         before = sessions[innermost].counts["recorded"]
         in_a_thread(lambda: client.chat.completions.create(**HELLO))
         expected.append(sessions[innermost].counts["recorded"] - before)
-        contextvars.copy_context().run(recorders[place].__exit__, None, None, None)
+        contextvars.copy_context().run(recorders[position].__exit__, None, None, None)
 
     assert [1, 1, 1] == expected
 
@@ -59,7 +59,7 @@ def test_sessions_that_follow_each_other_are_not_refused(client: openai.OpenAI, 
     """Each test, each fixture and each event loop may have a context of its own."""
     sessions = []
     for _ in range(5):
-        with beside("record", folder=recordings) as [(session, _)]:
+        with beside("record", directory=recordings) as [(session, _)]:
             in_a_thread(lambda: client.chat.completions.create(**HELLO))
         sessions.append(session)
 
@@ -69,7 +69,7 @@ def test_sessions_that_follow_each_other_are_not_refused(client: openai.OpenAI, 
 def test_two_sessions_within_one_are_no_chain(client: openai.OpenAI, recordings: Path) -> None:
     """A test's session around two tasks that have their own."""
     with inference_recording("record", recordings / "around") as around:
-        with beside("record", "record", folder=recordings) as entered:
+        with beside("record", "record", directory=recordings) as entered:
             refused = in_a_thread(lambda: client.chat.completions.create(**HELLO))
             for _, context in entered:
                 context.run(lambda: client.chat.completions.create(**HELLO))
@@ -106,9 +106,9 @@ def test_a_process_wide_session_is_around_what_other_contexts_enter(client: open
     around = contextvars.Context().run(
         enter_process_wide, recorder := inference_recording("record", recordings / "around")
     )
-    with beside("record", folder=recordings) as [(one, _)]:
+    with beside("record", directory=recordings) as [(one, _)]:
         in_a_thread(lambda: client.chat.completions.create(**HELLO))
-        with beside("record", folder=recordings / "other") as [(other, _)]:
+        with beside("record", directory=recordings / "other") as [(other, _)]:
             refused = in_a_thread(lambda: client.chat.completions.create(**HELLO))
     in_a_thread(lambda: client.chat.completions.create(**HELLO))
     recorder.__exit__(None, None, None)
@@ -119,7 +119,7 @@ def test_a_process_wide_session_is_around_what_other_contexts_enter(client: open
 
 def test_a_process_wide_session_is_within_the_one_that_was_open_before(client: openai.OpenAI, recordings: Path) -> None:
     """A wider fixture has a session of its own, in a context that pytest's hooks know nothing of."""
-    with beside("record", folder=recordings) as [(wider, _)]:
+    with beside("record", directory=recordings) as [(wider, _)]:
         recorder = inference_recording("record", recordings / "test")
         session = contextvars.Context().run(enter_process_wide, recorder)
         in_a_thread(lambda: client.chat.completions.create(**HELLO))
@@ -174,7 +174,7 @@ def test_an_app_under_a_test_client_belongs_to_the_tests_session(
 
     app = Starlette(routes=[Route("/", answer_async if is_async else answer)])
     with TestClient(app) as started_before:
-        with beside("record", "record", folder=recordings) as entered:
+        with beside("record", "record", directory=recordings) as entered:
             for _, context in entered:
                 assert 200 == context.run(started_before.get, "/").status_code
                 with context.run(TestClient, app) as own:
@@ -189,8 +189,8 @@ def test_a_thread_from_before_belongs_to_the_only_session(client: openai.OpenAI,
     with ThreadPoolExecutor(1) as executor:
         executor.submit(int).result()
         counts = []
-        for place in range(2):
-            with inference_recording("record", recordings / str(place)) as session:
+        for position in range(2):
+            with inference_recording("record", recordings / str(position)) as session:
                 executor.submit(client.chat.completions.create, **HELLO).result()
             counts.append(session.counts)
 
@@ -200,7 +200,7 @@ def test_a_thread_from_before_belongs_to_the_only_session(client: openai.OpenAI,
 @pytest.mark.skipif(sys.version_info < (3, 14), reason="threads take a context since Python 3.14")
 def test_a_thread_that_inherits_the_context_is_in_its_session(client: openai.OpenAI, recordings: Path) -> None:
     """So do all threads of a free-threaded Python, or with -X thread_inherit_context=1."""
-    with beside("record", "record", folder=recordings) as entered:
+    with beside("record", "record", directory=recordings) as entered:
         for _, context in entered:
             kwargs: dict[str, Any] = {"context": context.copy()}
             thread = threading.Thread(target=lambda: client.chat.completions.create(**HELLO), **kwargs)

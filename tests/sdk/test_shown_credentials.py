@@ -18,15 +18,15 @@ import pytest
 import inference_recorder
 from inference_recorder import CorruptRecording, MissingRecording, UnwritableRecording, inference_recording
 from inference_recorder.engine.decisions import Record, Wait
-from inference_recorder.engine.series import Row
+from inference_recorder.engine.series import Series
 from inference_recorder.recording.recording import Answer, Failure
-from inference_recorder.redaction.recordings import Hidden
-from inference_recorder.redaction.requests import KeyRules
+from inference_recorder.redaction.recordings import RecordingRedactor
+from inference_recorder.redaction.requests import RequestRules
 from inference_recorder.redaction.sent import Sent
 from inference_recorder.request.credentials import Credential
 from inference_recorder.request.request import Request
 from inference_recorder.request.unshown import Unshown, unshown
-from inference_recorder.sdk.calls import Call
+from inference_recorder.sdk.calls import HandOver
 
 from ..conftest import HELLO, Colour, files_of
 from ..support.openai_server import OpenAIServer, error
@@ -62,10 +62,10 @@ def every_way_to_print(value: Any) -> Iterator[str]:
 def objects() -> dict[str, Any]:
     """Return what holds a credential while a call is on its way."""
     request = Request("POST", "/v1/x", "https://host/v1/x", {"model": "m"}, '{"model": "m"}', Credential(KEY))
-    row = Row("0" * 64, threading.RLock())
+    row = Series("0" * 64, threading.RLock())
     sent = Sent()
     sent.note(openai.DefaultHttpxClient(verify=False).build_request("GET", "https://host", headers={"x-key": KEY}))
-    rules = KeyRules()
+    rules = RequestRules()
     rules.keyed(request, f"test[{KEY}]")
     rules.scope("test", request.credential)
     answer = Answer(failure=Failure("AuthenticationError", f"wrong key: {KEY}", 401, {"message": KEY}))
@@ -76,10 +76,10 @@ def objects() -> dict[str, Any]:
         "sent": sent,
         "plan to record": record,
         "plan to wait": Wait(request, "0" * 64, None, row, 1),
-        "call": repr(Call(request, {"extra_headers": {"Authorization": KEY}}, sent=sent)),
+        "call": repr(HandOver(request, {"extra_headers": {"Authorization": KEY}}, sent=sent)),
         "rules": rules,
-        "what rules remember": rules._sight,
-        "hidden": repr(Hidden(rules.redactor_of(request), request.credential, sent)),
+        "what rules remember": rules._snapshot,
+        "hidden": repr(RecordingRedactor(rules.redactor_of(request), request.credential, sent)),
         "answer": repr(answer),  # its fields are the answer's own
         "unshown": Unshown(KEY),
     }

@@ -28,7 +28,7 @@ def differences(expected: Any, actual: Any, where: str = "$") -> list[str]:
         if len(expected) != len(actual):
             return [f"{where}: {len(expected)} items became {len(actual)}"]
         pairs = enumerate(zip(expected, actual, strict=True))
-        return [line for place, (one, other) in pairs for line in differences(one, other, f"{where}[{place}]")]
+        return [line for position, (one, other) in pairs for line in differences(one, other, f"{where}[{position}]")]
     return [] if expected == actual else [f"{where}: {expected!r} became {actual!r}"]
 
 

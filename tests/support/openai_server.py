@@ -115,8 +115,8 @@ async def _respond(reply: Reply, number: int) -> Response:
 
 
 async def _sent(reply: Reply) -> AsyncIterator[bytes]:
-    for place, event in enumerate(reply.events or ()):
-        if place and reply.pause_seconds:
+    for position, event in enumerate(reply.events or ()):
+        if position and reply.pause_seconds:
             await asyncio.sleep(reply.pause_seconds)
         name, data = event if isinstance(event, tuple) else (event.get("type"), event)
         start = f"event: {name}\n" if name else ""
@@ -229,7 +229,7 @@ def response_events(text: str = "Hello!", *, number: int = 0) -> list[dict[str, 
     done = response(text, number=number)
     begun = done | {"status": "in_progress", "output": [], "usage": None}
     message = done["output"][0]
-    place = {"item_id": message["id"], "output_index": 0, "content_index": 0}
+    position = {"item_id": message["id"], "output_index": 0, "content_index": 0}
     events: list[dict[str, Any]] = [
         {"type": "response.created", "response": begun},
         {"type": "response.in_progress", "response": begun},
@@ -240,16 +240,19 @@ def response_events(text: str = "Hello!", *, number: int = 0) -> list[dict[str, 
         },
         {
             "type": "response.content_part.added",
-            **place,
+            **position,
             "part": {"type": "output_text", "text": "", "annotations": []},
         },
-        *({"type": "response.output_text.delta", **place, "delta": word, "logprobs": []} for word in text.split(" ")),
-        {"type": "response.output_text.done", **place, "text": text, "logprobs": []},
-        {"type": "response.content_part.done", **place, "part": message["content"][0]},
+        *(
+            {"type": "response.output_text.delta", **position, "delta": word, "logprobs": []}
+            for word in text.split(" ")
+        ),
+        {"type": "response.output_text.done", **position, "text": text, "logprobs": []},
+        {"type": "response.content_part.done", **position, "part": message["content"][0]},
         {"type": "response.output_item.done", "output_index": 0, "item": message},
         {"type": "response.completed", "response": done},
     ]
-    return [event | {"sequence_number": place} for place, event in enumerate(events)]
+    return [event | {"sequence_number": position} for position, event in enumerate(events)]
 
 
 def error(status: int, message: str = "That went wrong.", *, code: str | None = None, **headers: str) -> Reply:
@@ -294,7 +297,7 @@ def _embeddings(body: dict[str, Any]) -> dict[str, Any]:
         encoded: list[Any] = [base64.b64encode(struct.pack("<3f", *vector)).decode() for vector in vectors]
     else:
         encoded = vectors
-    data = [{"object": "embedding", "index": place, "embedding": vector} for place, vector in enumerate(encoded)]
+    data = [{"object": "embedding", "index": position, "embedding": vector} for position, vector in enumerate(encoded)]
     return {"object": "list", "data": data, "model": body["model"], "usage": {"prompt_tokens": 2, "total_tokens": 2}}
 
 

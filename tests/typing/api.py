@@ -7,13 +7,13 @@ from pathlib import Path
 
 from typing_extensions import assert_type
 
-from inference_recorder import Exchange, InferenceMode, MissingRecording, Nearest, Session, inference_recording
+from inference_recorder import Call, InferenceMode, MissingRecording, Nearest, Session, inference_recording
 
 with inference_recording() as session:
     assert_type(session, Session)
     assert_type(session.mode, InferenceMode)
-    assert_type(session.recorded, tuple[Exchange, ...])
-    assert_type(session.dropped, tuple[Exchange, ...])
+    assert_type(session.recorded, tuple[Call, ...])
+    assert_type(session.dropped, tuple[Call, ...])
     assert_type(session.counts["recorded"], int)
     assert_type(session.usage["gpt-4o"].tokens_in, int)
     assert_type(session.requests[0].model, str)

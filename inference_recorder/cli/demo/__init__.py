@@ -38,8 +38,10 @@ _REAL = "The first live call includes connecting to the API."
 @click.command()
 @click.option("--live", is_flag=True, help="Record against the real API; needs OPENAI_API_KEY.")
 @click.option("--model", default="gpt-4o-mini", show_default=True, help="The model to ask.")
-@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Keep the recordings in this folder.")
-def demo(live: bool, model: str, folder: Path | None) -> None:
+@click.option(
+    "--dir", "directory", type=click.Path(file_okay=False, path_type=Path), help="Keep the recordings in this folder."
+)
+def demo(live: bool, model: str, directory: Path | None) -> None:
     """Record three calls of the OpenAI SDK and replay them with no server.
 
     A plain, a streamed and a failing call go to a small server in this process, so that no key and no network is
@@ -60,14 +62,14 @@ def demo(live: bool, model: str, folder: Path | None) -> None:
     )
     try:
         with ExitStack() as stack:
-            chosen = folder or Path(stack.enter_context(TemporaryDirectory(prefix=_TEMPORARY)))
-            _record_and_replay(questions, chosen, Console(highlight=False), is_live=live, is_kept=folder is not None)
+            chosen = directory or Path(stack.enter_context(TemporaryDirectory(prefix=_TEMPORARY)))
+            _record_and_replay(questions, chosen, Console(highlight=False), is_live=live, is_kept=directory is not None)
     except RecorderError as error:
         raise click.ClickException(str(error)) from error
 
 
 def _record_and_replay(
-    questions: Sequence[Question], folder: Path, console: Console, *, is_live: bool, is_kept: bool
+    questions: Sequence[Question], directory: Path, console: Console, *, is_live: bool, is_kept: bool
 ) -> None:
     report = DemoReport(console)
     with console.status("Warming up", spinner="line"):
@@ -76,15 +78,15 @@ def _record_and_replay(
     with _answering_client(is_live) as client:
         base_url = str(client.base_url).rstrip("/")
         report.heading("1 Record", f"three calls of the OpenAI SDK, to {base_url}")
-        session, live = _asked("record", folder, client, questions, report)
-    paths = [session.store.path_of(exchange.key) for exchange in session.recorded]
-    report.stored(questions, paths, "" if is_kept else "(removed at the end; --folder DIR keeps them)")
+        session, live = _asked("record", directory, client, questions, report)
+    paths = [session.store.path_of(call.key) for call in session.recorded]
+    report.stored(questions, paths, "" if is_kept else "(removed at the end; --dir DIR keeps them)")
 
     replay_url = dead_url + urlsplit(base_url).path if is_live else base_url
     reason = "without a key, and" if is_live else "the server is stopped:"
     report.heading("2 Replay", f"the same calls; {reason} nothing listens at {replay_url}")
     with _keyless_client(replay_url) as client:
-        session, replayed = _asked("replay", folder, client, questions, _silent_report())
+        session, replayed = _asked("replay", directory, client, questions, _silent_report())
     report.comparison(questions, live, replayed)
     check_replayed(questions, live, replayed, session)
     report.remark(
@@ -100,21 +102,21 @@ def _warm_up(questions: Sequence[Question]) -> str:
     Returns the base url of the server that was asked; nothing listens there any more.
     """
     with (
-        TemporaryDirectory(prefix=_TEMPORARY) as folder,
+        TemporaryDirectory(prefix=_TEMPORARY) as directory,
         serve(embedded_server(pause_seconds=0)) as url,
         _keyless_client(f"{url}/v1") as client,
     ):
         for mode in ("record", "replay"):
-            _asked(mode, Path(folder), client, questions, _silent_report())
+            _asked(mode, Path(directory), client, questions, _silent_report())
     return url
 
 
 def _asked(
-    mode: str, folder: Path, client: OpenAI, questions: Sequence[Question], report: DemoReport
+    mode: str, directory: Path, client: OpenAI, questions: Sequence[Question], report: DemoReport
 ) -> tuple[Session, list[Reply]]:
     """Ask all questions in a session of `mode`; returns that session, closed, and the replies."""
     replies = []
-    with inference_recording(mode, folder) as session:
+    with inference_recording(mode, directory) as session:
         for question in questions:
             report.asked(question)
             reply = question.ask(client, report.heard)

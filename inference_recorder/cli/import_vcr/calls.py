@@ -113,16 +113,16 @@ def _split(path: str, *, is_of_openai: bool) -> tuple[str, str] | None:
     OpenAI's for sure.
     """
     steps = path.split("/")
-    versions = [place for place, step in enumerate(steps[:-1]) if step == "v1"]
-    roots = [place for place, step in enumerate(steps) if step in _ROOTS and place]
-    place = next((place + 1 for place in reversed(versions) if place + 1 in roots), 0)
+    versions = [position for position, step in enumerate(steps[:-1]) if step == "v1"]
+    roots = [position for position, step in enumerate(steps) if step in _ROOTS and position]
+    position = next((position + 1 for position in reversed(versions) if position + 1 in roots), 0)
     listed = [ending for ending in _paths() if path.endswith(ending) and ending != "/models"]
-    if not place and listed:
-        place = len(path.removesuffix(max(listed, key=len)).split("/"))
-    if not place:
-        place = next(iter(roots), versions[-1] + 1 if versions else 0)
-    rest = "/" + "/".join(steps[place:])
-    return ("/".join(steps[:place]), rest) if place and (is_of_openai or rest in _paths()) else None
+    if not position and listed:
+        position = len(path.removesuffix(max(listed, key=len)).split("/"))
+    if not position:
+        position = next(iter(roots), versions[-1] + 1 if versions else 0)
+    rest = "/" + "/".join(steps[position:])
+    return ("/".join(steps[:position]), rest) if position and (is_of_openai or rest in _paths()) else None
 
 
 def _paths() -> list[str]:

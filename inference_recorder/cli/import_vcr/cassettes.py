@@ -47,8 +47,8 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 class _TooDeep(yaml.YAMLError):
     """Collections nested so deep that they are not read."""
 
-    def __init__(self, place: Any) -> None:
-        self.problem_mark = place
+    def __init__(self, position: Any) -> None:
+        self.problem_mark = position
         super().__init__(f"it is nested more than {_DEEPEST} levels deep")
 
 

@@ -67,19 +67,19 @@ def unflattened(items: Iterable[tuple[str, str]]) -> JsonObject:
     found: JsonObject = {}
     for name, text in items:
         *path, last = re.split(r"\[|\]\[", name.removesuffix("]"))
-        place: Any = found
+        position: Any = found
         for step, following in zip(path, [*path, last][1:], strict=True):
-            place = place.setdefault(step, {} if following else [])
-            if not isinstance(place, dict if following else list) or (not following and step is not path[-1]):
+            position = position.setdefault(step, {} if following else [])
+            if not isinstance(position, dict if following else list) or (not following and step is not path[-1]):
                 raise NotTaken(f"its form or query says {name} in a shape that cannot be told")
         value = _value(name, text)
-        if isinstance(place, list):
-            place.append(value)
-        elif last in place:
-            before = place[last]
-            place[last] = [*(before if isinstance(before, list) else [before]), value]
+        if isinstance(position, list):
+            position.append(value)
+        elif last in position:
+            before = position[last]
+            position[last] = [*(before if isinstance(before, list) else [before]), value]
         else:
-            place[last] = value
+            position[last] = value
     return found
 
 

@@ -17,7 +17,7 @@ from ...recording.sameness import renamed_ids
 from ...request.jsonable import JsonValue
 from ...storage.attachments import read_attachment
 from ...storage.catalogue import Entry, entries_in
-from ...storage.store import Store, row_name
+from ...storage.store import Store, recording_name
 from .calls import call_of
 from .cassettes import Cassette
 from .interaction import Interaction, NotTaken, interaction_of
@@ -94,15 +94,15 @@ class Importer:
         with TemporaryDirectory(prefix="inference-recorder-import-") as name:
             made = record(calls, Path(name), test_id)
             entries = _entries(Path(name))
-            places: Counter[str] = Counter()
+            directories: Counter[str] = Counter()
             for call, (key, problem) in zip(calls, made, strict=True):
                 if key is not None:
-                    places[key] += 1
+                    directories[key] += 1
                 if key is None or problem:
                     yield Fate(call.interaction.number, call.interaction.summary, "skipped", problem)
                     continue
                 of_the_key = entries[key]  # equal lists of models share a file
-                rows.setdefault(key, []).append((call, of_the_key[min(places[key], len(of_the_key)) - 1]))
+                rows.setdefault(key, []).append((call, of_the_key[min(directories[key], len(of_the_key)) - 1]))
             for key, row in rows.items():
                 placed = self._placed(key, [entry for _, entry in row], cassette)
                 for (call, _), path in zip(row, placed.paths, strict=True):
@@ -112,17 +112,19 @@ class Importer:
 
     def _placed(self, key: str, row: Sequence[Entry], cassette: Cassette) -> _Became:
         """Take a row of recordings into the folder, as a whole or not at all."""
-        is_row = row[0].name.startswith(key)  # not lists of models, each of which has its own name
-        names = [row_name(key, place) if is_row else entry.name for place, entry in enumerate(row, start=1)]
+        is_series = row[0].name.startswith(key)  # not lists of models, each of which has its own name
+        names = [
+            recording_name(key, position) if is_series else entry.name for position, entry in enumerate(row, start=1)
+        ]
         paths = [self._store.path_of(name) for name in names]
         stored = [self._store.read(name) for name in names]
-        following = self._store.read(row_name(key, len(row) + 1))
+        following = self._store.read(recording_name(key, len(row) + 1))
         if following is None and all(
             old is not None and _is_the_same_answer(old.content, entry.content)
             for old, entry in zip(stored, row, strict=True)
         ):  # fmt: skip
             return _Became("unchanged", "it is recorded already", paths)
-        if is_row and (source := self._sources.get(key)) is not None:
+        if is_series and (source := self._sources.get(key)) is not None:
             return _Became("skipped", f"the same request of the same test was taken from {source}", paths)
         there = next((old.path for old in stored if old is not None), None)
         if there is not None and not self._overwrites:
@@ -132,19 +134,19 @@ class Importer:
         if not self._is_dry_run:
             for name, entry in zip(names, row, strict=True):
                 self._store.write(name, entry.content, attachment=_attachment(entry), revised=_revised)
-            if is_row:
-                self._store.cut_row(key, len(row))
+            if is_series:
+                self._store.cut_series(key, len(row))
         return _Became("imported", "", paths)
 
 
-def _entries(folder: Path) -> dict[str, list[Entry]]:
+def _entries(directory: Path) -> dict[str, list[Entry]]:
     """Return the recordings of a folder by key, in their rows' order."""
     entries: dict[str, list[Entry]] = {}
-    for entry in entries_in([folder]):
+    for entry in entries_in([directory]):
         if isinstance(entry, CorruptRecording):
             raise entry
         entries.setdefault(entry.key, []).append(entry)
-    return {key: sorted(row, key=lambda entry: entry.place) for key, row in entries.items()}
+    return {key: sorted(row, key=lambda entry: entry.position) for key, row in entries.items()}
 
 
 def _is_the_same_answer(old: bytes, new: bytes) -> bool:
@@ -197,5 +199,5 @@ def _placeholders(value: JsonValue, where: str = "$") -> Iterator[str]:
         yield where
     for name, item in value.items() if isinstance(value, dict) else ():
         yield from _placeholders(item, f"{where}.{name}")
-    for place, item in enumerate(value if isinstance(value, list) else ()):
-        yield from _placeholders(item, f"{where}[{place}]")
+    for position, item in enumerate(value if isinstance(value, list) else ()):
+        yield from _placeholders(item, f"{where}[{position}]")

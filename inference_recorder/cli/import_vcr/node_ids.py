@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-_FOLDER = "cassettes"
+_DIRECTORY = "cassettes"
 _OF_A_ROOT = ("pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", "setup.py")
 
 
@@ -19,7 +19,7 @@ def node_id_of(cassette: Path, rootdir: Path | None = None) -> str | None:
     the test with a configuration file, else the working directory.
     """
     path = cassette.absolute()
-    inside = next((number for number, parent in enumerate(path.parents[:2]) if parent.name == _FOLDER), None)
+    inside = next((number for number, parent in enumerate(path.parents[:2]) if parent.name == _DIRECTORY), None)
     if inside is None:
         return None
     tests = path.parents[inside + 1]
@@ -65,7 +65,7 @@ def _walked(node: ast.Module | ast.ClassDef, path: tuple[str, ...]) -> Iterator[
 
 
 def _rootdir_of(module: Path) -> Path:
-    for folder in module.parents:
-        if any((folder / name).is_file() for name in _OF_A_ROOT):
-            return folder
+    for directory in module.parents:
+        if any((directory / name).is_file() for name in _OF_A_ROOT):
+            return directory
     return Path.cwd()

@@ -17,7 +17,7 @@ from ...errors import RecorderError
 from ...recorder import inference_recording
 from ...sdk.additions import RAW_RESPONSE_HEADER
 from ...sdk.http import library_of
-from ...test_run import PYTEST_VARIABLE, surrounded
+from ...test_run import PYTEST_VARIABLE, within_test_run
 from .calls import SdkCall
 from .interaction import Interaction, NotTaken
 
@@ -41,12 +41,12 @@ class Made(NamedTuple):
     """Why what was recorded, if anything, is not what the cassette holds; "" if it is."""
 
 
-def record(calls: Sequence[Call], folder: Path, test_id: str | None) -> list[Made]:
+def record(calls: Sequence[Call], directory: Path, test_id: str | None) -> list[Made]:
     """Record these calls in an empty folder, as made in one test (None: outside a test); return what became of each."""
     became = []
     with ExitStack() as stack:
         stack.enter_context(_outside_any_test())
-        session = stack.enter_context(inference_recording("record", folder, test_id=test_id, record_errors=True))
+        session = stack.enter_context(inference_recording("record", directory, test_id=test_id, record_errors=True))
         clients: dict[str, _Client] = {}
         for call, interaction in calls:
             client = clients.get(call.base_url)
@@ -131,7 +131,7 @@ def _outside_any_test() -> Iterator[None]:
     """Have no test run in the block: a command that a test calls is no part of it."""
     running = os.environ.pop(PYTEST_VARIABLE, None)
     try:
-        with surrounded(None):
+        with within_test_run(None):
             yield
     finally:
         if running is not None:

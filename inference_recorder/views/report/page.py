@@ -25,10 +25,10 @@ _PLACEHOLDER = re.compile(r"<!--(POLICY|STYLE|DATA|SCRIPT)-->")
 _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
-def write(file: Path, folders: Sequence[Path], calls: Sequence[JsonObject], misses: Sequence[JsonObject]) -> None:
+def write(file: Path, directories: Sequence[Path], calls: Sequence[JsonObject], misses: Sequence[JsonObject]) -> None:
     """Write the page of a run's calls, or, where there are none, of every recording in the folders.
 
-    A call holds outcome ("replayed", "recorded", "missed", "dropped" or "passed"), test_id, endpoint, model, key, path
+    A call holds outcome ("replayed", "recorded", "missed", "dropped" or "live"), test_id, endpoint, model, key, path
     (of its recording, or None), started (unix seconds), seconds, tokens_in, tokens_out and, of a stream, chunk_seconds
     (when each chunk came, counted from the call's start). A miss holds the same and an explanation, as does a dropped
     call; a miss that is among the calls too is shown once. What is absent is shown as unknown. A recording that cannot
@@ -37,7 +37,7 @@ def write(file: Path, folders: Sequence[Path], calls: Sequence[JsonObject], miss
     Texts are cut where the page would be too large, and say so. The file is replaced as a whole; its folder is made.
     Raises OSError where it cannot be written.
     """
-    told = Told(folders, calls, misses)
+    told = Told(directories, calls, misses)
     for longest in _LONGEST_TEXTS:
         content = json_bytes.dumps(told.data(longest))
         if len(content) <= _LARGEST_PAGE:

@@ -23,15 +23,15 @@ _LONGEST_NAME = 1_000
 class Told:
     """All that a page tells, read once; `data` gives it with texts cut to a length."""
 
-    def __init__(self, folders: Sequence[Path], calls: Sequence[JsonObject], misses: Sequence[JsonObject]) -> None:
-        self._folders = [folder.absolute() for folder in folders]
+    def __init__(self, directories: Sequence[Path], calls: Sequence[JsonObject], misses: Sequence[JsonObject]) -> None:
+        self._directories = [directory.absolute() for directory in directories]
         self._said: dict[str, _Said] = {}
         if calls or misses:
             self._calls = [*_explained(calls, misses)]
             for path in dict.fromkeys(str(call["path"]) for call in self._calls if call.get("path")):
                 self._said[path] = _Said.read(Path(path))
         else:
-            for found in entries_in(folders):
+            for found in entries_in(directories):
                 said = _Said(found)
                 self._said[str(found.path)] = said
             self._calls = [said.as_call() for said in sorted(self._said.values(), key=_Said.order)]
@@ -43,11 +43,11 @@ class Told:
         a tool [name, description, parameters].
         """
         turns, tools = _Once(), _Once()
-        places = {path: place for place, path in enumerate(self._said)}
+        places = {path: position for position, path in enumerate(self._said)}
         return {
             "written": int(time.time()),
-            "folder": _shown(Path(os.path.commonpath(self._folders))) if self._folders else "",
-            "folders": len(self._folders),
+            "folder": _shown(Path(os.path.commonpath(self._directories))) if self._directories else "",
+            "folders": len(self._directories),
             "longest": longest,
             "said": [said.to_json(turns, tools, longest) for said in self._said.values()],
             "calls": [_call_json(call, places, longest) for call in self._calls],
@@ -63,11 +63,11 @@ class _Once:
         self.items: list[JsonValue] = []
         self._places: dict[Hashable, int] = {}
 
-    def place_of(self, value: Hashable, as_json: JsonValue) -> int:
-        place = self._places.setdefault(value, len(self.items))
-        if place == len(self.items):
+    def path_of(self, value: Hashable, as_json: JsonValue) -> int:
+        position = self._places.setdefault(value, len(self.items))
+        if position == len(self.items):
             self.items.append(as_json)
-        return place
+        return position
 
 
 class _Said:
@@ -117,9 +117,9 @@ class _Said:
         settings = {_name(name): _cut(pretty(value), longest)[0] for name, value in said.settings.items()}
         usage = said.usage
         return file | {
-            "asked": [turns.place_of(turn, _turn_json(turn, longest)) for turn in said.asked],
-            "answered": [turns.place_of(turn, _turn_json(turn, longest)) for turn in said.answered],
-            "tools": [tools.place_of(tool, _tool_json(tool, longest)) for tool in said.tools],
+            "asked": [turns.path_of(turn, _turn_json(turn, longest)) for turn in said.asked],
+            "answered": [turns.path_of(turn, _turn_json(turn, longest)) for turn in said.answered],
+            "tools": [tools.path_of(tool, _tool_json(tool, longest)) for tool in said.tools],
             "settings": settings,
             "usage": usage and [usage.tokens_in, usage.tokens_out, usage.cached, usage.reasoning],
             "failure": _cut(said.failure, longest)[0],
@@ -132,8 +132,8 @@ def _explained(calls: Sequence[JsonObject], misses: Sequence[JsonObject]) -> Ite
     """Yield the calls, each miss among them with its explanation, then the misses that are not among them."""
     left = list(misses)
     for call in calls:
-        place = next((place for place, miss in enumerate(left) if _is_same(call, miss)), None)
-        yield call if place is None else {**call, **left.pop(place)}
+        position = next((position for position, miss in enumerate(left) if _is_same(call, miss)), None)
+        yield call if position is None else {**call, **left.pop(position)}
     yield from ({"outcome": "missed", **miss} for miss in left)
 
 
@@ -195,7 +195,7 @@ def _bars(sizes: Sequence[int]) -> JsonObject:
     step = _step(len(sizes))
     return {
         "count": len(sizes),
-        "bars": [sum(sizes[place : place + step]) for place in range(0, len(sizes), step)],
+        "bars": [sum(sizes[position : position + step]) for position in range(0, len(sizes), step)],
         "step": step,
     }
 

@@ -34,7 +34,7 @@ class Calls(Workload):
     async def _record(self, contender: Contender, setting: Setting) -> None:
         questions = self._questions(contender, setting)
         for group, numbers in self._groups(contender, len(questions)):
-            with contender.recording(setting.folder, group):
+            with contender.recording(setting.directory, group):
                 async with answers.memory_async_client() as client:
                     for number in numbers:
                         answer = await client.chat.completions.create(**questions[number])
@@ -45,7 +45,7 @@ class Calls(Workload):
         watch = Stopwatch()
         with contender.client() as client:
             for group, numbers in self._groups(contender, len(questions)):
-                with contender.replaying(setting.folder, group), watch.running():
+                with contender.replaying(setting.directory, group), watch.running():
                     for number in numbers:
                         answers.check_answer(client.chat.completions.create(**questions[number]), number)
         return watch.each(len(questions))
@@ -55,13 +55,13 @@ class Calls(Workload):
         watch = Stopwatch()
         async with contender.async_client() as client:
             for group, numbers in self._groups(contender, len(questions)):
-                with contender.replaying(setting.folder, group), watch.running():
+                with contender.replaying(setting.directory, group), watch.running():
                     for number in numbers:
                         answers.check_answer(await client.chat.completions.create(**questions[number]), number)
         return watch.each(len(questions))
 
     def _data(self, contender: Data, setting: Setting) -> Measured:
-        paths = data_alone.paths_of(setting.folder, self._questions(contender, setting))
+        paths = data_alone.paths_of(setting.directory, self._questions(contender, setting))
         watch = Stopwatch()
         with watch.running():
             for number, path in enumerate(paths):

@@ -27,11 +27,11 @@ class ColdStart(Workload):
     def prepare(self, contender: Contender, setting: Setting) -> None:
         count = setting.scaled(RECORDINGS)
         if isinstance(contender, (Ours, LlamaStack)):  # they read each other's files
-            folder = setting.folder / "recordings" if isinstance(contender, LlamaStack) else setting.folder
-            write_answers(folder, range(count))
+            directory = setting.directory / "recordings" if isinstance(contender, LlamaStack) else setting.directory
+            write_answers(directory, range(count))
             return
         first = count - min(contender.calls_in_a_group, count)
-        with contender.recording(setting.folder), answers.memory_client() as client:
+        with contender.recording(setting.directory), answers.memory_client() as client:
             for number in range(first, count) if first else ():  # the plain SDK keeps nothing
                 answers.check_answer(client.chat.completions.create(**answers.question(number)), number)
 
@@ -41,11 +41,11 @@ class ColdStart(Workload):
         if isinstance(contender, LlamaStack):
             asyncio.run(self._async(contender, setting, watch, last))
             return watch.each(1)
-        with contender.client() as client, watch.running(), contender.replaying(setting.folder):
+        with contender.client() as client, watch.running(), contender.replaying(setting.directory):
             answers.check_answer(client.chat.completions.create(**answers.question(last)), last)
         return watch.each(1)
 
     async def _async(self, contender: Contender, setting: Setting, watch: Stopwatch, last: int) -> None:
         async with contender.async_client() as client:
-            with watch.running(), contender.replaying(setting.folder):
+            with watch.running(), contender.replaying(setting.directory):
                 answers.check_answer(await client.chat.completions.create(**answers.question(last)), last)

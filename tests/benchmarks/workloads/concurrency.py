@@ -34,7 +34,7 @@ class Gathered(Workload):
         return watch.each(GATHERED)
 
     async def _record(self, contender: Contender, setting: Setting) -> None:
-        with contender.recording(setting.folder):
+        with contender.recording(setting.directory):
             async with answers.memory_async_client() as client:
                 for number in range(GATHERED):
                     await client.chat.completions.create(**answers.question(number))
@@ -42,7 +42,7 @@ class Gathered(Workload):
     async def _replay(self, contender: Contender, setting: Setting, watch: Stopwatch) -> None:
         questions = [answers.question(number) for number in range(GATHERED)]
         async with contender.async_client() as client:
-            with contender.replaying(setting.folder), watch.running():
+            with contender.replaying(setting.directory), watch.running():
                 calls = (client.chat.completions.create(**question) for question in questions)
                 for number, answer in enumerate(await asyncio.gather(*calls)):
                     answers.check_answer(answer, number)
@@ -55,14 +55,14 @@ class Threads(Workload):
     contenders = ("ours", "sdk")
 
     def prepare(self, contender: Contender, setting: Setting) -> None:
-        with contender.recording(setting.folder), answers.memory_client() as client:
+        with contender.recording(setting.directory), answers.memory_client() as client:
             for number in range(GATHERED):
                 client.chat.completions.create(**answers.question(number))
 
     def measure(self, contender: Contender, setting: Setting) -> Measured:
         watch = Stopwatch()
         questions = [answers.question(number) for number in range(GATHERED)]
-        with contender.client() as client, contender.replaying(setting.folder), ThreadPoolExecutor(THREADS) as pool:
+        with contender.client() as client, contender.replaying(setting.directory), ThreadPoolExecutor(THREADS) as pool:
 
             def call(number: int) -> None:
                 answers.check_answer(client.chat.completions.create(**questions[number]), number)
@@ -81,10 +81,10 @@ class Processes(Workload):
 
     def measure(self, contender: Contender, setting: Setting) -> Measured:
         name = next(name for name, kind in CONTENDERS.items() if type(contender) is kind)
-        folder = emptied(setting.folder)
+        directory = emptied(setting.directory)
         # Half of what a process asks is asked by the next one too, at about the same time.
         asked = [range(first, first + CALLS) for first in range(0, PROCESSES * CALLS // 2, CALLS // 2)]
-        command = [sys.executable, "-m", "tests.benchmarks.recording_process", name, str(folder)]
+        command = [sys.executable, "-m", "tests.benchmarks.recording_process", name, str(directory)]
         running = [
             subprocess.Popen([*command, str(numbers.start), str(numbers.stop)], stderr=subprocess.DEVNULL)
             for numbers in asked
@@ -97,7 +97,7 @@ class Processes(Workload):
 async def _found(contender: Contender, setting: Setting, asked: list[range]) -> int:
     found = 0
     async with contender.async_client() as client:
-        with contender.replaying(setting.folder):
+        with contender.replaying(setting.directory):
             for number in chain.from_iterable(asked):
                 try:
                     answer = await client.chat.completions.create(**answers.question(number))

@@ -21,9 +21,9 @@ class Crowd(Workload):
 
     def prepare(self, contender: Contender, setting: Setting) -> None:
         for size in SIZES:
-            folder = setting.folder / str(size)
-            write_answers(folder, range(CALLS))
-            crowd(folder, setting.scaled(size) - CALLS if size > CALLS else 0)
+            directory = setting.directory / str(size)
+            write_answers(directory, range(CALLS))
+            crowd(directory, setting.scaled(size) - CALLS if size > CALLS else 0)
 
     def measure(self, contender: Contender, setting: Setting) -> Measured:
         measured = {}
@@ -32,7 +32,7 @@ class Crowd(Workload):
         with contender.client() as client:
             for _ in range(SESSIONS):
                 for size, watch in watches.items():  # in turns, as all else
-                    with contender.replaying(setting.folder / str(size)), watch.running():
+                    with contender.replaying(setting.directory / str(size)), watch.running():
                         for number, question in enumerate(questions):
                             answers.check_answer(client.chat.completions.create(**question), number)
         for size, watch in watches.items():

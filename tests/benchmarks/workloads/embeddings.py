@@ -21,13 +21,13 @@ class Embeddings(Workload):
         self._question = answers.texts_to_embed(encoding)
 
     def prepare(self, contender: Contender, setting: Setting) -> None:
-        with contender.recording(setting.folder), answers.memory_client() as client:
+        with contender.recording(setting.directory), answers.memory_client() as client:
             answers.check_embeddings(client.embeddings.create(**self._question), self._encoding)
 
     def measure(self, contender: Contender, setting: Setting) -> Measured:
         watch = Stopwatch()
         calls = setting.scaled(CALLS) if contender.effort == 1 else 3
-        with contender.client() as client, contender.replaying(setting.folder):
+        with contender.client() as client, contender.replaying(setting.directory):
             for _ in range(calls):
                 with watch.running():
                     answer = client.embeddings.create(**self._question)

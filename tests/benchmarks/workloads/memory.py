@@ -27,13 +27,13 @@ class Held(Workload):
 
     def prepare(self, contender: Contender, setting: Setting) -> None:
         if contender.effort == 1:
-            write_answers(setting.folder, range(setting.scaled(REPLAYS)))
+            write_answers(setting.directory, range(setting.scaled(REPLAYS)))
 
     def measure(self, contender: Contender, setting: Setting) -> Measured:
         with contender.client() as client:
-            with contender.replaying(setting.folder):
+            with contender.replaying(setting.directory):
                 self._calls(client, range(setting.scaled(WARM_UP)))
-            with contender.replaying(setting.folder):
+            with contender.replaying(setting.directory):
                 before = _resident()
                 self._calls(client, range(setting.scaled(REPLAYS, contender)))
                 return {"held": (_resident() - before) / 1e6}
@@ -56,14 +56,14 @@ class BigStream(Workload):
         if contender.effort == 1:
             line = answers.sent_chunks(1)[1]
             count = setting.scaled(STREAM_BYTES) // (len(line) + 100)
-            path = write_stream(setting.folder, self._question, [line] * count)
-            (setting.folder / "size").write_text(f"{count} {path.stat().st_size}")
+            path = write_stream(setting.directory, self._question, [line] * count)
+            (setting.directory / "size").write_text(f"{count} {path.stat().st_size}")
 
     def measure(self, contender: Contender, setting: Setting) -> Measured:
         if contender.effort < 1:
             return self._of_the_sdk(contender, setting)
-        count, size = map(int, (setting.folder / "size").read_text().split())
-        with contender.client() as client, contender.replaying(setting.folder):
+        count, size = map(int, (setting.directory / "size").read_text().split())
+        with contender.client() as client, contender.replaying(setting.directory):
             before = _resident()
             _forget_the_peak()
             heard = sum(chunk.choices[0].delta.content == answers.WORD for chunk in _stream(client, self._question))

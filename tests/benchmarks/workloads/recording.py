@@ -29,8 +29,8 @@ class RecordCalls(Workload):
             watch = Stopwatch()
             size = contender.calls_in_a_group
             for group, first in enumerate(range(0, calls, size)):
-                folder = emptied(setting.folder / str(group))
-                with watch.running(), contender.recording(folder, group):
+                directory = emptied(setting.directory / str(group))
+                with watch.running(), contender.recording(directory, group):
                     for number in range(first, min(calls, first + size)):
                         answer = client.chat.completions.create(**answers.question(number))
                         answers.check_answer(answer, number)
@@ -51,8 +51,8 @@ class RecordStreams(Workload):
             answers.check_answer(client.chat.completions.create(**answers.question(0)), 0)
             watch, first = Stopwatch(), []
             for number in range(streams):
-                folder = emptied(setting.folder / str(number))
-                with watch.running(), contender.recording(folder):
+                directory = emptied(setting.directory / str(number))
+                with watch.running(), contender.recording(directory):
                     begun = time.perf_counter()
                     stream = iter(client.chat.completions.create(**answers.streamed_question(self._words)))
                     said = [answers.said_in(next(stream))]

@@ -42,12 +42,12 @@ class Entering(Workload):
         with answers.memory_client() as client:
             client.chat.completions.create(**answers.question(0))
         begun = time.perf_counter()
-        with contender.replaying(setting.folder):
+        with contender.replaying(setting.directory):
             first = time.perf_counter() - begun
         watch = Stopwatch()
         with watch.running():
             for _ in range(ENTRIES):
-                with contender.replaying(setting.folder):
+                with contender.replaying(setting.directory):
                     pass
         return {"first": first * 1e6, "later": watch.each(ENTRIES)["wall"]}
 
@@ -65,17 +65,17 @@ class PluginStart(Workload):
         plugin = "inference_recorder.pytest_plugin"
         if find_spec(plugin) is None:
             raise CannotMeasure(f"{plugin} is not there yet")
-        folder = emptied(setting.folder)
-        (folder / "test_nothing.py").write_text("def test_nothing(): pass\n")
-        pairs = [(_cpu_of_pytest(folder), _cpu_of_pytest(folder, "-p", plugin)) for _ in range(STARTS)]
+        directory = emptied(setting.directory)
+        (directory / "test_nothing.py").write_text("def test_nothing(): pass\n")
+        pairs = [(_cpu_of_pytest(directory), _cpu_of_pytest(directory, "-p", plugin)) for _ in range(STARTS)]
         without, with_it = (min(times) for times in zip(*pairs, strict=True))
         return {"without": without, "added": with_it - without}
 
 
-def _cpu_of_pytest(folder: Path, *options: str) -> float:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, str(folder)]
+def _cpu_of_pytest(directory: Path, *options: str) -> float:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, str(directory)]
     environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=directory, env=environment, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0

@@ -35,7 +35,7 @@ class Streams(Workload):
         return asyncio.run(self._async(contender, setting)) if self._is_async else self._sync(contender, setting)
 
     async def _record(self, contender: Contender, setting: Setting) -> None:
-        with contender.recording(setting.folder):
+        with contender.recording(setting.directory):
             async with answers.memory_async_client() as client:
                 stream: Any = await client.chat.completions.create(**self._question)
                 answers.check_stream([answers.said_in(chunk) async for chunk in stream], self._words)
@@ -44,7 +44,7 @@ class Streams(Workload):
         watch, first = Stopwatch(), []
         with contender.client() as client:
             for _ in range(self._streams(contender, setting)):
-                with contender.replaying(setting.folder), watch.running():
+                with contender.replaying(setting.directory), watch.running():
                     begun = time.perf_counter()
                     stream = iter(client.chat.completions.create(**self._question))
                     said = [answers.said_in(next(stream))]
@@ -57,7 +57,7 @@ class Streams(Workload):
         watch, first = Stopwatch(), []
         async with contender.async_client() as client:
             for _ in range(self._streams(contender, setting)):
-                with contender.replaying(setting.folder), watch.running():
+                with contender.replaying(setting.directory), watch.running():
                     begun = time.perf_counter()
                     stream = aiter(await client.chat.completions.create(**self._question))
                     said = [answers.said_in(await anext(stream))]
@@ -67,7 +67,7 @@ class Streams(Workload):
         return self._measured(watch, first)
 
     def _data(self, setting: Setting, contender: Data) -> Measured:
-        (path,) = data_alone.paths_of(setting.folder, [self._question])
+        (path,) = data_alone.paths_of(setting.directory, [self._question])
         watch, first = Stopwatch(), []
         for _ in range(self._streams(contender, setting)):
             with watch.running():

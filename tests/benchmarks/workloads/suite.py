@@ -59,31 +59,31 @@ class Suite(Workload):
 
     def prepare(self, contender: Contender, setting: Setting) -> None:
         name = next(name for name, kind in CONTENDERS.items() if type(contender) is kind)
-        folder = setting.folder / "suite"
-        folder.mkdir(exist_ok=True)
+        directory = setting.directory / "suite"
+        directory.mkdir(exist_ok=True)
         tests = setting.scaled(TESTS) // FILES
-        conftest = _CONFTEST.format(name=name, folder=setting.folder / "recorded")
-        (folder / "conftest.py").write_text(conftest)
+        conftest = _CONFTEST.format(name=name, directory=setting.directory / "recorded")
+        (directory / "conftest.py").write_text(conftest)
         for number in range(FILES):
             content = _TEST.format(first=number * tests, end=(number + 1) * tests)
-            (folder / f"test_{number}.py").write_text(content)
-        _wall_of_pytest(folder, "-n", "0", step="prepare")
+            (directory / f"test_{number}.py").write_text(content)
+        _wall_of_pytest(directory, "-n", "0", step="prepare")
 
     def measure(self, contender: Contender, setting: Setting) -> Measured:
-        folder = setting.folder / "suite"
-        return {f"n{workers}": _wall_of_pytest(folder, "-n", str(workers)) for workers in (0, 2)}
+        directory = setting.directory / "suite"
+        return {f"n{workers}": _wall_of_pytest(directory, "-n", str(workers)) for workers in (0, 2)}
 
 
-def _wall_of_pytest(folder: Path, *options: str, step: str = "measure") -> float:
+def _wall_of_pytest(directory: Path, *options: str, step: str = "measure") -> float:
     """Return seconds; raises AssertionError, with what pytest said, where a test failed."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "xdist", *options, str(folder)]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "xdist", *options, str(directory)]
     environment = os.environ | {
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "PYTHONPATH": str(_CHECKOUT),
         "BENCHMARK_STEP": step,
     }
     begun = time.perf_counter()
-    run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    run = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True)
     took = time.perf_counter() - begun
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
     return took

@@ -54,17 +54,17 @@ def main() -> int:
     options = parser.parse_args()
     if unknown := set(options.names) - set(FRAMEWORKS):
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
-    with tempfile.TemporaryDirectory() as folder:
-        environments = (options.keep or Path(folder)).resolve()
-        runs = {name: tried(name, environments, Path(folder)) for name in options.names or FRAMEWORKS}
+    with tempfile.TemporaryDirectory() as directory:
+        environments = (options.keep or Path(directory)).resolve()
+        runs = {name: tried(name, environments, Path(directory)) for name in options.names or FRAMEWORKS}
     print(described(runs))
     return int(any("error" in run or any(verdicts(run).values()) for run in runs.values()))
 
 
-def tried(name: str, environments: Path, folder: Path) -> dict[str, Any]:
+def tried(name: str, environments: Path, directory: Path) -> dict[str, Any]:
     """Return {"recorded": …, "replayed": …} as the driver printed them, or {"error": text}."""
     print(f"{name}: installing", file=sys.stderr)
-    work = folder / "work" / name
+    work = directory / "work" / name
     _copy_of_the_driver(work)
     try:
         python = _environment(name, environments / name)
@@ -78,12 +78,14 @@ def tried(name: str, environments: Path, folder: Path) -> dict[str, Any]:
     return {"recorded": recorded, "replayed": replayed}
 
 
-def _environment(name: str, folder: Path) -> Path:
-    python = folder / "bin" / "python"
+def _environment(name: str, directory: Path) -> Path:
+    python = directory / "bin" / "python"
     if not python.exists():
-        venv.create(folder, with_pip=True)
+        venv.create(directory, with_pip=True)
     packages = [name, *FRAMEWORKS[name], f"{CHECKOUT}[cli]"]
-    _run([python, "-m", "pip", "install", "--quiet", "--upgrade", *packages], os.environ, folder, 3 * _TIMEOUT_SECONDS)
+    _run(
+        [python, "-m", "pip", "install", "--quiet", "--upgrade", *packages], os.environ, directory, 3 * _TIMEOUT_SECONDS
+    )
     return python
 
 
@@ -103,9 +105,9 @@ def _driven(python: Path, work: Path, *arguments: str) -> str:
     return _run(command, inherited | NOTHING_LEAVES, work, _TIMEOUT_SECONDS)
 
 
-def _run(command: list[Any], environment: Any, folder: Path, timeout_seconds: float) -> str:
+def _run(command: list[Any], environment: Any, directory: Path, timeout_seconds: float) -> str:
     return subprocess.run(
-        command, env=environment, cwd=folder, timeout=timeout_seconds, check=True, capture_output=True, text=True
+        command, env=environment, cwd=directory, timeout=timeout_seconds, check=True, capture_output=True, text=True
     ).stdout
 
 

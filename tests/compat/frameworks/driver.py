@@ -27,13 +27,13 @@ from inference_recorder import inference_recording
 from .table import WAYS
 
 
-def main(name: str, folder: str, base_url: str | None = None) -> None:
+def main(name: str, directory: str, base_url: str | None = None) -> None:
     """Print what came of every way: {"versions", "base_url", "ways": {name: {"result" | "error", "counts"}}}."""
     if not Path(inference_recorder.__file__).is_relative_to(sys.prefix):
         raise SystemExit(f"{inference_recorder.__file__} is not the package installed in {sys.prefix}")
     with redirect_stdout(sys.stderr):
         framework = import_module(f".use_{name.replace('-', '_')}", __package__)
-        outcome = _replayed(framework, Path(folder), base_url) if base_url else _recorded(framework, Path(folder))
+        outcome = _replayed(framework, Path(directory), base_url) if base_url else _recorded(framework, Path(directory))
     print(json.dumps(outcome | {"versions": _versions(name)}))
 
 
@@ -46,7 +46,7 @@ def ways_of(framework: ModuleType) -> dict[str, Callable[[str], Any]]:
     }
 
 
-def _recorded(framework: ModuleType, folder: Path) -> dict[str, Any]:
+def _recorded(framework: ModuleType, directory: Path) -> dict[str, Any]:
     from ...support.openai_server import running_server
     from .scripted import script
 
@@ -55,15 +55,15 @@ def _recorded(framework: ModuleType, folder: Path) -> dict[str, Any]:
         script(server)
         for name, function in ways_of(framework).items():
             before = server.count
-            ways[name] = _outcome(function, loop, server.base_url, "record", folder / name)
+            ways[name] = _outcome(function, loop, server.base_url, "record", directory / name)
             ways[name]["requests"] = server.count - before
     return {"base_url": server.base_url, "ways": ways}
 
 
-def _replayed(framework: ModuleType, folder: Path, base_url: str) -> dict[str, Any]:
+def _replayed(framework: ModuleType, directory: Path, base_url: str) -> dict[str, Any]:
     with _loop() as loop:
         ways = {
-            name: _outcome(function, loop, base_url, "replay", folder / name)
+            name: _outcome(function, loop, base_url, "replay", directory / name)
             for name, function in ways_of(framework).items()
         }
     return {"base_url": base_url, "ways": ways}
@@ -79,9 +79,9 @@ def _loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 
 def _outcome(
-    function: Callable[[str], Any], loop: asyncio.AbstractEventLoop, base_url: str, mode: str, folder: Path
+    function: Callable[[str], Any], loop: asyncio.AbstractEventLoop, base_url: str, mode: str, directory: Path
 ) -> dict[str, Any]:
-    with inference_recording(mode, folder) as session:
+    with inference_recording(mode, directory) as session:
         try:
             result = function(base_url)
             if inspect.isawaitable(result):

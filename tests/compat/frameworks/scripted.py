@@ -128,7 +128,7 @@ def _responses_call(call: dict[str, Any], number: int, *, is_streaming: bool | N
     if not is_streaming:
         return Reply(done)
     begun = done | {"status": "in_progress", "output": [], "usage": None}
-    place = {"item_id": item["id"], "output_index": 0}
+    position = {"item_id": item["id"], "output_index": 0}
     events: list[dict[str, Any]] = [
         {"type": "response.created", "response": begun},
         {
@@ -136,10 +136,10 @@ def _responses_call(call: dict[str, Any], number: int, *, is_streaming: bool | N
             "output_index": 0,
             "item": item | {"arguments": "", "status": "in_progress"},
         },
-        {"type": "response.function_call_arguments.delta", **place, "delta": call["arguments"]},
+        {"type": "response.function_call_arguments.delta", **position, "delta": call["arguments"]},
         {
             "type": "response.function_call_arguments.done",
-            **place,
+            **position,
             "name": call["name"],
             "arguments": call["arguments"],
         },

@@ -17,7 +17,7 @@ import openai
 import pytest
 
 from inference_recorder import MissingRecording, inference_recording
-from inference_recorder.storage.directories import places_from
+from inference_recorder.storage.directories import directories_from
 from inference_recorder.storage.dropped import DroppedCall, DroppedCalls, dropped_call
 from inference_recorder.storage.store import Store
 
@@ -40,23 +40,23 @@ def one(server: OpenAIServer) -> Iterator[Colour]:
     colour.close()
 
 
-def drop(sdk: Colour, folder: Path, mode: str = "record", test_id: str | None = TEST) -> None:
-    with inference_recording(mode, folder, test_id=test_id), suppress(openai.APIError):
+def drop(sdk: Colour, directory: Path, mode: str = "record", test_id: str | None = TEST) -> None:
+    with inference_recording(mode, directory, test_id=test_id), suppress(openai.APIError):
         sdk.call("chat.completions.create", **HELLO)
 
 
-def miss(sdk: Colour, folder: Path, test_id: str | None = TEST) -> MissingRecording:
-    with inference_recording("replay", folder, test_id=test_id), pytest.raises(MissingRecording) as caught:
+def miss(sdk: Colour, directory: Path, test_id: str | None = TEST) -> MissingRecording:
+    with inference_recording("replay", directory, test_id=test_id), pytest.raises(MissingRecording) as caught:
         sdk.call("chat.completions.create", **HELLO)
     return caught.value
 
 
-def remembered(folder: Path) -> dict[str, Any]:
-    return {path.name: json.loads(path.read_text()) for path in (folder / ".dropped").glob("*.json")}
+def remembered(directory: Path) -> dict[str, Any]:
+    return {path.name: json.loads(path.read_text()) for path in (directory / ".dropped").glob("*.json")}
 
 
-def the_file(folder: Path) -> Path:
-    [path] = (folder / ".dropped").glob("*.json")
+def the_file(directory: Path) -> Path:
+    [path] = (directory / ".dropped").glob("*.json")
     return path
 
 
@@ -226,7 +226,7 @@ def test_scan_looks_into_it(one: Colour, server: OpenAIServer, recordings: Path)
 def test_the_name_of_the_file_tells_its_test_and_is_a_plain_one(recordings: Path) -> None:
     """A test's id holds slashes, brackets and anything that a parameter is made of."""
     calls, ids = (
-        DroppedCalls(Store(places_from(recordings))),
+        DroppedCalls(Store(directories_from(recordings))),
         [TEST, None, "../../x", "", "a" * 500, "\ud800", "a/b", "a-b"],
     )
     for test_id in ids:
@@ -242,7 +242,7 @@ def test_the_name_of_the_file_tells_its_test_and_is_a_plain_one(recordings: Path
 def test_of_many_calls_the_newest_are_remembered(recordings: Path) -> None:
     """A suite whose key is wrong drops all of its calls, every time."""
     for start in (0, 40):
-        calls = DroppedCalls(Store(places_from(recordings)))
+        calls = DroppedCalls(Store(directories_from(recordings)))
         for number in range(start, start + 60):
             calls.remember(TEST, CALL._replace(key=f"{number:064d}", message="long " * 1_000))
 
@@ -254,7 +254,7 @@ def test_of_many_calls_the_newest_are_remembered(recordings: Path) -> None:
 
 def test_a_remembered_call_is_brought_up_to_date_however_many_there_are(recordings: Path) -> None:
     """What the miss says is how the call failed last."""
-    calls = DroppedCalls(Store(places_from(recordings)))
+    calls = DroppedCalls(Store(directories_from(recordings)))
     for number in range(50):
         calls.remember(TEST, CALL._replace(key=f"{number:064d}"))
     last = CALL._replace(key=f"{3:064d}", type="InternalServerError", status_code=503)
@@ -265,7 +265,7 @@ def test_a_remembered_call_is_brought_up_to_date_however_many_there_are(recordin
 
 def test_a_clock_before_1970_disturbs_nobody(recordings: Path) -> None:
     """A test may travel in time, and is to get the server's error all the same."""
-    DroppedCalls(Store(places_from(recordings))).remember(TEST, CALL._replace(made_at=-5.0))
+    DroppedCalls(Store(directories_from(recordings))).remember(TEST, CALL._replace(made_at=-5.0))
 
     assert dropped_call([recordings], TEST, CALL.key) is None
 
@@ -274,7 +274,7 @@ def test_parallel_workers_lose_nothing(recordings: Path) -> None:
     """Threads of one test, and whoever records the same test in another process."""
 
     def remember(number: int) -> None:
-        DroppedCalls(Store(places_from(recordings))).remember(TEST, CALL._replace(key=f"{number:064d}"))
+        DroppedCalls(Store(directories_from(recordings))).remember(TEST, CALL._replace(key=f"{number:064d}"))
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(remember, range(40)))

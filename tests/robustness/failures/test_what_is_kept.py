@@ -96,9 +96,9 @@ def answer(text: str, ask: str) -> Reply:
     return Reply(events=chunks(text)) if "stream" in ask and ask != "streaming response" else Reply(completion(text))
 
 
-def states(folder: Path) -> dict[str, bytes]:
+def states(directory: Path) -> dict[str, bytes]:
     """Return the recordings of a directory by position: "1", "2" …"""
-    return {path.name[65:-5] or "1": path.read_bytes() for path in folder.glob("*.json")}
+    return {path.name[65:-5] or "1": path.read_bytes() for path in directory.glob("*.json")}
 
 
 def said(content: bytes) -> str:
@@ -111,15 +111,15 @@ def said(content: bytes) -> str:
 
 def expected(*, kind: Kind, mode: str, record_errors: bool | None, failing: int, before: int) -> dict[str, str]:
     """Return what the directory holds after three calls of which one fails, by the rule alone."""
-    held = {str(place): f"old {place}" for place in range(1, before + 1)}
+    held = {str(position): f"old {position}" for position in range(1, before + 1)}
     if before and mode == "record-if-missing":
         return held
     is_kept = kind.is_about_the_request if record_errors is None else record_errors
-    place = 1
+    position = 1
     for number in (1, 2, 3):
         if number != failing or is_kept:
-            held[str(place)] = "failure" if number == failing else f"new {number}"
-            place += 1
+            held[str(position)] = "failure" if number == failing else f"new {number}"
+            position += 1
     return held
 
 
@@ -149,13 +149,13 @@ def test_the_directory_holds_what_the_rule_says(
     failing_sdk = make_sdk(base_url=server.base_url if kind.reply else NOWHERE, timeout=kind.seconds)
     answers_from_before = before > 0 and mode == "record-if-missing"
     for failing in (1, 2, 3):
-        folder = recordings / str(failing)
-        with inference_recording("record", folder):
-            for place in range(1, before + 1):
-                server.answers(CHAT, answer(f"old {place}", kind.ask))
+        directory = recordings / str(failing)
+        with inference_recording("record", directory):
+            for position in range(1, before + 1):
+                server.answers(CHAT, answer(f"old {position}", kind.ask))
                 ask(sdk)
-        old = states(folder)
-        with inference_recording(mode, folder, record_errors=record_errors) as session:
+        old = states(directory)
+        with inference_recording(mode, directory, record_errors=record_errors) as session:
             for number in (1, 2, 3):
                 server.answers(CHAT, answer(f"new {number}", kind.ask))
                 if number == failing and not answers_from_before:
@@ -165,11 +165,13 @@ def test_the_directory_holds_what_the_rule_says(
                 else:
                     ask(sdk)
 
-        new = states(folder)
+        new = states(directory)
         rule = expected(kind=kind, mode=mode, record_errors=record_errors, failing=failing, before=before)
-        assert rule == {place: said(content) for place, content in new.items()}
-        untouched = {place for place, text in rule.items() if text.startswith("old")}
-        assert {place: old[place] for place in untouched} == {place: new[place] for place in untouched}
+        assert rule == {position: said(content) for position, content in new.items()}
+        untouched = {position for position, text in rule.items() if text.startswith("old")}
+        assert {position: old[position] for position in untouched} == {
+            position: new[position] for position in untouched
+        }
         is_dropped = "failure" not in rule.values() and not answers_from_before
         assert int(is_dropped) == session.counts["dropped"] == len(session.dropped)
 
@@ -200,7 +202,7 @@ def test_a_call_dropped_in_the_middle_leaves_its_position_to_what_was_there_or_t
 ) -> None:
     """The others were under way already: only their own positions are new."""
     request = HELLO | {"stream": True}
-    server.answers(CHAT, *(answer(f"old {place}", "streamed") for place in (1, 2, 3)))
+    server.answers(CHAT, *(answer(f"old {position}", "streamed") for position in (1, 2, 3)))
     with inference_recording("record", recordings):
         for _ in range(3):
             streamed(sdk)
@@ -219,7 +221,7 @@ def test_a_call_dropped_in_the_middle_leaves_its_position_to_what_was_there_or_t
             sdk.items(stream)
 
     new = states(recordings)
-    assert ["new 1", "new 2" if is_retried else "old 2", "new 3"] == [said(new[place]) for place in "123"]
+    assert ["new 1", "new 2" if is_retried else "old 2", "new 3"] == [said(new[position]) for position in "123"]
     assert is_retried == (old["2"] != new["2"])
     assert {"recorded": 2 + is_retried, "dropped": 1} == session.counts
     assert 3 == len(new)
@@ -239,7 +241,7 @@ def test_a_retry_of_the_callers_own_takes_the_position_of_the_failed_call(
                     plain(sdk)
                     break
 
-    assert ["new 1", "new 2", "new 3"] == [said(states(recordings)[place]) for place in "123"]
+    assert ["new 1", "new 2", "new 3"] == [said(states(recordings)[position]) for position in "123"]
 
 
 def test_a_dropped_call_keeps_the_other_series_of_its_test_whole(

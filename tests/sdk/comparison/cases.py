@@ -111,21 +111,21 @@ def largest(first: int, ways: list[str]) -> list[Case]:
     shapes = [(MOST_CHUNKS, MOST_BYTES), (1, MOST_BYTES), (0, 0), (1, 1)]
     shaped = [(way, *shape) for way in ways for shape in shapes]
     return [
-        Case(first + place * 2 + is_async, "chat", chunks, size, way, 0, "record", bool(is_async), False, False)
-        for place, (way, chunks, size) in enumerate(shaped)
+        Case(first + position * 2 + is_async, "chat", chunks, size, way, 0, "record", bool(is_async), False, False)
+        for position, (way, chunks, size) in enumerate(shaped)
         for is_async in (0, 1)
     ]
 
 
 def events_of(case: Case) -> Iterator[bytes]:
     """Yield the server-sent events of a case."""
-    texts = [_text(case, place) for place in range(case.chunks)]
+    texts = [_text(case, position) for position in range(case.chunks)]
     if case.api == "responses":
         usual = response_events(_MARK)
         delta = next(event for event in usual if event["type"].endswith("text.delta"))
-        place, whole = usual.index(delta), "".join(texts)
+        position, whole = usual.index(delta), "".join(texts)
         said = [(event, whole) for event in usual]
-        said[place : place + 1] = [(delta, text) for text in texts]
+        said[position : position + 1] = [(delta, text) for text in texts]
         for number, (event, text) in enumerate(said):
             yield _event(event | {"sequence_number": number}, event["type"], text)
         return
@@ -136,10 +136,10 @@ def events_of(case: Case) -> Iterator[bytes]:
     yield b"data: [DONE]\n\n"
 
 
-def _text(case: Case, place: int) -> str:
+def _text(case: Case, position: int) -> str:
     size = case.size // _TIMES_SAID if case.api == "responses" else case.size
-    length = size // case.chunks + (place < size % case.chunks)
-    word = f"{place} é\n" if case.number % 5 == 0 else f"{place} "
+    length = size // case.chunks + (position < size % case.chunks)
+    word = f"{position} é\n" if case.number % 5 == 0 else f"{position} "
     return (word * (length // len(word) + 1))[:length]
 
 

@@ -58,13 +58,13 @@ def served(cases: list[Case]) -> Iterator[tuple[StreamServer, Clients]]:
             clients.close()
 
 
-def differences_of(case: Case, clients: Clients, server: StreamServer, folder: Path) -> list[str]:
+def differences_of(case: Case, clients: Clients, server: StreamServer, directory: Path) -> list[str]:
     """Return a line for each promise that this case breaks."""
     live = clients.read(case)
-    with inference_recording(case.mode, folder, test_id=f"case {case.number}") as recording:
+    with inference_recording(case.mode, directory, test_id=f"case {case.number}") as recording:
         recorded = clients.read(case)
     before = server.asked[case.number]
-    with inference_recording("replay", folder, test_id=f"case {case.number}") as replaying:
+    with inference_recording("replay", directory, test_id=f"case {case.number}") as replaying:
         try:
             replayed = clients.read(case)
         except Exception as error:
@@ -84,11 +84,11 @@ def differences_of(case: Case, clients: Clients, server: StreamServer, folder: P
     return [f"{case}: {what}" for what, is_broken in broken.items() if is_broken]
 
 
-def compared(cases: list[Case], folder: Path) -> None:
+def compared(cases: list[Case], directory: Path) -> None:
     """Assert that no case breaks a promise, and print how many there were."""
     begun = time.perf_counter()
     with served(cases) as (server, clients):
-        broken = [line for case in cases for line in differences_of(case, clients, server, folder)]
+        broken = [line for case in cases for line in differences_of(case, clients, server, directory)]
 
     print(f"openai {openai.__version__}: {len(cases)} streams in {time.perf_counter() - begun:.1f} s, ", end="")
     print(f"{len(broken)} differences; thresholds {thresholds()}")
@@ -163,8 +163,8 @@ def test_many_streams_at_once_replay_as_they_were(count: int, recordings: Path) 
     ]
 
 
-def _completeness(folder: Path) -> dict[int, bool]:
-    documents = [json.loads(path.read_bytes()) for path in folder.glob("*.json")]
+def _completeness(directory: Path) -> dict[int, bool]:
+    documents = [json.loads(path.read_bytes()) for path in directory.glob("*.json")]
     return {
         int(document["request"]["body"]["user"]): document["response"].get("is_complete", True)
         for document in documents

@@ -259,8 +259,8 @@ def _responses(asked: Asked, number: int) -> Reply:
     if body.get("background"):
         return Reply(response("Slow", number=9, status="queued"))
     previous = body.get("previous_response_id")
-    place = 0 if previous is None else int(previous.removeprefix("resp_")) + 1
-    return Reply(response(f"Answer {place}", number=place, previous_response_id=previous))
+    position = 0 if previous is None else int(previous.removeprefix("resp_")) + 1
+    return Reply(response(f"Answer {position}", number=position, previous_response_id=previous))
 
 
 def _tool_loop(asked: Asked, number: int) -> Reply:

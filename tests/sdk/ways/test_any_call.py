@@ -162,7 +162,7 @@ def answered(case: Case) -> Callable[[Asked, int], Reply]:
                 {"object": "list", "data": data, "model": "m", "usage": {"prompt_tokens": 1, "total_tokens": 1}}
             )
         if endpoint == "models":
-            names = [f"model-{place}" for place in range(case.size // 500 + 1)]
+            names = [f"model-{position}" for position in range(case.size // 500 + 1)]
             random.Random(case.seed).shuffle(names)
             return Reply(
                 {"object": "list", "data": [{"id": n, "object": "model", "created": 1, "owned_by": "o"} for n in names]}
@@ -207,12 +207,12 @@ def assert_the_same_thrice(case: Case, sdk: Colour, server: OpenAIServer) -> Non
     script = answered(case)
     server.scripts.update({f"/v1/{endpoint}": script for endpoint in _ENDPOINTS})
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        directory = Path(name)
         live = seen(case, sdk, server)
-        with inference_recording(case.mode, folder):
+        with inference_recording(case.mode, directory):
             recorded = seen(case, sdk, server)
         assert _requests_of(case) == server.count, case
-        with inference_recording("replay", folder) as session:
+        with inference_recording("replay", directory) as session:
             replayed = seen(case, sdk, server)
 
     assert 0 == server.count, case

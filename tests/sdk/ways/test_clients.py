@@ -139,7 +139,7 @@ def test_what_is_asked_tells_recordings_apart_and_how_it_is_asked_does_not(
         ask(**first)
         ask(**second)
 
-    assert recordings_made == len({exchange.key for exchange in session.recorded})
+    assert recordings_made == len({call.key for call in session.recorded})
     assert 2 == server.count
     with inference_recording("replay", recordings):
         sdk.call("chat.completions.create", **HELLO, **second)

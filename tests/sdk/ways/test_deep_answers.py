@@ -89,7 +89,7 @@ def _streamed(sdk: Colour, kwargs: dict[str, Any]) -> dict[str, Any]:
     return {"stream": True, "stream_cls": kind} if kwargs else {}
 
 
-DOORS: dict[str, Callable[..., Any]] = {
+LIBRARIES: dict[str, Callable[..., Any]] = {
     "method": by_method,
     "raw": by_raw_response,
     "streaming": by_streaming_response,
@@ -119,7 +119,7 @@ def assert_replays(one: Use, other: Use, sdk: Colour, recordings: Path) -> Any:
 
 
 @pytest.mark.parametrize("streamed", [{}, {"stream": True}], ids=["plain", "streamed"])
-@pytest.mark.parametrize("recorded_by", DOORS)
+@pytest.mark.parametrize("recorded_by", LIBRARIES)
 def test_an_answer_of_any_depth_that_the_sdk_reads_replays(
     recorded_by: str, streamed: dict[str, Any], sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
@@ -130,26 +130,28 @@ def test_an_answer_of_any_depth_that_the_sdk_reads_replays(
         reply = Reply(content=events, media_type="text/event-stream") if streamed else Reply(content=content)
         reply.headers |= SAME_ID
         server.answers("/v1/chat/completions", reply)
-        for replayed_by in DOORS if depth in ONE_OF_EACH_KIND else [recorded_by]:
-            one, other = (lambda sdk, door=door: DOORS[door](sdk, **streamed) for door in (recorded_by, replayed_by))
+        for replayed_by in LIBRARIES if depth in ONE_OF_EACH_KIND else [recorded_by]:
+            one, other = (
+                lambda sdk, door=door: LIBRARIES[door](sdk, **streamed) for door in (recorded_by, replayed_by)
+            )
             live = assert_replays(one, other, sdk, recordings / f"{depth}-{replayed_by}")
             assert isinstance(live, list)
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("door", LIBRARIES)
 def test_an_answer_that_the_sdk_cannot_read_for_its_depth_replays_as_that(
     door: str, sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
     """Where live ends is where replay ends, with the same error."""
     server.answers("/v1/chat/completions", Reply(content=with_deep_member(completion(), TOO_DEEP)))
 
-    live = assert_replays(DOORS[door], DOORS[door], sdk, recordings)
+    live = assert_replays(LIBRARIES[door], LIBRARIES[door], sdk, recordings)
 
     assert door == "streaming" or live is RecursionError
 
 
 @pytest.mark.parametrize("depth", DEPTHS)
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("door", LIBRARIES)
 def test_an_error_of_any_depth_that_the_sdk_reads_replays(
     door: str, depth: int, sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
@@ -157,7 +159,7 @@ def test_an_error_of_any_depth_that_the_sdk_reads_replays(
     content = b'{"error":' + with_deep_member({"message": "no", "type": "t", "code": None, "param": None}, depth) + b"}"
     server.answers("/v1/chat/completions", Reply(content=content, status=400))
 
-    live = assert_replays(DOORS[door], DOORS[door], sdk, recordings)
+    live = assert_replays(LIBRARIES[door], LIBRARIES[door], sdk, recordings)
 
     assert live[0] is openai.BadRequestError
 

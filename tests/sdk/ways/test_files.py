@@ -35,38 +35,38 @@ CONTENTS = {
 }
 
 
-def read_whole(sdk: Colour, answer: Any, folder: Path) -> Any:
+def read_whole(sdk: Colour, answer: Any, directory: Path) -> Any:
     return [answer.content, answer.read(), answer.response.headers["content-type"]]
 
 
-def awaited(sdk: Colour, answer: Any, folder: Path) -> Any:
+def awaited(sdk: Colour, answer: Any, directory: Path) -> Any:
     return sdk.wait(answer.aread()) if sdk.is_async else answer.read()
 
 
-def in_bytes(sdk: Colour, answer: Any, folder: Path) -> Any:
+def in_bytes(sdk: Colour, answer: Any, directory: Path) -> Any:
     return b"".join(sdk.items(sdk.wait(answer.aiter_bytes()) if sdk.is_async else answer.iter_bytes()))
 
 
-def in_raw_bytes(sdk: Colour, answer: Any, folder: Path) -> Any:
+def in_raw_bytes(sdk: Colour, answer: Any, directory: Path) -> Any:
     return b"".join(answer.iter_bytes(1000))
 
 
-def to_a_file(sdk: Colour, answer: Any, folder: Path) -> Any:
-    answer.write_to_file(folder / "written")
-    return (folder / "written").read_bytes()
+def to_a_file(sdk: Colour, answer: Any, directory: Path) -> Any:
+    answer.write_to_file(directory / "written")
+    return (directory / "written").read_bytes()
 
 
-def iterated(sdk: Colour, answer: Any, folder: Path) -> Any:
+def iterated(sdk: Colour, answer: Any, directory: Path) -> Any:
     return b"".join(sdk.items(answer.iter_bytes()))
 
 
-def read(sdk: Colour, answer: Any, folder: Path) -> Any:
+def read(sdk: Colour, answer: Any, directory: Path) -> Any:
     return sdk.wait(answer.read())
 
 
-def streamed_to_a_file(sdk: Colour, answer: Any, folder: Path) -> Any:
-    sdk.wait(answer.stream_to_file(folder / "streamed"))
-    return (folder / "streamed").read_bytes()
+def streamed_to_a_file(sdk: Colour, answer: Any, directory: Path) -> Any:
+    sdk.wait(answer.stream_to_file(directory / "streamed"))
+    return (directory / "streamed").read_bytes()
 
 
 @pytest.mark.parametrize("seen", [read_whole, awaited, in_bytes, in_raw_bytes, to_a_file])
@@ -141,16 +141,16 @@ def test_downloads_replay_the_same_bytes(
 CONTENT = b"the content of an upload, which is nobody's business"
 OTHER_CONTENT = b"the content of another one, which is not the first"
 FORMS: dict[str, Callable[[Path, bytes], Any]] = {
-    "bytes": lambda folder, content: content,
-    "path": lambda folder, content: _written(folder, content),
-    "open file": lambda folder, content: _written(folder, content).open("rb"),
-    "BytesIO": lambda folder, content: io.BytesIO(content),
-    "named BytesIO": lambda folder, content: _named(io.BytesIO(content)),
-    "name and bytes": lambda folder, content: ("notes.txt", content),
-    "name and BytesIO": lambda folder, content: ("notes.txt", io.BytesIO(content)),
-    "name and path": lambda folder, content: ("notes.txt", _written(folder, content)),
-    "name, bytes and media type": lambda folder, content: ("notes.txt", content, "text/x-notes"),
-    "name, bytes, media type and headers": lambda folder, content: ("n.txt", content, "text/plain", {"X-Part": "1"}),
+    "bytes": lambda directory, content: content,
+    "path": lambda directory, content: _written(directory, content),
+    "open file": lambda directory, content: _written(directory, content).open("rb"),
+    "BytesIO": lambda directory, content: io.BytesIO(content),
+    "named BytesIO": lambda directory, content: _named(io.BytesIO(content)),
+    "name and bytes": lambda directory, content: ("notes.txt", content),
+    "name and BytesIO": lambda directory, content: ("notes.txt", io.BytesIO(content)),
+    "name and path": lambda directory, content: ("notes.txt", _written(directory, content)),
+    "name, bytes and media type": lambda directory, content: ("notes.txt", content, "text/x-notes"),
+    "name, bytes, media type and headers": lambda directory, content: ("n.txt", content, "text/plain", {"X-Part": "1"}),
 }
 UPLOADS: dict[str, Callable[[Any], Use]] = {
     "files.create": lambda file: calling("files.create", file=file, purpose="assistants"),
@@ -194,7 +194,7 @@ def test_an_upload_replays_for_the_same_content_only(
             use_of(CONTENT + b"!")
 
     assert 0 == server.count
-    assert 2 == len({exchange.key for exchange in recording.recorded})
+    assert 2 == len({call.key for call in recording.recorded})
     assert [] == differences(live, recorded)
     assert [] == differences(stable(recorded), stable(replayed))
     for path in recordings.glob("*.json"):
@@ -241,7 +241,7 @@ def test_an_open_file_is_known_by_what_is_sent_of_it(
     }
 
     assert sent in ({b"one", b"two"}, {b"\r\n\r\n"[1:]})
-    assert len(sent) == len({exchange.key for exchange in session.recorded})
+    assert len(sent) == len({call.key for call in session.recorded})
 
 
 class Pipe(io.RawIOBase):
@@ -383,8 +383,8 @@ def _input(size: str) -> str:
     return "large" if size == "600 KiB" else "small"
 
 
-def _written(folder: Path, content: bytes) -> Path:
-    path = folder / "notes.txt"
+def _written(directory: Path, content: bytes) -> Path:
+    path = directory / "notes.txt"
     path.write_bytes(content)
     return path
 

@@ -105,6 +105,6 @@ def test_lists_asked_for_with_other_parameters_are_other_recordings(
     with inference_recording("replay", recordings):
         replayed = [sdk.call("files.list", extra_query={"after": "file-3"}), sdk.call("files.list", after="file-2")]
 
-    assert 3 == len({exchange.key for exchange in session.recorded})
+    assert 3 == len({call.key for call in session.recorded})
     assert ["file-0", "file-1"] == [file.id for file in first.data]
     assert [] == differences([later, extra], replayed[::-1])

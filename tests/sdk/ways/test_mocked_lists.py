@@ -104,11 +104,11 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("place", ["method", "_get_api_list"])
+@pytest.mark.parametrize("position", ["method", "_get_api_list"])
 @pytest.mark.parametrize("count", [0, 1, 3])
 @pytest.mark.parametrize(("make_sdk", "kind"), CASES, indirect=["make_sdk"])
 def test_a_list_that_a_mock_answers_with_can_be_recorded(
-    kind: str, count: int, place: str, make_sdk: Callable[[], Colour], server: OpenAIServer, recordings: Path
+    kind: str, count: int, position: str, make_sdk: Callable[[], Colour], server: OpenAIServer, recordings: Path
 ) -> None:
     """Suites record what their fakes answer, and the code under test walks the list while they do."""
     sdk = make_sdk()
@@ -122,9 +122,9 @@ def test_a_list_that_a_mock_answers_with_can_be_recorded(
         page = sdk.wait(result)
         return list(getattr(page, "data", page))
 
-    owner: Any = type(sdk.client.models) if place == "method" else sdk.client.models
-    name = "list" if place == "method" else place
-    assert place != "method" or owner in (Models, AsyncModels)
+    owner: Any = type(sdk.client.models) if position == "method" else sdk.client.models
+    name = "list" if position == "method" else position
+    assert position != "method" or owner in (Models, AsyncModels)
     with mock.patch.object(owner, name, side_effect=lambda *args, **kwargs: made(count)):
         live = listed()
         with inference_recording("record", recordings) as session:

@@ -46,13 +46,13 @@ def by_post(sdk: Colour, **kwargs: Any) -> Any:
     return sorted_json(json.dumps(sdk.items(result)).encode()) if kwargs else result
 
 
-DOORS: dict[str, Callable[..., Any]] = {
+LIBRARIES: dict[str, Callable[..., Any]] = {
     "method": by_method,
     "raw": by_raw_response,
     "streaming": by_streaming_response,
     "post": by_post,
 }
-PAIRS = [pytest.param(one, other, id=f"{one}, replayed by {other}") for one in DOORS for other in DOORS]
+PAIRS = [pytest.param(one, other, id=f"{one}, replayed by {other}") for one in LIBRARIES for other in LIBRARIES]
 
 
 SAME_ID = {"x-request-id": "req"}
@@ -131,7 +131,7 @@ ERROR_TEXTS = {
 
 
 @pytest.mark.parametrize("text", ERROR_TEXTS)
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("door", LIBRARIES)
 def test_the_text_of_an_error_replays_in_its_charset(
     door: str, text: str, sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
@@ -141,7 +141,7 @@ def test_the_text_of_an_error_replays_in_its_charset(
         "/v1/chat/completions", Reply(content=content, status=400, headers=SAME_ID | {"content-type": media_type})
     )
 
-    live = assert_replays(DOORS[door], DOORS[door], sdk, server, recordings)
+    live = assert_replays(LIBRARIES[door], LIBRARIES[door], sdk, server, recordings)
 
     assert openai.BadRequestError is live[0]
 
@@ -166,7 +166,7 @@ def test_a_malformed_answer_replays_as_what_the_sdk_makes_of_it(
     content, media_type = MALFORMED[body]
     server.answers("/v1/chat/completions", Reply(content=content, headers=SAME_ID | {"content-type": media_type}))
 
-    assert_replays(DOORS[recorded_by], DOORS[replayed_by], sdk, server, recordings)
+    assert_replays(LIBRARIES[recorded_by], LIBRARIES[replayed_by], sdk, server, recordings)
 
 
 def list_by_method(sdk: Colour) -> Any:
@@ -209,7 +209,7 @@ def test_integers_of_any_size_stay_integers(
     server.answers(
         "/v1/chat/completions", Reply(events=pieces) if streamed else Reply(completion(seeds=NUMBERS), headers=SAME_ID)
     )
-    one, other = (lambda sdk, door=door: DOORS[door](sdk, **streamed) for door in (recorded_by, replayed_by))
+    one, other = (lambda sdk, door=door: LIBRARIES[door](sdk, **streamed) for door in (recorded_by, replayed_by))
 
     assert_replays(one, other, sdk, server, recordings)
     assert all(str(number) in next(recordings.glob("*.json")).read_text() for number in NUMBERS)

@@ -240,7 +240,7 @@ def test_each_way_of_making_a_request_replays_what_any_other_recorded(
     assert before == server.count
 
 
-def test_every_row_of_the_table_is_tried() -> None:
+def test_every_series_of_the_table_is_tried() -> None:
     """A row that is added later has to show its wire too."""
     assert set(RESOURCE_METHODS) == {name for name, _ in CALLS.values()}
 
@@ -271,13 +271,13 @@ def test_other_clients_have_one_key_too(kind: str, is_async: bool, server: OpenA
 
     outcomes = []
     for number, recorded_by in enumerate(WAYS):
-        folder = recordings / str(number)
-        with inference_recording("record", folder, test_id=TEST):
+        directory = recordings / str(number)
+        with inference_recording("record", directory, test_id=TEST):
             recorded_by(sdk, method, call, kept, sent)
-        with inference_recording("replay", folder, test_id=TEST) as session:
+        with inference_recording("replay", directory, test_id=TEST) as session:
             for way in WAYS:
                 way(sdk, method, call, kept, sent)
-        outcomes.append((files_of(folder), dict(session.counts)))
+        outcomes.append((files_of(directory), dict(session.counts)))
     sdk.close()
 
     assert [(outcomes[0][0], {"replayed": len(WAYS)})] * len(WAYS) == outcomes
@@ -308,7 +308,7 @@ def test_base64_that_a_caller_asks_for_is_another_request(sdk: Colour, recording
         sdk.wait(method(**explicit))
         sdk.call("post", "/embeddings", cast_to=object, body=explicit)
 
-    keys = [exchange.key for exchange in session.recorded]
+    keys = [call.key for call in session.recorded]
     assert [keys[0]] * 3 + [keys[3]] * 3 == keys
     assert keys[0] != keys[3]
 

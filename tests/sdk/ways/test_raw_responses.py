@@ -162,11 +162,11 @@ def test_raw_and_plain_calls_serve_each_other(name: str, sdk: Colour, server: Op
 
     lived(plain, sdk, server)
     for recorded_by, replayed_by in ((plain, raw), (raw, plain)):
-        folder = recordings / recorded_by.__name__
-        with inference_recording("record", folder):
+        directory = recordings / recorded_by.__name__
+        with inference_recording("record", directory):
             recorded = used(recorded_by, sdk, server)
         server.asked.clear()
-        with inference_recording("replay", folder):
+        with inference_recording("replay", directory):
             replayed = replayed_by(sdk)
 
         assert 0 == server.count

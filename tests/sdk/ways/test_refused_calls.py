@@ -124,15 +124,15 @@ def test_a_one_shot_iterable_is_read_once(sdk: Colour, recordings: Path) -> None
     assert ["a", "b"] == read
 
 
-@pytest.mark.parametrize("place", ["_post", "client"])
-def test_what_a_test_put_in_the_place_of_sending_is_not_called(place: str, sdk: Colour, recordings: Path) -> None:
+@pytest.mark.parametrize("position", ["_post", "client"])
+def test_what_a_test_put_in_place_of_sending_is_not_called(position: str, sdk: Colour, recordings: Path) -> None:
     """In replay nothing is sent, not to a mock either."""
     completions = sdk.client.chat.completions
-    owner, name = (completions, "_post") if place == "_post" else (sdk.client, "post")
+    owner, name = (completions, "_post") if position == "_post" else (sdk.client, "post")
     with mock.patch.object(owner, name) as sent:
         with inference_recording("replay", recordings), pytest.raises(MissingRecording):
             sdk.call("chat.completions.create", **HELLO)
-        assert completions._post is (sent if place == "_post" else completions._post)
+        assert completions._post is (sent if position == "_post" else completions._post)
 
     assert 0 == sent.call_count
 
@@ -142,7 +142,7 @@ def a_fake(self: Any, **kwargs: Any) -> Any:
 
 
 @pytest.mark.parametrize("kind", ["mock", "with a specification", "function", "wrapper"])
-def test_a_mock_in_the_place_of_a_method_is_not_asked(
+def test_a_mock_in_place_of_a_method_is_not_asked(
     kind: str, client: openai.OpenAI, recordings: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only the SDK's own method is known to do nothing before it sends."""

@@ -24,7 +24,7 @@ from inference_recorder.test_run import PYTEST_VARIABLE
 
 from ...conftest import HELLO, Colour
 from ...support.openai_server import OpenAIServer
-from .folders import TEST, asks, question
+from .directories import TEST, asks, question
 
 GOODBYE = HELLO | {"messages": [{"role": "user", "content": "Say goodbye."}]}
 
@@ -117,7 +117,7 @@ def test_an_explanation_that_fails_hides_no_miss(
 ) -> None:
     """Whatever is wrong with a folder, the caller has to hear that the recording is missing."""
 
-    def broken(folders: object) -> None:
+    def broken(directories: object) -> None:
         raise ArithmeticError("it broke")
 
     recordings.mkdir()
@@ -129,9 +129,9 @@ def test_an_explanation_that_fails_hides_no_miss(
     assert error.nearest is None
 
 
-def raise_a_miss(base_url: str, folder: str) -> None:
+def raise_a_miss(base_url: str, directory: str) -> None:
     with openai.OpenAI(base_url=base_url, api_key="x") as client:
-        with inference_recording("replay", folder, test_id=TEST):
+        with inference_recording("replay", directory, test_id=TEST):
             client.chat.completions.create(**GOODBYE)
 
 
@@ -191,17 +191,17 @@ def test_the_command_of_a_miss_records_it(options: list[str], server: OpenAIServ
     assert {"passed": 2} == pytest.RunResult.parse_summary_nouns(run(pytest_command).splitlines())
 
 
-def test_a_miss_is_noted_outside_the_folder(sdk: Colour, recordings: Path) -> None:
+def test_a_miss_is_noted_outside_the_directory(sdk: Colour, recordings: Path) -> None:
     """The folder may be read-only, and is somebody's repository."""
     error = miss(sdk, recordings, **HELLO)
     (noted,) = notes_in(recordings)
-    folder = Path(tempfile.gettempdir()) / f"inference_recorder-{os.getuid()}"
+    directory = Path(tempfile.gettempdir()) / f"inference_recorder-{os.getuid()}"
 
     assert not recordings.exists()
     assert (error.key, TEST, HELLO) == (noted.question.key, noted.question.test_id, noted.question.request.body)
     assert noted.node_id is not None
     assert noted.node_id.startswith("tests/unit/diagnosis/test_miss.py::")
-    assert 0o700 == stat.S_IMODE(folder.stat().st_mode)
+    assert 0o700 == stat.S_IMODE(directory.stat().st_mode)
 
 
 def test_a_call_that_is_tried_again_is_noted_once(sdk: Colour, recordings: Path) -> None:
@@ -213,14 +213,14 @@ def test_a_call_that_is_tried_again_is_noted_once(sdk: Colour, recordings: Path)
     assert [GOODBYE, HELLO] == [one.question.request.body for one in notes_in(recordings)]
 
 
-def test_it_is_noted_which_of_the_calls_of_a_row_missed(sdk: Colour, recordings: Path) -> None:
+def test_it_is_noted_which_of_the_calls_of_a_series_missed(sdk: Colour, recordings: Path) -> None:
     """ "Used up" and "the first answer is missing" are told apart by it."""
     with inference_recording("replay", recordings):
         for _ in range(2):
             with pytest.raises(MissingRecording):
                 sdk.call("chat.completions.create", **HELLO)
 
-    assert [2] == [one.question.place for one in notes_in(recordings)]
+    assert [2] == [one.question.position for one in notes_in(recordings)]
 
 
 def test_only_the_last_misses_are_kept(recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,10 +235,10 @@ def test_only_the_last_misses_are_kept(recordings: Path, tmp_path: Path, monkeyp
     assert [] == list(notes_in(tmp_path / "another folder"))
 
 
-def note_many(tempdir: str, folder: str, questions: list[Question]) -> None:
+def note_many(tempdir: str, directory: str, questions: list[Question]) -> None:
     tempfile.tempdir = tempdir
     for one in questions:
-        note(Path(folder), one, None)
+        note(Path(directory), one, None)
 
 
 def test_parallel_workers_note_without_losing_or_breaking_any(

@@ -16,7 +16,7 @@ from inference_recorder.request.keys import EXACT, FOLDING, Generation
 from inference_recorder.request.normalizers import Normalizers
 
 from ...support.secret_table import SECRETS
-from .folders import TEST, asks, explain, put, question
+from .directories import TEST, asks, explain, put, question
 
 OTHER = "tests/test_b.py::test_other"
 
@@ -170,15 +170,15 @@ def test_another_set_of_normalizers_is_told(recordings: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "recorded_places", "reason"),
+    ("position", "recorded_places", "reason"),
     [(3, (1, 2), "used up"), (1, (2,), "gap"), (1, (), None)],
     ids=["asked once too often", "the first was deleted", "none"],
 )
-def test_what_a_row_has_to_do_with_it(
-    recordings: Path, place: int, recorded_places: tuple[int, ...], reason: str | None
+def test_what_a_series_has_to_do_with_it(
+    recordings: Path, position: int, recorded_places: tuple[int, ...], reason: str | None
 ) -> None:
     """The request is the same to the last byte; what is missing is this answer to it."""
-    asked = question(asks("Say hello."), place=place)
+    asked = question(asks("Say hello."), position=position)
     for number in recorded_places:
         put(recordings, asks("Say hello."), name=asked.key if number == 1 else f"{asked.key}.{number}")
     nearest = explain(recordings, asked).nearest
@@ -284,12 +284,12 @@ def test_a_hostile_file_alone_does_not_break_it_either(recordings: Path) -> None
     assert "files there cannot be read: inference-recorder check says why" in lines[-1]
 
 
-def test_an_empty_folder_is_said_to_be_empty(recordings: Path) -> None:
+def test_an_empty_directory_is_said_to_be_empty(recordings: Path) -> None:
     """The commonest first miss of all."""
     assert ("there are no recordings there yet",) == explain(recordings, question(asks("Say hello."))).remarks
 
 
-def test_a_folder_without_this_endpoint_is_told(recordings: Path) -> None:
+def test_a_directory_without_this_endpoint_is_told(recordings: Path) -> None:
     """A wrong folder looks like this."""
     put(recordings, {"model": "m", "input": "a"}, OTHER, endpoint="/v1/embeddings")
     explanation = explain(recordings, question(asks("Say hello.")))
@@ -297,7 +297,7 @@ def test_a_folder_without_this_endpoint_is_told(recordings: Path) -> None:
     assert ("none of the 1 recordings there is of /v1/chat/completions",) == explanation.remarks
 
 
-def test_a_folder_that_is_too_large_is_read_in_part(recordings: Path) -> None:
+def test_a_directory_that_is_too_large_is_read_in_part(recordings: Path) -> None:
     """A hundred thousand recordings must not make a miss take minutes; what is not known is said."""
     for number in range(5):
         put(recordings, asks(f"Number {number}."), OTHER)
@@ -320,7 +320,7 @@ def test_five_differences_are_shown_and_the_rest_counted(recordings: Path) -> No
     assert "  and 3 more" == text[-1]
 
 
-def test_a_folder_is_read_once_until_it_changes(recordings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_directory_is_read_once_until_it_changes(recordings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Five hundred misses of a suite must not read three thousand files five hundred times."""
     put(recordings, asks("Say hello."))
     os.utime(recordings, (1, 1))  # long settled
@@ -333,12 +333,12 @@ def test_a_folder_is_read_once_until_it_changes(recordings: Path, monkeypatch: p
     assert third is not fourth  # changed a moment ago: a further change may leave the same time
 
 
-def test_only_a_few_folders_are_kept(tmp_path: Path) -> None:
+def test_only_a_few_directories_are_kept(tmp_path: Path) -> None:
     """A suite with a folder beside each test file would keep them all in memory."""
     for number in range(9):
-        folder = tmp_path / str(number)
-        put(folder, asks("Say hello."))
-        os.utime(folder, (1, 1))
-        index_of([folder])
+        directory = tmp_path / str(number)
+        put(directory, asks("Say hello."))
+        os.utime(directory, (1, 1))
+        index_of([directory])
 
     assert 4 >= len(index_module._kept)

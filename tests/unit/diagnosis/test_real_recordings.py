@@ -20,21 +20,21 @@ from inference_recorder.request.jsonable import plain_arguments
 from inference_recorder.storage.catalogue import Entry, entries_in
 
 from ...conftest import SHARED
-from .folders import asks, put, question
+from .directories import asks, put, question
 
 CORPUS = SHARED / "corpus"
 NO_CORPUS = pytest.mark.skipif(not CORPUS.is_dir(), reason="needs ../shared/corpus, which is not part of the project")
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+def directories(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Return the folders of a copy of the corpus."""
     copy = shutil.copytree(CORPUS, tmp_path_factory.mktemp("corpus") / "copy")
     return sorted({path.parent for path in copy.rglob("*.json")})
 
 
-def of_the_sdk(folders: list[Path]) -> list[Entry]:
-    found = [one for one in entries_in(folders) if not isinstance(one, CorruptRecording)]
+def of_the_sdk(directories: list[Path]) -> list[Entry]:
+    found = [one for one in entries_in(directories) if not isinstance(one, CorruptRecording)]
     return [one for one in found if one.is_of_the_sdk]
 
 
@@ -44,10 +44,10 @@ def changed(asked: Question) -> Question:
 
 
 @NO_CORPUS
-def test_a_changed_request_comes_nearest_to_the_one_it_was(folders: list[Path]) -> None:
+def test_a_changed_request_comes_nearest_to_the_one_it_was(directories: list[Path]) -> None:
     """Of each real recording, one argument more is one difference, and nothing else is shown."""
-    index = Index(folders)
-    entries = of_the_sdk(folders)
+    index = Index(directories)
+    entries = of_the_sdk(directories)
     for entry in entries:
         explanation = explanation_of(changed(question_in(entry)), index)
 
@@ -59,11 +59,11 @@ def test_a_changed_request_comes_nearest_to_the_one_it_was(folders: list[Path]) 
 
 
 @NO_CORPUS
-def test_a_renamed_test_is_recognised(folders: list[Path]) -> None:
+def test_a_renamed_test_is_recognised(directories: list[Path]) -> None:
     """Of each real recording that belongs to a test."""
-    index = Index(folders)
+    index = Index(directories)
     reasons: Counter[str] = Counter()
-    for entry in of_the_sdk(folders):
+    for entry in of_the_sdk(directories):
         renamed = f"renamed/{entry.test_id}"
         explanation = explanation_of(question_in(entry)._replace(test_id=renamed, key="0" * 64), index)
 
@@ -72,15 +72,15 @@ def test_a_renamed_test_is_recognised(folders: list[Path]) -> None:
         if explanation.nearest.reason == "other test":
             assert explanation.renamed_from is not None or None in explanation.recorded_for
             assert entry.test_id is None or entry.test_id in explanation.recorded_for
-            assert list(lines_of(explanation, renamed, folders[0]))
+            assert list(lines_of(explanation, renamed, directories[0]))
     assert {"other test", "other name"} >= set(reasons), reasons
     assert reasons["other test"] > 200
 
 
 @NO_CORPUS
-def test_a_recording_does_not_differ_from_itself_and_its_text_is_joined(folders: list[Path]) -> None:
+def test_a_recording_does_not_differ_from_itself_and_its_text_is_joined(directories: list[Path]) -> None:
     """`diff A A` says "the same" for every real file, and a stream is one answer."""
-    for entry in of_the_sdk(folders):
+    for entry in of_the_sdk(directories):
         recording = entry.recording()
         answer, read = recording.answer, as_read(recording)
 

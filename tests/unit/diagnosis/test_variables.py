@@ -15,7 +15,7 @@ from inference_recorder.diagnosis.variables import _fillings
 from ...cli.recorded import run
 from ...conftest import Colour
 from ...support.secret_table import SECRETS
-from .folders import TEST
+from .directories import TEST
 
 VALUE = "development-environment"
 KEY = SECRETS[0].one

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from inference_recorder.recording.codec import chunk_value, decode, encode
 from inference_recorder.recording.recording import Answer, Failure, Http
 from inference_recorder.redaction.placeholders import said, written
-from inference_recorder.redaction.recordings import Hidden, failure_given_back, given_back
-from inference_recorder.redaction.requests import KeyRules, recorded_request
+from inference_recorder.redaction.recordings import RecordingRedactor, failure_given_back, given_back
+from inference_recorder.redaction.requests import RequestRules, recorded_request
 from inference_recorder.request.credentials import Credential
 from inference_recorder.request.jsonable import canonical_text
 from inference_recorder.request.keys import request_key
@@ -38,13 +38,13 @@ def request(body: dict[str, Any], which: int = 0) -> Request:
     return Request("POST", "/v1/chat/completions", url, body, canonical_text(body), Credential(KEYS[which]))
 
 
-def recorded(asked: Request, answer: Answer, rules: KeyRules) -> bytes:
-    hidden = Hidden(rules.redactor_of(asked), asked.credential)
+def recorded(asked: Request, answer: Answer, rules: RequestRules) -> bytes:
+    hidden = RecordingRedactor(rules.redactor_of(asked), asked.credential)
     held = rules.with_version(hidden.request(rules.as_recorded(asked, asked.frozen_body())))
     return encode("t", held, hidden.answer(answer))
 
 
-def replayed(asked: Request, content: bytes, rules: KeyRules) -> Answer:
+def replayed(asked: Request, content: bytes, rules: RequestRules) -> Answer:
     """Return the answer as `rows` reads it from a recording."""
     answer = decode(content, "").answer
     if not answer.is_redacted:
@@ -89,7 +89,7 @@ def answer_of(texts: list[str], key: str) -> Answer:
 def test_a_replay_says_what_the_server_would(asked: list[Any], answers: list[list[Any]], is_other: bool) -> None:
     """A literal in prompt or answer came back as the secret of the one who replays."""
     secrets = (ONE.one, TWO.one), ((ONE.other, TWO.other) if is_other else (ONE.one, TWO.one))
-    rules = KeyRules()
+    rules = RequestRules()
     then, now = (request({"input": f"{filled([0, 1], one)} {filled(asked, one)}"}, n) for n, one in enumerate(secrets))
     separators = ["" if {0, 1}.isdisjoint(parts) else "\t" for parts in answers]
     texts = [
@@ -112,7 +112,7 @@ def test_a_replay_says_what_the_server_would(asked: list[Any], answers: list[lis
 def test_a_stream_says_what_the_server_would(parts: list[Any], lengths: list[int], is_other: bool) -> None:
     """A literal may come in one chunk or in several, and a secret beside it too."""
     secrets = (ONE.one, TWO.one), ((ONE.other, TWO.other) if is_other else (ONE.one, TWO.one))
-    rules = KeyRules()
+    rules = RequestRules()
     then, now = (request({"input": filled([0, 1], one)}) for one in secrets)
     texts = [filled(parts, one, "\t") for one in secrets]
     chunks, start = [], 0
@@ -137,7 +137,7 @@ def test_what_is_written_is_said_again(text: str) -> None:
 @given(_TEXTS, _TEXTS)
 def test_requests_that_differ_in_a_literal_have_different_keys(one: list[Any], other: list[Any]) -> None:
     """The number in a literal counted for nothing, and a literal was taken for a secret."""
-    rules, secrets = KeyRules(), (ONE.one, TWO.one)
+    rules, secrets = RequestRules(), (ONE.one, TWO.one)
     texts = [filled(parts, secrets) for parts in (one, other)]
     keys = [request_key(rules.asked(request({"input": text})), "t") for text in texts]
     seen = [text.replace(ONE.one, "<secret>").replace(TWO.one, "<secret>") for text in texts]
@@ -161,7 +161,7 @@ OLD = {
 @pytest.mark.parametrize(("typed", "given"), [("__REDACTED_5__", "__REDACTED_5__"), (ONE.other, ONE.other)])
 def test_a_recording_of_before_is_found_and_read_as_before(typed: str, given: str) -> None:
     """It has a number for the literal too, and its key did not tell which literal it was."""
-    rules = KeyRules()
+    rules = RequestRules()
     now = request({"input": f"{typed} is {TWO.other}"})
     content = encode("t", OLD["request"], Answer(body="It is __REDACTED_2__ and __REDACTED_1__.", is_redacted=True))  # type: ignore[arg-type]
     old_key = request_key(recorded_request(json.loads(content)["request"]), "t")
@@ -182,7 +182,7 @@ def test_nothing_need_stand_between_a_literal_and_a_secret(parts: list[Any]) -> 
     answers = []
     for value in (made(24, "in the environment"), made(24, "in it later")):
         with patch.dict(os.environ, {"DB_PASSWORD": value}):
-            rules = KeyRules()
+            rules = RequestRules()
         asked, text = request({"input": f"Use {value}."}), filled(parts, (value, ""), "")
         if not answers:
             content = recorded(asked, Answer(body=text), rules)

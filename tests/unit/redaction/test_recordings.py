@@ -11,13 +11,13 @@ from unittest.mock import patch
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from inference_recorder.redactor.recordings import Hidden, failure_given_back, given_back
-from inference_recorder.redactor.redactor import Redactor
-from inference_recorder.redactor.requests import KeyRules, recorded_request
 
 from inference_recorder.recording.codec import chunk_value, decode, encode
 from inference_recorder.recording.recording import Answer, Failure, Http
-from inference_recorder.redaction import redactor
+from inference_recorder.redaction import redactor as redactor_module
+from inference_recorder.redaction.recordings import RecordingRedactor, failure_given_back, given_back
+from inference_recorder.redaction.redactor import Redactor
+from inference_recorder.redaction.requests import RequestRules, recorded_request
 from inference_recorder.request.credentials import Credential
 from inference_recorder.request.jsonable import canonical_text
 from inference_recorder.request.keys import request_key
@@ -33,14 +33,14 @@ class Run(NamedTuple):
     """What a run under the environment of the moment knows of a request."""
 
     request: Request
-    rules: KeyRules
+    rules: RequestRules
 
     @property
     def key(self) -> str:
         return request_key(self.rules.asked(self.request), "t")
 
     def recorded(self, answer: Answer) -> bytes:
-        hidden = Hidden(self.rules.redactor_of(self.request), self.request.credential)
+        hidden = RecordingRedactor(self.rules.redactor_of(self.request), self.request.credential)
         asked = self.request
         members = {"method": "POST", "url": asked.url, "headers": {}, "body": asked.frozen_body()}
         request = hidden.request({**members, "endpoint": asked.endpoint, "model": asked.model})
@@ -52,7 +52,7 @@ class Run(NamedTuple):
 
 def run(body: dict[str, Any], endpoint: str = CHAT) -> Run:
     request = Request("POST", endpoint, f"http://localhost{endpoint}", body, canonical_text(body))
-    return Run(request, KeyRules())
+    return Run(request, RequestRules())
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_a_variables_value_is_found_in_a_chunk_whatever_is_in_it(
     monkeypatch.setenv("DB_PASSWORD", value)
     chunks = [{"delta": value}]
 
-    hidden = Hidden(KeyRules().redactor).answer(Answer(chunks=chunks, is_streaming=True)).chunks
+    hidden = RecordingRedactor(RequestRules().redactor).answer(Answer(chunks=chunks, is_streaming=True)).chunks
 
     assert [{"delta": "__REDACTED__"}] == [chunk_value(chunk, "") for chunk in hidden or ()]
 
@@ -152,16 +152,21 @@ def test_texts_that_arrive_by_turns_are_read_apart() -> None:
     """Two parts of one item, a few characters of each in turn: neither secret was found."""
     texts = [ONE.one, TWO.one]
     chunks = [
-        {"type": "response.output_text.delta", "item_id": "i", "content_index": place, "delta": text[start : start + 5]}
+        {
+            "type": "response.output_text.delta",
+            "item_id": "i",
+            "content_index": position,
+            "delta": text[start : start + 5],
+        }
         for start in range(0, 60, 5)
-        for place, text in enumerate(texts)
+        for position, text in enumerate(texts)
     ]
 
-    hidden = Hidden(KeyRules().redactor).answer(Answer(chunks=chunks, is_streaming=True)).chunks
+    hidden = RecordingRedactor(RequestRules().redactor).answer(Answer(chunks=chunks, is_streaming=True)).chunks
     values = [chunk_value(chunk, "") for chunk in hidden or ()]
 
-    for place in range(2):
-        assert "__REDACTED__" == "".join(one["delta"] for one in values if one["content_index"] == place)
+    for position in range(2):
+        assert "__REDACTED__" == "".join(one["delta"] for one in values if one["content_index"] == position)
 
 
 _PARTS = st.lists(
@@ -208,7 +213,7 @@ _ANSWERS = st.one_of(
 def _recorded(asked: Any, answer: Answer) -> tuple[Any, Any]:
     """Return a request and an answer without secrets; of the answer's chunks, what they say."""
     one = run({"input": asked})
-    hidden = Hidden(one.rules.redactor_of(one.request))
+    hidden = RecordingRedactor(one.rules.redactor_of(one.request))
     request, answer = hidden.request({"body": one.request.frozen_body(), "endpoint": CHAT}), hidden.answer(answer)
     chunks = None if answer.chunks is None else [chunk_value(chunk, "") for chunk in answer.chunks]
     return request, answer._replace(chunks=chunks)
@@ -219,7 +224,7 @@ def _recorded(asked: Any, answer: Answer) -> tuple[Any, Any]:
 @example("", Answer(body={"points": [[0.5, TWO.one]]}))
 def test_what_is_taken_as_it_is_holds_no_secret(asked: str, answer: Answer) -> None:
     """Most requests and answers are clean at a look; the reference is that no look ever says so."""
-    with patch.object(redactor, "quick_look", lambda pattern: lambda text: True):
+    with patch.object(redactor_module, "prefilter", lambda pattern: lambda text: True):
         expected = _recorded(asked, copy.deepcopy(answer))
 
     assert expected == _recorded(asked, answer)
@@ -278,7 +283,11 @@ def test_an_errors_own_body_is_left_as_it_came() -> None:
     body = {"details": [{"index": 0, "text": ONE.one[:9]}, {"index": 0, "text": ONE.one[9:]}]}
     before = deepcopy(body)
 
-    hidden = Hidden(KeyRules().redactor).answer(Answer(failure=Failure("BadRequestError", "no", 400, body))).failure
+    hidden = (
+        RecordingRedactor(RequestRules().redactor)
+        .answer(Answer(failure=Failure("BadRequestError", "no", 400, body)))
+        .failure
+    )
     assert hidden is not None
 
     assert before == body
@@ -298,7 +307,7 @@ _DELTAS = st.builds(
 @example(chunks=[{"delta": ONE.one[:9]}, {"delta": ONE.one[9:]}], body=None, header="")
 @example(chunks=[{"extra_body": {"project_id": "mine"}}], body=None, header="")
 @example(chunks=[{"extra_query": {"token": "0123456789ab"}}], body=None, header="")
-def test_a_quick_look_finds_what_looking_everywhere_finds(chunks: list[Any], body: Any, header: str) -> None:
+def test_a_prefilter_finds_what_looking_everywhere_finds(chunks: list[Any], body: Any, header: str) -> None:
     """The look at the whole answer may err on one side only. And its consumer's chunks are left as they came."""
     then, http = run({"input": _ASKED}), Http(200, {"x-request-id": header})
     answer = Answer(body=body, chunks=chunks, http=http)
@@ -342,7 +351,7 @@ def test_numbers_come_back_as_numbers(value: Any) -> None:
     """At every depth of JSON in JSON, in requests and answers, among numbers that hold no secret."""
     body = {"model": "m", "metadata": value}
     request = Request("POST", CHAT, f"http://localhost{CHAT}", body, canonical_text(body))
-    one = Run(request, KeyRules(_CUSTOMERS))
+    one = Run(request, RequestRules(_CUSTOMERS))
 
     content = one.recorded(Answer(body={"metadata": one.request.frozen_body()["metadata"]}))
 

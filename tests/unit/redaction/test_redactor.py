@@ -14,11 +14,11 @@ from unittest.mock import patch
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from inference_recorder.redactor.redactor import PLACEHOLDER, Redactor, _spellings, found, may_have_a_shape
-from inference_recorder.redactor.secret_env import _variable_names
 
 from inference_recorder.recording.joined import Piece, rewrite
-from inference_recorder.redaction import redactor
+from inference_recorder.redaction import redactor as redactor_module
+from inference_recorder.redaction.redactor import PLACEHOLDER, Redactor, _spellings, found, may_have_a_shape
+from inference_recorder.redaction.secret_env import _variable_names
 from inference_recorder.request.jsonable import canonical_text
 
 from ...support.secret_table import SECRETS, Secret, made
@@ -109,7 +109,7 @@ def test_a_secret_may_follow_an_escape(start: str, escape: str) -> None:
     ),
     st.sampled_from(["", "\n", "\\", '"', "é\u2028", "\ud800"]),
 )
-def test_the_quick_look_misses_nothing_that_the_patterns_find(value: object, around: str) -> None:
+def test_the_prefilter_misses_nothing_that_the_patterns_find(value: object, around: str) -> None:
     """It decides for every call; what it overlooks is in the file."""
     value = [value, around, f"{around}{value}{around}" if isinstance(value, str) else value]
 
@@ -140,7 +140,7 @@ _ANY_JSON = st.recursive(
 @example({"api_key": made(24, "one")}, [], False)
 @example({"arguments": r'{"a": "a\"b"}'}, ['a"b'], False)
 @example({"\ud800": TEXTS[0]}, [], False)
-def test_what_the_quick_look_passes_over_holds_nothing_for_a_long_one(
+def test_what_the_prefilter_passes_over_holds_nothing_for_a_long_one(
     value: object, values: list[str], is_for_requests: bool
 ) -> None:
     """It says for whole requests, and again for each text, that the patterns need not be asked."""
@@ -151,7 +151,7 @@ def test_what_the_quick_look_passes_over_holds_nothing_for_a_long_one(
     def redactor() -> Redactor:
         return Redactor(values, is_for_requests=is_for_requests)
 
-    with patch.object(redactor, "quick_look", lambda pattern: lambda text: True):
+    with patch.object(redactor_module, "prefilter", lambda pattern: lambda text: True):
         expected = redactor().replaced(value, shown)
 
     assert expected == redactor().replaced(value, shown)
@@ -163,7 +163,7 @@ def test_a_text_said_to_be_clean_has_no_findings(texts: list[str], values: list[
     """Nor has it any for one who looks at all of it."""
     redactor = Redactor(values)
     for text in texts:
-        with patch.object(redactor, "quick_look", lambda pattern: lambda text: True):
+        with patch.object(redactor_module, "prefilter", lambda pattern: lambda text: True):
             expected = Redactor(values).find(text)
 
         assert expected == redactor.find(text)
@@ -180,14 +180,14 @@ def test_the_names_of_variables_are_those_of_the_environment(variables: dict[str
 @given(st.text("aZ9._~-", max_size=9) | st.text(max_size=9))
 def test_a_value_that_is_spelled_as_it_is_everywhere_has_one_spelling(value: str) -> None:
     """Most keys are, and their spellings need not be made."""
-    with patch.object(redactor, "_SPELLED_AS_IT_IS", re.compile(r"(?!)")):
+    with patch.object(redactor_module, "_SPELLED_AS_IT_IS", re.compile(r"(?!)")):
         expected = _spellings(value)
 
     assert expected == _spellings(value)
 
 
 @pytest.mark.parametrize("between", ["\n", "\r\n", "\t", "  ", ' \\" '])
-def test_the_quick_look_reads_escaped_white_space(between: str) -> None:
+def test_the_prefilter_reads_escaped_white_space(between: str) -> None:
     """In a canonical text a line break is two characters."""
     for text in (
         f"password:{between}" + "hunter2hunter2hunter2",
@@ -219,7 +219,7 @@ def test_many_secrets_of_an_answer_take_no_time_for_each_two_of_them(start: str)
     redactor = Redactor(["731412"])
 
     def rewritten(text: str) -> str:
-        holder = {str(place): text[place : place + 3] for place in range(0, len(text), 3)}
+        holder = {str(position): text[position : position + 3] for position in range(0, len(text), 3)}
         findings = redactor.find(text)
         rewrite([Piece(holder, name) for name in holder], redactor.changes(text, findings, lambda secret: "x"))
         return "".join(holder.values())

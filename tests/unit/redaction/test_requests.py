@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from inference_recorder.redaction.placeholders import NUMBERED, PLACEHOLDER, as_keyed
 from inference_recorder.redaction.redactor import SHORTEST_VALUE
-from inference_recorder.redaction.requests import KeyRules, without_numbers
+from inference_recorder.redaction.requests import RequestRules, without_numbers
 from inference_recorder.request.credentials import Credential
 from inference_recorder.request.jsonable import canonical_text
 from inference_recorder.request.keys import request_key
@@ -49,7 +49,7 @@ _ASKED = st.builds(
 )
 
 
-def hidden(rules: KeyRules, value: Any, credential: Any, substitute: Any = as_keyed) -> Any:
+def hidden(rules: RequestRules, value: Any, credential: Any, substitute: Any = as_keyed) -> Any:
     """Return a value without secrets, each part of it looked through by a redactor that knows the client's key."""
     redactor = rules.redactor.knowing([credential.text] if len(credential.text) >= SHORTEST_VALUE else [])
     return redactor.replaced(value, substitute)
@@ -63,7 +63,7 @@ def hidden(rules: KeyRules, value: Any, credential: Any, substitute: Any = as_ke
 def test_a_request_taken_as_it_is_holds_no_secret(requests: list[Request]) -> None:
     """Whatever was asked before: what was clean then is remembered."""
     with patch.dict(os.environ, {"DB_PASSWORD": VALUE}):
-        rules = KeyRules()
+        rules = RequestRules()
     for request in requests:
         body, endpoint, url = (
             hidden(rules, part, request.credential) for part in (request.body, request.endpoint, request.url)
@@ -81,7 +81,7 @@ def test_a_request_taken_as_it_is_holds_no_secret(requests: list[Request]) -> No
 def test_a_test_id_taken_as_it_is_holds_no_secret(asked_by: list[tuple[str, str]]) -> None:
     """A parameter of a test may be a secret, however it is spelled."""
     with patch.dict(os.environ, {"DB_PASSWORD": VALUE}):
-        rules = KeyRules()
+        rules = RequestRules()
     for test_id, credential in [*asked_by, asked_by[0]]:
         known = Credential(credential)
         assert hidden(rules, test_id, known, lambda secret: PLACEHOLDER) == rules.scope(test_id, known)
@@ -104,7 +104,7 @@ def test_no_thread_misses_what_is_put_into_the_environment(monkeypatch: pytest.M
     before, threads = sys.getswitchinterval(), 4
     start = Barrier(threads)
 
-    def asked_and_scope(rules: KeyRules) -> list[str | None]:
+    def asked_and_scope(rules: RequestRules) -> list[str | None]:
         start.wait()
         rules.refreshed()
         request = asked({"input": f"it is {VALUE}"}, "https://host", "/v1/x", "")
@@ -115,7 +115,7 @@ def test_no_thread_misses_what_is_put_into_the_environment(monkeypatch: pytest.M
         with ThreadPoolExecutor(threads) as pool:
             for _ in range(40):
                 monkeypatch.delenv("DB_PASSWORD", raising=False)
-                rules = KeyRules()
+                rules = RequestRules()
                 monkeypatch.setenv("DB_PASSWORD", VALUE)
                 for actual in pool.map(asked_and_scope, [rules] * threads):
                     assert [f'{{"input": "it is {PLACEHOLDER}"}}', f"test[{PLACEHOLDER}]"] == actual

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from inference_recorder import UnpatchableSDK
+from inference_recorder import UnsupportedSDK
 from inference_recorder.recorder import _targets
 from inference_recorder.sdk.calls import _keeps_its_base_url
 from inference_recorder.sdk.methods import METHODS
@@ -44,7 +44,7 @@ def test_a_missing_method_is_an_error_that_names_the_version(monkeypatch: pytest
     from inference_recorder.sdk import patching
 
     monkeypatch.setitem(patching._targets, "some.module", [target("gone")])
-    with pytest.raises(UnpatchableSDK, match=rf"openai {openai.__version__} has no some\.module\.Resource\.gone"):
+    with pytest.raises(UnsupportedSDK, match=rf"openai {openai.__version__} has no some\.module\.Resource\.gone"):
         _patch_module(SimpleNamespace(Resource=Resource), "some.module")
 
 

@@ -10,7 +10,7 @@ import pytest
 from inference_recorder import CorruptRecording
 from inference_recorder.storage.catalogue import entry_of, question_of
 
-from ..diagnosis.folders import asks, put
+from ..diagnosis.directories import asks, put
 
 
 @pytest.mark.parametrize("layout", ["ours", "one line"])

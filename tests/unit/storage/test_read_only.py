@@ -57,9 +57,11 @@ def colour(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def seen_by_a_process_with_few_rights(server: OpenAIServer, folder: Path, mode: str, colour: str, *seeds: int) -> Any:
+def seen_by_a_process_with_few_rights(
+    server: OpenAIServer, directory: Path, mode: str, colour: str, *seeds: int
+) -> Any:
     """Return what a process that permissions bind was answered, call by call, and what its session counted."""
-    command = [sys.executable, "-c", CALLS, json.dumps([server.base_url, str(folder), mode, colour, seeds])]
+    command = [sys.executable, "-c", CALLS, json.dumps([server.base_url, str(directory), mode, colour, seeds])]
     if os.geteuid() == 0:
         command = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *command]
         if shutil.which("setpriv") is None:
@@ -69,16 +71,16 @@ def seen_by_a_process_with_few_rights(server: OpenAIServer, folder: Path, mode: 
     return json.loads(ran.stdout)
 
 
-def make_read_only(folder: Path, *, below: bool = True) -> None:
+def make_read_only(directory: Path, *, below: bool = True) -> None:
     """Take away the right to write to a directory, and to all below it."""
-    for path in (*(folder.rglob("*") if below else ()), folder):
+    for path in (*(directory.rglob("*") if below else ()), directory):
         if os.geteuid() == 0:
             os.chown(path, ANOTHER_USER, ANOTHER_USER)
         path.chmod(0o555 if path.is_dir() else 0o444)
 
 
-def record(client: openai.OpenAI, folder: Path, *seeds: int, mode: str = "record") -> None:
-    with inference_recording(mode, folder):
+def record(client: openai.OpenAI, directory: Path, *seeds: int, mode: str = "record") -> None:
+    with inference_recording(mode, directory):
         for seed in seeds:
             client.chat.completions.create(**HELLO, seed=seed)
 
@@ -122,7 +124,7 @@ def test_a_miss_in_a_read_only_directory_is_refused_before_it_is_sent(
 
     assert 0 == server.count
     assert {"replayed": 2} == counts
-    assert ["Hello 0!", "UnusableFolder", "UnusableFolder", "Hello 0!"] == [
+    assert ["Hello 0!", "UnusableDirectory", "UnusableDirectory", "Hello 0!"] == [
         one if isinstance(one, str) else one[0] for one in seen
     ]
     assert all(part in seen[1][1] for part in (str(recordings), "/v1/chat/completions", "pass another storage_dir"))
@@ -143,7 +145,7 @@ def test_a_miss_where_no_directory_can_be_made_is_refused_before_it_is_sent(
 
     assert 0 == server.count
     assert {} == counts
-    assert "UnusableFolder" == refused[0]
+    assert "UnusableDirectory" == refused[0]
     assert f"{parent} cannot be written" in refused[1]
 
 
@@ -158,7 +160,7 @@ def test_a_miss_where_no_lock_can_be_made_is_refused_before_it_is_sent(
     [answer, refused, counts] = seen_by_a_process_with_few_rights(server, recordings, "record-if-missing", colour, 0, 1)
 
     assert 0 == server.count
-    assert ("Hello 0!", "UnusableFolder", {"replayed": 1}) == (answer, refused[0], counts)
+    assert ("Hello 0!", "UnusableDirectory", {"replayed": 1}) == (answer, refused[0], counts)
 
 
 def test_recording_into_a_read_only_directory_is_refused_at_entry(
@@ -172,4 +174,4 @@ def test_recording_into_a_read_only_directory_is_refused_at_entry(
     [refused] = seen_by_a_process_with_few_rights(server, recordings, "record", colour, 0)
 
     assert 0 == server.count
-    assert "UnusableFolder" == refused[0]
+    assert "UnusableDirectory" == refused[0]

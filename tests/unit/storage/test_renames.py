@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from inference_recorder.errors import CorruptRecording, RecordingInTheWay
+from inference_recorder.errors import CorruptRecording, RecordingConflict
 from inference_recorder.recording.codec import encode
 from inference_recorder.recording.recording import Answer, Http
 from inference_recorder.storage.catalogue import entry_of
-from inference_recorder.storage.directories import Places
+from inference_recorder.storage.directories import Directories
 from inference_recorder.storage.renames import Renaming, move_of, moved
 from inference_recorder.storage.store import Store
 
@@ -24,7 +24,7 @@ CHAT = {"__type__": "X", "__data__": {"id": OLD_ID, "object": "chat.completion",
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    return Store(Places(tmp_path, (tmp_path,)))
+    return Store(Directories(tmp_path, (tmp_path,)))
 
 
 def document(body: Any = CHAT, test_id: str | None = "old", **more: Any) -> dict[str, Any]:
@@ -161,11 +161,11 @@ def test_another_recording_is_not_run_over(store: Store) -> None:
     """It was paid for too."""
     path, other = written(store, json.dumps(document())), written(store, '{"other": 1}', NEW)
     entry = entry_of(path)
-    with pytest.raises(RecordingInTheWay) as caught:
+    with pytest.raises(RecordingConflict) as caught:
         moved(store, entry, Renaming(NEW, "new"))
 
     assert other == move_of(entry, Renaming(NEW, "new")).obstacle(store)
-    assert (path, other) == (caught.value.path, caught.value.in_the_way)
+    assert (path, other) == (caught.value.path, caught.value.conflict)
     assert '{"other": 1}' == other.read_text()
     assert path.exists()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from inference_recorder import UnwritableRecording
-from inference_recorder.storage.directories import Places
+from inference_recorder.storage.directories import Directories
 from inference_recorder.storage.rollback import Before
 from inference_recorder.storage.store import Store
 
@@ -18,11 +18,11 @@ def test_a_link_is_not_followed(recordings: Path, tmp_path: Path) -> None:
     recordings.mkdir()
     (tmp_path / "elsewhere").mkdir()
     (recordings / ".failed").symlink_to(tmp_path / "elsewhere")
-    store, key = Store(Places(recordings, (recordings,))), "a" * 64
+    store, key = Store(Directories(recordings, (recordings,))), "a" * 64
     before = Before(store)
     before.remember(key, key)
     path = store.write(key, b"{}")
     with pytest.raises(UnwritableRecording) as caught:
-        before.set_aside()
+        before.set_back()
 
     assert (path, []) == (caught.value.path, os.listdir(tmp_path / "elsewhere"))

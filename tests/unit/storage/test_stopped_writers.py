@@ -24,9 +24,9 @@ from inference_recorder.recording.codec import decode_thoroughly
 from inference_recorder.recording.layout import digest_of
 from inference_recorder.storage import files, locks
 from inference_recorder.storage.attachments import read_attachment
-from inference_recorder.storage.directories import Places
+from inference_recorder.storage.directories import Directories
 from inference_recorder.storage.locks import LONGEST_WAIT_SECONDS, Locks, Patience
-from inference_recorder.storage.store import Store, row_name
+from inference_recorder.storage.store import Store, recording_name
 
 from ...conftest import HELLO, files_of
 from ...support.openai_server import OpenAIServer, Reply, chunks, completion
@@ -42,13 +42,13 @@ NAMES = [f"{number:064x}" for number in range(40)]
 
 
 @contextmanager
-def stopped_holder(folder: Path, name: str) -> Iterator[subprocess.Popen[str]]:
+def stopped_holder(directory: Path, name: str) -> Iterator[subprocess.Popen[str]]:
     """Run a process that takes the write lock of `name`, and stop it there."""
     program = f"""
         import sys
         from pathlib import Path
         from inference_recorder.storage.locks import Locks
-        with Locks(Path({str(folder)!r})).writing({name!r}):
+        with Locks(Path({str(directory)!r})).writing({name!r}):
             print("held", flush=True)
             sys.stdin.read()
     """
@@ -79,12 +79,12 @@ def lasting_at_most(seconds: float) -> Iterator[None]:
     assert time.monotonic() - begun < seconds
 
 
-def store_in(folder: Path) -> Store:
-    return Store(Places(folder, (folder,)))
+def store_in(directory: Path) -> Store:
+    return Store(Directories(directory, (directory,)))
 
 
-def recorded_key(client: openai.OpenAI, folder: Path) -> str:
-    with inference_recording("record", folder) as session:
+def recorded_key(client: openai.OpenAI, directory: Path) -> str:
+    with inference_recording("record", directory) as session:
         client.chat.completions.create(**HELLO)
     return session.recorded[0].key
 
@@ -200,23 +200,27 @@ def test_a_stream_that_is_left_does_not_wait_and_its_session_waits_once(
 
 
 def with_rows(store: Store) -> None:
-    for place in range(1, 6):
-        store.write(row_name(NAMES[0], place), b'{"place": %d}' % place)
+    for position in range(1, 6):
+        store.write(recording_name(NAMES[0], position), b'{"place": %d}' % position)
 
 
 CHANGES: dict[str, tuple[Callable[[Store], Any], str, list[str]]] = {
-    "remove": (lambda store: store.remove(row_name(NAMES[0], 2)), row_name(NAMES[0], 2), ["", ".3", ".4", ".5"]),
+    "remove": (
+        lambda store: store.remove(recording_name(NAMES[0], 2)),
+        recording_name(NAMES[0], 2),
+        ["", ".3", ".4", ".5"],
+    ),
     "rename": (
-        lambda store: store.rename(row_name(NAMES[0], 5), row_name(NAMES[0], 2)),
-        row_name(NAMES[0], 2),
+        lambda store: store.rename(recording_name(NAMES[0], 5), recording_name(NAMES[0], 2)),
+        recording_name(NAMES[0], 2),
         ["", ".2", ".3", ".4"],
     ),
-    "cut": (lambda store: store.cut_row(NAMES[0], 1), row_name(NAMES[0], 3), [""]),
+    "cut": (lambda store: store.cut_series(NAMES[0], 1), recording_name(NAMES[0], 3), [""]),
 }
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_every_change_of_a_folder_waits_a_few_seconds_only(change: str, recordings: Path) -> None:
+def test_every_change_of_a_directory_waits_a_few_seconds_only(change: str, recordings: Path) -> None:
     """Removing and renaming take the same locks as storing."""
     make, held, left = CHANGES[change]
     store = store_in(recordings)
@@ -231,9 +235,12 @@ def test_one_call_waits_once_for_all_its_locks(recordings: Path) -> None:
     """A row whose places are all locked would otherwise take as many times as long."""
     store = store_in(recordings)
     with_rows(store)
-    with stopped_holder(recordings, row_name(NAMES[0], 3)), stopped_holder(recordings, row_name(NAMES[0], 4)):
+    with (
+        stopped_holder(recordings, recording_name(NAMES[0], 3)),
+        stopped_holder(recordings, recording_name(NAMES[0], 4)),
+    ):
         with lasting_at_most(ENOUGH_SECONDS), pytest.warns(LockNotAvailable):
-            store.cut_row(NAMES[0], 1)
+            store.cut_series(NAMES[0], 1)
 
     assert [f"{NAMES[0]}.json"] == files_of(recordings)
 

@@ -20,10 +20,10 @@ from typing import Any
 import openai
 import pytest
 
-from inference_recorder import CorruptRecording, UnusableFolder, UnwritableRecording, inference_recording
+from inference_recorder import CorruptRecording, UnusableDirectory, UnwritableRecording, inference_recording
 from inference_recorder.storage import locks
 from inference_recorder.storage.attachments import read_attachment
-from inference_recorder.storage.directories import Places
+from inference_recorder.storage.directories import Directories
 from inference_recorder.storage.locks import Locks
 from inference_recorder.storage.store import Store
 
@@ -33,16 +33,16 @@ from ...support.openai_server import OpenAIServer, Reply, completion
 SPAWN = multiprocessing.get_context("spawn")
 
 
-def record_many(base_url: str, folder: str, worker: int, count: int) -> None:
-    with openai.OpenAI(base_url=base_url, api_key="x") as client, inference_recording("record", folder, test_id="t"):
+def record_many(base_url: str, directory: str, worker: int, count: int) -> None:
+    with openai.OpenAI(base_url=base_url, api_key="x") as client, inference_recording("record", directory, test_id="t"):
         for number in range(count):
             client.chat.completions.create(**HELLO, seed=worker * count + number)
 
 
-def record_missing(base_url: str, folder: str, ready: Any, count: int) -> None:
+def record_missing(base_url: str, directory: str, ready: Any, count: int) -> None:
     with openai.OpenAI(base_url=base_url, api_key="x") as client:
         ready.wait()
-        with inference_recording("record-if-missing", folder, test_id="t"):
+        with inference_recording("record-if-missing", directory, test_id="t"):
             for number in range(count):
                 client.chat.completions.create(**HELLO, seed=number)
 
@@ -56,7 +56,7 @@ def in_processes(target: Any, *arguments: tuple[Any, ...]) -> None:
     assert [0] * len(processes) == [process.exitcode for process in processes]
 
 
-def test_processes_that_record_into_one_folder_lose_nothing(server: OpenAIServer, recordings: Path) -> None:
+def test_processes_that_record_into_one_directory_lose_nothing(server: OpenAIServer, recordings: Path) -> None:
     """What pytest-xdist does; the issue's own figure is 8 x 200, run by the slow twin below."""
     in_processes(record_many, *((server.base_url, str(recordings), worker, 50) for worker in range(2)))
 
@@ -86,7 +86,7 @@ def test_workers_that_miss_the_same_keys_ask_once_for_each(
     assert 20 == server.count == len(files_of(recordings))
 
 
-def test_a_dead_holder_of_a_flight_does_not_block(
+def test_a_dead_holder_of_a_in_flight_request_does_not_block(
     server: OpenAIServer, client: openai.OpenAI, recordings: Path
 ) -> None:
     """A worker killed while it waits for the API must not stop the others for ever."""
@@ -192,26 +192,26 @@ async def test_a_sync_call_does_not_wait_for_a_task_of_its_own_event_loop(
     assert seconds < 5
 
 
-def test_a_stream_collected_as_garbage_lands_its_flight_anywhere(tmp_path: Path) -> None:
+def test_a_stream_collected_as_garbage_lands_its_in_flight_request_anywhere(tmp_path: Path) -> None:
     """The collector runs a stream's finalizer wherever it likes, also where the flights are being counted."""
     landed = threading.Event()
 
     def land_while_counting() -> None:
-        flight = Locks(tmp_path).try_flight("key", "somebody")
+        in_flight = Locks(tmp_path).try_in_flight("key", "somebody")
         with locks._guard:
-            assert flight is not None
-            flight.land()
+            assert in_flight is not None
+            in_flight.release()
         landed.set()
 
     threading.Thread(target=land_while_counting, daemon=True).start()
 
     assert landed.wait(10)
-    assert not locks.is_flying("somebody")
+    assert not locks.has_in_flight("somebody")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_forked_child_does_not_wait_for_its_parents_flight_for_ever(
+def test_a_forked_child_does_not_wait_for_its_parents_in_flight_request_for_ever(
     server: OpenAIServer, client: openai.OpenAI, recordings: Path
 ) -> None:
     """Servers fork their workers in the middle of other requests."""
@@ -227,10 +227,10 @@ def test_a_forked_child_does_not_wait_for_its_parents_flight_for_ever(
             begun = time.monotonic()
             found = None
             while found is None and time.monotonic() - begun < 10:
-                flight = session.store.locks.try_flight(flight_file.stem, "the child")
-                found = None if flight is None else session.store.read(flight_file.stem)
-                if flight is not None:
-                    flight.land()
+                in_flight = session.store.locks.try_in_flight(flight_file.stem, "the child")
+                found = None if in_flight is None else session.store.read(flight_file.stem)
+                if in_flight is not None:
+                    in_flight.release()
                 time.sleep(0.01)
             os._exit(0 if found is not None else 1)
         _, status = os.waitpid(child, 0)
@@ -241,7 +241,7 @@ def test_a_forked_child_does_not_wait_for_its_parents_flight_for_ever(
 
 def test_a_big_binary_answer_is_never_seen_half_replaced(recordings: Path) -> None:
     """A worker that replays while another records anew must find both files of one answer."""
-    store = Store(Places(recordings, (recordings,)))
+    store = Store(Directories(recordings, (recordings,)))
     names = [sha256(content).hexdigest() for content in (b"old", b"new")]
     is_over = threading.Event()
 
@@ -278,7 +278,7 @@ def test_closing_stores_what_it_can_and_raises_what_it_could_not(client: openai.
     for stream in streams:
         list(stream)
 
-    assert not locks.is_flying(threading.get_ident())
+    assert not locks.has_in_flight(threading.get_ident())
     assert {"recorded": 2} == session.counts
 
 
@@ -298,7 +298,7 @@ def test_no_lock_is_an_error_of_ours(client: openai.OpenAI, server: OpenAIServer
     with inference_recording("record-if-missing", recordings):
         recordings.mkdir()
         (recordings / ".locks").touch()
-        with pytest.raises(UnusableFolder, match="no lock can be made there"):
+        with pytest.raises(UnusableDirectory, match="no lock can be made there"):
             client.chat.completions.create(**HELLO)
 
     assert 0 == server.count
@@ -363,7 +363,7 @@ def test_a_writer_removes_what_a_killed_one_left(recordings: Path) -> None:
     """At most one temporary file is left by a kill, and not for long."""
     recordings.mkdir()
     (recordings / f".{'a' * 64}.tmp-{'0' * 16}.tmp").touch()
-    Store(Places(recordings, (recordings,))).write("def", b"{}")
+    Store(Directories(recordings, (recordings,))).write("def", b"{}")
 
     assert ["def.json"] == files_of(recordings)
     assert not list(recordings.glob(".*.tmp"))
@@ -393,13 +393,13 @@ def test_a_writer_removes_nothing_of_others(name: str, recordings: Path) -> None
     path.parent.mkdir(parents=True)
     path.write_bytes(b"precious")
 
-    Store(Places(recordings, (recordings,))).write("a" * 64, b"{}")
+    Store(Directories(recordings, (recordings,))).write("a" * 64, b"{}")
 
     assert b"precious" == path.read_bytes()
 
 
 @pytest.mark.parametrize("name", ["../up", "/abs", "a/b", "", ".hidden", "x" * 300, "nul\0", "line\n"])
-def test_a_name_cannot_leave_the_folder(name: str, recordings: Path) -> None:
+def test_a_name_cannot_leave_the_directory(name: str, recordings: Path) -> None:
     """Names come from callers of ResponseStorage too."""
     with pytest.raises(ValueError, match="not a recording's name"):
-        Store(Places(recordings, (recordings,))).write(name, b"{}")
+        Store(Directories(recordings, (recordings,))).write(name, b"{}")

@@ -18,7 +18,7 @@ import openai
 import pytest
 
 from inference_recorder import MissingRecording, UnwritableRecording, inference_recording
-from inference_recorder.cli.folders import folders_below
+from inference_recorder.cli.directories import folders_below
 from inference_recorder.recording.codec import decode_thoroughly, typed
 from inference_recorder.recording.recording import Answer
 from inference_recorder.storage import locks
@@ -37,13 +37,13 @@ STEPS = {"open", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir"}
 """The audit events of what changes a directory."""
 
 
-def series(folder: Path) -> list[Path]:
+def series(directory: Path) -> list[Path]:
     """Record three answers to one request, the second with an attachment, and one answer to another request."""
     return [
-        record(folder),
-        record(folder, place=2, answer=ATTACHED, attachment=SOUND),
-        record(folder, place=3),
-        record(folder, question="A sound?", answer=ATTACHED, attachment=SOUND),
+        record(directory),
+        record(directory, position=2, answer=ATTACHED, attachment=SOUND),
+        record(directory, position=3),
+        record(directory, question="A sound?", answer=ATTACHED, attachment=SOUND),
     ]
 
 
@@ -53,8 +53,8 @@ def deleted(*paths: Path) -> Deletion:
     return deletion
 
 
-def undone(*folders: Path) -> list[Path]:
-    return undo(last_deletion(folders)).restored
+def undone(*directories: Path) -> list[Path]:
+    return undo(last_deletion(directories)).restored
 
 
 def is_killed_at(step: int, work: Callable[[], object]) -> bool:
@@ -80,7 +80,7 @@ def is_killed_at(step: int, work: Callable[[], object]) -> bool:
     return os.waitstatus_to_exitcode(status) != 0
 
 
-def without_rights(recordings: Path, folder: Path, mode: int, *arguments: str) -> subprocess.CompletedProcess[str]:
+def without_rights(recordings: Path, directory: Path, mode: int, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run Python, also as root, with no more rights to a folder in a directory of recordings than `mode` gives."""
     command = [sys.executable, *arguments]
     if os.geteuid() == 0:
@@ -88,13 +88,13 @@ def without_rights(recordings: Path, folder: Path, mode: int, *arguments: str) -
             pytest.skip("root may read and write everywhere, and there is no setpriv to take that right away")
         command = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *command]
         os.chown(recordings, 65534, 65534)
-        os.chown(folder, 65534, 65534)
-    before = folder.stat().st_mode
-    folder.chmod(mode)
+        os.chown(directory, 65534, 65534)
+    before = directory.stat().st_mode
+    directory.chmod(mode)
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True)
     finally:
-        folder.chmod(before)
+        directory.chmod(before)
 
 
 def assert_whole(path: Path) -> None:
@@ -182,7 +182,7 @@ def test_a_kill_at_any_step_loses_nothing(kind: str, recordings: Path) -> None:
     assert step > 10
 
 
-def test_several_folders_are_one_deletion(tmp_path: Path) -> None:
+def test_several_directories_are_one_deletion(tmp_path: Path) -> None:
     """Recordings beside the tests of two folders go with one command, and come back with one."""
     paths = [record(tmp_path / name / "recordings") for name in ("a", "b")]
     deletion = deleted(*paths)
@@ -211,11 +211,11 @@ def test_an_undo_replaces_nothing(recordings: Path) -> None:
 
     found = undo(last_deletion([recordings]))
 
-    assert ([free], [path]) == (found.restored, list(found.in_the_way))
-    assert new == path.read_bytes() != found.in_the_way[path].read_bytes()
-    assert_whole(found.in_the_way[path])
+    assert ([free], [path]) == (found.restored, list(found.conflict))
+    assert new == path.read_bytes() != found.conflict[path].read_bytes()
+    assert_whole(found.conflict[path])
     assert [[older], []] == [undone(recordings) for _ in range(2)]
-    assert found.in_the_way[path].exists()
+    assert found.conflict[path].exists()
 
 
 def test_a_series_comes_back_whole_or_not_at_all(recordings: Path) -> None:
@@ -227,7 +227,7 @@ def test_a_series_comes_back_whole_or_not_at_all(recordings: Path) -> None:
     found = undo(last_deletion([recordings]))
 
     assert paths[3:] == found.restored
-    assert paths[:3] == list(found.in_the_way)
+    assert paths[:3] == list(found.conflict)
     assert [paths[0], paths[3]] == [path for path in paths if path.exists()]
 
 
@@ -240,11 +240,13 @@ def test_a_deletion_leaves_no_gap_in_a_series(going: list[int], gone: list[int],
     """Without its second answer, the third would be taken for it."""
     paths = series(recordings)
 
-    deletion = deleted(*(paths[place] for place in going))
+    deletion = deleted(*(paths[position] for position in going))
 
-    assert {paths[place] for place in gone} == set(deletion.moved)
-    assert {paths[place] for place in going if place not in gone} == set(deletion.kept)
-    assert [place for place in range(3) if place not in gone] == [place for place in range(3) if paths[place].exists()]
+    assert {paths[position] for position in gone} == set(deletion.moved)
+    assert {paths[position] for position in going if position not in gone} == set(deletion.kept)
+    assert [position for position in range(3) if position not in gone] == [
+        position for position in range(3) if paths[position].exists()
+    ]
 
 
 def test_what_is_older_than_two_weeks_goes_at_the_next_deletion(recordings: Path) -> None:
@@ -293,7 +295,7 @@ def test_processes_that_undo_at_once_bring_back_all(recordings: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from inference_recorder.storage import trash\n"
         "entries = trash.last_deletion([Path(sys.argv[1])])\n"
-        "print('ready', flush=True); sys.stdin.readline(); print(len(trash.undo(entries).in_the_way))"
+        "print('ready', flush=True); sys.stdin.readline(); print(len(trash.undo(entries).conflict))"
     )
     command = [sys.executable, "-c", program, str(recordings)]
     both = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)]
@@ -320,8 +322,8 @@ def test_processes_that_undo_at_once_leave_the_same_in_the_trash(recordings: Pat
     sys.addaudithook(overtake)
     found = undo([entry])
 
-    assert (False, [path]) == (is_first, list(found.in_the_way))
-    assert_whole(found.in_the_way[path])
+    assert (False, [path]) == (is_first, list(found.conflict))
+    assert_whole(found.conflict[path])
 
 
 def test_a_recording_that_is_being_written_stays(recordings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -348,7 +350,7 @@ def test_a_link_is_moved_itself(recordings: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["a link", "a file"])
-def test_a_trash_that_is_no_folder_is_refused(kind: str, recordings: Path, tmp_path: Path) -> None:
+def test_a_trash_that_is_no_directory_is_refused(kind: str, recordings: Path, tmp_path: Path) -> None:
     """A stranger's link must not have us move files, or remove them, wherever it leads."""
     path = record(recordings)
     old = tmp_path / "elsewhere" / "20200101T000000.000000Z-0badcafe"
@@ -376,7 +378,7 @@ def test_no_file_is_made_through_a_link_in_the_trash(recordings: Path, tmp_path:
     assert (False, False) == (path.exists(), (tmp_path / "elsewhere").exists())
 
 
-def test_a_read_only_folder_is_refused(recordings: Path) -> None:
+def test_a_read_only_directory_is_refused(recordings: Path) -> None:
     """The error names the recording, and all is as it was."""
     path = record(recordings)
     program = (
@@ -404,7 +406,7 @@ def test_git_passes_over_it(recordings: Path) -> None:
 
 
 @pytest.mark.parametrize("hidden", [".trash", ".failed", ".dropped", ".locks"])
-def test_no_hidden_folder_holds_recordings(hidden: str, recordings: Path) -> None:
+def test_no_hidden_directory_holds_recordings(hidden: str, recordings: Path) -> None:
     """What was deleted, set aside or dropped is nothing that a test replays or a command counts."""
     path = record(recordings)
     shutil.copytree(recordings, recordings / hidden / "below", ignore=shutil.ignore_patterns(".*"))
@@ -461,14 +463,14 @@ def test_an_undo_reads_the_trash_once(recordings: Path) -> None:
 def test_a_trash_that_cannot_be_read(unreadable: str, recordings: Path) -> None:
     """An undo says so; a deletion from another directory does not fail for it."""
     deleted(record(recordings))
-    [folder] = recordings.glob(unreadable)
+    [directory] = recordings.glob(unreadable)
     program = (
         "import sys; from pathlib import Path; from inference_recorder.storage import trash\n"
         "from inference_recorder import UnwritableRecording\n"
-        "folder = Path(sys.argv[1]); trash.remove_expired([folder])\n"
-        "try: trash.last_deletion([folder])\n"
+        "directory = Path(sys.argv[1]); trash.remove_expired([directory])\n"
+        "try: trash.last_deletion([directory])\n"
         "except UnwritableRecording as error: print(error.path, error.reason)"
     )
-    done = without_rights(recordings, folder, 0, "-c", program, str(recordings))
+    done = without_rights(recordings, directory, 0, "-c", program, str(recordings))
 
-    assert f"{folder} Permission denied\n" == done.stdout
+    assert f"{directory} Permission denied\n" == done.stdout

@@ -149,7 +149,9 @@ def test_the_arguments_of_streamed_tool_calls_are_joined(indices: tuple[int, int
 
 def test_every_choice_is_a_turn() -> None:
     """n=2 asks for two answers; showing the first alone hides half of what was paid."""
-    choices = [{"index": place, "finish_reason": "stop", "text": text} for place, text in enumerate(("Blue", "Red"))]
+    choices = [
+        {"index": position, "finish_reason": "stop", "text": text} for position, text in enumerate(("Blue", "Red"))
+    ]
     conversation = said("/v1/completions", {"prompt": "Roses are"}, whole({"choices": choices}))
 
     assert (Turn("prompt", (Part("text", "Roses are"),)),) == conversation.asked
@@ -176,11 +178,11 @@ RESPONSE = {
 }  # fmt: skip
 EVENTS = [
     event
-    for place, item in enumerate(ITEMS)
+    for position, item in enumerate(ITEMS)
     for event in (
-        {"type": "response.output_item.added", "output_index": place, "item": {**item, "content": []}},
-        {"type": "response.output_text.delta", "output_index": place, "delta": "begun"},
-        {"type": "response.output_item.done", "output_index": place, "item": item},
+        {"type": "response.output_item.added", "output_index": position, "item": {**item, "content": []}},
+        {"type": "response.output_text.delta", "output_index": position, "delta": "begun"},
+        {"type": "response.output_item.done", "output_index": position, "item": item},
     )
 ]
 
@@ -387,8 +389,8 @@ def test_a_line_that_is_no_json_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="needs ../shared/corpus, which is not part of the project")
 def test_every_real_recording_says_something() -> None:
     """Asked, and either answered or failed."""
-    folders = sorted({path.parent for path in CORPUS.rglob("*.json")})
-    conversations = [conversation_of(entry) for entry in entries_in(folders) if isinstance(entry, Entry)]
+    directories = sorted({path.parent for path in CORPUS.rglob("*.json")})
+    conversations = [conversation_of(entry) for entry in entries_in(directories) if isinstance(entry, Entry)]
 
     assert 253 == len(conversations)
     assert all(one.answered or one.failure for one in conversations)

@@ -108,7 +108,7 @@ function repeated(asked, before) {
   }
   return same < 2 ? 0 : same;
 }
-const OUTCOMES = { replayed: "replayed", recorded: "recorded", missed: "missed", dropped: "failed, not recorded", passed: "sent, not recorded", unreadable: "cannot be read" };
+const OUTCOMES = { replayed: "replayed", recorded: "recorded", missed: "missed", dropped: "failed, not recorded", live: "sent, not recorded", unreadable: "cannot be read" };
 function callNode(call, ordinal, before) {
   const record = call.record;
   const node = el("article", "call",
@@ -118,7 +118,7 @@ function callNode(call, ordinal, before) {
   node.id = `call-${ordinal}`;
   if (call.explanation) node.append(explanationNode(call.explanation));
   if (!record) {
-    if (!call.explanation) node.append(el("p", "soft", call.outcome === "passed" ? "It went past the recorder; nothing was kept." : "There is no recording of it."));
+    if (!call.explanation) node.append(el("p", "soft", call.outcome === "live" ? "It went past the recorder; nothing was kept." : "There is no recording of it."));
     return node;
   }
   if (record.problem) {

@@ -18,11 +18,11 @@ _PICTURE = Path(__file__).with_name("report.png")
 
 def main() -> None:
     """Take the picture of the made-up run's first test."""
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        os.chdir(folder)  # the page names files from here
+    with tempfile.TemporaryDirectory() as directory, sync_playwright() as playwright:
+        os.chdir(directory)  # the page names files from here
         run = travel_agency(Path("recordings"))
-        page_file = Path(folder, "report.html")
-        report.write(page_file, [run.folder], run.calls, run.misses)
+        page_file = Path(directory, "report.html")
+        report.write(page_file, [run.directory], run.calls, run.misses)
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         page.goto(page_file.as_uri())

@@ -63,12 +63,12 @@ _MISS = """Recording not found for POST /v1/chat/completions (model gpt-4o)
 class Example:
     """Recordings in a folder, and the calls and misses of a run that met them."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
         self.calls: list[dict[str, Any]] = []
         self.misses: list[dict[str, Any]] = []
         self._now = START
-        folder.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(parents=True, exist_ok=True)
 
     def call(
         self,
@@ -85,7 +85,7 @@ class Example:
         """Record a call, and note that the run made it."""
         url = f"https://api.openai.com/v1{endpoint}"
         key = request_key(Request("POST", endpoint, url, body, canonical_text(body)), test_id)
-        path = self.folder / f"{key}.json"
+        path = self.directory / f"{key}.json"
         model = body.get("model", "")
         request = {
             "method": "POST", "url": url, "headers": {}, "body": body, "endpoint": endpoint, "model": model,
@@ -143,14 +143,14 @@ def chat_stream(pieces: list[str], usage: tuple[int, int] | None = None, **answe
     return Answer(chunks=[typed(name, chunk) for chunk in chunks], is_streaming=True, **answer)
 
 
-def travel_agency(folder: Path) -> Example:
+def travel_agency(directory: Path) -> Example:
     """Return the run that the picture shows."""
-    run = Example(folder)
+    run = Example(directory)
     _find(run)
     _plan(run)
     _chat(run)
     cities = [f"city {number}" for number in range(64)]
-    vectors = [{"index": place, "embedding": [0.5] * 1536} for place in range(64)]
+    vectors = [{"index": position, "embedding": [0.5] * 1536} for position in range(64)]
     data = {"object": "list", "data": vectors, "usage": {"prompt_tokens": 192, "total_tokens": 192}}
     answer = Answer(body=typed("openai.types.create_embedding_response.CreateEmbeddingResponse", data))
     body = {"model": "text-embedding-3-small", "input": cities}
@@ -174,7 +174,7 @@ def _find(run: Example) -> None:
     messages.append({"role": "assistant", "content": None, "tool_calls": [call]})
     messages.append({"role": "tool", "tool_call_id": "call_1", "content": _FOUND})
     pieces = [*re.findall(r"^\S+| \S+", _ADVICE), " and reaches Porto before lunch", "."]
-    offsets = [0.38 + 0.021 * place + (0.16 if place > 9 else 0) for place in range(len(pieces) + 2)]
+    offsets = [0.38 + 0.021 * position + (0.16 if position > 9 else 0) for position in range(len(pieces) + 2)]
     body = {**body, "messages": messages, "stream": True}
     answer = chat_stream(pieces, (338, 27))
     run.call(
@@ -218,7 +218,7 @@ def _chat(run: Example) -> None:
         "messages": [{"role": "user", "content": "Write a haiku about recorded answers."}],
         "stream": True,
     }
-    pieces = [_POEM[place : place + 5] for place in range(0, len(_POEM), 5)]
+    pieces = [_POEM[position : position + 5] for position in range(0, len(_POEM), 5)]
     run.call(HAIKU, chat, body, chat_stream(pieces, (15, 19)), tokens=(15, 19), seconds=0.0006)
     photo = {"type": "image_url", "image_url": {"url": "data:image/jpeg;base64," + "A" * 48_000}}
     question = [{"type": "text", "text": "Which tower is this?"}, photo]

@@ -46,7 +46,7 @@ def open_page(browser: Any, tmp_path: Path) -> Iterator[Open]:
         if file is None:
             assert run is not None
             file = tmp_path / "report.html"
-            report.write(file, [run.folder], run.calls, run.misses)
+            report.write(file, [run.directory], run.calls, run.misses)
         context = browser.new_context(**{"viewport": {"width": 1400, "height": 900}} | options)
         contexts.append(context)
         page = context.new_page()
@@ -270,7 +270,7 @@ def test_a_hostile_recording_runs_nothing(open_page: Open, tmp_path: Path) -> No
 def test_a_script_that_got_in_all_the_same_would_not_run(browser: Any, travel: Example, tmp_path: Path) -> None:
     """The policy is the second lock: it lets our own script run, by its digest, and no other."""
     file = tmp_path / "report.html"
-    report.write(file, [travel.folder], travel.calls, travel.misses)
+    report.write(file, [travel.directory], travel.calls, travel.misses)
     text = file.read_text(encoding="utf-8")
     file.write_text(text.replace("</body>", "<script>window.ran = true</script></body>"), encoding="utf-8")
     page = browser.new_page()
@@ -307,13 +307,13 @@ def test_three_thousand_calls_open_in_a_moment(open_page: Open, tmp_path: Path, 
     run = Example(tmp_path / "recordings")
     for number in range(3000):
         test_id = f"tests/part_{number // 60}/test_{number // 20}.py::test_number_{number // 3}[{number % 3}]"
-        text = " ".join(f"word{(number * 7 + place * 13) % 5000}" for place in range(400))
+        text = " ".join(f"word{(number * 7 + position * 13) % 5000}" for position in range(400))
         body = {"model": "gpt-4o", "messages": [{"role": "user", "content": text}], "stream": True}
-        pieces = [f"{number}-{place} " for place in range(100)]
+        pieces = [f"{number}-{position} " for position in range(100)]
         run.call(test_id, "/v1/chat/completions", body, chat_stream(pieces, (600, 100)))
     file = tmp_path / "report.html"
     begun = time.perf_counter()
-    report.write(file, [run.folder], [], [])
+    report.write(file, [run.directory], [], [])
     written = time.perf_counter()
     page = open_page(file=file)
     page.locator("#tree a").first.wait_for()
@@ -361,10 +361,10 @@ def _look_at(page: Any, test: str) -> None:
     _expect(page, "h1", test)
 
 
-def _expect(page: Any, place: str, text: str | re.Pattern[str]) -> None:
+def _expect(page: Any, position: str, text: str | re.Pattern[str]) -> None:
     from playwright.sync_api import expect
 
-    expect(page.locator(place)).to_contain_text(text)
+    expect(page.locator(position)).to_contain_text(text)
 
 
 def _background(page: Any) -> str:

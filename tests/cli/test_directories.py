@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inference_recorder.storage.directories import FOLDER_VARIABLES
+from inference_recorder.storage.directories import DIRECTORY_VARIABLES
 
 from .recorded import record, run
 
@@ -26,21 +26,21 @@ def test_it_is_what_a_recorder_reads(below: str, tmp_path: Path) -> None:
     assert ["t"] == listed(tmp_path)
 
 
-@pytest.mark.parametrize("variable", [None, *FOLDER_VARIABLES])
+@pytest.mark.parametrize("variable", [None, *DIRECTORY_VARIABLES])
 def test_without_it_the_recorders_own_choice_is_read(
     variable: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a replay would look into is the question, nine times of ten."""
     monkeypatch.chdir(tmp_path)
-    folder = tmp_path / ("recordings" if variable is None else "elsewhere")
+    directory = tmp_path / ("recordings" if variable is None else "elsewhere")
     if variable is not None:
-        monkeypatch.setenv(variable, str(folder))
-    record(folder, "t")
+        monkeypatch.setenv(variable, str(directory))
+    record(directory, "t")
 
     assert ["t"] == listed()
 
 
-def test_a_folder_without_recordings_stands_for_those_below_it(tmp_path: Path) -> None:
+def test_a_directory_without_recordings_stands_for_those_below_it(tmp_path: Path) -> None:
     """llama-stack has nine of them; naming each would be a chore, and an empty list a riddle."""
     (tmp_path / "package.json").write_text("{}")
     record(tmp_path / "tests" / "a" / "recordings", "a")
@@ -52,7 +52,7 @@ def test_a_folder_without_recordings_stands_for_those_below_it(tmp_path: Path) -
     assert "looking through 2 folders below it" in run("ls", tmp_path).stderr
 
 
-def test_folders_below_others_are_read_when_asked_for(tmp_path: Path) -> None:
+def test_directories_below_others_are_read_when_asked_for(tmp_path: Path) -> None:
     """A session of the folder itself would not look there."""
     record(tmp_path, "own")
     record(tmp_path / "deep" / "er", "below")
@@ -61,7 +61,7 @@ def test_folders_below_others_are_read_when_asked_for(tmp_path: Path) -> None:
     assert ["below", "own"] == listed("-r", tmp_path)
 
 
-def test_a_folder_that_is_not_there_is_a_wrong_argument(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_directory_that_is_not_there_is_a_wrong_argument(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty list would say that all is well."""
     monkeypatch.chdir(tmp_path)
     named, by_default = run("ls", "nowhere"), run("check")
@@ -75,7 +75,7 @@ def test_a_folder_that_is_not_there_is_a_wrong_argument(tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize("command", ["ls", "stats", "check"])
-def test_an_empty_folder_is_no_mistake(command: str, tmp_path: Path) -> None:
+def test_an_empty_directory_is_no_mistake(command: str, tmp_path: Path) -> None:
     """The first run of a suite begins with one."""
     done = run(command, tmp_path)
 

@@ -13,17 +13,17 @@ import click
 from ..errors import CorruptRecording
 from ..recording.layout import is_key_name
 from ..storage.catalogue import Entry, entry_of, paths_in
-from ..storage.directories import Places
+from ..storage.directories import Directories
 from ..storage.store import Store
 from ..storage.walk import unhidden
-from .configured import folder_for
+from .configured import directory_for
 from .console import counted, remark, tracked
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
-class Folders:
+class ChosenDirectories:
     """What DIR stands for."""
 
     chosen: Path
@@ -54,44 +54,44 @@ def shown(path: Path) -> str:
     return str(path.relative_to(working_directory) if path.is_relative_to(working_directory) else path)
 
 
-def takes_folders(command: _Command) -> _Command:
+def takes_directories(command: _Command) -> _Command:
     """Give a command the argument DIR and the option --recursive; its function takes `folders: Folders`."""
 
-    def chosen(context: click.Context, parameter: click.Parameter, value: Path | None) -> Folders | None:
+    def chosen(context: click.Context, parameter: click.Parameter, value: Path | None) -> ChosenDirectories | None:
         if context.resilient_parsing:  # a shell asks for completions
             return None
-        return folders_from(value, is_recursive=bool(context.params.pop("recursive")))
+        return directories_from(value, is_recursive=bool(context.params.pop("recursive")))
 
     command = click.argument(
-        "folders", metavar="[DIR]", required=False, type=click.Path(path_type=Path), callback=chosen
+        "directories", metavar="[DIR]", required=False, type=click.Path(path_type=Path), callback=chosen
     )(command)
     return click.option(
         "-r", "--recursive", is_flag=True, is_eager=True, help="Look through all folders of recordings below DIR."
     )(command)
 
 
-def folders_from(folder: Path | None, *, is_recursive: bool = False) -> Folders:
+def directories_from(directory: Path | None, *, is_recursive: bool = False) -> ChosenDirectories:
     """Return what DIR stands for: the folders that `inference_recording()` would read, and those below if asked.
 
     A folder without recordings of its own stands for those below it. Raises click.UsageError where there is no folder.
     """
-    places, source = folder_for(folder)
-    root = places.written
+    directories, source = directory_for(directory)
+    root = directories.written
     if not root.is_dir():
         reason = "is a file, not a folder" if root.exists() else "does not exist"
-        told = "" if folder else f" (chosen by {source})"
+        told = "" if directory else f" (chosen by {source})"
         raise click.UsageError(f"the folder {root}{told} {reason}; name the folder of recordings as DIR")
-    own = tuple(place for place in places.read if place.is_dir())
+    own = tuple(position for position in directories.read if position.is_dir())
     if is_recursive:
         below = tuple(folders_below(root))
-        return Folders(root, tuple(dict.fromkeys((*own, *below))))
-    if any(_holds_recordings(place) for place in own):
-        return Folders(root, own)
+        return ChosenDirectories(root, tuple(dict.fromkeys((*own, *below))))
+    if any(_holds_recordings(position) for position in own):
+        return ChosenDirectories(root, own)
     below = tuple(folders_below(root))
     if not below:
-        return Folders(root, own)
+        return ChosenDirectories(root, own)
     remark(f"{root} holds no recordings itself; looking through {counted(len(below), 'folder')} below it")
-    return Folders(root, below)
+    return ChosenDirectories(root, below)
 
 
 def short_name(entry: Entry) -> str:
@@ -102,17 +102,17 @@ def short_name(entry: Entry) -> str:
 
 def store_of(path: Path) -> Store:
     """Return the store that writes and removes where this file lies."""
-    return Store(Places(written=path.parent, read=(path.parent,)))
+    return Store(Directories(written=path.parent, read=(path.parent,)))
 
 
 def folders_below(root: Path) -> Iterator[Path]:
     """Yield the folders of recordings at and below `root`; hidden ones, such as .trash, are skipped."""
-    return (folder for folder, _, files in unhidden(root) if _are_recordings(files))
+    return (directory for directory, _, files in unhidden(root) if _are_recordings(files))
 
 
-def _holds_recordings(folder: Path) -> bool:
+def _holds_recordings(directory: Path) -> bool:
     try:
-        return _are_recordings(os.listdir(folder))
+        return _are_recordings(os.listdir(directory))
     except OSError:
         return False
 

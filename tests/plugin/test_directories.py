@@ -17,7 +17,7 @@ def test_the_default_is_at_rootdir_wherever_pytest_is_started(suite: Suite, monk
     suite.pytester.makeini("[pytest]")
     suite.write("tests/test_it.py", MARKED.format(""))
     suite.run(RECORD)
-    monkeypatch.chdir(suite.folder / "tests")
+    monkeypatch.chdir(suite.directory / "tests")
 
     suite.run().assert_outcomes(passed=1)
     assert ["tests/test_it.py::test_it"] == suite.test_ids()
@@ -32,7 +32,7 @@ def test_the_default_is_at_rootdir_wherever_pytest_is_started(suite: Suite, monk
         (None, None, None, "ini", "ini"),
     ],
 )
-def test_what_chooses_the_folder(
+def test_what_chooses_the_directory(
     option: str | None,
     marker: str | None,
     variable: str | None,
@@ -52,7 +52,7 @@ def test_what_chooses_the_folder(
     assert [expected] == [name for name in ("option", "marker", "variable", "ini") if suite.files(name)]
 
 
-def test_a_folder_given_in_code_stays(suite: Suite) -> None:
+def test_a_directory_given_in_code_stays(suite: Suite) -> None:
     """A test that records into its tmp_path tests recording; an option must not send that elsewhere."""
     suite.write(
         "test_it.py",
@@ -95,7 +95,7 @@ def test_recordings_beside_each_test_file(suite: Suite) -> None:
 
 
 @pytest.mark.parametrize("is_beside", [True, False])
-def test_both_kinds_of_folders_are_looked_in(is_beside: bool, suite: Suite) -> None:
+def test_both_kinds_of_directories_are_looked_in(is_beside: bool, suite: Suite) -> None:
     """Changing from one to the other loses nothing."""
     suite.pytester.makeini(f"[pytest]\ninference_recordings_beside_tests = {not is_beside}")
     suite.write("a/test_a.py", "def test_a(inference_session): ask()")
@@ -107,13 +107,13 @@ def test_both_kinds_of_folders_are_looked_in(is_beside: bool, suite: Suite) -> N
     assert 1 == suite.server.count
 
 
-def test_a_miss_names_all_folders_that_were_looked_in(suite: Suite) -> None:
+def test_a_miss_names_all_directories_that_were_looked_in(suite: Suite) -> None:
     """Whoever keeps recordings in two places has to see which."""
     suite.write("a/test_a.py", "def test_a(inference_session): ask()")
     suite.run(RECORD)
-    shutil.copytree(suite.folder / "recordings", suite.folder / "a/recordings")
+    shutil.copytree(suite.directory / "recordings", suite.directory / "a/recordings")
     suite.write("a/test_a.py", "def test_a(inference_session): ask('something else')")
 
     result = suite.run()
 
-    result.stdout.fnmatch_lines([f"*{suite.folder}/recordings", f"*{suite.folder}/a/recordings"])
+    result.stdout.fnmatch_lines([f"*{suite.directory}/recordings", f"*{suite.directory}/a/recordings"])

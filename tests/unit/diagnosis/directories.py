@@ -30,13 +30,13 @@ def request(body: JsonObject, endpoint: str = CHAT, base_url: str = "http://127.
     return Request("POST", endpoint, base_url + endpoint, plain, text)
 
 
-def question(body: JsonObject, test_id: str | None = TEST, place: int = 1, **which: Any) -> Question:
+def question(body: JsonObject, test_id: str | None = TEST, position: int = 1, **which: Any) -> Question:
     asked = request(body, **which)
-    return Question(asked, request_key(asked, test_id), test_id, place)
+    return Question(asked, request_key(asked, test_id), test_id, position)
 
 
 def put(
-    folder: Path,
+    directory: Path,
     body: JsonObject,
     test_id: str | None = TEST,
     *,
@@ -49,11 +49,11 @@ def put(
     asked = request(body, **which)
     document = {"method": "POST", "url": asked.url, "headers": {}, "body": asked.body, "endpoint": asked.endpoint}
     document |= {"model": asked.model} | ({} if normalize is None else {"normalize": normalize})
-    path = folder / f"{name or request_key(asked, test_id)}.json"
-    folder.mkdir(exist_ok=True)
+    path = directory / f"{name or request_key(asked, test_id)}.json"
+    directory.mkdir(exist_ok=True)
     path.write_bytes(encode(test_id, document, Answer(answer)))
     return path
 
 
-def explain(folder: Path, asked: Question) -> Explanation:
-    return explanation_of(asked, Index([folder]))
+def explain(directory: Path, asked: Question) -> Explanation:
+    return explanation_of(asked, Index([directory]))

@@ -38,8 +38,6 @@ LIBRARIES = {
     "orjson": {"recording/json_bytes.py"},
     "click": {"cli"},
     "rich": {"cli"},
-    "starlette": {"cli"},
-    "uvicorn": {"cli"},
     "yaml": {"cli"},
     "pytest": {"pytest_plugin"},
 }

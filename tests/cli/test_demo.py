@@ -1,8 +1,7 @@
-"""The demo: records, stops its server, replays, compares; and what it says when it cannot."""
+"""The demo: records, stops its server, replays, compares; and its messages when it cannot."""
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 import os
@@ -16,18 +15,16 @@ import threading
 import pytest
 from click import ClickException
 from click.testing import CliRunner, Result
-from openai import APIError, OpenAI
+from openai import APIError
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
-from starlette.applications import Starlette
-from starlette.responses import JSONResponse, StreamingResponse
-from starlette.routing import Route
 
 from inference_recorder import inference_recording
 from inference_recorder.cli.demo import check_replayed
-from inference_recorder.cli.demo.loopback import serve
-from inference_recorder.cli.demo.question import Question, Reply
-from inference_recorder.cli.demo.server import GREETING, HAIKU, embedded_server
+from inference_recorder.cli.demo.call import DemoAnswer, DemoCall
+from inference_recorder.cli.demo.server import GREETING, HAIKU, running_server
 from inference_recorder.cli.main import main
+
+from ..support.openai_server import Reply, chunk, error
 
 RUN = "from inference_recorder.cli.main import main; main()"
 
@@ -52,7 +49,7 @@ def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_demo_runs_without_a_key_and_shows_three_equal_replies():
+def test_the_demo_runs_without_a_key_and_shows_three_equal_answers():
     """It is the first thing a newcomer runs; it must work before anything is set up."""
     result = demo()
 
@@ -71,7 +68,7 @@ def test_the_demo_runs_without_a_key_and_shows_three_equal_replies():
 
 
 def test_a_chosen_directory_keeps_the_three_recordings_that_the_output_names(tmp_path):
-    """Whoever wants to look into a recording has to find it."""
+    """People want to open a recording."""
     result = demo("--dir", tmp_path / "kept")
 
     paths = sorted((tmp_path / "kept").glob("*.json"))
@@ -90,7 +87,7 @@ def test_a_chosen_directory_keeps_the_three_recordings_that_the_output_names(tmp
 
 
 def test_without_a_directory_nothing_is_left_behind(tmp_path, monkeypatch):
-    """A demo that litters the temporary folder is run once."""
+    """A demo that litters the temporary directory is run only once."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
     result = demo()
@@ -100,14 +97,14 @@ def test_without_a_directory_nothing_is_left_behind(tmp_path, monkeypatch):
 
 
 class _Screen(io.StringIO):
-    """Calls the address of the line that says nothing listens there, while the line is being written."""
+    """Connects to the address at which "nothing listens" as soon as it is written."""
 
     refusals = 0
 
     def write(self, text: str) -> int:
-        if found := re.search(r"nothing listens at http://([\d.]+):(\d+)", text):
+        if address := re.search(r"nothing listens at http://([\d.]+):(\d+)", text):
             with pytest.raises(ConnectionRefusedError):
-                socket.create_connection((found[1], int(found[2])), timeout=5)
+                socket.create_connection((address[1], int(address[2])), timeout=5)
             self.refusals += 1
         return super().write(text)
 
@@ -124,13 +121,13 @@ def test_the_server_is_stopped_before_anything_is_replayed(monkeypatch):
 
 
 def test_no_connection_is_opened_while_replaying():
-    """ "0 requests sent" is held against what the process really does."""
-    noting = """
+    """The line "0 requests sent" is checked against what the process does."""
+    program = """
 import sys
 sys.addaudithook(lambda event, arguments: event == "socket.connect" and print("CONNECT", arguments[1], flush=True))
 """
 
-    done = run(noting + RUN)
+    done = run(program + RUN)
 
     recording, heading, replaying = done.stdout.partition("2 Replay")
     assert heading
@@ -141,9 +138,9 @@ sys.addaudithook(lambda event, arguments: event == "socket.connect" and print("C
 @pytest.mark.slow
 def test_nothing_is_imported_while_the_clock_runs():
     """Loading the SDK takes 0.4 s: timed with the first call, it would make replay look faster than it is."""
-    noting = """
+    program = """
 import io, sys
-from inference_recorder.cli import question
+from inference_recorder.cli.demo import call
 
 class Screen(io.StringIO):
     def write(self, text):
@@ -151,14 +148,14 @@ class Screen(io.StringIO):
             loaded.clear()
         return super().write(text)
 
-clock, loaded, sys.stdout = question.perf_counter, [], Screen()
-question.perf_counter = lambda: (loaded.append(set(sys.modules)), clock())[1]
+clock, loaded, sys.stdout = call.perf_counter, [], Screen()
+call.perf_counter = lambda: (loaded.append(set(sys.modules)), clock())[1]
 from inference_recorder.cli.main import main
 main(["demo"], standalone_mode=False)
 print(*sorted(loaded[-1] - loaded[0]), file=sys.__stdout__)
 """
 
-    done = run(noting)
+    done = run(program)
 
     assert ("\n", "") == (done.stdout, done.stderr)
 
@@ -181,71 +178,54 @@ def test_an_encoding_without_the_characters_does_not_stop_the_demo():
     assert "?.json" in done.stdout
 
 
-def test_a_piece_is_heard_before_the_server_has_sent_the_next(tmp_path):
+def test_a_chunk_is_shown_before_the_server_has_sent_the_next(server, client, recordings):
     """Live streaming is what the demo shows; collected first, it would arrive as one block."""
-    heard_first = threading.Event()
+    is_first_shown = threading.Event()
 
-    async def chat_completions(request):
-        async def events():
-            yield _event("first ")
-            is_heard = await asyncio.to_thread(heard_first.wait, 20)
-            yield _event("second" if is_heard else "was not heard in time")
-            yield "data: [DONE]\n\n"
+    def events():
+        yield chunk({"content": "first "})
+        yield chunk({"content": "second" if is_first_shown.wait(20) else "was not shown in time"})
 
-        return StreamingResponse(events(), media_type="text/event-stream")
+    server.answers("/v1/chat/completions", Reply(events=events()))
+    call = DemoCall("streamed", "gpt-4o-mini", "Count.", is_streaming=True)
+    with inference_recording("record", recordings):
+        answer = call.make(client, lambda text: is_first_shown.set())
 
-    app = Starlette(routes=[Route("/v1/chat/completions", chat_completions, methods=["POST"])])
-    question = Question("streamed", "gpt-4o-mini", "Count.", is_streaming=True)
-    with (
-        serve(app) as url,
-        OpenAI(base_url=f"{url}/v1", api_key="none") as client,
-        inference_recording("record", tmp_path),
-    ):
-        reply = question.ask(client, lambda piece: heard_first.set())
-
-    assert "first second" == reply.text
-
-
-def _event(content: str) -> str:
-    choice = {"index": 0, "delta": {"content": content}, "finish_reason": None}
-    chunk = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
-    return f"data: {json.dumps(chunk)}\n\n"
+    assert "first second" == answer.text
 
 
 def test_live_without_a_key_is_a_usage_error(tmp_path):
-    """The SDK's own complaint comes with a traceback and only after the warm-up."""
+    """The SDK's own error would come with a traceback, and only after the warm-up."""
     result = demo("--live", "--dir", tmp_path / "kept")
 
     assert 2 == result.exit_code
-    assert "--live asks the real API and needs OPENAI_API_KEY" in result.output
+    assert "--live calls the real API and needs OPENAI_API_KEY" in result.output
     assert not (tmp_path / "kept").exists()
 
 
-def test_live_asks_the_api_with_the_model_and_replays_at_an_address_where_nobody_is(tmp_path, monkeypatch):
+def test_live_calls_the_api_with_the_model_and_replays_where_nothing_listens(tmp_path, monkeypatch):
     """With the API still up, only another address shows that the replay does not use it."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
-    with serve(embedded_server(pause_seconds=0)) as url:
-        monkeypatch.setenv("OPENAI_BASE_URL", f"{url}/v1")
+    with running_server(pause_seconds=0) as base_url:
+        monkeypatch.setenv("OPENAI_BASE_URL", base_url)
         result = demo("--live", "--model", "gpt-9", "--dir", tmp_path)
 
     assert 0 == result.exit_code, result.output
-    assert f"1 Record  three calls of the OpenAI SDK, to {url}/v1" in result.output
-    assert f"nothing listens at {url}" not in result.output
+    assert f"1 Record  three calls of the OpenAI SDK, to {base_url}" in result.output
+    assert re.search(r"nothing listens at http://127\.0\.0\.1:\d+/v1\n", result.output)
+    assert f"nothing listens at {base_url}" not in result.output
     recordings = [path.read_text(encoding="utf-8") for path in tmp_path.glob("*.json")]
     assert ["gpt-9", "gpt-9", "no-such-model"] == sorted(json.loads(text)["request"]["model"] for text in recordings)
     assert not [text for text in recordings if "sk-secret" in text]
 
 
-def test_a_refused_key_ends_the_demo_with_the_apis_own_words(monkeypatch):
+def test_a_refused_key_ends_the_demo_with_the_apis_message(server, monkeypatch):
     """A mistyped key is the likeliest failure of --live."""
-
-    async def refuse(request):
-        return JSONResponse({"error": {"message": "Incorrect API key provided"}}, status_code=401)
-
+    server.answers("/v1/chat/completions", error(401, "Incorrect API key provided"))
     monkeypatch.setenv("OPENAI_API_KEY", "sk-mistyped")
-    with serve(Starlette(routes=[Route("/v1/chat/completions", refuse, methods=["POST"])])) as url:
-        monkeypatch.setenv("OPENAI_BASE_URL", f"{url}/v1")
-        result = demo("--live")
+    monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+
+    result = demo("--live")
 
     assert 1 == result.exit_code
     message = "the plain call failed: AuthenticationError: Incorrect API key provided\n"
@@ -262,35 +242,35 @@ def test_a_directory_that_cannot_be_made_is_an_error_of_one_line(tmp_path):
     assert f"cannot keep recordings in {tmp_path / 'file' / 'kept'}" in result.output
 
 
-QUESTION = Question("plain", "gpt-4o-mini", "Hello?")
-HELLO = Reply(((ChatCompletion, {"model": "m"}),), "hello", 1.0)
+CALL = DemoCall("plain", "gpt-4o-mini", "Hello?")
+HELLO = DemoAnswer(((ChatCompletion, {"model": "m"}),), "hello", 1.0)
 
 
 @pytest.mark.parametrize(
     "replayed",
     [
-        Reply(((ChatCompletion, {"model": "another"}),), "hello", 1.0),
-        Reply(((ChatCompletionChunk, {"model": "m"}),), "hello", 1.0),
-        Reply(((ChatCompletion, {"model": "m"}), (ChatCompletion, {"model": "m"})), "hello", 1.0),
-        Reply(((APIError, {"status_code": None}),), "hello", 1.0),
+        DemoAnswer(((ChatCompletion, {"model": "another"}),), "hello", 1.0),
+        DemoAnswer(((ChatCompletionChunk, {"model": "m"}),), "hello", 1.0),
+        DemoAnswer(((ChatCompletion, {"model": "m"}), (ChatCompletion, {"model": "m"})), "hello", 1.0),
+        DemoAnswer(((APIError, {"status_code": None}),), "hello", 1.0),
     ],
-    ids=["other content", "other class", "a part more", "an error instead"],
+    ids=["other content", "other class", "one part more", "an error instead"],
 )
-def test_a_replay_that_differs_exits_with_1_and_says_which_call(replayed, tmp_path):
-    """A demo that cannot fail shows nothing."""
+def test_a_replay_that_differs_exits_with_1_and_names_the_call(replayed, tmp_path):
+    """A demo that cannot fail proves nothing."""
     with inference_recording("replay", tmp_path) as session:
         pass
 
     with pytest.raises(ClickException, match="the replay of the plain call differs") as raised:
-        check_replayed([QUESTION], [HELLO], [replayed], session)
+        check_replayed([CALL], [HELLO], [replayed], session)
 
     assert 1 == raised.value.exit_code
 
 
 def test_equal_answers_that_were_not_replayed_are_an_error(tmp_path):
-    """A call that went out gets the same answer too."""
+    """A call that went to the network gets the same answer too."""
     with inference_recording("replay", tmp_path) as session:
         pass
 
     with pytest.raises(ClickException, match="not every call was replayed"):
-        check_replayed([QUESTION], [HELLO], [HELLO], session)
+        check_replayed([CALL], [HELLO], [HELLO], session)

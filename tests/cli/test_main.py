@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from inference_recorder.cli.main import main
 
 
-@pytest.mark.parametrize("package", ["click", "rich", "starlette", "uvicorn", "yaml"])
+@pytest.mark.parametrize("package", ["click", "rich", "yaml"])
 def test_a_missing_package_is_one_line_that_names_the_extra(package):
     """`pip install inference-recorder` without the extra installs the script all the same."""
     code = f"import sys; sys.modules[{package!r}] = None; from inference_recorder.cli.main import main; main()"

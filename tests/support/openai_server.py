@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 import struct
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from inference_recorder.cli.demo.loopback import serve
+from .loopback import serve
 
 METHODS = ["GET", "POST", "DELETE", "PATCH", "PUT"]
 
@@ -47,7 +47,7 @@ class Reply:
     media_type: str | None = "application/json"
     raw_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     """Sent beside `headers`: names that are given twice, and values in any encoding."""
-    events: list[Any] | None = None
+    events: Iterable[Any] | None = None
     pause_seconds: float = 0.0
     is_done_sent: bool = True
     breaks: bool = False

@@ -1,4 +1,4 @@
-"""`inference-recorder demo`: records three calls, replays them with nobody to ask, and compares."""
+"""`inference-recorder demo`: records three calls, replays them without a server, and compares."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 import click
@@ -16,150 +16,154 @@ from rich.console import Console
 from ...errors import RecorderError
 from ...recorder import inference_recording
 from ...session import Session
-from .loopback import serve
-from .question import Question, Reply
+from .call import DemoAnswer, DemoCall
 from .report import DemoReport
-from .server import NO_SUCH_MODEL, PAUSE_SECONDS, embedded_server
+from .server import NO_SUCH_MODEL, PAUSE_SECONDS, running_server
 
 if TYPE_CHECKING:
     from openai import OpenAI
 
 _TEMPORARY = "inference-recorder-demo-"
-_FAIRNESS = (
-    "Every call was made and replayed once before, untimed, so that neither side pays for imports.",
+_WARM_UP_REMARK = (
+    "Every call was recorded and replayed once before, untimed, so that neither time includes imports.",
     "The live times include storing the answers.",
 )
-_EMBEDDED = (
-    f"The server rests {PAUSE_SECONDS * 1000:.0f} ms before each chunk and has no model; a real one takes longer."
+_EMBEDDED_REMARK = (
+    f"The server waits {PAUSE_SECONDS * 1000:.0f} ms before each chunk and has no model; a real one takes longer."
 )
-_REAL = "The first live call includes connecting to the API."
+_LIVE_REMARK = "The first live call includes connecting to the API."
 
 
 @click.command()
-@click.option("--live", is_flag=True, help="Record against the real API; needs OPENAI_API_KEY.")
-@click.option("--model", default="gpt-4o-mini", show_default=True, help="The model to ask.")
+@click.option("--live", is_flag=True, help="Record from the real API; needs OPENAI_API_KEY.")
+@click.option("--model", default="gpt-4o-mini", show_default=True, help="The model to use.")
 @click.option(
-    "--dir", "directory", type=click.Path(file_okay=False, path_type=Path), help="Keep the recordings in this folder."
+    "--dir",
+    "directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep the recordings in this directory.",
 )
 def demo(live: bool, model: str, directory: Path | None) -> None:
-    """Record three calls of the OpenAI SDK and replay them with no server.
+    """Record three calls of the OpenAI SDK and replay them without a server.
 
-    A plain, a streamed and a failing call go to a small server in this process, so that no key and no network is
-    needed. Then the server is stopped, the same calls are made again, and answers and times are compared.
+    A plain, a streamed and a failing call go to a small server in this process, so no key and no network are needed.
+    Then the server is stopped, the same calls are made again, and answers and times are compared.
 
     \b
     Exit codes:
-      0  every call was replayed, each with the answer that was recorded
+      0  every call was replayed with the recorded answer
       1  an answer differs, or a call could not be made, recorded or replayed
       2  the options are wrong, such as --live without OPENAI_API_KEY
     """
     if live and not os.environ.get("OPENAI_API_KEY"):
-        raise click.UsageError("--live asks the real API and needs OPENAI_API_KEY; without --live no key is needed")
-    questions = (
-        Question("plain", model, "Greet my test suite in one sentence."),
-        Question("streamed", model, "Write a haiku about recorded answers.", is_streaming=True),
-        Question("failing", NO_SUCH_MODEL, f"Is there a model called {NO_SUCH_MODEL}?", is_to_fail=True),
+        raise click.UsageError("--live calls the real API and needs OPENAI_API_KEY; without --live no key is needed")
+    calls = (
+        DemoCall("plain", model, "Greet my test suite in one sentence."),
+        DemoCall("streamed", model, "Write a haiku about recorded answers.", is_streaming=True),
+        DemoCall("failing", NO_SUCH_MODEL, f"Is there a model called {NO_SUCH_MODEL}?", must_fail=True),
     )
     try:
         with ExitStack() as stack:
-            chosen = directory or Path(stack.enter_context(TemporaryDirectory(prefix=_TEMPORARY)))
-            _record_and_replay(questions, chosen, Console(highlight=False), is_live=live, is_kept=directory is not None)
+            target = directory or Path(stack.enter_context(TemporaryDirectory(prefix=_TEMPORARY)))
+            _record_and_replay(calls, target, Console(highlight=False), is_live=live, is_kept=directory is not None)
     except RecorderError as error:
         raise click.ClickException(str(error)) from error
 
 
 def _record_and_replay(
-    questions: Sequence[Question], directory: Path, console: Console, *, is_live: bool, is_kept: bool
+    calls: Sequence[DemoCall], directory: Path, console: Console, *, is_live: bool, is_kept: bool
 ) -> None:
     report = DemoReport(console)
     with console.status("Warming up", spinner="line"):
-        dead_url = _warm_up(questions)
+        dead_url = _warm_up(calls)
 
-    with _answering_client(is_live) as client:
+    with _recorded_client(is_live) as client:
         base_url = str(client.base_url).rstrip("/")
         report.heading("1 Record", f"three calls of the OpenAI SDK, to {base_url}")
-        session, live = _asked("record", directory, client, questions, report)
+        session, live = _make_calls("record", directory, client, calls, report)
     paths = [session.store.path_of(call.key) for call in session.recorded]
-    report.stored(questions, paths, "" if is_kept else "(removed at the end; --dir DIR keeps them)")
+    report.recordings(calls, paths, "" if is_kept else "(removed at the end; --dir DIR keeps them)")
 
-    replay_url = dead_url + urlsplit(base_url).path if is_live else base_url
+    replay_url = dead_url.removesuffix("/v1") + urlsplit(base_url).path if is_live else base_url
     reason = "without a key, and" if is_live else "the server is stopped:"
     report.heading("2 Replay", f"the same calls; {reason} nothing listens at {replay_url}")
     with _keyless_client(replay_url) as client:
-        session, replayed = _asked("replay", directory, client, questions, _silent_report())
-    report.comparison(questions, live, replayed)
-    check_replayed(questions, live, replayed, session)
-    report.remark(
-        f"{len(session.replayed)} calls replayed, 0 requests sent.", *_FAIRNESS, _REAL if is_live else _EMBEDDED
+        session, replayed = _make_calls("replay", directory, client, calls, _silent_report())
+    report.comparison(calls, live, replayed)
+    check_replayed(calls, live, replayed, session)
+    report.remarks(
+        f"{len(session.replayed)} calls replayed, 0 requests sent.",
+        *_WARM_UP_REMARK,
+        _LIVE_REMARK if is_live else _EMBEDDED_REMARK,
     )
 
-    report.next_step()
+    report.usage()
 
 
-def _warm_up(questions: Sequence[Question]) -> str:
-    """Record and replay everything once, so that what is loaded then is not timed later.
+def _warm_up(calls: Sequence[DemoCall]) -> str:
+    """Record and replay everything once, so that no import is timed later.
 
-    Returns the base url of the server that was asked; nothing listens there any more.
+    Returns the base URL of the server that answered; nothing listens there any more.
     """
     with (
         TemporaryDirectory(prefix=_TEMPORARY) as directory,
-        serve(embedded_server(pause_seconds=0)) as url,
-        _keyless_client(f"{url}/v1") as client,
+        running_server(pause_seconds=0) as base_url,
+        _keyless_client(base_url) as client,
     ):
-        for mode in ("record", "replay"):
-            _asked(mode, Path(directory), client, questions, _silent_report())
-    return url
+        _make_calls("record", Path(directory), client, calls, _silent_report())
+        _make_calls("replay", Path(directory), client, calls, _silent_report())
+    return base_url
 
 
-def _asked(
-    mode: str, directory: Path, client: OpenAI, questions: Sequence[Question], report: DemoReport
-) -> tuple[Session, list[Reply]]:
-    """Ask all questions in a session of `mode`; returns that session, closed, and the replies."""
-    replies = []
+def _make_calls(
+    mode: Literal["record", "replay"], directory: Path, client: OpenAI, calls: Sequence[DemoCall], report: DemoReport
+) -> tuple[Session, list[DemoAnswer]]:
+    """Make all calls in a session of this mode; returns the session, closed, and the answers."""
+    answers = []
     with inference_recording(mode, directory) as session:
-        for question in questions:
-            report.asked(question)
-            reply = question.ask(client, report.heard)
-            report.answered()
-            if reply.is_failure != question.is_to_fail:
-                outcome = "failed" if reply.is_failure else "succeeded"
-                raise click.ClickException(f"the {question.name} call {outcome}: {reply.text}")
-            replies.append(reply)
-    return session, replies
+        for call in calls:
+            report.begin_call(call)
+            answer = call.make(client, report.answer_text)
+            report.end_call()
+            if answer.is_failure != call.must_fail:
+                result = "failed" if answer.is_failure else "succeeded"
+                raise click.ClickException(f"the {call.name} call {result}: {answer.text}")
+            answers.append(answer)
+    return session, answers
 
 
 def check_replayed(
-    questions: Sequence[Question], live: Sequence[Reply], replayed: Sequence[Reply], session: Session
+    calls: Sequence[DemoCall], live: Sequence[DemoAnswer], replayed: Sequence[DemoAnswer], session: Session
 ) -> None:
-    """Raise ClickException, which exits with 1, where a call was not replayed or not as it was recorded."""
-    for question, first, second in zip(questions, live, replayed, strict=True):
-        if first != second:
+    """Raise ClickException, which exits with 1, if a call was not replayed or an answer differs from its recording."""
+    for call, live_answer, replayed_answer in zip(calls, live, replayed, strict=True):
+        if live_answer != replayed_answer:
             raise click.ClickException(
-                f"the replay of the {question.name} call differs from its recording\n"
-                f"  live:     {first.summary}, {first.text!r}\n"
-                f"  replayed: {second.summary}, {second.text!r}"
+                f"the replay of the {call.name} call differs from its recording\n"
+                f"  live:     {live_answer.summary}, {live_answer.text!r}\n"
+                f"  replayed: {replayed_answer.summary}, {replayed_answer.text!r}"
             )
-    if session.counts != {"replayed": len(questions)}:
+    if session.counts != {"replayed": len(calls)}:
         raise click.ClickException(f"not every call was replayed: {dict(session.counts)}")
 
 
 @contextmanager
-def _answering_client(is_live: bool) -> Iterator[OpenAI]:
-    """Yield a client of the real API, else of an embedded server that runs until the block is left."""
+def _recorded_client(is_live: bool) -> Iterator[OpenAI]:
+    """Yield a client of the real API, or of an embedded server that runs until the block ends."""
     from openai import OpenAI
 
     if is_live:
         with OpenAI() as client:
             yield client
     else:
-        with serve(embedded_server()) as url, _keyless_client(f"{url}/v1") as client:
+        with running_server() as base_url, _keyless_client(base_url) as client:
             yield client
 
 
 def _keyless_client(base_url: str) -> OpenAI:
     from openai import DefaultHttpxClient, OpenAI
 
-    # Not from the environment: a proxy that is set there would be asked for 127.0.0.1 too.
+    # trust_env=False: a proxy from the environment would also get the requests to 127.0.0.1.
     return OpenAI(base_url=base_url, api_key="none", http_client=DefaultHttpxClient(trust_env=False))
 
 

@@ -1,4 +1,4 @@
-"""What the demo shows: in colour on a terminal, as plain text in a pipe."""
+"""The demo's output: in colour on a terminal, as plain text in a pipe."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.text import Text
 
 from ..console import encodable
-from .question import Question, Reply
+from .call import DemoAnswer, DemoCall
 
 _INDENT = " " * 12
-_NEXT_STEP = """
+_USAGE = """
   from inference_recorder import inference_recording
 
   with inference_recording("record-if-missing", "tests/recordings"):
@@ -20,7 +20,7 @@ _NEXT_STEP = """
 
 
 class DemoReport:
-    """The demo's output, from top to bottom. What others wrote is never read as rich's markup."""
+    """Writes the demo's output from top to bottom. Texts of prompts and answers are never read as rich's markup."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -29,50 +29,50 @@ class DemoReport:
         self._show("")
         self._show((title, "bold cyan"), "  ", explanation)
 
-    def asked(self, question: Question) -> None:
+    def begin_call(self, call: DemoCall) -> None:
         self._show("")
-        self._show((f"  {question.name:<10}", "bold"), question.text)
+        self._show((f"  {call.name:<10}", "bold"), call.prompt)
         self._show(_INDENT, end="")
 
-    def heard(self, piece: str) -> None:
-        """Show a piece of a reply, at once."""
-        self._show((piece.replace("\n", f"\n{_INDENT}"), "green"), end="")
+    def answer_text(self, text: str) -> None:
+        """Show a part of an answer's text, at once."""
+        self._show((text.replace("\n", f"\n{_INDENT}"), "green"), end="")
 
-    def answered(self) -> None:
+    def end_call(self) -> None:
         self._show("")
 
-    def stored(self, questions: Sequence[Question], paths: Sequence[Path], remark: str) -> None:
-        """Show the file of each question's recording; all are in one folder."""
+    def recordings(self, calls: Sequence[DemoCall], paths: Sequence[Path], remark: str) -> None:
+        """Show the file of each call's recording; all are in one directory."""
         self._show("")
         self._show("  Stored in ", (str(paths[0].parent), "bold"), (f"  {remark}" if remark else "", "dim"))
-        for question, path in zip(questions, paths, strict=True):
+        for call, path in zip(calls, paths, strict=True):
             size = f"{path.stat().st_size:>8,} bytes"
-            self._show((f"  {question.name:<10}", "bold"), f"{path.stem[:12]}…{path.suffix}", (size, "dim"))
+            self._show((f"  {call.name:<10}", "bold"), f"{path.stem[:12]}…{path.suffix}", (size, "dim"))
 
-    def comparison(self, questions: Sequence[Question], live: Sequence[Reply], replayed: Sequence[Reply]) -> None:
-        """Show how long each reply took both times, and whether it is the same."""
+    def comparison(self, calls: Sequence[DemoCall], live: Sequence[DemoAnswer], replayed: Sequence[DemoAnswer]) -> None:
+        """Show how long each call took live and in replay, and whether the answers are the same."""
         self._show("")
         self._show((f"{_INDENT}{'live':>9}{'replayed':>12}{'faster':>10}   answer", "dim"))
-        for question, first, second in zip(questions, live, replayed, strict=True):
-            ratio = first.milliseconds / second.milliseconds
+        for call, live_answer, replayed_answer in zip(calls, live, replayed, strict=True):
+            ratio = live_answer.milliseconds / replayed_answer.milliseconds
             self._show(
-                (f"  {question.name:<10}", "bold"),
-                f"{_milliseconds(first):>9}{_milliseconds(second):>12}",
+                (f"  {call.name:<10}", "bold"),
+                f"{_duration(live_answer):>9}{_duration(replayed_answer):>12}",
                 (f"{ratio:>9,.0f}x", "bold green"),
                 "   ",
-                ("same ", "green") if first == second else ("DIFFERENT ", "bold red"),
-                second.summary,
+                ("same ", "green") if live_answer == replayed_answer else ("DIFFERENT ", "bold red"),
+                replayed_answer.summary,
             )
 
-    def remark(self, *lines: str) -> None:
+    def remarks(self, *lines: str) -> None:
         self._show("")
         for line in lines:
             self._show((f"  {line}", "dim"))
 
-    def next_step(self) -> None:
-        """Show what to write in one's own tests."""
+    def usage(self) -> None:
+        """Show how to use the package in one's own tests."""
         self.heading("3 Your tests", "these lines are all it takes:")
-        self._show(_NEXT_STEP)
+        self._show(_USAGE)
 
     def _show(self, *parts: str | tuple[str, str], end: str = "\n") -> None:
         text = Text.assemble(*parts)
@@ -81,5 +81,6 @@ class DemoReport:
         self._console.print(text, end=end, soft_wrap=True)
 
 
-def _milliseconds(reply: Reply) -> str:
-    return f"{reply.milliseconds:,.{0 if reply.milliseconds >= 100 else 1 if reply.milliseconds >= 1 else 2}f} ms"
+def _duration(answer: DemoAnswer) -> str:
+    decimals = 0 if answer.milliseconds >= 100 else 1 if answer.milliseconds >= 1 else 2
+    return f"{answer.milliseconds:,.{decimals}f} ms"

@@ -1,20 +1,18 @@
-"""`embedded_server()`: as much of OpenAI's API as a demonstration needs, without a model behind it."""
+"""`running_server()`: OpenAI's chat completions on 127.0.0.1, without a model behind them."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import secrets
+import threading
 import time
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
 
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
+from ...request.jsonable import JsonObject
 
 NO_SUCH_MODEL = "no-such-model"
 """The one model that the server does not have."""
@@ -23,69 +21,117 @@ PAUSE_SECONDS = 0.03
 GREETING = "Hello! Ask me once; your tests will never have to ask again."
 HAIKU = "Asked once, it answers;\nrecorded, it speaks again\nwhile the network sleeps."
 
-_WORDS = re.compile(r"\s*\S+")
-_FINGERPRINT = "fp_embedded"
+_WORD = re.compile(r"\s*\S+")
+_POLL_SECONDS = 0.01
 
 
-def embedded_server(pause_seconds: float = PAUSE_SECONDS) -> Starlette:
-    """Return the application: `POST /v1/chat/completions`, plain and streamed, and OpenAI's own words for errors.
+@contextmanager
+def running_server(pause_seconds: float = PAUSE_SECONDS) -> Iterator[str]:
+    """Run the server on a free port while the block runs; yields its base URL, "http://127.0.0.1:43817/v1".
 
-    A streamed answer rests `pause_seconds` before each chunk; a plain one comes at once. Whoever asks for a haiku gets
-    one, anybody else a greeting.
+    It answers `POST /v1/chat/completions`, plain or streamed, pausing for `pause_seconds` before each chunk. A prompt
+    that mentions a haiku gets one, any other a greeting. After the block, nothing listens and all threads have ended.
     """
-
-    async def chat_completions(request: Request) -> Response:
+    with _Server(pause_seconds) as server:
+        thread = threading.Thread(target=server.serve_forever, args=[_POLL_SECONDS], name="inference_recorder-demo")
+        thread.start()
         try:
-            asked = await request.json()
-            model, question = asked["model"], asked["messages"][-1]["content"]
+            yield f"http://127.0.0.1:{server.server_address[1]}/v1"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class _Server(ThreadingTCPServer):
+    """Not an HTTPServer: that one looks up the host's name, which takes seconds where no resolver answers."""
+
+    def __init__(self, pause_seconds: float) -> None:
+        self.pause_seconds = pause_seconds
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One request. The connection is closed after the answer, as in HTTP/1.0, so no stream needs a length."""
+
+    server: _Server
+    timeout = 5
+
+    def do_POST(self) -> None:
+        with suppress(ConnectionError):  # the client may leave at any time
+            content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if self.path == "/v1/chat/completions":
+                self._chat_completion(content)
+            else:
+                self._send_error(404, f"Invalid URL (POST {self.path})")
+
+    def log_message(self, template: str, *args: object) -> None:
+        """Write nothing: the demo's output goes to the same terminal."""
+
+    def _chat_completion(self, content: bytes) -> None:
+        try:
+            body = json.loads(content)
+            model, prompt = body["model"], str(body["messages"][-1]["content"])
         except (ValueError, LookupError, TypeError):
-            return _error(400, "The body must be JSON with a model and messages.", "invalid_request_error", None)
+            self._send_error(400, "The body must be JSON with a model and messages.")
+            return
         if model == NO_SUCH_MODEL:
-            message = f"The model `{model}` does not exist"
-            return _error(404, message, "invalid_request_error", "model_not_found")
-        answer = _Answer(model, str(question))
-        if not asked.get("stream"):
-            return JSONResponse(answer.whole(), headers=_headers())
-        has_usage = bool((asked.get("stream_options") or {}).get("include_usage"))
-        events = _events(answer.chunks(has_usage=has_usage), pause_seconds)
-        return StreamingResponse(events, media_type="text/event-stream", headers=_headers())
+            self._send_error(404, f"The model `{model}` does not exist", code="model_not_found")
+        elif body.get("stream"):
+            has_usage = bool((body.get("stream_options") or {}).get("include_usage"))
+            self._send_head(200, "text/event-stream")
+            for chunk in _Completion(model, prompt).chunks(has_usage=has_usage):
+                time.sleep(self.server.pause_seconds)
+                self.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
+            self.wfile.write(b"data: [DONE]\n\n")
+        else:
+            self._send_json(200, _Completion(model, prompt).whole())
 
-    return Starlette(
-        routes=[Route("/v1/chat/completions", chat_completions, methods=["POST"])],
-        exception_handlers={HTTPException: _not_served},
-    )
+    def _send_error(self, status_code: int, message: str, code: str | None = None) -> None:
+        error = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
+        self._send_json(status_code, {"error": error})
+
+    def _send_json(self, status_code: int, content: JsonObject) -> None:
+        self._send_head(status_code, "application/json")
+        self.wfile.write(json.dumps(content).encode())
+
+    def _send_head(self, status_code: int, content_type: str) -> None:
+        self.send_response(status_code)
+        self.send_header("content-type", content_type)
+        self.send_header("x-request-id", f"req_{secrets.token_hex(16)}")
+        self.send_header("openai-version", "2020-10-01")
+        self.end_headers()
 
 
-class _Answer:
-    """What the model that is not there says, in both of the API's forms."""
+class _Completion:
+    """An answer to a prompt, in both of the API's forms."""
 
-    def __init__(self, model: str, question: str) -> None:
-        self._text = HAIKU if "haiku" in question.lower() else GREETING
-        self._words = _WORDS.findall(self._text)
-        self._shared = {
+    def __init__(self, model: str, prompt: str) -> None:
+        self._text = HAIKU if "haiku" in prompt.lower() else GREETING
+        self._words = _WORD.findall(self._text)
+        self._shared: JsonObject = {
             "id": f"chatcmpl-{secrets.token_hex(14)}",
             "created": int(time.time()),
             "model": model,
             "service_tier": "default",
-            "system_fingerprint": _FINGERPRINT,
+            "system_fingerprint": "fp_embedded",
         }
-        asked, answered = len(_WORDS.findall(question)), len(self._words)
-        self._usage = {
-            "prompt_tokens": asked,
-            "completion_tokens": answered,
-            "total_tokens": asked + answered,
+        prompt_tokens, completion_tokens = len(_WORD.findall(prompt)), len(self._words)
+        self._usage: JsonObject = {
+            "prompt_tokens": prompt_tokens,
+            "completion_tokens": completion_tokens,
+            "total_tokens": prompt_tokens + completion_tokens,
             "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
             "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
         }
 
-    def whole(self) -> dict[str, Any]:
+    def whole(self) -> JsonObject:
         """Return the `chat.completion` object."""
-        message: dict[str, Any] = {"role": "assistant", "content": self._text, "refusal": None, "annotations": []}
+        message: JsonObject = {"role": "assistant", "content": self._text, "refusal": None, "annotations": []}
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
         return {**self._shared, "object": "chat.completion", "choices": [choice], "usage": self._usage}
 
-    def chunks(self, *, has_usage: bool) -> Iterator[dict[str, Any]]:
-        """Yield the `chat.completion.chunk` objects: the role, a word each, the end and, if asked for, the usage."""
+    def chunks(self, *, has_usage: bool) -> Iterator[JsonObject]:
+        """Yield the `chat.completion.chunk` objects: the role, one word each, the end and, if requested, the usage."""
         shared = {**self._shared, "object": "chat.completion.chunk"}
         if has_usage:
             shared["usage"] = None
@@ -97,27 +143,5 @@ class _Answer:
             yield {**shared, "choices": [], "usage": self._usage}
 
 
-def _delta(delta: dict[str, Any], finish_reason: str | None = None) -> dict[str, Any]:
+def _delta(delta: JsonObject, finish_reason: str | None = None) -> JsonObject:
     return {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
-
-
-async def _events(chunks: Iterator[dict[str, Any]], pause_seconds: float) -> AsyncIterator[str]:
-    for chunk in chunks:
-        await asyncio.sleep(pause_seconds)
-        yield f"data: {json.dumps(chunk)}\n\n"
-    yield "data: [DONE]\n\n"
-
-
-async def _not_served(request: Request, error: Exception) -> Response:
-    status_code = error.status_code if isinstance(error, HTTPException) else 500
-    message = f"Invalid URL ({request.method} {request.url.path})"
-    return _error(status_code, message, "invalid_request_error", None)
-
-
-def _error(status_code: int, message: str, kind: str, code: str | None) -> Response:
-    body = {"error": {"message": message, "type": kind, "param": None, "code": code}}
-    return JSONResponse(body, status_code=status_code, headers=_headers())
-
-
-def _headers() -> dict[str, str]:
-    return {"x-request-id": f"req_{secrets.token_hex(16)}", "openai-version": "2020-10-01"}

@@ -82,7 +82,7 @@ def _environment(name: str, directory: Path) -> Path:
     python = directory / "bin" / "python"
     if not python.exists():
         venv.create(directory, with_pip=True)
-    packages = [name, *FRAMEWORKS[name], f"{CHECKOUT}[cli]"]
+    packages = [name, *FRAMEWORKS[name], f"{CHECKOUT}[cli]", "starlette", "uvicorn"]
     _run(
         [python, "-m", "pip", "install", "--quiet", "--upgrade", *packages], os.environ, directory, 3 * _TIMEOUT_SECONDS
     )
@@ -92,7 +92,13 @@ def _environment(name: str, directory: Path) -> Path:
 def _copy_of_the_driver(work: Path) -> None:
     """Copy what the driver needs to where no checkout of inference_recorder lies beside it."""
     tests = Path(__file__).parents[2]
-    for source in ("__init__.py", "support/__init__.py", "support/openai_server.py", "compat/__init__.py"):
+    for source in (
+        "__init__.py",
+        "support/__init__.py",
+        "support/loopback.py",
+        "support/openai_server.py",
+        "compat/__init__.py",
+    ):
         (work / "tests" / source).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(tests / source, work / "tests" / source)
     shutil.copytree(tests / "compat" / "frameworks", work / "tests" / "compat" / "frameworks")

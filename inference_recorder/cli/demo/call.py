@@ -1,4 +1,4 @@
-"""A question put through the SDK, and the reply that the live call and its replay have to agree on."""
+"""A call of the demo, and its answer: what the live call and its replay have to agree on."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _CONSTANT_IN_RECORDINGS = {"id", "created"}
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """What came of a question. Two replies are equal when their parts are."""
+class DemoAnswer:
+    """What a call came to. Two answers are equal if their parts are."""
 
     parts: tuple[tuple[type, JsonObject], ...]
-    """The SDK's objects (one answer, a stream's chunks, an error): the class of each and what it says."""
+    """(class, content) of each of the SDK's objects: a completion, the chunks of a stream, or an error."""
     text: str = field(compare=False)
     milliseconds: float = field(compare=False)
-    """From the call to the last chunk, without what the listener did in between."""
+    """From the call to the last chunk, without the time spent on showing the text."""
 
     @property
     def is_failure(self) -> bool:
@@ -40,52 +40,52 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class DemoCall:
     """One call of `chat.completions.create`."""
 
     name: str
     model: str
-    text: str
+    prompt: str
     is_streaming: bool = False
-    is_to_fail: bool = False
+    must_fail: bool = False
 
-    def ask(self, client: OpenAI, listener: Callable[[str], None]) -> Reply:
-        """Return the reply, which an APIError is too; `listener` hears each piece of its text as it arrives."""
+    def make(self, client: OpenAI, show_text: Callable[[str], None]) -> DemoAnswer:
+        """Return the answer, also if it is an APIError; `show_text` gets its text as it arrives."""
         import openai
 
-        watch = _Stopwatch()
+        stopwatch = _Stopwatch()
         parts: list[tuple[type, JsonObject]] = []
-        pieces: list[str] = []
+        texts: list[str] = []
         try:
-            for part in self._answer(client, watch):
-                said = part.model_dump(mode="json", exclude_unset=True, exclude=_CONSTANT_IN_RECORDINGS)
-                parts.append((type(part), said))
-                pieces.append(_text_of(part))
-                listener(pieces[-1])
+            for part in self._parts(client, stopwatch):
+                content = part.model_dump(mode="json", exclude_unset=True, exclude=_CONSTANT_IN_RECORDINGS)
+                parts.append((type(part), content))
+                texts.append(_text_of(part))
+                show_text(texts[-1])
         except openai.APIError as error:
             status_code = getattr(error, "status_code", None)
             parts.append((type(error), {"status_code": status_code, "message": error.message, "body": error.body}))
-            pieces.append(f"{type(error).__name__}: {_message_of(error)}")
-            listener(pieces[-1])
-        return Reply(tuple(parts), "".join(pieces), watch.milliseconds)
+            texts.append(f"{type(error).__name__}: {_message_of(error)}")
+            show_text(texts[-1])
+        return DemoAnswer(tuple(parts), "".join(texts), stopwatch.milliseconds)
 
-    def _answer(self, client: OpenAI, watch: _Stopwatch) -> Iterator[ChatCompletion | ChatCompletionChunk]:
+    def _parts(self, client: OpenAI, stopwatch: _Stopwatch) -> Iterator[ChatCompletion | ChatCompletionChunk]:
         create = client.chat.completions.create
         if not self.is_streaming:
-            with watch:
-                answer = create(model=self.model, messages=[{"role": "user", "content": self.text}])
-            yield answer
+            with stopwatch:
+                completion = create(model=self.model, messages=[{"role": "user", "content": self.prompt}])
+            yield completion
             return
-        with watch:
+        with stopwatch:
             stream = create(
                 model=self.model,
-                messages=[{"role": "user", "content": self.text}],
+                messages=[{"role": "user", "content": self.prompt}],
                 stream=True,
                 stream_options={"include_usage": True},
             )
         with stream:
             while True:
-                with watch:
+                with stopwatch:
                     chunk = next(stream, None)
                 if chunk is None:
                     return
@@ -107,11 +107,11 @@ class _Stopwatch:
 
 
 def _text_of(part: ChatCompletion | ChatCompletionChunk) -> str:
-    if not part.choices:  # the chunk that tells the usage
+    if not part.choices:  # the chunk with the usage
         return ""
     choice = part.choices[0]
-    said = choice.delta if hasattr(choice, "delta") else choice.message
-    return said.content or ""
+    message = choice.delta if hasattr(choice, "delta") else choice.message
+    return message.content or ""
 
 
 def _message_of(error: APIError) -> str:

@@ -14,6 +14,7 @@ from rich.table import Table
 from ..errors import UnknownMode, UnusableDirectory
 from ..modes import InferenceMode, chosen_mode
 from ..sdk.coverage import Covered, coverage
+from ..sdk.internals import INTERNALS, Internal, installed_internals, missing_internals
 from ..storage.directories import Directories, check_usable
 from .configured import directory_for
 from .console import counted, output
@@ -29,16 +30,18 @@ def doctor(directory: Path | None) -> None:
     \b
     Exit codes:
       0  everything that should be intercepted is there
-      1  the SDK lacks a method that it should have, the mode is unknown, or the folder cannot be used
+      1  the SDK lacks a name that it should have, the mode is unknown, or the folder cannot be used
     """
     console = output()
     found = coverage(_version("openai"))
     _show_versions(console)
     _show_coverage(console, found)
+    missing = missing_internals(installed_internals(), _version("openai"))
+    _show_internals(console, missing)
     _show_places(console, *directory_for(directory))
     mode = _show_mode(console)
     is_usable = mode is not None and _show_usable(console, directory_for(directory)[0], mode)
-    if not is_usable or any(one.state == "missing" for one in found):
+    if not is_usable or missing or any(one.state == "missing" for one in found):
         sys.exit(1)
 
 
@@ -57,6 +60,13 @@ def _show_coverage(console: Console, found: list[Covered]) -> None:
     for one in found:
         table.add_row(f"  {one.name}", f"{one.state} (since {one.since})" if one.since else one.state)
     console.print(table)
+
+
+def _show_internals(console: Console, missing: list[Internal]) -> None:
+    console.print("\n[bold]Undocumented names of the SDK that are relied on[/bold]")
+    for internal in missing:
+        console.print(f"  {internal}: missing", markup=False)
+    console.print(f"  {len(INTERNALS) - len(missing)} of {len(INTERNALS)} found")
 
 
 def _show_places(console: Console, directories: Directories, source: str) -> None:

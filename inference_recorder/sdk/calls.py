@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..recording.recording import Http, Recording
@@ -20,6 +19,7 @@ from ..request.jsonable import plain_arguments
 from ..request.request import Request, recorded_url
 from ..request.unshown import Unshown
 from .additions import RAW_RESPONSE_HEADER
+from .internals import base_url_of, has_key_provider, keeps_its_base_url
 
 if TYPE_CHECKING:
     from .methods import Method
@@ -47,7 +47,7 @@ class HandOver:
     """Takes note of the HTTP requests, where the method door records."""
 
 
-_NO_CREDENTIAL, _NOTHING = Credential(), MappingProxyType[str, object]({})
+_NO_CREDENTIAL = Credential()
 
 _listener: ContextVar[object] = ContextVar("inference_recorder_listener", default=None)
 _urls: dict[tuple[object, int, str], tuple[str, Unshown[object]]] = {}
@@ -113,8 +113,7 @@ def credential_of(client: object) -> Credential:
     """Return the API key that a client asks with: none where it has none yet, or asks a function for each call's."""
     key = getattr(client, "api_key", None)
     # Of a client with a provider, it is that of an earlier call; a replay, which calls no provider, has none.
-    has_provider = getattr(client, "__dict__", _NOTHING).get("_api_key_provider") is not None
-    return Credential(key) if type(key) is str and not has_provider else _NO_CREDENTIAL
+    return Credential(key) if type(key) is str and not has_key_provider(client) else _NO_CREDENTIAL
 
 
 def asked_request(client: Any, method: Method, library: Any) -> Any:
@@ -132,25 +131,18 @@ def _http_url(library: Any, text: str) -> Any:
 
 def _url(client: Any, endpoint: str) -> str:
     # Spelling out a base url, which cannot be changed, costs as much as reading a small recording.
-    base_url = getattr(client, "_base_url", None)
+    base_url = base_url_of(client)
     known_as = (type(client), id(base_url), endpoint)
     if (known := _urls.get(known_as)) is not None:
         return known[0]
     kind: Any = type(client)
-    if base_url is None or not _keeps_its_base_url(kind):
+    if base_url is None or not keeps_its_base_url(kind):
         return recorded_url(str(getattr(client, "base_url", None) or _NO_BASE_URL), endpoint)
     if len(_urls) >= _MOST_URLS:
         _urls.clear()
     url = recorded_url(str(base_url), endpoint)
     _urls[known_as] = (url, Unshown(base_url))
     return url  # not out of the table, which another thread may have emptied
-
-
-@lru_cache(maxsize=256)
-def _keeps_its_base_url(kind: Any) -> bool:
-    """Whether `base_url` of these clients is the SDK's own; the module's client, for one, asks its module."""
-    owner = next((base for base in kind.__mro__ if "base_url" in base.__dict__), object)
-    return owner.__module__.partition(".")[0] == "openai" and owner.__name__ in ("BaseClient", "OpenAI", "AsyncOpenAI")
 
 
 def is_raw(kwargs: Mapping[str, Any]) -> bool:

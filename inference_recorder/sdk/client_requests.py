@@ -21,6 +21,7 @@ from .capture import Capture
 from .context import current_session
 from .describe import described_options, endpoint_of, memory_request
 from .http import asynchronously, kept, library_of, memory_response, server_sent_text
+from .internals import overridden_cast_to, process_response
 from .methods import method_for
 from .patching import Target
 from .response_capture import ResponseCapture
@@ -58,7 +59,7 @@ def _request(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], 
     request = call.request if call is not None else described_options(instance, options)
     decision = call.replay if call is not None and call.replay is not None else settled(session, request)
     if isinstance(decision, Recording):
-        return instance._process_response(**_replayed(decision, request, instance, args, kwargs, is_async=False))
+        return process_response(instance, _replayed(decision, request, instance, args, kwargs, is_async=False))
     capture = ResponseCapture(Capture(session, decision), instance)
     try:
         with listening(capture):
@@ -93,7 +94,7 @@ async def _request_async(
     request = call.request if call is not None else described_options(instance, options)
     decision = call.replay if call is not None and call.replay is not None else await settled_async(session, request)
     if isinstance(decision, Recording):
-        return await instance._process_response(**_replayed(decision, request, instance, args, kwargs, is_async=True))
+        return await process_response(instance, _replayed(decision, request, instance, args, kwargs, is_async=True))
     capture = ResponseCapture(Capture(session, decision), instance)
     try:
         with listening(capture):
@@ -176,7 +177,7 @@ def _replayed(
             content = _then_incomplete(content, lambda: check_complete(recording))
     if is_async and not isinstance(content, bytes):
         content = asynchronously(content)
-    cast_to = client._maybe_override_cast_to(_argument(args, kwargs, 0, "cast_to"), options)
+    cast_to = overridden_cast_to(client, _argument(args, kwargs, 0, "cast_to"), options)
     memory = memory_request(client, options, library)
     return {
         "cast_to": cast_to,

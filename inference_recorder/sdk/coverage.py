@@ -8,7 +8,8 @@ from typing import Literal
 
 from . import targets, websockets
 from .methods import METHODS
-from .patching import Target, owner_of, release_of
+from .patching import Target, owner_of
+from .versions import release_of
 
 State = Literal["covered", "not in this SDK", "missing"]
 

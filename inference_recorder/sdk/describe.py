@@ -13,6 +13,7 @@ from ..request.jsonable import JsonObject, JsonValue, canonical_text, is_sentine
 from ..request.request import Request, recorded_url
 from .additions import POLL_MARK, RAW_RESPONSE_HEADER, without_additions
 from .calls import credential_of
+from .internals import content_of, prepared_url
 from .methods import method_for
 
 _LIST_OF_MODELS = ("GET", "/v1/models")
@@ -56,11 +57,10 @@ def memory_request(client: Any, options: Any, library: Any) -> Any:
     """Return the HTTP request of a replayed response: method, url and the SDK's raw mark; no credentials, no body."""
     headers = options.headers if isinstance(options.headers, Mapping) else {}
     mark = next((value for name, value in headers.items() if name.lower() == RAW_RESPONSE_HEADER.lower()), None)
-    url = client._prepare_url(options.url)
-    query = {**client.default_query, **(options.params or {})}
+    url, query, spelled = prepared_url(client, options)
     if query:  # as the SDK merges them: openai/_base_client.py, _build_request
         given = {name: value for name, value in query.items() if not is_sentinel(value)}
-        params = client.qs.stringify({**dict(url.params.items()), **given})
+        params = spelled({**dict(url.params.items()), **given})
         url = url.copy_with(raw_path=url.raw_path.split(b"?", 1)[0] + b"?" + params.encode())
     marked = {name: value for name, value in headers.items() if name.lower() == POLL_MARK}
     if mark is not None:
@@ -80,7 +80,7 @@ def _body(options: Any) -> JsonObject:
         body = {"content": _digest(bytes(data))}
     elif data is not None and not is_sentinel(data):
         body = {WRAPPED: plain(data)}
-    content = getattr(options, "content", None)
+    content = content_of(options)
     if isinstance(content, (bytes, bytearray)):
         body["content"] = _digest(bytes(content))
     elif content is not None:

@@ -19,6 +19,7 @@ from ..recording.recording import Http, Recording, raw_headers, response_headers
 from ..request.jsonable import JsonValue
 from .additions import POLL_MARK
 from .bodies import check_chunk
+from .internals import http_client_of
 
 _LIBRARIES = ("httpx2", "httpx")
 _POLL_AGAIN = "openai-poll-after-ms"
@@ -27,7 +28,7 @@ _LINE_BREAKS = tuple((chr(code).encode(), b"\\u%04x" % code) for code in (0x85, 
 
 def library_of(client: object) -> ModuleType:
     """Return the HTTP library (httpx or httpx2) whose requests and responses this SDK client deals in."""
-    for kind in type(getattr(client, "_client", None)).__mro__:
+    for kind in type(http_client_of(client)).__mro__:
         root = kind.__module__.partition(".")[0]
         if root in _LIBRARIES:
             return sys.modules[root]

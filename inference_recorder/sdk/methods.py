@@ -12,6 +12,8 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+from .internals import transformed
+
 
 @dataclass(frozen=True, slots=True)
 class Method:
@@ -49,10 +51,8 @@ class Method:
         """
         if not self.params:
             return kwargs
-        from openai._utils import maybe_transform
-
         try:
-            sent: Mapping[str, Any] = maybe_transform(kwargs, _type_named(self.params)) or {}
+            sent: Mapping[str, Any] = transformed(kwargs, _type_named(self.params)) or {}
         except Exception:  # the caller hears of it where the SDK makes the call
             return kwargs
         return sent

@@ -17,6 +17,8 @@ from weakref import WeakKeyDictionary
 import wrapt
 
 from ..errors import UnsupportedSDK
+from .internals import check, is_being_imported
+from .versions import release_of, sdk_version
 
 Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
 """(wrapped, instance, args, kwargs) -> the result of the call."""
@@ -77,6 +79,7 @@ class _Loader(wrapt.ObjectProxy):  # type: ignore[type-arg]  # as above
                 module.__spec__.loader = module.__loader__ = self.__wrapped__
         with _guard:
             if _owners:
+                check()
                 _patch_module(module, module.__spec__.name)
 
 
@@ -120,9 +123,10 @@ def hold(targets: Iterable[Target]) -> None:
     try:
         # By another thread: this waits for it. What it is about to load was found before our finder was there.
         for name in ("openai", *_targets):
-            if _is_being_imported(sys.modules.get(name)):
+            if is_being_imported(sys.modules.get(name)):
                 import_module(name)
         with _guard:
+            check()
             for name in _targets:
                 module = sys.modules.get(name)
                 if module is not None and module is not _patched_modules.get(name) and not _is_loaded_by_us(module):
@@ -199,26 +203,12 @@ def _patch_class(owner: type, targets: Iterable[Target]) -> None:
         patched.append((target.method, original, wrapped))
 
 
-def _is_being_imported(module: Any) -> bool:
-    return getattr(getattr(module, "__spec__", None), "_initializing", False) is True
-
-
 def _is_loaded_by_us(module: Any) -> bool:
     """Whether a module is being loaded now by a loader that patches it at the end."""
     return type(getattr(getattr(module, "__spec__", None), "loader", None)) is _Loader
-
-
-def sdk_version() -> str:
-    """Return the version of the imported SDK, "" before it is imported."""
-    return str(getattr(sys.modules.get("openai._version"), "__version__", ""))
 
 
 def owner_of(target: Target, module: Any) -> type | None:
     """Return the class that has the target's method itself, None where the module has no such class or method."""
     owner = getattr(module, target.owner, None)
     return owner if isinstance(owner, type) and target.method in owner.__dict__ else None
-
-
-def release_of(version: str) -> tuple[int, ...]:
-    """Return the numbers of a version; "" is before all others."""
-    return tuple(int(part) for part in version.split(".")[:3] if part.isdigit())

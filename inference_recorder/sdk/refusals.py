@@ -7,8 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
-_SENDING = ("_get", "_post", "_patch", "_put", "_delete", "_get_api_list")
-"""What a resource's methods send with; see openai/_resource.py."""
+from .internals import replace_sending
 
 
 class _WouldSend(BaseException):
@@ -27,8 +26,7 @@ def raise_refusal(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, .
     if str(getattr(function, "__globals__", {}).get("__name__")).partition(".")[0] != "openai":
         return
     stand_in = copy.copy(instance)
-    for name in _SENDING:
-        setattr(stand_in, name, _stop)
+    replace_sending(stand_in, _stop)
     try:
         result = function(stand_in, *args, **kwargs)  # type: ignore[misc]  # it has globals: it is a function
         if inspect.iscoroutine(result):

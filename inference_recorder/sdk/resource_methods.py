@@ -19,11 +19,21 @@ from .calls import HandOver, asked_request, described, handed_down, is_raw
 from .capture import Capture
 from .context import current_session
 from .http import library_of
+from .internals import (
+    client_of,
+    constructed,
+    is_model,
+    paginator_of,
+    request_options,
+    set_page_source,
+    set_request_id,
+    validates_strictly,
+)
 from .methods import METHODS, Method
 from .mocked_lists import awaited_page, unread
 from .patching import Target, Wrapper
 from .refusals import raise_refusal
-from .revive import constructed, reviver
+from .revive import reviver
 from .saving import keep_async, settled, settled_async
 from .streams import check_complete, record_iterable, record_stream, replayed_stream
 
@@ -52,14 +62,22 @@ def _paginator_wrapper(method: Method) -> Wrapper:
         if session is None:
             return wrapped(*args, **kwargs)
 
+        from openai.pagination import AsyncPage
+
+        page_type: Any = AsyncPage
+
         async def page_of(*args: Any, **kwargs: Any) -> Any:
             return await awaited_page(wrapped(*args, **kwargs))
 
         page_of.__wrapped__ = wrapped  # type: ignore[attr-defined]  # what `raise_refusal` asks
 
-        paginator = _paginator(getattr(instance, "_client", None), method)
-        paginator._get_page = lambda: _called_async(method, session, page_of, instance, args, kwargs)
-        return paginator
+        return paginator_of(
+            client_of(instance),
+            _list_options(method),
+            page_type[method.answer_type],
+            method.answer_type,
+            lambda: _called_async(method, session, page_of, instance, args, kwargs),
+        )
 
     return intercept
 
@@ -76,7 +94,7 @@ def _called(
     session = session or current_session()
     if session is None or session.is_live:
         return wrapped(*args, **kwargs)
-    client = getattr(instance, "_client", None)
+    client = client_of(instance)
     if "extra_headers" in kwargs:  # a traceback may show the locals
         kwargs["extra_headers"] = unshown(kwargs["extra_headers"])
     request, sdk_kwargs = _described(method, client, wrapped, instance, args, kwargs)
@@ -121,7 +139,7 @@ async def _called_async(
     session = session or current_session()
     if session is None or session.is_live:
         return await wrapped(*args, **kwargs)
-    client = getattr(instance, "_client", None)
+    client = client_of(instance)
     if "extra_headers" in kwargs:  # a traceback may show the locals
         kwargs["extra_headers"] = unshown(kwargs["extra_headers"])
     request, sdk_kwargs = _described(method, client, wrapped, instance, args, kwargs)
@@ -174,7 +192,7 @@ def _described(
 
 def _is_for_the_client_door(client: Any, kwargs: Mapping[str, Any]) -> bool:
     """Whether only the SDK itself can give what the caller wants: the HTTP response, or its own strict validation."""
-    return is_raw(kwargs) or getattr(client, "_strict_response_validation", False) is True
+    return is_raw(kwargs) or validates_strictly(client)
 
 
 def _is_revived_here(method: Method, recording: Recording, request: Request) -> bool:
@@ -266,9 +284,8 @@ def _answer(method: Method, result: Any, capture: Capture) -> Answer:
 
 
 def _add_request_id(result: Any, answer: Answer) -> None:
-    # As openai/_models.py, add_request_id: on the outermost object of every answer, None where the server sent none.
-    if hasattr(result, "__pydantic_fields_set__"):
-        result.__dict__["_request_id"] = None if answer.http is None else answer.http.headers.get("x-request-id")
+    if is_model(result):
+        set_request_id(result, None if answer.http is None else answer.http.headers.get("x-request-id"))
 
 
 def _page(method: Method, content: dict[str, Any], client: Any, answer: Answer, *, is_async: bool) -> Any:
@@ -277,19 +294,9 @@ def _page(method: Method, content: dict[str, Any], client: Any, answer: Answer, 
     kind: Any = AsyncPage if is_async else SyncPage
     page: Any = constructed(kind[method.answer_type], content)
     _add_request_id(page, answer)
-    page._set_private_attributes(client=client, model=method.answer_type, options=_list_options(method))
+    set_page_source(page, client, method.answer_type, _list_options(method))
     return page
 
 
-def _paginator(client: Any, method: Method) -> Any:
-    from openai._base_client import AsyncPaginator
-    from openai.pagination import AsyncPage
-
-    page_type: Any = AsyncPage
-    return AsyncPaginator(client, _list_options(method), page_type[method.answer_type], method.answer_type)
-
-
 def _list_options(method: Method) -> Any:
-    from openai._models import FinalRequestOptions
-
-    return FinalRequestOptions.construct(method="get", url=method.endpoint.removeprefix("/v1"))
+    return request_options("get", method.endpoint.removeprefix("/v1"))

@@ -16,8 +16,8 @@ from ..request.jsonable import JsonObject, JsonValue
 from .bodies import kept_as_sent, media_type_of
 from .capture import STREAM_ENDS, Capture, notify_on_close
 from .http import event_name, kept, library_of, usually_ends_with_done
+from .internals import constructed, ends_at_errors, sse_decoder_of
 from .methods import Method, method_for
-from .revive import constructed
 from .streams import captured, captured_async
 
 
@@ -54,8 +54,7 @@ class ResponseCapture:
         """Take note of the response that arrived; storing it is this tape's business from now on."""
         self.has_received = True
         self._headers, self._cast_to, self._stream_cls = response.headers, cast_to, stream_cls
-        # In the stream mode "events" of openai 3.54, the SDK goes on after an error.
-        self._ends_at_errors = getattr(options, "stream_mode", "legacy") == "legacy"
+        self._ends_at_errors = ends_at_errors(options)
         self.capture.http = kept(response)
 
     def whole(self, response: Any) -> Answer:
@@ -134,7 +133,7 @@ class ResponseCapture:
         failure: Failure | None = None
         is_whole, has_events, is_done = is_complete, False, False
         chunk_type = next(iter(get_args(self._stream_cls)), None)
-        for event in self.client._make_sse_decoder().iter_bytes(iter([content])):
+        for event in sse_decoder_of(self.client).iter_bytes(iter([content])):
             if event.data.startswith("[DONE]"):
                 is_complete = is_done = True
                 break

@@ -17,6 +17,7 @@ from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 from ..request.jsonable import JsonValue
+from .internals import constructed, core_schema_of, forget_extra_fields, is_generic, validator_of
 
 if TYPE_CHECKING:
     import pydantic
@@ -48,7 +49,7 @@ class Reviver:
         except NotValidatable:
             return
         if inspect.isclass(type_) and issubclass(type_, pydantic.BaseModel):
-            self._validator = type_.__pydantic_validator__
+            self._validator = validator_of(type_)
         else:
             self._validator = pydantic.TypeAdapter(type_).validator
         self._forget_extras = forget
@@ -65,13 +66,6 @@ class Reviver:
 def reviver(type_: Any) -> Reviver:
     """Return the one Reviver of a type; the types of an SDK that was imported again since are let go at last."""
     return Reviver(type_)
-
-
-def constructed(type_: Any, value: JsonValue) -> Any:
-    """Return what the SDK's own construction gives: the reference for all that is faster."""
-    from openai._models import construct_type
-
-    return construct_type(type_=type_, value=value)
 
 
 def _only_from_value(content: bytes) -> None:
@@ -133,7 +127,7 @@ def _forgetter(type_: Any, above: frozenset[Any]) -> _Forget | None:
 
 
 def _model_forgetter(model: type[pydantic.BaseModel], above: frozenset[Any]) -> _Forget:
-    if model.__pydantic_generic_metadata__["args"] or _has_typed_extras(model):
+    if is_generic(model) or _has_typed_extras(model):
         raise NotValidatable(f"{model} is generic or types its extra fields")
     from pydantic_core import PydanticUndefined
 
@@ -149,9 +143,7 @@ def _model_forgetter(model: type[pydantic.BaseModel], above: frozenset[Any]) -> 
             below.append((name, forget))
 
     def forget_extras(value: Any) -> None:
-        extra = value.__pydantic_extra__
-        if extra:
-            value.__pydantic_fields_set__.difference_update(extra)
+        forget_extra_fields(value)
         if below:
             fields = value.__dict__  # where pydantic keeps them
             for name, forget in below:
@@ -198,7 +190,7 @@ def _float_comparison(type_: Any) -> _Compare | None:
 
 def _has_typed_extras(model: type[pydantic.BaseModel]) -> bool:
     model.model_rebuild()
-    schema: Any = model.__pydantic_core_schema__
+    schema: Any = core_schema_of(model)
     while schema.get("type") in ("definitions", "model"):
         schema = schema["schema"]
     return schema.get("type") != "model-fields" or "extras_schema" in schema

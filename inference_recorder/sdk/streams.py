@@ -16,6 +16,7 @@ from .bodies import check_chunk
 from .calls import asked_request
 from .capture import Capture, notify_on_close
 from .http import asynchronously, kept, library_of, memory_response, server_sent_text
+from .internals import pass_chunks_through, stream_over
 from .methods import Method
 from .revive import Reviver, reviver
 from .saving import keep_async
@@ -25,10 +26,7 @@ def record_stream(stream: Any, capture: Capture) -> Any:
     """Return the SDK's stream, whose chunks now pass `capture` on their way; it is the same object."""
     response = getattr(stream, "response", None)
     capture.http = kept(response) or capture.http
-    source = stream._iterator
-    stream._iterator = (
-        captured_async(source, capture, capture) if hasattr(source, "__anext__") else captured(source, capture, capture)
-    )
+    pass_chunks_through(stream, partial(_captured, capture=capture))
     capture.begin()
     notify_on_close(response, capture)
     weakref.finalize(stream, capture.dropped)
@@ -38,15 +36,18 @@ def record_stream(stream: Any, capture: Capture) -> Any:
 def record_iterable(chunks: Any, capture: Capture, method: Method, client: Any) -> Any:
     """Return a real stream over what a mock returned in a stream's place."""
     is_async = hasattr(chunks, "__aiter__")
-    source = aiter(chunks) if is_async else iter(chunks)
-    passing = captured_async(source, capture, capture) if is_async else captured(source, capture, capture)
+    passing = _captured(aiter(chunks) if is_async else iter(chunks), capture)
     library = library_of(client)
     request = asked_request(client, method, library)
     response = memory_response(library, request, None, b"", "text/event-stream")
-    stream = _stream_over(passing, method, client, response, is_async=is_async)
+    stream = stream_over(passing, method.chunk_type, client, response, is_async=is_async)
     capture.begin()
     weakref.finalize(stream, capture.dropped)
     return stream
+
+
+def _captured(source: Any, capture: Capture) -> Any:
+    return (captured_async if hasattr(source, "__anext__") else captured)(source, capture, capture)
 
 
 def replayed_stream(recording: Recording, method: Method, client: Any, *, is_async: bool) -> Any:
@@ -60,7 +61,7 @@ def replayed_stream(recording: Recording, method: Method, client: Any, *, is_asy
     response = memory_response(library, request, answer.http, content, "text/event-stream")
     chunks = revived_chunks(recording, reviver(method.chunk_type), revived, response)
     iterator = (_replayed_async if is_async else _replayed)(chunks, response)
-    return _stream_over(iterator, method, client, response, is_async=is_async)
+    return stream_over(iterator, method.chunk_type, client, response, is_async=is_async)
 
 
 def revived_chunks(
@@ -166,25 +167,6 @@ async def _replayed_async(chunks: Iterator[Any], response: Any) -> AsyncIterator
             yield chunk
     finally:
         await response.aclose()
-
-
-def _stream_over(iterator: Any, method: Method, client: Any, response: Any, *, is_async: bool) -> Any:
-    """Return a stream of the SDK's own class whose chunks come from `iterator`.
-
-    Not by the class's own construction, which would begin to decode the response.
-    """
-    from openai import AsyncStream, Stream
-
-    kind: Any = AsyncStream if is_async else Stream
-    stream = kind.__new__(kind)
-    stream.response = response
-    stream._cast_to = method.chunk_type
-    stream._client = client
-    stream._options = None
-    decoder = getattr(client, "_make_sse_decoder", None)  # a mock has none
-    stream._decoder = None if decoder is None else decoder()
-    stream._iterator = iterator
-    return stream
 
 
 def _revived_slowly(chunk: Chunk, recording: Recording, chunk_reviver: Reviver) -> Any:

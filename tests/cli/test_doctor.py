@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from inference_recorder.cli.main import main
-from inference_recorder.sdk import coverage, targets
+from inference_recorder.sdk import coverage, internals, targets
 
 
 def test_it_tells_versions_places_and_why_the_mode_is_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -37,6 +37,18 @@ def test_a_method_that_should_be_there_fails_it(monkeypatch: pytest.MonkeyPatch)
     assert 1 == result.exit_code
     assert "Completions.moved" in result.output
     assert "missing" in result.output
+
+
+def test_a_private_name_that_the_sdk_has_moved_fails_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A replay relies on some names that the SDK does not document."""
+    moved = internals.Internal("openai._streaming", "Stream", "_moved")
+    gone = internals.Internal("openai._gone", "Stream", "_iterator")
+    monkeypatch.setattr(internals, "INTERNALS", [*internals.INTERNALS, moved, gone])
+    result = CliRunner().invoke(main, ["doctor"])
+
+    assert 1 == result.exit_code
+    assert "openai._streaming.Stream._moved: missing" in result.output
+    assert "openai._gone.Stream._iterator: missing" in result.output
 
 
 def test_an_unknown_mode_fails_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,8 +18,8 @@ from inference_recorder.recording.failures import failure_from_json
 from inference_recorder.request.jsonable import plain_arguments
 from inference_recorder.request.keys import GENERATIONS, request_key
 from inference_recorder.request.request import Request
+from inference_recorder.sdk.internals import constructed
 from inference_recorder.sdk.methods import method_for
-from inference_recorder.sdk.revive import constructed
 from inference_recorder.test_run import PYTEST_VARIABLE
 
 from ..conftest import SHARED

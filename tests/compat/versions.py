@@ -19,8 +19,9 @@ CONSTRAINTS = ROOT / "tests" / "constraints.txt"
 SHORT = (
     "tests/sdk/test_recording_and_replaying.py",
     "tests/sdk/test_streams.py",
-    "tests/interception",
-    "tests/comparison",
+    "tests/unit/sdk",
+    "tests/sdk/ways",
+    "tests/sdk/comparison",
 )
 
 
@@ -47,7 +48,7 @@ def _passes(version: str, is_short: bool) -> bool:
         subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *packages], check=True)
         tests = SHORT if is_short else ()
         suite = [python, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", *tests]
-        runs = [suite] if is_short else [suite, [*suite, "-m", "slow", "tests/comparison"]]
+        runs = [suite] if is_short else [suite, [*suite, "-m", "slow", "tests/sdk/comparison"]]
         return all(subprocess.run(run, cwd=ROOT, check=False).returncode == 0 for run in runs)
 
 

@@ -17,6 +17,7 @@ from ...errors import RecorderError
 from ...recorder import inference_recording
 from ...sdk.additions import RAW_RESPONSE_HEADER
 from ...sdk.http import library_of
+from ...sdk.internals import binary_content_type, request_options
 from ...test_run import PYTEST_VARIABLE, within_test_run
 from .calls import SdkCall
 from .interaction import Interaction, NotTaken
@@ -163,11 +164,9 @@ def _make(call: SdkCall, client: OpenAI) -> None:
         for _ in result if isinstance(result, Stream) else ():
             pass
         return
-    from openai._models import FinalRequestOptions
-
-    options = FinalRequestOptions.construct(
-        method=call.http_method.lower(),
-        url=call.path,
+    options = request_options(
+        call.http_method.lower(),
+        call.path,
         json_data=call.body,
         params=call.query,
         files=call.files,
@@ -177,10 +176,8 @@ def _make(call: SdkCall, client: OpenAI) -> None:
 
 
 def _cast_to(call: SdkCall) -> Any:
-    from openai._legacy_response import HttpxBinaryResponseContent
-
     is_download = call.path.endswith(("/content", "/audio/speech"))
-    return HttpxBinaryResponseContent if is_download else object
+    return binary_content_type() if is_download else object
 
 
 def _reason(call: SdkCall, problem: Exception) -> str:

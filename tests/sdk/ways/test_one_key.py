@@ -22,8 +22,8 @@ from inference_recorder import inference_recording
 from inference_recorder.redaction.requests import recorded_request
 from inference_recorder.request.exact_body import exact_body
 from inference_recorder.request.keys import request_key
+from inference_recorder.sdk.internals import constructed
 from inference_recorder.sdk.methods import METHODS, Method
-from inference_recorder.sdk.revive import constructed
 
 from ...conftest import HELLO, AsyncColour, Colour, files_of
 from ...support.openai_server import OpenAIServer, Reply, completion, response

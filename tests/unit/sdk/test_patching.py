@@ -9,7 +9,7 @@ import pytest
 
 from inference_recorder import UnsupportedSDK
 from inference_recorder.recorder import _targets
-from inference_recorder.sdk.calls import _keeps_its_base_url
+from inference_recorder.sdk.internals import keeps_its_base_url
 from inference_recorder.sdk.methods import METHODS
 from inference_recorder.sdk.patching import Target, _patch_module, missing_targets
 
@@ -63,4 +63,4 @@ def test_only_a_client_that_keeps_its_base_url_has_its_text_kept(kind: str, is_k
     """The module's client asks its module each time; spelling the url out for every call costs a tenth of a replay."""
     import openai
 
-    assert is_kept == _keeps_its_base_url(getattr(openai, kind))
+    assert is_kept == keeps_its_base_url(getattr(openai, kind))

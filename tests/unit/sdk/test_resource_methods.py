@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from inference_recorder.recording.codec import typed
 from inference_recorder.recording.recording import Answer, Recording
+from inference_recorder.sdk.internals import constructed
 from inference_recorder.sdk.methods import method_for
 from inference_recorder.sdk.resource_methods import _replayed
-from inference_recorder.sdk.revive import constructed
 
 from ...support.differences import differences
 

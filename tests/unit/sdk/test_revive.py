@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inference_recorder.sdk.internals import constructed
 from inference_recorder.sdk.methods import METHODS
-from inference_recorder.sdk.revive import constructed, reviver
+from inference_recorder.sdk.revive import reviver
 
 from ...support.differences import differences
 

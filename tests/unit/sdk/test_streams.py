@@ -14,8 +14,9 @@ from inference_recorder.recording import json_bytes
 from inference_recorder.recording.codec import chunk_data_start, chunk_value, untyped
 from inference_recorder.recording.recording import Answer, Recording
 from inference_recorder.sdk import streams
+from inference_recorder.sdk.internals import constructed
 from inference_recorder.sdk.methods import METHODS
-from inference_recorder.sdk.revive import constructed, reviver
+from inference_recorder.sdk.revive import reviver
 from inference_recorder.sdk.streams import revived_chunks
 
 from ...support.differences import differences

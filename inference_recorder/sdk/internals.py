@@ -1,0 +1,326 @@
+"""Every private or undocumented name of openai and pydantic that this package uses. Holds state: what was checked.
+
+Each accessor declares the names that it relies on. `check` verifies them all when the SDK is patched, so that a release
+that moved one of them is one clear error. Objects that are not the SDK's own, such as mocks, may lack any of them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from importlib import import_module
+from types import ModuleType
+from typing import Any, NamedTuple, TypeVar
+from weakref import WeakValueDictionary
+
+from ..errors import UnsupportedSDK
+from .versions import release_of, sdk_version
+
+_Function = TypeVar("_Function", bound=Callable[..., object])
+
+
+class Internal(NamedTuple):
+    """One name that the SDK does not document.
+
+    `owner` is the class that has it or the function that sets it, "" for a name of the module itself.
+    """
+
+    module: str
+    owner: str
+    name: str
+    since: str = ""
+    """The first SDK version known to have it, "" for all we support."""
+
+    def __str__(self) -> str:
+        return ".".join(part for part in (self.module, self.owner, self.name) if part)
+
+
+INTERNALS: list[Internal] = []
+_checked: WeakValueDictionary[str, ModuleType] = WeakValueDictionary()
+"""The modules whose names were all there; one that is imported again is another. Written by whoever patches."""
+
+
+def _uses(place: str, *names: str, since: str = "") -> Callable[[_Function], _Function]:
+    """Declare that the function below relies on these names of `place`: "module" or "module:owner"."""
+    module, _, owner = place.partition(":")
+    INTERNALS.extend(Internal(module, owner, name, since) for name in names)
+    return lambda function: function
+
+
+def check() -> None:
+    """Raise UnsupportedSDK if a module of the SDK that is imported by now lacks a name that it should have."""
+    modules = {
+        name: module
+        for name in {internal.module for internal in INTERNALS}
+        if (module := sys.modules.get(name)) is not None
+        and module is not _checked.get(name)
+        and not is_being_imported(module)
+    }
+    if not modules:
+        return
+    version = sdk_version()
+    if missing := missing_internals(modules, version):
+        raise UnsupportedSDK(
+            f"openai {version} has no {', '.join(map(str, missing))}, which inference_recorder relies on; "
+            "install a version that this inference_recorder supports (see its pyproject.toml)"
+        )
+    _checked.update(modules)
+
+
+def installed_internals() -> dict[str, ModuleType | None]:
+    """Return the modules whose names are checked, for `missing_internals`; imports them. None where there is none."""
+    return {name: _imported(name) for name in {internal.module for internal in INTERNALS}}
+
+
+def _imported(module: str) -> ModuleType | None:
+    try:
+        return import_module(module)
+    except ImportError:
+        return None
+
+
+def missing_internals(modules: Mapping[str, object], version: str) -> list[Internal]:
+    """Return the names that these modules, by name, should have in this version of the SDK and do not have."""
+    return [
+        internal
+        for internal in INTERNALS
+        if internal.module in modules
+        and release_of(version) >= release_of(internal.since)
+        and not _has(modules[internal.module], internal)
+    ]
+
+
+def _has(module: object, internal: Internal) -> bool:
+    if not internal.owner:
+        return hasattr(module, internal.name)
+    owner = getattr(module, internal.owner, None)
+    if isinstance(owner, type):
+        return any(_declares(base, internal.name) for base in owner.__mro__)
+    return _names(owner, internal.name)
+
+
+def _declares(owner: type, name: str) -> bool:
+    """Return whether a class has a member, annotates a field, or assigns an attribute in its constructor."""
+    members = vars(owner)
+    return name in members or name in members.get("__annotations__", ()) or _names(members.get("__init__"), name)
+
+
+def _names(function: object, name: str) -> bool:
+    return name in getattr(getattr(function, "__code__", None), "co_names", ())
+
+
+def is_being_imported(module: object) -> bool:
+    """Return whether a module is being imported now."""
+    return getattr(getattr(module, "__spec__", None), "_initializing", False) is True
+
+
+@_uses("openai._resource:SyncAPIResource", "_client")
+@_uses("openai._resource:AsyncAPIResource", "_client")
+def client_of(resource: object) -> Any:
+    """Return the client of a resource, None if it has none."""
+    return getattr(resource, "_client", None)
+
+
+@_uses("openai._base_client:BaseClient", "_client")
+def http_client_of(client: object) -> Any:
+    """Return the HTTP library's client of an SDK client, None if it has none."""
+    return getattr(client, "_client", None)
+
+
+@_uses("openai._base_client:BaseClient", "_base_url")
+def base_url_of(client: object) -> Any:
+    """Return the base URL of a client as the HTTP library's object, None if it has none."""
+    return getattr(client, "_base_url", None)
+
+
+@_uses("openai._base_client:BaseClient", "base_url")
+@lru_cache(maxsize=256)
+def keeps_its_base_url(kind: Any) -> bool:
+    """Return whether `base_url` of these clients is the SDK's own; the module's client, for one, asks its module."""
+    owner = next((base for base in kind.__mro__ if "base_url" in vars(base)), object)
+    return owner.__module__.partition(".")[0] == "openai" and owner.__name__ in ("BaseClient", "OpenAI", "AsyncOpenAI")
+
+
+@_uses("openai._client:OpenAI", "_api_key_provider", since="1.109.1")
+def has_key_provider(client: object) -> bool:
+    """Return whether a client calls a function for the API key of each call."""
+    return getattr(client, "__dict__", {}).get("_api_key_provider") is not None
+
+
+@_uses("openai._base_client:BaseClient", "_strict_response_validation")
+def validates_strictly(client: object) -> bool:
+    """Return whether a client validates the answers it gets."""
+    return getattr(client, "_strict_response_validation", False) is True
+
+
+@_uses("openai._base_client:BaseClient", "_make_sse_decoder")
+def sse_decoder_of(client: object) -> Any:
+    """Return a new decoder of server-sent events as this client uses it, None if it has none."""
+    make = getattr(client, "_make_sse_decoder", None)
+    return None if make is None else make()
+
+
+@_uses("openai._base_client:BaseClient", "_prepare_url", "default_query", "qs")
+def prepared_url(client: Any, options: Any) -> tuple[Any, Mapping[str, object], Callable[[Mapping[str, object]], str]]:
+    """Return the URL of a request without its query, the query's parameters, and what spells a query."""
+    return client._prepare_url(options.url), {**client.default_query, **(options.params or {})}, client.qs.stringify
+
+
+@_uses("openai._base_client:BaseClient", "_maybe_override_cast_to")
+def overridden_cast_to(client: Any, cast_to: object, options: object) -> Any:
+    """Return the type that a client makes of the response to a request."""
+    return client._maybe_override_cast_to(cast_to, options)
+
+
+@_uses("openai._base_client:SyncAPIClient", "_process_response")
+@_uses("openai._base_client:AsyncAPIClient", "_process_response")
+def process_response(client: Any, arguments: Mapping[str, Any]) -> Any:
+    """Return what a client makes of a response; a coroutine for an async client."""
+    return client._process_response(**arguments)
+
+
+@_uses(
+    "openai._models:FinalRequestOptions",
+    "extra_json",
+    "files",
+    "headers",
+    "json_data",
+    "method",
+    "params",
+    "post_parser",
+    "url",
+)
+@_uses("openai._models:FinalRequestOptions", "content", since="2.54.0")
+def content_of(options: object) -> Any:
+    """Return the raw content of a request; older SDKs have none."""
+    return getattr(options, "content", None)
+
+
+@_uses("openai._models:FinalRequestOptions", "stream_mode", since="3.54.0")
+def ends_at_errors(options: object) -> bool:
+    """Return whether the SDK ends a stream at an event that holds an error; in the stream mode "events" it goes on."""
+    return getattr(options, "stream_mode", "legacy") == "legacy"
+
+
+@_uses("openai._models:FinalRequestOptions", "construct")
+def request_options(method: str, url: str, **members: Any) -> Any:
+    """Return the options of a request; `url` is a path below the client's base URL."""
+    from openai._models import FinalRequestOptions
+
+    return FinalRequestOptions.construct(method=method, url=url, **members)
+
+
+@_uses("openai._legacy_response", "HttpxBinaryResponseContent")
+def binary_content_type() -> Any:
+    """Return the type that a client makes of a response whose caller wants the bytes."""
+    from openai._legacy_response import HttpxBinaryResponseContent
+
+    return HttpxBinaryResponseContent
+
+
+@_uses("openai._models", "construct_type")
+def constructed(type_: Any, value: object) -> Any:
+    """Return what the SDK's own construction makes of JSON."""
+    from openai._models import construct_type
+
+    return construct_type(type_=type_, value=value)
+
+
+@_uses("openai._utils", "maybe_transform")
+def transformed(data: object, params_type: object) -> Any:
+    """Return keyword arguments as the SDK turns them into the body of a request."""
+    from openai._utils import maybe_transform
+
+    return maybe_transform(data, params_type)
+
+
+@_uses("openai._models:add_request_id", "_request_id")
+def set_request_id(answer: object, request_id: str | None) -> None:
+    """Set the request id that the SDK adds to the outermost object of every answer (`add_request_id`)."""
+    vars(answer)["_request_id"] = request_id
+
+
+@_uses("openai._base_client:BaseSyncPage", "_set_private_attributes")
+@_uses("openai._base_client:BaseAsyncPage", "_set_private_attributes")
+def set_page_source(page: Any, client: object, model: object, options: object) -> None:
+    """Set what a page fetches the next one with."""
+    page._set_private_attributes(client=client, model=model, options=options)
+
+
+@_uses("openai._base_client:AsyncPaginator", "_get_page")
+def paginator_of(client: Any, options: Any, page_type: Any, model: Any, get_page: Callable[[], Any]) -> Any:
+    """Return the SDK's awaitable list of items, whose page comes from `get_page`."""
+    from openai._base_client import AsyncPaginator
+
+    paginator: Any = AsyncPaginator(client, options, page_type, model)
+    paginator._get_page = get_page
+    return paginator
+
+
+@_uses("openai._streaming:Stream", "_iterator")
+@_uses("openai._streaming:AsyncStream", "_iterator")
+def pass_chunks_through(stream: Any, capture: Callable[[Any], Any]) -> None:
+    """Replace the chunks of a stream by what `capture` makes of them."""
+    stream._iterator = capture(stream._iterator)
+
+
+@_uses("openai._streaming:Stream", "response", "_cast_to", "_client", "_decoder")
+@_uses("openai._streaming:AsyncStream", "response", "_cast_to", "_client", "_decoder")
+@_uses("openai._streaming:Stream", "_options", since="2.54.0")
+@_uses("openai._streaming:AsyncStream", "_options", since="2.54.0")
+def stream_over(chunks: object, chunk_type: object, client: object, response: object, *, is_async: bool) -> Any:
+    """Return a stream of the SDK's own class whose chunks come from `chunks`.
+
+    The class's own constructor would begin to decode the response.
+    """
+    from openai import AsyncStream, Stream
+
+    kind: Any = AsyncStream if is_async else Stream
+    stream = kind.__new__(kind)
+    stream.response = response
+    stream._cast_to = chunk_type
+    stream._client = client
+    stream._options = None
+    stream._decoder = sse_decoder_of(client)
+    stream._iterator = chunks
+    return stream
+
+
+@_uses("openai._resource:SyncAPIResource", "_get", "_post", "_patch", "_put", "_delete", "_get_api_list")
+@_uses("openai._resource:AsyncAPIResource", "_get", "_post", "_patch", "_put", "_delete", "_get_api_list")
+def replace_sending(resource: object, send: Callable[..., object]) -> None:
+    """Replace everything a resource sends requests with."""
+    for name in ("_get", "_post", "_patch", "_put", "_delete", "_get_api_list"):
+        setattr(resource, name, send)
+
+
+@_uses("openai._models:BaseModel", "__pydantic_validator__")
+def validator_of(model: Any) -> Any:
+    """Return the validator of a model in pydantic-core."""
+    return model.__pydantic_validator__
+
+
+@_uses("openai._models:BaseModel", "__pydantic_generic_metadata__")
+def is_generic(model: Any) -> bool:
+    """Return whether a model was made by giving a generic one its types."""
+    return bool(model.__pydantic_generic_metadata__["args"])
+
+
+@_uses("openai._models:BaseModel", "__pydantic_core_schema__")
+def core_schema_of(model: Any) -> Any:
+    """Return the schema that pydantic-core validates a model by."""
+    return model.__pydantic_core_schema__
+
+
+@_uses("openai._models:BaseModel", "__pydantic_fields_set__")
+def is_model(value: object) -> bool:
+    """Return whether a value is an object of a pydantic model."""
+    return hasattr(value, "__pydantic_fields_set__")
+
+
+@_uses("openai._models:BaseModel", "__pydantic_extra__")
+def forget_extra_fields(value: Any) -> None:
+    """Take the extra fields of a model's object out of the fields that count as set; the SDK does not count them."""
+    if extra := value.__pydantic_extra__:
+        value.__pydantic_fields_set__.difference_update(extra)

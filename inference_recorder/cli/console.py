@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..text import visible_line
+from ..views.parts import size_of
 
 _Item = TypeVar("_Item")
 _PATIENCE_SECONDS = 1.0
@@ -59,6 +60,15 @@ def encodable(text: str, encoding: str) -> str:
 def counted(number: int, noun: str) -> str:
     """Return "1 file", "2,000 files"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def number_cell(number: int) -> Cell:
+    return f"{number:,}", str(number)
+
+
+def size_cell(size: int) -> Cell:
+    """Return a size in bytes: "12.3 kB" for people."""
+    return size_of(size), str(size)
 
 
 def show_json(value: object) -> None:

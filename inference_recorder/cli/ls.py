@@ -1,12 +1,12 @@
-"""`inference-recorder ls`: what was recorded, one line a file."""
+"""`inference-recorder ls`: what was recorded, one line a file, or its statistics."""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
-from typing import Any
 
 import click
 
@@ -14,9 +14,10 @@ from ..errors import CorruptRecording
 from ..storage.catalogue import Entry
 from ..views.parts import size_of
 from .amounts import age_text
-from .console import Cell, Column, counted, output, remark, show_json, show_table
+from .console import Cell, Column, counted, output, remark, show_json, show_table, size_cell
 from .directories import ChosenDirectories, short_name, takes_directories
 from .filters import Filter, takes_filter
+from .statistics import Statistics, remark_uncounted, show_statistics
 
 _COLUMNS = (
     Column("test", gives_way=True),
@@ -31,7 +32,7 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One file, as it is listed and as --json gives it; None is what nobody can tell."""
+    """One file, as it is listed and as --json gives it; None stands for an unknown value."""
 
     path: str
     kind: str
@@ -52,8 +53,8 @@ class Listed:
     short_name: str = ""
 
     @property
-    def told(self) -> str:
-        """What came back, in a few words."""
+    def answer(self) -> str:
+        """The answer in a few words."""
         if self.kind == "corrupt":
             return f"unreadable: {self.reason}"
         if self.kind == "other":
@@ -63,14 +64,31 @@ class Listed:
             return f"{form}, failed"
         return form if self.is_complete else f"{form}, left early"
 
+    def cells(self, now: float) -> list[Cell]:
+        endpoint = self.endpoint or ""
+        return [
+            self.test_id or "",
+            (endpoint.removeprefix("/v1/"), endpoint),
+            self.model or "",
+            self.answer,
+            size_cell(self.size),
+            (age_text(now - self.modified), _iso(self.modified)),
+            (self.short_name, self.path),
+        ]
 
-_SORTS: dict[str, Callable[[Listed], Any]] = {
-    "test": lambda one: one.test_id or "",
-    "endpoint": lambda one: one.endpoint or "",
-    "model": lambda one: one.model or "",
-    "size": lambda one: -one.size,
-    "age": lambda one: -one.modified,
-    "key": lambda one: one.short_name,
+    def as_json(self) -> dict[str, object]:
+        fields = asdict(self) | {"modified": _iso(self.modified)}
+        del fields["short_name"]
+        return fields
+
+
+_SORTS: dict[str, Callable[[Listed], str | float]] = {
+    "test": lambda listed: listed.test_id or "",
+    "endpoint": lambda listed: listed.endpoint or "",
+    "model": lambda listed: listed.model or "",
+    "size": lambda listed: -listed.size,
+    "age": lambda listed: -listed.modified,
+    "key": lambda listed: listed.short_name,
 }
 
 
@@ -78,67 +96,128 @@ _SORTS: dict[str, Callable[[Listed], Any]] = {
 @takes_directories
 @takes_filter
 @click.option("--failed", is_flag=True, help="Only recorded failures.")
-@click.option(
-    "--sort", type=click.Choice(tuple(_SORTS)), default="test", show_default=True, help="The largest and newest first."
-)
-@click.option("--reverse", is_flag=True, help="The other way round.")
-@click.option("--json", "is_json", is_flag=True, help="One JSON array, as described above.")
-def ls(directories: ChosenDirectories, wanted: Filter, failed: bool, sort: str, reverse: bool, is_json: bool) -> None:
-    """List the recordings in DIR.
+@click.option("--sort", type=click.Choice(tuple(_SORTS)), help="Default: test. The largest and newest come first.")
+@click.option("--reverse", is_flag=True, help="Reverse the order.")
+@click.option("--stats", "shows_statistics", is_flag=True, help="Print statistics instead of the list.")
+@click.option("--all", "shows_all", is_flag=True, help="With --stats: print all lines of each table, not 15.")
+@click.option("--json", "is_json", is_flag=True, help="Print JSON, as described above.")
+def ls(
+    directories: ChosenDirectories,
+    wanted: Filter,
+    failed: bool,
+    sort: str | None,
+    reverse: bool,
+    shows_statistics: bool,
+    shows_all: bool,
+    is_json: bool,
+) -> None:
+    """List the recordings in DIR, or print their statistics.
 
-    DIR is by default where inference_recording() looks for them, its recordings/ and responses/ included.
+    By default, DIR is where inference_recording() looks for recordings, including its recordings/ and responses/.
 
-    TEXT matches a part, or the whole where it holds * or ?. Ages are those of the files: a checkout makes them new.
-    In a pipe, each line has the test, endpoint, model, answer, size in bytes, time of change and path, with tabs
-    between them.
+    TEXT matches any part, or the whole if it has * or ?. Ages are those of the files; a checkout makes files new. In a
+    pipe, each line has the test, endpoint, model, answer, size in bytes, time of change and path, separated by tabs.
+
+    --stats counts recordings, bytes and tokens by endpoint, model and test, and finds duplicates: requests that differ
+    only in the test that made them. Tokens are those that the answers report; a stream reports them in its last usage.
+    In a pipe, each line has the kind ("total", "endpoint", "model", "test"), the name, number, size in bytes, and
+    tokens in and out. A line of a "duplicate" has the endpoint, model, number, bytes of all files but one, number of
+    tests, number of different answers, and the path of one file.
 
     \b
     --json gives one object a file:
       path, size (bytes), modified (ISO 8601, UTC), and
       kind          "recording", "other" (not a call of the SDK) or "corrupt"
-      reason        why it cannot be read, else null
+      reason        why it cannot be read, or null
       test_id, endpoint, model, key     strings or null
-      position      in the series of its key, counted from 1, else null
+      position      in the series of its key, counted from 1, or null
       is_streaming, is_complete, is_failed     true, false or null
 
     \b
+    --stats --json gives one object:
+      total                            number, size (bytes), tokens_in, tokens_out
+      by_endpoint, by_model, by_test   lists of the same, each with its name; the largest number first
+      duplicates                       endpoint, model, tests, paths, different_answers, spare_size (bytes)
+      others                           number of files that are not calls of the SDK
+      corrupt                          paths of files that cannot be read
+
+    \b
     Exit codes:
-      0  also where there is nothing to list, or a file in the list cannot be read
-      2  there is no such folder, or the options are wrong
+      0  listed, even if there is nothing to list or a file cannot be read
+      2  the directory does not exist, or the options are wrong
     """
-    found = [one for one in _listed(directories, wanted) if one.is_failed or not failed]
-    found.sort(key=lambda one: (_SORTS[sort](one), one.test_id or "", one.path))
-    if reverse:
-        found.reverse()
+    if not shows_statistics:
+        _show_list(_listed(directories, wanted, failed, sort or "test", reverse), is_json)
+        return
+    if failed or sort or reverse:
+        raise click.UsageError("--failed, --sort and --reverse are options of the list; they do not go with --stats")
+    statistics = _statistics(directories, wanted)
     if is_json:
-        show_json([_as_json(one) for one in found])
+        show_json(statistics.as_json())
+    else:
+        show_statistics(statistics, shows_all=shows_all)
+    remark_uncounted(statistics)
+
+
+def _listed(directories: ChosenDirectories, wanted: Filter, failed: bool, sort: str, reverse: bool) -> list[Listed]:
+    files: list[Listed] = []
+    for entry, file in _matching(directories, wanted):
+        if isinstance(entry, CorruptRecording) and wanted.needs_content:
+            continue
+        listed = _listed_file(entry, directories.shown(entry.path), file)
+        if listed.is_failed or not failed:
+            files.append(listed)
+    key = _SORTS[sort]
+    return sorted(files, key=lambda listed: (key(listed), listed.test_id or "", listed.path), reverse=reverse)
+
+
+def _show_list(files: list[Listed], is_json: bool) -> None:
+    if is_json:
+        show_json([listed.as_json() for listed in files])
         return
     now = time.time()
-    show_table(_COLUMNS, [_row(one, now) for one in found])
-    unreadable = sum(one.kind == "corrupt" for one in found)
-    told = f"; {unreadable:,} cannot be read: see inference-recorder check" if unreadable else ""
+    show_table(_COLUMNS, [listed.cells(now) for listed in files])
+    unreadable = sum(listed.kind == "corrupt" for listed in files)
+    note = f"; {unreadable:,} cannot be read: see inference-recorder check" if unreadable else ""
     if unreadable or output().is_terminal:
-        remark(f"{counted(len(found), 'file')}, {size_of(sum(one.size for one in found))}{told}")
+        remark(f"{counted(len(files), 'file')}, {size_of(sum(listed.size for listed in files))}{note}")
 
 
-def _listed(directories: ChosenDirectories, wanted: Filter) -> Iterator[Listed]:
-    for one in directories.entries():
+def _statistics(directories: ChosenDirectories, wanted: Filter) -> Statistics:
+    statistics = Statistics()
+    for entry, _ in _matching(directories, wanted):
+        path = directories.shown(entry.path)
         try:
-            file = one.path.stat()
-        except OSError:  # a link that leads nowhere, or a file that is gone by now
+            if isinstance(entry, CorruptRecording):
+                statistics.corrupt.append(path)
+            elif entry.is_of_the_sdk:
+                statistics.add(entry, entry.recording(), path)
+            else:
+                statistics.others += 1
+        except (CorruptRecording, ValueError, RecursionError):
+            statistics.corrupt.append(path)
+    return statistics
+
+
+def _matching(
+    directories: ChosenDirectories, wanted: Filter
+) -> Iterator[tuple[Entry | CorruptRecording, os.stat_result | None]]:
+    """Yield each recording that matches and each error of reading one, with the file's age and size where known."""
+    for entry in directories.entries():
+        try:
+            file = entry.path.stat()
+        except OSError:  # a broken link, or the file has just been removed
             file = None
-        if file is not None and not wanted.takes_file(file):
+        if file is not None and not wanted.matches_file(file):
             continue
-        size, modified = (0, 0.0) if file is None else (file.st_size, file.st_mtime)
-        path = directories.shown(one.path)
-        if isinstance(one, CorruptRecording):
-            if not wanted.asks_what_was_recorded:
-                yield Listed(path, "corrupt", size, modified, one.reason, short_name=one.path.stem)
-        elif wanted.takes(one):
-            yield _listed_entry(one, path, size, modified)
+        if isinstance(entry, CorruptRecording) or wanted.matches(entry):
+            yield entry, file
 
 
-def _listed_entry(entry: Entry, path: str, size: int, modified: float) -> Listed:
+def _listed_file(entry: Entry | CorruptRecording, path: str, file: os.stat_result | None) -> Listed:
+    size, modified = (0, 0.0) if file is None else (file.st_size, file.st_mtime)
+    if isinstance(entry, CorruptRecording):
+        return Listed(path, "corrupt", size, modified, entry.reason, short_name=entry.path.stem)
     kind, reason, answer = ("recording" if entry.is_of_the_sdk else "other"), None, None
     try:
         answer = entry.recording().answer
@@ -161,25 +240,6 @@ def _listed_entry(entry: Entry, path: str, size: int, modified: float) -> Listed
         is_failed=None if answer is None else answer.failure is not None,
         short_name=short_name(entry),
     )
-
-
-def _row(one: Listed, now: float) -> list[Cell]:
-    endpoint = one.endpoint or ""
-    return [
-        one.test_id or "",
-        (endpoint.removeprefix("/v1/"), endpoint),
-        one.model or "",
-        one.told,
-        (size_of(one.size), str(one.size)),
-        (age_text(now - one.modified), _iso(one.modified)),
-        (one.short_name, one.path),
-    ]
-
-
-def _as_json(one: Listed) -> dict[str, object]:
-    fields = asdict(one) | {"modified": _iso(one.modified)}
-    del fields["short_name"]
-    return fields
 
 
 def _iso(modified: float) -> str:

@@ -37,7 +37,6 @@ COMMANDS = (
     "rm",
     "scan",
     "show",
-    "stats",
     "undo",
 )
 """Each is a function in the module of its name, "-" being "_" there; a keyword has a "_" after it."""

@@ -1,11 +1,12 @@
-"""What the recordings of some folders come to: numbers, sizes, tokens, and what is there twice."""
+"""The figures of `ls --stats`: how much was recorded for what, what it cost, and what was recorded twice."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
+from pathlib import PurePath
 
 from ..recording import json_bytes
 from ..recording.recording import Answer, Recording
@@ -13,14 +14,27 @@ from ..recording.usage import Usage, usage_of
 from ..recording.volatile import recorded_id
 from ..request.keys import request_key
 from ..storage.catalogue import Entry
+from ..views.parts import size_of
+from .console import Cell, Column, counted, number_cell, output, remark, show_rest, show_table, size_cell
 
 _OUTSIDE = "(outside a test)"
 _NO_MODEL = "(none)"
+_MOST_SHOWN = 15
+_NUMBERS = tuple(Column(name, is_number=True) for name in ("number", "size", "tokens in", "tokens out"))
+_DUPLICATE_COLUMNS = (
+    Column("recorded by several tests", gives_way=True),
+    Column("model", gives_way=True),
+    Column("number", is_number=True),
+    Column("to spare", is_number=True),
+    Column("tests", is_number=True),
+    Column("answers", is_number=True),
+    Column("one of them"),
+)
 
 
 @dataclass(slots=True)
 class Tally:
-    """What a number of recordings come to."""
+    """The sums over a number of recordings."""
 
     number: int = 0
     size: int = 0
@@ -34,6 +48,9 @@ class Tally:
         if usage is not None:
             self.tokens_in += usage.tokens_in
             self.tokens_out += usage.tokens_out
+
+    def cells(self) -> list[Cell]:
+        return [number_cell(self.number), size_cell(self.size), *map(number_cell, (self.tokens_in, self.tokens_out))]
 
 
 @dataclass(slots=True)
@@ -51,48 +68,124 @@ class Duplicate:
 
     @property
     def spare_size(self) -> int:
-        """Bytes of all files but one."""
-        return sum(self.sizes) - self.sizes[0]
+        """Bytes of all files but the first."""
+        return sum(self.sizes[1:])
+
+    def cells(self) -> list[Cell]:
+        return [
+            self.endpoint,
+            self.model,
+            number_cell(len(self.paths)),
+            size_cell(self.spare_size),
+            number_cell(len(self.tests)),
+            number_cell(len(self.answers)),
+            (PurePath(self.paths[0]).stem[:12], self.paths[0]),
+        ]
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "endpoint": self.endpoint,
+            "model": self.model,
+            "tests": sorted(self.tests),
+            "paths": self.paths,
+            "different_answers": len(self.answers),
+            "spare_size": self.spare_size,
+        }
 
 
 @dataclass(slots=True)
 class Statistics:
-    """What a command has seen of its folders."""
+    """Sums over all recordings that were added."""
 
     total: Tally = field(default_factory=Tally)
     by: Mapping[str, defaultdict[str, Tally]] = field(
         default_factory=lambda: {name: defaultdict(Tally) for name in ("endpoint", "model", "test")}
     )
     requests: dict[str, Duplicate] = field(default_factory=dict)
-    """By the key that a request has without its test."""
+    """By the key that the request has outside a test."""
     others: int = 0
     corrupt: list[str] = field(default_factory=list)
 
-    def see(self, entry: Entry, recording: Recording, path: str) -> None:
-        """Count a call of the SDK. Raises ValueError or RecursionError, counting nothing, where that cannot be told."""
-        size, usage, asked = len(entry.content), usage_of(recording), entry.asked
-        key = None if asked is None else request_key(asked, None)
+    def add(self, entry: Entry, recording: Recording, path: str) -> None:
+        """Count a recorded call of the SDK.
+
+        Raises ValueError or RecursionError, and counts nothing, if its usage or its key cannot be computed.
+        """
+        size, usage, request = len(entry.content), usage_of(recording), entry.asked
+        key = None if request is None else request_key(request, None)
         names = {"endpoint": entry.endpoint, "model": entry.model or _NO_MODEL, "test": entry.test_id or _OUTSIDE}
         for tally in (self.total, *(self.by[kind][name] for kind, name in names.items())):
             tally.add(size, usage)
         if key is None:
             return
-        request = self.requests.setdefault(key, Duplicate(entry.endpoint, entry.model))
-        request.paths.append(path)
-        request.keys.add(entry.key)
-        request.tests.add(entry.test_id or _OUTSIDE)
-        request.answers.add(_answer_digest(entry, recording.answer))
-        request.sizes.append(size)
+        duplicate = self.requests.setdefault(key, Duplicate(entry.endpoint, entry.model))
+        duplicate.paths.append(path)
+        duplicate.keys.add(entry.key)
+        duplicate.tests.add(entry.test_id or _OUTSIDE)
+        duplicate.answers.add(_answer_digest(entry, recording.answer))
+        duplicate.sizes.append(size)
 
-    @property
+    def ranked(self, kind: str) -> list[tuple[str, Tally]]:
+        """Return the tallies by "endpoint", "model" or "test", the largest number first."""
+        return sorted(self.by[kind].items(), key=lambda item: (-item[1].number, -item[1].size, item[0]))
+
     def duplicates(self) -> list[Duplicate]:
-        """The requests that several tests recorded, each for itself; those that take most room first."""
-        several = (one for one in self.requests.values() if len(one.tests) > 1 and len(one.keys) > 1)
-        return sorted(several, key=lambda one: -one.spare_size)
+        """Return the requests that several tests recorded, each under a key of its own; the largest first."""
+        several = (request for request in self.requests.values() if len(request.tests) > 1 and len(request.keys) > 1)
+        return sorted(several, key=lambda duplicate: -duplicate.spare_size)
+
+    def as_json(self) -> dict[str, object]:
+        by = {f"by_{kind}": [{"name": name} | asdict(tally) for name, tally in self.ranked(kind)] for kind in self.by}
+        duplicates = [duplicate.as_json() for duplicate in self.duplicates()]
+        return {"total": asdict(self.total), **by, "duplicates": duplicates} | {
+            "others": self.others,
+            "corrupt": self.corrupt,
+        }
+
+
+def show_statistics(statistics: Statistics, *, shows_all: bool) -> None:
+    """Print the tables: at a terminal with heads and a last line of totals, in a pipe each line with its kind."""
+    if output().is_terminal:
+        _show_tables(statistics, None if shows_all else _MOST_SHOWN)
+    else:
+        rows: list[Sequence[Cell]] = [("total", "", *statistics.total.cells())]
+        for kind in statistics.by:
+            rows += [(kind, name, *tally.cells()) for name, tally in statistics.ranked(kind)]
+        rows += [("duplicate", *duplicate.cells()) for duplicate in statistics.duplicates()]
+        show_table((), rows)
+
+
+def remark_uncounted(statistics: Statistics) -> None:
+    """Print on stderr how many files were not counted, and why."""
+    if statistics.others:
+        remark(f"not counted: {counted(statistics.others, 'file')} that hold no call of the SDK")
+    if statistics.corrupt:
+        unreadable = counted(len(statistics.corrupt), "file")
+        remark(f"not counted: {unreadable} that cannot be read; see inference-recorder check")
+
+
+def _show_tables(statistics: Statistics, most: int | None) -> None:
+    console, duplicates, total = output(), statistics.duplicates(), statistics.total
+    for kind in statistics.by:
+        ranked = statistics.ranked(kind)
+        rows = [(name, *tally.cells()) for name, tally in ranked[:most]]
+        show_table((Column(f"by {kind}", gives_way=True), *_NUMBERS), rows)
+        show_rest(len(ranked), most)
+        console.print()
+    if duplicates:
+        show_table(_DUPLICATE_COLUMNS, [duplicate.cells() for duplicate in duplicates[:most]])
+        show_rest(len(duplicates), most)
+        console.print()
+    spare = sum(duplicate.spare_size for duplicate in duplicates)
+    console.print(
+        f"{counted(total.number, 'recording')}, {size_of(total.size)}, "
+        f"{total.tokens_in:,} tokens in, {total.tokens_out:,} tokens out; "
+        f"{counted(len(duplicates), 'request')} recorded by several tests ({size_of(spare)} to spare)"
+    )
 
 
 def _answer_digest(entry: Entry, answer: Answer) -> bytes:
-    """Return what tells one answer from another; ids that were made from the key are no difference."""
+    """Return a digest that two answers share if they differ only in ids made from their keys."""
     chunks = answer.chunks or ()
     lines = (chunk if isinstance(chunk, bytes) else json_bytes.dumps(chunk) for chunk in chunks)
     content = b"\n".join((json_bytes.dumps(answer.body), repr(answer.failure).encode(), *lines))

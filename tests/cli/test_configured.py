@@ -194,13 +194,13 @@ def test_explain_asks_as_a_test_would(project: Path) -> None:
     ("command", "expected"),
     [
         (["ls"], "tests/test_a.py::test_b"),
-        (["stats"], "tests/test_a.py::test_b"),
+        (["ls", "--stats"], "tests/test_a.py::test_b"),
         (["check"], "1 recording"),
         (["explain"], "tapes"),
         (["scan"], "1 file scanned"),
         (["doctor"], "tapes"),
     ],
-    ids=["ls", "stats", "check", "explain", "scan", "doctor"],
+    ids=["ls", "ls --stats", "check", "explain", "scan", "doctor"],
 )
 def test_commands_look_where_the_recorders_of_the_tests_do(command: list[str], expected: str, project: Path) -> None:
     """A folder that is configured for pytest need not be named again."""

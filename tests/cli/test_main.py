@@ -50,7 +50,7 @@ def test_the_shell_completes_what_the_help_says(shell, monkeypatch):
     assert f"_INFERENCE_RECORDER_COMPLETE={shell}_complete" in script.stdout
 
     monkeypatch.setenv("_INFERENCE_RECORDER_COMPLETE", f"{shell}_complete")
-    for words, expected in (("inference-recorder st", "stats"), ("inference-recorder ls --old", "--older-than")):
+    for words, expected in (("inference-recorder sc", "scan"), ("inference-recorder ls --old", "--older-than")):
         monkeypatch.setenv("COMP_WORDS", words if shell != "fish" else words.rpartition(" ")[0])
         monkeypatch.setenv("COMP_CWORD", str(words.count(" ")) if shell != "fish" else words.rpartition(" ")[2])
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

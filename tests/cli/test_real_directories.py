@@ -33,7 +33,7 @@ def test_all_are_listed(corpus: Path) -> None:
 
 def test_all_are_counted(corpus: Path) -> None:
     """The sums of the tables are those of the total."""
-    counted = json.loads(run("stats", corpus, "--json").stdout)
+    counted = json.loads(run("ls", "--stats", corpus, "--json").stdout)
 
     assert 253 == counted["total"]["number"]
     for kind in ("endpoint", "model", "test"):

@@ -382,11 +382,11 @@ def test_scan_finds_a_secret_in_the_trash(root: Path) -> None:
     assert (1, {".trash", ".failed"}) == (done.exit_code, found)
 
 
-@pytest.mark.parametrize("command", ["ls", "stats", "check"])
+@pytest.mark.parametrize("command", ["ls", "ls --stats", "check"])
 def test_no_command_shows_what_is_in_the_trash(command: str, root: Path) -> None:
     """Deleted is deleted, also where all folders are looked through."""
     run("rm", "tests", "session@answer")
-    done = run(command, "-r")
+    done = run(*command.split(), "-r")
 
     assert (0, False) == (done.exit_code, "test_b" in done.stdout + done.stderr)
 

@@ -1,4 +1,4 @@
-"""`inference-recorder stats`: how much, for what, and what is there twice."""
+"""`inference-recorder ls --stats`: how much was recorded, for what, and what was recorded twice."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def lines(done: str, kind: str) -> list[list[str]]:
 
 
 def test_it_counts_by_endpoint_model_and_test(directory: Path) -> None:
-    """Which test, and which model, costs most when all is recorded anew."""
-    shown = run("stats", directory).stdout
+    """Which test, and which model, costs most when everything is recorded again."""
+    shown = run("ls", "--stats", directory).stdout
     contents = [path.read_bytes() for path in directory.glob("*.json")]
     sizes = {test: sum(len(one) for one in contents if b'"test_id": "%b"' % test.encode() in one) for test in "ab"}
 
@@ -47,7 +47,7 @@ def test_a_request_of_several_tests_is_a_duplicate(text: str, answers: int, tmp_
     record(tmp_path, "b", position=2)
     record(tmp_path, "a", question="Only here.")
 
-    (found,) = json.loads(run("stats", tmp_path, "--json").stdout)["duplicates"]
+    (found,) = json.loads(run("ls", "--stats", tmp_path, "--json").stdout)["duplicates"]
     assert ["a", "b"] == found["tests"]
     assert answers == found["different_answers"]
     assert {str(first), str(second)} < set(found["paths"])
@@ -59,7 +59,7 @@ def test_a_series_of_one_test_is_no_duplicate(tmp_path: Path) -> None:
     for position in (1, 2, 3):
         record(tmp_path, "a", position=position)
 
-    assert [] == lines(run("stats", tmp_path).stdout, "duplicate")
+    assert [] == lines(run("ls", "--stats", tmp_path).stdout, "duplicate")
 
 
 def test_what_tests_share_already_is_no_duplicate(tmp_path: Path) -> None:
@@ -69,13 +69,30 @@ def test_what_tests_share_already_is_no_duplicate(tmp_path: Path) -> None:
         path = record(tmp_path, test, endpoint="/v1/models", answer=Answer(chunks=[model]), generation=FOLDING[0])
         path.rename(path.with_name(path.name.replace("0badcafe", f"{len(name):08x}")))
 
-    assert "2" == lines(run("stats", tmp_path).stdout, "total")[0][1]
-    assert [] == lines(run("stats", tmp_path).stdout, "duplicate")
+    assert "2" == lines(run("ls", "--stats", tmp_path).stdout, "total")[0][1]
+    assert [] == lines(run("ls", "--stats", tmp_path).stdout, "duplicate")
 
 
 def test_options_choose_what_is_counted(directory: Path) -> None:
-    """The same options as those of `ls`."""
-    assert "40" == lines(run("stats", directory, "--model", "*mini").stdout, "total")[0][3]
+    """A total of one model or one test answers most questions."""
+    assert "40" == lines(run("ls", "--stats", directory, "--model", "*mini").stdout, "total")[0][3]
+
+
+def test_statistics_apply_the_size_filter_to_unreadable_files(directory: Path) -> None:
+    """An unreadable file that the options leave out must not look like a gap in the figures."""
+    (directory / f"{'a' * 64}.json").write_text("{")
+
+    assert 1 == len(json.loads(run("ls", "--stats", directory, "--json", "--model", "gpt").stdout)["corrupt"])
+    assert [] == json.loads(run("ls", "--stats", directory, "--json", "--larger-than", "100").stdout)["corrupt"]
+
+
+@pytest.mark.parametrize("option", ["--failed", "--reverse", "--sort=size"])
+def test_options_of_the_list_are_refused_with_stats(option: str, directory: Path) -> None:
+    """Statistics of everything would be taken for those of the failures."""
+    done = run("ls", "--stats", directory, option)
+
+    assert (2, "") == (done.exit_code, done.stdout)
+    assert "do not go with --stats" in done.stderr
 
 
 def test_what_cannot_be_counted_is_named(directory: Path) -> None:
@@ -84,7 +101,7 @@ def test_what_cannot_be_counted_is_named(directory: Path) -> None:
     broken = directory / f"{'a' * 64}.json"
     broken.write_text("{")
     chunks = record(directory, "c", answer=Answer(chunks=[b'{"usage":'], is_streaming=True))
-    done = run("stats", directory, "--json")
+    done = run("ls", "--stats", directory, "--json")
 
     counted = json.loads(done.stdout)
     assert (3, 1) == (counted["total"]["number"], counted["others"])
@@ -96,7 +113,7 @@ def test_a_terminal_gets_the_most_of_each_table(tmp_path: Path) -> None:
     """Nobody scrolls through the tables of a thousand tests to see the totals."""
     for number in range(20):
         record(tmp_path, f"tests/test_a.py::test_{number}")
-    short, long = at_a_terminal("stats", tmp_path)[1], at_a_terminal("stats", tmp_path, "--all")[1]
+    short, long = at_a_terminal("ls", "--stats", tmp_path)[1], at_a_terminal("ls", "--stats", tmp_path, "--all")[1]
 
     assert "… and 5 more (--all)" in short
     assert "more" not in long

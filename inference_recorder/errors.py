@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from .explanation import Explanation, lines_of
-from .test_run import current_test_run, running_node_id
 from .text import visible
 
 _RECORDING = "LLAMA_STACK_TEST_INFERENCE_MODE=record-if-missing"
@@ -71,6 +70,7 @@ class MissingRecording(RecorderError, RuntimeError):
         looked_in: Sequence[Path],
         node_id: str | None = None,
         explanation: Explanation = _NOTHING_KNOWN,
+        is_without_plugin: bool = False,
     ) -> None:
         self.key = key
         self.summary = summary
@@ -79,7 +79,6 @@ class MissingRecording(RecorderError, RuntimeError):
         self.explanation = explanation
         self.nearest = explanation.nearest
         self.renamed_from = explanation.renamed_from
-        is_without_plugin = current_test_run() is None and running_node_id() is not None
         start = f"{_RECORDING} pytest" if is_without_plugin else "pytest --inference-mode=record-if-missing"
         self.command = None if node_id is None else f"{start} {shlex.quote(node_id)}"
         lines = [

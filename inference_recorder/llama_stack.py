@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import recorder
-from .modes import InferenceMode, mode_from
+from .modes import InferenceMode
 from .recording.codec import decode_thoroughly, encode, is_plain, untyped
 from .recording.json_bytes import loads
 from .recording.model_lists import model_set_digest
@@ -26,7 +26,7 @@ from .sdk.methods import method_for
 from .sdk.revive import reviver
 from .storage.directories import Directories
 from .storage.store import Store
-from .test_run import running_test_id
+from .test_run import current_config, running_test_id
 
 APIRecordingMode = InferenceMode
 
@@ -50,12 +50,12 @@ api_recording = inference_recording
 
 def get_inference_mode() -> InferenceMode:
     """Return the mode that the environment names, replay where it names none; raises UnknownMode."""
-    return mode_from()
+    return current_config().mode().value
 
 
 def setup_inference_recording() -> inference_recording | None:
     """Return a recorder with the environment's mode and folder, None in live mode, as llama-stack does."""
-    mode = mode_from()
+    mode = get_inference_mode()
     return None if mode is InferenceMode.LIVE else inference_recording(mode)
 
 

@@ -6,11 +6,13 @@ import functools
 import inspect
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, TypeVar, cast
 
 from .children import usage as process_usage
-from .modes import InferenceMode, chosen_mode
+from .config import DEFAULT_DIRECTORY, Config, Table
+from .modes import InferenceMode
 from .redaction.redactor import RedactRule
 from .redaction.requests import RequestRules
 from .redaction.secret_env import checked_names
@@ -18,12 +20,10 @@ from .request.keys import EXACT
 from .request.normalizers import NormalizeRule
 from .sdk import context, patching, targets
 from .session import Session
-from .settings import Settings
-from .storage.directories import check_usable, directories_from
+from .storage.directories import Directories, check_usable, directories_from
 from .storage.store import Store
-from .test_run import current_test_run, opened_outside
+from .test_run import current_config, current_test_run, opened_outside
 
-_NOTHING = Settings()
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -92,7 +92,7 @@ class inference_recording:  # noqa: N801 - it is used as a function
         self._redact = tuple(redact)
         self._normalize = None if normalize is None else tuple(normalize)
         self._secret_env = checked_names(secret_env, "secret_env=")
-        self._configured = _NOTHING
+        self._configured = Table()
         self._rules = RequestRules(redact, normalize or (), self._written, self._secret_env)
         self._entered: list[Session] = []
 
@@ -100,13 +100,14 @@ class inference_recording:  # noqa: N801 - it is used as a function
         return self._enter(is_process_wide=False)
 
     def _enter(self, *, is_process_wide: bool) -> Session:
-        (mode, source), run = chosen_mode(self._mode), current_test_run()
-        is_shared = self._scope == "shared"
-        directories = directories_from(self._storage_dir, is_shared=is_shared)
-        settings = _NOTHING if run is None else run.settings
-        said = (self._record_errors, settings.record_errors, self._record_errors_by_default)
+        run, config = current_test_run(), current_config()
+        setting, is_shared = config.mode(self._mode), self._scope == "shared"
+        mode, directories = (
+            setting.value,
+            self._directories(config, None if run is None else run.test_directory, is_shared=is_shared),
+        )
         if run is not None:
-            run.about_to_open(mode, source, directories.written)
+            run.about_to_open(mode, setting.source, directories.written)
         if mode is not InferenceMode.LIVE:
             check_usable(directories, mode)
         session = Session(
@@ -114,8 +115,8 @@ class inference_recording:  # noqa: N801 - it is used as a function
             Store(directories),
             test_id=self._test_id,
             is_shared=is_shared,
-            record_errors=next((one for one in said if one is not None), None),
-            rules=self._rules_under(settings),
+            record_errors=config.record_errors(self._record_errors, self._record_errors_by_default),
+            rules=self._rules_under(config.table),
         )
         if process_usage.listeners:
             process_usage.tell_entered(directories.read, is_live=session.is_live)
@@ -150,14 +151,21 @@ class inference_recording:  # noqa: N801 - it is used as a function
             decorated = self._around_function(function)
         return cast(_Function, functools.wraps(function)(decorated))
 
-    def _rules_under(self, settings: Settings) -> RequestRules:
-        if _rules_of(settings) == _rules_of(self._configured):
+    def _directories(self, config: Config, test_directory: Path | None, *, is_shared: bool) -> Directories:
+        directory = config.directory(self._storage_dir).value
+        if self._storage_dir or test_directory is None:
+            return directories_from(directory)
+        is_beside = config.table.recordings_beside_tests and not is_shared  # what tests share is beside none of them
+        return directories_from(directory, test_directory / DEFAULT_DIRECTORY, is_beside=is_beside)
+
+    def _rules_under(self, table: Table) -> RequestRules:
+        if _rules_of(table) == _rules_of(self._configured):
             self._rules.refreshed()
             return self._rules
-        normalize = settings.normalize if self._normalize is None else self._normalize
-        self._configured = settings
-        secret_env = (*settings.secret_env, *self._secret_env)
-        self._rules = RequestRules((*settings.redact, *self._redact), normalize, self._written, secret_env)
+        normalize = table.normalize if self._normalize is None else self._normalize
+        self._configured = table
+        secret_env = (*table.secret_env, *self._secret_env)
+        self._rules = RequestRules((*table.redact, *self._redact), normalize or (), self._written, secret_env)
         return self._rules
 
     def _anew(self) -> inference_recording:
@@ -216,8 +224,8 @@ class inference_recording:  # noqa: N801 - it is used as a function
         return run
 
 
-def _rules_of(settings: Settings) -> tuple[object, ...]:
-    return settings.redact, settings.normalize, settings.secret_env
+def _rules_of(table: Table) -> tuple[object, ...]:
+    return table.redact, table.normalize, table.secret_env
 
 
 def enter_process_wide(recorder: inference_recording) -> Session:

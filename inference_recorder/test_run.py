@@ -12,16 +12,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
+from .config import Config
+
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import Protocol
 
-    from .settings import Settings
-
     class TestRun(Protocol):
         """A test run under the pytest plugin, as recorders see it."""
 
-        settings: Settings
+        config: Config
         test_id: str | None
         """The id of the test that runs now, or of the fixture that several tests share; None between tests."""
         test_directory: Path | None
@@ -89,6 +89,11 @@ def running_node_id() -> str | None:
 def current_test_run() -> TestRun | None:
     """Return the test run that goes on now, None where the plugin runs none."""
     return _test_run
+
+
+def current_config() -> Config:
+    """Return the configuration of the test run; without the plugin only arguments and environment count."""
+    return Config() if _test_run is None else _test_run.config
 
 
 def set_test_run(new: TestRun | None) -> Callable[[], None]:

@@ -17,8 +17,7 @@ import openai
 import pytest
 from hypothesis import HealthCheck, settings
 
-from inference_recorder.modes import MODE_VARIABLES
-from inference_recorder.storage.directories import DIRECTORY_VARIABLES
+from inference_recorder.config import DIRECTORY_VARIABLES, MODE_VARIABLES
 from inference_recorder.test_run import within_test_run
 
 from .support.openai_server import OpenAIServer, running_server

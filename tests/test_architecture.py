@@ -14,12 +14,12 @@ import inference_recorder
 
 PACKAGE = Path(inference_recorder.__file__).parent
 LAYERS = (
-    ("errors", "explanation", "fixture_ids", "modes", "settings", "tasks", "test_run", "text"),
+    ("config", "errors", "explanation", "fixture_ids", "modes", "tasks", "test_run", "text"),
     ("api_schema", "prefilter"),
     ("request",),
     ("recording",),
     ("redaction",),
-    ("project_files", "storage"),
+    ("pyproject", "storage"),
     ("views",),
     ("children",),
     ("engine",),

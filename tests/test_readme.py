@@ -12,7 +12,7 @@ import pytest
 
 from inference_recorder import errors
 from inference_recorder.cli.main import COMMANDS
-from inference_recorder.project_files import KEYS
+from inference_recorder.pyproject import KEYS
 from inference_recorder.request.normalizers import BUILT_IN_NAMES
 from inference_recorder.sdk.coverage import coverage_table
 
@@ -64,7 +64,7 @@ def test_every_option_of_the_plugin_is_in_its_table(suite: Suite) -> None:  # no
     """Its three ways to be said stand side by side there."""
     told = "\n".join(suite.run("--help").outlines)
     [table] = re.findall(r"^\| on the command line.*?\n\n", README, re.DOTALL | re.MULTILINE)
-    known = set(re.findall(r"^  (--inference-[a-z-]+|inference_[a-z_]+)", told, re.MULTILINE)) | set(KEYS)
+    known = set(re.findall(r"^  (--inference-[a-z-]+)", told, re.MULTILINE)) | set(KEYS)
 
     assert known == {name.rstrip("=[") for name in re.findall(r"`(-*[a-z_-]+[a-z])", table)}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from .configured import configured
+from .configured import configured_redactor
 from .console import Column, counted, output, remark, show_json, show_rest, show_table
 from .directories import ChosenDirectories, takes_directories
 from .examination import Examination, Finding
@@ -58,7 +58,7 @@ def check(
       2  there is no such folder, or the options are wrong
     """
     orphans = Orphans(rootdir or Path.cwd())
-    seen = Examination(directories, orphans, configured().redactor)
+    seen = Examination(directories, orphans, configured_redactor())
     seen.run()
     if rootdir is None and orphans.has_met_no_file:
         seen.findings = [one for one in seen.findings if one.kind != "orphan"]

@@ -1,60 +1,53 @@
-"""What the project's files configure for the recorders of its tests, as a command takes it."""
+"""The configuration of the project in whose directory a command is run."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import click
 
+from ..config import DEFAULT_DIRECTORY, Config, Table
 from ..errors import RecorderError
-from ..project_files import configured_from, root_of
+from ..pyproject import nearest_pyproject, table_of
 from ..redaction.redactor import Redactor
 from ..redaction.secret_env import secret_values
-from ..storage.directories import DEFAULT_DIRECTORY, Directories, chosen_directories
+from ..storage.directories import Directories, directories_from
+
+_ROOT_FILES = ("pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", "setup.py")
 
 
-class Configured(NamedTuple):
-    """The rules that a pytest started in the working directory would go by."""
+def configured() -> Config:
+    """Return the configuration of a pytest run started here. Raises click.UsageError if the file is invalid."""
+    here = Path.cwd()
+    root = here if (here / DEFAULT_DIRECTORY).is_dir() else nearest_rootdir(here)
+    try:
+        return Config(table=table_of(nearest_pyproject(here)), root=root)
+    except RecorderError as error:
+        raise click.UsageError(str(error)) from None
 
-    recordings: Path | None = None
-    redact: tuple[re.Pattern[str], ...] = ()
-    normalize: tuple[str | Mapping[str, str], ...] | None = None
-    """None where nothing is said of them."""
-    secret_env: tuple[str, ...] = ()
 
-    @property
-    def redactor(self) -> Redactor:
-        """What finds the secrets that a recorder would hide."""
-        return Redactor(secret_values(self.secret_env), self.redact)
+def configured_table() -> Table:
+    """Return `[tool.inference_recorder]`. Raises click.UsageError if the file is invalid."""
+    return configured().table
+
+
+def configured_redactor() -> Redactor:
+    """Return what finds the secrets that a recorder would redact. Raises click.UsageError if the file is invalid."""
+    table = configured_table()
+    return Redactor(secret_values(table.secret_env), table.redact)
 
 
 def directory_for(directory: Path | None) -> tuple[Directories, str]:
-    """Return the places that a command looks in, and what chose them: `directory`, else what recorders would take.
+    """Return the directories that a command reads, and what chose them: `directory`, or what recorders would use.
 
-    That is what a variable names, else the configured folder, else "recordings" here or at pytest's rootdir. Raises
-    click.UsageError.
+    The default is "recordings" in the current directory if that exists, otherwise in the project's root. Raises
+    click.UsageError if the configuration is invalid.
     """
-    directories, source = chosen_directories(directory)
-    if source != "default":
-        return directories, source
-    try:
-        said, root = configured_from(Path.cwd()).get("recordings"), root_of(Path.cwd())
-    except RecorderError as error:
-        raise click.UsageError(str(error)) from None
-    if said is not None:
-        return chosen_directories(said[0])[0], said[1]
-    if directories.written.is_dir() or root is None:
-        return directories, source
-    return chosen_directories(root / DEFAULT_DIRECTORY)[0], source
+    setting = (Config() if directory else configured()).directory(directory)
+    return directories_from(setting.value), setting.source
 
 
-def configured() -> Configured:
-    """Read the files; raises click.UsageError for one that has no meaning."""
-    try:
-        said = configured_from(Path.cwd())
-    except RecorderError as error:
-        raise click.UsageError(str(error)) from None
-    return Configured(**{key: value for key, (value, _) in said.items()})
+def nearest_rootdir(directory: Path) -> Path | None:
+    """Return the nearest directory, here or above, with a file that marks pytest's rootdir; None without any."""
+    parents = (directory, *directory.parents)
+    return next((parent for parent in parents if any((parent / name).exists() for name in _ROOT_FILES)), None)

@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 from ..errors import UnknownMode, UnusableDirectory
-from ..modes import InferenceMode, chosen_mode
+from ..modes import InferenceMode
 from ..sdk.coverage import Covered, coverage
 from ..sdk.internals import INTERNALS, Internal, installed_internals, missing_internals
 from ..storage.directories import Directories, check_usable
-from .configured import directory_for
+from .configured import configured, directory_for
 from .console import counted, output
 
 _PACKAGES = ("inference-recorder", "openai", "wrapt", "orjson", "filelock", "pydantic", "httpx", "httpx2", "pytest")
@@ -90,12 +90,12 @@ def _show_usable(console: Console, directories: Directories, mode: InferenceMode
 def _show_mode(console: Console) -> InferenceMode | None:
     console.print("\n[bold]Mode[/bold]")
     try:
-        mode, source = chosen_mode()
+        mode = configured().mode()
     except UnknownMode as error:
         console.print(f"  {error}", markup=False)
         return None
-    console.print(f"  {mode} (chosen {source if source == 'by default' else f'by {source}'})", markup=False)
-    return mode
+    console.print(f"  {mode.value} (chosen by {mode.source})", markup=False)
+    return mode.value
 
 
 def _version(package: str) -> str:

@@ -23,7 +23,7 @@ from ..request.keys import request_key
 from ..request.request import Request, recorded_url
 from ..storage.directories import Directories
 from ..storage.store import Store
-from .configured import configured, directory_for
+from .configured import configured_table, directory_for
 from .console import remarks, show_json
 from .difference_report import DifferenceReport
 
@@ -133,7 +133,7 @@ def _question(content: bytes, endpoint: str | None, base_url: str, test_id: str 
         text,
     )
     try:
-        configuration = configured()
+        configuration = configured_table()
         normalize = configuration.normalize if declared is None else declared
         rules = RequestRules(configuration.redact, normalize or (), secret_env=configuration.secret_env)
         asked = rules.asked(without_numbers(request))
@@ -146,7 +146,7 @@ def _question(content: bytes, endpoint: str | None, base_url: str, test_id: str 
 def _answered_by(question: Question, directories: Directories) -> Path | None:
     """Return the recording that answers by now; one that cannot be read answers nothing."""
     row = Series(question.key, threading.RLock())
-    said = configured()
+    said = configured_table()
     rules = RequestRules(said.redact, question.normalizers.declared, question.version, said.secret_env)
     try:
         store, request = Store(directories), question.request

@@ -16,7 +16,7 @@ from ..redaction.shapes import is_hidden_by_name
 from ..request.keys import EXACT, renamed_under, request_key
 from ..request.normalizers import BUILT_IN_NAMES, Normalizers, NormalizeRule, without_roots
 from ..storage.catalogue import Entry
-from .configured import configured
+from .configured import configured_table
 from .console import counted, remark
 from .directories import ChosenDirectories, takes_directories
 from .orphans import is_shared, naming_rule
@@ -77,7 +77,7 @@ def rekey(
 
 
 def _configured() -> Sequence[NormalizeRule]:
-    if (declared := configured().normalize) is None:
+    if (declared := configured_table().normalize) is None:
         raise click.UsageError(
             "the configuration declares no normalizers; name them with --normalize, or say --none, which gives "
             "recordings the names that they have without"

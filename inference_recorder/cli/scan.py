@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from ..redaction.leaks import leaks_in
-from .configured import configured, directory_for
+from .configured import configured_redactor, directory_for
 from .console import Column, counted, remark, show_json, show_table, tracked
 
 _COLUMNS = (Column("file", gives_way=True), Column("line", is_number=True), Column("kind"), Column("secret"))
@@ -31,9 +31,8 @@ def scan(paths: tuple[Path, ...], ignored: tuple[str, ...], is_json: bool) -> No
     """Find secrets in files that are recordings, attachments of theirs, or cassettes: in all files of a DIR and below.
 
     Looked for is what recording itself would hide: known shapes of keys, and the values of environment variables named
-    *_KEY, *_TOKEN, *_SECRET or *_PASSWORD, and what pytest, started here, would find configured: patterns and variables
-    (redact and secret_env in [tool.inference_recorder], or inference_redact and inference_secret_env). A secret is
-    shown by its first characters only.
+    *_KEY, *_TOKEN, *_SECRET or *_PASSWORD, and what is configured (redact and secret_env in
+    [tool.inference_recorder] of the nearest pyproject.toml). A secret is shown by its first characters only.
 
     Exit codes: 0 nothing found, 1 something found, 2 wrong usage. As a pre-commit hook: id inference-recorder-scan.
     """
@@ -42,7 +41,7 @@ def scan(paths: tuple[Path, ...], ignored: tuple[str, ...], is_json: bool) -> No
     except re.error as error:
         raise click.UsageError(f"--ignore takes a regular expression: {error}") from None
     files = list(_files(paths or (_default_directory(),)))
-    redactor = configured().redactor
+    redactor = configured_redactor()
     found = [
         (path, leak) for path in tracked(files, "Scanning") for leak in leaks_in(_content(path), redactor, patterns)
     ]

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import click
 
-from ..errors import RecorderError
+from ..config import DEFAULT_DIRECTORY, absolute
 from ..fixture_ids import parsed_fixture_id
-from ..project_files import root_of
-from ..storage.directories import DEFAULT_DIRECTORY, chosen_directories
+from ..storage.directories import directories_from as directories_at
 from ..storage.files import is_inside
 from ..storage.trash import TRASH_DIRECTORY
 from ..storage.walk import unhidden
-from .configured import directory_for
+from .configured import directory_for, nearest_rootdir
 from .directories import ChosenDirectories, directories_from, folders_below
 
 
@@ -70,10 +69,7 @@ def directories_with_trash(dirs: Sequence[Path]) -> list[Path]:
 
 
 def _root() -> Path:
-    try:
-        return root_of(Path.cwd()) or Path.cwd()
-    except RecorderError as error:
-        raise click.UsageError(str(error)) from None
+    return nearest_rootdir(Path.cwd()) or Path.cwd()
 
 
 def _beside(root: Path, node_id: str) -> Iterator[Path]:
@@ -87,7 +83,7 @@ def _beside(root: Path, node_id: str) -> Iterator[Path]:
     for directory in beside:
         yield from _own(
             ChosenDirectories(
-                directory, tuple(one for one in chosen_directories(directory)[0].read if os.path.isdir(one))
+                directory, tuple(one for one in directories_at(absolute(directory)).read if os.path.isdir(one))
             )
         )
 

@@ -8,6 +8,7 @@ from ..recording.recording import Failure, reason_of
 from ..request.request import Request
 from ..storage.directories import Directories
 from ..storage.dropped import dropped_call
+from ..test_run import current_test_run, running_node_id
 from .index import index_of
 from .nearest import Question, explanation_of
 from .notes import note
@@ -49,4 +50,5 @@ def explained(
         looked_in=directories.read,
         node_id=node_id,
         explanation=explanation,
+        is_without_plugin=current_test_run() is None and running_node_id() is not None,
     )

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..children.usage import begin_run, tell_entered
+from ..config import DEFAULT
 from ..engine.run_log import RunLog
 from ..errors import RecorderError, UnknownMode
-from ..modes import chosen_mode
-from ..storage.directories import common_directory
 from ..test_run import opened_outside, set_test_run
-from .configuration import check_may_record, configuration_from
+from .configuration import check_may_record, config_of
 from .marker import DESCRIPTION, arguments_of
 from .options import add_options
 from .parameters import ParameterIds
@@ -41,10 +40,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", DESCRIPTION)
-    run = Run(config, configuration_from(config))
+    run = Run(config, config_of(config))
     config.stash[RUN] = run
     config.add_cleanup(set_test_run(run))
-    run.directory, _ = common_directory()
+    run.directory = run.config.directory().value
     if config.getoption("inference_recordings"):
         config.option.inference_recordings = str(run.directory)  # workers of pytest-xdist may run elsewhere
     if hasattr(config, "workerinput"):
@@ -57,10 +56,10 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Hooks(config, run), "inference_recorder-hooks")
         return
     try:
-        mode, source = chosen_mode()
+        mode = run.config.mode()
     except UnknownMode as error:
         raise pytest.UsageError(str(error)) from None
-    check_may_record(config, mode, source)
+    check_may_record(config, mode.value, mode.source)
     run.shared_directory = _shared_directory(config)
     if run.shared_directory is not None:
         run.processes = _heard_processes(config, run.shared_directory, "main")
@@ -111,13 +110,11 @@ class Hooks:
                 self._run.opened(session)
 
     def pytest_report_header(self) -> str:
-        mode, mode_source = chosen_mode()
-        directory, directory_source = common_directory()
-        beside = "beside each test file and in " if self._run.settings.is_beside_tests else "in "
-        shown = shown_path(directory, self._config.rootpath)
+        mode, directory = self._run.config.mode(), self._run.config.directory()
+        beside = "beside each test file and in " if self._run.config.table.recordings_beside_tests else "in "
         return (
-            f"inference_recorder: {mode} ({mode_source}), recordings {beside}{shown} "
-            f"({'by default' if directory_source == 'default' else directory_source})"
+            f"inference_recorder: {mode.value} ({_shown_source(mode.source)}), recordings {beside}"
+            f"{shown_path(directory.value, self._config.rootpath)} ({_shown_source(directory.source)})"
         )
 
     @pytest.hookimpl(wrapper=True)
@@ -261,7 +258,8 @@ class Hooks:
             journal.crashed, journal.silent = self._crashed, sorted(self._workers)
             if self._run.shared_directory is not None:
                 journal.used += uses_told_in(self._run.shared_directory / _PROCESSES)
-            summarize(journal, config, terminalreporter, has_passed=exitstatus == pytest.ExitCode.OK)
+            common, has_passed = self._run.config.directory().value, exitstatus == pytest.ExitCode.OK
+            summarize(journal, config, common, terminalreporter, has_passed=has_passed)
         if report := config.getoption("inference_report"):
             self._write_report(config.invocation_params.dir / report)
             terminalreporter.write_line(f"recordings: every call of this run is shown in {report}")
@@ -274,6 +272,10 @@ class Hooks:
         journal = self._journal or Journal()
         directories = [Path(directory) for directory in dict.fromkeys(journal.directories)]
         import_module("inference_recorder.views.report").write(file, directories, journal.calls, journal.misses)
+
+
+def _shown_source(source: str) -> str:
+    return "by default" if source == DEFAULT else source
 
 
 def shown_path(path: Path, root: Path) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from ..errors import UnwritableRecording
-from ..storage.directories import common_directory, directories_from
+from ..storage.directories import directories_from
 from ..storage.trash import Deletion, remove_expired
 from ..text import visible_line
 from .hooks import shown_path
@@ -21,7 +22,13 @@ _REMOVABLE = (NOT_FOUND, NOT_RUN, OF_FIXTURES)
 """Whether these are needed, only people know."""
 
 
-def prune(journal: Journal, unasked: list[Unused], config: pytest.Config, terminal: pytest.TerminalReporter) -> None:
+def prune(
+    journal: Journal,
+    unasked: list[Unused],
+    config: pytest.Config,
+    common: Path,
+    terminal: pytest.TerminalReporter,
+) -> None:
     """List all recordings that nothing asked for, and delete the needless ones with `--inference-prune=delete`."""
     needless = [unused for unused in unasked if unused.is_needless]
     kept = [unused for unused in unasked if not unused.is_needless]
@@ -34,13 +41,12 @@ def prune(journal: Journal, unasked: list[Unused], config: pytest.Config, termin
     for reason in sorted({unused.reason for unused in kept}):
         of_reason = [unused for unused in kept if unused.reason == reason]
         other_ids = used_ids | {unused.test_id for unused in unasked if unused.reason != reason}
-        _write_kept(
-            terminal, reason, of_reason, {test_id or "" for test_id in other_ids}, _named(of_reason, config), limit
-        )
+        named = _named(of_reason, config, common)
+        _write_kept(terminal, reason, of_reason, {test_id or "" for test_id in other_ids}, named, limit)
     deletion = Deletion()
     if is_real:
         try:
-            remove_expired(own_directories(journal, config.rootpath))
+            remove_expired(own_directories(journal, config.rootpath, common))
             deletion.discard(unused.path for unused in needless)
         except UnwritableRecording as error:
             terminal.write_line(f"  {error}", red=True)
@@ -55,11 +61,11 @@ def prune(journal: Journal, unasked: list[Unused], config: pytest.Config, termin
         terminal.write_line(f"  {deletion.undo_command(config.invocation_params.dir)} brings them back")
 
 
-def _named(kept: list[Unused], config: pytest.Config) -> list[str]:
+def _named(kept: list[Unused], config: pytest.Config, common: Path) -> list[str]:
     """Return the directories that a command has to name: all, unless they are what it looks through by itself."""
     directories = {unused.path.parent for unused in kept}
     is_plain = config.invocation_params.dir == config.rootpath and not config.getoption("inference_recordings")
-    if is_plain and directories <= set(directories_from(common_directory()[0]).read):
+    if is_plain and directories <= set(directories_from(common).read):
         return []
     return sorted(shown_path(directory, config.invocation_params.dir) for directory in directories)
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ..config import Config
 from ..engine.run_log import RunLog
 from ..errors import RecorderError
-from ..modes import chosen_mode
+from ..modes import InferenceMode
 from .attempt import Attempt
-from .configuration import Configuration, check_may_record
+from .configuration import check_may_record
 from .marker import arguments_of, is_marked, recorder_arguments
 from .processes import Processes
 from .scopes import Scope, ScopeSession, directory_of, id_of
@@ -31,9 +32,8 @@ RUN = pytest.StashKey["Run"]()
 class Run:
     """The surroundings (see `running_test`) of all tests of this process."""
 
-    def __init__(self, config: pytest.Config, configuration: Configuration) -> None:
-        self.settings = configuration.settings
-        self.is_auto = configuration.is_auto
+    def __init__(self, pytest_config: pytest.Config, config: Config) -> None:
+        self.config = config
         self.test_id: str | None = None
         self.test_directory: Path | None = None
         self.item: pytest.Item | None = None
@@ -45,10 +45,10 @@ class Run:
         """Where the processes of this run tell each other what they do; None in a worker of pytest-xdist."""
         self.unsettled: Unsettled | None = None
         """In a worker of pytest-xdist, what its controller needs to know if it dies."""
-        self.selection = Selection(config)
+        self.selection = Selection(pytest_config)
         self.directory: Path | None = None
         """Where recorders write that were told no other folder when the run began."""
-        self._config = config
+        self._pytest_config = pytest_config
         self._attempt: Attempt | None = None
         self._ended: dict[str, Attempt] = {}
         self._loose: list[tuple[Session, str | None]] = []
@@ -66,19 +66,19 @@ class Run:
         """The wider fixtures that are set up or torn down now, the innermost last."""
         self._kept: dict[str, None] = {}
         """The wider fixtures that were answered from older recordings while this run records."""
-        self._with_tokens = bool(config.getoption("inference_report"))
-        self._prunes = bool(config.getoption("inference_prune"))
+        self._with_tokens = bool(pytest_config.getoption("inference_report"))
+        self._prunes = bool(pytest_config.getoption("inference_prune"))
 
     # What recorders call.
 
-    def about_to_open(self, mode: Any, source: str, directory: Path, /) -> None:
+    def about_to_open(self, mode: InferenceMode, source: str, directory: Path, /) -> None:
         # A test that records into a folder of its own tests recording.
         if directory != self.directory and not (
-            self.settings.is_beside_tests and directory.parent == self.test_directory
+            self.config.table.recordings_beside_tests and directory.parent == self.test_directory
         ):
             return
         try:
-            check_may_record(self._config, mode, "inference_recording()" if source == "mode" else source)
+            check_may_record(self._pytest_config, mode, "inference_recording()" if source == "mode" else source)
         except pytest.UsageError as error:
             pytest.fail(str(error), pytrace=False)
 
@@ -129,7 +129,7 @@ class Run:
         self.processes.begin()
         if self.has_sessions:
             self._open_attempt_series()
-        if self.is_auto or is_marked(item) or "inference_session" in getattr(item, "fixturenames", ()):
+        if self.config.table.auto or is_marked(item) or "inference_session" in getattr(item, "fixturenames", ()):
             self.session_of_the_test(item)
 
     def session_of_the_test(self, item: pytest.Item) -> Session:
@@ -279,7 +279,7 @@ class Run:
         attempt.unheard = self.processes.end() or attempt.unheard
         attempt.directories |= self.processes.directories
         attempt.looked_in(attempt.sessions)
-        keeps_failed = self._config.getoption("inference_keep_failed")
+        keeps_failed = self._pytest_config.getoption("inference_keep_failed")
         still_open = attempt.settle(self.call_log, keeps_failed=keeps_failed, with_tokens=self._with_tokens)
         if self.unsettled is not None:
             self.unsettled.settle()
@@ -292,13 +292,14 @@ class Run:
 
         options = recorder_arguments(arguments)
         if options.get("storage_dir"):
-            if self.settings.forced_directory is not None:
+            if self.config.command_line_directory is not None:
                 del options["storage_dir"]
             else:
-                options["storage_dir"] = self._config.rootpath / os.path.expanduser(options["storage_dir"])
+                options["storage_dir"] = self._pytest_config.rootpath / os.path.expanduser(options["storage_dir"])
         try:
-            mode, source = chosen_mode(options.get("mode"))
-            check_may_record(self._config, mode, "the marker" if source == "mode" else source)
+            mode = self.config.mode(options.get("mode"))
+            source = "the marker" if mode.source == "mode" else mode.source
+            check_may_record(self._pytest_config, mode.value, source)
             recorder = inference_recording(**options)
             return recorder, enter_process_wide(recorder)
         except (RecorderError, pytest.UsageError) as error:

@@ -16,11 +16,13 @@ from .unused import unasked_recordings
 MOST_LINES = 10
 
 
-def summarize(journal: Journal, config: pytest.Config, terminal: pytest.TerminalReporter, *, has_passed: bool) -> None:
-    """Write the summary of a run, and prune where that was asked for."""
+def summarize(
+    journal: Journal, config: pytest.Config, common: Path, terminal: pytest.TerminalReporter, *, has_passed: bool
+) -> None:
+    """Write the summary of a run and prune if asked to; `common` is the directory of recorders that name none."""
     journal.doubt_tests_without_answers()
     prunes = bool(config.getoption("inference_prune"))
-    unasked = list(unasked_recordings(journal, config.rootpath, of=None if prunes else journal.passed))
+    unasked = list(unasked_recordings(journal, config.rootpath, common, of=None if prunes else journal.passed))
     needless = [unused for unused in unasked if unused.is_needless]
     dropped = [call for call in journal.calls if call["outcome"] == "dropped"]
     terminal.write_line(_counted(journal, len(needless)), **_colour(journal, has_passed=has_passed))
@@ -61,7 +63,7 @@ def summarize(journal: Journal, config: pytest.Config, terminal: pytest.Terminal
     if prunes:
         from .prune import prune
 
-        prune(journal, unasked, config, terminal)
+        prune(journal, unasked, config, common, terminal)
 
 
 def _counted(journal: Journal, unused: int) -> str:

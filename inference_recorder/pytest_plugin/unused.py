@@ -13,7 +13,7 @@ from ..fixture_ids import parsed_fixture_id
 from ..recording.model_lists import MODEL_LIST_START
 from ..request.keys import generation_of, is_bound_to_its_test, request_key
 from ..storage.catalogue import Entry, entries_in, key_of
-from ..storage.directories import common_directory, directories_from
+from ..storage.directories import directories_from
 from .journal import Journal, uses_in
 
 _DIGITS_WITHOUT_TEST = 12
@@ -39,15 +39,17 @@ class Unused(NamedTuple):
     """Whether its own test has shown in this run that it does not need it."""
 
 
-def unasked_recordings(journal: Journal, root: Path, *, of: Container[str | None] | None = None) -> Iterator[Unused]:
+def unasked_recordings(
+    journal: Journal, root: Path, common: Path, *, of: Container[str | None] | None = None
+) -> Iterator[Unused]:
     """Yield the recordings that nothing asked for, of these tests or of all.
 
     Needless are those whose own tests ran and passed in this run, and are known to have used others. Never what other
     tests may need, or other suites: what is shared, and what lies in a directory that this run only reads, or outside
     of `root` (pytest's rootdir), where another suite may even have a test with the same id.
     """
-    used, judge = _Used([*uses_in(journal.calls), *journal.used]), _Judge(journal, root)
-    for directory in _directories_of_run(journal, root):
+    used, judge = _Used([*uses_in(journal.calls), *journal.used]), _Judge(journal, root, common)
+    for directory in _directories_of_run(journal, root, common):
         for entry in entries_in([directory]):
             if isinstance(entry, CorruptRecording) or not entry.is_of_the_sdk:
                 continue
@@ -57,15 +59,15 @@ def unasked_recordings(journal: Journal, root: Path, *, of: Container[str | None
                 yield Unused(entry.path, entry.test_id, reason or needless, is_needless=reason is None)
 
 
-def own_directories(journal: Journal, root: Path) -> list[Path]:
+def own_directories(journal: Journal, root: Path, common: Path) -> list[Path]:
     """Return the directories that this run writes to, below `root`: those in which it may delete."""
-    judge = _Judge(journal, root)
-    return [directory for directory in _directories_of_run(journal, root) if judge.is_own(directory)]
+    judge = _Judge(journal, root, common)
+    return [directory for directory in _directories_of_run(journal, root, common) if judge.is_own(directory)]
 
 
-def _directories_of_run(journal: Journal, root: Path) -> list[Path]:
+def _directories_of_run(journal: Journal, root: Path, common: Path) -> list[Path]:
     """Return where recordings of this run lie: below the root, or where an option or the environment says."""
-    directories = [*directories_from(common_directory()[0]).read, *map(Path, journal.directories)]
+    directories = [*directories_from(common).read, *map(Path, journal.directories)]
     return [
         directory
         for directory in dict.fromkeys(directories)
@@ -76,7 +78,7 @@ def _directories_of_run(journal: Journal, root: Path) -> list[Path]:
 class _Judge:
     """What a run says of recordings that nobody asked for."""
 
-    def __init__(self, journal: Journal, root: Path) -> None:
+    def __init__(self, journal: Journal, root: Path, common: Path) -> None:
         self._reasons = journal.not_proven
         self._passed: dict[str, set[Path]] = {}
         for joined, tests in journal.passed_with.items():
@@ -84,8 +86,8 @@ class _Judge:
             self._passed |= dict.fromkeys(set(tests) - self._reasons.keys(), directories)
         self._collected = set(journal.collected)
         self._root = _real(root)
-        written = (common_directory()[0], *map(Path, journal.written))
-        self._written = {_real(directory) for position in written for directory in directories_from(position).read}
+        written = (common, *map(Path, journal.written))
+        self._written = {_real(directory) for path in written for directory in directories_from(path).read}
         workers = ", ".join([*journal.crashed, *journal.silent])
         self._lost = f"worker {workers} ended without telling what its tests used" if workers else None
 

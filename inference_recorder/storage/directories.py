@@ -10,12 +10,8 @@ from pathlib import Path
 
 from ..errors import UnusableDirectory
 from ..modes import InferenceMode
-from ..test_run import current_test_run
 from .files import is_inside
 
-DIRECTORY_VARIABLES = ("LLAMA_STACK_TEST_RECORDING_DIR", "OGX_TEST_RECORDING_DIR")
-DIRECTORY_OPTION = "--inference-recordings"
-DEFAULT_DIRECTORY = "recordings"
 _LLAMA_STACK_DIRECTORIES = ("recordings", "responses")
 """Where llama-stack's newer and older generation keep their files, below the folder they are given."""
 
@@ -28,49 +24,16 @@ class Directories:
     read: tuple[Path, ...]
 
 
-def directories_from(storage_dir: str | os.PathLike[str] | None = None, *, is_shared: bool = False) -> Directories:
-    """Return the places of a session whose folder is `storage_dir`, else the environment's, else "recordings".
+def directories_from(directory: Path, beside: Path | None = None, *, is_beside: bool = False) -> Directories:
+    """Return the directories of a session that records into `directory`.
 
-    The folder is made absolute at once: a test that changes the working directory keeps its recordings. In a test run
-    that did not get a `storage_dir`, its options choose the folder, and recordings are looked for beside the test file
-    too. What tests share (`is_shared`) is never written beside one of them.
+    Recordings are also looked for in `beside`, the directory next to the test file; with `is_beside` they are written
+    there.
     """
-    return chosen_directories(storage_dir, is_shared=is_shared)[0]
-
-
-def chosen_directories(
-    storage_dir: str | os.PathLike[str] | None = None, *, is_shared: bool = False
-) -> tuple[Directories, str]:
-    """Return the places as `directories_from` does, and what chose them.
-
-    That is "storage_dir", an option, a variable's name, "beside the test" or "default".
-    """
-    if storage_dir:
-        directory = _absolute(storage_dir)
-        return Directories(directory, _looked_in(directory)), "storage_dir"
-    directory, source = common_directory()
-    run = current_test_run()
-    if run is None or run.test_directory is None:
-        return Directories(directory, _looked_in(directory)), source
-    beside = run.test_directory / DEFAULT_DIRECTORY
-    if run.settings.is_beside_tests and not is_shared:
-        return Directories(
-            beside, tuple(dict.fromkeys((*_looked_in(beside), *_looked_in(directory))))
-        ), "beside the test"
-    return Directories(directory, tuple(dict.fromkeys((*_looked_in(directory), *_looked_in(beside))))), source
-
-
-def common_directory() -> tuple[Path, str]:
-    """Return the folder of recorders that are given none, and what chose it: an option, a variable or "default"."""
-    run = current_test_run()
-    if run is not None and run.settings.forced_directory is not None:
-        return run.settings.forced_directory, DIRECTORY_OPTION
-    for variable in DIRECTORY_VARIABLES:
-        if named := os.environ.get(variable):
-            return _absolute(named), variable
-    if run is not None and run.settings.directory is not None:
-        return run.settings.directory, run.settings.directory_source
-    return _absolute(DEFAULT_DIRECTORY), "default"
+    if beside is None:
+        return Directories(directory, _looked_in(directory))
+    directories = (beside, directory) if is_beside else (directory, beside)
+    return Directories(directories[0], tuple(dict.fromkeys(path for each in directories for path in _looked_in(each))))
 
 
 def check_usable(directories: Directories, mode: InferenceMode) -> None:
@@ -120,10 +83,6 @@ def check_writable(directories: Directories, request: str) -> None:
     raise UnusableDirectory(
         directories.written, f"it holds no recording of {request}, and {directory} cannot be written ({reason})"
     )
-
-
-def _absolute(directory: str | os.PathLike[str]) -> Path:
-    return Path(os.path.abspath(os.path.expanduser(directory)))
 
 
 def _looked_in(directory: Path) -> tuple[Path, ...]:

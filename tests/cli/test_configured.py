@@ -1,4 +1,4 @@
-"""Commands go by the rules that pytest would find configured where they are run."""
+"""Commands use the configuration of the project that they are run in."""
 
 from __future__ import annotations
 
@@ -17,19 +17,6 @@ from .recorded import completion, files, record, run
 ONE, OTHER = (f"123e4567-e89b-12d3-a456-4266141740{number}" for number in (10, 22))
 SECRET = "ticket-7314-alpha"
 PATTERN = r"ticket-\d{4}-\w+"
-FILES = {
-    "table": ("pyproject.toml", "[tool.inference_recorder]\nredact = [{}]\nnormalize = [{}]"),
-    "tool.pytest": ("pyproject.toml", "[tool.pytest]\ninference_redact = [{}]\ninference_normalize = [{}]"),
-    "ini_options": (
-        "pyproject.toml",
-        "[tool.pytest.ini_options]\ninference_redact = [{}]\ninference_normalize = [{}]",
-    ),
-    "pytest.toml": ("pytest.toml", "[pytest]\ninference_redact = [{}]\ninference_normalize = [{}]"),
-    "pytest.ini": ("pytest.ini", "[pytest]\ninference_redact =\n  # of ours\n  {}\ninference_normalize = {}"),
-    ".pytest.ini": (".pytest.ini", "[pytest]\ninference_redact = {}\ninference_normalize = {}"),
-    "tox.ini": ("tox.ini", "[tox]\nenvlist = py\n[pytest]\ninference_redact = {}\ninference_normalize = {}"),
-    "setup.cfg": ("setup.cfg", "[tool:pytest]\ninference_redact = {}\ninference_normalize = {}"),
-}
 
 
 @pytest.fixture
@@ -40,20 +27,17 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def configure(project: Path, where: str) -> None:
-    name, text = FILES[where]
-    is_toml = name.endswith("toml")
-    (project / name).write_text(text.format(*(f"'{value}'" if is_toml else value for value in (PATTERN, "uuids"))))
+def configure(project: Path) -> None:
+    (project / "pyproject.toml").write_text(f"[tool.inference_recorder]\nredact = ['{PATTERN}']\nnormalize = ['uuids']")
 
 
-@pytest.mark.parametrize("where", FILES)
-def test_rekey_takes_the_configured_normalizers(where: str, project: Path, sdk: Colour, server: OpenAIServer) -> None:
+def test_rekey_takes_the_configured_normalizers(project: Path, sdk: Colour, server: OpenAIServer) -> None:
     """One line in a file, one command, and a suite is found under the new rule."""
     directory = project / "recordings"
     asked = {"model": "gpt-4o", "messages": [{"role": "user", "content": f"Look up {ONE}."}]}
     with inference_recording("record", directory):
         sdk.call("chat.completions.create", **asked)
-    configure(project, where)
+    configure(project)
 
     done = run("rekey", directory)
 
@@ -65,14 +49,13 @@ def test_rekey_takes_the_configured_normalizers(where: str, project: Path, sdk: 
     assert {"replayed": 1} == session.counts
 
 
-@pytest.mark.parametrize("where", FILES)
 @pytest.mark.parametrize("command", ["scan", "check"])
-def test_what_a_configured_pattern_finds_is_told(command: str, where: str, project: Path) -> None:
+def test_what_a_configured_pattern_finds_is_told(command: str, project: Path) -> None:
     """The hook finds what was recorded before the pattern was written."""
     path = record(project / "recordings", question=f"Close {SECRET}")
 
     before = run(command, "--json", path.parent)
-    configure(project, where)
+    configure(project)
     after = run(command, "--json", path.parent)
 
     assert [0, 1] == [before.exit_code, after.exit_code]
@@ -109,20 +92,19 @@ def test_what_a_configured_variable_holds_is_told(command: str, project: Path, m
 def test_a_pattern_has_no_secret_of_known_shape_passed_over(project: Path) -> None:
     """Texts that no shape is in are looked through for the pattern only."""
     path = record(project / "recordings", answer=completion("sk-proj-" + "a1B2c3D4" * 6, key="0" * 64))
-    configure(project, "table")
+    configure(project)
 
     kinds = [leak["kind"] for leak in json.loads(run("scan", "--json", path.parent).stdout)]
 
     assert ["OpenAI, Anthropic or like key"] == kinds
 
 
-def test_the_nearest_file_counts_as_it_does_for_pytest(project: Path) -> None:
-    """A nested project has its own rules; a pyproject.toml without options of pytest's does not hide those above."""
+def test_the_nearest_pyproject_counts(project: Path) -> None:
+    """A nested project has its own rules, and takes none from the project around it."""
     path = record(project / "recordings", question=f"Close {SECRET}")
-    configure(project, "pytest.ini")
-    (project / "tests" / "pyproject.toml").write_text("[tool.inference_recorder]\nredact = []")
+    configure(project)
     above = run("scan", path.parent)
-    (project / "tests" / "pyproject.toml").write_text("[tool.pytest.ini_options]\n[tool.inference_recorder]")
+    (project / "tests" / "pyproject.toml").write_text("[tool.inference_recorder]")
     near = run("scan", path.parent)
 
     assert [1, 0] == [above.exit_code, near.exit_code]
@@ -141,36 +123,29 @@ def test_rekey_without_any_rule_says_how_to_name_one(project: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "content", "told"),
+    ("content", "message"),
     [
-        (
-            "pyproject.toml",
-            "[tool.inference_recorder]\nredact = ['a(']",
-            "redact in [tool.inference_recorder]: rule 1 is no",
-        ),
-        ("pyproject.toml", "[tool", "it cannot be read as TOML: "),
-        ("pytest.ini", "[pytest]\ninference_redact = a(", "inference_redact: rule 1 is no regular expression"),
-        ("pytest.ini", "inference_redact = a", "it cannot be read as an ini file: "),
-        ("pytest.toml", "[pytest]\ninference_redact = 'a('", "inference_redact: rule 1 is no regular expression"),
-        ("tox.ini", "[pytest]\ninference_normalize = uuid", "inference_normalize: there is no normalizer 'uuid'"),
+        ("[tool.inference_recorder]\nredact = ['a(']", "redact in [tool.inference_recorder]: rule 1 is not"),
+        ("[tool.inference_recorder]\nnormalize = ['uuid']", "normalize in [tool.inference_recorder]: there is no"),
+        ("[tool.inference_recorder", "it cannot be read as TOML: "),
     ],
 )
 @pytest.mark.parametrize("command", ["scan", "check", "rekey"])
-def test_a_file_without_meaning_is_wrong_usage(command: str, file: str, content: str, told: str, project: Path) -> None:
+def test_an_invalid_file_is_a_usage_error(command: str, content: str, message: str, project: Path) -> None:
     """Scanning without the pattern that somebody wrote would call a leak clean."""
     path = record(project / "recordings")
-    (project / file).write_text(content)
+    (project / "pyproject.toml").write_text(content)
 
     done = run(command, path.parent)
 
     assert 2 == done.exit_code
-    assert f"{project / file}: {told}" in done.stderr.replace(os.linesep, " ")
+    assert f"{project / 'pyproject.toml'}: {message}" in done.stderr.replace(os.linesep, " ")
 
 
 def test_explain_asks_as_a_test_would(project: Path) -> None:
     """Without the configured rules, it would look for a key that no test has."""
     directory = project / "recordings"
-    configure(project, "table")
+    configure(project)
     record(directory, "t", question="Look up __UUID__.")
     asked = {"model": "gpt-4o", "messages": [{"role": "user", "content": f"Look up {ONE}."}]}
     (project / "asked.json").write_text(json.dumps(asked))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inference_recorder.storage.directories import DIRECTORY_VARIABLES
+from inference_recorder.config import DIRECTORY_VARIABLES
 
 from .recorded import record, run
 

@@ -69,6 +69,10 @@ class Suite:
         head = textwrap.dedent(HEAD) if path.name.startswith(("test_", "conftest")) else ""
         path.write_text(head + textwrap.dedent(text))
 
+    def configure(self, *lines: str) -> None:
+        """Write `[tool.inference_recorder]` with these lines."""
+        (self.directory / "pyproject.toml").write_text("\n".join(["[tool.inference_recorder]", *lines, ""]))
+
     def run(self, *arguments: str) -> pytest.RunResult:
         """Run the tests in this process: quick, but nothing that a worker or a fresh start would show."""
         return self.pytester.runpytest_inprocess(*arguments)

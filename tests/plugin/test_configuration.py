@@ -1,4 +1,4 @@
-"""`[tool.inference_recorder]` in pyproject.toml, and pytest's own configuration beside it."""
+"""`[tool.inference_recorder]` in pyproject.toml."""
 
 from __future__ import annotations
 
@@ -33,17 +33,29 @@ def test_the_table_counts_wherever_pytests_own_options_are(ini: str, suite: Suit
     )
 
 
-def test_pytests_own_options_go_before_the_table(suite: Suite) -> None:
-    """`-o inference_mode=...` is how one run is changed."""
-    suite.pytester.makepyprojecttoml('[tool.inference_recorder]\nmode = "record"\n[tool.pytest.ini_options]')
+def test_a_setting_among_pytests_own_is_reported(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pytest says so itself; a `redact` that nobody reads would let a secret into a file."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "")
+    suite.pytester.makeini("[pytest]\ninference_redact = ticket")
     suite.write("test_none.py", "def test_none(): pass")
 
-    assert header(suite).startswith("inference_recorder: record ([tool.inference_recorder])")
-    assert header(suite, "-o", "inference_mode=live").startswith("inference_recorder: live (inference_mode)")
+    suite.run_apart().stdout.fnmatch_lines(["*Unknown config option: inference_redact*"])
+
+
+@pytest.mark.parametrize(("below", "source"), [("", "[tool.inference_recorder]"), ("a", "by default")])
+def test_the_nearest_pyproject_counts(below: str, source: str, suite: Suite) -> None:
+    """A directory of tests with a pytest.ini of its own is still part of the project."""
+    suite.configure('mode = "record"')
+    suite.write("a/pytest.ini", "[pytest]")
+    if below:
+        suite.write("a/pyproject.toml", "")
+    suite.write("a/test_none.py", "def test_none(): pass")
+
+    assert f"({source}), recordings in recordings (by default)" in header(suite, "a")
 
 
 @pytest.mark.parametrize(
-    ("table", "told"),
+    ("table", "message"),
     [
         ('modus = "record"', "*has an unknown key 'modus'; it knows auto, mode, normalize, record_errors, *"),
         ("mode = true", "*mode in [[]tool.inference_recorder] is True; it must be a string"),
@@ -51,22 +63,22 @@ def test_pytests_own_options_go_before_the_table(suite: Suite) -> None:
         ('mode = "rekord"', "*[[]tool.inference_recorder] is 'rekord'; it must be one of *"),
     ],
 )
-def test_what_has_no_meaning_there_is_a_usage_error(table: str, told: str, suite: Suite) -> None:
-    """A misspelt key is else a setting that one believes in."""
+def test_an_invalid_table_is_a_usage_error(table: str, message: str, suite: Suite) -> None:
+    """A misspelt key would otherwise be ignored."""
     suite.pytester.makepyprojecttoml(f"[tool.inference_recorder]\n{table}\n[tool.pytest.ini_options]")
     suite.write("test_none.py", "def test_none(): pass")
 
     result = suite.run()
 
     assert pytest.ExitCode.USAGE_ERROR == result.ret
-    result.stderr.fnmatch_lines([f"*{told}"])
+    result.stderr.fnmatch_lines([f"*{message}"])
 
 
 @pytest.mark.parametrize("setting", [None, True, False])
 def test_failed_calls_are_recorded_as_configured(setting: bool | None, suite: Suite) -> None:
     """By default record-if-missing leaves out what the next run may not meet."""
     if setting is not None:
-        suite.pytester.makeini(f"[pytest]\ninference_record_errors = {setting}")
+        suite.configure(f"record_errors = {str(setting).lower()}")
     suite.write(
         "test_it.py",
         """

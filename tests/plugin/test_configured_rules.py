@@ -17,14 +17,11 @@ def texts(suite: Suite) -> list[str]:
     return sorted(one["request"]["body"]["messages"][0]["content"] for one in suite.recordings())
 
 
-@pytest.mark.parametrize("written", ["table", "table's group", "ini"])
+@pytest.mark.parametrize("written", ["pattern", "pattern's group"])
 def test_what_a_configured_pattern_finds_reaches_no_file(written: str, suite: Suite) -> None:
     """Each of hundreds of markers saying it is one that forgets to."""
-    if written == "ini":
-        suite.pytester.makeini("[pytest]\ninference_redact =\n    nothing-like-it\n    ticket-\\d{4}-\\w+")
-    else:
-        pattern = "(?:ticket-)(?P<secret>\\\\d{4}-\\\\w+)" if "group" in written else "ticket-\\\\d{4}-\\\\w+"
-        suite.pytester.makepyprojecttoml(f'{TABLE}redact = ["{pattern}"]')
+    pattern = "(?:ticket-)(?P<secret>\\\\d{4}-\\\\w+)" if "group" in written else "ticket-\\\\d{4}-\\\\w+"
+    suite.pytester.makepyprojecttoml(f'{TABLE}redact = ["nothing-like-it", "{pattern}"]')
 
     for value, mode in ((SECRET, "record"), (OTHER, "replay")):
         suite.write("test_it.py", f"def test_it(inference_session): ask('Close {value}')")
@@ -53,16 +50,14 @@ def test_what_the_code_says_is_a_secret_is_added_to_it(suite: Suite) -> None:
     assert ["__REDACTED_1__ of __REDACTED_2__"] * 2 == texts(suite)
 
 
-@pytest.mark.parametrize("written", ["table", "ini", "marker"])
+@pytest.mark.parametrize("written", ["table", "marker"])
 def test_configured_variables_are_secrets_or_none(written: str, suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """What holds a secret is not always named so, and a key is not always one."""
     monkeypatch.setenv("WIKI_LOGIN", "bert-brown")
     monkeypatch.setenv("SORT_KEY", "last-name-then-first")
     marker = ""
-    if written == "ini":
-        suite.pytester.makeini("[pytest]\ninference_secret_env =\n    wiki_*\n    !SORT_KEY")
-    elif written == "table":
-        suite.pytester.makepyprojecttoml(f'{TABLE}secret_env = ["WIKI_*", "!SORT_KEY"]')
+    if written == "table":
+        suite.pytester.makepyprojecttoml(f'{TABLE}secret_env = ["wiki_*", "!SORT_KEY"]')
     else:
         marker = '@pytest.mark.inference_recording(secret_env=["WIKI_LOGIN", "!SORT_*"])'
     test = f"{marker}\ndef test_it({'' if marker else 'inference_session'}): ask('bert-brown by last-name-then-first')"
@@ -101,13 +96,9 @@ def test_a_rule_of_a_marker_is_refused_without_its_text(suite: Suite) -> None:
     assert "long-enough" not in result.stdout.str()
 
 
-@pytest.mark.parametrize("written", ["table", "ini"])
-def test_a_configured_normalizer_is_left_out_of_every_key(written: str, suite: Suite) -> None:
+def test_a_configured_normalizer_is_left_out_of_every_key(suite: Suite) -> None:
     """A suite whose prompts name runs has them in all its tests."""
-    if written == "ini":
-        suite.pytester.makeini("[pytest]\ninference_normalize =\n    dates\n    uuids")
-    else:
-        suite.pytester.makepyprojecttoml(f'{TABLE}normalize = ["dates", "uuids"]')
+    suite.pytester.makepyprojecttoml(f'{TABLE}normalize = ["dates", "uuids"]')
     test = """
         def test_session(inference_session): ask("Look up {0}")
 
@@ -151,49 +142,35 @@ def test_normalizers_of_its_own_replace_the_configured_ones(
         )
 
 
-def test_the_option_goes_before_the_table(suite: Suite) -> None:
-    """`-o` is how one run is changed; nothing in it is a value too."""
-    suite.pytester.makepyprojecttoml(f'{TABLE}normalize = ["uuids"]')
-    for uuid in (ONE, TWO):
-        suite.write("test_it.py", f"def test_it(inference_session): ask('Look up {uuid}')")
-        suite.run("--inference-mode=record", "-o", "inference_normalize=").assert_outcomes(passed=1)
-
-    assert 2 == len(suite.files())
-
-
 @pytest.mark.parametrize(
-    ("file", "setting", "told"),
+    ("setting", "message"),
     [
-        ("pyproject.toml", 'redact = "x"', "redact in [[]tool.inference_recorder] is of type str; it must be a list"),
+        ('redact = "x"', "redact in [[]tool.inference_recorder] is of type str; it must be a list"),
         (
-            "pyproject.toml",
             "redact = [1]",
             "redact in *: rule 1 is of type int; it takes regular expressions, as strings",
         ),
-        ("pyproject.toml", 'redact = [""]', "redact in *: rule 1 is empty; it takes regular expressions, as strings"),
-        ("pyproject.toml", 'redact = ["a(b)", "a("]', "redact in *: rule 2 is no regular expression: *"),
-        ("pyproject.toml", 'redact = ["a(b)", "ted"]', "redact in *: rule 2 is a text of fewer than 4 characters, *"),
-        ("pyproject.toml", "secret_env = [1]", "secret_env in * takes names of environment variables, *: not 1"),
-        ("pyproject.toml", 'secret_env = ["A=b"]', "secret_env in * takes names of *: not an assignment"),
+        ('redact = [""]', "redact in *: rule 1 is empty; it takes regular expressions, as strings"),
+        ('redact = ["a(b)", "a("]', "redact in *: rule 2 is not a regular expression: *"),
+        ('redact = ["a(b)", "ted"]', "redact in *: rule 2 is a text of fewer than 4 characters, *"),
+        ("secret_env = [1]", "secret_env in * takes names of environment variables, *: not 1"),
+        ('secret_env = ["A=b"]', "secret_env in * takes names of *: not an assignment"),
         (
-            "pyproject.toml",
             'normalize = ["uuid"]',
             "normalize in *: there is no normalizer 'uuid'; built in are cwd, *",
         ),
-        ("pyproject.toml", "normalize = [[1]]", "normalize in * holds [[]1]; it takes names and tables of path, *"),
-        ("pyproject.toml", 'normalize = [{path = "x"}]', "normalize in *: 'x' is no JSON path: *"),
-        ("pyproject.toml", "normalize = [{path = 1}]", "normalize in * holds {'path': 1}; it takes names and tables *"),
-        ("pyproject.toml", 'normalize = [{where = "$.a"}]', "normalize in *: {'where': '$.a'} is no normalizer; *"),
-        ("pytest.ini", "inference_redact = a(", "inference_redact: rule 1 is no regular expression: *"),
-        ("pytest.ini", "inference_normalize = uuid", "inference_normalize: there is no normalizer 'uuid'; *"),
+        ("normalize = [[1]]", "normalize in * holds [[]1]; it takes names and tables of path, *"),
+        ('normalize = [{path = "x"}]', "normalize in *: 'x' is no JSON path: *"),
+        ("normalize = [{path = 1}]", "normalize in * holds {'path': 1}; it takes names and tables *"),
+        ('normalize = [{where = "$.a"}]', "normalize in *: {'where': '$.a'} is no normalizer; *"),
     ],
 )
-def test_a_rule_that_is_none_is_a_usage_error(file: str, setting: str, told: str, suite: Suite) -> None:
-    """It names the file and the key; a rule that is passed over leaves a secret in a file."""
-    (suite.directory / file).write_text(f"{TABLE}{setting}" if file == "pyproject.toml" else f"[pytest]\n{setting}")
+def test_an_invalid_rule_is_a_usage_error(setting: str, message: str, suite: Suite) -> None:
+    """The error names the file and the key; a rule that is ignored would leave a secret in a file."""
+    suite.configure(setting)
     suite.write("test_none.py", "def test_none(): pass")
 
     result = suite.run()
 
     assert pytest.ExitCode.USAGE_ERROR == result.ret
-    result.stderr.fnmatch_lines([f"*{file}: {told}"])
+    result.stderr.fnmatch_lines([f"*pyproject.toml: {message}"])

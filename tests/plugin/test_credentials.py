@@ -84,7 +84,9 @@ def test_what_a_failing_test_sent_is_not_set_aside_with_its_recordings(
     """,
     )
 
-    result = suite.run("--inference-mode=record", "--inference-report=page.html", "-o", "inference_record_errors=true")
+    suite.configure("record_errors = true")
+
+    result = suite.run("--inference-mode=record", "--inference-report=page.html")
 
     result.assert_outcomes(failed=1)
     assert 2 == len(suite.files("recordings/.failed"))

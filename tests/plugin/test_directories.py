@@ -24,32 +24,32 @@ def test_the_default_is_at_rootdir_wherever_pytest_is_started(suite: Suite, monk
 
 
 @pytest.mark.parametrize(
-    ("option", "marker", "variable", "ini", "expected"),
+    ("option", "marker", "variable", "table", "expected"),
     [
-        ("option", "marker", "variable", "ini", "option"),
-        (None, "marker", "variable", "ini", "marker"),
-        (None, None, "variable", "ini", "variable"),
-        (None, None, None, "ini", "ini"),
+        ("option", "marker", "variable", "table", "option"),
+        (None, "marker", "variable", "table", "marker"),
+        (None, None, "variable", "table", "variable"),
+        (None, None, None, "table", "table"),
     ],
 )
 def test_what_chooses_the_directory(
     option: str | None,
     marker: str | None,
     variable: str | None,
-    ini: str,
+    table: str,
     expected: str,
     suite: Suite,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The same order as for the mode."""
-    suite.pytester.makeini(f"[pytest]\ninference_recordings = {ini}")
+    suite.configure(f'recordings = "{table}"')
     suite.write("test_it.py", MARKED.format("" if marker is None else f"storage_dir={marker!r}"))
     if variable is not None:
         monkeypatch.setenv("LLAMA_STACK_TEST_RECORDING_DIR", variable)
 
     suite.run(RECORD, *([] if option is None else ["--inference-recordings", option])).assert_outcomes(passed=1)
 
-    assert [expected] == [name for name in ("option", "marker", "variable", "ini") if suite.files(name)]
+    assert [expected] == [name for name in ("option", "marker", "variable", "table") if suite.files(name)]
 
 
 def test_a_directory_given_in_code_stays(suite: Suite) -> None:
@@ -68,7 +68,7 @@ def test_a_directory_given_in_code_stays(suite: Suite) -> None:
 
 def test_recordings_beside_each_test_file(suite: Suite) -> None:
     """As llama-stack keeps them: who moves a folder of tests moves its recordings."""
-    suite.pytester.makeini("[pytest]\ninference_recordings_beside_tests = true")
+    suite.configure("recordings_beside_tests = true")
     suite.write("a/test_a.py", "def test_a(inference_session): ask()")
     suite.write(
         "b/test_b.py",
@@ -97,10 +97,10 @@ def test_recordings_beside_each_test_file(suite: Suite) -> None:
 @pytest.mark.parametrize("is_beside", [True, False])
 def test_both_kinds_of_directories_are_looked_in(is_beside: bool, suite: Suite) -> None:
     """Changing from one to the other loses nothing."""
-    suite.pytester.makeini(f"[pytest]\ninference_recordings_beside_tests = {not is_beside}")
+    suite.configure(f"recordings_beside_tests = {str(not is_beside).lower()}")
     suite.write("a/test_a.py", "def test_a(inference_session): ask()")
     suite.run(RECORD).assert_outcomes(passed=1)
-    suite.pytester.makeini(f"[pytest]\ninference_recordings_beside_tests = {is_beside}")
+    suite.configure(f"recordings_beside_tests = {str(is_beside).lower()}")
 
     suite.run("--inference-mode=record-if-missing").assert_outcomes(passed=1)
 

@@ -78,7 +78,7 @@ def test_record_errors_records_them_as_the_line_says(setting: str, suite: Suite)
     """Whoever tests their handling of rate limits."""
     marker = "(record_errors=True)" if setting == "the marker" else ""
     if setting == "the configuration":
-        suite.pytester.makeini("[pytest]\ninference_record_errors = true")
+        suite.configure("record_errors = true")
     suite.write(
         "test_it.py",
         f"@pytest.mark.inference_recording{marker}\ndef test_it(): assert 'RateLimitError' == try_to_ask()",

@@ -1,4 +1,4 @@
-"""`@pytest.mark.inference_recording(...)`, and `inference_recording_auto`."""
+"""`@pytest.mark.inference_recording(...)`, and `auto` in the configuration."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_a_wider_fixture_whose_session_cannot_open_fails_its_test_alone(suite: S
 
 def test_auto_records_every_test(suite: Suite) -> None:
     """For who tests nothing but agents."""
-    suite.pytester.makeini("[pytest]\ninference_recording_auto = true")
+    suite.configure("auto = true")
     suite.write(
         "test_it.py",
         """
@@ -187,7 +187,7 @@ def test_auto_records_every_test(suite: Suite) -> None:
 
 def test_a_session_opened_in_an_automatic_one_takes_its_calls(suite: Suite) -> None:
     """Switching auto on must not change tests that open their own."""
-    suite.pytester.makeini("[pytest]\ninference_recording_auto = true")
+    suite.configure("auto = true")
     suite.write(
         "test_it.py",
         """

@@ -18,7 +18,7 @@ MODE_TEST = """
 
 
 @pytest.mark.parametrize(
-    ("option", "given", "variable", "ini", "expected"),
+    ("option", "given", "variable", "table", "expected"),
     [
         ("live", "record", "record", "record", "live"),
         (None, "live", "record", "record", "live"),
@@ -27,13 +27,20 @@ MODE_TEST = """
         (None, None, None, None, "replay"),
         ("Record_If_Missing", None, None, None, "record-if-missing"),
     ],
-    ids=["command line first", "then marker or argument", "then environment", "then ini", "else replay", "spelling"],
+    ids=[
+        "command line first",
+        "then marker or argument",
+        "then environment",
+        "then table",
+        "otherwise replay",
+        "spelling",
+    ],
 )
 def test_what_chooses_the_mode(
     option: str | None,
     given: str | None,
     variable: str | None,
-    ini: str | None,
+    table: str | None,
     expected: str,
     suite: Suite,
     monkeypatch: pytest.MonkeyPatch,
@@ -43,8 +50,8 @@ def test_what_chooses_the_mode(
     suite.write("test_mode.py", MODE_TEST.format(marker=argument, code=argument))
     if variable is not None:
         monkeypatch.setenv("LLAMA_STACK_TEST_INFERENCE_MODE", variable)
-    if ini is not None:
-        suite.pytester.makeini(f"[pytest]\ninference_mode = {ini}")
+    if table is not None:
+        suite.configure(f'mode = "{table}"')
 
     result = suite.run("-s", *([] if option is None else [f"--inference-mode={option}"]))
 
@@ -68,21 +75,25 @@ def test_the_header_says_mode_and_directory_with_their_sources(suite: Suite, mon
     ] == headers
 
 
-@pytest.mark.parametrize("source", ["option", "ini", "environment"])
+@pytest.mark.parametrize("source", ["option", "table", "environment"])
 def test_an_unknown_mode_is_a_usage_error(source: str, suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before any test runs, and naming what has to be mended."""
     suite.write("test_none.py", "def test_none(): pass")
     arguments = []
     if source == "option":
         arguments.append("--inference-mode=rekord")
-    elif source == "ini":
-        suite.pytester.makeini("[pytest]\ninference_mode = rekord")
+    elif source == "table":
+        suite.configure('mode = "rekord"')
     else:
         monkeypatch.setenv("LLAMA_STACK_TEST_INFERENCE_MODE", "rekord")
 
     result = suite.run(*arguments)
 
-    names = {"option": "--inference-mode", "ini": "inference_mode", "environment": "LLAMA_STACK_TEST_INFERENCE_MODE"}
+    names = {
+        "option": "--inference-mode",
+        "table": "mode in [[]tool.inference_recorder]",
+        "environment": "LLAMA_STACK_TEST_INFERENCE_MODE",
+    }
     assert pytest.ExitCode.USAGE_ERROR == result.ret
     result.stderr.fnmatch_lines([f"*{names[source]} is 'rekord'; it must be one of live, record, *"])
 
@@ -154,7 +165,7 @@ IN_CODE = """
 @pytest.mark.parametrize("directory", ["", "recordings_beside_tests"])
 def test_ci_does_not_record_for_the_code_either(directory: str, suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """But a test that records into its tmp_path tests recording: that is no recording of this suite."""
-    suite.pytester.makeini(f"[pytest]\n{f'inference_{directory} = true' if directory else ''}")
+    suite.configure(f"{directory} = true" if directory else "")
     suite.write("tests/test_it.py", IN_CODE)
     monkeypatch.setenv("CI", "true")
 

@@ -25,6 +25,7 @@ HELP = """
     def more(text):
         if os.environ.get("RECORDS"): ask(text)
 """
+OUTSIDE = "[tool.inference_recorder]\nrecordings = '../recordings'"
 TWO = """
     from more import more
     pytestmark = pytest.mark.inference_recording
@@ -412,8 +413,10 @@ NARROWED = {
         "",
         "--rootdir=a a",
         {
-            "a/pytest.ini": "[pytest]\ninference_recordings = ../recordings\nmarkers = slow",
-            "b/pytest.ini": "[pytest]\ninference_recordings = ../recordings\nmarkers = slow",
+            "a/pytest.ini": "[pytest]\nmarkers = slow",
+            "a/pyproject.toml": OUTSIDE,
+            "b/pytest.ini": "[pytest]\nmarkers = slow",
+            "b/pyproject.toml": OUTSIDE,
             "a/test_it.py": TWO.replace("gone", "kept"),
             "b/test_it.py": TWO.replace("gone of one", "needed by the other").replace("more(", "ask("),
         },

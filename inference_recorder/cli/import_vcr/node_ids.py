@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from ..configured import nearest_rootdir
+
 _DIRECTORY = "cassettes"
-_OF_A_ROOT = ("pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", "setup.py")
 
 
 def node_id_of(cassette: Path, rootdir: Path | None = None) -> str | None:
@@ -30,7 +31,7 @@ def node_id_of(cassette: Path, rootdir: Path | None = None) -> str | None:
     if len(found) != 1:
         return None
     module, names = found[0]
-    root = (rootdir or _rootdir_of(module)).absolute()
+    root = (rootdir or nearest_rootdir(module.parent) or Path.cwd()).absolute()
     return "::".join((module.relative_to(root).as_posix(), *names)) if module.is_relative_to(root) else None
 
 
@@ -62,10 +63,3 @@ def _walked(node: ast.Module | ast.ClassDef, path: tuple[str, ...]) -> Iterator[
     for child in node.body:
         if isinstance(child, ast.ClassDef):
             yield from _walked(child, (*path, child.name))
-
-
-def _rootdir_of(module: Path) -> Path:
-    for directory in module.parents:
-        if any((directory / name).is_file() for name in _OF_A_ROOT):
-            return directory
-    return Path.cwd()

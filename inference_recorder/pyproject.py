@@ -1,0 +1,136 @@
+"""`[tool.inference_recorder]` of a project's pyproject.toml, read and checked."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from .config import TABLE, Table, absolute
+from .errors import RecorderError
+from .modes import InferenceMode, parsed_mode
+
+_SPECIAL = frozenset(".^$*+?{}[]()|\\")
+
+
+def nearest_pyproject(directory: Path) -> Path | None:
+    """Return the pyproject.toml in `directory` or the nearest above it; None if there is none."""
+    paths = (parent / "pyproject.toml" for parent in (directory, *directory.parents))
+    return next((path for path in paths if path.is_file()), None)
+
+
+def table_of(path: Path | None) -> Table:
+    """Return the table of a pyproject.toml; an empty one for None and for a file without it.
+
+    Raises RecorderError for an unreadable file, an unknown key and an invalid value.
+    """
+    values = {} if path is None else _values(path)
+    if unknown := [key for key in values if key not in _READERS]:
+        raise RecorderError(
+            f"{path}: {TABLE} has an unknown key {unknown[0]!r}; it knows {', '.join(sorted(_READERS))}"
+        )
+    settings = {key: _READERS[key](value, f"{path}: {key} in {TABLE}") for key, value in values.items()}
+    if path is not None and isinstance(directory := settings.get("recordings"), str):
+        settings["recordings"] = absolute(directory, path.parent) if directory else None
+    return Table(**settings)  # type: ignore[arg-type]  # each reader returns the type of its field
+
+
+def _values(path: Path) -> Mapping[str, object]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        content = path.read_bytes()
+        if b"inference_recorder" not in content:  # most projects have no table, and need not be parsed
+            return {}
+        tools = tomllib.loads(content.decode()).get("tool")
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise RecorderError(f"{path}: it cannot be read as TOML: {error}") from None
+    table = tools.get("inference_recorder", {}) if isinstance(tools, dict) else {}
+    if not isinstance(table, dict):
+        raise RecorderError(f"{TABLE} in {path} must be a table")
+    return table
+
+
+def _text(value: object, where: str) -> str:
+    if not isinstance(value, str):
+        raise RecorderError(f"{where} is {value!r}; it must be a string")
+    return value
+
+
+def _boolean(value: object, where: str) -> bool:
+    if not isinstance(value, bool):
+        raise RecorderError(f"{where} is {value!r}; it must be true or false")
+    return value
+
+
+def _list(value: object, where: str, *, is_shown: bool = True) -> list[object]:
+    if not isinstance(value, list):
+        shown = repr(value) if is_shown else f"of type {type(value).__name__}"
+        raise RecorderError(f"{where} is {shown}; it must be a list")
+    return value
+
+
+def _mode(value: object, where: str) -> InferenceMode:
+    return parsed_mode(_text(value, where), where)
+
+
+def _patterns(value: object, where: str) -> tuple[re.Pattern[str], ...]:
+    """Return compiled patterns. Errors name a rule by its number, since its text may be a secret."""
+    rules = _list(value, where, is_shown=False)
+    return tuple(_pattern(rule, f"{where}: rule {number}") for number, rule in enumerate(rules, start=1))
+
+
+def _pattern(rule: object, where: str) -> re.Pattern[str]:
+    from .redaction.redactor import SHORTEST_LITERAL  # not for projects that configure none
+
+    if not isinstance(rule, str) or not rule:
+        shown = "empty" if rule == "" else f"of type {type(rule).__name__}"
+        raise RecorderError(f"{where} is {shown}; it takes regular expressions, as strings")
+    if len(rule) < SHORTEST_LITERAL and _SPECIAL.isdisjoint(rule):
+        raise RecorderError(
+            f"{where} is a text of fewer than {SHORTEST_LITERAL} characters, which would match inside many words"
+        )
+    try:
+        return re.compile(rule)
+    except re.error as error:
+        raise RecorderError(f"{where} is not a regular expression: {error}") from None
+
+
+def _variables(value: object, where: str) -> tuple[str, ...]:
+    from .redaction.secret_env import checked_names  # not for projects that configure none
+
+    return checked_names(_list(value, where), where)
+
+
+def _normalizers(value: object, where: str) -> tuple[str | Mapping[str, str], ...]:
+    return tuple(_normalizer(rule, where) for rule in _list(value, where))
+
+
+def _normalizer(rule: object, where: str) -> str | Mapping[str, str]:
+    from .request.normalizers import Normalizers  # not for projects that configure none
+
+    parts = list(rule.values()) if isinstance(rule, dict) else [rule]
+    if not isinstance(rule, (str, dict)) or not all(isinstance(part, str) for part in parts):
+        raise RecorderError(f"{where} holds {rule!r}; it takes names and tables of path, pattern and placeholder")
+    try:
+        Normalizers([rule])
+    except RecorderError as error:
+        raise RecorderError(f"{where}: {error}") from None
+    return rule
+
+
+_READERS: Mapping[str, Callable[[object, str], object]] = {
+    "mode": _mode,
+    "recordings": _text,
+    "recordings_beside_tests": _boolean,
+    "auto": _boolean,
+    "record_errors": _boolean,
+    "redact": _patterns,
+    "secret_env": _variables,
+    "normalize": _normalizers,
+}
+"""Key of the table -> what checks its value and returns the one that Table holds. The second argument begins errors."""
+KEYS = tuple(_READERS)

@@ -1,4 +1,4 @@
-"""The README says what is so."""
+"""The README and docs/ are true: their tables, examples, commands and links."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from .support.openai_server import OpenAIServer, Reply, chunks
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCS = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
 
 
 def example(start: str) -> str:
@@ -37,7 +38,7 @@ def sessions() -> str:
 
 def test_the_table_of_what_is_covered_is_the_codes_own() -> None:
     """A table kept by hand drifts with the first new row."""
-    [table] = re.findall(r"<!-- coverage: .*? -->\n(.*?)\n<!-- end of coverage -->", README, re.DOTALL)
+    [table] = re.findall(r"<!-- coverage: .*? -->\n(.*?)\n<!-- end of coverage -->", DOCS["promises.md"], re.DOTALL)
 
     assert coverage_table() == table
 
@@ -48,9 +49,7 @@ def test_every_error_is_explained() -> None:
         name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.RecorderError)
     }
 
-    [section] = re.findall(r"## Errors\n(.*?)\n## ", README, re.DOTALL)
-
-    assert [] == [name for name in sorted(names) if f"`{name}`" not in section]
+    assert [] == [name for name in sorted(names) if f"`{name}`" not in DOCS["errors.md"]]
 
 
 def test_every_command_is_in_its_table() -> None:
@@ -61,10 +60,10 @@ def test_every_command_is_in_its_table() -> None:
 
 
 def test_every_option_of_the_plugin_is_in_its_table(suite: Suite) -> None:  # noqa: F811
-    """Its three ways to be said stand side by side there."""
-    told = "\n".join(suite.run("--help").outlines)
-    [table] = re.findall(r"^\| on the command line.*?\n\n", README, re.DOTALL | re.MULTILINE)
-    known = set(re.findall(r"^  (--inference-[a-z-]+)", told, re.MULTILINE)) | set(KEYS)
+    """The two ways to set one stand side by side there."""
+    lines = "\n".join(suite.run("--help").outlines)
+    [table] = re.findall(r"^\| on the command line.*?\n\n", DOCS["pytest.md"], re.DOTALL | re.MULTILINE)
+    known = set(re.findall(r"^  (--inference-[a-z-]+)", lines, re.MULTILINE)) | set(KEYS)
 
     assert known == {name.rstrip("=[") for name in re.findall(r"`(-*[a-z_-]+[a-z])", table)}
 
@@ -83,13 +82,31 @@ def test_two_commands_set_everything_up_and_the_tests_run_with_known_versions() 
     assert (ROOT / constraints).is_file()
 
 
-def test_its_pictures_and_sections_are_there() -> None:
+@pytest.mark.parametrize("name", ["README.md", *DOCS])
+def test_links_lead_to_files_and_sections(name: str) -> None:
     """A picture that was moved is a grey box on the page that everybody sees first."""
-    pictures = re.findall(r"!\[.*?\]\((.*?)\)", README)
-    titles = {title.lower().replace(" ", "-") for title in re.findall(r"^## (.*)$", README, re.MULTILINE)}
+    page = ROOT / name if name == "README.md" else ROOT / "docs" / name
+    links = re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)", page.read_text(encoding="utf-8"))
 
-    assert [] == [path for path in pictures if not (ROOT / path).is_file()]
-    assert set() == set(re.findall(r"\]\(#(.*?)\)", README)) - titles
+    broken = [
+        (path, title) for path, title in links if not _leads_somewhere(page.parent / path if path else page, title)
+    ]
+
+    assert [] == broken
+
+
+def _leads_somewhere(page: Path, title: str) -> bool:
+    if not page.is_file():
+        return False
+    titles = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE) if title else []
+    slugs = [re.sub(r"[^a-z0-9 _-]", "", found.lower()).replace(" ", "-") for found in titles]
+    return not title or title in slugs
+
+
+def test_the_readme_is_short_and_links_every_page() -> None:
+    """A newcomer reads one page, and finds the others from there."""
+    assert 250 > README.count("\n")
+    assert [] == [name for name, text in DOCS.items() if f"(docs/{name}" not in README or text.count("\n") >= 150]
 
 
 def test_its_first_example_records_under_the_printed_name(server: OpenAIServer, tmp_path: Path) -> None:
@@ -135,6 +152,6 @@ def test_its_test_is_recorded_and_replayed(suite: Suite, monkeypatch: pytest.Mon
     outcomes = re.findall(r"^recordings: .*$", sessions(), re.MULTILINE)
     assert outcomes == [line_of(result, "recordings:") for result in (recorded, replayed, missed)]
     [shown] = [block for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL) if block.count("\nE  ") > 10]
-    told = re.findall(r"^(?:E  |test_greeting.py:\d+:|    ) *(.*)$", shown, re.MULTILINE)
+    shown_lines = re.findall(r"^(?:E  |test_greeting.py:\d+:|    ) *(.*)$", shown, re.MULTILINE)
     assert 1 == suite.server.count
-    assert [] == [line for line in told if "…" not in line and line not in str(missed.stdout)]
+    assert [] == [line for line in shown_lines if "…" not in line and line not in str(missed.stdout)]

@@ -1,4 +1,4 @@
-"""Sizes and ages, as people write them; ages also as they read them."""
+"""Sizes and ages as people write and read them."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def age_text(seconds: float) -> str:
 
 def _amount(text: str, units: Mapping[str, int], example: str) -> float:
     factors = {unit.lower(): factor for unit, factor in units.items()}
-    found = _AMOUNT.fullmatch(text.strip())
-    if found is None or found.group(2).lower() not in factors:
+    match = _AMOUNT.fullmatch(text.strip())
+    if match is None or match.group(2).lower() not in factors:
         known = ", ".join(unit for unit in units if unit)
         raise click.BadParameter(f"{text!r} must be a number and a unit, such as {example} (units: {known})")
-    return float(found.group(1)) * factors[found.group(2).lower()]
+    return float(match.group(1)) * factors[match.group(2).lower()]

@@ -1,4 +1,4 @@
-"""What a command prints: tables and progress for people at a terminal, plain text and tabs for programs in a pipe."""
+"""The output of commands: tables and progress bars at a terminal, plain lines with tabs in a pipe."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _LEAST_WIDTH = 12
 _KEY = re.compile(r"([0-9a-f]{12})[0-9a-f]{52}")
 
 Cell: TypeAlias = "str | tuple[str, str]"
-"""What a table shows; where the two differ, for people and for programs ("12.3 kB", "12345")."""
+"""The text of a table's cell, or two texts: for a terminal and for a pipe ("12.3 kB", "12345")."""
 
 
 class Column(NamedTuple):
-    """A column of a table. One that `gives_way` is cut in its middle where the terminal is too narrow for all."""
+    """A column of a table. A column that `gives_way` is shortened if the terminal is too narrow."""
 
     name: str
     is_number: bool = False
@@ -37,23 +37,23 @@ class Column(NamedTuple):
 
 
 def output() -> Console:
-    """Return the console of what was asked for: colours at a terminal, none in a pipe or with NO_COLOR."""
+    """Return a console on stdout: with colour at a terminal, without in a pipe or with NO_COLOR."""
     return Console(highlight=False, soft_wrap=True)
 
 
 def remarks() -> Console:
-    """Return the console of everything else, on stderr, so that what is piped holds only what was asked for."""
+    """Return a console on stderr, for all that does not belong in a pipe."""
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def remark(text: str, style: str = "dim") -> None:
-    """Say something beside what was asked for, on stderr."""
+    """Print one line on stderr."""
     console = remarks()
     console.print(Text(encodable(visible_line(text), console.encoding), style))
 
 
 def encodable(text: str, encoding: str) -> str:
-    """Return `text` with "?" for what an output's encoding lacks: a model may say what a pipe cannot."""
+    """Return `text` with "?" for each character that an output's encoding lacks."""
     return text.encode(encoding, "replace").decode(encoding)
 
 
@@ -77,7 +77,7 @@ def show_json(value: object) -> None:
 
 
 def show_table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> None:
-    """Print a table with a head at a terminal; in a pipe one line a row, its cells whole and separated by tabs."""
+    """Print a table with a head at a terminal; in a pipe, print each row as a line of full cells separated by tabs."""
     console = output()
     if not console.is_terminal:
         for row in rows:
@@ -92,19 +92,19 @@ def show_table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> Non
     for row in rows:
         texts = [encodable(visible_line(cell if isinstance(cell, str) else cell[0]), console.encoding) for cell in row]
         table.add_row(
-            *(Shortened(text) if columns[position].gives_way else Text(text) for position, text in enumerate(texts))
+            *(Shortened(text) if column.gives_way else Text(text) for column, text in zip(columns, texts, strict=True))
         )
     console.print(table, soft_wrap=False)
 
 
 def show_rest(count: int, most: int | None) -> None:
-    """Say how many of `count` lines are not shown, where `most` are; None stands for all."""
+    """Print how many of `count` lines were left out if at most `most` were shown; None stands for all."""
     if most is not None and count > most:
         output().print(f"… and {count - most:,} more (--all)", style="dim")
 
 
 class Shortened:
-    """A text on one line, cut where its column is narrower: what names it best is kept longest."""
+    """A text on one line, shortened to the width of its column."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -117,16 +117,16 @@ class Shortened:
 
 
 def shortened(text: str, width: int) -> str:
-    """Return a test's id, path or other text in at most `width` characters; what names it best is kept longest.
+    """Return a test id, path or other text in at most `width` characters.
 
-    "tests/deep/test_a.py::TestB::test_c[x]" loses its folders first, then its file, its class and the start of its
-    parameters; a path most of a key's digits and then its folders; and anything else characters of its middle.
+    "tests/deep/test_a.py::TestB::test_c[x]" loses its directories first, then its file, its class and the start of its
+    parameters. A path loses most digits of a key first. Any other text loses characters in its middle.
     """
-    shorter = _shorter_ids(text, width) if "::" in text else (text, _KEY.sub(r"\1…", text))
-    for one in shorter:
-        if len(one) <= width:
-            return one
-    text = shorter[-1]
+    shorter_texts = _shorter_ids(text, width) if "::" in text else (text, _KEY.sub(r"\1…", text))
+    for shorter in shorter_texts:
+        if len(shorter) <= width:
+            return shorter
+    text = shorter_texts[-1]
     end = width - 1 if text.endswith(".json") else (width - 1) // 3
     return f"{text[: width - 1 - end]}…{text[len(text) - end :]}"
 
@@ -141,24 +141,24 @@ def _shorter_ids(test_id: str, width: int) -> tuple[str, ...]:
     return (test_id, f"…/{file.rpartition('/')[2]}::{names}", f"…::{names}", cut, *without_start)
 
 
-def tracked(items: Sequence[_Item], what: str) -> Iterator[_Item]:
-    """Yield the items; at a terminal a bar on stderr says how far that is, once it has taken over a second."""
+def tracked(items: Sequence[_Item], activity: str) -> Iterator[_Item]:
+    """Yield the items; at a terminal, show a progress bar on stderr once it has taken more than a second."""
     console = remarks()
     if not console.is_terminal:
         yield from items
         return
-    begun = time.monotonic()
+    started = time.monotonic()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     bar = Progress(*columns, console=console, transient=True)
-    task = bar.add_task(what, total=len(items))
+    task = bar.add_task(activity, total=len(items))
     is_shown = False
     try:
-        for position, item in enumerate(items):
-            if not is_shown and time.monotonic() - begun > _PATIENCE_SECONDS:
+        for done, item in enumerate(items):
+            if not is_shown and time.monotonic() - started > _PATIENCE_SECONDS:
                 is_shown = True
                 bar.start()
             if is_shown:
-                bar.update(task, completed=position)
+                bar.update(task, completed=done)
             yield item
     finally:
         if is_shown:

@@ -1,4 +1,4 @@
-"""How differences look: in colour on a terminal, as plain text in a pipe."""
+"""Differences as people read them: in colour at a terminal, as plain text in a pipe."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STYLES = {"- ": "red", "+ ": "green"}
 
 
 class DifferenceReport:
-    """Prints lines. What others wrote is never read as rich's markup, nor by the terminal."""
+    """Prints lines. Their text is never interpreted as markup or as control characters."""
 
     def __init__(self) -> None:
         self._console = output()
@@ -26,13 +26,14 @@ class DifferenceReport:
         self._console.print(Text(encodable(visible(text), self._console.encoding), style))
 
     def values(self, lines: Iterable[str], indent: str = "") -> None:
-        """Print lines of which those that begin with "- " and "+ " are of either side."""
+        """Print lines; those that begin with "- " or "+ " are coloured."""
         for line in lines:
             self.line(f"{indent}{line}", _STYLES.get(line.lstrip()[:2], ""))
 
     def differences(self, differences: Iterable[Difference], names: tuple[str, str]) -> None:
-        """Print the differences at greater length than an error does; `names` are those of the two sides."""
-        for one in differences:
-            if one.lines:
-                one = one._replace(lines=small_diff(str(one.recorded), str(one.asked), _MOST_LINES))
-            self.values(difference_lines(one, names, _LONGEST_VALUE), "  ")
+        """Print the differences at greater length than an error does; `names` are the names of the two sides."""
+        for difference in differences:
+            if difference.lines:
+                lines = small_diff(str(difference.recorded), str(difference.asked), _MOST_LINES)
+                difference = difference._replace(lines=lines)
+            self.values(difference_lines(difference, names, _LONGEST_VALUE), "  ")

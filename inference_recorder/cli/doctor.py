@@ -1,4 +1,4 @@
-"""`inference-recorder doctor`: what is installed, what of it is covered, and what a recorder would do here."""
+"""`inference-recorder doctor`: what is installed, what of it is intercepted, and what a recorder would do here."""
 
 from __future__ import annotations
 
@@ -23,25 +23,27 @@ _PACKAGES = ("inference-recorder", "openai", "wrapt", "orjson", "filelock", "pyd
 
 
 @click.command()
-@click.option("--dir", "directory", type=click.Path(path_type=Path), help="Look here, not where recorders would.")
+@click.option(
+    "--dir", "directory", type=click.Path(path_type=Path), help="Check this directory, not the one that recorders use."
+)
 def doctor(directory: Path | None) -> None:
-    """Say which versions are installed, what of the SDK is covered, where recordings are looked for, and the mode.
+    """Show the installed versions, the intercepted methods of the SDK, the directories of recordings, and the mode.
 
     \b
     Exit codes:
-      0  everything that should be intercepted is there
-      1  the SDK lacks a name that it should have, the mode is unknown, or the folder cannot be used
+      0  the SDK has everything that should be intercepted
+      1  the SDK lacks a name that it should have, the mode is unknown, or the directory cannot be used
     """
     console = output()
-    found = coverage(_version("openai"))
+    targets = coverage(_version("openai"))
     _show_versions(console)
-    _show_coverage(console, found)
+    _show_coverage(console, targets)
     missing = missing_internals(installed_internals(), _version("openai"))
     _show_internals(console, missing)
-    _show_places(console, *directory_for(directory))
+    _show_directories(console, *directory_for(directory))
     mode = _show_mode(console)
     is_usable = mode is not None and _show_usable(console, directory_for(directory)[0], mode)
-    if not is_usable or missing or any(one.state == "missing" for one in found):
+    if not is_usable or missing or any(target.state == "missing" for target in targets):
         sys.exit(1)
 
 
@@ -54,11 +56,12 @@ def _show_versions(console: Console) -> None:
     console.print(table)
 
 
-def _show_coverage(console: Console, found: list[Covered]) -> None:
+def _show_coverage(console: Console, targets: list[Covered]) -> None:
     console.print("\n[bold]Intercepted methods of the SDK[/bold]")
     table = Table.grid(padding=(0, 2))
-    for one in found:
-        table.add_row(f"  {one.name}", f"{one.state} (since {one.since})" if one.since else one.state)
+    for target in targets:
+        since = f" (since {target.since})" if target.since else ""
+        table.add_row(f"  {target.name}", f"{target.state}{since}")
     console.print(table)
 
 
@@ -69,13 +72,13 @@ def _show_internals(console: Console, missing: list[Internal]) -> None:
     console.print(f"  {len(INTERNALS) - len(missing)} of {len(INTERNALS)} found")
 
 
-def _show_places(console: Console, directories: Directories, source: str) -> None:
+def _show_directories(console: Console, directories: Directories, source: str) -> None:
     console.print("\n[bold]Recordings[/bold]")
     console.print(f"  written to {directories.written}", f"(chosen by {source})", markup=False)
     for directory in directories.read:
         count = sum(1 for _ in directory.glob("*.json")) if directory.is_dir() else None
-        told = "no such folder" if count is None else counted(count, "recording")
-        console.print(f"  looked for in {directory}: {told}", markup=False)
+        content = "does not exist" if count is None else counted(count, "recording")
+        console.print(f"  read from {directory}: {content}", markup=False)
 
 
 def _show_usable(console: Console, directories: Directories, mode: InferenceMode) -> bool:

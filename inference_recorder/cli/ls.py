@@ -15,7 +15,7 @@ from ..storage.catalogue import Entry
 from ..views.parts import size_of
 from .amounts import age_text
 from .console import Cell, Column, counted, output, remark, show_json, show_table, size_cell
-from .directories import ChosenDirectories, short_name, takes_directories
+from .directories import SearchedDirectories, short_name, shown, takes_directories
 from .filters import Filter, takes_filter
 from .statistics import Statistics, remark_uncounted, show_statistics
 
@@ -102,7 +102,7 @@ _SORTS: dict[str, Callable[[Listed], str | float]] = {
 @click.option("--all", "shows_all", is_flag=True, help="With --stats: print all lines of each table, not 15.")
 @click.option("--json", "is_json", is_flag=True, help="Print JSON, as described above.")
 def ls(
-    directories: ChosenDirectories,
+    directories: SearchedDirectories,
     wanted: Filter,
     failed: bool,
     sort: str | None,
@@ -159,12 +159,12 @@ def ls(
     remark_uncounted(statistics)
 
 
-def _listed(directories: ChosenDirectories, wanted: Filter, failed: bool, sort: str, reverse: bool) -> list[Listed]:
+def _listed(directories: SearchedDirectories, wanted: Filter, failed: bool, sort: str, reverse: bool) -> list[Listed]:
     files: list[Listed] = []
     for entry, file in _matching(directories, wanted):
         if isinstance(entry, CorruptRecording) and wanted.needs_content:
             continue
-        listed = _listed_file(entry, directories.shown(entry.path), file)
+        listed = _listed_file(entry, shown(entry.path), file)
         if listed.is_failed or not failed:
             files.append(listed)
     key = _SORTS[sort]
@@ -183,10 +183,10 @@ def _show_list(files: list[Listed], is_json: bool) -> None:
         remark(f"{counted(len(files), 'file')}, {size_of(sum(listed.size for listed in files))}{note}")
 
 
-def _statistics(directories: ChosenDirectories, wanted: Filter) -> Statistics:
+def _statistics(directories: SearchedDirectories, wanted: Filter) -> Statistics:
     statistics = Statistics()
     for entry, _ in _matching(directories, wanted):
-        path = directories.shown(entry.path)
+        path = shown(entry.path)
         try:
             if isinstance(entry, CorruptRecording):
                 statistics.corrupt.append(path)
@@ -200,7 +200,7 @@ def _statistics(directories: ChosenDirectories, wanted: Filter) -> Statistics:
 
 
 def _matching(
-    directories: ChosenDirectories, wanted: Filter
+    directories: SearchedDirectories, wanted: Filter
 ) -> Iterator[tuple[Entry | CorruptRecording, os.stat_result | None]]:
     """Yield each recording that matches and each error of reading one, with the file's age and size where known."""
     for entry in directories.entries():

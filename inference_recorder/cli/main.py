@@ -1,4 +1,4 @@
-"""The command `inference-recorder`. Importing this without the extra `cli` exits with the line that says so."""
+"""The command `inference-recorder`. Importing this without the extra `cli` exits with a hint to install it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _extra_installed() -> Iterator[None]:
         missing = str(error.name).partition(".")[0]
         if missing == "inference_recorder":
             raise
-        # An exit, not an error: this is what the installed script imports.
+        # The installed script imports this module: exit instead of a traceback.
         raise SystemExit(f"inference-recorder needs {missing}: pip install 'inference-recorder[cli]'") from None
 
 
@@ -39,11 +39,11 @@ COMMANDS = (
     "show",
     "undo",
 )
-"""Each is a function in the module of its name, "-" being "_" there; a keyword has a "_" after it."""
+"""Each is a function in the module of the same name, with "_" for "-" and a "_" after a keyword."""
 
 
 class _Commands(click.Group):
-    """Imports a command's module when the command is run or described: `ls` needs no web server."""
+    """Imports a command's module only when the command is run or described."""
 
     def list_commands(self, context: click.Context) -> list[str]:
         return sorted(COMMANDS)
@@ -51,15 +51,15 @@ class _Commands(click.Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        noun = name.replace("-", "_") + "_" * iskeyword(name)
+        module = name.replace("-", "_") + ("_" if iskeyword(name) else "")
         with _extra_installed():
-            command: click.Command = getattr(import_module(f".{noun}", __package__), noun)
+            command: click.Command = getattr(import_module(f".{module}", __package__), module)
         return command
 
 
 _EPILOG = """
 \b
-Completion of commands and options in your shell; put the line into its start-up file:
+To complete commands and options in your shell, add the line to its start-up file:
   bash   eval "$(_INFERENCE_RECORDER_COMPLETE=bash_source inference-recorder)"
   zsh    eval "$(_INFERENCE_RECORDER_COMPLETE=zsh_source inference-recorder)"
   fish   _INFERENCE_RECORDER_COMPLETE=fish_source inference-recorder | source

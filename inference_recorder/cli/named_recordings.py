@@ -1,4 +1,4 @@
-"""The recordings that somebody names on a command line: by file, by key or its first digits, or as `ls` names them."""
+"""The recordings named on a command line: by file, by key or its first digits, or as `ls` names them."""
 
 from __future__ import annotations
 
@@ -15,39 +15,42 @@ from .directories import directories_from
 _MOST_LISTED = 10
 
 takes_dir = click.option(
-    "--dir", "directory", type=click.Path(path_type=Path), help="Look for keys here, not where recorders would."
+    "--dir", "directory", type=click.Path(path_type=Path), help="Search this directory, not the one that recorders use."
 )
 
 
 def series_named(names: Sequence[str], directory: Path | None) -> list[list[Path]]:
-    """Return of each name the file that it is, or the files of its key in the order of their answers.
+    """Return, for each name, the file with that path, or the files of that key in the order of their answers.
 
-    "792f5c2603ba" stands for all answers to the key that begins so, "792f5c2603ba.2" for the second one. Raises
-    click.UsageError where a name fits no recording or several keys, or where there is no folder to look in.
+    "792f5c2603ba" stands for all answers to the key that begins with these digits, "792f5c2603ba.2" for the second one.
+    Raises click.UsageError if a name matches no recording or several keys, or if there is no directory to search.
     """
     if all(map(os.path.isfile, names)):
         return [[Path(name)] for name in names]
-    directories = directories_from(directory).read
+    directories = directories_from(directory).searched
     paths = list(paths_in(directories))
-    return [[Path(name)] if os.path.isfile(name) else _row_of(name, paths, directories) for name in names]
+    return [[Path(name)] if os.path.isfile(name) else _series(name, paths, directories) for name in names]
 
 
-def _row_of(name: str, paths: Sequence[Path], directories: Sequence[Path]) -> list[Path]:
-    wanted = name.removesuffix(".json")
-    digits, _, position = wanted.partition(".")
-    fitting = [path for path in paths if path.name.startswith((digits, f"models-{digits}"))] if digits else []
-    if exact := [path for path in fitting if path.name == f"{wanted}.json" and key_of(path) != wanted]:
+def _series(name: str, paths: Sequence[Path], directories: Sequence[Path]) -> list[Path]:
+    stem = name.removesuffix(".json")
+    digits, _, position = stem.partition(".")
+    matching = [path for path in paths if path.name.startswith((digits, f"models-{digits}"))] if digits else []
+    if exact := [path for path in matching if path.name == f"{stem}.json" and key_of(path) != stem]:
         return exact[:1]
-    keys = sorted({key_of(path) for path in fitting})
+    keys = sorted({key_of(path) for path in matching})
     if digits in keys:
         keys = [digits]
     if len(keys) > 1:
         listed = "".join(f"\n  {visible_line(key)}" for key in keys[:_MOST_LISTED])
         more = f"\n  and {len(keys) - _MOST_LISTED} more" if len(keys) > _MOST_LISTED else ""
-        raise click.UsageError(f"{name!r} fits {len(keys)} recordings; give more digits:{listed}{more}")
-    row = [path for path in fitting if [key_of(path)] == keys and (not position or path.stem.endswith(f".{position}"))]
-    if not row:
-        looked_in = "".join(f"\n  {directory}" for directory in directories)
-        raise click.UsageError(f"no recording is named {name!r}; name the folder with --dir; looked in{looked_in}")
-    # In the first folder that has any, as a replay finds them; by length, since ".10" comes after ".2".
-    return sorted((path for path in row if path.parent == row[0].parent), key=lambda path: (len(path.name), path.name))
+        raise click.UsageError(f"{name!r} matches {len(keys)} recordings; give more digits:{listed}{more}")
+    series = [
+        path for path in matching if [key_of(path)] == keys and (not position or path.stem.endswith(f".{position}"))
+    ]
+    if not series:
+        searched = "".join(f"\n  {directory}" for directory in directories)
+        raise click.UsageError(f"no recording is named {name!r}; name the directory with --dir; searched:{searched}")
+    # From the first directory that has one, as in a replay; by length, since ".10" comes after ".2".
+    first = series[0].parent
+    return sorted((path for path in series if path.parent == first), key=lambda path: (len(path.name), path.name))

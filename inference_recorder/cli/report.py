@@ -1,4 +1,4 @@
-"""`inference-recorder report`: a page to look at all recordings of a folder."""
+"""`inference-recorder report`: a page that shows all recordings of a directory."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from .directories import directories_from
     help="Write the page here.",
 )  # fmt: skip
 def report(directory: Path | None, file: Path) -> None:
-    """Write a page that shows every recording of a folder, by test.
+    """Write a page that shows every recording of a directory, by test.
 
-    One HTML file that needs no network: open it in any browser, attach it to a pull request. DIR is the folder, else
-    the one that the environment names, else "recordings"; one that holds only other folders stands for them. For what
-    a run of the tests asked, with times and misses, run pytest with --inference-report=FILE.html.
+    The page is one HTML file that needs no network: open it in any browser, attach it to a pull request. By default,
+    DIR is the directory that your tests' recorders use. If it has no recordings of its own, the page shows those of the
+    directories below. For a page of a test run, with times and misses, run pytest with --inference-report=FILE.html.
 
     \b
     Exit codes:
-      0  the page was written; it shows what cannot be read as such
+      0  the page was written; it lists the files that cannot be read
       1  the page cannot be written
-      2  there is no such folder, or no recording in it
+      2  the directory does not exist, or has no recordings
     """
     directories = directories_from(directory)
-    count = sum(1 for _ in paths_in(directories.read))
+    count = sum(1 for _ in paths_in(directories.searched))
     if not count:
-        raise click.UsageError(f"{directories.chosen} holds no recordings; name the folder of recordings as DIR")
-    begun = time.monotonic()
+        raise click.UsageError(f"{directories.root} has no recordings; name the directory of recordings as DIR")
+    started = time.monotonic()
     try:
         with remarks().status(f"Reading {count:,} recordings", spinner="line"):
-            page.write(file, directories.read, [], [])
+            page.write(file, directories.searched, [], [])
     except OSError as error:
         raise click.ClickException(f"cannot write {file}: {error.strerror or error}") from error
-    seconds = time.monotonic() - begun
+    seconds = time.monotonic() - started
     click.echo(f"{file}: {counted(count, 'recording')}, {size_of(file.stat().st_size)}, written in {seconds:.1f} s")

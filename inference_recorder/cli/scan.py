@@ -1,9 +1,10 @@
-"""The command `scan`: secrets in recordings that are there already."""
+"""`inference-recorder scan`: secrets in existing recordings."""
 
 from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -24,17 +25,23 @@ _LARGEST_BYTES = 64 * 1024 * 1024
     "ignored",
     metavar="PATTERN",
     multiple=True,
-    help="Leave out secrets in which this regular expression finds something.",
+    help="Ignore secrets that match this regular expression.",
 )
-@click.option("--json", "is_json", is_flag=True, help="Print an array of {file, line, kind, secret}.")
+@click.option("--json", "is_json", is_flag=True, help="Print a JSON array of {file, line, kind, secret}.")
 def scan(paths: tuple[Path, ...], ignored: tuple[str, ...], is_json: bool) -> None:
-    """Find secrets in files that are recordings, attachments of theirs, or cassettes: in all files of a DIR and below.
+    """Find secrets in recordings, their attachments and cassettes: in FILE, or in all files in and below DIR.
 
-    Looked for is what recording itself would hide: known shapes of keys, and the values of environment variables named
-    *_KEY, *_TOKEN, *_SECRET or *_PASSWORD, and what is configured (redact and secret_env in
-    [tool.inference_recorder] of the nearest pyproject.toml). A secret is shown by its first characters only.
+    A secret is what a recorder would hide: a known shape of key, the value of an environment variable named *_KEY,
+    *_TOKEN, *_SECRET or *_PASSWORD, or what is configured (redact and secret_env in [tool.inference_recorder] of the
+    nearest pyproject.toml). Only its first characters are shown.
 
-    Exit codes: 0 nothing found, 1 something found, 2 wrong usage. As a pre-commit hook: id inference-recorder-scan.
+    As a pre-commit hook: id inference-recorder-scan.
+
+    \b
+    Exit codes:
+      0  no secrets
+      1  a secret was found
+      2  a file cannot be read, or the options are wrong
     """
     try:
         patterns = [re.compile(pattern) for pattern in ignored]
@@ -42,30 +49,25 @@ def scan(paths: tuple[Path, ...], ignored: tuple[str, ...], is_json: bool) -> No
         raise click.UsageError(f"--ignore takes a regular expression: {error}") from None
     files = list(_files(paths or (_default_directory(),)))
     redactor = configured_redactor()
-    found = [
-        (path, leak) for path in tracked(files, "Scanning") for leak in leaks_in(_content(path), redactor, patterns)
+    leaks = [
+        (str(path), leak.line, leak.kind, leak.shown)
+        for path in tracked(files, "Scanning")
+        for leak in leaks_in(_content(path), redactor, patterns)
     ]
     if is_json:
-        show_json(
-            [{"file": str(path), "line": line, "kind": kind, "secret": shown} for path, (line, kind, shown) in found]
-        )
-    elif found:
-        show_table(_COLUMNS, [(str(path), str(line), kind, shown) for path, (line, kind, shown) in found])
-    if not is_json:
-        told = (
-            f"{counted(len(found), 'secret')} in {counted(len({path for path, _ in found}), 'file')}"
-            if found
-            else "no secrets"
-        )
-        remark(f"{told}; {counted(len(files), 'file')} scanned")
-    if found:
-        raise SystemExit(1)
+        show_json([dict(zip(("file", "line", "kind", "secret"), leak, strict=True)) for leak in leaks])
+    else:
+        show_table(_COLUMNS, [(path, str(line), kind, secret) for path, line, kind, secret in leaks])
+        with_secrets = counted(len({path for path, *_ in leaks}), "file")
+        result = f"{counted(len(leaks), 'secret')} in {with_secrets}" if leaks else "no secrets"
+        remark(f"{result}; {counted(len(files), 'file')} scanned")
+    sys.exit(1 if leaks else 0)
 
 
 def _default_directory() -> Path:
     directory = directory_for(None)[0].written
     if not directory.is_dir():
-        raise click.UsageError(f"the folder {directory} does not exist; name files or folders to scan")
+        raise click.UsageError(f"the directory {directory} does not exist; name files or directories to scan")
     return directory
 
 

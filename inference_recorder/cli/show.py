@@ -24,44 +24,44 @@ from .transcript import Transcript
 @click.option("--raw", is_flag=True, help="Show the file's JSON.")
 @click.option("--json", "as_json", is_flag=True, help="Print the conversation as JSON, for programs.")
 def show(recording: str, directory: Path | None, raw: bool, as_json: bool) -> None:
-    """Show what was asked and answered, as a person reads it.
+    """Show a request and its answer as a conversation.
 
-    FILE is a recording; KEY is its name's 64 digits, or as many of the first ones as tell it from all others in the
-    folder. Several answers to one key are shown in their order; KEY.2 is the second one. The folder is --dir, else the
-    one that recorders take here.
+    FILE is a recording. KEY is the 64 digits of its name, or enough of the first ones to identify it. If a key has
+    several answers, all are shown in order; KEY.2 is the second one. Keys are searched in --dir, or by default in the
+    directory that recorders use here.
 
     \b
     Exit codes:
-      0  it was shown
+      0  the recording was shown
       1  the file cannot be read
-      2  there is no such recording, or several that the key's first digits fit
+      2  no recording matches, or several keys begin with these digits
     """
     if raw and as_json:
-        raise click.UsageError("--raw and --json are two ways of showing it; choose one")
+        raise click.UsageError("--raw and --json exclude each other")
     console = Console(highlight=False)
-    (row,) = series_named((recording,), directory)
+    (series,) = series_named((recording,), directory)
     try:
-        shown = [(entry, conversation_of(entry)) for entry in map(entry_of, row)]
+        conversations = [(entry, conversation_of(entry)) for entry in map(entry_of, series)]
     except CorruptRecording as error:
         raise click.ClickException(visible(str(error))) from error
     if as_json:
-        documents = [_document(entry) | dataclasses.asdict(said) for entry, said in shown]
+        documents = [_document(entry) | dataclasses.asdict(conversation) for entry, conversation in conversations]
         content = json_bytes.dumps(documents[0] if len(documents) == 1 else documents, indent=True)
         click.echo(visible(content.decode()).encode())
         return
-    for number, (entry, said) in enumerate(shown):
-        if number:
+    for index, (entry, conversation) in enumerate(conversations):
+        if index:
             console.print()
         if raw:
             _show_raw(entry, console)
         else:
-            Transcript(console).show(entry, said)
+            Transcript(console).show(entry, conversation)
 
 
 def _show_raw(entry: Entry, console: Console) -> None:
     text = visible(entry.content.decode(errors="replace"))
     if console.is_terminal:
-        # Not the Syntax itself, which is cut to the terminal's width.
+        # Printing the Syntax itself would cut it to the terminal's width.
         console.print(Syntax("", "json", background_color="default").highlight(text), soft_wrap=True)
     else:
         click.echo(text.encode(), nl=not text.endswith("\n"))

@@ -1,4 +1,4 @@
-"""The folders of a whole suite: the one that its recorders take, those beside its tests, and others below its root."""
+"""The directories of a whole suite: the one that its recorders use, those beside its tests, others below its root."""
 
 from __future__ import annotations
 
@@ -15,36 +15,35 @@ from ..storage.files import is_inside
 from ..storage.trash import TRASH_DIRECTORY
 from ..storage.walk import unhidden
 from .configured import directory_for, nearest_rootdir
-from .directories import ChosenDirectories, directories_from, folders_below
+from .directories import SearchedDirectories, directories_below, directories_from
 
 
-def directories_of_tests(dirs: Sequence[Path], node_ids: Iterable[str], *, is_recursive: bool) -> ChosenDirectories:
-    """Return the folders given, else the one that recorders would take and those beside these tests.
+def directories_of_tests(dirs: Sequence[Path], node_ids: Iterable[str], *, is_recursive: bool) -> SearchedDirectories:
+    """Return the directories given, or by default those that recorders would use and those beside these tests.
 
-    Empty if the suite has recordings elsewhere only; raises click.UsageError if it has none.
+    The result is empty if the suite has recordings only elsewhere. Raises click.UsageError if it has none.
     """
     if dirs:
         given = [directories_from(directory, is_recursive=is_recursive) for directory in dirs]
-        return ChosenDirectories(
-            given[0].chosen, tuple(dict.fromkeys(one for directories in given for one in _own(directories)))
-        )
-    beside = tuple(one for node_id in node_ids for one in _beside(_root(), node_id))
-    usual = directory_for(None)[0].written
-    if not usual.is_dir() and (beside or any(folders_below(_root()))):
-        return ChosenDirectories(usual, tuple(dict.fromkeys(beside)))
+        return _combined(given[0].root, [path for directories in given for path in _inside_root(directories)])
+    root = _root()
+    beside = [path for node_id in node_ids for path in _beside(root, node_id)]
+    configured = directory_for(None)[0].written
+    if not configured.is_dir() and (beside or any(directories_below(root))):
+        return _combined(configured, beside)
     common = directories_from(None, is_recursive=is_recursive)
-    return ChosenDirectories(common.chosen, tuple(dict.fromkeys((*_own(common), *beside))))
+    return _combined(common.root, [*_inside_root(common), *beside])
 
 
 def from_rootdir(node_id: str) -> str:
-    """Return an id as recordings hold it: it starts at pytest's rootdir.
+    """Return an id as recordings have it, relative to pytest's rootdir.
 
-    One that names a file or folder may also start at the working directory, as pytest takes and prints it. Raises
-    click.UsageError where the two are not the same file.
+    An id that names a file or directory may also be relative to the working directory, as pytest accepts and prints it.
+    Raises click.UsageError if both exist and are different files.
     """
-    position, separator, names = node_id.partition("::")
+    file, separator, names = node_id.partition("::")
     root = _root()
-    here, there = (Path(os.path.abspath(start / position)) for start in (Path.cwd(), root))
+    here, there = (Path(os.path.abspath(start / file)) for start in (Path.cwd(), root))
     if not node_id or not os.path.exists(here) or not here.is_relative_to(root):
         return node_id.removeprefix("./").rstrip("/") or node_id
     if here != there and os.path.exists(there):
@@ -52,20 +51,26 @@ def from_rootdir(node_id: str) -> str:
     return here.relative_to(root).as_posix() + separator + names
 
 
-def other_directories(directories: ChosenDirectories) -> list[Path]:
-    """Return the folders of recordings below the suite's root that are not among these."""
-    return [directory for directory in folders_below(_root()) if directory not in directories.read]
+def other_directories(directories: SearchedDirectories) -> list[Path]:
+    """Return the directories of recordings below the suite's root that are not among these."""
+    return [directory for directory in directories_below(_root()) if directory not in directories.searched]
 
 
 def directories_with_trash(dirs: Sequence[Path]) -> list[Path]:
-    """Return the folders that have a trash, in those given and below, else in the suite's. Raises click.UsageError."""
+    """Return the directories with a trash, among those given and below, or by default among those of the suite.
+
+    Raises click.UsageError if one that is given does not exist.
+    """
     for directory in dirs:
         if not directory.is_dir():
-            raise click.UsageError(f"the folder {directory} does not exist")
+            raise click.UsageError(f"the directory {directory} does not exist")
     roots = [Path(os.path.abspath(directory)) for directory in dirs] or [directory_for(None)[0].written, _root()]
-    return list(
-        dict.fromkeys(directory for root in roots for directory, names, _ in unhidden(root) if TRASH_DIRECTORY in names)
-    )
+    walked = (found for root in roots for found in unhidden(root))
+    return list(dict.fromkeys(directory for directory, names, _ in walked if TRASH_DIRECTORY in names))
+
+
+def _combined(root: Path, searched: Iterable[Path]) -> SearchedDirectories:
+    return SearchedDirectories(root, tuple(dict.fromkeys(searched)))
 
 
 def _root() -> Path:
@@ -73,23 +78,20 @@ def _root() -> Path:
 
 
 def _beside(root: Path, node_id: str) -> Iterator[Path]:
-    """Yield the folders of recordings beside a test's file, or beside all that are below a folder."""
+    """Yield the directories of recordings beside a test's file, or beside all test files below a directory."""
     fixture = parsed_fixture_id(node_id)
-    position = root / (node_id if fixture is None else fixture.node_id).partition("::")[0]
-    if os.path.isdir(position):  # False for what no folder can be called
-        beside = [directory for directory, _, _ in unhidden(position) if directory.name == DEFAULT_DIRECTORY]
+    path = root / (node_id if fixture is None else fixture.node_id).partition("::")[0]
+    if os.path.isdir(path):  # unlike Path.is_dir, False also for an impossible name
+        beside = [directory for directory, _, _ in unhidden(path) if directory.name == DEFAULT_DIRECTORY]
     else:
-        beside = [position.parent / DEFAULT_DIRECTORY]
+        beside = [path.parent / DEFAULT_DIRECTORY]
     for directory in beside:
-        yield from _own(
-            ChosenDirectories(
-                directory, tuple(one for one in directories_at(absolute(directory)).read if os.path.isdir(one))
-            )
-        )
+        existing = filter(os.path.isdir, directories_at(absolute(directory)).read)
+        yield from _inside_root(SearchedDirectories(directory, tuple(existing)))
 
 
-def _own(directories: ChosenDirectories) -> Iterator[Path]:
-    """Yield the folders that are looked in, but for links that leave the chosen one: recorders refuse those too."""
-    for directory in directories.read:
-        if directory == directories.chosen or is_inside(str(directory), str(directories.chosen)):
+def _inside_root(directories: SearchedDirectories) -> Iterator[Path]:
+    """Yield the searched directories, except links that leave the root: recorders refuse those too."""
+    for directory in directories.searched:
+        if directory == directories.root or is_inside(str(directory), str(directories.root)):
             yield directory

@@ -1,4 +1,4 @@
-"""A conversation in a terminal: panels in colour; in a pipe, plain text."""
+"""A conversation as text: coloured panels at a terminal, plain text in a pipe."""
 
 from __future__ import annotations
 
@@ -27,37 +27,36 @@ _STYLES = {
 
 
 class Transcript:
-    """Prints conversations. What a recording holds is never read as markup, nor passed to the terminal as control."""
+    """Prints conversations. Their text is never interpreted as markup or as control characters."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
 
-    def show(self, entry: Entry, said: Conversation) -> None:
-        """Print all that a recording says."""
+    def show(self, entry: Entry, conversation: Conversation) -> None:
+        """Print a whole recording."""
         self._head(entry)
-        for turn in said.asked:
+        for turn in conversation.asked:
             self._block(turn.role, turn.note, _turn_text(turn), _COLOURS.get(turn.role, "white"))
-        if said.tools:
+        if conversation.tools:
             offered = "\n".join(
-                visible_line(f"{tool.name}  {_first_line(tool.description)}".rstrip()) for tool in said.tools
+                visible_line(f"{tool.name}  {_first_line(tool.description)}".rstrip()) for tool in conversation.tools
             )
             self._block("tools offered", "", Text(offered), "yellow")
-        if said.settings:
+        if conversation.settings:
             settings = "\n".join(
-                visible_line(f"{name}: {_on_one_line(value)}") for name, value in said.settings.items()
+                visible_line(f"{name}: {_on_one_line(value)}") for name, value in conversation.settings.items()
             )
             self._block("settings", "", Text(settings), "white")
-        for turn in said.answered:
+        for turn in conversation.answered:
             self._block(turn.role, turn.note, _turn_text(turn), "green")
-        if said.failure:
-            self._block("failure", "", Text(said.failure), "red")
-        self._print(Text(_summary(said), style="dim"))
+        if conversation.failure:
+            self._block("failure", "", Text(conversation.failure), "red")
+        self._print(Text("  ".join(_summary_words(conversation)), style="dim"))
 
     def _head(self, entry: Entry) -> None:
         self._print(Text(visible_line(entry.test_id or "(outside a test)"), style="bold"))
-        asked = f"{entry.request.get('method', '')} {entry.endpoint or 'no call of the SDK'}".strip()
         words = [
-            asked,
+            f"{entry.request.get('method', '')} {entry.endpoint or 'not a call of the SDK'}".strip(),
             entry.model,
             f"answer {entry.position}" if entry.position > 1 else "",
             size_of(len(entry.content)),
@@ -90,14 +89,14 @@ def _turn_text(turn: Turn) -> Text:
 
 
 def _part_text(part: Part) -> Text:
-    # The length must stay: a style is told by its place. So all is made visible before it is put together.
-    tie = visible_line(f"  [{part.id}]") if part.id else ""
+    # Styles are kept by position, so escape control characters before styling: escaping changes lengths.
+    call_id = visible_line(f"  [{part.id}]") if part.id else ""
     text = visible(part.text)
     style = _STYLES[part.kind]
     if part.kind == "call":
-        return Text.assemble((visible_line(f"{part.name}("), style), text, (")", style), (tie, "dim"))
+        return Text.assemble((visible_line(f"{part.name}("), style), text, (")", style), (call_id, "dim"))
     if part.kind == "result":
-        label = f"{visible_line(part.name)}{tie}".strip()
+        label = f"{visible_line(part.name)}{call_id}".strip()
         return Text.assemble((f"{label}\n" if label else "", "dim"), text)
     if part.kind == "attachment":
         return Text(f"[{text}]", style=style)
@@ -108,21 +107,17 @@ def _part_text(part: Part) -> Text:
     return Text(text, style=style)
 
 
-def _summary(said: Conversation) -> str:
-    return "  ".join(_summary_words(said))
-
-
-def _summary_words(said: Conversation) -> Iterator[str]:
-    usage = said.usage
+def _summary_words(conversation: Conversation) -> Iterator[str]:
+    usage = conversation.usage
     if usage is None:
         yield "no token counts"
     else:
         cached = f" ({usage.cached:,} cached)" if usage.cached else ""
         reasoning = f" ({usage.reasoning:,} for reasoning)" if usage.reasoning else ""
         yield f"{usage.tokens_in:,} tokens in{cached}, {usage.tokens_out:,} out{reasoning}"
-    if said.chunk_sizes is not None:
-        yield f"streamed in {len(said.chunk_sizes):,} chunks"
-    if not said.is_complete:
+    if conversation.chunk_sizes is not None:
+        yield f"streamed in {len(conversation.chunk_sizes):,} chunks"
+    if not conversation.is_complete:
         yield "left early by its consumer"
 
 

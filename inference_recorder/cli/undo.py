@@ -1,4 +1,4 @@
-"""`inference-recorder undo`: brings back what was deleted last."""
+"""`inference-recorder undo`: bring back what was deleted last."""
 
 from __future__ import annotations
 
@@ -17,25 +17,26 @@ from .suite_directories import directories_with_trash
 
 @click.command()
 @click.argument("dirs", metavar="[DIR]...", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--json", "is_json", is_flag=True, help="One JSON array, as described above.")
+@click.option("--json", "is_json", is_flag=True, help="Print a JSON array, as described above.")
 def undo(dirs: tuple[Path, ...], is_json: bool) -> None:
     """Bring back the recordings that were deleted last.
 
-    That is what one `inference-recorder rm` or one `pytest --inference-prune=delete` moved to the trash of DIR and the
-    folders below; without DIR, of all folders of the suite. Again, it brings back what was deleted before that.
+    This brings back what one `inference-recorder rm` or one `pytest --inference-prune=delete` moved to the trash of DIR
+    and the directories below, or without DIR, of all directories of the suite. Run it again to bring back what was
+    deleted before that.
 
-    No recording is replaced: where another one of that name has been made since, it stays, and the deleted one (of a
-    series all of its answers) stays in the trash, where the last lines name it.
+    No recording is replaced. If one with the same name has been made since, the deleted one (with all answers of its
+    series) stays in the trash, and its path is printed on stderr.
 
     \b
     --json gives one object a recording that was deleted:
-      path, trash (where it still is, null if it is back)
+      path, trash (where it still is, or null if it is back)
 
     \b
     Exit codes:
       0  all of them are back
-      1  there are none, one stays in the trash, or the disk refuses
-      2  there is no such folder, or the options are wrong
+      1  there are none, or one stays in the trash or cannot be moved
+      2  the directory does not exist, or the options are wrong
     """
     directories = directories_with_trash(dirs)
     try:

@@ -46,7 +46,7 @@ def test_all_is_well(directory: Path) -> None:
 
     assert (0, {"recordings": 3, "others": 0, "rules": {"exact": 3}, "findings": []}) == (code, found)
     assert (0, "") == (done.exit_code, done.stdout)
-    assert "3 recordings; their names by key rule: exact 3\n0 errors, 0 notes\n" == done.stderr
+    assert "3 recordings; their names by key version: exact 3\n0 errors, 0 notes\n" == done.stderr
 
 
 def cut(directory: Path) -> Path:
@@ -146,13 +146,22 @@ def leftover(name: str) -> Callable[[Path], Path]:
         (lambda directory: record(directory, GONE), "orphan", "tests/test_gone.py does not exist"),
         (lambda directory: record(directory, "gone/@answer"), "orphan", "gone/ does not exist"),
         (unnamed, "name", "its name is not a key"),
-        (with_gap, "gap", "no answer 3 to its request is there: a replay repeats the one before"),
-        (without_first, "gap", "no answer 1, 2 to its request is there: a replay misses"),
-        (lambda directory: record(directory, TEST, key="a" * 64), "no rule", "no key rule gives its name"),
-        (leftover(f"{'a' * 64}.{'b' * 16}.bin"), "attachment", f"{'a' * 64}.json is not there, or does not name it"),
+        (with_gap, "gap", "its series has no answer 3: a replay repeats the one before"),
+        (without_first, "gap", "its series has no answer 1, 2: a replay misses"),
+        (lambda directory: record(directory, TEST, key="a" * 64), "no key version", "no key version gives its name"),
+        (leftover(f"{'a' * 64}.{'b' * 16}.bin"), "attachment", f"{'a' * 64}.json does not exist, or does not name it"),
         (leftover(f".{'a' * 64}.tmp-{'0' * 16}.tmp"), "temporary", "half-written"),
     ],
-    ids=["orphan", "orphan of a fixture", "name", "gap", "gap at the start", "no rule", "attachment", "temporary"],
+    ids=[
+        "orphan",
+        "orphan of a fixture",
+        "name",
+        "gap",
+        "gap at the start",
+        "no key version",
+        "attachment",
+        "temporary",
+    ],
 )
 def test_a_note_fails_only_where_one_is_strict(
     make: Callable[[Path], Path], kind: str, reason: str, directory: Path
@@ -164,7 +173,7 @@ def test_a_note_fails_only_where_one_is_strict(
     (one,) = found["findings"]
     assert (0, kind, f"recordings/{path.name}", False) == (code, one["kind"], one["path"], one["is_error"])
     assert reason == one["reason"]
-    assert (0 if kind == "no rule" else 1) == checked("--strict")[0]
+    assert (0 if kind == "no key version" else 1) == checked("--strict")[0]
 
 
 @pytest.mark.parametrize("generation", GENERATIONS, ids=lambda one: one.name)
@@ -221,7 +230,7 @@ def test_a_wrong_working_directory_makes_no_orphans(directory: Path, monkeypatch
     silent, told = run("check", "."), run("check", ".", "--rootdir", ".")
 
     assert "" == silent.stdout
-    assert "not looked for: tests whose file is gone" in silent.stderr
+    assert "tests whose file is gone are not listed" in silent.stderr
     assert 3 == told.stdout.count("tests/test_a.py does not exist")
 
 
@@ -269,9 +278,9 @@ def test_a_terminal_gets_the_first_of_each_kind(directory: Path) -> None:
 
     assert 1 == code
     assert "Cannot be read: 1" in shown
-    assert "Found by their name only: no key rule gives it: 12" in shown
+    assert "Found only by their name, which no key version gives: 12" in shown
     assert "… and 2 more (--all)" in shown
-    assert shown.index("Cannot be read") < shown.index("Found by")
+    assert shown.index("Cannot be read") < shown.index("Found only")
     assert "more" not in at_a_terminal("check", "--all", NO_COLOR="1")[1]
 
 

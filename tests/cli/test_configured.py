@@ -118,7 +118,7 @@ def test_rekey_without_any_rule_says_how_to_name_one(project: Path) -> None:
     done = run("rekey", path.parent)
 
     assert 2 == done.exit_code
-    assert "declares no normalizers; name them with --normalize, or say --none" in " ".join(done.stderr.split())
+    assert "no normalizers are configured; name them with --normalize, or use --none" in " ".join(done.stderr.split())
     assert before == files(path.parent)
 
 

@@ -125,7 +125,7 @@ def test_the_beginning_of_several_names_is_refused_with_the_names(recordings: Pa
     result = run("ab", "ab01", "--dir", recordings)
 
     assert 2 == result.exit_code
-    assert "'ab' fits 12 recordings; give more digits:" in result.output
+    assert "'ab' matches 12 recordings; give more digits:" in result.output
     assert "and 2 more" in result.output
 
 

@@ -49,7 +49,7 @@ def test_a_directory_without_recordings_stands_for_those_below_it(tmp_path: Path
     record(tmp_path / "node_modules" / "recordings", "a dependency's")
 
     assert ["a", "b"] == listed(tmp_path)
-    assert "looking through 2 folders below it" in run("ls", tmp_path).stderr
+    assert "searching 2 directories below it" in run("ls", tmp_path).stderr
 
 
 def test_directories_below_others_are_read_when_asked_for(tmp_path: Path) -> None:
@@ -69,9 +69,9 @@ def test_a_directory_that_is_not_there_is_a_wrong_argument(tmp_path: Path, monke
     file = run("ls", "--stats", "file")
 
     assert [2, 2, 2] == [named.exit_code, by_default.exit_code, file.exit_code]
-    assert f"the folder {tmp_path / 'nowhere'} does not exist" in named.stderr
-    assert f"the folder {tmp_path / 'recordings'} (chosen by default) does not exist" in by_default.stderr
-    assert "is a file, not a folder" in file.stderr
+    assert f"the directory {tmp_path / 'nowhere'} does not exist" in named.stderr
+    assert f"the directory {tmp_path / 'recordings'} (chosen by default) does not exist" in by_default.stderr
+    assert "is a file, not a directory" in file.stderr
 
 
 @pytest.mark.parametrize("command", [("ls",), ("ls", "--stats"), ("check",)], ids=" ".join)

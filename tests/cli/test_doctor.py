@@ -21,7 +21,7 @@ def test_it_tells_versions_places_and_why_the_mode_is_on(monkeypatch: pytest.Mon
 
     assert 0 == result.exit_code, result.output
     assert openai.__version__ in result.output
-    assert f"looked for in {tmp_path}: 1 recording" in result.output
+    assert f"read from {tmp_path}: 1 recording" in result.output
     assert "chosen by LLAMA_STACK_TEST_RECORDING_DIR" in result.output
     assert "record (chosen by LLAMA_STACK_TEST_INFERENCE_MODE)" in result.output
     assert "AsyncCompletions.create" in result.output

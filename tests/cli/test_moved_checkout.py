@@ -149,7 +149,7 @@ def test_a_recording_that_names_the_rule_alone_works_where_it_was_made(here: Che
 
     assert (0, {"replayed": 2}) == (renamed.returncode, replayed)
     assert 1 == elsewhere.returncode
-    assert "no key rule gives its name" in elsewhere.stderr
+    assert "no key version gives its name" in elsewhere.stderr
 
 
 @pytest.mark.parametrize(

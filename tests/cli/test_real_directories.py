@@ -49,7 +49,7 @@ def test_all_can_be_read(corpus: Path) -> None:
 
     found = json.loads(done.stdout)
     assert (0, {"exact": 203, "G10": 21, "G7": 19, "none": 10}) == (done.exit_code, found["rules"])
-    assert {"no rule"} == {one["kind"] for one in found["findings"] if one["kind"] != "secret"}
+    assert {"no key version"} == {one["kind"] for one in found["findings"] if one["kind"] != "secret"}
 
 
 def test_what_its_tests_made_goes_and_comes_back(corpus: Path) -> None:

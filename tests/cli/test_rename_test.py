@@ -83,7 +83,7 @@ def test_names_that_are_numbers_keep_their_order(sdk: Colour, recordings: Path) 
             sdk.call("chat.completions.create", **HELLO, logit_bias={9: 1, 11: 2})
 
     assert (0, 0) == (checked.exit_code, done.exit_code)
-    assert "no rule" not in checked.output
+    assert "no key version" not in checked.output
     assert {"replayed": 2, "missed": 1} == session.counts
 
 
@@ -175,7 +175,7 @@ def test_a_name_that_no_rule_gives_stays(tmp_path: Path) -> None:
 
     assert 1 == done.exit_code
     assert before.items() < files(tmp_path).items()
-    assert f"stays as it is: {underived} ({OLD}): no key rule gives its name; record the test anew" in done.stderr
+    assert f"stays as it is: {underived} ({OLD}): no key version gives its name; record the test again" in done.stderr
     assert f"stays as it is: {tool} ({OLD}): it is not a call of the SDK" in done.stderr
     assert "1 of 3 recordings renamed" in done.stderr
 
@@ -229,7 +229,7 @@ def test_a_corrupt_file_is_passed_over_and_named(tmp_path: Path) -> None:
     done = run("rename-test", OLD, NEW, tmp_path)
 
     assert 0 == done.exit_code
-    assert f"passed over: {tmp_path}/{'0' * 64}.json cannot be read" in done.stderr
+    assert f"skipped: {tmp_path}/{'0' * 64}.json cannot be read" in done.stderr
 
 
 def test_json_says_what_became_of_each(tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ def test_a_directory_without_recordings_is_refused(tmp_path: Path) -> None:
     result = report(tmp_path, "-o", tmp_path / "page.html")
 
     assert 2 == result.exit_code
-    assert "holds no recordings" in result.output
+    assert "has no recordings" in result.output
     assert not (tmp_path / "page.html").exists()
 
 

@@ -165,7 +165,7 @@ def test_a_series_goes_with_the_answers_that_cannot_be_read(tmp_path: Path) -> N
     done = run("rm", "tests/test_a.py", "--dir", tmp_path)
 
     assert (0, [other]) == (done.exit_code, [path for path in (*paths, other) if path.exists()])
-    assert f"passed over: {other} cannot be read" in done.stderr
+    assert f"skipped: {other} cannot be read" in done.stderr
     assert 0 == run("undo", tmp_path).exit_code
     assert all(path.exists() for path in paths)
 
@@ -177,7 +177,7 @@ def test_a_recording_that_cannot_be_read_may_be_the_one(tmp_path: Path) -> None:
     done = run("rm", "tests/test_a.py", "--dir", tmp_path)
 
     assert (2, True) == (done.exit_code, path.exists())
-    assert f"passed over: {path} cannot be read" in done.stderr
+    assert f"skipped: {path} cannot be read" in done.stderr
 
 
 def test_a_damaged_file_whose_name_is_not_a_key_stays(tmp_path: Path) -> None:

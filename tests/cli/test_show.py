@@ -119,7 +119,7 @@ def test_digits_that_fit_several_keys_are_refused(run: Example) -> None:
     result = show("ab", "--dir", run.directory)
 
     assert 2 == result.exit_code
-    assert "'ab' fits 2 recordings; give more digits:" in result.output
+    assert "'ab' matches 2 recordings; give more digits:" in result.output
     assert all(path.stem in result.output for path in paths)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from inference_recorder.cli.answers import as_read
+from inference_recorder.cli.answers import readable_answer
 from inference_recorder.diagnosis.differences import differences
 from inference_recorder.diagnosis.index import Index
 from inference_recorder.diagnosis.nearest import Question, explanation_of, question_in
@@ -82,9 +82,9 @@ def test_a_recording_does_not_differ_from_itself_and_its_text_is_joined(director
     """`diff A A` says "the same" for every real file, and a stream is one answer."""
     for entry in of_the_sdk(directories):
         recording = entry.recording()
-        answer, read = recording.answer, as_read(recording)
+        answer, read = recording.answer, readable_answer(recording)
 
-        assert [] == list(differences(read, as_read(recording)))
+        assert [] == list(differences(read, readable_answer(recording)))
         if answer.is_streaming and entry.endpoint == "/v1/chat/completions" and answer.failure is None:
             pieces = [
                 choice["delta"].get("content") or ""

@@ -18,7 +18,7 @@ import openai
 import pytest
 
 from inference_recorder import MissingRecording, UnwritableRecording, inference_recording
-from inference_recorder.cli.directories import folders_below
+from inference_recorder.cli.directories import directories_below
 from inference_recorder.recording.codec import decode_thoroughly, typed
 from inference_recorder.recording.recording import Answer
 from inference_recorder.storage import locks
@@ -413,8 +413,8 @@ def test_no_hidden_directory_holds_recordings(hidden: str, recordings: Path) -> 
     (recordings / hidden / path.name).write_text(json.dumps({"test_id": "hidden"}))
     (recordings / f".{path.name}").write_text(json.dumps({"test_id": "hidden"}))
 
-    assert [recordings] == list(folders_below(recordings.parent))
-    assert [path] == list(paths_in(folders_below(recordings.parent)))
+    assert [recordings] == list(directories_below(recordings.parent))
+    assert [path] == list(paths_in(directories_below(recordings.parent)))
 
 
 def test_an_attachment_that_is_damaged_is_replaced_by_the_one_that_comes_back(recordings: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar, cast
 
 from .children import usage as process_usage
 from .config import DEFAULT_DIRECTORY, Config, Table
+from .engine.engine import Engine
 from .modes import InferenceMode
 from .redaction.redactor import RedactRule
 from .redaction.requests import RequestRules
@@ -94,7 +95,7 @@ class inference_recording:  # noqa: N801 - it is used as a function
         self._secret_env = checked_names(secret_env, "secret_env=")
         self._configured = Table()
         self._rules = RequestRules(redact, normalize or (), self._written, self._secret_env)
-        self._entered: list[Session] = []
+        self._entered: list[Engine] = []
 
     def __enter__(self) -> Session:
         return self._enter(is_process_wide=False)
@@ -110,7 +111,7 @@ class inference_recording:  # noqa: N801 - it is used as a function
             run.about_to_open(mode, setting.source, directories.written)
         if mode is not InferenceMode.LIVE:
             check_usable(directories, mode)
-        session = Session(
+        engine = Engine(
             mode,
             Store(directories),
             test_id=self._test_id,
@@ -119,12 +120,13 @@ class inference_recording:  # noqa: N801 - it is used as a function
             rules=self._rules_under(config.table),
         )
         if process_usage.listeners:
-            process_usage.tell_entered(directories.read, is_live=session.is_live)
-        session.count_on_in(context.around_here())
+            process_usage.tell_entered(directories.read, is_live=engine.is_live)
+        engine.count_on_in(context.around_here())
+        session = Session(engine)
         resume(session, is_process_wide=is_process_wide)
-        self._entered.append(session)
+        self._entered.append(engine)
         if run is None:
-            opened_outside.add(session)
+            opened_outside.add(engine)
         else:
             run.opened(session)
         return session
@@ -133,10 +135,10 @@ class inference_recording:  # noqa: N801 - it is used as a function
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         # Two threads may use one recorder: each leaves what it entered itself.
-        session = context.innermost_of(self._entered) or self._entered[-1]
-        self._entered.remove(session)
-        suspend(session)
-        session.close(error)
+        engine = context.innermost_of(self._entered) or self._entered[-1]
+        self._entered.remove(engine)
+        suspend(Session(engine))
+        engine.close(error)
 
     def __call__(self, function: _Function) -> _Function:
         if inspect.isasyncgenfunction(function):
@@ -237,16 +239,16 @@ def resume(session: Session, *, is_process_wide: bool = False) -> None:
     """Activate a session (see `context.enter`); raises UnsupportedSDK and leaves it inactive if that cannot be."""
     if session.mode is not InferenceMode.LIVE:
         patching.hold(_targets())
-    session.is_open = True
-    context.enter(session, is_process_wide=is_process_wide)
+    session.engine.is_open = True
+    context.enter(session.engine, is_process_wide=is_process_wide)
 
 
 def suspend(session: Session) -> None:
     """Have calls not belong to this session any more; it may be resumed."""
-    context.leave(session)
+    context.leave(session.engine)
     if session.mode is not InferenceMode.LIVE:
         patching.let_go()
-    session.is_open = False
+    session.engine.is_open = False
 
 
 @functools.cache

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
         def answered_from_kept(self, test_id: str | None, /) -> None:
             """Hear that an older recording has answered for that reason."""
 
-        def about_to_record(self, session: Any, decision: Any, name: str, /) -> None:
+        def about_to_record(self, store: Any, decision: Any, name: str, /) -> None:
             """Hear that the file `name` is about to be written with the answer to this Record."""
 
 
@@ -59,7 +59,7 @@ _ENCODED_VARIABLE = os.fsencode(PYTEST_VARIABLE)
 
 _test_run: TestRun | None = None
 opened_outside: WeakSet[Any] = WeakSet()
-"""The sessions opened while no test run went on, as by a conftest.py that is imported before the run begins."""
+"""The engines of sessions opened while there was no test run, as by a conftest.py that is imported before it."""
 
 
 def running_test_id() -> str | None:

@@ -45,6 +45,13 @@ class Call(NamedTuple):
     """What a recorded or dropped call failed with, such as "429 RateLimitError"; "" for one that did not fail."""
 
 
+@dataclass(slots=True, eq=False)  # frozen, it would take three times as long to make
+class Replay:
+    """Answer the call from a recording."""
+
+    recording: Recording
+
+
 @dataclass(slots=True, eq=False)
 class Record:
     """The decision to let the call go out and keep what it comes to. Ends by `Session.save` or `Session.abandon`."""
@@ -107,5 +114,5 @@ class Wait:
     pause_seconds: float = 0.002
 
 
-Decision = Recording | Record | Wait
-"""What is done with a call: this recording answers it, it goes out, or it waits."""
+Decision = Replay | Record | Wait
+"""What to do with a call. Live calls are never decided about."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..request.jsonable import JsonObject
     from ..session import Session
     from ..storage.rollback import Before
+    from ..storage.store import Store
     from .journal import CallEntry
     from .unsettled import Unsettled
 
@@ -103,13 +104,13 @@ class Attempt:
         """Whether a series is this attempt's own: its recordings are judged by the attempt's end."""
         return self.attempt_series is not None and not series.is_wide and self.attempt_series.guard is series.guard
 
-    def remember(self, session: Session, decision: Record, name: str, unsettled: Unsettled | None) -> None:
-        """Remember what this session is about to overwrite, also where another process finds it."""
+    def remember(self, store: Store, decision: Record, name: str, unsettled: Unsettled | None) -> None:
+        """Remember what this store is about to overwrite, also where another process finds it."""
         from ..storage.rollback import Before
 
-        directory = session.store.directories.written
+        directory = store.directories.written
         if directory not in self._before:
-            self._before[directory] = Before(session.store)
+            self._before[directory] = Before(store)
         remembered = self._before[directory].remember(decision.key, name)
         if unsettled is not None:
             unsettled.note(directory, remembered)

@@ -105,9 +105,11 @@ class Hooks:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
-        for session in list(opened_outside):
-            if session.is_open:
-                self._run.opened(session)
+        for engine in list(opened_outside):
+            if engine.is_open:
+                from ..session import Session
+
+                self._run.opened(Session(engine))
 
     def pytest_report_header(self) -> str:
         mode, directory = self._run.config.mode(), self._run.config.directory()

@@ -103,10 +103,10 @@ class Run:
     def answered_from_kept(self, test_id: str | None, /) -> None:
         self._kept[test_id or ""] = None
 
-    def about_to_record(self, session: Any, decision: Any, name: str, /) -> None:
+    def about_to_record(self, store: Any, decision: Any, name: str, /) -> None:
         # What is a wider fixture's, or shared, is not judged by one test's end.
         if self._attempt is not None and self._attempt.counts(decision.series):
-            self._attempt.remember(session, decision, name, self.unsettled)
+            self._attempt.remember(store, decision, name, self.unsettled)
 
     # What the hooks call.
 
@@ -190,7 +190,7 @@ class Run:
                 _, session = self._opened(arguments_of(scope.node))
                 self._of_scopes.append(session)
                 self._scopes[scope.id] = ScopeSession(session)
-                scope.node.addfinalizer(lambda: self._scopes.pop(scope.id).session.close())
+                scope.node.addfinalizer(lambda: self._scopes.pop(scope.id).session.engine.close())
         except BaseException:
             self._leave_fixture()
             raise

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from ..recording.recording import Http, Recording
+from ..engine.decisions import Replay
+from ..recording.recording import Http
 from ..redaction.sent import Sent
 from ..request.credentials import Credential
 from ..request.jsonable import plain_arguments
@@ -37,7 +38,7 @@ class HandOver:
     """What to call the SDK with: one-shot iterables have been read into lists."""
     is_settled_above: bool = False
     """Whether the method door has decided and records the result, or not; the client door only notes the response."""
-    replay: Recording | None = None
+    replay: Replay | None = None
     """The decision of the method door, where it leaves the reviving to the client door."""
     http: Http | None = None
     """What the client door saw of the HTTP response."""

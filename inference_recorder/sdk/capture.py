@@ -10,6 +10,7 @@ from typing import Any
 
 from ..engine.captures import answer_so_far
 from ..engine.decisions import Record
+from ..engine.engine import Engine
 from ..errors import UnwritableRecording
 from ..recording.codec import data_in, is_plain, marked, typed, typed_json, untyped
 from ..recording.deep_json import dumped
@@ -18,7 +19,6 @@ from ..recording.model_lists import page_beside
 from ..recording.recording import LIST, PLAIN, RESPONSE_ENDS, TEXT, Answer, Failure, Http
 from ..recording.volatile import without_volatile
 from ..request.jsonable import JsonValue, as_recorded
-from ..session import Session
 from ..tasks import is_interruption
 from .bodies import kept_as_sent, media_type_of
 from .http import event_name, kept
@@ -32,8 +32,8 @@ STREAM_ENDS = RESPONSE_ENDS | {"error"}
 class Capture:
     """What has been heard of one call so far."""
 
-    def __init__(self, session: Session, decision: Record) -> None:
-        self.session = session
+    def __init__(self, engine: Engine, decision: Record) -> None:
+        self.engine = engine
         self.decision = decision
         self.http: Http | None = None
         self.is_pulling = False
@@ -48,7 +48,7 @@ class Capture:
         `so_far` returns what has arrived, `collector` the same as its consumer got it; by default the chunks.
         """
         self._heard = collector or self._chunks_so_far
-        self.session.captures.expect(self.decision, so_far or self._left_there)
+        self.engine.captures.expect(self.decision, so_far or self._left_there)
 
     def pulls(self) -> None:
         """Take note that the next chunk is being fetched, and by whom."""
@@ -61,7 +61,7 @@ class Capture:
         From now on nothing else is stored, whoever closes the stream or the session.
         """
         if answer is not None:
-            self.session.captures.expect_final(self.decision, answer)
+            self.engine.captures.expect_final(self.decision, answer)
         return answer
 
     def add(self, chunk: object) -> None:
@@ -120,10 +120,10 @@ class Capture:
         Returns False, with nothing stored, where another writer holds the lock and `wait` is False.
         """
         if answer is None:
-            self.session.abandon(self.decision)
+            self.engine.abandon(self.decision)
             return True
         try:
-            return self.session.captures.save(self.decision, answer, wait=wait)
+            return self.engine.captures.save(self.decision, answer, wait=wait)
         except UnwritableRecording as error:
             error.response = self._heard() if response is None else response
             raise
@@ -133,23 +133,23 @@ class Capture:
         try:
             self.keep(answer, response)
         except Exception as error:
-            self.session.captures.raise_at_close(error)
+            self.engine.captures.raise_at_close(error)
             raise
 
     def left(self, *, is_dropped: bool = False) -> None:
         """Store what was heard of a stream whose consumer left: closed it, dropped it, or was interrupted."""
-        if self.decision.is_over or self.session.captures.puts_off(self.decision, is_dropped=is_dropped):
+        if self.decision.is_over or self.engine.captures.puts_off(self.decision, is_dropped=is_dropped):
             return
         collector = answer_so_far(self.decision)
         if not self.keep(collector, wait=False):
-            self.session.captures.save_later(self.decision, collector)
+            self.engine.captures.save_later(self.decision, collector)
 
     def dropped(self) -> None:
         """Do as `left` does for a stream that nobody holds any more: who collects it cannot be told of an error."""
         try:
             self.left(is_dropped=True)
         except Exception as error:
-            self.session.captures.raise_at_close(error)
+            self.engine.captures.raise_at_close(error)
 
     def _chunks_so_far(self) -> list[Any]:
         method = method_for(self.decision.request.endpoint)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+from ..engine.decisions import Replay
 from ..errors import UnrecordableCall
 from ..recording.failures import revive_failure
 from ..recording.recording import Recording
@@ -18,7 +19,7 @@ from ..request.unshown import unshown
 from .bodies import body_bytes, check_body
 from .calls import HandOver, listening, note_sent, take_handed_down, take_listener
 from .capture import Capture
-from .context import current_session
+from .context import current_engine
 from .describe import described_options, endpoint_of, memory_request
 from .http import asynchronously, kept, library_of, memory_response, server_sent_text
 from .internals import overridden_cast_to, process_response
@@ -49,18 +50,20 @@ def _request(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], 
         _options(args, kwargs)
         with listening(call):
             return wrapped(*args, **kwargs)
-    session = current_session()
-    if session is None:
+    engine = current_engine()
+    if engine is None:
         return wrapped(*args, **kwargs)
-    if session.is_live:
-        session.note_live(endpoint_of(_argument(args, kwargs, 1, "options").url))
+    if engine.is_live:
+        engine.note_live(endpoint_of(_argument(args, kwargs, 1, "options").url))
         return wrapped(*args, **kwargs)
     options = _options(args, kwargs)
     request = call.request if call is not None else described_options(instance, options)
-    decision = call.replay if call is not None and call.replay is not None else settled(session, request)
-    if isinstance(decision, Recording):
-        return process_response(instance, _replayed(decision, request, instance, args, kwargs, is_async=False))
-    capture = ResponseCapture(Capture(session, decision), instance)
+    decision = call.replay if call is not None and call.replay is not None else settled(engine, request)
+    if isinstance(decision, Replay):
+        return process_response(
+            instance, _replayed(decision.recording, request, instance, args, kwargs, is_async=False)
+        )
+    capture = ResponseCapture(Capture(engine, decision), instance)
     try:
         with listening(capture):
             result = wrapped(*args, **kwargs)
@@ -70,7 +73,7 @@ def _request(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], 
         raise
     except BaseException:
         if not capture.has_received:
-            session.abandon(decision)
+            engine.abandon(decision)
         raise
     return _checked(result, capture)
 
@@ -84,18 +87,20 @@ async def _request_async(
         _options(args, kwargs)
         with listening(call):
             return await wrapped(*args, **kwargs)
-    session = current_session()
-    if session is None:
+    engine = current_engine()
+    if engine is None:
         return await wrapped(*args, **kwargs)
-    if session.is_live:
-        session.note_live(endpoint_of(_argument(args, kwargs, 1, "options").url))
+    if engine.is_live:
+        engine.note_live(endpoint_of(_argument(args, kwargs, 1, "options").url))
         return await wrapped(*args, **kwargs)
     options = _options(args, kwargs)
     request = call.request if call is not None else described_options(instance, options)
-    decision = call.replay if call is not None and call.replay is not None else await settled_async(session, request)
-    if isinstance(decision, Recording):
-        return await process_response(instance, _replayed(decision, request, instance, args, kwargs, is_async=True))
-    capture = ResponseCapture(Capture(session, decision), instance)
+    decision = call.replay if call is not None and call.replay is not None else await settled_async(engine, request)
+    if isinstance(decision, Replay):
+        return await process_response(
+            instance, _replayed(decision.recording, request, instance, args, kwargs, is_async=True)
+        )
+    capture = ResponseCapture(Capture(engine, decision), instance)
     try:
         with listening(capture):
             result = await wrapped(*args, **kwargs)
@@ -105,7 +110,7 @@ async def _request_async(
         raise
     except BaseException:
         if not capture.has_received:
-            session.abandon(decision)
+            engine.abandon(decision)
         raise
     return _checked(result, capture)
 
@@ -196,7 +201,7 @@ def _then_incomplete(content: bytes, check_end: Callable[[], None]) -> Iterator[
 
 def _checked(result: Any, capture: ResponseCapture) -> Any:
     if not capture.has_received:
-        capture.capture.session.abandon(capture.capture.decision)
+        capture.capture.engine.abandon(capture.capture.decision)
         raise UnrecordableCall(
             f"{capture.capture.decision.request.summary} was answered by {type(capture.client).__qualname__} without "
             "a response passing its _process_response; it cannot be recorded"

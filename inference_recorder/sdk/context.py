@@ -15,21 +15,21 @@ from collections.abc import Collection, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+from ..engine.engine import Engine
 from ..errors import AmbiguousSession, OpenSession
-from ..session import Session
 
 
 @dataclass(frozen=True, slots=True)
 class _Entered:
-    session: Session
+    engine: Engine
     outer: _Entered | None
     is_process_wide: bool
 
-    def chain(self) -> Iterator[Session]:
+    def chain(self) -> Iterator[Engine]:
         """Yield the session and then those around it, the nearest first; some may be closed by now."""
         entered: _Entered | None = self
         while entered is not None:
-            yield entered.session
+            yield entered.engine
             entered = entered.outer
 
 
@@ -39,7 +39,7 @@ _open: list[_Entered] = []
 _guard = threading.Lock()
 
 
-def current_session() -> Session | None:
+def current_engine() -> Engine | None:
     """Return the session that a call made here belongs to: the innermost open one; None where there is none.
 
     Raises AmbiguousSession where this context is in no open session and several are open that do not enclose one
@@ -47,29 +47,28 @@ def current_session() -> Session | None:
     """
     entered = _entered.get()
     while entered is not None:
-        if entered.session.is_open:
-            return entered.session
+        if entered.engine.is_open:
+            return entered.engine
         entered = entered.outer
     if not _open:
         return None
-    sessions = [entered.session for entered in _innermost()]
-    if len(sessions) <= 1:
-        return next(iter(sessions), None)
-    if all(session.is_live for session in sessions):
+    engines = [entered.engine for entered in _innermost()]
+    if len(engines) <= 1:
+        return next(iter(engines), None)
+    if all(engine.is_live for engine in engines):
         return None  # the call goes out in any case
     raise AmbiguousSession(
-        OpenSession(session.mode.value, session.store.directories.written, session.current_test_id())
-        for session in sessions
+        OpenSession(engine.mode.value, engine.store.directories.written, engine.current_test_id()) for engine in engines
     )
 
 
-def possible_sessions() -> list[Session]:
+def possible_engines() -> list[Engine]:
     """Return the sessions that a call made here may belong to; never raises AmbiguousSession."""
     try:
-        session = current_session()
+        engine = current_engine()
     except AmbiguousSession:
-        return [entered.session for entered in _innermost()]
-    return [] if session is None else [session]
+        return [entered.engine for entered in _innermost()]
+    return [] if engine is None else [engine]
 
 
 def _innermost() -> list[_Entered]:
@@ -78,29 +77,29 @@ def _innermost() -> list[_Entered]:
         opened = _open.copy()
     for entered in reversed(opened):
         around = set(entered.chain())
-        if all(other.session in around for other in opened):
+        if all(other.engine in around for other in opened):
             return [entered]
     return opened
 
 
-def innermost_of(sessions: Collection[Session]) -> Session | None:
+def innermost_of(engines: Collection[Engine]) -> Engine | None:
     """Return the innermost of these sessions that this context is in, None where it is in none of them."""
     entered = _entered.get()
     while entered is not None:
-        if entered.session in sessions and entered.session.is_open:
-            return entered.session
+        if entered.engine in engines and entered.engine.is_open:
+            return entered.engine
         entered = entered.outer
     return None
 
 
-def around_here() -> list[Session]:
+def around_here() -> list[Engine]:
     """Return the sessions that this context is in, the innermost first; some may be closed by now."""
     entered = _entered.get()
     return [] if entered is None else list(entered.chain())
 
 
-def enter(session: Session, *, is_process_wide: bool = False) -> None:
-    """Make `session` the innermost one of this context.
+def enter(engine: Engine, *, is_process_wide: bool = False) -> None:
+    """Make the session the innermost one of this context.
 
     One that is process-wide is also around every session that is entered, while it is open, by a context that is in no
     other.
@@ -108,7 +107,7 @@ def enter(session: Session, *, is_process_wide: bool = False) -> None:
     outer = _entered.get()
     if outer is None or not any(one.is_open for one in outer.chain()):
         outer = _around_other_contexts(is_process_wide) or outer
-    entered = _Entered(session, outer, is_process_wide)
+    entered = _Entered(engine, outer, is_process_wide)
     with _guard:
         _open.append(entered)
     _entered.set(entered)
@@ -123,11 +122,11 @@ def _around_other_contexts(is_process_wide: bool) -> _Entered | None:
         return next((entered for entered in reversed(_open) if entered.is_process_wide), None)
 
 
-def leave(session: Session) -> None:
-    """Take `session` away, in any order of leaving, from any context. Leaving twice is safe."""
+def leave(engine: Engine) -> None:
+    """Take the session away, in any order of leaving, from any context. Leaving twice is safe."""
     with _guard:
-        _open[:] = [entered for entered in _open if entered.session is not session]
+        _open[:] = [entered for entered in _open if entered.engine is not engine]
     entered = _entered.get()
     # A pytest fixture is often left in another context than it was entered in; there, `is_open` tells.
-    if entered is not None and entered.session is session:
+    if entered is not None and entered.engine is engine:
         _entered.set(entered.outer)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..modes import InferenceMode
 from ..request.unshown import Unshown
-from .context import possible_sessions
+from .context import possible_engines
 from .patching import Target
 
 PLACEHOLDER_KEY = "made-in-replay-without-a-key"
@@ -32,7 +32,7 @@ def targets() -> list[Target]:
 
 def _make(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     # A client may be made where nothing says which session it will be used in: only its calls belong to one.
-    is_for_replay = any(session.mode is InferenceMode.REPLAY for session in possible_sessions())
+    is_for_replay = any(engine.mode is InferenceMode.REPLAY for engine in possible_engines())
     has_credentials, given = _has_credentials(kwargs), Unshown((args, kwargs))
     del args, kwargs  # a traceback may show the locals
     if not is_for_replay or has_credentials:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from ..engine.decisions import Replay
+from ..engine.engine import Engine
 from ..errors import CorruptRecording, UnrecordableValue
 from ..recording.codec import is_plain, typed_data, untyped
 from ..recording.failures import revive_failure
@@ -13,11 +15,10 @@ from ..recording.model_lists import page_in
 from ..recording.recording import Answer, Recording
 from ..request.request import Request
 from ..request.unshown import unshown
-from ..session import Session
 from .bodies import check_body, is_kept_as_sent
 from .calls import HandOver, asked_request, described, handed_down, is_raw
 from .capture import Capture
-from .context import current_session
+from .context import current_engine
 from .http import library_of
 from .internals import (
     client_of,
@@ -58,8 +59,8 @@ def _async_wrapper(method: Method) -> Wrapper:
 def _paginator_wrapper(method: Method) -> Wrapper:
     def intercept(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         __tracebackhide__ = True
-        session = current_session()
-        if session is None:
+        engine = current_engine()
+        if engine is None:
             return wrapped(*args, **kwargs)
 
         from openai.pagination import AsyncPage
@@ -76,7 +77,7 @@ def _paginator_wrapper(method: Method) -> Wrapper:
             _list_options(method),
             page_type[method.answer_type],
             method.answer_type,
-            lambda: _called_async(method, session, page_of, instance, args, kwargs),
+            lambda: _called_async(method, engine, page_of, instance, args, kwargs),
         )
 
     return intercept
@@ -84,15 +85,15 @@ def _paginator_wrapper(method: Method) -> Wrapper:
 
 def _called(
     method: Method,
-    session: Session | None,
+    engine: Engine | None,
     wrapped: Callable[..., Any],
     instance: Any,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Any:
     __tracebackhide__ = True
-    session = session or current_session()
-    if session is None or session.is_live:
+    engine = engine or current_engine()
+    if engine is None or engine.is_live:
         return wrapped(*args, **kwargs)
     client = client_of(instance)
     if "extra_headers" in kwargs:  # a traceback may show the locals
@@ -101,14 +102,14 @@ def _called(
     if _is_for_the_client_door(client, kwargs):
         with handed_down(HandOver(request, sdk_kwargs)):
             return wrapped(**sdk_kwargs)
-    decision = settled(session, request, partial(raise_refusal, wrapped, instance, (), sdk_kwargs))
-    if isinstance(decision, Recording):
-        if _is_revived_here(method, decision, request):
-            return _replayed(method, decision, client, is_async=False)
+    decision = settled(engine, request, partial(raise_refusal, wrapped, instance, (), sdk_kwargs))
+    if isinstance(decision, Replay):
+        if _is_revived_here(method, decision.recording, request):
+            return _replayed(method, decision.recording, client, is_async=False)
         with handed_down(HandOver(request, sdk_kwargs, replay=decision)):
             return wrapped(**sdk_kwargs)
     call = HandOver(request, sdk_kwargs, is_settled_above=True, sent=decision.sent)
-    capture = Capture(session, decision)
+    capture = Capture(engine, decision)
     try:
         with handed_down(call):
             result = wrapped(**call.kwargs)
@@ -118,7 +119,7 @@ def _called(
         capture.keep(capture.failed(error, call.response), error)
         raise
     except BaseException:
-        session.abandon(decision)
+        engine.abandon(decision)
         raise
     capture.http = call.http
     if (stream := _recorded_stream(result, capture, method, client, call)) is not None:
@@ -129,15 +130,15 @@ def _called(
 
 async def _called_async(
     method: Method,
-    session: Session | None,
+    engine: Engine | None,
     wrapped: Callable[..., Any],
     instance: Any,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Any:
     __tracebackhide__ = True
-    session = session or current_session()
-    if session is None or session.is_live:
+    engine = engine or current_engine()
+    if engine is None or engine.is_live:
         return await wrapped(*args, **kwargs)
     client = client_of(instance)
     if "extra_headers" in kwargs:  # a traceback may show the locals
@@ -146,14 +147,14 @@ async def _called_async(
     if _is_for_the_client_door(client, kwargs):
         with handed_down(HandOver(request, sdk_kwargs)):
             return await wrapped(**sdk_kwargs)
-    decision = await settled_async(session, request, partial(raise_refusal, wrapped, instance, (), sdk_kwargs))
-    if isinstance(decision, Recording):
-        if _is_revived_here(method, decision, request):
-            return _replayed(method, decision, client, is_async=True)
+    decision = await settled_async(engine, request, partial(raise_refusal, wrapped, instance, (), sdk_kwargs))
+    if isinstance(decision, Replay):
+        if _is_revived_here(method, decision.recording, request):
+            return _replayed(method, decision.recording, client, is_async=True)
         with handed_down(HandOver(request, sdk_kwargs, replay=decision)):
             return await wrapped(**sdk_kwargs)
     call = HandOver(request, sdk_kwargs, is_settled_above=True, sent=decision.sent)
-    capture = Capture(session, decision)
+    capture = Capture(engine, decision)
     try:
         with handed_down(call):
             result = await wrapped(**call.kwargs)
@@ -163,7 +164,7 @@ async def _called_async(
         await keep_async(capture, capture.failed(error, call.response), error)
         raise
     except BaseException:
-        session.abandon(decision)
+        engine.abandon(decision)
         raise
     capture.http = call.http
     if (stream := _recorded_stream(result, capture, method, client, call)) is not None:
@@ -279,7 +280,7 @@ def _answer(method: Method, result: Any, capture: Capture) -> Answer:
             return capture.models(result)
         return capture.whole(result)
     except BaseException:
-        capture.session.abandon(capture.decision)
+        capture.engine.abandon(capture.decision)
         raise
 
 

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
-from ..engine.decisions import Record, Wait
-from ..recording.recording import Answer, Recording
+from ..engine.decisions import Record, Replay, Wait
+from ..engine.engine import Engine
+from ..recording.recording import Answer
 from ..request.jsonable import JsonValue
 from ..request.request import Request
-from ..session import Session
 from .capture import Capture
 
 if TYPE_CHECKING:
@@ -23,29 +23,29 @@ _BYTES_OF_A_FLOAT = 20
 _MOST_THREADS = 16
 
 
-def settled(session: Session, request: Request, before_miss: Callable[[], None] | None = None) -> Recording | Record:
+def settled(engine: Engine, request: Request, before_miss: Callable[[], None] | None = None) -> Replay | Record:
     """Return what is to be done with a call, once other workers who ask for the same have ended."""
     __tracebackhide__ = True
-    decision = session.decide(request, before_miss)
+    decision = engine.decide(request, before_miss)
     while isinstance(decision, Wait):
-        if session.is_held_up_by_this_thread(decision):
-            return session.decide_again(decision, may_wait=False)  # type: ignore[return-value]  # so it is no Wait
+        if engine.is_held_up_by_this_thread(decision):
+            return engine.decide_again(decision, may_wait=False)  # type: ignore[return-value]  # so it is no Wait
         time.sleep(decision.pause_seconds)
-        decision = session.decide_again(decision)
+        decision = engine.decide_again(decision)
     return decision
 
 
 async def settled_async(
-    session: Session, request: Request, before_miss: Callable[[], None] | None = None
-) -> Recording | Record:
+    engine: Engine, request: Request, before_miss: Callable[[], None] | None = None
+) -> Replay | Record:
     """Return what is to be done with a call, once other workers who ask for the same have ended."""
     __tracebackhide__ = True
-    decision = session.decide(request, before_miss)
+    decision = engine.decide(request, before_miss)
     while isinstance(decision, Wait):
         import anyio
 
         await anyio.sleep(decision.pause_seconds)
-        decision = session.decide_again(decision)
+        decision = engine.decide_again(decision)
     return decision
 
 
@@ -64,10 +64,10 @@ async def keep_async(capture: Capture, answer: Answer | None, response: object =
     try:
         await anyio.to_thread.run_sync(capture.keep_or_tell, answer, response, limiter=_limiter())
     except Exception as error:
-        capture.session.captures.discard_error(error)
+        capture.engine.captures.discard_error(error)
         raise
     except BaseException:  # the task was cancelled, perhaps before a thread began
-        capture.session.captures.save_later(capture.decision, answer)
+        capture.engine.captures.save_later(capture.decision, answer)
         raise
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import UnrecordableCall
 from ..modes import InferenceMode
-from .context import current_session
+from .context import current_engine
 from .patching import Target
 
 _RESOURCES = "openai.resources."
@@ -35,15 +35,15 @@ def targets() -> list[Target]:
 
 
 def _connect(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    session = current_session()
-    if session is not None:
+    engine = current_engine()
+    if engine is not None:
         name = f"{type(instance).__name__}.connect"
-        if session.mode is InferenceMode.REPLAY:
+        if engine.mode is InferenceMode.REPLAY:
             raise UnrecordableCall(
                 f"{name} opens a websocket, which is not recorded and cannot be replayed; "
                 "mock the connection in this test, or run it in live mode"
             )
-        if session.mode.writes and all(call.endpoint != name for call in session.live):
+        if engine.mode.writes and all(call.endpoint != name for call in engine.call_log.calls("live")):
             warnings.warn(f"{name} opens a websocket, which is not recorded; replay will raise here", stacklevel=3)
-        session.note_live(name)
+        engine.note_live(name)
     return wrapped(*args, **kwargs)

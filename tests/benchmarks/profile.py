@@ -26,7 +26,7 @@ from inference_recorder.request.keys import request_key
 from inference_recorder.request.request import Request
 from inference_recorder.sdk import revive
 from inference_recorder.sdk.calls import described
-from inference_recorder.sdk.context import current_session
+from inference_recorder.sdk.context import current_engine
 from inference_recorder.sdk.methods import METHODS, Method
 from inference_recorder.sdk.patching import _Wrapped
 from inference_recorder.sdk.streams import revived_chunks
@@ -168,7 +168,7 @@ def _interception(question: dict[str, Any]) -> list[Stage]:
     resource, times = Resource(), range(CALLS)
     return [
         Stage("wrapt: from the method to our wrapper", _each(lambda _: resource.create(**question), times), CALLS),
-        Stage("which session", _each(lambda _: current_session(), times), CALLS),
+        Stage("which session", _each(lambda _: current_engine(), times), CALLS),
     ]
 
 
@@ -200,7 +200,7 @@ def _decision(directory: Path, requests: list[Request], paths: list[str], conten
     decode = Stage("decode", _each(lambda it: codec.decode(it, ""), contents), count, [parse])
     return Stage(
         "decide",
-        _in_session(directory, lambda session: _each(session.decide, requests)()),
+        _in_session(directory, lambda session: _each(session.engine.decide, requests)()),
         count,
         [*looked_for, Stage("open, read", read, count), decode],
     )

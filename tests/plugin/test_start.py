@@ -9,7 +9,7 @@ import pytest
 
 from .conftest import Suite
 
-HEAVY = ("openai", "pydantic", "rich", "orjson", "filelock", "wrapt", "inference_recorder.session")
+HEAVY = ("openai", "pydantic", "rich", "orjson", "filelock", "wrapt", "inference_recorder.engine.engine")
 
 
 def test_nothing_heavy_is_imported_before_a_test_needs_it(suite: Suite) -> None:

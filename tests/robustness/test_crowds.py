@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from inference_recorder import Session, inference_recording
+from inference_recorder import inference_recording
+from inference_recorder.engine.engine import Engine
 from inference_recorder.storage import locks
 
 from ..conftest import HELLO, files_of
@@ -52,14 +53,14 @@ def test_two_hundred_threads_that_miss_one_key_ask_once(recordings: Path, monkey
     """A server under test answers them all at once."""
     asked = Asked(wanted=200)
     said: list[str | None] = []
-    decide = Session.decide
+    decide = Engine.decide
 
     def decide_and_begin(*args: Any, **kwargs: Any) -> Any:
         decided = decide(*args, **kwargs)
         asked.begin()
         return decided
 
-    monkeypatch.setattr(Session, "decide", decide_and_begin)  # a thread that came later would make a further call
+    monkeypatch.setattr(Engine, "decide", decide_and_begin)  # a thread that came later would make a further call
 
     def ask() -> None:
         said.append(client.chat.completions.create(**HELLO).choices[0].message.content)
@@ -210,7 +211,7 @@ class TestForks:
             client.chat.completions.create(**HELLO)
             stream = client.chat.completions.create(**HELLO, stream=True)
             next(stream)
-            child = Child(session.close)
+            child = Child(session.engine.close)
             client.chat.completions.create(**HELLO)
             list(stream)
             before = {path.name: path.read_bytes() for path in recordings.glob("*.json")}

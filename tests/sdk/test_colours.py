@@ -19,7 +19,7 @@ TWINS: list[tuple[ModuleType, str, str]] = [
     (saving, "settled", "settled_async"),
 ]
 SPELT_DIFFERENTLY = [
-    (r"if session\.is_held_up_by_this_thread\(decision\):\n.*\n", ""),  # only without await can one wait for oneself
+    (r"if engine\.is_held_up_by_this_thread\(decision\):\n.*\n", ""),  # only without await can one wait for oneself
     (r"is_async=(True|False)", "colour"),
     (r"\bawait ", ""),
     (r"\basync ", ""),

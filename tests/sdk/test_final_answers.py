@@ -92,7 +92,7 @@ async def test_nothing_that_happens_while_a_large_stream_is_stored_makes_it_inco
         await read_named(client)
         [path] = recordings.glob("*.json")
         path.unlink()
-        session.close()
+        session.engine.close()
         session = recorder.__enter__()
 
         async def read() -> None:
@@ -124,7 +124,7 @@ async def test_nothing_that_happens_while_a_large_stream_is_stored_makes_it_inco
 
 
 def has_final(session: Session) -> bool:
-    return any(decision.final is not None for decision in tuple(session.captures._unfinished))
+    return any(decision.final is not None for decision in tuple(session.engine.captures._unfinished))
 
 
 class lock_held:  # noqa: N801 - it is used as a function

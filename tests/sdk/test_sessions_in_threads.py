@@ -96,7 +96,7 @@ def test_a_session_that_is_resumed_is_around_what_it_was_around(client: openai.O
     in_a_thread(lambda: client.chat.completions.create(**HELLO))
     suspend(outer)
     inner_recorder.__exit__(None, None, None)
-    outer.close()
+    outer.engine.close()
 
     assert [{"recorded": 1}, {"recorded": 1}] == [outer.counts, inner.counts]
 

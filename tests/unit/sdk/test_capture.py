@@ -6,20 +6,20 @@ import threading
 from pathlib import Path
 
 from inference_recorder.engine.decisions import Record
+from inference_recorder.engine.engine import Engine
 from inference_recorder.engine.series import Series
 from inference_recorder.modes import InferenceMode
 from inference_recorder.request.request import Request
 from inference_recorder.sdk.capture import Capture
-from inference_recorder.session import Session
 from inference_recorder.storage.directories import Directories
 from inference_recorder.storage.store import Store
 
 
 def test_what_was_heard_so_far_does_not_grow(tmp_path: Path) -> None:
     """A session is closed while a thread reads on: a chunk that came meanwhile was written without being looked at."""
-    session = Session(InferenceMode.RECORD, Store(Directories(written=tmp_path, read=(tmp_path,))))
+    engine = Engine(InferenceMode.RECORD, Store(Directories(written=tmp_path, read=(tmp_path,))))
     request = Request("POST", "/v1/chat/completions", "https://host/v1/chat/completions", {"stream": True}, "{}")
-    capture = Capture(session, Record(request, {}, "key", None, Series("key", "key", threading.RLock()), 1, None))
+    capture = Capture(engine, Record(request, {}, "key", None, Series("key", "key", threading.RLock()), 1, None))
 
     capture.add({"delta": "a"})
     heard = capture.complete()

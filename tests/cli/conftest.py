@@ -1,4 +1,4 @@
-"""A command is no part of the test that runs it: it looks where its own working directory says."""
+"""Fixtures of the tests of the commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of the folder commands share: recordings without a server, and the commands run in a pipe."""
+"""Helpers of these tests: recordings written without a server, and commands run in a pipe or at a terminal."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CHAT = "/v1/chat/completions"
 
 
 def run(*arguments: str | Path) -> Result:
-    """Run a command as in a pipe; an error that is no exit fails the test."""
+    """Run a command as in a pipe; an unexpected exception fails the test."""
     return CliRunner().invoke(main, [str(one) for one in arguments], catch_exceptions=False)
 
 
@@ -39,8 +39,8 @@ def at_a_terminal(*arguments: str | Path, columns: int = 100, **variables: str) 
     os.close(theirs)
     shown = b""
     try:
-        while piece := os.read(ours, 65536):
-            shown += piece
+        while output := os.read(ours, 65536):
+            shown += output
     except OSError:  # the terminal is gone with its last writer
         pass
     finally:
@@ -73,12 +73,12 @@ def record(
     **body: Any,
 ) -> Path:
     """Write a recording as a session would, under its own key or `key`; returns its path."""
-    asked = {"model": model, "messages": [{"role": "user", "content": question}], **body}
+    arguments = {"model": model, "messages": [{"role": "user", "content": question}], **body}
     if endpoint == "/v1/models":
-        asked = {}
+        arguments = {}
     url = base_url + endpoint
-    name = key or request_key(Request("POST", endpoint, url, asked, canonical_text(asked)), test_id, generation)
-    recorded = {"method": "POST", "url": url, "headers": {}, "body": asked, "endpoint": endpoint, "model": model}
+    name = key or request_key(Request("POST", endpoint, url, arguments, canonical_text(arguments)), test_id, generation)
+    recorded = {"method": "POST", "url": url, "headers": {}, "body": arguments, "endpoint": endpoint, "model": model}
     content = encode(test_id, recorded, answer or completion(key=name))
     name = f"models-{name}-0badcafe" if endpoint == "/v1/models" else recording_name(name, position)
     path = Store(Directories(directory, (directory,))).write(name, content, attachment=attachment)
@@ -87,7 +87,7 @@ def record(
 
 
 def tool_call(directory: Path, test_id: str = "tests/test_a.py::test_b") -> Path:
-    """Write what the ancestor keeps of a tool's call: not ours to serve."""
+    """Write a call of a tool as llama-stack's recorder does; we do not replay it."""
     path = directory / f"{'5' * 64}.json"
     request = {"test_id": test_id, "provider": "search", "tool_name": "web", "kwargs": {}}
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -98,5 +98,5 @@ def tool_call(directory: Path, test_id: str = "tests/test_a.py::test_b") -> Path
 
 
 def files(directory: Path) -> dict[str, bytes]:
-    """Return what a folder holds, but for its locks."""
+    """Return the files of a directory, without its locks."""
     return {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()}

@@ -13,7 +13,7 @@ from inference_recorder.views.parts import size_of
     ("text", "seconds"), [("90s", 90), ("2m", 120), ("1.5h", 5400), ("30d", 2_592_000), (" 1 W ", 604_800)]
 )
 def test_an_age_has_a_unit(text: str, seconds: float) -> None:
-    """A bare 30 is thirty of what?"""
+    """A bare 30 does not say thirty of what."""
     assert seconds == age(text)
     with pytest.raises(click.BadParameter, match="units: s, m, h, d, w"):
         age("30")
@@ -45,5 +45,5 @@ def test_a_size_may_have_one(text: str, number: float) -> None:
     ],
 )
 def test_the_largest_unit_that_fits_is_shown(shown: str, expected: str) -> None:
-    """Columns of nine digits cannot be compared by eye."""
+    """Nobody compares columns of nine digits by eye."""
     assert expected == shown

@@ -24,7 +24,7 @@ CHUNKS = Answer(chunks=[b'{"__type__":"X","__data__":{}}', b'{"__type__":"X","__
 
 @pytest.fixture
 def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Recordings in which all is well, below the working directory."""
+    """Recordings without findings, below the working directory."""
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_a.py").write_text("def test_b(): ...")
     monkeypatch.chdir(tmp_path)
@@ -39,12 +39,12 @@ def checked(*options: str) -> tuple[int, Any]:
     return done.exit_code, json.loads(done.stdout)
 
 
-def test_all_is_well(directory: Path) -> None:
-    """It can stand in a pre-commit hook only if it is silent then."""
-    code, found = checked()
+def test_good_recordings_give_no_findings(directory: Path) -> None:
+    """A pre-commit hook must be without_rootdir if there is nothing to do."""
+    code, report = checked()
     done = run("check", "--strict")
 
-    assert (0, {"recordings": 3, "others": 0, "rules": {"exact": 3}, "findings": []}) == (code, found)
+    assert (0, {"recordings": 3, "others": 0, "rules": {"exact": 3}, "findings": []}) == (code, report)
     assert (0, "") == (done.exit_code, done.stdout)
     assert "3 recordings; their names by key version: exact 3\n0 errors, 0 notes\n" == done.stderr
 
@@ -112,11 +112,16 @@ def broken_tool_call(directory: Path) -> Path:
 def test_a_file_that_cannot_be_read_is_an_error(broken: Callable[[Path], Path], reason: str, directory: Path) -> None:
     """Replay would find it, one test at a time, and a broken chunk only when a test reads that far."""
     path = broken(directory)
-    code, found = checked()
+    code, report = checked()
 
-    (one,) = found["findings"]
-    assert (1, "unreadable", f"recordings/{path.name}", True) == (code, one["kind"], one["path"], one["is_error"])
-    assert reason in one["reason"]
+    (finding,) = report["findings"]
+    assert (1, "unreadable", f"recordings/{path.name}", True) == (
+        code,
+        finding["kind"],
+        finding["path"],
+        finding["is_error"],
+    )
+    assert reason in finding["reason"]
 
 
 def unnamed(directory: Path) -> Path:
@@ -163,34 +168,32 @@ def leftover(name: str) -> Callable[[Path], Path]:
         "temporary",
     ],
 )
-def test_a_note_fails_only_where_one_is_strict(
-    make: Callable[[Path], Path], kind: str, reason: str, directory: Path
-) -> None:
-    """None of them stops a replay of what is there."""
+def test_a_note_fails_only_with_strict(make: Callable[[Path], Path], kind: str, reason: str, directory: Path) -> None:
+    """Notes do not stop a replay of the existing recordings."""
     path = make(directory)
-    code, found = checked()
+    code, report = checked()
 
-    (one,) = found["findings"]
-    assert (0, kind, f"recordings/{path.name}", False) == (code, one["kind"], one["path"], one["is_error"])
-    assert reason == one["reason"]
+    (finding,) = report["findings"]
+    assert (0, kind, f"recordings/{path.name}", False) == (code, finding["kind"], finding["path"], finding["is_error"])
+    assert reason == finding["reason"]
     assert (0 if kind == "no key version" else 1) == checked("--strict")[0]
 
 
 @pytest.mark.parametrize("generation", GENERATIONS, ids=lambda one: one.name)
-def test_names_are_counted_by_the_rule_that_gives_them(generation: Any, tmp_path: Path) -> None:
-    """Whoever migrates sees how old his recordings are; a rule that gives the same name as a newer one is not named."""
+def test_names_are_counted_by_the_key_version_that_gives_them(generation: Any, tmp_path: Path) -> None:
+    """They show how old recordings are; a version is not named if a newer one gives the same name."""
     question = "score: 0.5 document_id: 01234567-89ab-cdef-0123-456789abcdef 0.123456"
     body = {"extra_body": {"project_id": "p"}, "stream_options": {"include_usage": True}, "temperature": 0.123456}
     url = "https://bedrock.example/v1"
     record(tmp_path, "t", question=question, base_url=url, generation=generation, **body)
-    found = json.loads(run("check", tmp_path, "--json").stdout)
+    report = json.loads(run("check", tmp_path, "--json").stdout)
 
     same_as_newer = {"G9": "G10", "G8": "G10", "G4": "G5"}
-    assert {same_as_newer.get(generation.name, generation.name): 1} == found["rules"]
+    assert {same_as_newer.get(generation.name, generation.name): 1} == report["rules"]
 
 
 def test_an_integer_beyond_64_bits_is_part_of_the_key(tmp_path: Path) -> None:
-    """Read as a float it gives another key, and the recording would be called one that no rule names."""
+    """Read as a float, it would give another key."""
     record(tmp_path, "t", seed=2**70)
 
     assert {"exact": 1} == json.loads(run("check", tmp_path, "--json").stdout)["rules"]
@@ -218,20 +221,20 @@ def test_a_hostile_file_crashes_no_command(command: str, changes: dict[str, Any]
     path.write_text(json.dumps(document | {"request": document["request"] | changes}))
     names = (TEST, GONE) if command == "rename-test" else ()
     more = ("--rootdir", tmp_path) if command == "check" else ()
-    given = (TEST, "--dry-run", "--dir", tmp_path) if command == "rm" else (*names, tmp_path, *more)
+    arguments = (TEST, "--dry-run", "--dir", tmp_path) if command == "rm" else (*names, tmp_path, *more)
 
-    assert run(*command.split(), *given).exit_code in (0, 1)
+    assert run(*command.split(), *arguments).exit_code in (0, 1)
     assert 1 == len(list(tmp_path.glob("*.json")))
 
 
 def test_a_wrong_working_directory_makes_no_orphans(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three hundred notes that are all wrong hide the one that is not."""
+    """Three hundred wrong notes would hide a right one."""
     monkeypatch.chdir(directory)
-    silent, told = run("check", "."), run("check", ".", "--rootdir", ".")
+    without_rootdir, with_rootdir = run("check", "."), run("check", ".", "--rootdir", ".")
 
-    assert "" == silent.stdout
-    assert "tests whose file is gone are not listed" in silent.stderr
-    assert 3 == told.stdout.count("tests/test_a.py does not exist")
+    assert "" == without_rootdir.stdout
+    assert "tests whose file is gone are not listed" in without_rootdir.stderr
+    assert 3 == with_rootdir.stdout.count("tests/test_a.py does not exist")
 
 
 @pytest.mark.parametrize(
@@ -246,22 +249,22 @@ def test_a_wrong_working_directory_makes_no_orphans(directory: Path, monkeypatch
         None,
     ],
 )
-def test_no_orphan_is_guessed(test_id: str | None, directory: Path) -> None:
-    """pytest-bdd, pytest-describe, absl and a base class make tests that no file names."""
+def test_a_test_that_its_file_does_not_name_is_not_an_orphan(test_id: str | None, directory: Path) -> None:
+    """pytest-bdd, pytest-describe, absl and base classes make tests that no file names."""
     record(directory, test_id, question="Made?")
 
     assert [] == checked()[1]["findings"]
 
 
-def test_what_is_not_ours_is_counted_and_left(directory: Path) -> None:
-    """The ancestor's folders hold its tools' calls too."""
+def test_calls_outside_the_sdk_are_counted_and_not_examined(directory: Path) -> None:
+    """llama-stack's recorder also records calls of tools."""
     tool_call(directory, GONE)
-    code, found = checked("--strict")
+    code, report = checked("--strict")
 
-    assert (0, 3, 1, []) == (code, found["recordings"], found["others"], found["findings"])
+    assert (0, 3, 1, []) == (code, report["recordings"], report["others"], report["findings"])
 
 
-def test_a_pipe_gets_a_finding_a_line(directory: Path) -> None:
+def test_a_pipe_gets_one_finding_a_line(directory: Path) -> None:
     """`check | grep ^unreadable | cut -f3` has to work."""
     path = record(directory, GONE)
 
@@ -270,7 +273,7 @@ def test_a_pipe_gets_a_finding_a_line(directory: Path) -> None:
 
 
 def test_a_terminal_gets_the_first_of_each_kind(directory: Path) -> None:
-    """All of the ancestor's recordings that no rule derives would scroll the one error away."""
+    """A hundred notes would otherwise scroll the one error away."""
     for number in range(12):
         record(directory, TEST, key=f"{number:064x}")
     cut(directory)
@@ -285,7 +288,7 @@ def test_a_terminal_gets_the_first_of_each_kind(directory: Path) -> None:
 
 
 def test_a_secret_is_an_error_that_is_not_shown(directory: Path) -> None:
-    """A report of it goes to a log that more people read than the file."""
+    """More people read a log than the file."""
     pytest.importorskip("inference_recorder.redaction.redactor", reason="redaction of secrets is not built yet")
     secret = "sk-proj-" + "Ab3dEf6hIj9kLmN0pQrS" * 3
     path = record(directory, TEST, question=f"My key is {secret}.")

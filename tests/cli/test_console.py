@@ -28,16 +28,16 @@ ID = "tests/integration/test_chat.py::TestChat::test_greets[txt=openai/gpt-4o-Tr
         (30, "…::test_greets[…i/gpt-4o-True]"),
         (12, "…::test_…ue]"),
     ],
-    ids=["all", "without folders", "without file", "without class", "without the start of parameters", "middle"],
+    ids=["all", "without directories", "without file", "without class", "without the start of parameters", "middle"],
 )
 def test_a_long_id_keeps_what_names_the_test(width: int, expected: str) -> None:
-    """Forty lines that all begin with tests/integration/ and end in an ellipsis tell nothing."""
+    """Forty lines that all begin with tests/integration/ and end in an ellipsis are useless."""
     assert expected == shortened(ID, width)
     assert len(expected) <= width
 
 
 def test_a_path_keeps_its_name_and_its_keys_first_digits() -> None:
-    """They are what `show` takes."""
+    """`show` takes them as an argument."""
     path = f"tests/recordings/{'abcd' * 16}.json"
 
     assert "tests/recordings/abcdabcdabcd….json" == shortened(path, 40)
@@ -55,8 +55,8 @@ def test_a_pipe_gets_whole_cells_and_no_colours(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["ls", "ls --stats", "scan", "show", "import"])
-def test_an_output_without_its_letters_gets_question_marks(command: str, tmp_path: Path) -> None:
-    """A pipe on Windows has some 250 letters; a traceback instead of a list is no help."""
+def test_characters_that_the_encoding_lacks_become_question_marks(command: str, tmp_path: Path) -> None:
+    """A pipe on Windows may lack most characters; a list with question marks is better than a traceback."""
     name = "tests/test_a.py::test_你"
     path = record(tmp_path / "recordings", name, model="gpt-你", question=f"你 sk-proj-{'aB3' * 20}")
     cassette = tmp_path / "你.yaml"
@@ -65,8 +65,8 @@ def test_an_output_without_its_letters_gets_question_marks(command: str, tmp_pat
         "show": (path,),
         "import": ("vcr", cassette, "--dir", tmp_path / "imported"),
     }
-    given = map(str, (*command.split(), *arguments.get(command, (path.parent,))))
-    done = CliRunner(charset="latin-1").invoke(main, list(given), catch_exceptions=False)
+    words = map(str, (*command.split(), *arguments.get(command, (path.parent,))))
+    done = CliRunner(charset="latin-1").invoke(main, list(words), catch_exceptions=False)
 
     assert done.exit_code in (0, 1)
     assert ("…" if command == "scan" else "你") not in done.stdout
@@ -86,7 +86,7 @@ def test_a_terminal_gets_a_table_that_fits(tmp_path: Path) -> None:
     assert "1 file, " in lines[2]
 
 
-def test_no_color_means_none(tmp_path: Path) -> None:
+def test_no_color_turns_colours_off(tmp_path: Path) -> None:
     """https://no-color.org; bold stays."""
     (tmp_path / f"{'a' * 64}.json").write_text("{")
     plain, coloured = (at_a_terminal("check", tmp_path, **more)[1] for more in ({"NO_COLOR": "1"}, {}))

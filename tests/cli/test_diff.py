@@ -34,7 +34,7 @@ def recorded(sdk: Colour, directory: Path, test_id: str = "t", **arguments: Any)
 
 
 def test_it_shows_where_requests_and_joined_streams_differ(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
-    """Forty chunks side by side say nothing; the two texts do."""
+    """Nobody can compare forty chunks, but anybody can compare two texts."""
     server.answers("/v1/chat/completions", Reply(events=chunks("Hel", "lo!")), Reply(events=chunks("Good ", "bye!")))
     one, other = recorded(sdk, recordings), recorded(sdk, recordings, temperature=0.5)
     result = run(one, other)
@@ -54,8 +54,8 @@ response
     assert 1 == result.exit_code
 
 
-def test_where_a_stream_was_cut_is_no_difference(sdk: Colour, server: OpenAIServer, tmp_path: Path) -> None:
-    """The same answer arrives in other pieces each time."""
+def test_different_chunk_boundaries_are_not_a_difference(sdk: Colour, server: OpenAIServer, tmp_path: Path) -> None:
+    """The same answer arrives in different chunks each time."""
     server.answers("/v1/chat/completions", Reply(events=chunks("Hel", "lo!")), Reply(events=chunks("H", "ello!")))
     one, other = recorded(sdk, tmp_path / "a"), recorded(sdk, tmp_path / "b")
     result = run(one, other)
@@ -64,20 +64,20 @@ def test_where_a_stream_was_cut_is_no_difference(sdk: Colour, server: OpenAIServ
     assert (0, ["request: the same", "response: the same"]) == (result.exit_code, result.output.splitlines()[2:])
 
 
-def test_the_id_made_of_the_key_is_no_difference(client: openai.OpenAI, recordings: Path) -> None:
+def test_the_id_made_from_the_key_is_not_a_difference(client: openai.OpenAI, recordings: Path) -> None:
     """It differs wherever the request does."""
     for seed in (1, 2):
         with inference_recording("record", recordings):
             client.chat.completions.create(**HELLO, seed=seed)
     one, other = recordings.glob("*.json")
-    found = json.loads(run(one, other, "--json").output)
+    differences = json.loads(run(one, other, "--json").output)
 
-    assert ["$.seed"] == [difference["path"] for difference in found["request"]]
-    assert "$.body.id" not in [difference["path"] for difference in found["response"]]
+    assert ["$.seed"] == [difference["path"] for difference in differences["request"]]
+    assert "$.body.id" not in [difference["path"] for difference in differences["response"]]
 
 
-def test_as_json_it_is_what_the_help_says(recordings: Path) -> None:
-    """For scripts."""
+def test_json_is_as_the_help_describes_it(recordings: Path) -> None:
+    """Scripts rely on it."""
     one = put(recordings, asks("Say hello."), "t.py::one", answer={"text": "Hello."})
     other = put(recordings, asks("Say hello.", stop="x"), "t.py::other", answer={"text": "Hi."})
     result = run(one, other, "--json")
@@ -96,8 +96,8 @@ def test_as_json_it_is_what_the_help_says(recordings: Path) -> None:
     assert 1 == result.exit_code
 
 
-def test_a_recording_is_named_by_key_or_its_beginning(recordings: Path) -> None:
-    """Nobody types 64 digits; a key stands for the first answer of its row."""
+def test_a_recording_is_named_by_its_key_or_first_digits(recordings: Path) -> None:
+    """Nobody types 64 digits; a key stands for the first answer of its series."""
     one = put(recordings, asks("Say hello."), "one")
     put(recordings, asks("Say hello."), "one", name=f"{one.stem}.2", answer="Hi!")
     put(recordings, asks("Say hello."), "one", name=f"{one.stem}0", answer="Of another key.")
@@ -110,16 +110,16 @@ def test_a_recording_is_named_by_key_or_its_beginning(recordings: Path) -> None:
     assert 1 == run(f"{one.stem[:8]}.2", one, "--dir", recordings).exit_code
 
 
-def test_keys_are_looked_for_as_by_the_other_commands(tmp_path: Path) -> None:
-    """What `show` finds in the folders below, each test directory's own, can be compared too."""
+def test_keys_are_searched_in_the_directories_below(tmp_path: Path) -> None:
+    """What `show` finds can be compared too."""
     one = put(tmp_path / "unit", asks("Say hello."), name="ab" * 32)
 
     assert 0 == run("ab", one.stem, "--dir", tmp_path).exit_code
     assert "does not exist" in run("ab", "ab", "--dir", tmp_path / "none").output
 
 
-def test_the_beginning_of_several_names_is_refused_with_the_names(recordings: Path) -> None:
-    """Taking either in silence would compare the wrong ones."""
+def test_digits_that_match_several_keys_are_refused(recordings: Path) -> None:
+    """Choosing one silently would compare the wrong recordings."""
     for number in range(12):
         put(recordings, asks("Say hello."), name=f"ab{number:02}" + "0" * 60)
     result = run("ab", "ab01", "--dir", recordings)
@@ -130,8 +130,8 @@ def test_the_beginning_of_several_names_is_refused_with_the_names(recordings: Pa
 
 
 @pytest.mark.parametrize("name", ["fff", "", "../x", "a/b.json"])
-def test_a_name_of_nothing_is_refused(name: str, recordings: Path) -> None:
-    """With the folder that was looked through, since that is what is usually wrong."""
+def test_an_unknown_name_is_refused(name: str, recordings: Path) -> None:
+    """The error names the directory, which is usually what is wrong."""
     put(recordings, asks("Say hello."), name="a" * 64)
     result = run(name, "aaa", "--dir", recordings)
 
@@ -142,7 +142,7 @@ def test_a_name_of_nothing_is_refused(name: str, recordings: Path) -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"[]", b'{"request": {}}', b'{"request": {}, "response": {"is_streaming": true}}']
 )
-def test_a_file_that_cannot_be_read_is_told_from_a_difference(content: bytes, recordings: Path) -> None:
+def test_an_unreadable_file_has_its_own_exit_code(content: bytes, recordings: Path) -> None:
     """Exit code 1 means that they differ."""
     one = put(recordings, asks("Say hello."))
     (recordings / "broken.json").write_bytes(content)
@@ -152,8 +152,8 @@ def test_a_file_that_cannot_be_read_is_told_from_a_difference(content: bytes, re
     assert "broken.json" in result.output
 
 
-def test_a_line_that_is_no_json_is_corrupt(sdk: Colour, recordings: Path) -> None:
-    """A stream's lines are read only when they are asked for."""
+def test_a_chunk_that_is_not_json_is_corrupt(sdk: Colour, recordings: Path) -> None:
+    """The chunks of a stream are parsed only when needed."""
     one = recorded(sdk, recordings)
     one.write_text(one.read_text().replace('"delta":', '"delta"', 1))
     result = run(one, one)
@@ -162,18 +162,18 @@ def test_a_line_that_is_no_json_is_corrupt(sdk: Colour, recordings: Path) -> Non
     assert one.name in result.output
 
 
-def test_calls_of_others_can_be_compared_too(tmp_path: Path) -> None:
-    """llama-stack's folders hold calls of tools, whose requests have other members."""
+def test_calls_outside_the_sdk_can_be_compared(tmp_path: Path) -> None:
+    """llama-stack's recorder records calls of tools, whose requests have other members."""
     for name, query in (("a", "x"), ("b", "y")):
         request = {"test_id": "t", "provider": "p", "tool_name": "search", "kwargs": {"query": query}}
         (tmp_path / f"{name}.json").write_text(json.dumps({"request": request, "response": {"body": {"a": 1}}}))
     result = run(tmp_path / "a.json", tmp_path / "b.json", "--json")
 
-    assert ["$.kwargs.query"] == [one["path"] for one in json.loads(result.output)["request"]]
+    assert ["$.kwargs.query"] == [difference["path"] for difference in json.loads(result.output)["request"]]
 
 
 def test_long_texts_are_shown_to_their_end(recordings: Path) -> None:
-    """An error is cut to a few lines; this is the command to see the rest."""
+    """An error shows only a few lines; this command shows the rest."""
     one = put(recordings, asks("\n".join(f"old {number}" for number in range(60))))
     other = put(recordings, asks("\n".join(f"new {number}" for number in range(60))))
     output = run(one, other).output
@@ -196,22 +196,22 @@ def test_colours_are_for_terminals_only(recordings: Path, monkeypatch: pytest.Mo
     assert difference_report._STYLES == {"- ": "red", "+ ": "green"}
 
 
-def delta(**said: Any) -> dict[str, Any]:
+def delta(**members: Any) -> dict[str, Any]:
     return {
         "id": "rec-1",
         "object": "chat.completion.chunk",
         "system_fingerprint": "fp",
-        "choices": [{"index": 0, "delta": said}],
+        "choices": [{"index": 0, "delta": members}],
     }
 
 
-def call(**said: Any) -> dict[str, Any]:
-    return delta(tool_calls=[{"index": 0, **said}]) | {"obfuscation": "xYz"}
+def call(**members: Any) -> dict[str, Any]:
+    return delta(tool_calls=[{"index": 0, **members}]) | {"obfuscation": "xYz"}
 
 
-def test_the_pieces_of_tool_calls_are_joined() -> None:
-    """Their arguments arrive in pieces like a text."""
-    pieces = [
+def test_the_arguments_of_tool_calls_are_joined() -> None:
+    """They arrive in chunks, as texts do."""
+    deltas = [
         delta(role="assistant", content=None),
         call(id="call_1", type="function", function={"name": "add", "arguments": ""}),
         call(function={"arguments": '{"a":'}),
@@ -224,11 +224,11 @@ def test_the_pieces_of_tool_calls_are_joined() -> None:
     message = {"role": "assistant", "content": None, "tool_calls": calls}
     choice = {"index": 0, "message": message, "finish_reason": "tool_calls"}
 
-    assert {"choices": [choice], "system_fingerprint": "fp", "usage": {"total_tokens": 3}} == joined(pieces)
+    assert {"choices": [choice], "system_fingerprint": "fp", "usage": {"total_tokens": 3}} == joined(deltas)
 
 
-def test_a_stream_of_events_comes_to_its_last_response() -> None:
-    """The last event of the Responses API holds the whole."""
+def test_a_stream_of_events_is_joined_to_its_last_response() -> None:
+    """The last event of the Responses API has the whole response."""
     events = [
         {"type": "response.output_text.delta", "delta": "a"},
         {"type": "response.completed", "response": {"a": 1}},
@@ -239,13 +239,13 @@ def test_a_stream_of_events_comes_to_its_last_response() -> None:
     assert [1, {}] == joined([1, {}])
 
 
-def test_two_answers_to_one_question_differ_in_the_answer_only(recordings: Path) -> None:
-    """What a model said the second time."""
-    asked = question(asks("Say hello."))
+def test_two_answers_to_one_request_differ_only_in_the_answer(recordings: Path) -> None:
+    """A model answers differently the second time."""
+    request = question(asks("Say hello."))
     one, other = (
         put(recordings, asks("Say hello.")),
-        put(recordings, asks("Say hello."), name=f"{asked.key}.2", answer="Hi"),
+        put(recordings, asks("Say hello."), name=f"{request.key}.2", answer="Hi"),
     )
-    found = json.loads(run(one, other, "--json").output)
+    differences = json.loads(run(one, other, "--json").output)
 
-    assert ([], ["$.body"]) == (found["request"], [one["path"] for one in found["response"]])
+    assert ([], ["$.body"]) == (differences["request"], [difference["path"] for difference in differences["response"]])

@@ -1,4 +1,4 @@
-"""The argument DIR: which folders it stands for."""
+"""The argument DIR, and the directories it stands for."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ def listed(*arguments: str | Path) -> list[str]:
 
 
 @pytest.mark.parametrize("below", ["", "recordings", "responses"])
-def test_it_is_what_a_recorder_reads(below: str, tmp_path: Path) -> None:
-    """The ancestor's folders are below the one it is given."""
+def test_dir_stands_for_the_directories_that_a_recorder_reads(below: str, tmp_path: Path) -> None:
+    """llama-stack's recorder writes below the directory it is given."""
     record(tmp_path / below, "t")
 
     assert ["t"] == listed(tmp_path)
 
 
 @pytest.mark.parametrize("variable", [None, *DIRECTORY_VARIABLES])
-def test_without_it_the_recorders_own_choice_is_read(
+def test_the_default_is_the_directory_that_recorders_use(
     variable: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a replay would look into is the question, nine times of ten."""
+    """Most often the question is what a replay would find."""
     monkeypatch.chdir(tmp_path)
     directory = tmp_path / ("recordings" if variable is None else "elsewhere")
     if variable is not None:
@@ -41,7 +41,7 @@ def test_without_it_the_recorders_own_choice_is_read(
 
 
 def test_a_directory_without_recordings_stands_for_those_below_it(tmp_path: Path) -> None:
-    """llama-stack has nine of them; naming each would be a chore, and an empty list a riddle."""
+    """llama-stack has nine of them; naming each is a chore, and an empty list would be puzzling."""
     (tmp_path / "package.json").write_text("{}")
     record(tmp_path / "tests" / "a" / "recordings", "a")
     record(tmp_path / "tests" / "b" / "recordings", "b")
@@ -52,8 +52,8 @@ def test_a_directory_without_recordings_stands_for_those_below_it(tmp_path: Path
     assert "searching 2 directories below it" in run("ls", tmp_path).stderr
 
 
-def test_directories_below_others_are_read_when_asked_for(tmp_path: Path) -> None:
-    """A session of the folder itself would not look there."""
+def test_recursive_also_reads_the_directories_below(tmp_path: Path) -> None:
+    """A session that uses DIR itself would not read them."""
     record(tmp_path, "own")
     record(tmp_path / "deep" / "er", "below")
 
@@ -61,8 +61,8 @@ def test_directories_below_others_are_read_when_asked_for(tmp_path: Path) -> Non
     assert ["below", "own"] == listed("-r", tmp_path)
 
 
-def test_a_directory_that_is_not_there_is_a_wrong_argument(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty list would say that all is well."""
+def test_a_directory_that_does_not_exist_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty list would look like success."""
     monkeypatch.chdir(tmp_path)
     named, by_default = run("ls", "nowhere"), run("check")
     (tmp_path / "file").touch()
@@ -75,7 +75,7 @@ def test_a_directory_that_is_not_there_is_a_wrong_argument(tmp_path: Path, monke
 
 
 @pytest.mark.parametrize("command", [("ls",), ("ls", "--stats"), ("check",)], ids=" ".join)
-def test_an_empty_directory_is_no_mistake(command: tuple[str, ...], tmp_path: Path) -> None:
+def test_an_empty_directory_is_not_an_error(command: tuple[str, ...], tmp_path: Path) -> None:
     """The first run of a suite begins with one."""
     done = run(*command, tmp_path)
 

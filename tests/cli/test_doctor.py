@@ -1,4 +1,4 @@
-"""`inference-recorder doctor`: the first thing to ask when a test misses its recording."""
+"""`inference-recorder doctor`: the first thing to run when a test misses its recording."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from inference_recorder.cli.main import main
 from inference_recorder.sdk import coverage, internals, targets
 
 
-def test_it_tells_versions_places_and_why_the_mode_is_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Half of all misses are a mode or a folder other than one believes."""
+def test_it_shows_versions_directories_and_the_source_of_the_mode(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Half of all misses come from an unexpected mode or directory."""
     (tmp_path / "a.json").touch()
     monkeypatch.setenv("LLAMA_STACK_TEST_RECORDING_DIR", str(tmp_path))
     monkeypatch.setenv("LLAMA_STACK_TEST_INFERENCE_MODE", "record")
@@ -28,8 +30,8 @@ def test_it_tells_versions_places_and_why_the_mode_is_on(monkeypatch: pytest.Mon
     assert "missing" not in result.output
 
 
-def test_a_method_that_should_be_there_fails_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An upgrade of the SDK that moved a method is found before a test is sent to the network."""
+def test_a_missing_method_fails_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is found before a test reaches the network after an upgrade of the SDK."""
     moved = targets.resource_methods.targets()[0]
     monkeypatch.setattr(targets.resource_methods, "targets", lambda: [_renamed(moved)])
     result = CliRunner().invoke(main, ["doctor"])

@@ -58,14 +58,14 @@ def directory(tmp_path: Path) -> Path:
     ids=" ".join,
 )
 def test_options_choose_and_order(options: tuple[str, ...], expected: str, directory: Path) -> None:
-    """A folder has hundreds of files whose names say nothing."""
+    """A directory has hundreds of files with meaningless names."""
     os.utime(next(path for path in directory.glob("*.json") if b"test_b" in path.read_bytes()), (time.time() - 9,) * 2)
 
     assert expected == "".join(test_id.partition("::test_")[2][0] for test_id in listed(directory, *options))
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "expected"),
     [
         (completion(), "whole"),
         (Answer(chunks=[CHUNK], is_streaming=True), "stream"),
@@ -75,12 +75,12 @@ def test_options_choose_and_order(options: tuple[str, ...], expected: str, direc
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_it_tells_what_came_back(answer: Answer, told: str, tmp_path: Path) -> None:
-    """A recorded failure that was meant to be an answer is a common surprise."""
+def test_each_line_shows_the_kind_of_answer(answer: Answer, expected: str, tmp_path: Path) -> None:
+    """A failure recorded by mistake is a common surprise."""
     record(tmp_path, answer=answer)
 
-    assert told == run("ls", tmp_path).stdout.split("\t")[3]
-    assert ("failed" in told) == bool(listed(tmp_path, "--failed"))
+    assert expected == run("ls", tmp_path).stdout.split("\t")[3]
+    assert ("failed" in expected) == bool(listed(tmp_path, "--failed"))
 
 
 def test_json_holds_the_fields_that_the_help_names(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_json_holds_the_fields_that_the_help_names(tmp_path: Path) -> None:
     tool_call(tmp_path)
     (tmp_path / f"{'0' * 64}.json").write_text('{"request": ')
 
-    by_kind = {one["kind"]: one for one in json.loads(run("ls", tmp_path, "--json").stdout)}
+    by_kind = {listed["kind"]: listed for listed in json.loads(run("ls", tmp_path, "--json").stdout)}
     corrupt, other, recording = (by_kind[kind] for kind in ("corrupt", "other", "recording"))
     assert {
         "path": str(path),
@@ -114,7 +114,7 @@ def test_json_holds_the_fields_that_the_help_names(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_listed(tmp_path: Path) -> None:
-    """One half-merged file must not hide the other thousand; it belongs to no test, so that a filter passes over it."""
+    """One half-merged file must not hide a thousand others. It has no test, so filters leave it out."""
     record(tmp_path, "t")
     broken = record(tmp_path, "broken")
     broken.write_bytes(broken.read_bytes()[:-40])
@@ -124,31 +124,31 @@ def test_a_file_that_cannot_be_read_is_listed(tmp_path: Path) -> None:
     (tmp_path / f"{'d' * 64}.json").write_text("[" * 100_000)
 
     done = run("ls", tmp_path)
-    told = [line.split("\t")[3] for line in done.stdout.splitlines()]
-    assert (0, 6) == (done.exit_code, len(told))
-    assert 5 == sum(one.startswith("unreadable: ") for one in told)
+    answers = [line.split("\t")[3] for line in done.stdout.splitlines()]
+    assert (0, 6) == (done.exit_code, len(answers))
+    assert 5 == sum(answer.startswith("unreadable: ") for answer in answers)
     assert "5 cannot be read" in done.stderr
     assert ["t"] == listed(tmp_path, "--test", "t", "--model", "gpt", "--larger-than", "1")[:1]
 
 
-def test_what_a_file_says_does_not_steer_the_terminal(tmp_path: Path) -> None:
-    """A test id comes from whoever wrote the file."""
+def test_control_characters_of_a_test_id_are_escaped(tmp_path: Path) -> None:
+    """A stranger may have written the file."""
     record(tmp_path, "tests/test_a.py::test_b[\x1b]0;owned\x07\n]")
 
     assert "tests/test_a.py::test_b[\\u001b]0;owned\\u0007\\n]" == run("ls", tmp_path).stdout.split("\t")[0]
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "told"),
+    ("option", "value", "message"),
     [
         ("--older-than", "soon", "'soon' must be a number and a unit"),
         ("--larger-than", "10 apples", "'10 apples' must be a number and a unit"),
         ("--sort", "beauty", ""),
     ],
 )
-def test_a_wrong_option_is_refused(option: str, value: str, told: str, tmp_path: Path) -> None:
-    """Listing everything instead would be believed."""
+def test_a_wrong_option_is_refused(option: str, value: str, message: str, tmp_path: Path) -> None:
+    """People would believe a list of everything."""
     done = run("ls", tmp_path, option, value)
 
     assert (2, "") == (done.exit_code, done.stdout)
-    assert told in done.stderr
+    assert message in done.stderr

@@ -14,7 +14,7 @@ from inference_recorder.cli.main import main
 
 @pytest.mark.parametrize("package", ["click", "rich", "yaml"])
 def test_a_missing_package_is_one_line_that_names_the_extra(package):
-    """`pip install inference-recorder` without the extra installs the script all the same."""
+    """`pip install inference-recorder` without the extra still installs the script."""
     code = f"import sys; sys.modules[{package!r}] = None; from inference_recorder.cli.main import main; main()"
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
@@ -23,7 +23,7 @@ def test_a_missing_package_is_one_line_that_names_the_extra(package):
     assert (1, "", expected) == (done.returncode, done.stdout, done.stderr)
 
 
-def test_a_module_of_our_own_that_is_missing_is_a_traceback():
+def test_a_missing_module_of_our_own_is_a_traceback():
     """Advice to install the extra would hide a broken wheel."""
     code = (
         "import sys; sys.modules['inference_recorder.modes'] = None; "
@@ -39,10 +39,10 @@ def test_a_module_of_our_own_that_is_missing_is_a_traceback():
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_shell_completes_what_the_help_says(shell, monkeypatch):
+def test_the_completion_line_of_the_help_works(shell, monkeypatch):
     """The line that the help prints, run as the shell runs it."""
-    told = CliRunner().invoke(main, ["--help"]).output
-    assert f"_INFERENCE_RECORDER_COMPLETE={shell}_source inference-recorder" in told
+    help_text = CliRunner().invoke(main, ["--help"]).output
+    assert f"_INFERENCE_RECORDER_COMPLETE={shell}_source inference-recorder" in help_text
 
     code = "from inference_recorder.cli.main import main; main(prog_name='inference-recorder')"
     monkeypatch.setenv("_INFERENCE_RECORDER_COMPLETE", f"{shell}_source")
@@ -58,7 +58,7 @@ def test_the_shell_completes_what_the_help_says(shell, monkeypatch):
         assert "" == done.stderr
 
 
-def test_the_version_is_the_packages():
+def test_version_prints_the_version_of_the_package():
     """A bug report starts with it."""
     result = CliRunner().invoke(main, ["--version"])
 

@@ -21,11 +21,11 @@ ASKING = """
 import json, os, sys, tempfile
 import openai
 from inference_recorder import inference_recording
-mode, test_id, base_url, *rules = sys.argv[1:]
+mode, test_id, base_url, *normalizers = sys.argv[1:]
 places = {"cwd": os.getcwd() + "/notes.txt", "tmp_path": tempfile.gettempdir() + "/pytest-of-me/pytest-1/test_a0/x"}
-with inference_recording(mode, "recordings", test_id=test_id, normalize=rules) as session:
+with inference_recording(mode, "recordings", test_id=test_id, normalize=normalizers) as session:
     client = openai.OpenAI(base_url=base_url, api_key="sk-test", max_retries=0)
-    text = " and ".join(["Read", *(places[rule] for rule in rules)])
+    text = " and ".join(["Read", *(places[normalizer] for normalizer in normalizers)])
     for _ in range(2):
         client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": text}])
 print(json.dumps(session.counts))
@@ -55,8 +55,8 @@ class Checkout:
             check=False,
         )
 
-    def ask(self, mode: str, test_id: str, server: OpenAIServer, *rules: str) -> Any:
-        done = self.run("-c", ASKING, mode, test_id, server.base_url, *rules)
+    def ask(self, mode: str, test_id: str, server: OpenAIServer, *normalizers: str) -> Any:
+        done = self.run("-c", ASKING, mode, test_id, server.base_url, *normalizers)
         assert 0 == done.returncode, done.stderr
         return json.loads(done.stdout)
 
@@ -76,22 +76,24 @@ def moved(here: Checkout) -> Checkout:
     return Checkout(here.directory.parent, "somewhere else")
 
 
-RULES = [("cwd",), ("tmp_path",), ("cwd", "tmp_path")]
+NORMALIZERS = [("cwd",), ("tmp_path",), ("cwd", "tmp_path")]
 
 
 @pytest.mark.parametrize(
-    "rules", [*RULES[:1], *(pytest.param(rules, marks=pytest.mark.slow) for rules in RULES[1:])], ids=" and ".join
+    "normalizers",
+    [*NORMALIZERS[:1], *(pytest.param(normalizers, marks=pytest.mark.slow) for normalizers in NORMALIZERS[1:])],
+    ids=" and ".join,
 )
 def test_a_renamed_test_keeps_its_recordings_in_another_checkout(
-    rules: tuple[str, ...], here: Checkout, server: OpenAIServer
+    normalizers: tuple[str, ...], here: Checkout, server: OpenAIServer
 ) -> None:
     """The person who renames a test is rarely the one who recorded it."""
-    assert {"recorded": 2} == here.ask("record", OLD, server, *rules)
+    assert {"recorded": 2} == here.ask("record", OLD, server, *normalizers)
     there = moved(here)
 
     checked = json.loads(there.command("check", "--json").stdout)
     renamed = there.command("rename-test", OLD, NEW)
-    replayed = there.ask("replay", NEW, server, *rules)
+    replayed = there.ask("replay", NEW, server, *normalizers)
 
     assert {"exact": 2} == checked["rules"]
     assert (0, "2 of 2 recordings renamed\n") == (renamed.returncode, renamed.stderr)
@@ -99,15 +101,15 @@ def test_a_renamed_test_keeps_its_recordings_in_another_checkout(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rules", RULES, ids=" and ".join)
-def test_rekey_takes_rules_back_and_declares_them_in_another_checkout(
-    rules: tuple[str, ...], here: Checkout, server: OpenAIServer
+@pytest.mark.parametrize("normalizers", NORMALIZERS, ids=" and ".join)
+def test_rekey_removes_and_declares_normalizers_in_another_checkout(
+    normalizers: tuple[str, ...], here: Checkout, server: OpenAIServer
 ) -> None:
-    """What the rules replaced is the other checkout's directory, not the one where the command runs."""
-    here.ask("record", OLD, server, *rules)
+    """The normalizers replaced the other checkout's directory, not the one where the command runs."""
+    here.ask("record", OLD, server, *normalizers)
     there = moved(here)
     before = files_of(there.recordings)
-    options = [part for rule in rules for part in ("--normalize", rule)]
+    options = [part for normalizer in normalizers for part in ("--normalize", normalizer)]
 
     same = there.command("rekey", *options)
     kept = files_of(there.recordings)
@@ -121,7 +123,7 @@ def test_rekey_takes_rules_back_and_declares_them_in_another_checkout(
 
 
 @pytest.mark.slow
-def test_a_miss_in_another_checkout_does_not_blame_the_rules(here: Checkout, server: OpenAIServer) -> None:
+def test_a_miss_in_another_checkout_does_not_blame_the_normalizers(here: Checkout, server: OpenAIServer) -> None:
     """They are the same, though they replace another directory there."""
     here.ask("record", OLD, server, "cwd")
     there = moved(here)
@@ -134,7 +136,7 @@ def test_a_miss_in_another_checkout_does_not_blame_the_rules(here: Checkout, ser
 
 
 @pytest.mark.slow
-def test_a_recording_that_names_the_rule_alone_works_where_it_was_made(here: Checkout, server: OpenAIServer) -> None:
+def test_a_recording_without_a_root_works_where_it_was_made(here: Checkout, server: OpenAIServer) -> None:
     """Recordings made before the directory was kept; elsewhere, nothing can say what it was."""
     here.ask("record", OLD, server, "cwd")
     for path in here.recordings.glob("*.json"):
@@ -153,11 +155,11 @@ def test_a_recording_that_names_the_rule_alone_works_where_it_was_made(here: Che
 
 
 @pytest.mark.parametrize(
-    "rule", [{"name": "dates", "roots": ["/a"]}, {"name": "cwd", "roots": [1]}, {"name": "x", "roots": ["/a"]}]
+    "normalizer", [{"name": "dates", "roots": ["/a"]}, {"name": "cwd", "roots": [1]}, {"name": "x", "roots": ["/a"]}]
 )
-def test_roots_that_a_rule_cannot_have_are_refused(rule: dict[str, Any]) -> None:
-    """A recording is not trusted; what is wrong with it is one error."""
+def test_invalid_roots_of_a_normalizer_are_refused(normalizer: dict[str, Any]) -> None:
+    """A recording is not trusted, so each kind of invalid root is refused."""
     from inference_recorder import RecorderError
 
     with pytest.raises(RecorderError):
-        Normalizers([rule])
+        Normalizers([normalizer])

@@ -1,4 +1,4 @@
-"""The folder commands on what others recorded: a copy of the ancestor's own folders, nine below one."""
+"""The commands on real recordings: a copy of nine directories of llama-stack's."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def corpus(tmp_path: Path) -> Path:
 
 
 def test_all_are_listed(corpus: Path) -> None:
-    """Every generation, and failures, streams, embeddings and lists among them."""
+    """They have every key version, and include failures, streams, embeddings and model lists."""
     listed = json.loads(run("ls", corpus, "--json").stdout)
 
     assert (253, {"recording"}) == (len(listed), {one["kind"] for one in listed})
@@ -32,7 +32,7 @@ def test_all_are_listed(corpus: Path) -> None:
 
 
 def test_all_are_counted(corpus: Path) -> None:
-    """The sums of the tables are those of the total."""
+    """The sums of each table equal the total."""
     counted = json.loads(run("ls", "--stats", corpus, "--json").stdout)
 
     assert 253 == counted["total"]["number"]
@@ -44,26 +44,26 @@ def test_all_are_counted(corpus: Path) -> None:
 
 
 def test_all_can_be_read(corpus: Path) -> None:
-    """Ten of them no rule derives, as the format's description says of 447 in all."""
+    """No key version gives the names of ten of them, as the format's description says of 447 in all."""
     done = run("check", corpus, "--json")
 
-    found = json.loads(done.stdout)
-    assert (0, {"exact": 203, "G10": 21, "G7": 19, "none": 10}) == (done.exit_code, found["rules"])
-    assert {"no key version"} == {one["kind"] for one in found["findings"] if one["kind"] != "secret"}
+    report = json.loads(done.stdout)
+    assert (0, {"exact": 203, "G10": 21, "G7": 19, "none": 10}) == (done.exit_code, report["rules"])
+    assert {"no key version"} == {finding["kind"] for finding in report["findings"] if finding["kind"] != "secret"}
 
 
-def test_what_its_tests_made_goes_and_comes_back(corpus: Path) -> None:
-    """Nine folders below one; what was made outside a test, or answers others too, stays."""
+def test_recordings_of_tests_are_removed_and_brought_back(corpus: Path) -> None:
+    """There are nine directories. Recordings made outside a test, or shared by tests, stay."""
     before = {path: path.read_bytes() for path in corpus.rglob("*.json")}
     ids = {json.loads(content).get("test_id") for content in before.values()} - {None}
     done = run("rm", *sorted({test_id.partition("::")[0] for test_id in ids}), "--dir", corpus, "--json")
 
-    said = json.loads(done.stdout)
+    results = json.loads(done.stdout)
     moved, stayed = (
-        {corpus / one["path"] for one in said if (one["trash"] is None) == stays} for stays in (False, True)
+        {corpus / result["path"] for result in results if (result["trash"] is None) == stays} for stays in (False, True)
     )
-    assert len(before) - 14 == len(said)
+    assert len(before) - 14 == len(results)
     assert set(before) - moved == {path for path in corpus.rglob("*.json") if ".trash" not in path.parts}
-    assert {"it answers other tests too", None} >= {one["refusal"] for one in said}
+    assert {"it answers other tests too", None} >= {result["refusal"] for result in results}
     assert (bool(stayed), 0) == (done.exit_code == 1, run("undo", corpus).exit_code)
     assert before == {path: path.read_bytes() for path in corpus.rglob("*.json")}

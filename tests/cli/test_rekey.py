@@ -19,16 +19,16 @@ from .recorded import record, run
 ONE, OTHER = (f"123e4567-e89b-12d3-a456-4266141740{number}" for number in (10, 22))
 
 
-def said(text: str, **changes: Any) -> dict[str, Any]:
+def request(text: str, **changes: Any) -> dict[str, Any]:
     return {"model": "gpt-4o", "messages": [{"role": "user", "content": text}]} | changes
 
 
-def asked(sdk: Colour, uuid: str) -> list[Any]:
-    """Return the answers to a row, a stream, and a request that no rule changes."""
-    row = [sdk.call("chat.completions.create", **said(f"Look up {uuid}.")).model_dump() for _ in range(2)]
-    stream = sdk.items(sdk.call("chat.completions.create", **said(f"Tell of {uuid}.", stream=True)))
-    same = sdk.call("chat.completions.create", **said("Say hello.")).model_dump()
-    return [*row, [item.model_dump() for item in stream], same]
+def answers(sdk: Colour, uuid: str) -> list[Any]:
+    """Return a series of answers, a stream, and the answer to a request that no normalizer changes."""
+    series = [sdk.call("chat.completions.create", **request(f"Look up {uuid}.")).model_dump() for _ in range(2)]
+    stream = sdk.items(sdk.call("chat.completions.create", **request(f"Describe {uuid}.", stream=True)))
+    same = sdk.call("chat.completions.create", **request("Say hello.")).model_dump()
+    return [*series, [item.model_dump() for item in stream], same]
 
 
 def contents(directory: Path) -> dict[str, bytes]:
@@ -37,18 +37,20 @@ def contents(directory: Path) -> dict[str, bytes]:
 
 def script(server: OpenAIServer) -> None:
     texts = iter(("one", "two", "three"))
-    server.scripts["/v1/chat/completions"] = lambda asked, number: (
-        Reply(events=chunks("a", "b")) if asked.json.get("stream") else Reply(completion(next(texts)))
+    server.scripts["/v1/chat/completions"] = lambda request, number: (
+        Reply(events=chunks("a", "b")) if request.json.get("stream") else Reply(completion(next(texts)))
     )
 
 
-def test_what_was_recorded_before_a_rule_is_found_under_it(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
-    """Declaring a rule must not cost a suite's recordings; a dry run says how many it would."""
+def test_recordings_are_found_with_a_normalizer_declared_later(
+    sdk: Colour, server: OpenAIServer, recordings: Path
+) -> None:
+    """Declaring a normalizer must not cost a suite its recordings; a dry run prints how many change."""
     script(server)
     with inference_recording("record", recordings):
-        recorded = asked(sdk, ONE)
+        recorded = answers(sdk, ONE)
     with pytest.raises(MissingRecording), inference_recording("replay", recordings, normalize=["uuids"]):
-        asked(sdk, OTHER)
+        answers(sdk, OTHER)
     before = contents(recordings)
 
     dry = run("rekey", "--normalize", "uuids", "--dry-run", recordings)
@@ -57,7 +59,7 @@ def test_what_was_recorded_before_a_rule_is_found_under_it(sdk: Colour, server: 
     again = run("rekey", "--normalize", "uuids", recordings)
 
     with inference_recording("replay", recordings, normalize=["uuids"]) as session:
-        replayed = asked(sdk, OTHER)
+        replayed = answers(sdk, OTHER)
     assert {"replayed": 4} == session.counts
     assert [one["choices"][0]["message"]["content"] for one in recorded[:2]] == [
         one["choices"][0]["message"]["content"] for one in replayed[:2]
@@ -68,26 +70,26 @@ def test_what_was_recorded_before_a_rule_is_found_under_it(sdk: Colour, server: 
     assert [0, 0, 0] == [dry.exit_code, done.exit_code, again.exit_code]
 
 
-def test_recording_anew_after_it_gives_no_diff(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
-    """The file is what recording under the rule would have written, ids and layout included."""
+def test_recording_again_after_rekey_gives_no_diff(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
+    """The file is what recording with the normalizer would have written, including ids and layout."""
     script(server)
     with inference_recording("record", recordings):
-        asked(sdk, ONE)
+        answers(sdk, ONE)
     run("rekey", "--normalize", "uuids", recordings)
     renamed = contents(recordings)
 
     script(server)
     with inference_recording("record", recordings, normalize=["uuids"]):
-        asked(sdk, ONE)
+        answers(sdk, ONE)
 
     assert renamed == contents(recordings)
 
 
-def test_taking_the_rules_back_gives_the_old_names(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
-    """What was tried out can be undone."""
+def test_removing_the_normalizers_gives_the_old_names(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
+    """Trying out a normalizer can be undone."""
     script(server)
     with inference_recording("record", recordings):
-        asked(sdk, ONE)
+        answers(sdk, ONE)
     before = contents(recordings)
 
     run("rekey", "--normalize", "uuids", recordings)
@@ -101,9 +103,9 @@ def test_taking_the_rules_back_gives_the_old_names(sdk: Colour, server: OpenAISe
 def test_names_that_are_numbers_keep_their_order(
     first: list[str], sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
-    """A key has 9 before 10 where they were passed as numbers; under a rule it had them as texts, and was not found."""
+    """A key has 9 before 10 if they were passed as numbers; the file has them as texts."""
     second = [] if first else ["uuids"]
-    calls = [said(f"Look up {ONE}.", logit_bias={nine: 1, ten: 2}) for nine, ten in ((9, 10), ("9", "10"))]
+    calls = [request(f"Look up {ONE}.", logit_bias={nine: 1, ten: 2}) for nine, ten in ((9, 10), ("9", "10"))]
     script(server)
     with inference_recording("record", recordings, normalize=first):
         for call in calls:
@@ -117,48 +119,52 @@ def test_names_that_are_numbers_keep_their_order(
     assert {"replayed": 2} == session.counts
 
 
-def test_two_requests_that_become_one_stay_apart(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
+def test_two_requests_that_become_equal_keep_their_names(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
     """Their answers differ, and only a person can say which one to keep."""
     script(server)
     with inference_recording("record", recordings):
         for uuid in (ONE, OTHER):
-            sdk.call("chat.completions.create", **said(f"Look up {uuid}."))
+            sdk.call("chat.completions.create", **request(f"Look up {uuid}."))
 
     done = run("rekey", "--normalize", "uuids", recordings)
 
     assert 1 == done.exit_code
     assert 1 == done.stderr.count("stays as it is")
     with inference_recording("replay", recordings, normalize=["uuids"]) as session:
-        sdk.call("chat.completions.create", **said(f"Look up {OTHER}."))
+        sdk.call("chat.completions.create", **request(f"Look up {OTHER}."))
     assert {"replayed": 1} == session.counts
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--normalize", "uuid"], ["--none", "--normalize", "uuids"]], ids=["unknown rule", "both"]
+    "arguments", [["--normalize", "uuid"], ["--none", "--normalize", "uuids"]], ids=["unknown normalizer", "both"]
 )
 def test_wrong_usage_exits_with_2(arguments: list[str], recordings: Path) -> None:
-    """And touches nothing."""
+    """It also changes nothing."""
     recordings.mkdir()
 
     assert 2 == run("rekey", *arguments, recordings).exit_code
 
 
-def test_json_tells_of_each_that_is_not_under_its_key(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
-    """For scripts that move their own files along."""
+def test_json_lists_each_recording_that_is_not_under_its_key(
+    sdk: Colour, server: OpenAIServer, recordings: Path
+) -> None:
+    """Scripts move their own files along."""
     script(server)
     with inference_recording("record", recordings):
-        asked(sdk, ONE)
+        answers(sdk, ONE)
 
-    told = json.loads(run("rekey", "--json", "--normalize", "uuids", recordings).stdout)
+    results = json.loads(run("rekey", "--json", "--normalize", "uuids", recordings).stdout)
 
-    assert [True] * 3 == [one["is_moved"] for one in told]
-    assert [(False, True)] * 3 == [(Path(one["path"]).exists(), Path(one["new_path"]).exists()) for one in told]
+    assert [True] * 3 == [result["is_moved"] for result in results]
+    assert [(False, True)] * 3 == [
+        (Path(result["path"]).exists(), Path(result["new_path"]).exists()) for result in results
+    ]
 
 
 @pytest.fixture
 def folded(sdk: Colour, server: OpenAIServer, recordings: Path) -> list[dict[str, Any]]:
-    """Return requests that llama-stack's recorder takes for one; their answers are in one row."""
-    calls = [said(f"score: {score}, document {ONE}") for score in (1, 5, 1)]
+    """Record requests that llama-stack treats as equal, in one series, and return them."""
+    calls = [request(f"score: {score}, document {ONE}") for score in (1, 5, 1)]
     script(server)
     with llama_stack.inference_recording("record", recordings):
         for call in calls:
@@ -184,7 +190,7 @@ def test_exact_gives_each_request_its_own_name(sdk: Colour, recordings: Path, fo
 
     assert ["one", "two", "three"] == replayed(sdk, recordings, folded)
     with pytest.raises(MissingRecording), inference_recording("replay", recordings):
-        sdk.call("chat.completions.create", **said(f"score: 7, document {ONE}"))
+        sdk.call("chat.completions.create", **request(f"score: 7, document {ONE}"))
     assert "0 of 3 recordings renamed; normalizers: none" in untouched.stderr
     assert "3 of 3 recordings would be renamed; normalizers: as declared" in dry.stderr
     assert "3 of 3 recordings renamed" in done.stderr
@@ -198,7 +204,7 @@ def test_exact_gives_each_request_its_own_name(sdk: Colour, recordings: Path, fo
 def test_recording_again_after_exact_gives_no_diff(
     sdk: Colour, server: OpenAIServer, recordings: Path, folded: list[dict[str, Any]]
 ) -> None:
-    """The file is what recording it would have written."""
+    """The file is what recording would have written."""
     run("rekey", "--exact", recordings)
     renamed = contents(recordings)
 
@@ -211,10 +217,10 @@ def test_recording_again_after_exact_gives_no_diff(
 
 
 @pytest.mark.parametrize("is_exact", [False, True], ids=["folding", "exact"])
-def test_what_folds_goes_on_to_fold_under_other_rules(
+def test_a_folding_key_still_folds_with_other_normalizers(
     is_exact: bool, sdk: Colour, recordings: Path, folded: list[dict[str, Any]]
 ) -> None:
-    """Declaring a rule is no reason to take recordings of llama-stack's from requests that they answer."""
+    """Declaring a normalizer must not take llama-stack's recordings away from requests that they answer."""
     done = run("rekey", "--normalize", "uuids", *(["--exact"] if is_exact else []), recordings)
     other = [json.loads(json.dumps(call).replace(ONE, OTHER)) for call in folded]
     answers = replayed(sdk, recordings, other, normalize=["uuids"])
@@ -227,7 +233,7 @@ def test_what_folds_goes_on_to_fold_under_other_rules(
 
 
 def test_a_list_of_models_that_all_tests_share_stays(recordings: Path) -> None:
-    """Under the exact key, only the test that asked first would have it."""
+    """Under the exact key, only the test that recorded it would find it."""
     models = Answer(chunks=[b'{"__type__":"openai.types.model.Model","__data__":{"id":"m"}}'])
     path = record(recordings, endpoint="/v1/models", answer=models, generation=FOLDING[0])
 
@@ -236,22 +242,24 @@ def test_a_list_of_models_that_all_tests_share_stays(recordings: Path) -> None:
     assert (0, [path.name]) == (done.exit_code, [*contents(recordings)])
 
 
-def test_exact_keeps_the_rules_that_a_recording_declares(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
+def test_exact_keeps_the_normalizers_that_a_recording_declares(
+    sdk: Colour, server: OpenAIServer, recordings: Path
+) -> None:
     """They need not be named again."""
     script(server)
     with llama_stack.inference_recording("record", recordings, normalize=["uuids"]):
-        sdk.call("chat.completions.create", **said(f"score: 1, document {ONE}"))
+        sdk.call("chat.completions.create", **request(f"score: 1, document {ONE}"))
 
     run("rekey", "--exact", recordings)
 
-    call = said(f"score: 1, document {OTHER}")
+    call = request(f"score: 1, document {OTHER}")
     assert ["one"] == replayed(sdk, recordings, [call], normalize=["uuids"])
     [content] = contents(recordings).values()
     assert {"normalize": ["uuids"], "key_version": "exact"}.items() <= json.loads(content)["request"].items()
 
 
 def test_a_hidden_project_keeps_its_folding_name(tmp_path: Path) -> None:
-    """Nothing tells which project it was, and under an exact key no request would find it."""
+    """The project is unknown, so no request would find it under an exact key."""
     path = record(tmp_path, "t", extra_body={"project_id": "__REDACTED_1__"}, generation=FOLDING[0])
     done = run("rekey", "--exact", tmp_path)
 

@@ -23,7 +23,7 @@ from .recorded import CHAT, completion, files, record, run, tool_call
 OLD, NEW = "tests/test_a.py::test_b", "tests/test_c.py::test_d"
 
 
-def asked(sdk: Colour) -> list[Any]:
+def answers(sdk: Colour) -> list[Any]:
     """Return the answers to a few calls of each kind."""
     first = [sdk.call("chat.completions.create", **HELLO).model_dump() for _ in range(3)]
     stream = sdk.items(sdk.call("chat.completions.create", **HELLO, stream=True))
@@ -36,23 +36,23 @@ def asked(sdk: Colour) -> list[Any]:
 def script(server: OpenAIServer) -> None:
     """Have the server answer the same from the start again."""
     texts = iter(("one", "two", "three"))
-    server.scripts["/v1/chat/completions"] = lambda asked, number: (
-        Reply(events=chunks("a", "b")) if asked.json.get("stream") else Reply(sent(next(texts)))
+    server.scripts["/v1/chat/completions"] = lambda request, number: (
+        Reply(events=chunks("a", "b")) if request.json.get("stream") else Reply(sent(next(texts)))
     )
     server.answers("/v1/responses", Reply(response()))
     server.answers("/v1/audio/speech", Reply(content=b"\xff\xfb" * 200_000, media_type="audio/mpeg"))
 
 
-def test_a_renamed_test_replays_and_recording_it_anew_gives_no_diff(
+def test_a_renamed_test_replays_and_recording_it_again_gives_no_diff(
     sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
-    """This is what it is for: rows, streams, lists, sounds and ids as if the test had always had that name."""
+    """Series, streams, lists, sounds and ids are as if the test had always had that name."""
     script(server)
     with inference_recording("record", recordings, test_id=OLD):
-        recorded = asked(sdk)
+        recorded = answers(sdk)
     done = run("rename-test", OLD, NEW, recordings)
     with inference_recording("replay", recordings, test_id=NEW) as session:
-        replayed = asked(sdk)
+        replayed = answers(sdk)
     with pytest.raises(MissingRecording), inference_recording("replay", recordings, test_id=OLD):
         sdk.call("chat.completions.create", **HELLO)
 
@@ -65,12 +65,12 @@ def test_a_renamed_test_replays_and_recording_it_anew_gives_no_diff(
     before = files(recordings)
     script(server)
     with inference_recording("record", recordings, test_id=NEW):
-        asked(sdk)
+        answers(sdk)
     assert before == files(recordings)
 
 
 def test_names_that_are_numbers_keep_their_order(sdk: Colour, recordings: Path) -> None:
-    """The key has 9 before 10, and the file has texts: the renamed recording was never found again."""
+    """The key has 9 before 10, but the file has them as texts."""
     with inference_recording("record", recordings, test_id=OLD):
         sdk.call("chat.completions.create", **HELLO, logit_bias={9: 1, 10: 2})
         sdk.call("chat.completions.create", **HELLO, logit_bias={"9": 1, "10": 2})
@@ -120,13 +120,15 @@ def test_names_that_are_numbers_keep_their_order(sdk: Colour, recordings: Path) 
         ("", "a", "b", None),
     ],
 )
-def test_a_test_is_renamed_with_what_is_part_of_it(test_id: str, old: str, new: str, expected: str | None) -> None:
+def test_renaming_a_class_file_or_directory_renames_its_tests(
+    test_id: str, old: str, new: str, expected: str | None
+) -> None:
     """Renaming test_a must not take test_a_2 along."""
     assert expected == renamed(test_id, old, new)
 
 
-def test_it_can_say_what_it_would_do(tmp_path: Path) -> None:
-    """A file of fifty tests is renamed with one command; one likes to see it first."""
+def test_a_dry_run_renames_nothing(tmp_path: Path) -> None:
+    """People want to see what renaming a file of fifty tests would change."""
     path = record(tmp_path, f"{OLD}[x]")
     other = record(tmp_path, f"{OLD}_too")
     before = files(tmp_path)
@@ -141,20 +143,20 @@ def test_it_can_say_what_it_would_do(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("generation", FOLDING[:-1], ids=lambda one: one.name)
-def test_an_older_name_becomes_one_of_the_newest_rule(generation: Any, tmp_path: Path) -> None:
-    """It is found first of those that answer as the old one did, whatever rule gave the old name."""
+def test_an_older_name_gets_the_newest_key_version(generation: Any, tmp_path: Path) -> None:
+    """It is found first among the versions that answer the same requests."""
     question = "score: 0.5 <|01234567-89ab-cdef-0123-456789abcdef|> 0.123456"
     record(tmp_path, OLD, question=question, generation=generation, temperature=0.123456, answer=completion())
     run("rename-test", OLD, NEW, tmp_path)
 
     # G3 folds nothing, so that the old name is the exact one.
     version = EXACT if generation.name == "G3" else FOLDING[0]
-    asked: dict[str, Any] = {"question": question, "generation": version, "temperature": 0.123456}
-    expected = record(tmp_path / "expected", NEW, answer=completion(), **asked)
+    arguments: dict[str, Any] = {"question": question, "generation": version, "temperature": 0.123456}
+    expected = record(tmp_path / "expected", NEW, answer=completion(), **arguments)
     assert [expected.name] == files_of(tmp_path)
 
 
-def test_what_all_tests_share_keeps_its_name(tmp_path: Path) -> None:
+def test_a_shared_recording_keeps_its_name(tmp_path: Path) -> None:
     """Under a key with the test's id, the other tests would not find it."""
     answer = Answer(chunks=[b'{"__type__":"openai.types.model.Model","__data__":{"id":"m"}}'])
     models = record(tmp_path, OLD, endpoint="/v1/models", answer=answer, generation=FOLDING[0])
@@ -165,8 +167,8 @@ def test_what_all_tests_share_keeps_its_name(tmp_path: Path) -> None:
     assert all(NEW == json.loads(path.read_text())["test_id"] for path in (models, oldest))
 
 
-def test_a_name_that_no_rule_gives_stays(tmp_path: Path) -> None:
-    """Nothing can say under which name the new test would look for it."""
+def test_a_name_that_no_key_version_gives_stays(tmp_path: Path) -> None:
+    """The name that the new test would look up is unknown."""
     underived = record(tmp_path, OLD, key="a" * 64)
     record(tmp_path, OLD)
     tool = tool_call(tmp_path, OLD)
@@ -180,8 +182,8 @@ def test_a_name_that_no_rule_gives_stays(tmp_path: Path) -> None:
     assert "1 of 3 recordings renamed" in done.stderr
 
 
-def test_no_answer_to_a_request_moves_where_one_cannot(tmp_path: Path) -> None:
-    """Half a row under the new name would replay the wrong answers."""
+def test_all_answers_to_a_request_move_or_none(tmp_path: Path) -> None:
+    """Half a series under the new name would replay the wrong answers."""
     for position in (1, 2):
         record(tmp_path, OLD, position=position)
     other = record(tmp_path, NEW, position=2, answer=completion("Another."))
@@ -196,7 +198,7 @@ def test_no_answer_to_a_request_moves_where_one_cannot(tmp_path: Path) -> None:
     assert "1 of 3 recordings renamed" in done.stderr
 
 
-def test_of_two_that_would_get_one_name_the_newest_rule_wins(tmp_path: Path) -> None:
+def test_of_two_with_the_same_new_name_the_newest_key_version_wins(tmp_path: Path) -> None:
     """It is the one that replays now."""
     question = "score: 0.123456"
     newest = record(tmp_path, OLD, question=question, answer=completion("newest"), generation=FOLDING[0])
@@ -211,8 +213,8 @@ def test_of_two_that_would_get_one_name_the_newest_rule_wins(tmp_path: Path) -> 
     assert b"newest" in moved.read_bytes()
 
 
-def test_a_test_without_recordings_is_told_with_those_that_are_near(tmp_path: Path) -> None:
-    """A typing error would else look like success."""
+def test_similar_ids_are_suggested_for_a_test_without_recordings(tmp_path: Path) -> None:
+    """A typing error would otherwise look like success."""
     record(tmp_path, OLD)
     done = run("rename-test", "tests/test_a.py::test_bb", NEW, tmp_path)
 
@@ -222,8 +224,8 @@ def test_a_test_without_recordings_is_told_with_those_that_are_near(tmp_path: Pa
     assert 2 == run("rename-test", OLD, OLD, tmp_path).exit_code
 
 
-def test_a_corrupt_file_is_passed_over_and_named(tmp_path: Path) -> None:
-    """It may be the test's own, so that it is not done with it."""
+def test_a_corrupt_file_is_skipped_and_named(tmp_path: Path) -> None:
+    """It may belong to the renamed test."""
     record(tmp_path, OLD)
     (tmp_path / f"{'0' * 64}.json").write_text("{")
     done = run("rename-test", OLD, NEW, tmp_path)
@@ -232,8 +234,8 @@ def test_a_corrupt_file_is_passed_over_and_named(tmp_path: Path) -> None:
     assert f"skipped: {tmp_path}/{'0' * 64}.json cannot be read" in done.stderr
 
 
-def test_json_says_what_became_of_each(tmp_path: Path) -> None:
-    """Whoever renames in a script commits from it."""
+def test_json_lists_the_result_of_each_recording(tmp_path: Path) -> None:
+    """Scripts that rename tests commit these files."""
     path = record(tmp_path, OLD)
     stays = record(tmp_path, OLD, key="a" * 64)
     first, second = json.loads(run("rename-test", OLD, NEW, tmp_path, "--json").stdout)
@@ -247,7 +249,7 @@ def test_json_says_what_became_of_each(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not (SHARED / "corpus").is_dir(), reason="needs ../shared/corpus, which is not part of the project")
 def test_real_recordings_replay_under_another_name(tmp_path: Path) -> None:
-    """Whole files of the ancestor's tests, moved to another place of the suite."""
+    """These are whole files of llama-stack's tests, moved within the suite."""
     directory = tmp_path / "recordings"
     shutil.copytree(SHARED / "corpus/tests/integration/agents/recordings", directory)
     run("rename-test", "tests/integration/agents", "tests/agents", directory)

@@ -1,4 +1,4 @@
-"""`inference-recorder report`: the page of a folder, and what the command says of it."""
+"""`inference-recorder report`: the page of a directory, and the output of the command."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ def report(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main, ["report", *map(str, arguments)])
 
 
-def told(file: Path) -> dict[str, Any]:
+def page_data(file: Path) -> dict[str, Any]:
     """Return the data of a page."""
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', file.read_text(encoding="utf-8"))
-    assert found
-    data: dict[str, Any] = json.loads(found.group(1))
+    script = re.search(r'<script type="application/json" id="data">(.*?)</script>', file.read_text(encoding="utf-8"))
+    assert script
+    data: dict[str, Any] = json.loads(script.group(1))
     return data
 
 
-def test_it_writes_every_recording_and_says_so(tmp_path: Path) -> None:
-    """One wants to know that it looked where one meant."""
+def test_it_writes_every_recording_and_prints_the_number(tmp_path: Path) -> None:
+    """The line shows that the right directory was read."""
     travel_agency(tmp_path / "recordings")
     file = tmp_path / "new" / "page.html"
     result = report(tmp_path / "recordings", "-o", file)
 
     assert 0 == result.exit_code, result.output
     assert re.fullmatch(rf"{re.escape(str(file))}: 7 recordings, \d+\.\d kB, written in \d+\.\d s\n", result.output)
-    data = told(file)
+    data = page_data(file)
     assert ["stored"] * 7 == [call["outcome"] for call in data["calls"]]
     assert [2, 4] == [len(data["said"][call["said"]]["asked"]) for call in data["calls"] if call["test"] == AGENT]
     assert [] == list(tmp_path.glob("new/.*"))
 
 
-def test_what_calls_repeat_is_on_the_page_once(tmp_path: Path) -> None:
+def test_repeated_messages_are_on_the_page_once(tmp_path: Path) -> None:
     """An agent sends its whole history with every call: the page of a hundred calls would grow by their square."""
     run = Example(tmp_path / "recordings")
     messages = [{"role": "user", "content": f"{position} {'x' * 1000}"} for position in range(40)]
@@ -57,7 +57,7 @@ def test_what_calls_repeat_is_on_the_page_once(tmp_path: Path) -> None:
     file = tmp_path / "page.html"
     report(run.directory, "-o", file)
 
-    assert 41 == len(told(file)["turns"])
+    assert 41 == len(page_data(file)["turns"])
 
 
 def test_a_page_that_would_be_too_large_cuts_its_texts_shorter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +70,7 @@ def test_a_page_that_would_be_too_large_cuts_its_texts_shorter(tmp_path: Path, m
     file = tmp_path / "page.html"
     page.write(file, [run.directory], [], [])
 
-    data = told(file)
+    data = page_data(file)
     assert 2000 == data["longest"]
     assert {9000} == {turn[2][0][4] for turn in data["turns"] if turn[0] == "user"}
 
@@ -84,27 +84,27 @@ def test_a_file_that_cannot_be_read_is_on_the_page(tmp_path: Path) -> None:
     result = report(tmp_path, "-o", file)
 
     assert 0 == result.exit_code
-    data = told(file)
+    data = page_data(file)
     (broken,) = [call for call in data["calls"] if call["outcome"] == "unreadable"]
     assert "is not a readable recording" in data["said"][broken["said"]]["problem"]
 
 
-def test_calls_share_a_recording_and_a_lost_one_is_told(tmp_path: Path) -> None:
-    """What the plugin hands over: one file may have answered many calls, another is gone by the end of the run."""
+def test_calls_share_a_recording_and_a_lost_one_is_named(tmp_path: Path) -> None:
+    """One file may have answered many calls; another may be gone by the end of the run."""
     run = Example(tmp_path / "recordings")
     run.call("t.py::t", "/v1/chat/completions", BODY, chat_answer("ok", (1, 1)), seconds=float("nan"))
     passed = {"outcome": "passed", "test_id": None, "endpoint": "/v1/files", "model": "", "key": "", "path": None}
     lost = {**run.calls[0], "path": tmp_path / "gone.json"}
     page.write(tmp_path / "page.html", [run.directory], [*run.calls, *run.calls, passed, lost], [])
 
-    data = told(tmp_path / "page.html")
+    data = page_data(tmp_path / "page.html")
     assert [0, 0, -1, 1] == [call["said"] for call in data["calls"]]
     assert "it is not there" in data["said"][1]["problem"]
     assert "seconds" not in data["calls"][0]
 
 
-def test_nothing_of_a_recording_is_markup_in_the_file(tmp_path: Path) -> None:
-    """Not only no script runs: a scanner that reads the file sees our own tags and no others."""
+def test_no_text_of_a_recording_is_markup_on_the_page(tmp_path: Path) -> None:
+    """No script runs, and a scanner that reads the file finds only our own tags."""
     run = Example(tmp_path / "recordings")
     hostile = "</script><!-- <script>&lt;\u2028\u2029 <!--SCRIPT-->"
     body = {"model": hostile, "messages": [{"role": "user", "content": hostile}]}
@@ -115,7 +115,7 @@ def test_nothing_of_a_recording_is_markup_in_the_file(tmp_path: Path) -> None:
     text = file.read_text(encoding="utf-8")
     assert (2, 2, 0) == (text.count("<script"), text.count("</script>"), text.count("<!--"))
     assert not {"\u2028", "\u2029"} & set(text)
-    assert hostile == told(file)["calls"][0]["test"]
+    assert hostile == page_data(file)["calls"][0]["test"]
 
 
 def test_a_directory_without_recordings_is_refused(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_directory_without_recordings_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "page.html").exists()
 
 
-def test_a_place_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+def test_a_page_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     """The last line of a CI job, which nobody reads unless it fails."""
     run = Example(tmp_path / "recordings")
     run.call("t.py::t", "/v1/chat/completions", BODY, chat_answer("ok", (1, 1)))
@@ -140,8 +140,8 @@ def test_a_place_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="needs ../shared/corpus, which is not part of the project")
 def test_a_directory_of_directories_stands_for_those_below(tmp_path: Path) -> None:
-    """llama-stack keeps its recordings beside each folder of tests."""
+    """llama-stack keeps recordings beside each directory of tests."""
     result = report(CORPUS, "-o", tmp_path / "page.html")
 
     assert 0 == result.exit_code, result.output
-    assert 253 == len(told(tmp_path / "page.html")["calls"])
+    assert 253 == len(page_data(tmp_path / "page.html")["calls"])

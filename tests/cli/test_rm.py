@@ -43,7 +43,7 @@ IDS = [
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with a recording of each test, and one of none."""
+    """A project with a recording of each test, and one made outside a test."""
     for test_id in (*IDS, None):
         record(tmp_path / "recordings", test_id)
     monkeypatch.chdir(tmp_path)
@@ -76,8 +76,8 @@ def ids_in(directory: Path) -> list[str | None]:
     ],
     ids=lambda value: " ".join(value) if len(value) < 3 and "tests/s" not in value[0] else None,
 )
-def test_an_id_means_what_it_means_to_pytest(given: list[str], meant: list[str], root: Path) -> None:
-    """A test, all parameters of a function, all that is in a class, a file or a folder; a fixture too."""
+def test_an_id_has_the_same_meaning_as_for_pytest(given: list[str], meant: list[str], root: Path) -> None:
+    """It names a test, all parameters of a function, or everything in a class, file or directory; or a fixture."""
     done = run("rm", *given)
 
     assert 0 == done.exit_code
@@ -97,7 +97,7 @@ def test_an_id_means_what_it_means_to_pytest(given: list[str], meant: list[str],
     ],
 )
 def test_an_id_that_matches_nothing_moves_nothing(given: str, near: str, root: Path) -> None:
-    """Half of what was meant would be gone, and the slip of the pen easily overlooked."""
+    """Otherwise half of the recordings would be gone, and a typing error easily overlooked."""
     before = files(root / "recordings")
     done = run("rm", "tests/test_a.py::test_bc", given)
 
@@ -107,8 +107,8 @@ def test_an_id_that_matches_nothing_moves_nothing(given: str, near: str, root: P
     assert not (root / "recordings" / ".trash").exists()
 
 
-def test_a_strangers_test_id_does_not_steer_the_terminal(tmp_path: Path) -> None:
-    """Ids that are near are shown as `ls` shows them."""
+def test_control_characters_of_a_suggested_id_are_escaped(tmp_path: Path) -> None:
+    """Suggested ids are printed as `ls` prints them."""
     record(tmp_path, "tests/test_a.py::test_b\x1b[2J\u202e")
     done = run("rm", "tests/test_a.py::test_bb", "--dir", tmp_path)
 
@@ -116,8 +116,8 @@ def test_a_strangers_test_id_does_not_steer_the_terminal(tmp_path: Path) -> None
     assert not {"\x1b", "\u202e"} & set(done.stderr)
 
 
-def test_nothing_matches_what_was_recorded_outside_a_test(tmp_path: Path) -> None:
-    """It belongs to a script, which this does not know."""
+def test_recordings_made_outside_a_test_never_match(tmp_path: Path) -> None:
+    """They belong to a script, which this command does not know."""
     record(tmp_path, None)
 
     assert [2, 2, 2] == [run("rm", node_id, "--dir", tmp_path).exit_code for node_id in ("", ".", "None")]
@@ -125,7 +125,7 @@ def test_nothing_matches_what_was_recorded_outside_a_test(tmp_path: Path) -> Non
 
 
 def test_a_dry_run_moves_nothing(root: Path) -> None:
-    """Whoever deletes wants to look before."""
+    """People want to look before they delete."""
     before = files(root / "recordings")
     dry = run("rm", "tests/sub", "--dry-run")
     real = run("rm", "tests/sub")
@@ -135,8 +135,8 @@ def test_a_dry_run_moves_nothing(root: Path) -> None:
     assert 3 == len(before) - len(files(root / "recordings"))
 
 
-def test_a_dry_run_names_what_would_stay(tmp_path: Path) -> None:
-    """Of a series only the last answers can go: the one that is left behind would be taken for an earlier one."""
+def test_a_dry_run_lists_what_would_stay(tmp_path: Path) -> None:
+    """Only the last answers of a series can go; a later one would be replayed in place of an earlier one."""
     first = record(tmp_path, "mine", key="a" * 64)
     record(tmp_path, "another's", key="a" * 64, position=2)
     dry, real = (run("rm", "mine", "--dir", tmp_path, *more) for more in (["--dry-run"], []))
@@ -147,7 +147,7 @@ def test_a_dry_run_names_what_would_stay(tmp_path: Path) -> None:
     assert stays in real.stderr
 
 
-def test_json_says_where_each_one_is_now(root: Path) -> None:
+def test_json_gives_the_new_path_of_each_recording(root: Path) -> None:
     """A bot that tidies up writes its message from it."""
     dry, done = (json.loads(run("rm", "tests/sub/@answer", "--json", *more).stdout) for more in (["--dry-run"], []))
 
@@ -156,8 +156,8 @@ def test_json_says_where_each_one_is_now(root: Path) -> None:
     assert ("tests/sub/@answer", None, True) == (one["test_id"], one["refusal"], Path(one["trash"]).is_file())
 
 
-def test_a_series_goes_with_the_answers_that_cannot_be_read(tmp_path: Path) -> None:
-    """What is left of a series would be taken for its beginning."""
+def test_unreadable_answers_of_a_series_are_moved_too(tmp_path: Path) -> None:
+    """The rest of a series would be replayed as its beginning."""
     paths = [record(tmp_path, position=position) for position in (1, 2, 3)]
     paths[1].write_text("<<<<<<< ours")
     other = record(tmp_path, "other")
@@ -170,8 +170,8 @@ def test_a_series_goes_with_the_answers_that_cannot_be_read(tmp_path: Path) -> N
     assert all(path.exists() for path in paths)
 
 
-def test_a_recording_that_cannot_be_read_may_be_the_one(tmp_path: Path) -> None:
-    """Otherwise "there is none" would be all that is said, though it lies there."""
+def test_unreadable_files_are_named_when_nothing_matches(tmp_path: Path) -> None:
+    """One of them may be the recording that was meant."""
     path = record(tmp_path)
     path.write_text("<<<<<<< ours")
     done = run("rm", "tests/test_a.py", "--dir", tmp_path)
@@ -181,7 +181,7 @@ def test_a_recording_that_cannot_be_read_may_be_the_one(tmp_path: Path) -> None:
 
 
 def test_a_damaged_file_whose_name_is_not_a_key_stays(tmp_path: Path) -> None:
-    """Only the names of keys say that two files hold the answers to one request."""
+    """Only names that are keys show that two files answer one request."""
     path = record(tmp_path).rename(tmp_path / "chat.one.json")
     damaged = tmp_path / "chat.two.json"
     damaged.write_text("<<<<<<< ours")
@@ -191,8 +191,8 @@ def test_a_damaged_file_whose_name_is_not_a_key_stays(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["a list of models", "a key without the test"])
-def test_what_answers_other_tests_too_stays(kind: str, tmp_path: Path) -> None:
-    """The test that made it is not the only one that needs it."""
+def test_a_recording_that_answers_other_tests_stays(kind: str, tmp_path: Path) -> None:
+    """Other tests still need it."""
     if kind == "a list of models":
         models = Answer(chunks=[b'{"__type__":"openai.types.model.Model","__data__":{"id":"m"}}'])
         shared = record(tmp_path, endpoint="/v1/models", answer=models, generation=FOLDING[0])
@@ -205,15 +205,15 @@ def test_what_answers_other_tests_too_stays(kind: str, tmp_path: Path) -> None:
     assert f"stays as it is: {shared} (tests/test_a.py::test_b): it answers other tests too" in done.stderr
 
 
-def test_a_tools_call_of_the_test_goes_too(tmp_path: Path) -> None:
-    """`all recordings of this test` are all files that name it."""
+def test_a_tool_call_of_the_test_is_moved_too(tmp_path: Path) -> None:
+    """All files that name the test are its recordings."""
     path = tool_call(tmp_path)
 
     assert (0, False) == (run("rm", "tests/test_a.py::test_b", "--dir", tmp_path).exit_code, path.exists())
 
 
 def test_the_recordings_beside_the_tests_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """pytest says an id and no folder; some suites have one in each folder of tests, and none in common."""
+    """A pytest id names no directory, and some suites have one beside each directory of tests."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tests" / "b").mkdir(parents=True)
     beside = [record(tmp_path / name / "recordings", f"{name}/test_a.py::test_b") for name in ("tests", "tests/b")]
@@ -229,8 +229,8 @@ def test_the_recordings_beside_the_tests_are_found(tmp_path: Path, monkeypatch: 
     assert all(path.exists() for path in (*beside, *common))
 
 
-def test_the_configured_directory_is_looked_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As recorders would, also from a folder below the root; the command that it prints works there."""
+def test_the_configured_directory_is_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is also found from a directory below the root, where the printed command works too."""
     (tmp_path / "pyproject.toml").write_text('[tool.inference_recorder]\nrecordings = "taped"\n')
     path = record(tmp_path / "taped")
     (tmp_path / "docs").mkdir()
@@ -241,8 +241,8 @@ def test_the_configured_directory_is_looked_in(tmp_path: Path, monkeypatch: pyte
     assert (0, True) == (advised(done).exit_code, path.exists())
 
 
-def test_an_id_may_start_at_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """pytest takes it so, and prints it so, below rootdir; a recording's own id starts at rootdir."""
+def test_an_id_may_be_relative_to_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pytest accepts and prints such ids; the id in a recording is relative to rootdir."""
     (tmp_path / "pytest.ini").touch()
     (tmp_path / "tests" / "sub").mkdir(parents=True)
     for name in ("tests/test_a.py", "tests/sub/test_a.py", "tests/test_b.py"):
@@ -262,7 +262,7 @@ def test_an_id_may_start_at_the_working_directory(tmp_path: Path, monkeypatch: p
 
 
 def test_an_id_that_means_two_files_moves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One starts at rootdir, one at the working directory; from rootdir each has an id of its own."""
+    """One is relative to rootdir, one to the working directory; in rootdir the ids differ."""
     (tmp_path / "pytest.ini").touch()
     (tmp_path / "tests").mkdir()
     for name in ("test_a.py", "tests/test_a.py"):
@@ -278,10 +278,10 @@ def test_an_id_that_means_two_files_moves_nothing(tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize("directory", [".taped", "tests/.taped/it", "node_modules/a", "a link", "a link/below"])
-def test_a_directory_that_undo_would_not_look_in_is_named(
+def test_the_undo_command_names_a_directory_that_undo_would_not_find(
     directory: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It enters no hidden folder and follows no link."""
+    """Undo does not enter hidden directories or follow links."""
     (tmp_path / "taped" / "below").mkdir(parents=True)
     (tmp_path / "project").mkdir()
     monkeypatch.chdir(tmp_path / "project")
@@ -294,8 +294,8 @@ def test_a_directory_that_undo_would_not_look_in_is_named(
 
 
 @pytest.mark.parametrize("below", ["recordings", "responses"])
-def test_directories_of_llama_stack_are_looked_in(below: str, tmp_path: Path) -> None:
-    """Each keeps its own trash, on its own file system."""
+def test_llama_stacks_directories_are_searched(below: str, tmp_path: Path) -> None:
+    """Each has its own trash, on its own file system."""
     path = record(tmp_path / below)
     first = record(tmp_path)
     done = run("rm", "tests", "--dir", tmp_path)
@@ -306,7 +306,7 @@ def test_directories_of_llama_stack_are_looked_in(below: str, tmp_path: Path) ->
 
 
 def test_a_link_that_leaves_the_directory_is_not_followed(tmp_path: Path) -> None:
-    """A stranger's recordings could otherwise have us move another project's."""
+    """A stranger's recordings could otherwise make us move another project's files."""
     path = record(tmp_path / "other")
     own = record(tmp_path / "recordings")
     (tmp_path / "recordings" / "responses").symlink_to(tmp_path / "other")
@@ -317,7 +317,7 @@ def test_a_link_that_leaves_the_directory_is_not_followed(tmp_path: Path) -> Non
 
 
 def test_recordings_elsewhere_are_read_once_for_all_ids(root: Path) -> None:
-    """A list of 20 ids that match nothing took minutes in a project with several thousand recordings."""
+    """A list of 20 unknown ids took minutes in a project with several thousand recordings."""
     path = record(root / "data", "tests/test_z.py::test_z")
     reads, is_over = 0, False
 
@@ -333,10 +333,12 @@ def test_recordings_elsewhere_are_read_once_for_all_ids(root: Path) -> None:
     assert 20 == refused.stderr.count("nothing was moved")
 
 
-@pytest.mark.parametrize("has_usual", [True, False], ids=["beside the usual folder", "without the usual folder"])
-def test_recordings_elsewhere_are_named_with_the_command(has_usual: bool, root: Path) -> None:
-    """A folder that only code names is looked in only when it is named: it may be another project's."""
-    if not has_usual:
+@pytest.mark.parametrize(
+    "has_default", [True, False], ids=["with the default directory", "without the default directory"]
+)
+def test_recordings_elsewhere_are_named_with_the_command(has_default: bool, root: Path) -> None:
+    """A directory named only in code may be another project's, so it is searched only with --dir."""
+    if not has_default:
         shutil.rmtree(root / "recordings")
     path = record(root / "data" / "taped it", "tests/test_z.py::test_z[it's]")
     refused = run("rm", "tests/test_z.py::test_z[it's]")
@@ -347,8 +349,8 @@ def test_recordings_elsewhere_are_named_with_the_command(has_usual: bool, root: 
     assert not path.exists()
 
 
-def test_what_was_deleted_two_weeks_ago_goes(root: Path) -> None:
-    """In every folder that is looked through, also where nothing else is deleted."""
+def test_deletions_older_than_two_weeks_are_removed(root: Path) -> None:
+    """They are removed in every directory that is searched, even if nothing else is deleted there."""
     old = root / "recordings" / "recordings" / ".trash" / "20200101T000000.000000Z-0badcafe"
     old.mkdir(parents=True)
     run("rm", "tests/sub", "--dry-run")
@@ -359,8 +361,8 @@ def test_what_was_deleted_two_weeks_ago_goes(root: Path) -> None:
     assert not old.exists()
 
 
-def test_the_disk_refuses(root: Path) -> None:
-    """What was moved before is said, and the error names the recording."""
+def test_an_unwritable_trash_is_an_error(root: Path) -> None:
+    """The output lists what was moved before, and the error names the recording."""
     (root / "recordings" / ".trash").touch()
     done = run("rm", "tests/sub/@answer")
 
@@ -370,7 +372,7 @@ def test_the_disk_refuses(root: Path) -> None:
 
 
 def test_scan_finds_a_secret_in_the_trash(root: Path) -> None:
-    """What was deleted is still on the disk, and on its way into a backup; so is what a failing test recorded."""
+    """Deleted recordings, and those of failing tests, are still on the disk and in backups."""
     secret = "sk-proj-" + "Ab3dEf6hIj9kLmN0pQrS" * 3
     path = record(root / "recordings", "leaky", answer=completion(f"My key is {secret}."))
     (root / "recordings" / ".failed").mkdir()
@@ -378,21 +380,21 @@ def test_scan_finds_a_secret_in_the_trash(root: Path) -> None:
     assert 0 == run("rm", "leaky").exit_code
     done = run("scan", "--json")
 
-    found = {Path(one["file"]).relative_to(root / "recordings").parts[0] for one in json.loads(done.stdout)}
-    assert (1, {".trash", ".failed"}) == (done.exit_code, found)
+    directories = {Path(leak["file"]).relative_to(root / "recordings").parts[0] for leak in json.loads(done.stdout)}
+    assert (1, {".trash", ".failed"}) == (done.exit_code, directories)
 
 
 @pytest.mark.parametrize("command", ["ls", "ls --stats", "check"])
-def test_no_command_shows_what_is_in_the_trash(command: str, root: Path) -> None:
-    """Deleted is deleted, also where all folders are looked through."""
+def test_no_command_lists_the_trash(command: str, root: Path) -> None:
+    """Deleted recordings are not listed, even with --recursive."""
     run("rm", "tests", "session@answer")
     done = run(*command.split(), "-r")
 
     assert (0, False) == (done.exit_code, "test_b" in done.stdout + done.stderr)
 
 
-def test_a_deletion_holds_no_other_one(root: Path) -> None:
-    """Its name tells when it was, and nothing of two is mixed."""
+def test_each_deletion_has_its_own_directory(root: Path) -> None:
+    """The name contains the time, and two deletions are never mixed."""
     run("rm", "tests/sub")
     run("rm", "session@answer")
 
@@ -402,6 +404,6 @@ def test_a_deletion_holds_no_other_one(root: Path) -> None:
 
 
 def advised(done: Result) -> Result:
-    """Run the command that a deletion prints at its end."""
+    """Run the command that a deletion prints last."""
     [command] = [part for part in done.stderr.split("; ") if "brings them back" in part]
     return run(*shlex.split(command.partition(" brings")[0])[1:])

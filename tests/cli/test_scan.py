@@ -42,7 +42,7 @@ def in_base64(text: str) -> str:
 
 @pytest.mark.parametrize("written", [str, recording, streamed, in_base64], ids=["text", "answer", "stream", "base64"])
 def test_each_kind_is_found_and_not_shown(written, tmp_path):
-    """A scanner that prints the key into the log of a public pull request has made it worse."""
+    """Printing the key into the log of a public pull request would make it worse."""
     for secret in SECRETS:
         text = written(secret.text.format(secret.one))
         (tmp_path / "a.json").write_text(text)
@@ -66,8 +66,8 @@ def test_the_line_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("directory", ["recordings", "corpus"])
-def test_what_is_clean_passes(directory):
-    """A hook that cries wolf is switched off. The corpus names watsonx projects, and nothing else that is secret."""
+def test_clean_files_pass(directory):
+    """A hook with false alarms gets disabled. The corpus names watsonx projects, but no other secrets."""
     path = ROOT / "recordings" if directory == "recordings" else SHARED / "corpus"
     if not path.is_dir():
         pytest.skip("../shared/corpus is not here")
@@ -77,8 +77,8 @@ def test_what_is_clean_passes(directory):
     assert (0, []) == (result.exit_code, json.loads(result.output))
 
 
-def test_a_variables_value_is_found(tmp_path, monkeypatch):
-    """So a key of no known shape that is still in the environment is found."""
+def test_the_value_of_a_variable_is_found(tmp_path, monkeypatch):
+    """This finds keys of unknown shapes that are still in the environment."""
     monkeypatch.setenv("WEATHER_API_KEY", "wonderful-weather-wind")
     (tmp_path / "a.json").write_text(recording("wonderful-weather-wind"))
 
@@ -88,7 +88,7 @@ def test_a_variables_value_is_found(tmp_path, monkeypatch):
     assert "wonderful-weather-wind" not in result.output
 
 
-def test_what_is_known_to_be_harmless_is_ignored(tmp_path):
+def test_ignored_patterns_are_not_reported(tmp_path):
     """Documentation's example keys look real."""
     (tmp_path / "a.json").write_text(recording(SECRETS[0].one))
 
@@ -98,15 +98,15 @@ def test_what_is_known_to_be_harmless_is_ignored(tmp_path):
     assert 0 == result.exit_code
 
 
-@pytest.mark.parametrize("arguments", [["scan", "--ignore", "("], ["scan", "no-such-folder"]])
+@pytest.mark.parametrize("arguments", [["scan", "--ignore", "("], ["scan", "no-such-directory"]])
 def test_wrong_usage_exits_with_2(arguments):
-    """A hook that finds nothing because it was called wrongly looks like one that found nothing."""
+    """A hook that was called wrongly must not look like one that found nothing."""
     assert 2 == CliRunner().invoke(main, arguments).exit_code
 
 
 @pytest.mark.slow
 def test_it_works_as_a_pre_commit_hook(tmp_path):
-    """The hook's file is read by pre-commit alone."""
+    """Only pre-commit itself reads the hook's file."""
     if shutil.which("pre-commit") is None:
         pytest.skip("pre-commit is not installed")
     (tmp_path / "recordings").mkdir()
@@ -125,8 +125,8 @@ def test_it_works_as_a_pre_commit_hook(tmp_path):
     assert "a.json\t" in done.stdout
 
 
-def test_the_hook_calls_a_command_that_there_is(tmp_path):
-    """Renaming the command must rename it there too."""
+def test_the_hook_calls_an_existing_command(tmp_path):
+    """A renamed command must be renamed there too."""
     hook = (ROOT / ".pre-commit-hooks.yaml").read_text() if (ROOT / ".pre-commit-hooks.yaml").exists() else None
     if hook is None:
         pytest.skip("the suite runs without the checkout")

@@ -1,4 +1,4 @@
-"""`inference-recorder show`: a recording as a person reads it, whoever wrote it."""
+"""`inference-recorder show`: a recording as a person reads it, also one from a stranger."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def run(tmp_path: Path) -> Example:
 
 
 def test_in_a_pipe_it_is_plain_text(run: Example) -> None:
-    """grep and a mail have no colours and no boxes."""
+    """grep and mail have no colours and no boxes."""
     call = {"id": "call_1", "function": {"name": "find_trains", "arguments": '{"to":"Porto"}'}}
     body = {
         "model": "gpt-4o",
@@ -72,7 +72,7 @@ assistant (tool_calls)
 
 
 def test_on_a_terminal_it_has_panels(tmp_path: Path) -> None:
-    """Who speaks is seen at a glance."""
+    """Each turn is visible at a glance."""
     run = travel_agency(tmp_path)
     key = next(call["key"] for call in run.calls if call["test_id"] == HAIKU)
     result = show(key[:12], "--dir", tmp_path, terminal=True)
@@ -96,7 +96,7 @@ def test_a_key_is_found_by_its_first_digits(run: Example, monkeypatch: pytest.Mo
 
 
 def test_all_answers_to_a_key_are_shown_in_their_order(run: Example) -> None:
-    """A test that asks the same twice gets two answers; the tenth comes after the second."""
+    """A test may make the same request twice; the tenth answer comes after the second."""
     body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
     path = run.call(None, CHAT, body, chat_answer("one", (1, 1)))
     for position, text in ((10, "ten"), (2, "two")):
@@ -111,8 +111,8 @@ def test_all_answers_to_a_key_are_shown_in_their_order(run: Example) -> None:
     assert 2 == show(f"{path.stem[:12]}.3", "--dir", run.directory).exit_code
 
 
-def test_digits_that_fit_several_keys_are_refused(run: Example) -> None:
-    """The wrong recording, shown without a word, is worse than none."""
+def test_digits_that_match_several_keys_are_refused(run: Example) -> None:
+    """Showing the wrong recording silently is worse than showing none."""
     paths = [run.directory / f"ab{digit * 62}.json" for digit in "01"]
     for path in paths:
         path.write_bytes(encode(None, {}, Answer()))
@@ -123,8 +123,8 @@ def test_digits_that_fit_several_keys_are_refused(run: Example) -> None:
     assert all(path.stem in result.output for path in paths)
 
 
-def test_a_key_that_nothing_has_names_where_it_looked(run: Example) -> None:
-    """Half of all misses are a folder other than one believes."""
+def test_an_unknown_key_is_refused_with_the_directories_searched(run: Example) -> None:
+    """The directory is usually what is wrong."""
     result = show("abc", "--dir", run.directory)
 
     assert 2 == result.exit_code
@@ -133,7 +133,7 @@ def test_a_key_that_nothing_has_names_where_it_looked(run: Example) -> None:
 
 
 @pytest.mark.parametrize("how", [[], ["--raw"], ["--json"]], ids=["as text", "raw", "as JSON"])
-def test_a_corrupt_file_is_an_error_that_says_what_to_do(tmp_path: Path, how: list[str]) -> None:
+def test_a_corrupt_file_is_an_error_with_advice(tmp_path: Path, how: list[str]) -> None:
     """Half a file after a merge conflict must not look like an empty conversation."""
     path = tmp_path / "ab.json"
     path.write_text('{"test_id": ')
@@ -144,8 +144,8 @@ def test_a_corrupt_file_is_an_error_that_says_what_to_do(tmp_path: Path, how: li
     assert "restore it from version control" in result.output
 
 
-def test_raw_is_the_file(run: Example) -> None:
-    """For jq, and for a look at what is really there."""
+def test_raw_prints_the_file(run: Example) -> None:
+    """This is for jq, and to see the actual content."""
     body = {"model": "m", "messages": [{"role": "user", "content": "Grüße\u2028!"}]}
     path = run.call(None, CHAT, body, chat_stream(["a", "b"]))
     piped, coloured = show(path, "--raw"), show(path, "--raw", terminal=True)
@@ -156,15 +156,20 @@ def test_raw_is_the_file(run: Example) -> None:
     assert piped.output.strip() == _ESCAPE.sub("", coloured.output).strip()
 
 
-def test_json_is_the_conversation_for_programs(run: Example) -> None:
-    """A script that wants the joined text need not know what chunks are."""
+def test_json_prints_the_conversation(run: Example) -> None:
+    """A script that wants the joined text need not know about chunks."""
     body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "stream": True}
     path = run.call("t.py::t", CHAT, body, chat_stream(["Hel", "lo"], (3, 2)))
-    told: dict[str, Any] = json.loads(show(path, "--json").output)
+    conversation: dict[str, Any] = json.loads(show(path, "--json").output)
 
-    assert ("t.py::t", CHAT, "m", path.stem) == (told["test_id"], told["endpoint"], told["model"], told["key"])
-    assert "Hello" == told["answered"][0]["parts"][0]["text"]
-    assert {"tokens_in": 3, "tokens_out": 2, "cached": 0, "reasoning": 0} == told["usage"]
+    assert ("t.py::t", CHAT, "m", path.stem) == (
+        conversation["test_id"],
+        conversation["endpoint"],
+        conversation["model"],
+        conversation["key"],
+    )
+    assert "Hello" == conversation["answered"][0]["parts"][0]["text"]
+    assert {"tokens_in": 3, "tokens_out": 2, "cached": 0, "reasoning": 0} == conversation["usage"]
 
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\x08\x7f\u202e[bold red]x[/bold red]\r\nuser\n  forged"

@@ -29,7 +29,10 @@ def test_it_counts_by_endpoint_model_and_test(directory: Path) -> None:
     """Which test, and which model, costs most when everything is recorded again."""
     shown = run("ls", "--stats", directory).stdout
     contents = [path.read_bytes() for path in directory.glob("*.json")]
-    sizes = {test: sum(len(one) for one in contents if b'"test_id": "%b"' % test.encode() in one) for test in "ab"}
+    sizes = {
+        test: sum(len(content) for content in contents if b'"test_id": "%b"' % test.encode() in content)
+        for test in "ab"
+    }
 
     assert [["", "3", str(sizes["a"] + sizes["b"]), "70", "7"]] == lines(shown, "total")
     assert [["/v1/chat/completions", "3", str(sizes["a"] + sizes["b"]), "70", "7"]] == lines(shown, "endpoint")
@@ -41,29 +44,29 @@ def test_it_counts_by_endpoint_model_and_test(directory: Path) -> None:
 
 @pytest.mark.parametrize(("text", "answers"), [("Hello!", 1), ("Good day!", 2)], ids=["same answer", "another answer"])
 def test_a_request_of_several_tests_is_a_duplicate(text: str, answers: int, tmp_path: Path) -> None:
-    """Its files can be one; the id that an answer has from its key does not make two answers different."""
+    """One file would be enough. Ids made from keys do not make two answers different."""
     first = record(tmp_path, "a")
     second = record(tmp_path, "b", answer=completion(text, key="")) if answers == 2 else record(tmp_path, "b")
     record(tmp_path, "b", position=2)
     record(tmp_path, "a", question="Only here.")
 
-    (found,) = json.loads(run("ls", "--stats", tmp_path, "--json").stdout)["duplicates"]
-    assert ["a", "b"] == found["tests"]
-    assert answers == found["different_answers"]
-    assert {str(first), str(second)} < set(found["paths"])
-    assert 3 == len(found["paths"])
+    (duplicate,) = json.loads(run("ls", "--stats", tmp_path, "--json").stdout)["duplicates"]
+    assert ["a", "b"] == duplicate["tests"]
+    assert answers == duplicate["different_answers"]
+    assert {str(first), str(second)} < set(duplicate["paths"])
+    assert 3 == len(duplicate["paths"])
 
 
-def test_a_series_of_one_test_is_no_duplicate(tmp_path: Path) -> None:
-    """Asking three times needs three answers."""
+def test_a_series_of_one_test_is_not_a_duplicate(tmp_path: Path) -> None:
+    """Three equal requests need three answers."""
     for position in (1, 2, 3):
         record(tmp_path, "a", position=position)
 
     assert [] == lines(run("ls", "--stats", tmp_path).stdout, "duplicate")
 
 
-def test_what_tests_share_already_is_no_duplicate(tmp_path: Path) -> None:
-    """A list of models is one recording for all tests; its second file is another server's."""
+def test_a_shared_recording_is_not_a_duplicate(tmp_path: Path) -> None:
+    """A model list is one recording for all tests; the second file is another server's."""
     for test, name in (("a", "gpt-4o"), ("b", "llama")):
         model = b'{"__type__":"openai.types.model.Model","__data__":{"id":"%b"}}' % name.encode()
         path = record(tmp_path, test, endpoint="/v1/models", answer=Answer(chunks=[model]), generation=FOLDING[0])
@@ -95,8 +98,8 @@ def test_options_of_the_list_are_refused_with_stats(option: str, directory: Path
     assert "do not go with --stats" in done.stderr
 
 
-def test_what_cannot_be_counted_is_named(directory: Path) -> None:
-    """A total that leaves something out in silence is wrong."""
+def test_uncounted_files_are_named(directory: Path) -> None:
+    """A total that silently leaves something out is wrong."""
     tool_call(directory)
     broken = directory / f"{'a' * 64}.json"
     broken.write_text("{")
@@ -109,8 +112,8 @@ def test_what_cannot_be_counted_is_named(directory: Path) -> None:
     assert "2 files that cannot be read" in done.stderr
 
 
-def test_a_terminal_gets_the_most_of_each_table(tmp_path: Path) -> None:
-    """Nobody scrolls through the tables of a thousand tests to see the totals."""
+def test_a_terminal_gets_the_first_lines_of_each_table(tmp_path: Path) -> None:
+    """Nobody scrolls through a thousand tests to see the totals."""
     for number in range(20):
         record(tmp_path, f"tests/test_a.py::test_{number}")
     short, long = at_a_terminal("ls", "--stats", tmp_path)[1], at_a_terminal("ls", "--stats", tmp_path, "--all")[1]

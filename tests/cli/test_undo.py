@@ -20,7 +20,7 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_each_undo_brings_back_the_deletion_before(directory: Path) -> None:
-    """Also where nothing is left but the trash."""
+    """This also works when nothing is left but the trash."""
     before = files(directory)
     for names in (["one", "two"], ["three"]):
         run("rm", *names)
@@ -35,8 +35,8 @@ def test_each_undo_brings_back_the_deletion_before(directory: Path) -> None:
     assert before == files(directory)
 
 
-def test_what_was_recorded_since_stays(directory: Path) -> None:
-    """The exit code tells a script; the last lines tell where the deleted one is."""
+def test_a_newer_recording_is_not_replaced(directory: Path) -> None:
+    """Scripts see the exit code; the last lines name the deleted recording."""
     run("rm", "two")
     run("rm", "one")
     path = record(directory, "one", answer=completion("A new one."))
@@ -50,25 +50,25 @@ def test_what_was_recorded_since_stays(directory: Path) -> None:
     assert f"{one['path']}: there is another file of that name; the deleted one is {one['trash']}" in done.stderr
 
 
-@pytest.mark.parametrize("kind", ["a folder", "a link to nothing"])
-def test_whatever_has_the_name_stays(kind: str, directory: Path) -> None:
-    """Nobody knows what it is for."""
+@pytest.mark.parametrize("kind", ["a directory", "a link to nothing"])
+def test_any_file_of_that_name_stays(kind: str, directory: Path) -> None:
+    """Its purpose is unknown."""
     path = record(directory, "one")
     run("rm", "one")
-    path.mkdir() if kind == "a folder" else path.symlink_to("nowhere")
+    path.mkdir() if kind == "a directory" else path.symlink_to("nowhere")
     done = run("undo")
 
     assert (1, True) == (done.exit_code, path.is_dir() or path.is_symlink())
     assert f"recordings/{path.name}: there is another file of that name" in done.stderr
 
 
-def test_a_directory_that_is_not_there_is_a_mistake(directory: Path) -> None:
-    """A slip of the pen is not an empty trash."""
+def test_a_directory_that_does_not_exist_is_refused(directory: Path) -> None:
+    """A typing error must not look like an empty trash."""
     assert (2, 1) == (run("undo", "nowhere").exit_code, run("undo", "recordings").exit_code)
 
 
-def test_only_the_directories_that_are_named_are_looked_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A project has several suites."""
+def test_only_the_named_directories_are_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A project may have several suites."""
     paths = [record(tmp_path / name / "recordings") for name in ("a", "b", "c")]
     monkeypatch.chdir(tmp_path)
     for path in paths:
@@ -80,8 +80,8 @@ def test_only_the_directories_that_are_named_are_looked_in(tmp_path: Path, monke
     assert [True, True, False] == [path.exists() for path in paths]
 
 
-def test_an_undo_that_the_disk_refuses_can_be_tried_again(directory: Path) -> None:
-    """What is not back is still in the trash."""
+def test_a_failed_undo_can_be_repeated(directory: Path) -> None:
+    """The other recordings are still in the trash."""
     run("rm", "one")
     (directory / ".locks").rename(directory / "locks")
     (directory / ".locks").touch()

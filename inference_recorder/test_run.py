@@ -22,14 +22,20 @@ if TYPE_CHECKING:
         """A test run under the pytest plugin, as recorders see it."""
 
         config: Config
-        test_id: str | None
-        """The id of the test that runs now, or of the fixture that several tests share; None between tests."""
-        test_directory: Path | None
-        """The folder of the running test's file."""
-        attempt_series: Any
-        """The AttemptSeries in which the running attempt's or wider fixture's calls are counted; None between tests."""
         call_log: Any
         """The RunLog of this run."""
+
+        @property
+        def test_id(self) -> str | None:
+            """The id of the test that runs now, or of the fixture that several tests share; None between tests."""
+
+        @property
+        def test_directory(self) -> Path | None:
+            """The directory of the running test's file."""
+
+        @property
+        def attempt_series(self) -> Any:
+            """The AttemptSeries that counts the calls of the running attempt or wider fixture; None between tests."""
 
         def about_to_open(self, mode: Any, source: str, directory: Path, /) -> None:
             """Hear that a session is about to be opened which writes to `directory`, and maybe refuse it."""

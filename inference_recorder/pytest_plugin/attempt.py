@@ -1,4 +1,4 @@
-"""One run of one test: the sessions opened in it, what it was about to overwrite, and what came of it."""
+"""One run of one test: the sessions opened in it, the recordings that it replaces, and its outcome."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..session import Session
     from ..storage.rollback import Before
     from ..storage.store import Store
-    from .journal import CallEntry
+    from .run_report import CallEntry, RunReport
     from .unsettled import Unsettled
 
 
@@ -31,13 +31,13 @@ class Attempt:
     def __init__(self, test_id: str) -> None:
         self.test_id = test_id
         self.sessions: list[Session] = []
-        """All that were opened in it, by whomever."""
+        """All that were opened in it, by the plugin or in code."""
         self.recorder: inference_recording | None = None
         self.session: Session | None = None
         """The plugin's own, where the test has one."""
         self.allows_misses = False
         self.missed_in_fixtures: list[Call] = []
-        """What wider fixtures missed and went on without."""
+        """The calls that wider fixtures missed without failing."""
         self.has_failed = False
         self.has_failed_as_expected = False
         self.has_called = False
@@ -47,65 +47,82 @@ class Attempt:
         self.used_before: list[Use] = []
         """What earlier attempts of the same test used."""
         self.directories: set[str] = set()
-        """Where its sessions looked for recordings, in this process or another."""
-        self.unheard: str | None = None
-        """Why nobody knows what the processes that it started have used."""
+        """The directories that its sessions read, in this process or another."""
+        self.unreported: str | None = None
+        """Why it is not known which recordings the processes that it started have used."""
         self.has_dropped = False
-        """Whether a call failed and was not recorded: with its answer, it might have asked for more."""
+        """Whether a call failed and was not recorded: with its answer, the test might have made more calls."""
         self.was_live = False
-        """Whether a session let calls out unseen: then nobody knows which recordings the test needs."""
+        """Whether a session was live: then it is not known which recordings the test needs."""
         self.attempt_series: AttemptSeries | None = None
         """Where its calls are counted, once there is a session."""
         self._before: dict[Path, Before] = {}
         self._new_requests: list[JsonObject] = []
         """The requests that it recorded and that had no recording before."""
-        self.has_stayed = False
+        self.keeps_new_recordings = False
         """Whether it failed and its new recordings stay all the same."""
         self.calls: list[CallEntry] = []
-        self.set_back: list[str] = []
+        self.failed_recordings: list[str] = []
+        """Where its recordings were moved after it failed."""
         self.troubles: list[str] = []
 
-    def heard(self, report: pytest.TestReport) -> None:
-        """Take note of how a phase ended."""
+    def note_phase(self, report: pytest.TestReport) -> None:
+        """Note how a phase ended."""
         self.has_failed = self.has_failed or report.failed
         self.has_failed_as_expected = self.has_failed_as_expected or (report.skipped and hasattr(report, "wasxfail"))
         self.is_whole = self.is_whole and report.passed
         self.has_called = self.has_called or report.when == "call"
 
-    def looked_in(self, sessions: Iterable[Session]) -> None:
-        """Take note that these sessions were there for the test's calls."""
+    def note_directories(self, sessions: Iterable[Session]) -> None:
+        """Note that the test's calls were in these sessions."""
         self.directories.update(str(directory) for session in sessions for directory in session.store.directories.read)
 
     @property
     def has_passed(self) -> bool:
-        """Whether the test ran as far as was heard, and nothing of it failed, was skipped or expected to fail."""
+        """Whether the test ran, and none of its phases failed, was skipped or expected to fail."""
         return self.has_called and self.is_whole and not self.has_failed
 
     def reason_against(self) -> str | None:
-        """Return why this attempt does not tell which recordings its test needs; None where it does."""
+        """Return why this attempt does not show which recordings its test needs; None if it does."""
         if not self.has_passed:
             return "their tests did not run and pass"
         if self.was_live:
             return "their tests had a live session"
         if self.has_dropped:
             return "their tests made calls that failed and were not recorded"
-        if self.unheard is None and not self.directories:
+        if self.unreported is None and not self.directories:
             return "their tests had no session"
-        return self.unheard
+        return self.unreported
+
+    def add_to(self, report: RunReport, *, beside_live_session: bool) -> None:
+        """Add this attempt to the report of its process."""
+        reason = self.reason_against()
+        if reason is None and beside_live_session:
+            reason = "a live session was open beside their tests"
+        if reason is None:
+            report.add_proven(self.test_id, self.directories)
+        else:
+            report.unproven[self.test_id] = reason
+        report.used += self.used_before
+        report.live += [self.test_id] if self.was_live else []
+        report.calls += self.calls
+        report.failed_recordings += self.failed_recordings
+        report.failed_but_kept += [self.test_id] if self.keeps_new_recordings else []
+        report.troubles += self.troubles
 
     def follow(self, earlier: Attempt) -> None:
-        """Have this be a rerun: what the earlier attempt used is needed too, and what is not known stays unknown."""
-        from .journal import uses_in
+        """Make this a rerun: what the earlier attempt used is needed too, and what is not known of it stays unknown."""
+        from .run_report import uses_in
 
         self.used_before = [*earlier.used_before, *uses_in(earlier.calls)]
-        self.was_live, self.unheard, self.has_dropped = earlier.was_live, earlier.unheard, earlier.has_dropped
+        self.was_live, self.unreported, self.has_dropped = earlier.was_live, earlier.unreported, earlier.has_dropped
 
     def counts(self, series: Series) -> bool:
-        """Whether a series is this attempt's own: its recordings are judged by the attempt's end."""
+        """Whether a series is this attempt's own, so that its recordings depend on the attempt's outcome."""
         return self.attempt_series is not None and not series.is_wide and self.attempt_series.guard is series.guard
 
     def remember(self, store: Store, decision: Record, name: str, unsettled: Unsettled | None) -> None:
-        """Remember what this store is about to overwrite, also where another process finds it."""
+        """Remember what this store is about to overwrite; in `unsettled`, for another process too."""
         from ..storage.rollback import Before
 
         directory = store.directories.written
@@ -118,7 +135,7 @@ class Attempt:
             self._new_requests.append(decision.body)
 
     def swallowed_misses(self) -> list[Call]:
-        """Return the misses of the plugin's sessions that nobody has heard of yet: the test did not fail."""
+        """Return the misses of the plugin's sessions, if the test did not fail for them nor is allowed to have any."""
         if self.session is None or self.allows_misses or self.has_failed or self.has_failed_as_expected:
             return []
         return [*self.missed_in_fixtures, *self.session.missed]
@@ -130,7 +147,7 @@ class Attempt:
             recorder.__exit__(None, None, None)
 
     def finish_series(self, *, is_set_back: bool = False, may_cut: bool = True) -> None:
-        """Close the gaps of what was recorded and stays, and cut it to its length where the test passed.
+        """Close the gaps in the recorded series and, if the test passed, remove older answers after their ends.
 
         Raises UnwritableRecording.
         """
@@ -141,13 +158,13 @@ class Attempt:
             raise errors[0]
 
     def settle(self, call_log: RunLog, *, keeps_failed: bool, with_tokens: bool) -> list[Session]:
-        """Have the attempt over: set aside what it recorded where it failed, and write down its calls.
+        """End the attempt: move what it recorded to .failed if it failed, and list its calls.
 
-        Returns the sessions that are still open; they are not written down yet.
+        Returns the sessions that are still open; their calls are not listed yet.
         """
         moved: dict[Path, Path] = {}
-        self.has_stayed = self.has_failed and not keeps_failed and self._depends_on_new_answers(call_log)
-        stays = keeps_failed or self.has_stayed
+        self.keeps_new_recordings = self.has_failed and not keeps_failed and self._depends_on_new_answers(call_log)
+        stays = keeps_failed or self.keeps_new_recordings
         for before in self._before.values():
             try:
                 if not self.has_failed:
@@ -155,21 +172,21 @@ class Attempt:
                 elif not stays:
                     moved |= before.set_back()
             except (RecorderError, OSError) as error:
-                self.troubles.append(f"{self.test_id} failed, and its recordings are not set aside: {error}")
+                self.troubles.append(f"{self.test_id} failed, and its recordings are still in place: {error}")
         if self.has_failed:
             try:
                 self.finish_series(is_set_back=not stays)
             except (RecorderError, OSError) as error:
                 self.troubles.append(f"{self.test_id}: {error}")
-        self.set_back = [str(path) for path in moved.values()]
+        self.failed_recordings = [str(path) for path in moved.values()]
         if self.sessions:
-            self._write_down(moved, with_tokens=with_tokens)
+            self._list_calls(moved, with_tokens=with_tokens)
         still_open = [session for session in self.sessions if session.is_open]
-        self._let_go()
+        self._release_sessions()
         return still_open
 
     def _depends_on_new_answers(self, call_log: RunLog) -> bool:
-        """Whether a request of it is new because a wider answer is: what it replaced cannot be reached any more."""
+        """Whether a request is new because it repeats a new shared answer, so that its old recording is unreachable."""
         call_log.refresh()
         if not call_log.texts:
             return False
@@ -177,28 +194,28 @@ class Attempt:
 
         return any(repeats_one(request, call_log.texts) for request in self._new_requests)
 
-    def superseded(self) -> None:
-        """Remove what was set aside, and what stayed: the test runs again."""
+    def supersede(self) -> None:
+        """Remove the new recordings of this failed attempt: the test runs again."""
         for before in self._before.values():
             try:
-                if self.has_stayed:
+                if self.keeps_new_recordings:
                     before.set_back()
                 before.drop_set_back()
             except (RecorderError, OSError):
-                pass  # it lies where git does not see it, and the next attempt replaces it
+                pass  # git ignores where they are, and the next attempt replaces them
 
-    def _write_down(self, moved: dict[Path, Path], *, with_tokens: bool) -> None:
-        from .journal import calls_of
+    def _list_calls(self, moved: dict[Path, Path], *, with_tokens: bool) -> None:
+        from .run_report import calls_of
 
         for session in self.sessions:
             if not session.is_open:
                 self.calls += calls_of(session, self.test_id, moved, with_tokens=with_tokens)
 
-    def _let_go(self) -> None:
-        """Keep no session, and no recording that will not come back: a run has many tests."""
+    def _release_sessions(self) -> None:
+        """Free the sessions, and the old recordings unless they may be restored: a run has many tests."""
         self.was_live = self.was_live or any(session.is_live for session in self.sessions)
         self.has_dropped = self.has_dropped or (self.attempt_series is not None and self.attempt_series.has_dropped)
         self.sessions, self.session, self.attempt_series = [], None, None
         self._new_requests = []
-        if not self.set_back and not self.has_stayed:
+        if not self.failed_recordings and not self.keeps_new_recordings:
             self._before = {}

@@ -1,37 +1,44 @@
-"""The hooks of pytest, and what each of them has done."""
+"""The hooks of pytest, and what each of them does."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator
-from functools import partial
-from pathlib import Path
-from shutil import rmtree
-from tempfile import mkdtemp
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from ..children.usage import begin_run, tell_entered
 from ..config import DEFAULT
-from ..engine.run_log import RunLog
-from ..errors import RecorderError, UnknownMode
+from ..errors import UnknownMode
 from ..test_run import opened_outside, set_test_run
 from .configuration import check_may_record, config_of
+from .controller import Controller, write_page
 from .marker import DESCRIPTION, arguments_of
 from .options import add_options
 from .parameters import ParameterIds
-from .processes import Processes, uses_told_in
 from .run import RUN, Run
+from .run_report import RunReport
 from .scopes import ITEM_ID, id_of, scope_of
-from .unsettled import Unsettled
+from .shared_directory import SharedDirectory
+from .terminal import shown_path
+from .wide_fixtures import WideFixtures
 
 if TYPE_CHECKING:
-    from .journal import Journal
+    from typing import Protocol
 
-_OUTPUT = "inference_recorder"
-_DIRECTORY = "inference_recorder_folder"
-_RUN_LOG, _PROCESSES, _UNSETTLED = "ledger", "processes", "unsettled"
+    class _Gateway(Protocol):
+        id: str
+
+    class _WorkerNode(Protocol):
+        """A worker of pytest-xdist, as its controller sees it."""
+
+        gateway: _Gateway
+        workerinput: dict[str, object]
+        workeroutput: dict[str, dict[str, object]]
+        """Set when the worker has ended; a crashed one has none."""
+
+
+_REPORT = "inference_recorder"
+_SHARED_DIRECTORY = "inference_recorder_directory"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,64 +50,35 @@ def pytest_configure(config: pytest.Config) -> None:
     run = Run(config, config_of(config))
     config.stash[RUN] = run
     config.add_cleanup(set_test_run(run))
-    run.directory = run.config.directory().value
     if config.getoption("inference_recordings"):
         config.option.inference_recordings = str(run.directory)  # workers of pytest-xdist may run elsewhere
     if hasattr(config, "workerinput"):
-        directory = config.workerinput.get(_DIRECTORY, "")
-        if os.path.isdir(directory):  # a worker on another machine records into other files too
-            run.call_log = RunLog(Path(directory, _RUN_LOG))
-            worker = config.workerinput["workerid"]
-            run.processes = _heard_processes(config, Path(directory), worker)
-            run.unsettled = Unsettled(Path(directory, _UNSETTLED, worker))
-        config.pluginmanager.register(Hooks(config, run), "inference_recorder-hooks")
-        return
-    try:
-        mode = run.config.mode()
-    except UnknownMode as error:
-        raise pytest.UsageError(str(error)) from None
-    check_may_record(config, mode.value, mode.source)
-    run.shared_directory = _shared_directory(config)
-    if run.shared_directory is not None:
-        run.processes = _heard_processes(config, run.shared_directory, "main")
-    config.pluginmanager.register(Hooks(config, run), "inference_recorder-hooks")
-
-
-def _shared_directory(config: pytest.Config) -> Path | None:
-    """Make the directory in which all processes of this run tell each other what they do; None where none can be."""
-    try:
-        directory = Path(mkdtemp(prefix="inference_recorder-run-"))
-        for name in (_RUN_LOG, _PROCESSES, _UNSETTLED):
-            (directory / name).mkdir()
-    except OSError:
-        return None
-    config.add_cleanup(partial(rmtree, directory, ignore_errors=True))
-    return directory
-
-
-def _heard_processes(config: pytest.Config, shared_directory: Path, name: str) -> Processes:
-    """Have the processes that this one starts tell what they use, in a directory of this name."""
-    directory = shared_directory / _PROCESSES / name
-    directory.mkdir()
-    config.add_cleanup(begin_run(str(directory)))
-    tell_entered(is_live=False)  # a run that a test of another one has started
-    processes = Processes(directory)
-    config.add_cleanup(processes.end_watch)
-    return processes
+        shared = SharedDirectory.existing(config.workerinput.get(_SHARED_DIRECTORY, ""))
+        worker = config.workerinput["workerid"]
+        if shared is not None:
+            run.call_log, run.unsettled = shared.run_log(), shared.unsettled(worker)
+    else:
+        try:
+            mode = run.config.mode()
+        except UnknownMode as error:
+            raise pytest.UsageError(str(error)) from None
+        check_may_record(config, mode.value, mode.source)
+        shared, worker = SharedDirectory.create(config), "main"
+    if shared is not None:
+        run.processes = shared.processes(config, worker)
+    config.pluginmanager.register(Hooks(config, run, shared), "inference_recorder-hooks")
 
 
 class Hooks:
     """The hooks of one run."""
 
-    def __init__(self, config: pytest.Config, run: Run) -> None:
+    def __init__(self, config: pytest.Config, run: Run, shared: SharedDirectory | None) -> None:
         self._config = config
         self._run = run
-        self._journal: Journal | None = None
-        """What is to be told at the end; None while there is nothing."""
+        self._fixtures = WideFixtures(run)
+        self._shared = shared
+        self._controller = Controller(config, shared)
         self._parameter_ids = ParameterIds()
-        self._workers: set[str] = set()
-        """Workers of pytest-xdist that have not told yet what they saw."""
-        self._crashed: list[str] = []
         self._collected: list[str] = []
 
     @pytest.hookimpl(tryfirst=True)
@@ -162,27 +140,27 @@ class Hooks:
             self._run.leave_test()
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        # Behind pytest's own look at skip marks, before it sets up fixtures.
+        # This runs after pytest has evaluated skip marks and before it sets up fixtures.
         self._run.begin(item)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_setup(
-        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+        self, fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
     ) -> Generator[None, object, object]:
-        scope = scope_of(fixturedef, request, self._run.item, self._parameter_ids)
+        fixtures, scope = self._fixtures, scope_of(fixturedef, request, self._run.item, self._parameter_ids)
         if scope is None:
             return (yield)
-        misses_before = self._run.misses_of(scope)
-        self._run.enter_scope(scope, is_setup=True)
-        fixturedef.addfinalizer(lambda: self._run.end_scope(scope))
+        misses_before = fixtures.count_of_misses(scope)
+        fixtures.enter(scope, is_setup=True)
+        fixturedef.addfinalizer(lambda: fixtures.end(scope))
         try:
             result = yield
-            self._run.went_on(scope, misses_before)
+            fixtures.note_misses(scope, misses_before)
             return result
         finally:
-            self._run.leave_scope(scope)
-            # The last one added is the first one run: what the fixture does after its yield lies between the two.
-            fixturedef.addfinalizer(lambda: self._run.enter_scope(scope, is_setup=False))
+            fixtures.leave(scope)
+            # Finalizers run last to first: what the fixture does after its yield runs between these two.
+            fixturedef.addfinalizer(lambda: fixtures.enter(scope, is_setup=False))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self) -> Generator[None, object, object]:
@@ -199,87 +177,44 @@ class Hooks:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
-        self._run.heard(item, report)
+        self._run.note_phase(item, report)
         return report
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
-        told: dict[str, Any] = {}
+        report: dict[str, object] = {}
         if self._run.has_sessions or self._config.getoption("inference_prune"):
-            told = self._run.finish(self._collected).to_plain()
+            report = self._run.finish(self._collected).to_plain()
         if hasattr(self._config, "workeroutput"):
-            self._config.workeroutput[_OUTPUT] = told
+            self._config.workeroutput[_REPORT] = report
         else:
-            self._hear(told)
+            self._controller.add(report)
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_configure_node(self, node: Any) -> None:
-        """Give a worker of pytest-xdist the folder in which all of them note what the run has recorded."""
-        self._workers.add(node.gateway.id)
-        node.workerinput[_DIRECTORY] = str(self._run.shared_directory or "")
+    def pytest_configure_node(self, node: _WorkerNode) -> None:
+        """Give a worker of pytest-xdist the directory that all processes of the run share."""
+        self._controller.worker_started(node.gateway.id)
+        node.workerinput[_SHARED_DIRECTORY] = "" if self._shared is None else str(self._shared.path)
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any) -> None:
-        """Hear from a worker of pytest-xdist that has ended."""
-        self._workers.discard(node.gateway.id)
-        told = getattr(node, "workeroutput", {}).get(_OUTPUT)
-        if told is None:
-            self._crashed.append(node.gateway.id)
-            self._set_back(node.gateway.id)
-        else:
-            self._hear(told)
-
-    def _set_back(self, worker: str) -> None:
-        """Put the recordings back that the running test of a worker that died has replaced."""
-        if self._run.shared_directory is None or self._config.getoption("inference_keep_failed"):
-            return
-        from .journal import Journal
-
-        told = Journal(has_sessions=True)
-        try:
-            told.set_back = list(map(str, Unsettled(self._run.shared_directory / _UNSETTLED / worker).set_back()))
-        except (RecorderError, OSError) as error:
-            told.troubles = [f"worker {worker} crashed, and what it was recording is not set aside: {error}"]
-        self._hear(told.to_plain())
-
-    def _hear(self, told: dict[str, Any]) -> None:
-        """Add what a process tells; {} is nothing."""
-        if told:
-            from .journal import Journal
-
-            self._journal = self._journal or Journal()
-            self._journal.add(told)
+    def pytest_testnodedown(self, node: _WorkerNode) -> None:
+        """Take the report of a worker of pytest-xdist that has ended."""
+        self._controller.worker_ended(node.gateway.id, getattr(node, "workeroutput", {}).get(_REPORT))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
-        config, journal = self._config, self._journal
-        if hasattr(config, "workeroutput"):  # workers of pytest-xdist have a terminal too; what they say is not shown
+        config = self._config
+        if hasattr(config, "workeroutput"):  # workers of pytest-xdist have a terminal too, which is not shown
             return
-        if journal is not None:
+        report = self._controller.finished()
+        if report is not None:
             from .summary import summarize
 
-            journal.crashed, journal.silent = self._crashed, sorted(self._workers)
-            if self._run.shared_directory is not None:
-                journal.used += uses_told_in(self._run.shared_directory / _PROCESSES)
             common, has_passed = self._run.config.directory().value, exitstatus == pytest.ExitCode.OK
-            summarize(journal, config, common, terminalreporter, has_passed=has_passed)
-        if report := config.getoption("inference_report"):
-            self._write_report(config.invocation_params.dir / report)
-            terminalreporter.write_line(f"recordings: every call of this run is shown in {report}")
-
-    def _write_report(self, file: Path) -> None:
-        from importlib import import_module
-
-        from .journal import Journal
-
-        journal = self._journal or Journal()
-        directories = [Path(directory) for directory in dict.fromkeys(journal.directories)]
-        import_module("inference_recorder.views.report").write(file, directories, journal.calls, journal.misses)
+            summarize(report, config, common, terminalreporter, has_passed=has_passed)
+        if page := config.getoption("inference_report"):
+            write_page(config.invocation_params.dir / page, report or RunReport())
+            terminalreporter.write_line(f"recordings: every call of this run is shown in {page}")
 
 
 def _shown_source(source: str) -> str:
     return "by default" if source == DEFAULT else source
-
-
-def shown_path(path: Path, root: Path) -> str:
-    """Return a path below the root as it is there, any other in full."""
-    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)

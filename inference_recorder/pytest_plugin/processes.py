@@ -1,4 +1,4 @@
-"""The processes that the tests of this pytest process start, as far as they tell of themselves."""
+"""The processes that the tests of this pytest process start, and what they report of themselves."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 from ..children.usage import Use, forks, tell_started
 from ..engine.run_log import lines_since
@@ -15,10 +15,21 @@ from ..engine.run_log import lines_since
 if TYPE_CHECKING:
     from ..children.started import Kind
 
-UNHEARD = "a process that was started while their tests ran told nothing of the recordings it used"
+    class _Message(TypedDict, total=False):
+        """A line of a process; it has `started`, `forked`, `entered` or `used`. See `children.usage`."""
+
+        started: int | None
+        kind: Kind
+        forked: int
+        by: int
+        entered: int
+        folders: list[str]
+        is_known: bool
+        used: Use
+
+
+UNREPORTED = "a process that was started while their tests ran did not report the recordings it used"
 STILL_RUNNING = "a process that was started by tests still ran when their tests ended"
-_SOMETHING: dict[str, Any] = {"started": None, "kind": "program"}
-"""What stands for a line that cannot be read: something that nobody knows."""
 
 
 @dataclass(slots=True)
@@ -29,35 +40,35 @@ class _Process:
     has_entered: bool = False
     """Whether it has entered a session."""
     directories: frozenset[str] = frozenset()
-    """Where those look for recordings."""
+    """Where its sessions look for recordings."""
     is_known: bool = True
-    """Whether the sessions that it entered tell all that it needs."""
+    """Whether the sessions that it entered report all that it needs."""
 
     @property
-    def is_heard_of(self) -> bool:
-        is_heard_of = self.has_entered or (self.is_forked and not self.runs_another_program)
-        return self.is_tool or (self.is_known and is_heard_of)
+    def is_accounted_for(self) -> bool:
+        has_reported = self.has_entered or (self.is_forked and not self.runs_another_program)
+        return self.is_tool or (self.is_known and has_reported)
 
 
 class Processes:
-    """What has been started and not ended yet. `begin` and `end` go around each test attempt, its fixtures included."""
+    """The processes that have started and not ended yet. Call `begin` and `end` around each test, fixtures included."""
 
     def __init__(self, directory: Path | None = None) -> None:
-        """`directory` is where the processes tell; without it, no process is heard of."""
+        """`directory` is where the processes report; without it, none is accounted for."""
         self.directories: frozenset[str] = frozenset()
-        """Where the sessions look for recordings that they have entered since the attempt began."""
+        """Where the sessions that they entered since the attempt began look for recordings."""
         self._directory = directory
         self._processes: dict[int, _Process] = {}
         self._has_unknown = False
-        """Whether one was started that nobody can find again."""
-        self._told_forks = 0
+        """Whether one was started whose id is not known."""
+        self._reported_forks = 0
         self._forks = 0
         self._cost: tuple[float, ...] = ()
         self._read: dict[str, int] = {}
         self._end_watch: Callable[[], None] | None = None
 
     def watch(self) -> None:
-        """Hear of every process that is started from now on."""
+        """Note every process that is started from now on."""
         if self._end_watch is None:
             from ..children.started import cost_of_ended_children, watch
 
@@ -75,67 +86,74 @@ class Processes:
             self.end()
 
     def end(self) -> str | None:
-        """Return why nobody knows all recordings that were used since the attempt began; None where that is known."""
+        """Return why not all recordings used since the attempt began are known; None if they are."""
         if self._end_watch is None:
             return None
         from ..children.started import cost_of_ended_children, is_alive, living_children
 
-        self._hear()
+        self._read_messages()
         self._processes.pop(os.getpid(), None)
         living = {pid: process for pid, process in self._processes.items() if is_alive(pid)}
         ended = [process for pid, process in self._processes.items() if pid not in living]
         cost, forked = cost_of_ended_children(), forks()
-        is_unheard = (
+        is_unreported = (
             self._has_unknown
-            or not all(process.is_heard_of for process in ended)
+            or not all(process.is_accounted_for for process in ended)
             or (cost != self._cost and not ended)
-            or forked - self._forks > self._told_forks
+            or forked - self._forks > self._reported_forks
         )
         still_running = living_children() | living.keys()
         self.directories = frozenset().union(*(process.directories for process in self._processes.values()))
-        self._processes, self._has_unknown, self._told_forks = living, False, 0
+        self._processes, self._has_unknown, self._reported_forks = living, False, 0
         self._cost, self._forks = cost, forked
-        return STILL_RUNNING if still_running else UNHEARD if is_unheard else None
+        return STILL_RUNNING if still_running else UNREPORTED if is_unreported else None
 
     def _started(self, pid: int | None, kind: Kind) -> None:
         tell_started(pid, kind)
-        self._take_started(pid, kind)
+        self._note_started(pid, kind)
 
-    def _take_started(self, pid: int | None, kind: Kind) -> None:
+    def _note_started(self, pid: int | None, kind: Kind) -> None:
         if pid is None:
             self._has_unknown = True
         else:
-            process = self._processes.setdefault(pid, _Process())
+            process = self._of(pid)
             process.is_tool = kind == "tool"
             process.runs_another_program = process.runs_another_program or kind == "program"
 
-    def _hear(self) -> None:
+    def _read_messages(self) -> None:
         if self._directory is None:
             return
-        for teller, told in _lines(self._directory, self._read):
-            if "started" in told:
-                pid = told["started"]
-                if pid == teller:  # it becomes another program; what it told before says nothing of that
-                    process = self._processes.setdefault(pid, _Process())
-                    process.is_forked = process.has_entered = False
-                self._take_started(pid, told["kind"])
-            elif "forked" in told:
-                self._processes.setdefault(told["forked"], _Process()).is_forked = True
-                self._told_forks += told["by"] == os.getpid()
-            elif "entered" in told:
-                process = self._processes.setdefault(told["entered"], _Process())
+        for sender, message in _messages(self._directory, self._read):
+            if "started" in message:
+                pid = message["started"]
+                if pid == sender:  # it becomes another program, for which its earlier messages do not hold
+                    self._of(pid).is_forked = self._of(pid).has_entered = False
+                self._note_started(pid, message["kind"])
+            elif "forked" in message:
+                self._of(message["forked"]).is_forked = True
+                self._reported_forks += message["by"] == os.getpid()
+            elif "entered" in message:
+                process = self._of(message["entered"])
                 process.has_entered = True
-                process.directories |= frozenset(told["folders"])
-                process.is_known = process.is_known and told["is_known"]
+                process.directories |= frozenset(message["folders"])
+                process.is_known = process.is_known and message["is_known"]
+
+    def _of(self, pid: int) -> _Process:
+        return self._processes.setdefault(pid, _Process())
 
 
-def uses_told_in(directory: Path) -> list[Use]:
-    """Return what the processes of a run used; `directory` holds the reports of all its pytest processes."""
-    return [told["used"] for below in sorted(directory.iterdir()) for _, told in _lines(below, {}) if "used" in told]
+def uses_in_reports(directory: Path) -> list[Use]:
+    """Return what the processes of a run used; `directory` holds one directory for each of its pytest processes."""
+    return [
+        message["used"]
+        for below in sorted(directory.iterdir())
+        for _, message in _messages(below, {})
+        if "used" in message
+    ]
 
 
-def _lines(directory: Path, read: dict[str, int]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (process, what it told) for what was not read yet; `read` says how many bytes of each file were."""
+def _messages(directory: Path, read: dict[str, int]) -> Iterator[tuple[int, _Message]]:
+    """Yield (process id, message) for each new line; `read` counts the bytes of each file that are known already."""
     try:
         entries = list(os.scandir(directory))
     except FileNotFoundError:
@@ -144,7 +162,7 @@ def _lines(directory: Path, read: dict[str, int]) -> Iterator[tuple[int, dict[st
         lines, read[entry.name] = lines_since(Path(entry.path), read.get(entry.name, 0))
         for line in lines:
             try:
-                told = json.loads(line)
-            except ValueError:  # there was no room for all of it
-                told = _SOMETHING
-            yield int(entry.name.partition(".")[0]), told
+                message: _Message = json.loads(line)
+            except ValueError:  # the disk was full; the line may have named a process
+                message = {"started": None, "kind": "program"}
+            yield int(entry.name.partition(".")[0]), message

@@ -1,4 +1,4 @@
-"""`--inference-prune`: what no test needs goes, or is listed; what may be needed is listed with the reason."""
+"""`--inference-prune`: deletes or lists recordings that no test needs, and lists the others with the reason."""
 
 from __future__ import annotations
 
@@ -12,58 +12,56 @@ from ..errors import UnwritableRecording
 from ..storage.directories import directories_from
 from ..storage.trash import Deletion, remove_expired
 from ..text import visible_line
-from .hooks import shown_path
-from .journal import Journal
 from .options import DELETE
-from .summary import MOST_LINES, write_list
+from .run_report import RunReport
+from .terminal import line_limit, shown_path, write_list
 from .unused import NOT_FOUND, NOT_RUN, OF_FIXTURES, Unused, own_directories
 
 _REMOVABLE = (NOT_FOUND, NOT_RUN, OF_FIXTURES)
-"""Whether these are needed, only people know."""
+"""Reasons to keep a recording of which only the user knows whether it is needed."""
 
 
 def prune(
-    journal: Journal,
-    unasked: list[Unused],
+    report: RunReport,
+    unused: list[Unused],
     config: pytest.Config,
     common: Path,
     terminal: pytest.TerminalReporter,
 ) -> None:
-    """List all recordings that nothing asked for, and delete the needless ones with `--inference-prune=delete`."""
-    needless = [unused for unused in unasked if unused.is_needless]
-    kept = [unused for unused in unasked if not unused.is_needless]
+    """List all unused recordings, and delete the needless ones with `--inference-prune=delete`."""
+    needless = [recording for recording in unused if recording.is_needless]
+    kept = [recording for recording in unused if not recording.is_needless]
     is_real = config.getoption("inference_prune") == DELETE
-    for unused in needless:
-        told = f"  {shown_path(unused.path, config.rootpath)}: {unused.reason} ({unused.test_id})"
-        terminal.write_line(visible_line(told))
-    used_ids = {use["test_id"] for use in (*journal.calls, *journal.used)}
-    limit = None if config.option.verbose > 0 else MOST_LINES
-    for reason in sorted({unused.reason for unused in kept}):
-        of_reason = [unused for unused in kept if unused.reason == reason]
-        other_ids = used_ids | {unused.test_id for unused in unasked if unused.reason != reason}
+    for recording in needless:
+        line = f"  {shown_path(recording.path, config.rootpath)}: {recording.reason} ({recording.test_id})"
+        terminal.write_line(visible_line(line))
+    used_ids = {use["test_id"] for use in (*report.calls, *report.used)}
+    for reason in sorted({recording.reason for recording in kept}):
+        of_reason = [recording for recording in kept if recording.reason == reason]
+        other_ids = used_ids | {recording.test_id for recording in unused if recording.reason != reason}
         named = _named(of_reason, config, common)
-        _write_kept(terminal, reason, of_reason, {test_id or "" for test_id in other_ids}, named, limit)
+        _write_kept(terminal, reason, of_reason, {test_id or "" for test_id in other_ids}, named, line_limit(config))
     deletion = Deletion()
     if is_real:
         try:
-            remove_expired(own_directories(journal, config.rootpath, common))
-            deletion.discard(unused.path for unused in needless)
+            remove_expired(own_directories(report, config.rootpath, common))
+            deletion.discard(recording.path for recording in needless)
         except UnwritableRecording as error:
             terminal.write_line(f"  {error}", red=True)
-        needless = [unused for unused in needless if unused.path in deletion.moved]
+        needless = [recording for recording in needless if recording.path in deletion.moved]
     count = "1 recording" if len(needless) == 1 else f"{len(needless)} recordings"
-    kept_count = f", {len(kept)} kept that no test asked for" if kept else ""
+    kept_count = f", {len(kept)} kept that no test used" if kept else ""
     done, to_do = f"pruned: {count} deleted{kept_count}", f"to prune: {count}{kept_count}"
     terminal.write_line(done if is_real else f"{to_do} (--inference-prune=delete deletes)")
     if deletion.kept:
-        terminal.write_line(f"  {len(deletion.kept)} stayed, since a later answer to the same request stays")
+        terminal.write_line(f"  {len(deletion.kept)} kept, since a later answer to the same request is kept")
     if deletion.moved:
         terminal.write_line(f"  {deletion.undo_command(config.invocation_params.dir)} brings them back")
 
 
 def _named(kept: list[Unused], config: pytest.Config, common: Path) -> list[str]:
-    """Return the directories that a command has to name: all, unless they are what it looks through by itself."""
-    directories = {unused.path.parent for unused in kept}
+    """Return the directories that a command has to name; [] if it finds them by itself."""
+    directories = {recording.path.parent for recording in kept}
     is_plain = config.invocation_params.dir == config.rootpath and not config.getoption("inference_recordings")
     if is_plain and directories <= set(directories_from(common).read):
         return []
@@ -78,7 +76,7 @@ def _write_kept(
     directories: list[str],
     limit: int | None,
 ) -> None:
-    counts = Counter(unused.test_id for unused in kept)
+    counts = Counter(recording.test_id for recording in kept)
     lines = [f"{'no test id' if test_id is None else test_id}: {count}" for test_id, count in counts.items()]
     write_list(terminal, f"kept, since {reason}", lines, limit)
     if reason not in _REMOVABLE:
@@ -92,7 +90,7 @@ def _write_kept(
 
 
 def _is_removable(test_id: str, other_ids: set[str]) -> bool:
-    """Whether a pasted command removes what is listed and nothing else: `rm` takes all that is below an id too."""
+    """Whether a pasted `rm` removes what is listed and nothing else: it also takes everything below an id."""
     starts = tuple(test_id + separator for separator in ("[", "::", "/"))
     is_plain = visible_line(test_id) == test_id
     return is_plain and test_id not in other_ids and not any(other.startswith(starts) for other in other_ids)

@@ -19,4 +19,4 @@ def inference_session(request: pytest.FixtureRequest) -> Session:
     Ask it for `counts`, `requests`, `replayed`, `recorded`, `missed`, `dropped` and `usage`. It is open while the
     test's fixtures are set up and torn down too; the marker `inference_recording` says how.
     """
-    return request.config.stash[RUN].session_of_the_test(request.node)
+    return request.config.stash[RUN].session_of_test(request.node)

@@ -1,4 +1,4 @@
-"""What is said at the end of a run: one line, and what there is to do something about."""
+"""The summary at the end of a run: one line of counts, and what needs attention."""
 
 from __future__ import annotations
 
@@ -8,29 +8,26 @@ from pathlib import Path
 
 import pytest
 
-from ..text import visible_line
-from .hooks import shown_path
-from .journal import Journal
-from .unused import unasked_recordings
-
-MOST_LINES = 10
+from .run_report import RunReport
+from .terminal import line_limit, shown_path, write_list
+from .unused import unused_recordings
 
 
 def summarize(
-    journal: Journal, config: pytest.Config, common: Path, terminal: pytest.TerminalReporter, *, has_passed: bool
+    report: RunReport, config: pytest.Config, common: Path, terminal: pytest.TerminalReporter, *, has_passed: bool
 ) -> None:
     """Write the summary of a run and prune if asked to; `common` is the directory of recorders that name none."""
-    journal.doubt_tests_without_answers()
+    report.doubt_tests_without_answers()
     prunes = bool(config.getoption("inference_prune"))
-    unasked = list(unasked_recordings(journal, config.rootpath, common, of=None if prunes else journal.passed))
-    needless = [unused for unused in unasked if unused.is_needless]
-    dropped = [call for call in journal.calls if call["outcome"] == "dropped"]
-    terminal.write_line(_counted(journal, len(needless)), **_colour(journal, has_passed=has_passed))
-    limit = None if config.option.verbose > 0 else MOST_LINES
+    unused = list(unused_recordings(report, config.rootpath, common, of=None if prunes else report.proven))
+    needless = [recording for recording in unused if recording.is_needless]
+    dropped = [call for call in report.calls if call["outcome"] == "dropped"]
+    terminal.write_line(_counted(report, len(needless)), **_colour(report, has_passed=has_passed))
+    limit = line_limit(config)
     write_list(
         terminal,
         "missed",
-        _by_test(_miss(miss["endpoint"], miss["model"], miss["test_id"]) for miss in journal.misses),
+        _by_test(_miss(miss["endpoint"], miss["model"], miss["test_id"]) for miss in report.misses),
         limit,
     )
     count = "1 failed call was" if len(dropped) == 1 else f"{len(dropped)} failed calls were"
@@ -41,34 +38,34 @@ def summarize(
         limit,
     )
     if not prunes:
-        write_list(terminal, "unused", _by_test((unused.test_id, "") for unused in needless), limit)
-    _write_live(terminal, len(set(journal.live)))
-    _write_aside(terminal, journal, config.rootpath)
+        write_list(terminal, "unused", _by_test((recording.test_id, "") for recording in needless), limit)
+    _write_live(terminal, len(set(report.live)))
+    _write_failed(terminal, report, config.rootpath)
     write_list(
         terminal,
         "failed, but their new recordings stay: their requests repeat a shared answer that this run recorded again",
-        list(dict.fromkeys(journal.stayed)),
+        list(dict.fromkeys(report.failed_but_kept)),
         limit,
     )
     write_list(
         terminal,
         "not recorded again, since not all tests that use them were selected",
-        list(dict.fromkeys(journal.kept)),
+        list(dict.fromkeys(report.not_recorded_again)),
         limit,
     )
-    for worker in journal.crashed:
-        terminal.write_line(f"  worker {worker} crashed; what its tests asked is not counted", red=True)
-    for trouble in journal.troubles:
+    for worker in report.crashed_workers:
+        terminal.write_line(f"  worker {worker} crashed; the calls of its tests are not counted", red=True)
+    for trouble in report.troubles:
         terminal.write_line(f"  {trouble}", red=True)
     if prunes:
         from .prune import prune
 
-        prune(journal, unasked, config, common, terminal)
+        prune(report, unused, config, common, terminal)
 
 
-def _counted(journal: Journal, unused: int) -> str:
-    count = journal.count
-    failed = sum(call["outcome"] == "recorded" and bool(call["failure"]) for call in journal.calls)
+def _counted(report: RunReport, unused: int) -> str:
+    count = report.count
+    failed = sum(call["outcome"] == "recorded" and bool(call["failure"]) for call in report.calls)
     of_them = f" ({failed} of them {'a failure' if failed == 1 else 'failures'})" if failed else ""
     return (
         f"recordings: {count('replayed')} replayed, {count('recorded')} recorded{of_them}, {count('missed')} missed, "
@@ -76,33 +73,22 @@ def _counted(journal: Journal, unused: int) -> str:
     )
 
 
-def _colour(journal: Journal, *, has_passed: bool) -> dict[str, bool]:
-    if journal.misses and not has_passed:
+def _colour(report: RunReport, *, has_passed: bool) -> dict[str, bool]:
+    if report.misses and not has_passed:
         return {"red": True}
-    return {"yellow": True} if journal.set_back or journal.crashed or journal.count("dropped") else {}
+    return {"yellow": True} if report.failed_recordings or report.crashed_workers or report.count("dropped") else {}
 
 
 def _miss(endpoint: str, model: str, test_id: str | None) -> tuple[str | None, str]:
     return test_id, f"{endpoint} ({model})" if model else endpoint
 
 
-def _by_test(found: Iterable[tuple[str | None, str]]) -> list[str]:
-    """Return a line for each test and thing found, with the number of times."""
+def _by_test(calls: Iterable[tuple[str | None, str]]) -> list[str]:
+    """Return a line for each test and description of a call, with the number of times."""
     return [
-        f"{test_id or 'shared, or outside a test'}: {count}{f' x {thing}' if thing else ''}"
-        for (test_id, thing), count in Counter(found).items()
+        f"{test_id or 'shared, or outside a test'}: {count}{f' x {description}' if description else ''}"
+        for (test_id, description), count in Counter(calls).items()
     ]
-
-
-def write_list(terminal: pytest.TerminalReporter, title: str, lines: list[str], limit: int | None) -> None:
-    """Write a title and these lines below it, at most `limit` of them; nothing where there are none."""
-    if not lines:
-        return
-    terminal.write_line(f"  {title}:")
-    for line in lines[:limit]:
-        terminal.write_line(visible_line(f"    {line}"))
-    if limit is not None and len(lines) > limit:
-        terminal.write_line(f"    and {len(lines) - limit} more (-v shows all)")
 
 
 def _write_live(terminal: pytest.TerminalReporter, tests: int) -> None:
@@ -112,11 +98,11 @@ def _write_live(terminal: pytest.TerminalReporter, tests: int) -> None:
         )
 
 
-def _write_aside(terminal: pytest.TerminalReporter, journal: Journal, root: Path) -> None:
-    if journal.set_back:
-        directories = sorted({shown_path(Path(path).parent, root) for path in journal.set_back})
+def _write_failed(terminal: pytest.TerminalReporter, report: RunReport, root: Path) -> None:
+    if report.failed_recordings:
+        directories = sorted({shown_path(Path(path).parent, root) for path in report.failed_recordings})
         terminal.write_line(
-            f"  {len(journal.set_back)} recorded by tests that failed: set aside in {', '.join(directories)} "
-            "(--inference-keep-failed keeps them)",
+            f"  {len(report.failed_recordings)} recorded by tests that failed: moved to {', '.join(directories)} "
+            "(--inference-keep-failed keeps them in place)",
             yellow=True,
         )

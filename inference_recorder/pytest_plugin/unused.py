@@ -1,4 +1,4 @@
-"""Recordings that nothing in this run asked for, each with what that says of it."""
+"""Recordings that nothing in this run used, each with the reason to keep it, if there is one."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from ..recording.model_lists import MODEL_LIST_START
 from ..request.keys import generation_of, is_bound_to_its_test, request_key
 from ..storage.catalogue import Entry, entries_in, key_of
 from ..storage.directories import directories_from
-from .journal import Journal, uses_in
+from .run_report import RunReport, uses_in
 
 _DIGITS_WITHOUT_TEST = 12
-"""The length of the keys that llama-stack made before they held the test."""
+"""The length of llama-stack's oldest keys, which did not depend on the test."""
 
 NOT_RUN = "their tests did not run"
 NOT_FOUND = "no test with their id was found"
 OF_FIXTURES = "they belong to fixtures that several tests share"
 NO_TEST_ID = "they have no test id: scripts made them, or tests share them"
-SHARED = "other tests may ask for them too"
-OUTSIDE = "they lie outside of rootdir, where other suites may keep theirs"
-ELSEWHERE = "their tests had sessions in other directories alone"
-ONLY_READ = "they lie in a directory that this run only reads"
+SHARED = "other tests may use them too"
+OUTSIDE = "they are outside rootdir, where other suites may keep theirs"
+ELSEWHERE = "their tests had sessions only in other directories"
+ONLY_READ = "they are in a directory that this run only reads"
 
 
 class Unused(NamedTuple):
-    """A recording that nothing asked for."""
+    """A recording that nothing used."""
 
     path: Path
     test_id: str | None
@@ -39,35 +39,35 @@ class Unused(NamedTuple):
     """Whether its own test has shown in this run that it does not need it."""
 
 
-def unasked_recordings(
-    journal: Journal, root: Path, common: Path, *, of: Container[str | None] | None = None
+def unused_recordings(
+    report: RunReport, root: Path, common: Path, *, of: Container[str | None] | None = None
 ) -> Iterator[Unused]:
-    """Yield the recordings that nothing asked for, of these tests or of all.
+    """Yield the recordings that nothing used, of these tests or of all.
 
-    Needless are those whose own tests ran and passed in this run, and are known to have used others. Never what other
-    tests may need, or other suites: what is shared, and what lies in a directory that this run only reads, or outside
-    of `root` (pytest's rootdir), where another suite may even have a test with the same id.
+    A recording is needless if its own test ran and passed in this run and all recordings that the test used are known.
+    It is never needless if other tests or suites may need it: if it is shared, in a directory that this run only reads,
+    or outside `root` (pytest's rootdir), where another suite may even have a test with the same id.
     """
-    used, judge = _Used([*uses_in(journal.calls), *journal.used]), _Judge(journal, root, common)
-    for directory in _directories_of_run(journal, root, common):
+    used, judge = _Used([*uses_in(report.calls), *report.used]), _Judge(report, root, common)
+    for directory in _directories_of_run(report, root, common):
         for entry in entries_in([directory]):
             if isinstance(entry, CorruptRecording) or not entry.is_of_the_sdk:
                 continue
             if (of is None or entry.test_id in of) and not used.holds(entry):
                 reason = judge.reason_to_keep(entry)
-                needless = "its test passed and did not ask for it"
+                needless = "its test passed and did not use it"
                 yield Unused(entry.path, entry.test_id, reason or needless, is_needless=reason is None)
 
 
-def own_directories(journal: Journal, root: Path, common: Path) -> list[Path]:
-    """Return the directories that this run writes to, below `root`: those in which it may delete."""
-    judge = _Judge(journal, root, common)
-    return [directory for directory in _directories_of_run(journal, root, common) if judge.is_own(directory)]
+def own_directories(report: RunReport, root: Path, common: Path) -> list[Path]:
+    """Return the directories below `root` that this run writes to, and in which it may delete."""
+    judge = _Judge(report, root, common)
+    return [directory for directory in _directories_of_run(report, root, common) if judge.is_own(directory)]
 
 
-def _directories_of_run(journal: Journal, root: Path, common: Path) -> list[Path]:
-    """Return where recordings of this run lie: below the root, or where an option or the environment says."""
-    directories = [*directories_from(common).read, *map(Path, journal.directories)]
+def _directories_of_run(report: RunReport, root: Path, common: Path) -> list[Path]:
+    """Return the directories of this run's recordings: those below `root`, and those that recorders use by default."""
+    directories = [*directories_from(common).read, *map(Path, report.directories)]
     return [
         directory
         for directory in dict.fromkeys(directories)
@@ -76,20 +76,20 @@ def _directories_of_run(journal: Journal, root: Path, common: Path) -> list[Path
 
 
 class _Judge:
-    """What a run says of recordings that nobody asked for."""
+    """Judges unused recordings by what the run shows."""
 
-    def __init__(self, journal: Journal, root: Path, common: Path) -> None:
-        self._reasons = journal.not_proven
-        self._passed: dict[str, set[Path]] = {}
-        for joined, tests in journal.passed_with.items():
+    def __init__(self, report: RunReport, root: Path, common: Path) -> None:
+        self._reasons = report.unproven
+        self._proven: dict[str, set[Path]] = {}
+        for joined, tests in report.proven_in.items():
             directories = {_real(Path(directory)) for directory in joined.split("\0")}
-            self._passed |= dict.fromkeys(set(tests) - self._reasons.keys(), directories)
-        self._collected = set(journal.collected)
+            self._proven |= dict.fromkeys(set(tests) - self._reasons.keys(), directories)
+        self._collected = set(report.collected)
         self._root = _real(root)
-        written = (common, *map(Path, journal.written))
+        written = (common, *map(Path, report.written))
         self._written = {_real(directory) for path in written for directory in directories_from(path).read}
-        workers = ", ".join([*journal.crashed, *journal.silent])
-        self._lost = f"worker {workers} ended without telling what its tests used" if workers else None
+        workers = ", ".join([*report.crashed_workers, *report.silent_workers])
+        self._lost = f"worker {workers} ended without reporting what its tests used" if workers else None
 
     def is_own(self, directory: Path) -> bool:
         """Whether this run may delete in a directory."""
@@ -102,10 +102,10 @@ class _Judge:
             return NO_TEST_ID
         if not directory.is_relative_to(self._root):
             return OUTSIDE
-        if test_id in self._passed:
+        if test_id in self._proven:
             if _is_shared(entry):
                 return SHARED
-            if directory not in self._passed[test_id]:
+            if directory not in self._proven[test_id]:
                 return ELSEWHERE
             return self._lost or (None if directory in self._written else ONLY_READ)
         if test_id in self._reasons:

@@ -39,7 +39,7 @@ def test_the_recordings_of_a_failing_test_are_set_aside(failing: str, suite: Sui
     count = 2 if "'x'" in failing else 1
     assert ([], count) == (suite.files(), len(suite.files("recordings/.failed")))
     assert "*\n" == (failed_aside(suite) / ".gitignore").read_text()
-    result.stdout.fnmatch_lines([f"  {count} recorded by tests that failed: set aside in recordings/.failed *"])
+    result.stdout.fnmatch_lines([f"  {count} recorded by tests that failed: moved to recordings/.failed *"])
 
 
 def test_what_was_there_before_comes_back(suite: Suite) -> None:
@@ -102,7 +102,7 @@ def test_they_are_kept_where_that_is_asked_for(suite: Suite) -> None:
     result = suite.run(RECORD, "--inference-keep-failed")
 
     result.assert_outcomes(failed=1)
-    result.stdout.no_fnmatch_line("*set aside*")
+    result.stdout.no_fnmatch_line("*moved to*")
     assert (1, False) == (len(suite.files()), failed_aside(suite).exists())
 
 

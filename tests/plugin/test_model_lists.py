@@ -137,7 +137,7 @@ def test_an_older_list_that_the_tests_own_list_hides_is_only_listed(suite: Suite
 
     result.assert_outcomes(passed=1)
     assert (True, True) == (own.exists(), hidden.exists())
-    assert "  kept, since other tests may ask for them too:" in result.outlines
+    assert "  kept, since other tests may use them too:" in result.outlines
 
 
 def test_a_list_that_another_test_may_need_stays_while_that_test_did_not_run(suite: Suite) -> None:

@@ -44,12 +44,12 @@ def test_it_lists_with_reasons_and_deletes_nothing(suite: Suite) -> None:
 
     result.assert_outcomes(passed=2)
     [needless] = [line.partition(": ")[2] for line in result.outlines if line.startswith("  recordings/")]
-    assert f"its test passed and did not ask for it ({START}test_less)" == needless
+    assert f"its test passed and did not use it ({START}test_less)" == needless
     start = result.outlines.index("  kept, since no test with their id was found:")
     assert [
         f"    {START}test_gone: 1",
         f"    to remove them: inference-recorder rm {START}test_gone",
-        "to prune: 1 recording, 1 kept that no test asked for (--inference-prune=delete deletes)",
+        "to prune: 1 recording, 1 kept that no test used (--inference-prune=delete deletes)",
     ] == result.outlines[start + 1 : start + 4]
     assert 4 == len(suite.files())
 
@@ -75,7 +75,7 @@ def test_it_deletes_what_it_would_list(workers: int | None, suite: Suite) -> Non
     result = suite.run(DELETE) if workers is None else suite.run_apart(DELETE, "-n", str(workers))
 
     result.assert_outcomes(passed=2)
-    assert "pruned: 1 recording deleted, 1 kept that no test asked for" in result.outlines
+    assert "pruned: 1 recording deleted, 1 kept that no test used" in result.outlines
     assert [f"{START}test_gone", f"{START}test_less", f"{START}test_same"] == suite.test_ids()
     suite.run().assert_outcomes(passed=2)
 
@@ -100,7 +100,7 @@ def test_what_a_test_did_not_ask_for_goes_whatever_became_of_others(
 
     result = suite.run_apart(DELETE, *arguments) if "Keyboard" in change else suite.run(DELETE, *arguments)
 
-    result.stdout.fnmatch_lines(["pruned: 1 recording deleted, 1 kept that no test asked for"])
+    result.stdout.fnmatch_lines(["pruned: 1 recording deleted, 1 kept that no test used"])
     assert [f"{START}test_gone", f"{START}test_less", f"{START}test_same"] == suite.test_ids()
 
 
@@ -153,7 +153,7 @@ def test_what_several_tests_share_is_only_listed(suite: Suite) -> None:
         "    to remove them: inference-recorder rm test_it.py@wide",
         "  kept, since they have no test id: scripts made them, or tests share them:",
         "    no test id: 1",
-        "pruned: 0 recordings deleted, 2 kept that no test asked for",
+        "pruned: 0 recordings deleted, 2 kept that no test used",
     ] == result.outlines[-7:-1]
     assert "recordings: 0 replayed, 0 recorded, 0 missed, 0 live, 0 unused" == line_of(result, "recordings:")
     assert [None, "test_it.py@wide"] == suite.test_ids()
@@ -212,7 +212,7 @@ def test_a_directory_outside_of_rootdir_is_left_alone(suite: Suite, tmp_path_fac
     result = suite.run(DELETE, f"--inference-recordings={elsewhere}")
 
     assert 1 == len(suite.files(elsewhere))
-    assert "  kept, since they lie outside of rootdir, where other suites may keep theirs:" in result.outlines
+    assert "  kept, since they are outside rootdir, where other suites may keep theirs:" in result.outlines
     assert "recordings: 0 replayed, 0 recorded, 0 missed, 0 live, 0 unused" == line_of(result, "recordings:")
 
 

@@ -200,7 +200,7 @@ def test_new_recordings_stay_where_the_old_cannot_be_reached(asking: str, suite:
     result.assert_outcomes(failed=3)
     result.stdout.fnmatch_lines(
         [
-            "  1 recorded by tests that failed: set aside in recordings/.failed *",
+            "  1 recorded by tests that failed: moved to recordings/.failed *",
             "  failed, but their new recordings stay: *",
             "    test_it.py::test_depends",
             "    test_it.py::test_depends_far",

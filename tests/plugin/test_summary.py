@@ -186,9 +186,9 @@ def test_a_crashed_worker_is_named_and_prunes_nothing(suite: Suite, monkeypatch:
 
     result.stdout.fnmatch_lines(
         [
-            "  worker gw0 crashed; what its tests asked is not counted",
-            "  kept, since worker gw0 ended without telling what its tests used:",
-            "pruned: 0 recordings deleted, 2 kept that no test asked for",
+            "  worker gw0 crashed; the calls of its tests are not counted",
+            "  kept, since worker gw0 ended without reporting what its tests used:",
+            "pruned: 0 recordings deleted, 2 kept that no test used",
         ]
     )
     result.stdout.no_fnmatch_line("*inference-recorder rm*")

@@ -41,7 +41,7 @@ def test_what_is_recorded_one_way_replays_every_other(dist: str, suite: Suite) -
     times = 2 if dist == "each" else 1
     recorded.assert_outcomes(passed=5 * times, failed=times)
     alone.assert_outcomes(passed=5, deselected=1)
-    recorded.stdout.fnmatch_lines(["*by tests that failed: set aside in recordings/.failed*"])
+    recorded.stdout.fnmatch_lines(["*by tests that failed: moved to recordings/.failed*"])
     assert ["test_it.py::test_failing"] == suite.test_ids("recordings/.failed")
     start = "test_it.py::"
     grouped = [f"{start}test_grouped[{n}]" for n in range(3)]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from inference_recorder import MissingRecording, inference_recording
-from inference_recorder.pytest_plugin.journal import calls_of
+from inference_recorder.pytest_plugin.run_report import calls_of
 
 from ..conftest import Colour
 from ..support.openai_server import OpenAIServer

@@ -1,0 +1,77 @@
+"""The temporary directory in which all processes of one test run write what the others need to know."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ..children.usage import begin_run, tell_entered
+from ..engine.run_log import RunLog
+from .processes import Processes, uses_in_reports
+from .unsettled import Unsettled
+
+if TYPE_CHECKING:
+    from ..children.usage import Use
+
+
+class SharedDirectory:
+    """The paths below one shared directory, and what is kept there."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, config: pytest.Config) -> SharedDirectory | None:
+        """Make the directory, to be removed when the run ends; None if there cannot be one."""
+        try:
+            shared = cls(Path(mkdtemp(prefix="inference_recorder-run-")))
+            for path in (shared._run_log, shared._processes, shared._unsettled):
+                path.mkdir()
+        except OSError:
+            return None
+        config.add_cleanup(partial(rmtree, shared.path, ignore_errors=True))
+        return shared
+
+    @classmethod
+    def existing(cls, path: str) -> SharedDirectory | None:
+        """Return the directory that the controller made; None if it made none, or on another machine."""
+        return cls(Path(path)) if os.path.isdir(path) else None
+
+    def run_log(self) -> RunLog:
+        return RunLog(self._run_log)
+
+    def unsettled(self, worker: str) -> Unsettled:
+        """Return what a worker needs undone if it crashes."""
+        return Unsettled(self._unsettled / worker)
+
+    def processes(self, config: pytest.Config, name: str) -> Processes:
+        """Make the processes that this one starts report what they use, in a directory of this name."""
+        directory = self._processes / name
+        directory.mkdir()
+        config.add_cleanup(begin_run(str(directory)))
+        tell_entered(is_live=False)  # this run may have been started by a test of another one
+        processes = Processes(directory)
+        config.add_cleanup(processes.end_watch)
+        return processes
+
+    def uses(self) -> list[Use]:
+        """Return the recordings used by the processes that tests started."""
+        return uses_in_reports(self._processes)
+
+    @property
+    def _run_log(self) -> Path:
+        return self.path / "run_log"
+
+    @property
+    def _processes(self) -> Path:
+        return self.path / "processes"
+
+    @property
+    def _unsettled(self) -> Path:
+        return self.path / "unsettled"

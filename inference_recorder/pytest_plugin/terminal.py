@@ -1,0 +1,32 @@
+"""How paths and lists are written at the end of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ..text import visible_line
+
+MOST_LINES = 10
+
+
+def shown_path(path: Path, root: Path) -> str:
+    """Return a path relative to `root` if it is below it, otherwise in full."""
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+def line_limit(config: pytest.Config) -> int | None:
+    """Return how many lines of a list are written; None, with -v, for all."""
+    return None if config.option.verbose > 0 else MOST_LINES
+
+
+def write_list(terminal: pytest.TerminalReporter, title: str, lines: list[str], limit: int | None) -> None:
+    """Write a title and at most `limit` lines below it; nothing for an empty list."""
+    if not lines:
+        return
+    terminal.write_line(f"  {title}:")
+    for line in lines[:limit]:
+        terminal.write_line(visible_line(f"    {line}"))
+    if limit is not None and len(lines) > limit:
+        terminal.write_line(f"    and {len(lines) - limit} more (-v shows all)")

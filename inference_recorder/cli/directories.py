@@ -63,6 +63,11 @@ def remark_unreadable(error: CorruptRecording) -> None:
     remark(f"skipped: {shown(error.path)} cannot be read ({error.reason})", "bold red")
 
 
+def remark_refusal(path: Path, test_id: str | None, refusal: str) -> None:
+    """Print on stderr that a recording was not changed, and why."""
+    remark(f"stays as it is: {shown(path)} ({test_id}): {refusal}", "bold red")
+
+
 def takes_directories(command: _Command) -> _Command:
     """Give a command the argument DIR and the option --recursive; its function takes `directories`."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -27,7 +28,7 @@ _PACKAGES = ("inference-recorder", "openai", "wrapt", "orjson", "filelock", "pyd
     "--dir", "directory", type=click.Path(path_type=Path), help="Check this directory, not the one that recorders use."
 )
 def doctor(directory: Path | None) -> None:
-    """Show the installed versions, the intercepted methods of the SDK, the directories of recordings, and the mode.
+    """Show versions, directories, the mode and what is intercepted.
 
     \b
     Exit codes:
@@ -48,20 +49,22 @@ def doctor(directory: Path | None) -> None:
 
 
 def _show_versions(console: Console) -> None:
-    console.print("[bold]Versions[/bold]")
-    table = Table.grid(padding=(0, 2))
-    table.add_row("  python", platform.python_version())
-    for name in _PACKAGES:
-        table.add_row(f"  {name}", _version(name))
-    console.print(table)
+    versions = ((name, _version(name)) for name in _PACKAGES)
+    _show_grid(console, "Versions", [("python", platform.python_version()), *versions])
 
 
 def _show_coverage(console: Console, targets: list[Covered]) -> None:
-    console.print("\n[bold]Intercepted methods of the SDK[/bold]")
+    rows = [
+        (target.name, f"{target.state} (since {target.since})" if target.since else target.state) for target in targets
+    ]
+    _show_grid(console, "\nIntercepted methods of the SDK", rows)
+
+
+def _show_grid(console: Console, title: str, rows: Iterable[tuple[str, str]]) -> None:
+    console.print(title, style="bold")
     table = Table.grid(padding=(0, 2))
-    for target in targets:
-        since = f" (since {target.since})" if target.since else ""
-        table.add_row(f"  {target.name}", f"{target.state}{since}")
+    for name, value in rows:
+        table.add_row(f"  {name}", value)
     console.print(table)
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import functools
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 import click
 
+from ..errors import CorruptRecording
 from ..storage.catalogue import Entry
 from .amounts import age, size
+from .directories import SearchedDirectories
 
 _OPTIONS = (
     click.option("--test", metavar="TEXT", help="Only recordings of tests whose id matches."),
@@ -80,6 +82,21 @@ def takes_filter(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(_OPTIONS):
         decorated = option(decorated)
     return decorated
+
+
+def matching(
+    directories: SearchedDirectories, wanted: Filter
+) -> Iterator[tuple[Entry | CorruptRecording, os.stat_result | None]]:
+    """Yield each recording that matches and each error of reading one, with the file's age and size if known."""
+    for entry in directories.entries():
+        try:
+            file = entry.path.stat()
+        except OSError:  # a broken link, or the file has just been removed
+            file = None
+        if file is not None and not wanted.matches_file(file):
+            continue
+        if isinstance(entry, CorruptRecording) or wanted.matches(entry):
+            yield entry, file
 
 
 def _matches(pattern: str | None, text: str) -> bool:

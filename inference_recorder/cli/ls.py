@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 
@@ -16,8 +16,8 @@ from ..views.parts import size_of
 from .amounts import age_text
 from .console import Cell, Column, counted, output, remark, show_json, show_table, size_cell
 from .directories import SearchedDirectories, short_name, shown, takes_directories
-from .filters import Filter, takes_filter
-from .statistics import Statistics, remark_uncounted, show_statistics
+from .filters import Filter, matching, takes_filter
+from .statistics import remark_uncounted, show_statistics, statistics_of
 
 _COLUMNS = (
     Column("test", gives_way=True),
@@ -151,7 +151,7 @@ def ls(
         return
     if failed or sort or reverse:
         raise click.UsageError("--failed, --sort and --reverse are options of the list; they do not go with --stats")
-    statistics = _statistics(directories, wanted)
+    statistics = statistics_of(directories, wanted)
     if is_json:
         show_json(statistics.as_json())
     else:
@@ -161,7 +161,7 @@ def ls(
 
 def _listed(directories: SearchedDirectories, wanted: Filter, failed: bool, sort: str, reverse: bool) -> list[Listed]:
     files: list[Listed] = []
-    for entry, file in _matching(directories, wanted):
+    for entry, file in matching(directories, wanted):
         if isinstance(entry, CorruptRecording) and wanted.needs_content:
             continue
         listed = _listed_file(entry, shown(entry.path), file)
@@ -181,37 +181,6 @@ def _show_list(files: list[Listed], is_json: bool) -> None:
     note = f"; {unreadable:,} cannot be read: see inference-recorder check" if unreadable else ""
     if unreadable or output().is_terminal:
         remark(f"{counted(len(files), 'file')}, {size_of(sum(listed.size for listed in files))}{note}")
-
-
-def _statistics(directories: SearchedDirectories, wanted: Filter) -> Statistics:
-    statistics = Statistics()
-    for entry, _ in _matching(directories, wanted):
-        path = shown(entry.path)
-        try:
-            if isinstance(entry, CorruptRecording):
-                statistics.corrupt.append(path)
-            elif entry.is_of_the_sdk:
-                statistics.add(entry, entry.recording(), path)
-            else:
-                statistics.others += 1
-        except (CorruptRecording, ValueError, RecursionError):
-            statistics.corrupt.append(path)
-    return statistics
-
-
-def _matching(
-    directories: SearchedDirectories, wanted: Filter
-) -> Iterator[tuple[Entry | CorruptRecording, os.stat_result | None]]:
-    """Yield each recording that matches and each error of reading one, with the file's age and size where known."""
-    for entry in directories.entries():
-        try:
-            file = entry.path.stat()
-        except OSError:  # a broken link, or the file has just been removed
-            file = None
-        if file is not None and not wanted.matches_file(file):
-            continue
-        if isinstance(entry, CorruptRecording) or wanted.matches(entry):
-            yield entry, file
 
 
 def _listed_file(entry: Entry | CorruptRecording, path: str, file: os.stat_result | None) -> Listed:

@@ -44,13 +44,14 @@ def rekey(
     dry_run: bool,
     is_json: bool,
 ) -> None:
-    """Rename recordings so that they are found with the normalizers that are declared now.
+    """Rename recordings after a change of normalizers.
 
-    A recording declares the normalizers that its key was made with. If those declared now give another key, the file
-    gets the name of that key, without a live call; its request and answer stay as they are. The normalizers declared
-    now are those that are configured (normalize = [...] in [tool.inference_recorder] of the nearest pyproject.toml),
-    unless --normalize or --none is given. This command does not see what single tests declare in normalize=[...]: do
-    not name a directory of their recordings as DIR.
+    The recordings in DIR are then found with the normalizers that are declared now. A recording declares the
+    normalizers that its key was made with. If those declared now give another key, the file gets the name of that key,
+    without a live call; its request and answer stay as they are. The normalizers declared now are those that are
+    configured (normalize = [...] in [tool.inference_recorder] of the nearest pyproject.toml), unless --normalize or
+    --none is given. This command does not see what single tests declare in normalize=[...]: do not name a directory of
+    their recordings as DIR.
 
     --exact is for recordings made by llama-stack's recorder, or by this one before it had exact keys: such a recording
     answers all requests that llama-stack treats as equal to its own ("score: 1" and "score: 5"). It gets the name of

@@ -11,8 +11,8 @@ from ..errors import RecorderError, RecordingConflict
 from ..request.jsonable import JsonObject
 from ..storage.catalogue import entry_of
 from ..storage.renames import Renaming, move_of, moved
-from .console import Column, remark, show_json, show_table, tracked
-from .directories import shown, store_of
+from .console import Column, show_json, show_table, tracked
+from .directories import remark_refusal, shown, store_of
 
 _COLUMNS = (Column("test", gives_way=True), Column("recording"), Column("new name"))
 
@@ -65,7 +65,7 @@ def carry_out(renames: Sequence[PlannedRename], *, is_dry_run: bool, is_json: bo
         accepted = (rename for rename in renames if not rename.refusal)
         show_table(_COLUMNS, [(rename.new_id or "", rename.path.name, rename.new_path.name) for rename in accepted])
     for rename in refused:
-        remark(f"stays as it is: {shown(rename.path)} ({rename.test_id}): {rename.refusal}", "bold red")
+        remark_refusal(rename.path, rename.test_id, rename.refusal)
     return len(renames) - len(refused), len(refused)
 
 

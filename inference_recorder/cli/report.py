@@ -21,7 +21,7 @@ from .directories import directories_from
     help="Write the page here.",
 )  # fmt: skip
 def report(directory: Path | None, file: Path) -> None:
-    """Write a page that shows every recording of a directory, by test.
+    """Write a page that shows all recordings by test.
 
     The page is one HTML file that needs no network: open it in any browser, attach it to a pull request. By default,
     DIR is the directory that your tests' recorders use. If it has no recordings of its own, the page shows those of the

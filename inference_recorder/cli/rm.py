@@ -16,7 +16,7 @@ from ..storage.catalogue import Entry, series_of
 from ..storage.trash import Deletion, remove_expired
 from ..text import visible_line
 from .console import Column, counted, remark, show_json, show_table
-from .directories import SearchedDirectories, remark_unreadable, shown
+from .directories import SearchedDirectories, remark_refusal, remark_unreadable, shown
 from .owners import is_shared, key_version
 from .rename_test import enclosing_ids, renamed
 from .suite_directories import directories_of_tests, from_rootdir, other_directories
@@ -163,7 +163,7 @@ def _show(
     else:
         show_table(_COLUMNS, [(shown(path), tests[path]) for path in moved])
     for path, refusal in refusals.items():
-        remark(f"stays as it is: {shown(path)} ({tests[path]}): {refusal}", "bold red")
+        remark_refusal(path, tests[path], refusal)
     if is_dry_run:
         remark(f"{counted(len(moved), 'recording')} would be moved to the trash")
     elif moved:

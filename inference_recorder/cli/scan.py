@@ -29,11 +29,12 @@ _LARGEST_BYTES = 64 * 1024 * 1024
 )
 @click.option("--json", "is_json", is_flag=True, help="Print a JSON array of {file, line, kind, secret}.")
 def scan(paths: tuple[Path, ...], ignored: tuple[str, ...], is_json: bool) -> None:
-    """Find secrets in recordings, their attachments and cassettes: in FILE, or in all files in and below DIR.
+    """Find secrets in recordings, attachments and cassettes.
 
-    A secret is what a recorder would hide: a known shape of key, the value of an environment variable named *_KEY,
-    *_TOKEN, *_SECRET or *_PASSWORD, or what is configured (redact and secret_env in [tool.inference_recorder] of the
-    nearest pyproject.toml). Only its first characters are shown.
+    FILE is scanned, and all files in and below DIR; by default, the directory that recorders use. A secret is what a
+    recorder would hide: a known shape of key, the value of an environment variable named *_KEY, *_TOKEN, *_SECRET or
+    *_PASSWORD, or what is configured (redact and secret_env in [tool.inference_recorder] of the nearest
+    pyproject.toml). Only its first characters are shown.
 
     As a pre-commit hook: id inference-recorder-scan.
 

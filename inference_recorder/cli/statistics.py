@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import PurePath
 
+from ..errors import CorruptRecording
 from ..recording import json_bytes
 from ..recording.recording import Answer, Recording
 from ..recording.usage import Usage, usage_of
@@ -16,6 +17,8 @@ from ..request.keys import request_key
 from ..storage.catalogue import Entry
 from ..views.parts import size_of
 from .console import Cell, Column, counted, number_cell, output, remark, show_rest, show_table, size_cell
+from .directories import SearchedDirectories, shown
+from .filters import Filter, matching
 
 _OUTSIDE = "(outside a test)"
 _NO_MODEL = "(none)"
@@ -141,6 +144,23 @@ class Statistics:
             "others": self.others,
             "corrupt": self.corrupt,
         }
+
+
+def statistics_of(directories: SearchedDirectories, wanted: Filter) -> Statistics:
+    """Return the statistics of all recordings that match."""
+    statistics = Statistics()
+    for entry, _ in matching(directories, wanted):
+        path = shown(entry.path)
+        try:
+            if isinstance(entry, CorruptRecording):
+                statistics.corrupt.append(path)
+            elif entry.is_of_the_sdk:
+                statistics.add(entry, entry.recording(), path)
+            else:
+                statistics.others += 1
+        except (CorruptRecording, ValueError, RecursionError):
+            statistics.corrupt.append(path)
+    return statistics
 
 
 def show_statistics(statistics: Statistics, *, shows_all: bool) -> None:

@@ -68,6 +68,7 @@ class MissingRecording(RecorderError, RuntimeError):
         summary: str,
         test_id: str | None,
         looked_in: Sequence[Path],
+        absent: Sequence[Path] = (),
         node_id: str | None = None,
         explanation: Explanation = _NOTHING_KNOWN,
         is_without_plugin: bool = False,
@@ -87,15 +88,15 @@ class MissingRecording(RecorderError, RuntimeError):
             f"  key: {key}",
             "  looked in:",
             *(
-                f"    {directory}{'' if directory.is_dir() else ' (there is no such folder)'}"
-                for position, directory in enumerate(self.looked_in)
-                if position == 0 or directory.is_dir()
+                f"    {directory}{' (does not exist)' if directory in absent else ''}"
+                for directory in self.looked_in
+                if directory == self.looked_in[0] or directory not in absent
             ),
             *(f"  {line}" for line in lines_of(explanation, test_id, next(iter(self.looked_in), Path()))),
             *([_NOT_RECORDED] if explanation.dropped is None else []),
             f"  to record it, run once with a key and {_RECORDING} (or mode=...)"
             if self.command is None
-            else f"  to record it, with a key{_NO_OTHER_MODE * is_without_plugin}:\n    {self.command}",
+            else f"  to record it, with a key{_NO_OTHER_MODE if is_without_plugin else ''}:\n    {self.command}",
         ]
         super().__init__(visible("\n".join(lines)))
 

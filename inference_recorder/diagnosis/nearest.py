@@ -166,4 +166,7 @@ def _remarks(index: Index, request: Request, nearest: Nearest | None) -> Iterato
         files = "1 file there cannot" if index.unreadable == 1 else f"{index.unreadable:,} files there cannot"
         yield f"{files} be read: inference-recorder check says why"
     if not index.is_whole:
-        yield f"compared with {index.read:,} of the {index.found:,} recordings: inference-recorder explain reads all"
+        yield (
+            f"compared with only {index.read:,} of the {index.found:,} recordings; `inference-recorder explain "
+            "--request FILE` compares a request given as JSON with all of them"
+        )

@@ -1,4 +1,4 @@
-"""`inference-recorder explain`: the misses of the last run, or a request, against the recordings as they are now."""
+"""`inference-recorder explain`: why a request given as JSON has no recording."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from inference_recorder.cli.main import main
 from ..conftest import HELLO
 from ..unit.diagnosis.directories import CHAT, TEST, asks, put
 
-GOODBYE = HELLO | {"messages": [{"role": "user", "content": "Say goodbye."}]}
+BASE_URL = "https://api.openai.com/v1"
 
 
 def run(directory: Path, *arguments: str, stdin: str | None = None) -> Result:
@@ -31,47 +31,13 @@ def miss(client: openai.OpenAI, recordings: Path, test_id: str = TEST, **argumen
     return caught.value
 
 
-def test_the_last_misses_are_explained_newest_first(client: openai.OpenAI, recordings: Path) -> None:
-    """In CI's log of yesterday the error has scrolled away; or the code under test swallowed it."""
-    with inference_recording("record", recordings, test_id=TEST):
-        client.chat.completions.create(**HELLO)
-    first = miss(client, recordings, **HELLO, seed=1)
-    second = miss(client, recordings, **GOODBYE)
-    result = run(recordings)
-
-    assert 1 == result.exit_code
-    assert result.output.index('+ "Say goodbye."') < result.output.index("$.seed (only in this request)")
-    assert "Recording not found for POST /v1/chat/completions (model gpt-4o), missed 20" in result.output
-    for error in (first, second):
-        assert "\n".join(str(error).splitlines()[1:]) in result.output
-    assert 1 == run(recordings, "--last", "1").output.count("Recording not found")
-
-
-def test_what_was_recorded_since_is_said_to_be(client: openai.OpenAI, recordings: Path) -> None:
-    """The misses are compared with the recordings as they are now."""
-    miss(client, recordings, **HELLO)
-    with inference_recording("record", recordings, test_id=TEST):
-        client.chat.completions.create(**HELLO)
-    result = run(recordings)
-    (file,) = recordings.glob("*.json")
-
-    assert 0 == result.exit_code
-    assert f"answered by {file}" in result.output
-
-
-def test_a_directory_without_misses_says_so(recordings: Path) -> None:
-    """An empty output looks like a failure."""
-    result = run(recordings)
-
-    assert (0, f"No call is known that found no recording in {recordings}.\n") == (result.exit_code, result.output)
-    assert [] == json.loads(run(recordings, "--json").output)
-
-
-def test_as_json_it_is_what_the_help_says(client: openai.OpenAI, recordings: Path) -> None:
+def test_json_output_has_the_members_that_the_help_lists(recordings: Path, tmp_path: Path) -> None:
     """For scripts and agents."""
-    file = put(recordings, asks("Say hello."), base_url=str(client.base_url).rstrip("/"))
-    error = miss(client, recordings, **GOODBYE)
-    (told,) = json.loads(run(recordings, "--json").output)
+    file = put(recordings, asks("Say hello."), base_url=BASE_URL)
+    request = put(tmp_path / "missing", asks("Say goodbye."), base_url=BASE_URL)
+
+    result = run(recordings, "--json", "--request", str(request))
+
     difference = {
         "path": "$.messages[0].content",
         "recorded": "Say hello.",
@@ -81,9 +47,8 @@ def test_as_json_it_is_what_the_help_says(client: openai.OpenAI, recordings: Pat
     }
     nearest = {"path": str(file), "reason": "other request", "test_id": TEST, "differences": [difference]}
 
-    assert told.pop("missed_at").startswith("20")
     assert {
-        "key": error.key,
+        "key": request.stem,
         "test_id": TEST,
         "endpoint": CHAT,
         "model": "gpt-4o",
@@ -93,15 +58,14 @@ def test_as_json_it_is_what_the_help_says(client: openai.OpenAI, recordings: Pat
         "renamed_from": None,
         "dropped": None,
         "remarks": [],
-        "command": error.command,
-    } == told
+    } == json.loads(result.output)
 
 
 @pytest.mark.parametrize("form", ["recording", "request", "arguments"])
 def test_a_request_is_taken_in_three_forms(form: str, recordings: Path, tmp_path: Path) -> None:
     """Whatever somebody has at hand: a file, its request, or what they pass to the SDK."""
-    put(recordings, asks("Say hello."), base_url="https://api.openai.com/v1")
-    elsewhere = put(tmp_path / "other", asks("Say goodbye."), base_url="https://api.openai.com/v1")
+    put(recordings, asks("Say hello."), base_url=BASE_URL)
+    elsewhere = put(tmp_path / "other", asks("Say goodbye."), base_url=BASE_URL)
     document = json.loads(elsewhere.read_text())
     options = {
         "recording": [],
@@ -123,7 +87,7 @@ def test_a_request_is_taken_in_three_forms(form: str, recordings: Path, tmp_path
 
 def test_a_request_that_is_recorded_is_answered_by_its_file(recordings: Path) -> None:
     """ "Why does it not find it?": it does."""
-    file = put(recordings, asks("Say hello."), base_url="https://api.openai.com/v1")
+    file = put(recordings, asks("Say hello."), base_url=BASE_URL)
     result = run(recordings, "--request", str(file))
 
     assert 0 == result.exit_code
@@ -132,7 +96,7 @@ def test_a_request_that_is_recorded_is_answered_by_its_file(recordings: Path) ->
 
 def test_what_is_no_part_of_a_request_is_left_out(recordings: Path) -> None:
     """Arguments copied out of a program say how to call, too."""
-    file = put(recordings, asks("Say hello."), base_url="https://api.openai.com/v1")
+    file = put(recordings, asks("Say hello."), base_url=BASE_URL)
     given = json.dumps(asks("Say hello.") | {"timeout": 3, "extra_headers": {"a": "b"}})
     result = run(recordings, "--request", "-", "--endpoint", CHAT, "--test", TEST, stdin=given)
 
@@ -142,14 +106,14 @@ def test_what_is_no_part_of_a_request_is_left_out(recordings: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "stdin", "reason"),
     [
-        (["--request", "-"], "{", "--request is no JSON"),
-        (["--request", "-"], "\x00", "--request is no JSON"),
-        (["--request", "-"], "[" * 100_000, "--request is no JSON"),
+        (["--request", "-"], "{", "--request is not valid JSON"),
+        (["--request", "-"], "\x00", "--request is not valid JSON"),
+        (["--request", "-"], "[" * 100_000, "--request is not valid JSON"),
         (["--request", "-"], "[]", "--request must hold an object, not a list"),
-        (["--request", "-"], '{"model": "m"}', "name its --endpoint"),
+        (["--request", "-"], '{"model": "m"}', "add its --endpoint"),
         (["--request", "no such file"], "", "no such file"),
-        (["--endpoint", "x"], "", "--request, which is not given"),
-        (["--last", "0"], "", ""),
+        (["--endpoint", "x"], "", "Missing option '--request'"),
+        ([], "", "Missing option '--request'"),
     ],
     ids=["broken", "binary", "too deep", "a list", "no endpoint", "no file", "endpoint alone", "none"],
 )
@@ -169,7 +133,13 @@ def test_a_large_directory_is_read_to_its_end(
         put(recordings, asks(f"Number {number}."), "other")
     os.utime(recordings, (1, 1))
     monkeypatch.setattr("inference_recorder.diagnosis.index.MOST_SECONDS", -1)
-    error = miss(client, recordings, **HELLO)
 
-    assert "compared with 0 of the 3 recordings: inference-recorder explain reads all" in str(error)
-    assert "recordings: inference-recorder explain" not in run(recordings).output
+    error = miss(client, recordings, **HELLO)
+    arguments = ("--request", "-", "--endpoint", CHAT, "--test", TEST)
+    result = run(recordings, *arguments, stdin=json.dumps(HELLO))
+
+    advice = "`inference-recorder explain --request FILE` compares a request given as JSON with all of them"
+    assert f"compared with only 0 of the 3 recordings; {advice}" in str(error)
+    assert "nearest: " not in str(error)
+    assert "nearest: " in result.output
+    assert "compared with only" not in result.output

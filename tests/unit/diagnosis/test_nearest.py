@@ -304,7 +304,8 @@ def test_a_directory_that_is_too_large_is_read_in_part(recordings: Path) -> None
     put(recordings, asks("Say hello."), OTHER, name="0" * 64)
     explanation = explanation_of(question(asks("Say hello.")), Index([recordings], most_characters=1))
 
-    assert ("compared with 1 of the 6 recordings: inference-recorder explain reads all",) == explanation.remarks
+    advice = "`inference-recorder explain --request FILE` compares a request given as JSON with all of them"
+    assert (f"compared with only 1 of the 6 recordings; {advice}",) == explanation.remarks
     assert (OTHER,) == explanation.recorded_for
     assert explanation.renamed_from is None  # this test's own may be among those that were not read
 

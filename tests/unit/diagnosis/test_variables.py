@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 
 from inference_recorder import MissingRecording, inference_recording
-from inference_recorder.diagnosis.notes import notes_in
 from inference_recorder.diagnosis.variables import _fillings
 
-from ...cli.recorded import run
 from ...conftest import Colour
 from ...support.secret_table import SECRETS
 from .directories import TEST
@@ -106,22 +104,6 @@ def test_no_variable_is_blamed_for_another_request(
     error = miss(sdk, recordings, text)
 
     assert "APP_TOKEN" not in str(error)
-
-
-def test_explain_names_it_too_when_the_test_is_long_over(
-    sdk: Colour, recordings: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The command runs in another shell; the note of the miss has the name, and never the value."""
-    text = f"Deploy {VALUE} with {KEY}."
-    record(sdk, recordings, text)
-    monkeypatch.setenv("APP_TOKEN", VALUE)
-    miss(sdk, recordings, text)
-    monkeypatch.delenv("APP_TOKEN")
-
-    told = run("explain", "--dir", recordings).output
-
-    assert ADVICE in told
-    assert [] == [one for one in notes_in(recordings) if VALUE in repr(one)]
 
 
 def test_the_recording_names_the_variable_and_not_its_value(

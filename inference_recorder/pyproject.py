@@ -15,7 +15,7 @@ _SPECIAL = frozenset(".^$*+?{}[]()|\\")
 
 
 def nearest_pyproject(directory: Path) -> Path | None:
-    """Return the pyproject.toml in `directory` or the nearest above it; None if there is none."""
+    """Return the pyproject.toml in `directory` or the nearest above it, or None."""
     paths = (parent / "pyproject.toml" for parent in (directory, *directory.parents))
     return next((path for path in paths if path.is_file()), None)
 

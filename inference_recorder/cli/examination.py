@@ -18,8 +18,9 @@ from ..sdk.bodies import body_bytes, check_body, check_chunk, is_kept_as_sent
 from ..sdk.methods import method_for
 from ..storage import attachments
 from ..storage.catalogue import Entry
+from ..storage.key_versions import key_version
 from .directories import SearchedDirectories, shown
-from .owners import TestFiles, key_version
+from .owners import TestFiles
 
 _ERRORS = frozenset({"unreadable", "secret"})
 

@@ -11,27 +11,11 @@ from typing import TypeVar
 import click
 
 from ..fixture_ids import SESSION, parsed_fixture_id
-from ..request.keys import Generation, generation_of, is_bound_to_its_test
+from ..request.keys import Generation
 from ..storage.catalogue import Entry
+from ..storage.key_versions import is_shared
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
-
-
-def key_version(entry: Entry) -> Generation | None:
-    """Return the newest key version that gives a recording its name, or None."""
-    try:
-        request = entry.asked
-        return None if request is None else generation_of(entry.key, request, entry.test_id)
-    except RecursionError:  # arguments nested too deep to normalize: no call can have them
-        return None
-
-
-def is_shared(entry: Entry, version: Generation | None) -> bool:
-    """Whether a recording also answers other tests than its own, because its key does not include the test."""
-    request = entry.asked
-    if request is None:
-        return False
-    return request.is_model_list if version is None else not is_bound_to_its_test(request, version)
 
 
 @dataclass(slots=True)

@@ -16,10 +16,10 @@ from ..redaction.shapes import is_hidden_by_name
 from ..request.keys import EXACT, renamed_under, request_key
 from ..request.normalizers import BUILT_IN_NAMES, Normalizers, NormalizeRule, without_roots
 from ..storage.catalogue import Entry
+from ..storage.key_versions import is_shared, key_version
 from .configured import configured_table
 from .console import counted, remark
 from .directories import SearchedDirectories, takes_directories
-from .owners import is_shared, key_version
 from .renaming import PlannedRename, carry_out
 
 

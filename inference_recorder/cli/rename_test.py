@@ -12,9 +12,9 @@ import click
 from ..fixture_ids import SESSION, parsed_fixture_id
 from ..request.keys import GENERATIONS, Generation, renamed_under, request_key
 from ..storage.catalogue import Entry
+from ..storage.key_versions import is_shared, key_version
 from .console import counted, remark
 from .directories import SearchedDirectories, takes_directories
-from .owners import is_shared, key_version
 from .renaming import PlannedRename, carry_out
 
 

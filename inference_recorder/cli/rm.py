@@ -13,11 +13,11 @@ import click
 
 from ..errors import CorruptRecording, UnwritableRecording
 from ..storage.catalogue import Entry, series_of
+from ..storage.key_versions import is_shared, key_version
 from ..storage.trash import Deletion, remove_expired
 from ..text import visible_line
 from .console import Column, counted, remark, show_json, show_table
 from .directories import SearchedDirectories, remark_refusal, remark_unreadable, shown
-from .owners import is_shared, key_version
 from .rename_test import enclosing_ids, renamed
 from .suite_directories import directories_of_tests, from_rootdir, other_directories
 

@@ -79,7 +79,7 @@ class Attempt:
 
     @property
     def has_passed(self) -> bool:
-        """Whether the test ran, and none of its phases failed, was skipped or expected to fail."""
+        """Whether the test ran, with every phase passed: no failure, skip or expected failure."""
         return self.has_called and self.is_whole and not self.has_failed
 
     def reason_against(self) -> str | None:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
-from typing import Any
+import os
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ..config import Config
 from ..errors import RecorderError
+from .configuration import check_may_record
+
+if TYPE_CHECKING:
+    from ..recorder import inference_recording
+    from ..session import Session
+
+Arguments = dict[str, Any]
+"""By name: those of `inference_recording`, and allow_misses."""
 
 MARKER = "inference_recording"
 DESCRIPTION = (
@@ -23,12 +32,12 @@ def is_marked(node: pytest.Item | pytest.Collector) -> bool:
     return node.get_closest_marker(MARKER) is not None
 
 
-def arguments_of(node: pytest.Item | pytest.Collector) -> dict[str, Any]:
-    """Return the arguments of all markers that apply, the nearest going before; {} where there is none.
+def arguments_of(node: pytest.Item | pytest.Collector) -> Arguments:
+    """Return the arguments of all markers that apply, where nearer ones override wider ones; {} without a marker.
 
-    Those of `inference_recording`, and allow_misses. Raises pytest.UsageError for others, naming the test.
+    Raises pytest.UsageError, which names the test, for invalid ones.
     """
-    arguments: dict[str, Any] = {}
+    arguments: Arguments = {}
     for mark in reversed(list(node.iter_markers(MARKER))):
         try:
             arguments |= _bound(mark)
@@ -38,12 +47,32 @@ def arguments_of(node: pytest.Item | pytest.Collector) -> dict[str, Any]:
     return arguments
 
 
-def recorder_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those of a marker's arguments that `inference_recording` takes."""
+def open_session(
+    arguments: Arguments, config: Config, pytest_config: pytest.Config
+) -> tuple[inference_recording, Session]:
+    """Open a session with a marker's arguments; fail the test, without a traceback, if that is impossible."""
+    from ..recorder import enter_process_wide, inference_recording
+
+    options = _recorder_arguments(arguments)
+    if options.get("storage_dir"):
+        if config.command_line_directory is not None:
+            del options["storage_dir"]
+        else:
+            options["storage_dir"] = pytest_config.rootpath / os.path.expanduser(options["storage_dir"])
+    try:
+        mode = config.mode(options.get("mode"))
+        check_may_record(pytest_config, mode.value, "the marker" if mode.source == "mode" else mode.source)
+        recorder = inference_recording(**options)
+        return recorder, enter_process_wide(recorder)
+    except (RecorderError, pytest.UsageError) as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+def _recorder_arguments(arguments: Arguments) -> Arguments:
     return {name: value for name, value in arguments.items() if name != "allow_misses"}
 
 
-def _bound(mark: pytest.Mark) -> dict[str, Any]:
+def _bound(mark: pytest.Mark) -> Arguments:
     try:
         return _signature().bind(*mark.args, **mark.kwargs).arguments
     except TypeError as error:
@@ -58,11 +87,11 @@ def _signature() -> inspect.Signature:
     return signature.replace(parameters=[*signature.parameters.values(), ours])
 
 
-def _check(arguments: Mapping[str, Any]) -> None:
+def _check(arguments: Arguments) -> None:
     from ..modes import parsed_mode
     from ..recorder import inference_recording
 
-    inference_recording(**recorder_arguments(arguments))
+    inference_recording(**_recorder_arguments(arguments))
     if arguments.get("mode") is not None:
         parsed_mode(arguments["mode"], "mode")
     if not isinstance(arguments.get("allow_misses", False), bool):

@@ -1,4 +1,8 @@
-"""pytest's ids of the parameters that a fixture depends on. All that is private to pytest in the plugin is here."""
+"""pytest's ids of the parameters that a fixture depends on.
+
+pytest has no public API for the ids of single parameters nor for the fixtures that a fixture uses. All private names of
+pytest that the plugin uses are here. Without them, a parameter is named by its index.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +13,14 @@ import pytest
 
 
 class ParameterIds:
-    """What pytest calls each parameter, noted while it generates tests: afterwards only the joined id is left."""
+    """The id of each parameter, noted while pytest generates tests; later it only keeps the joined id."""
 
     def __init__(self) -> None:
         self._ids: dict[str, dict[str, dict[int, str]]] = {}
         """Test function -> argument -> index -> id."""
 
     def note(self, metafunc: pytest.Metafunc) -> None:
-        """Have `metafunc.parametrize` note the ids it gives from now on."""
+        """Wrap `metafunc.parametrize` so that it notes the ids it gives."""
         parametrize, test = metafunc.parametrize, metafunc.definition.nodeid
 
         def noting(argnames: str | Sequence[str], *args: Any, **kwargs: Any) -> None:
@@ -32,24 +36,26 @@ class ParameterIds:
 
         metafunc.parametrize = noting  # type: ignore[method-assign]
 
-    def of(self, fixture: pytest.FixtureDef[Any], item: pytest.Item | None) -> tuple[str | None, list[tuple[str, str]]]:
+    def of(
+        self, fixture: pytest.FixtureDef[object], item: pytest.Item | None
+    ) -> tuple[str | None, list[tuple[str, str]]]:
         """Return the id of a fixture's own parameter in this test, and (fixture, id) for those it depends on."""
         indices: dict[str, int] = getattr(getattr(item, "callspec", None), "indices", {})
         if item is None or not indices:
             return None, []
         parent = "" if item.parent is None else item.parent.nodeid
         ids = self._ids.get(f"{parent}::{getattr(item, 'originalname', item.name)}", {})
-        found = {
+        used = {
             name: ids.get(name, {}).get(indices[name], str(indices[name]))
             for name in {fixture.argname, *_used_by(fixture, item)}
             if name in indices
         }
-        own = found.pop(fixture.argname, None)
-        return own, list(found.items())
+        own = used.pop(fixture.argname, None)
+        return own, list(used.items())
 
 
-def _used_by(fixture: pytest.FixtureDef[Any], item: pytest.Item) -> Iterator[str]:
-    """Yield the names of all fixtures that a fixture uses, as far as its arguments and theirs tell."""
+def _used_by(fixture: pytest.FixtureDef[object], item: pytest.Item) -> Iterator[str]:
+    """Yield the names of all fixtures that a fixture uses by its arguments, and by theirs."""
     seen: set[int] = set()
     waiting = [fixture]
     while waiting:
@@ -60,14 +66,14 @@ def _used_by(fixture: pytest.FixtureDef[Any], item: pytest.Item) -> Iterator[str
         for name in user.argnames:
             yield name
             definitions = _definitions(name, item)
-            if name == user.argname:  # the one that it overrides
+            if name == user.argname:  # it uses the one that it overrides
                 definitions = definitions[: definitions.index(user)] if user in definitions else []
             waiting += definitions[-1:]
 
 
-def _definitions(name: str, item: pytest.Item) -> list[pytest.FixtureDef[Any]]:
-    """Return the fixtures of this name that a test sees, the one that it gets last."""
+def _definitions(name: str, item: pytest.Item) -> list[pytest.FixtureDef[object]]:
+    """Return the fixtures of this name that are visible to a test; the last one is the one that it gets."""
     known = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {}).get(name)
-    if known is None:  # asked for by getfixturevalue
+    if known is None:  # requested by getfixturevalue
         known = getattr(item.session, "_fixturemanager").getfixturedefs(name, item)  # noqa: B009 - private to mypy too
     return list(known or ())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,13 +12,13 @@ from ..engine.run_log import RunLog
 from ..errors import RecorderError
 from .attempt import Attempt
 from .configuration import check_may_record
-from .marker import arguments_of, is_marked, recorder_arguments
+from .marker import arguments_of, is_marked, open_session
 from .processes import Processes
-from .scopes import directory_of, id_of
+from .scopes import Running, directory_of, id_of
 from .selection import Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from ..engine.attempt_series import AttemptSeries
     from ..engine.decisions import Call, Record
@@ -32,19 +30,6 @@ if TYPE_CHECKING:
     from .unsettled import Unsettled
 
 RUN = pytest.StashKey["Run"]()
-
-
-@dataclass(slots=True)
-class Running:
-    """What runs now: a test, or a wider fixture while it is set up or torn down."""
-
-    test_id: str | None = None
-    """None between tests."""
-    directory: Path | None = None
-    """Of its file; None for a fixture of the whole session."""
-    attempt_series: AttemptSeries | None = None
-    """Where its calls are counted."""
-    node: pytest.Item | pytest.Collector | None = None
 
 
 class Run:
@@ -169,9 +154,8 @@ class Run:
         """Return the plugin's session of the running attempt, opened if necessary."""
         attempt = self._attempt = self._attempt or Attempt(id_of(item))
         if attempt.session is None:
-            arguments = arguments_of(item)
-            attempt.allows_misses = bool(arguments.get("allow_misses", False))
-            attempt.recorder, attempt.session = self.open_session(arguments)
+            attempt.allows_misses = arguments_of(item).get("allow_misses", False)
+            attempt.recorder, attempt.session = self.open_session(item)
         return attempt.session
 
     @property
@@ -247,24 +231,9 @@ class Run:
         report.misses = misses_in(report.calls)
         return report
 
-    def open_session(self, arguments: Mapping[str, object]) -> tuple[inference_recording, Session]:
-        """Open a session with a marker's arguments; fails the test, without a traceback, if that is impossible."""
-        from ..recorder import enter_process_wide, inference_recording
-
-        options = recorder_arguments(arguments)
-        if options.get("storage_dir"):
-            if self.config.command_line_directory is not None:
-                del options["storage_dir"]
-            else:
-                options["storage_dir"] = self._pytest_config.rootpath / os.path.expanduser(options["storage_dir"])
-        try:
-            mode = self.config.mode(options.get("mode"))
-            source = "the marker" if mode.source == "mode" else mode.source
-            check_may_record(self._pytest_config, mode.value, source)
-            recorder = inference_recording(**options)
-            return recorder, enter_process_wide(recorder)
-        except (RecorderError, pytest.UsageError) as error:
-            pytest.fail(str(error), pytrace=False)
+    def open_session(self, node: pytest.Item | pytest.Collector) -> tuple[inference_recording, Session]:
+        """Open a session with the marker's arguments; fails the test if that is impossible."""
+        return open_session(arguments_of(node), self.config, self._pytest_config)
 
     @property
     def _is_in_fixture(self) -> bool:

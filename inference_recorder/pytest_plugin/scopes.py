@@ -1,9 +1,10 @@
-"""Fixtures wider than a test: their calls are those of the fixture, whichever test ran first."""
+"""What calls belong to: a test, or a fixture wider than a test, whichever test ran first."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -11,10 +12,24 @@ from ..fixture_ids import SESSION, fixture_id
 from .parameters import ParameterIds
 
 if TYPE_CHECKING:
+    from ..engine.attempt_series import AttemptSeries
     from ..session import Session
 
 ITEM_ID = pytest.StashKey[str]()
 """A test's node id as it was collected: pytest-xdist adds its group's name to it."""
+
+
+@dataclass(slots=True)
+class Running:
+    """What runs now: a test, or a wider fixture while it is set up or torn down."""
+
+    test_id: str | None = None
+    """None between tests."""
+    directory: Path | None = None
+    """Of its file; None for a fixture of the whole session."""
+    attempt_series: AttemptSeries | None = None
+    """Where its calls are counted."""
+    node: pytest.Item | pytest.Collector | None = None
 
 
 class Scope(NamedTuple):
@@ -23,7 +38,7 @@ class Scope(NamedTuple):
     id: str
     """The fixture's test id."""
     directory: Path | None
-    """Of the scope's tests; None for the whole run, whose recordings lie beside no test."""
+    """Of the scope's tests; None for the whole session, whose recordings are beside no test."""
     node: pytest.Item | pytest.Collector
 
 
@@ -50,11 +65,11 @@ class ScopeSession:
 
 
 def scope_of(
-    fixture: pytest.FixtureDef[Any], request: pytest.FixtureRequest, item: pytest.Item | None, ids: ParameterIds
+    fixture: pytest.FixtureDef[object], request: pytest.FixtureRequest, item: pytest.Item | None, ids: ParameterIds
 ) -> Scope | None:
-    """Return the scope of a fixture that is being set up for a test, None where it is the test itself."""
+    """Return the scope of a fixture that is being set up for a test; None if it is the test itself."""
     node = request.node
-    if fixture.scope == "function" or node is item:  # a fixture of the scope "class" in a test outside a class
+    if fixture.scope == "function" or node is item:  # scope="class" in a test outside a class
         return None
     if fixture.scope == "session" or not node.nodeid:
         scope, directory = SESSION, None

@@ -1,4 +1,4 @@
-"""What the running test of a pytest-xdist worker has overwritten, kept where the controller finds it if that dies."""
+"""What the running test of a pytest-xdist worker has overwritten, for the controller to restore after a crash."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ class Unsettled:
         self._file = file
 
     def note(self, directory: Path, old: Iterable[tuple[str, Files | None]]) -> None:
-        """Keep what (name, files) were in a directory, None for none, before they are overwritten; if there is room."""
+        """Keep (name, files) of a directory before they are overwritten, None for no files. A full disk is ignored."""
         lines = [json.dumps([str(directory), name, _text(files)]) for name, files in old]
         if lines:
             with suppress(OSError), self._file.open("ab", buffering=0) as file:
                 file.write("".join(f"{line}\n" for line in lines).encode())
 
     def settle(self) -> None:
-        """Forget them: the test has ended, and what it recorded stays or was set aside."""
+        """Forget them: the test has ended."""
         self._file.unlink(missing_ok=True)
 
     def set_back(self) -> list[Path]:
-        """Do for a worker that died what it would have done for a test that fails; returns where its files are now.
+        """Move the new recordings of a crashed worker to .failed, restore the old ones, and return the new paths.
 
         Raises UnwritableRecording and OSError.
         """
@@ -43,7 +43,7 @@ class Unsettled:
         old: dict[str, dict[str, Files | None]] = {}
         lines = self._file.read_bytes().splitlines() if self._file.exists() else []
         for line in lines:
-            with suppress(ValueError):  # a line for which there was not enough room
+            with suppress(ValueError):  # the disk was full
                 directory, name, text = json.loads(line)
                 old.setdefault(directory, {}).setdefault(name, _files(text))
         for directory, of_directory in old.items():

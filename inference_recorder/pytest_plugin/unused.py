@@ -11,13 +11,11 @@ from ..children.usage import Use
 from ..errors import CorruptRecording
 from ..fixture_ids import parsed_fixture_id
 from ..recording.model_lists import MODEL_LIST_START
-from ..request.keys import generation_of, is_bound_to_its_test, request_key
+from ..request.keys import request_key
 from ..storage.catalogue import Entry, entries_in, key_of
 from ..storage.directories import directories_from
+from ..storage.key_versions import DIGITS_WITHOUT_TEST, is_shared, key_version
 from .run_report import RunReport, uses_in
-
-_DIGITS_WITHOUT_TEST = 12
-"""The length of llama-stack's oldest keys, which did not depend on the test."""
 
 NOT_RUN = "their tests did not run"
 NOT_FOUND = "no test with their id was found"
@@ -96,14 +94,14 @@ class _Judge:
         return _real(directory) in self._written and _real(directory).is_relative_to(self._root)
 
     def reason_to_keep(self, entry: Entry) -> str | None:
-        """Return why a recording may be needed, as a clause about several of them; None where it is needless."""
+        """Return why a recording may be needed, as a clause about several of them; None if it is needless."""
         test_id, directory = entry.test_id, _real(entry.path.parent)
         if test_id is None:
             return NO_TEST_ID
         if not directory.is_relative_to(self._root):
             return OUTSIDE
         if test_id in self._proven:
-            if _is_shared(entry):
+            if is_shared(entry, key_version(entry)):
                 return SHARED
             if directory not in self._proven[test_id]:
                 return ELSEWHERE
@@ -148,10 +146,10 @@ class _Used:
         return f"{self._real[path.parent]}{os.sep}{path.name}"
 
     def _is_one_of_lists(self, entry: Entry) -> bool:
-        if not entry.name.startswith(MODEL_LIST_START) or (asked := entry.asked) is None:
+        if not entry.name.startswith(MODEL_LIST_START) or (request := entry.asked) is None:
             return False
         return any(
-            entry.key == key if is_exact else request_key(asked, test_id) == key
+            entry.key == key if is_exact else request_key(request, test_id) == key
             for key, test_id, is_exact in self._lists
         )
 
@@ -160,19 +158,8 @@ def _real(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def _is_shared(entry: Entry) -> bool:
-    """Whether other tests than the one that made a recording may need it: its key does not hold the test."""
-    try:
-        asked = entry.asked
-        rule = None if asked is None else generation_of(entry.key, asked, entry.test_id)
-        if asked is None or rule is None:
-            return len(entry.key) == _DIGITS_WITHOUT_TEST
-        return not is_bound_to_its_test(asked, rule)
-    except RecursionError:  # arguments nested too deep to normalise: nobody asks for that
-        return False
-
-
 def _may_be_shared(entry: Entry) -> bool:
-    """Whether that is worth asking, which takes milliseconds: only these had keys that did not hold the test."""
+    """Whether a recording is shared. Only these requests had keys without the test; the check takes milliseconds."""
     endpoint = str(entry.request.get("endpoint", ""))
-    return (len(entry.key) == _DIGITS_WITHOUT_TEST or endpoint.endswith(("/models", "/tags"))) and _is_shared(entry)
+    has_old_key = len(entry.key) == DIGITS_WITHOUT_TEST or endpoint.endswith(("/models", "/tags"))
+    return has_old_key and is_shared(entry, key_version(entry))

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .marker import arguments_of
-from .run import Running
-from .scopes import Scope, ScopeSession
+from .scopes import Running, Scope, ScopeSession
 
 if TYPE_CHECKING:
     from ..engine.attempt_series import AttemptSeries
@@ -31,7 +29,7 @@ class WideFixtures:
             if scope.id in self._sessions:
                 self._sessions[scope.id].enter()
             elif is_setup and self._run.has_test_session:
-                _, session = self._run.open_session(arguments_of(scope.node))
+                _, session = self._run.open_session(scope.node)
                 self._run.fixture_sessions.append(session)
                 self._sessions[scope.id] = ScopeSession(session)
                 scope.node.addfinalizer(lambda: self._sessions.pop(scope.id).session.engine.close())

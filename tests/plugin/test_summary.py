@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ..support.openai_server import error
 from .conftest import Suite, line_of
 
 MIXED = """
@@ -70,6 +71,42 @@ def test_a_long_list_is_cut_short(suite: Suite) -> None:
     assert 10 == sum("1 x /v1/chat/completions" in line for line in short.outlines)
     assert "    and 2 more (-v shows all)" in short.outlines
     assert 12 == sum("1 x /v1/chat/completions" in line for line in full.outlines)
+
+
+RED, YELLOW, PLAIN = "\x1b[31m", "\x1b[33m", ""
+
+
+@pytest.mark.parametrize(
+    ("test", "mode", "colour"),
+    [
+        ("def test_it(inference_session): ask()", "replay", RED),
+        ("@pytest.mark.inference_recording(allow_misses=True)\ndef test_it(): try_to_ask()", "replay", PLAIN),
+        ("def test_it(inference_session): ask()", "record", PLAIN),
+        ("def test_it(inference_session): ask(); assert 0", "record", YELLOW),
+        ("def test_it(inference_session): try_to_ask('500')", "record", YELLOW),
+    ],
+    ids=["a miss that fails", "a miss that is allowed", "recorded", "a failed test", "a failed call"],
+)
+def test_the_line_is_coloured_if_something_needs_attention(test: str, mode: str, colour: str, suite: Suite) -> None:
+    """Red for what fails the run, yellow for what was not kept."""
+    suite.write("test_it.py", test)
+    if "500" in test:
+        suite.server.answers("/v1/chat/completions", error(500))
+
+    result = suite.run(f"--inference-mode={mode}", "--color=yes")
+
+    [line] = [line for line in result.outlines if "recordings: 0 replayed" in line]
+    assert line.startswith(f"{colour}recordings:")
+
+
+def test_the_line_of_moved_recordings_is_yellow(suite: Suite) -> None:
+    """They are paid for and not in their place."""
+    suite.write("test_it.py", "def test_it(inference_session): ask(); assert 0")
+
+    result = suite.run("--inference-mode=record", "--color=yes")
+
+    [line] = [line for line in result.outlines if "by tests that failed: moved to" in line]
+    assert line.startswith(YELLOW)
 
 
 def test_a_run_that_records_nothing_says_nothing(suite: Suite) -> None:

@@ -17,7 +17,7 @@ from ..storage.directories import Directories
 from ..storage.store import Store
 from ..storage.walk import unhidden
 from .configured import directory_for
-from .console import remark, tracked
+from .console import counted, remark, tracked
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
@@ -100,7 +100,7 @@ def directories_from(directory: Path | None, *, is_recursive: bool = False) -> S
         return SearchedDirectories(root, tuple(dict.fromkeys((*own, *directories_below(root)))))
     if any(map(_has_recordings, own)) or not (below := tuple(directories_below(root))):
         return SearchedDirectories(root, own)
-    number = f"{len(below):,} {'directory' if len(below) == 1 else 'directories'}"
+    number = counted(len(below), "directory", "directories")
     remark(f"{root} has no recordings of its own; searching {number} below it")
     return SearchedDirectories(root, below)
 

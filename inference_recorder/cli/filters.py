@@ -41,7 +41,7 @@ class Filter:
 
     @property
     def needs_content(self) -> bool:
-        """Whether a file that cannot be read cannot match."""
+        """Whether a file must be readable to match."""
         return (self.test, self.model, self.endpoint) != (None, None, None)
 
     def matches(self, entry: Entry) -> bool:

@@ -31,7 +31,7 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedFile:
     """One file, as it is listed and as --json gives it; None stands for an unknown value."""
 
     path: str
@@ -82,7 +82,7 @@ class Listed:
         return fields
 
 
-_SORTS: dict[str, Callable[[Listed], str | float]] = {
+_SORTS: dict[str, Callable[[ListedFile], str | float]] = {
     "test": lambda listed: listed.test_id or "",
     "endpoint": lambda listed: listed.endpoint or "",
     "model": lambda listed: listed.model or "",
@@ -159,8 +159,10 @@ def ls(
     remark_uncounted(statistics)
 
 
-def _listed(directories: SearchedDirectories, wanted: Filter, failed: bool, sort: str, reverse: bool) -> list[Listed]:
-    files: list[Listed] = []
+def _listed(
+    directories: SearchedDirectories, wanted: Filter, failed: bool, sort: str, reverse: bool
+) -> list[ListedFile]:
+    files: list[ListedFile] = []
     for entry, file in matching(directories, wanted):
         if isinstance(entry, CorruptRecording) and wanted.needs_content:
             continue
@@ -171,7 +173,7 @@ def _listed(directories: SearchedDirectories, wanted: Filter, failed: bool, sort
     return sorted(files, key=lambda listed: (key(listed), listed.test_id or "", listed.path), reverse=reverse)
 
 
-def _show_list(files: list[Listed], is_json: bool) -> None:
+def _show_list(files: list[ListedFile], is_json: bool) -> None:
     if is_json:
         show_json([listed.as_json() for listed in files])
         return
@@ -183,17 +185,17 @@ def _show_list(files: list[Listed], is_json: bool) -> None:
         remark(f"{counted(len(files), 'file')}, {size_of(sum(listed.size for listed in files))}{note}")
 
 
-def _listed_file(entry: Entry | CorruptRecording, path: str, file: os.stat_result | None) -> Listed:
+def _listed_file(entry: Entry | CorruptRecording, path: str, file: os.stat_result | None) -> ListedFile:
     size, modified = (0, 0.0) if file is None else (file.st_size, file.st_mtime)
     if isinstance(entry, CorruptRecording):
-        return Listed(path, "corrupt", size, modified, entry.reason, short_name=entry.path.stem)
+        return ListedFile(path, "corrupt", size, modified, entry.reason, short_name=entry.path.stem)
     kind, reason, answer = ("recording" if entry.is_of_the_sdk else "other"), None, None
     try:
         answer = entry.recording().answer
     except CorruptRecording as error:
         if entry.is_of_the_sdk:
             kind, reason = "corrupt", error.reason
-    return Listed(
+    return ListedFile(
         path,
         kind,
         size,

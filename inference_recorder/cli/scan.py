@@ -51,16 +51,17 @@ def scan(paths: tuple[Path, ...], ignored: tuple[str, ...], is_json: bool) -> No
     files = list(_files(paths or (_default_directory(),)))
     redactor = configured_redactor()
     leaks = [
-        (str(path), leak.line, leak.kind, leak.shown)
+        (str(path), leak)
         for path in tracked(files, "Scanning")
         for leak in leaks_in(_content(path), redactor, patterns)
     ]
     if is_json:
-        show_json([dict(zip(("file", "line", "kind", "secret"), leak, strict=True)) for leak in leaks])
+        show_json([{"file": path, "line": leak.line, "kind": leak.kind, "secret": leak.shown} for path, leak in leaks])
     else:
-        show_table(_COLUMNS, [(path, str(line), kind, secret) for path, line, kind, secret in leaks])
-        with_secrets = counted(len({path for path, *_ in leaks}), "file")
-        result = f"{counted(len(leaks), 'secret')} in {with_secrets}" if leaks else "no secrets"
+        result = "no secrets"
+        if leaks:
+            show_table(_COLUMNS, [(path, str(leak.line), leak.kind, leak.shown) for path, leak in leaks])
+            result = f"{counted(len(leaks), 'secret')} in {counted(len({path for path, _ in leaks}), 'file')}"
         remark(f"{result}; {counted(len(files), 'file')} scanned")
     sys.exit(1 if leaks else 0)
 

@@ -139,8 +139,10 @@ class Statistics:
 
     def as_json(self) -> dict[str, object]:
         by = {f"by_{kind}": [{"name": name} | asdict(tally) for name, tally in self.ranked(kind)] for kind in self.by}
-        duplicates = [duplicate.as_json() for duplicate in self.duplicates()]
-        return {"total": asdict(self.total), **by, "duplicates": duplicates} | {
+        return {
+            "total": asdict(self.total),
+            **by,
+            "duplicates": [duplicate.as_json() for duplicate in self.duplicates()],
             "others": self.others,
             "corrupt": self.corrupt,
         }

@@ -1,4 +1,4 @@
-"""`scan` finds what recording would have hidden, in files that are there already."""
+"""`inference-recorder scan`: secrets that recording would have hidden, in existing files."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from inference_recorder.cli.main import main
 
 from ..conftest import SHARED
 from ..support.secret_table import SECRETS
+from .recorded import at_a_terminal
 
 ROOT = Path(__file__).parents[2]
 
@@ -75,6 +76,16 @@ def test_clean_files_pass(directory):
     result = CliRunner().invoke(main, ["scan", "--json", str(path)])
 
     assert (0, []) == (result.exit_code, json.loads(result.output))
+
+
+def test_a_terminal_gets_no_empty_table(tmp_path):
+    """A head without lines looks as if the list were cut off."""
+    (tmp_path / "a.json").write_text("{}")
+
+    code, shown = at_a_terminal("scan", tmp_path)
+
+    assert (0, True) == (code, "no secrets; 1 file scanned" in shown)
+    assert 1 == len(shown.splitlines())
 
 
 def test_the_value_of_a_variable_is_found(tmp_path, monkeypatch):

@@ -1,11 +1,11 @@
-"""What of a request or an answer the SDK prescribes, and nobody wrote: names, enumerated values, and counts.
+"""The parts of requests and answers that the API prescribes: names of members, enumerated values and counts.
 
-A declared secret is not looked for there: without its `created`, or with another `finish_reason`, an answer would not
-be valid. Keys depend on this, so it is a table and not read from the SDK that happens to be installed; a test compares
-it with the types of each supported version.
+Declared secrets are not searched there: without `created`, or with another `finish_reason`, an answer is not valid.
+Keys depend on these tables, so they are not read from the installed SDK. A test compares them with the types of each
+supported SDK version.
 """
 
-# ruff: noqa: SIM905 - a list would have a line for each word
+# ruff: noqa: SIM905 - a list would take a line for each word
 from __future__ import annotations
 
 import json
@@ -16,14 +16,14 @@ from collections.abc import Iterator
 from functools import lru_cache
 from operator import itemgetter
 from types import ModuleType
-from typing import Any, Literal, get_args, get_origin
+from typing import Literal, get_args, get_origin
 
 FREE = frozenset(
     "arguments attribute_matchers attributes datasource_item env extra_body extra_query headers input_schema "
     "item_schema jwks logit_bias metadata output_schema parameters parsed_arguments properties request_metadata "
     "schema state_variables variables".split()
 )
-"""Members below which all is the caller's own JSON, names included: of type `Dict[str, ...]` or `object` in the SDK."""
+"""Members that hold JSON of the caller's own, names included: of type `Dict[str, ...]` or `object` in the SDK."""
 
 _ENUMERATED = frozenset(
     "access allowed_callers allowed_client_events allowed_server_events anchor api_source background batch_size "
@@ -42,7 +42,7 @@ _ENUMERATED = frozenset(
     "stream_format style syntax task_type timestamp_granularities tool_choice tracing truncation ttl type user_type "
     "validation_state variant verbosity violence violence/graphic voice".split()
 )
-"""Members of a type `Literal[...]` in the SDK. What does not look like a value of one is somebody's text there too."""
+"""Members of a type `Literal[...]` in the SDK. A value that does not look enumerated is free text even there."""
 
 _SOMETIMES_ENUMERATED = {
     name: frozenset(values.split())
@@ -62,20 +62,23 @@ _SOMETIMES_ENUMERATED = {
         "task": "transcribe",
     }.items()
 }
-"""Members that are a text elsewhere -> their values. The built-in normalizers are those of a recording's request."""
+"""Members that are enumerated in some objects and free text in others -> their enumerated values.
+
+`normalize` belongs to a recording's request; its values are the built-in normalizers.
+"""
 
 _LOOKS_ENUMERATED = re.compile(r"(?=.{1,100}\Z)(?!.*\d{5})(?=.*[A-Za-z])(?:[/a-z0-9][a-z0-9_.:=/*\[\]-]*|[A-Z][A-Z_]*)")
 _LOOKS_LIKE_A_MEMBER = re.compile(r"_{0,2}[a-z](?:[a-z_./-]|\d{1,3}(?!\d))*")
 
-MADE_BY_MACHINES = frozenset({"b64_json", "embedding", "encrypted_content", "partial_image_b64", "__type__"})
-"""Members whose value is encoded, or the recording's own: a match in it is chance, not a secret."""
+ENCODED = frozenset({"b64_json", "embedding", "encrypted_content", "partial_image_b64", "__type__"})
+"""Members whose values are encoded, or written by the recorder: a match in them is not a secret but chance."""
 
 _SETTINGS = frozenset(
     "best_of dimensions frequency_penalty logprobs max_completion_tokens max_num_results max_output_tokens "
     "max_prompt_tokens max_tokens max_tool_calls n output_compression partial_images presence_penalty seed "
     "score_threshold speed temperature threshold top_logprobs top_p".split()
 )
-"""Arguments that are numbers of the SDK's own. Two requests that differ there have different answers."""
+"""Arguments that are numbers of the API. Requests that differ in one have different answers."""
 
 _STRING = re.compile(r'"(?P<text>(?:[^"\\]|\\.)*)"(?P<after>\s*:)?')
 
@@ -84,28 +87,28 @@ _PATH = re.compile(
     r"fine_tuning|files|generations|images|items|jobs|messages|models|moderations|realtime|responses|runs|sessions|"
     r"speech|threads|transcriptions|translations|uploads|vector_stores|videos)(?=/|\Z)"
 )
-"""Parts of a path that are the API's."""
+"""Segments of a path that the API prescribes."""
 
 
 def is_member(name: str) -> bool:
-    """Whether a name outside of free JSON may be a member of one of the SDK's objects."""
+    """Return whether a name outside of free JSON may be that of a member of one of the SDK's objects."""
     return _LOOKS_LIKE_A_MEMBER.fullmatch(name) is not None
 
 
 def is_enumerated(name: str, value: str) -> bool:
-    """Whether a text outside of free JSON, the value of a member of this name, is one that the SDK prescribes."""
-    if name in MADE_BY_MACHINES or value in _SOMETIMES_ENUMERATED.get(name, ()):
+    """Return whether the API prescribes this value of a member, outside of free JSON."""
+    if name in ENCODED or value in _SOMETIMES_ENUMERATED.get(name, ()):
         return True
     return name in _ENUMERATED and _LOOKS_ENUMERATED.fullmatch(value) is not None
 
 
 def prescribed_in_path(path: str) -> list[tuple[int, int]]:
-    """Return where a path or url has parts that are the API's."""
+    """Return the spans of a path or url that the API prescribes."""
     return [match.span() for match in _PATH.finditer(path)]
 
 
 def member_names_in(text: str) -> list[tuple[int, int]]:
-    """Return where a text that is JSON has names of members, as an error's response has; [] for any other text."""
+    """Return the spans of the members' names in a text that is JSON; [] for any other text."""
     try:
         json.loads(text)
     except (ValueError, RecursionError):
@@ -115,32 +118,32 @@ def member_names_in(text: str) -> list[tuple[int, int]]:
 
 
 def prescribed_in_file(text: str) -> list[tuple[int, int]]:
-    """Return where a file has what the SDK prescribes: as far as can be told without knowing what is free JSON."""
+    """Return the spans of a recording's text that the API prescribes. Free JSON is not told apart."""
     spans, name = [], ""
     for match in _STRING.finditer(text):
-        word, is_name = match["text"], match["after"] is not None
-        if is_member(word) if is_name else is_enumerated(name, word):
+        string, is_name = match["text"], match["after"] is not None
+        if is_member(string) if is_name else is_enumerated(name, string):
             spans.append(match.span("text"))
-        name = word if is_name else name  # that of a list is that of its items
+        name = string if is_name else name  # items of a list have the name of the list
     return spans
 
 
 def lies_in(spans: list[tuple[int, int]], start: int, end: int) -> bool:
-    """Whether a part of a text lies in one of these, which are in their order."""
-    position = bisect_right(spans, start, key=itemgetter(0)) - 1
-    return position >= 0 and end <= spans[position][1]
+    """Return whether one of the sorted spans contains the span from `start` to `end`."""
+    before = bisect_right(spans, start, key=itemgetter(0)) - 1
+    return before >= 0 and end <= spans[before][1]
 
 
 def is_setting(name: str) -> bool:
-    """Whether a number in a request is a setting of the SDK's own."""
+    """Return whether a number in a request is a setting of the API's."""
     return name in _SETTINGS
 
 
 def is_count(name: str) -> bool:
-    """Whether a number in an answer is one of the SDK's own: a time, a count, an index, a probability.
+    """Return whether a number in an answer is one of the API's: a time, a count, an index, a probability.
 
-    Read from the types of the SDK that gave the answer: no key depends on it, and only recording asks, for a number
-    that looks like a secret.
+    This is read from the types of the installed SDK. No key depends on it: it is used only while recording, for a
+    number that matches a secret.
     """
     return name in _counts(len(_modules_of_types()))
 
@@ -151,10 +154,10 @@ def _modules_of_types() -> list[ModuleType]:
 
 @lru_cache(maxsize=1)
 def _counts(number_of_modules: int) -> frozenset[str]:
-    """Return the members that some type has as a number and none as a text, of the types that are imported."""
+    """Return the members that are a number in some imported type of the SDK and a text in none."""
     numbers, texts = set(_SETTINGS), set()
     for kind in [kind for module in _modules_of_types() for kind in vars(module).values() if isinstance(kind, type)]:
-        fields = getattr(kind, "model_fields", vars(kind).get("__fields__"))  # the latter of pydantic 1
+        fields = getattr(kind, "model_fields", vars(kind).get("__fields__"))  # "__fields__" in pydantic 1
         for name, field in fields.items() if isinstance(fields, dict) else ():
             scalars = set(_scalars(field.annotation))
             if not scalars.isdisjoint((int, float)):
@@ -164,11 +167,12 @@ def _counts(number_of_modules: int) -> frozenset[str]:
     return frozenset(numbers - texts)
 
 
-def _scalars(annotation: Any) -> Iterator[Any]:
+def _scalars(annotation: object) -> Iterator[object]:
+    """Yield the types that an annotation consists of, without those in a Literal or a dict."""
     if get_origin(annotation) in (Literal, dict):
         return
-    below = get_args(annotation)
-    for one in below:
-        yield from _scalars(one)
-    if not below:
+    arguments = get_args(annotation)
+    for argument in arguments:
+        yield from _scalars(argument)
+    if not arguments:
         yield annotation

@@ -17,6 +17,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ..json_tree import map_texts_and_names
 from ..recording import json_bytes
 from ..recording.codec import chunk_value, line, typed
 from ..recording.failures import failure_from_json, failure_to_json
@@ -24,7 +25,7 @@ from ..recording.joined import pieces_in, rewrite, texts_in
 from ..recording.layout import ATTACHED, digest_of
 from ..recording.recording import BASE64, TEXT, Answer, Failure
 from ..request.credentials import Credential
-from ..request.jsonable import JsonObject, JsonValue, canonical_text, with_texts
+from ..request.jsonable import JsonObject, JsonValue, canonical_text
 from . import numbers
 from .placeholders import (
     LITERAL_MARK,
@@ -105,7 +106,7 @@ class RecordingRedactor:
 
     def _hidden(self, value: Any, known: Redactor) -> Any:
         """Return a copy of the value without secrets, and with a mark at what looks like a placeholder."""
-        value = with_texts(value, self._written)  # a copy: what comes in pieces is replaced in place
+        value = map_texts_and_names(value, self._written)  # a copy: what comes in pieces is replaced in place
         for pieces in pieces_in(value if isinstance(value, list) else [value]):
             text = "".join(piece.text for piece in pieces)
             rewrite(pieces, known.changes(text, known.find(text), self._shown))
@@ -195,7 +196,10 @@ def failure_given_back(
         text = _shown_again(bool(match[1]), match[2] or "", match[3] == "J", present | own)
         return match[0] if text is None else text
 
-    return failure_from_json(with_texts(failure_to_json(failure), lambda text: WRITTEN.sub(shown, text)))
+    members = failure_to_json(failure).items()
+    return failure_from_json(
+        {name: map_texts_and_names(value, lambda text: WRITTEN.sub(shown, text)) for name, value in members}
+    )
 
 
 def _by_number(content: bytes, secrets: Sequence[str]) -> dict[str, str]:

@@ -19,8 +19,8 @@ from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import quote, quote_plus
 
 from ..api_schema import (
+    ENCODED,
     FREE,
-    MADE_BY_MACHINES,
     is_count,
     is_enumerated,
     is_member,
@@ -179,7 +179,7 @@ class Redactor:
                 hidden[item] = shown, inside
             return dict(self._without_collisions(hidden[item] for item in value))
         if isinstance(value, (list, tuple)):
-            if name in MADE_BY_MACHINES and not is_free and not self._is_for_requests:
+            if name in ENCODED and not is_free and not self._is_for_requests:
                 return list(value)  # a vector has thousands
             return [self.replaced(item, substitute, name, is_free=is_free) for item in value]
         if type(value) in (int, float):

@@ -12,7 +12,7 @@ from ..errors import RecorderError
 from ..request.credentials import Credential
 from ..request.jsonable import JsonObject, canonical_text
 from ..request.keys import EXACT, Generation, further_keys, is_folded, request_key
-from ..request.normalizers import Normalizers, NormalizeRule
+from ..request.normalizers import Normalizers
 from ..request.request import Request
 from ..request.unshown import Unshown
 from . import numbers
@@ -61,7 +61,7 @@ class RequestRules:
     def __init__(
         self,
         redact: Sequence[RedactRule] = (),
-        normalize: Sequence[NormalizeRule] = (),
+        normalize: Sequence[object] = (),
         written: Generation = EXACT,
         secret_env: Sequence[str] = (),
     ) -> None:
@@ -106,9 +106,9 @@ class RequestRules:
         """Return the request as its key sees it, and the key under which its recording in this scope is written."""
         snapshot = self._snapshot
         if snapshot.look is None:  # made late, as the redactor's own
-            snapshot.look = snapshot.redactor.look(self.written.marks)
+            snapshot.look = snapshot.redactor.look(self.written.prefilter)
         if self._is_as_asked(request, snapshot, snapshot.look):
-            return request, request_key(request, test_id, self.written, has_marks=False)
+            return request, request_key(request, test_id, self.written, passed_prefilter=True)
         asked = self.asked(request)
         return asked, request_key(asked, test_id, self.written)
 

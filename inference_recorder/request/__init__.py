@@ -1,1 +1,1 @@
-"""Which recording answers which request."""
+"""A request, its canonical JSON, its keys and the normalizers that apply to it."""

@@ -1,12 +1,13 @@
-"""The API key of the client that asks, as a request carries it."""
+"""The API key of the client, as a request carries it."""
 
 from __future__ import annotations
 
 
 class Credential:
-    """The API key that a client asks with. No repr shows it, and a copy or a pickle of it is an empty one.
+    """A client's API key. Its repr does not show it, and a copy or a pickle of it is empty.
 
-    Equal to one with the same key. Take `text` only where nothing is raised to the caller: a traceback may show locals.
+    Equal to another one with the same key. Read `text` only where nothing is raised to the caller, since a traceback
+    may show local variables.
     """
 
     __slots__ = ("text",)

@@ -1,4 +1,4 @@
-"""One call of the SDK, as its recording knows it."""
+"""A request: one call of the SDK, as its recording holds it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from urllib.parse import urlparse
 
+from ..json_tree import JsonObject, JsonValue
 from .credentials import Credential
-from .jsonable import JsonObject, JsonValue, canonical_text
+from .jsonable import canonical_text
 
 MODEL_LIST_ENDPOINT = "/v1/models"
-# Looked for by their shape, since a run knows thousands: letters, a separator and the rest (see `sameness`).
+# Ids are found by their shape, since a run knows thousands of them: letters, a separator and the rest (see `sameness`).
 _ID = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z]+[_-][A-Za-z0-9_-]{6,}")
 _WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,18}")
 
@@ -22,19 +23,19 @@ class Request(NamedTuple):
     """One call of the SDK. `endpoint` starts with "/v1"; `url` is the client's base url and the endpoint."""
 
     method: str
-    """POST, as the recordings have it for every method of the table; else the method that is really sent."""
+    """POST for every resource method, as in llama-stack's recordings; otherwise the HTTP method that is sent."""
     endpoint: str
     url: str
     body: JsonObject
-    """The arguments, live: whoever stores them takes `frozen_body()` before the call goes on."""
+    """The caller's own arguments. Take `frozen_body()` to keep them, since the caller may change them later."""
     body_text: str
     """The canonical text of `body` (see `jsonable.canonical_text`)."""
     credential: Credential | None = None
-    """The API key of the client that asks, to be hidden wherever it occurs; never stored. None once that is done."""
+    """The client's API key, which redaction replaces wherever it occurs. Never stored; None after redaction."""
 
     @property
     def model(self) -> str:
-        """The model that was asked for, "" where the request names none."""
+        """The name of the model, "" if the request has none."""
         model = self.body.get("model", "")
         return model if isinstance(model, str) else ""
 
@@ -49,12 +50,12 @@ class Request(NamedTuple):
     @property
     def summary(self) -> str:
         """The request in a few words, for people."""
-        asked = f"{self.method} {self.endpoint}"
-        return f"{asked} (model {self.model})" if self.model else asked
+        summary = f"{self.method} {self.endpoint}"
+        return f"{summary} (model {self.model})" if self.model else summary
 
     def renamed(self, ids: Mapping[str, str]) -> Request:
-        """Return the request with ids replaced, {there: here}, wherever they are; the same where it names none."""
-        if not any(found in ids for text in (self.body_text, self.endpoint) for found in ids_in(text)):
+        """Return the request with ids replaced, {old: new}; the request itself if it has none of them."""
+        if not any(request_id in ids for text in (self.body_text, self.endpoint) for request_id in ids_in(text)):
             return self
         request = self.saying(json.loads(with_ids(json.dumps(self.body), ids)))
         return request._replace(endpoint=with_ids(self.endpoint, ids), url=with_ids(self.url, ids))
@@ -62,21 +63,21 @@ class Request(NamedTuple):
     def saying(self, body: JsonObject) -> Request:
         """Return the request with this body, a changed copy of `frozen_body()`.
 
-        Names that the caller passed as numbers are numbers again, so that its key has them in their order.
+        Names that the caller passed as numbers become numbers again, since the key sorts them as numbers.
         """
-        body = _with_names_of(self.body, body)
+        body = cast("JsonObject", _with_names_of(self.body, body))
         return self._replace(body=body, body_text=canonical_text(body))
 
     def with_numbers_as_names(self) -> Request:
-        """Return the request as if each object whose names are all whole numbers had been passed with numbers.
+        """Return the request as if names of objects that spell whole numbers had been passed as numbers.
 
-        Its key is another one where they sort otherwise than as texts; a file does not tell which they were.
+        As numbers they may sort differently and give another key. A file does not show how they were passed.
         """
-        body = _with_numbers_as_names(self.body)
+        body = cast("JsonObject", _with_numbers_as_names(self.body))
         return self._replace(body=body, body_text=canonical_text(body))
 
     def frozen_body(self) -> JsonObject:
-        """Return a copy of the body that later changes by the caller do not reach, in the caller's own order."""
+        """Return a copy of the body, which stays as it is when the caller changes the arguments."""
         body: JsonObject = json.loads(json.dumps(self.body))
         return body
 
@@ -95,17 +96,18 @@ def _with_names_of(original: JsonValue, copy: JsonValue) -> JsonValue:
 def _with_numbers_as_names(value: JsonValue) -> JsonValue:
     if isinstance(value, dict):
         are_numbers = all(map(_WHOLE_NUMBER.fullmatch, value))
-        return {int(name) if are_numbers else name: _with_numbers_as_names(item) for name, item in value.items()}
+        items = {name: _with_numbers_as_names(item) for name, item in value.items()}
+        return {int(name): item for name, item in items.items()} if are_numbers else items  # type: ignore[misc]
     return list(map(_with_numbers_as_names, value)) if isinstance(value, list) else value
 
 
 def with_ids(text: str, ids: Mapping[str, str]) -> str:
-    """Return a text with whole ids replaced, {there: here}."""
+    """Return a text with ids replaced, {old: new}."""
     return _ID.sub(lambda match: ids.get(match[0], match[0]), text)
 
 
 def ids_in(text: str) -> Iterator[str]:
-    """Yield what has the shape of an id in a text."""
+    """Yield the parts of a text that have the shape of an id."""
     return (match[0] for match in _ID.finditer(text))
 
 
@@ -113,8 +115,8 @@ def ids_in(text: str) -> Iterator[str]:
 def recorded_url(base_url: str, endpoint: str) -> str:
     """Return the url that a recording of `endpoint` holds, for a client with this base url.
 
-    Credentials, query and fragment of the base url are left out. A Databricks workspace's host is hidden, as the
-    ancestor hides it, because the host names the customer: `__databricks__` stands for all up to the domain's end.
+    Credentials, query and fragment of the base url are left out. `__databricks__` replaces the host of a Databricks
+    workspace, as in llama-stack's recordings, because the host names the customer.
 
     Source: llama-stack `api_recorder.py`, `_patched_inference_method`; the endpoint's own "/v1" follows the base url's.
     """

@@ -1,14 +1,14 @@
-"""A value that is kept and not shown: neither by a repr nor in a copy or a pickle."""
+"""Wrappers for values that no repr shows."""
 
 from __future__ import annotations
 
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Generic, NoReturn, TypeVar
 
 _T = TypeVar("_T")
 
 
 class Unshown(Generic[_T]):
-    """Holds a value that may be a secret or hold one. No repr shows it, and it cannot be copied or pickled."""
+    """Holds a value that may contain a secret. Its repr does not show it, and it cannot be copied or pickled."""
 
     __slots__ = ("value",)
 
@@ -19,11 +19,11 @@ class Unshown(Generic[_T]):
         return "<not shown>"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("what is not to be shown is neither copied nor pickled")
+        raise TypeError("a value that may contain a secret cannot be copied or pickled")
 
 
-class UnshownDict(dict[str, Any]):
-    """A dict whose repr shows its names alone, such as that of the headers which a caller passes."""
+class UnshownDict(dict[str, object]):
+    """A dict whose repr shows only its names, for example the headers that a caller passes."""
 
     __slots__ = ()
 
@@ -31,6 +31,6 @@ class UnshownDict(dict[str, Any]):
         return f"{{{', '.join(f'{name!r}: <not shown>' for name in self)}}}"
 
 
-def unshown(value: Any) -> Any:
-    """Return a dict as one whose values no repr shows; anything else as it is."""
+def unshown(value: object) -> object:
+    """Return a dict as an `UnshownDict`, and anything else unchanged."""
     return UnshownDict(value) if type(value) is dict else value

@@ -20,7 +20,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from inference_recorder import inference_recording
 from inference_recorder.recording import codec, json_bytes
 from inference_recorder.redaction.requests import RequestRules
-from inference_recorder.request.exact_body import MARKS
+from inference_recorder.request.exact_body import PREFILTER
 from inference_recorder.request.jsonable import canonical_text, plain_arguments
 from inference_recorder.request.keys import request_key
 from inference_recorder.request.request import Request
@@ -190,8 +190,10 @@ def _decision(directory: Path, requests: list[Request], paths: list[str], conten
             _each(lambda request: rules.keyed(request, None), requests),
             count,
             [
-                Stage("has it secrets, or what a rule changes", _each(rules.redactor.look(MARKS), texts), count),
-                Stage("hash", _each(lambda request: request_key(request, None, has_marks=False), requests), count),
+                Stage("has it secrets, or what a rule changes", _each(rules.redactor.look(PREFILTER), texts), count),
+                Stage(
+                    "hash", _each(lambda request: request_key(request, None, passed_prefilter=True), requests), count
+                ),
             ],
         ),
     ]

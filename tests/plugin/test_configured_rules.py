@@ -157,12 +157,12 @@ def test_normalizers_of_its_own_replace_the_configured_ones(
         ('secret_env = ["A=b"]', "secret_env in * takes names of *: not an assignment"),
         (
             'normalize = ["uuid"]',
-            "normalize in *: there is no normalizer 'uuid'; built in are cwd, *",
+            "normalize in *: there is no normalizer 'uuid'; the built-in ones are cwd, *",
         ),
         ("normalize = [[1]]", "normalize in * holds [[]1]; it takes names and tables of path, *"),
-        ('normalize = [{path = "x"}]', "normalize in *: 'x' is no JSON path: *"),
+        ('normalize = [{path = "x"}]', "normalize in *: 'x' is not a JSON path: *"),
         ("normalize = [{path = 1}]", "normalize in * holds {'path': 1}; it takes names and tables *"),
-        ('normalize = [{where = "$.a"}]', "normalize in *: {'where': '$.a'} is no normalizer; *"),
+        ('normalize = [{where = "$.a"}]', "normalize in *: {'where': '$.a'} is not a normalizer; *"),
     ],
 )
 def test_an_invalid_rule_is_a_usage_error(setting: str, message: str, suite: Suite) -> None:

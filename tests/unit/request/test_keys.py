@@ -1,4 +1,4 @@
-"""Keys: the ancestor's, to the last byte, however they are computed."""
+"""Keys are those of llama-stack's recorder, to the last byte, whichever way they are computed."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from inference_recorder.request.keys import FOLDING, GENERATIONS, body_text_as_k
 from inference_recorder.request.legacy_folding import (
     BodyRules,
     a_dict_directly_in_a_list_counts_as_a_root,
+    folded,
     is_untouched,
-    normalised,
 )
 from inference_recorder.request.request import Request, recorded_url
 
-RULES = {generation.name: generation for generation in GENERATIONS}
+VERSIONS = {version.name: version for version in GENERATIONS}
 UUID = "0b7a8e62-1f0a-4d5c-9a53-2f6f0f0c8b11"
 
 _CURIOUS = [
@@ -68,16 +68,14 @@ _BODIES = st.fixed_dictionaries(
 )
 
 
-def asked(body: dict[str, Any], url: str = "https://api.openai.com/v1/v1/chat/completions") -> Request:
+def request_of(body: dict[str, Any], url: str = "https://api.openai.com/v1/v1/chat/completions") -> Request:
     return Request("POST", "/v1/chat/completions", url, body, canonical_text(body))
 
 
-def normalised_by_patterns(value: Any, rules: BodyRules, *, is_bedrock: bool, is_root: bool = True) -> Any:
-    """Return the body as the ancestor's key has it: each of its patterns applied to each text."""
+def folded_by_patterns(value: Any, rules: BodyRules, *, is_bedrock: bool, is_root: bool = True) -> Any:
+    """Return the body as llama-stack's key has it: each pattern applied to each text, without a prefilter."""
     if isinstance(value, dict):
-        copy = {
-            name: normalised_by_patterns(item, rules, is_bedrock=False, is_root=False) for name, item in value.items()
-        }
+        copy = {name: folded_by_patterns(item, rules, is_bedrock=False, is_root=False) for name, item in value.items()}
         if is_root and rules.drops_project_id:
             for name in ("extra_body", "extra_query"):
                 if isinstance(copy.get(name), dict):
@@ -86,7 +84,7 @@ def normalised_by_patterns(value: Any, rules: BodyRules, *, is_bedrock: bool, is
             copy.pop("stream_options", None)
         return copy
     if isinstance(value, (list, tuple)):
-        return [normalised_by_patterns(item, rules, is_bedrock=False) for item in value]
+        return [folded_by_patterns(item, rules, is_bedrock=False) for item in value]
     if isinstance(value, float) and rules.rounds_floats:
         return round(value, 5)
     if isinstance(value, str):
@@ -110,51 +108,51 @@ def normalised_by_patterns(value: Any, rules: BodyRules, *, is_bedrock: bool, is
     test_id=st.none() | st.text(max_size=8) | st.sampled_from(["None", "null", '"']),
 )
 @example(body={"messages": ["0.12345"]}, host="h", path="/v1", method="POST", test_id="t")
-def test_a_key_computed_the_short_way_is_the_ancestors(
+def test_a_key_computed_the_short_way_is_llama_stacks(
     body: dict[str, Any], host: str, path: str, method: str, test_id: str | None
 ) -> None:
-    """The short way skips rules that change nothing by the look of the text, and puts the key's text together."""
+    """The short way skips rules that cannot change the text, and joins the text that is hashed by hand."""
     url = f"https://{host}{path}"
     request = Request(method, "/v1/x", url, body, canonical_text(body))
-    for generation in FOLDING:
-        scope = generation.test_id_rule(urlparse(url).path, urlparse(url).hostname, test_id)
+    for version in FOLDING:
+        scope = version.test_id_rule(urlparse(url).path, urlparse(url).hostname, test_id)
         long_way = {
             "method": method,
             "endpoint": urlparse(url).path,
-            "body": normalised_by_patterns(body, generation.body_rules or BodyRules(), is_bedrock="bedrock" in host),
+            "body": folded_by_patterns(body, version.body_rules or BodyRules(), is_bedrock="bedrock" in host),
             **({"test_id": scope} if scope is None or isinstance(scope, str) else {}),
         }
 
         digest = sha256(json.dumps(long_way, sort_keys=True).encode()).hexdigest()
-        assert digest[: generation.digits] == request_key(request, test_id, generation), generation.name
+        assert digest[: version.digits] == request_key(request, test_id, version), version.name
 
 
 @settings(max_examples=200)
 @given(body=_BODIES, is_bedrock=st.booleans())
-def test_a_body_said_to_be_untouched_is_untouched(body: dict[str, Any], is_bedrock: bool) -> None:
-    """The look at the text may err on one side only, whatever generation of rules is asked."""
+def test_is_untouched_is_true_only_for_untouched_bodies(body: dict[str, Any], is_bedrock: bool) -> None:
+    """The prefilter may err in one direction only, in every key version."""
     text = canonical_text(body)
     if is_untouched(text, is_bedrock=is_bedrock):
-        for generation in FOLDING:
-            rules = generation.body_rules
+        for version in FOLDING:
+            rules = version.body_rules
             assert rules is not None
-            assert text == canonical_text(normalised(body, rules, is_bedrock=is_bedrock))
-            assert text == canonical_text(normalised_by_patterns(body, rules, is_bedrock=is_bedrock))
+            assert text == canonical_text(folded(body, rules, is_bedrock=is_bedrock))
+            assert text == canonical_text(folded_by_patterns(body, rules, is_bedrock=is_bedrock))
 
 
 @pytest.mark.parametrize("text", _CURIOUS)
-def test_a_text_alone_is_keyed_as_by_the_ancestor(text: str) -> None:
-    """In the company of others it is hardly ever the one that the look at the text decides by."""
+def test_a_single_text_is_keyed_as_by_llama_stack(text: str) -> None:
+    """Next to other texts it is hardly ever the one that the prefilter matches."""
     for body in ({"messages": text}, {text: 1}, {"messages": [f"é{text}"]}):
-        for generation in FOLDING:
-            assert generation.body_rules is not None
-            expected = normalised_by_patterns(body, generation.body_rules, is_bedrock=False)
+        for version in FOLDING:
+            assert version.body_rules is not None
+            expected = folded_by_patterns(body, version.body_rules, is_bedrock=False)
 
-            assert canonical_text(expected) == body_text_as_keyed(asked(body), generation)
+            assert canonical_text(expected) == body_text_as_keyed(request_of(body), version)
 
 
-def test_usual_bodies_are_said_to_be_untouched() -> None:
-    """Else every key would be made the long way, and nobody would notice."""
+def test_usual_bodies_are_untouched() -> None:
+    """Otherwise every key would be computed the long way, and nobody would notice."""
     for body in ({"model": "m", "temperature": 0.7}, {"messages": [{"content": "a.b.c | 1.25 é"}]}, {"top_p": 1e22}):
         assert is_untouched(canonical_text(body), is_bedrock=True)
 
@@ -172,34 +170,34 @@ def test_usual_bodies_are_said_to_be_untouched() -> None:
     ],
     ids=["score", "negative score", "attributes to the first brace", "document id", "citation", "decimals", "negative"],
 )
-def test_strings_are_normalised_as_the_ancestor_does(text: str, expected: str) -> None:
+def test_strings_are_folded_as_by_llama_stack(text: str, expected: str) -> None:
     """File search puts scores and ids into prompts that differ from run to run."""
-    assert {"a": expected} == normalised({"a": text}, BodyRules(), is_bedrock=False)
+    assert {"a": expected} == folded({"a": text}, BodyRules(), is_bedrock=False)
 
 
 def test_a_dict_directly_in_a_list_counts_as_a_root_and_loses_its_project() -> None:
-    """A quirk that real keys depend on."""
+    """Real keys depend on this quirk of llama-stack's recorder."""
     inner = {"extra_body": {"project_id": "p", "a": 1}}
     assert [{"extra_body": {"a": 1}}] == a_dict_directly_in_a_list_counts_as_a_root([inner], BodyRules())
-    assert {"a": inner} == normalised({"a": inner}, BodyRules(), is_bedrock=False)
+    assert {"a": inner} == folded({"a": inner}, BodyRules(), is_bedrock=False)
     assert {"extra_body": {"project_id": "p", "a": 1}} == inner
 
 
 def test_bedrock_hosts_ignore_stream_options_at_the_top_only() -> None:
-    """Their gateway adds them or not."""
+    """Their gateway does not always add them."""
     url = "https://bedrock-runtime.us-west-2.amazonaws.com/openai/v1/v1/chat/completions"
     plain, with_options = (
-        asked({"model": "m"}, url),
-        asked({"model": "m", "stream_options": {"include_usage": True}}, url),
+        request_of({"model": "m"}, url),
+        request_of({"model": "m", "stream_options": {"include_usage": True}}, url),
     )
-    nested = asked({"model": "m", "extra_body": {"stream_options": 1}}, url)
+    nested = request_of({"model": "m", "extra_body": {"stream_options": 1}}, url)
 
     assert request_key(plain, None, FOLDING[0]) == request_key(with_options, None, FOLDING[0])
     assert request_key(plain, None, FOLDING[0]) != request_key(nested, None, FOLDING[0])
 
 
 @pytest.mark.parametrize(
-    ("rule", "url", "carried"),
+    ("name", "url", "test_id"),
     [
         ("G10", "https://api.openai.com/v1/models", "null"),
         ("G10", "https://api.openai.com/v1/v1/models", "null"),
@@ -214,22 +212,22 @@ def test_bedrock_hosts_ignore_stream_options_at_the_top_only() -> None:
         ("G1", "https://api.openai.com/v1/v1/chat/completions", None),
     ],
 )
-def test_which_keys_carry_the_test_id(rule: str, url: str, carried: str | None) -> None:
-    """The rule changed with almost every generation; each one has files in somebody's repository."""
-    generation = RULES[rule]
-    end = "" if carried is None else f', "test_id": {carried}'
-    identity = f'{{"body": {{}}, "endpoint": "{urlparse(url).path}", "method": "POST"{end}}}'
+def test_which_keys_carry_the_test_id(name: str, url: str, test_id: str | None) -> None:
+    """The rule changed with almost every version, and each version has files in somebody's repository."""
+    version = VERSIONS[name]
+    end = "" if test_id is None else f', "test_id": {test_id}'
+    hashed_text = f'{{"body": {{}}, "endpoint": "{urlparse(url).path}", "method": "POST"{end}}}'
 
-    assert sha256(identity.encode()).hexdigest()[: generation.digits] == request_key(asked({}, url), "t", generation)
+    assert sha256(hashed_text.encode()).hexdigest()[: version.digits] == request_key(request_of({}, url), "t", version)
 
 
 def test_keys_are_tried_newest_first_and_each_once() -> None:
     """Two versions can hit two files; the newest version wins."""
     body = {"messages": "score: 0.123456789", "extra_body": {"project_id": "p"}}
-    request = asked(body)
+    request = request_of(body)
     found = list(further_keys([request, request], "t", request_key(request, "t")))
 
-    assert ["G10", "G7", "G6", "G3", "G1"] == [generation.name for generation, _ in found]
+    assert ["G10", "G7", "G6", "G3", "G1"] == [version.name for version, _ in found]
     assert len({key for _, key in found}) == len(found)
     assert 12 == len(found[-1][1])
 
@@ -244,5 +242,5 @@ def test_keys_are_tried_newest_first_and_each_once() -> None:
     ],
 )
 def test_the_recorded_url_holds_no_secret(base_url: str, expected: str) -> None:
-    """Urls carry passwords, signatures and customers' names; recordings are committed."""
+    """Urls contain passwords, signatures and customers' names, and recordings are committed."""
     assert expected == recorded_url(base_url, "/v1/chat/completions")

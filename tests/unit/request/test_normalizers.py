@@ -104,18 +104,18 @@ def test_a_path_names_its_places(path: str, expected: Any) -> None:
 @pytest.mark.parametrize("path", ["a", "$a", "$.", "$.a[", "$.a[x]", "$.a b", "$[?(@.a)]"])
 def test_a_path_that_is_none_is_refused(path: str) -> None:
     """A rule that never applies would be noticed as a miss, on another machine."""
-    with pytest.raises(RecorderError, match="is no JSON path"):
+    with pytest.raises(RecorderError, match="is not a JSON path"):
         JsonPath(path)
 
 
 @pytest.mark.parametrize(
     ("rules", "expected"),
     [
-        (["uuid"], "there is no normalizer 'uuid'; built in are cwd, dates, hashes, tmp_path, tool_call_ids, uuids"),
+        (["uuid"], "there is no normalizer 'uuid'; the built-in ones are cwd, dates, hashes, tmp_path"),
         ("uuids", "take lists"),
         ([{"pat": "x"}], "takes path, pattern and placeholder"),
-        ([("$", "(")], "is none"),
-        ([("$", "a", r"\2")], "is none"),
+        ([("$", "(")], "is invalid"),
+        ([("$", "a", r"\2")], "is invalid"),
         ([("$",)], "needs a pattern"),
     ],
     ids=["unknown name", "a single text", "unknown part", "no pattern", "unknown group", "everything"],

@@ -1,0 +1,47 @@
+"""JSON values: their types, one walk and one map over them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+JsonScalar: TypeAlias = "str | int | float | bool | None"
+JsonValue: TypeAlias = "JsonScalar | list[JsonValue] | dict[str, JsonValue]"
+JsonObject: TypeAlias = "dict[str, JsonValue]"
+
+
+def walk(value: JsonValue, name: str = "") -> Iterator[tuple[str, JsonValue]]:
+    """Yield a value and every value inside it, parents first, each with the name of the member that holds it.
+
+    The items of a list have the name of the list. Tuples count as lists.
+    """
+    yield name, value
+    if isinstance(value, dict):
+        for member, item in value.items():
+            yield from walk(item, member)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from walk(item, name)
+
+
+def map_scalars(value: JsonValue, change: Callable[[JsonScalar], JsonValue]) -> JsonValue:
+    """Return a copy of a value in which each text, number, boolean and null is what `change` returns for it."""
+    if isinstance(value, dict):
+        return {name: map_scalars(item, change) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [map_scalars(item, change) for item in value]
+    return change(value)
+
+
+def map_texts(value: JsonValue, change: Callable[[str], str]) -> JsonValue:
+    """Return a copy of a value in which each text is changed; the names of members stay."""
+    return map_scalars(value, lambda scalar: change(scalar) if isinstance(scalar, str) else scalar)
+
+
+def map_texts_and_names(value: JsonValue, change: Callable[[str], str]) -> JsonValue:
+    """Return a copy of a value in which each text and each name of a member is changed."""
+    if isinstance(value, dict):
+        return {change(name): map_texts_and_names(item, change) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [map_texts_and_names(item, change) for item in value]
+    return change(value) if isinstance(value, str) else value

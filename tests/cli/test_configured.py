@@ -171,15 +171,16 @@ def test_explain_asks_as_a_test_would(project: Path) -> None:
         (["ls"], "tests/test_a.py::test_b"),
         (["ls", "--stats"], "tests/test_a.py::test_b"),
         (["check"], "1 recording"),
-        (["explain"], "tapes"),
+        (["explain", "--request", "request.json", "--endpoint", "chat/completions"], "tapes"),
         (["scan"], "1 file scanned"),
         (["doctor"], "tapes"),
     ],
     ids=["ls", "ls --stats", "check", "explain", "scan", "doctor"],
 )
 def test_commands_look_where_the_recorders_of_the_tests_do(command: list[str], expected: str, project: Path) -> None:
-    """A folder that is configured for pytest need not be named again."""
+    """A directory that is configured for pytest need not be named again."""
     (project / "pyproject.toml").write_text('[tool.inference_recorder]\nrecordings = "tests/tapes"\n')
+    Path("request.json").write_text('{"model": "gpt-4o", "messages": []}')
     record(project / "tests" / "tapes")
 
     assert expected in run(*command).output

@@ -14,7 +14,7 @@ from . import recorder
 from .modes import InferenceMode
 from .recording.codec import decode_thoroughly, encode, is_plain, untyped
 from .recording.json_bytes import loads
-from .recording.model_lists import model_set_digest
+from .recording.layout import model_list_start, model_set_digest
 from .recording.recording import Answer
 from .redaction.recordings import RecordingRedactor
 from .redaction.requests import RequestRules
@@ -90,7 +90,7 @@ class ResponseStorage:
         body = response.get("body")
         name, is_list = request_hash, isinstance(body, (list, tuple))
         if request.get("endpoint") in _MODEL_LISTS and is_list:
-            name = f"models-{request_hash}-{model_set_digest(_model_id(model) for model in body or ())}"
+            name = model_list_start(request_hash) + model_set_digest(_model_id(model) for model in body or ())
         answer = Answer(
             body=None if is_list else body_of(body, request_hash),
             chunks=[body_of(item, request_hash) for item in body or ()] if is_list else None,

@@ -11,7 +11,7 @@ from typing import TypeVar
 import click
 
 from ..errors import CorruptRecording
-from ..recording.layout import is_key_name
+from ..recording.layout import RECORDING_ENDING, is_key_name, is_model_list_name, name_of
 from ..storage.catalogue import Entry, entry_of, paths_in
 from ..storage.directories import Directories
 from ..storage.store import Store
@@ -108,7 +108,7 @@ def directories_from(directory: Path | None, *, is_recursive: bool = False) -> S
 def short_name(entry: Entry) -> str:
     """Return a recording's name with only the first 12 digits of its key: "792f5c2603ba.2"."""
     name = entry.name.replace(entry.key, entry.key[:12], 1)
-    return name.rpartition("-")[0] if name.startswith("models-") else name
+    return name.rpartition("-")[0] if is_model_list_name(name) else name
 
 
 def store_of(path: Path) -> Store:
@@ -129,4 +129,4 @@ def _has_recordings(directory: Path) -> bool:
 
 
 def _are_recordings(names: Iterable[str]) -> bool:
-    return any(name.endswith(".json") and is_key_name(name.removesuffix(".json")) for name in names)
+    return any(name.endswith(RECORDING_ENDING) and is_key_name(name_of(name)) for name in names)

@@ -9,7 +9,14 @@ from pathlib import Path
 
 from ..errors import CorruptRecording
 from ..recording import codec, json_bytes
-from ..recording.layout import attachment_parts, is_key_name, owner_of_temporary
+from ..recording.layout import (
+    ATTACHMENT_ENDING,
+    attachment_parts,
+    file_of,
+    is_key_name,
+    is_model_list_name,
+    owner_of_temporary,
+)
 from ..recording.model_lists import models_in
 from ..redaction.leaks import leaks_in
 from ..redaction.redactor import Redactor
@@ -88,7 +95,7 @@ class Examination:
         """Return the name of the key version that gives the entry's name, or "none"."""
         if not is_key_name(entry.name):
             self._note("name", entry.path, "its name is not a key", entry)
-        elif not entry.name.startswith("models-"):
+        elif not is_model_list_name(entry.name):
             self._series[entry.path.parent, entry.key][entry.position] = entry.path
         version = key_version(entry)
         if version is None and is_key_name(entry.name):
@@ -106,9 +113,9 @@ class Examination:
             self._note("gap", series[last], f"its series has no answer {positions}: {effect}")
 
     def _examine_leftovers(self, directory: Path) -> None:
-        for path in sorted(directory.glob("*.bin")):
+        for path in sorted(directory.glob(f"*{ATTACHMENT_ENDING}")):
             parts = attachment_parts(path.name)
-            owner = None if parts is None else directory / f"{parts[0]}.json"
+            owner = None if parts is None else directory / file_of(parts[0])
             if owner is not None and path not in self._attachments and owner not in self._unreadable:
                 self._note("attachment", path, f"{owner.name} does not exist, or does not name it")
         for path in sorted(directory.glob(".*.tmp")):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from ..recording.layout import MODEL_LIST_START, file_of, name_of
 from ..storage.catalogue import key_of, paths_in
 from ..text import visible_line
 from .directories import directories_from
@@ -33,10 +34,12 @@ def series_named(names: Sequence[str], directory: Path | None) -> list[list[Path
 
 
 def _series(name: str, paths: Sequence[Path], directories: Sequence[Path]) -> list[Path]:
-    stem = name.removesuffix(".json")
+    stem = name_of(name)
     digits, _, position = stem.partition(".")
-    matching = [path for path in paths if path.name.startswith((digits, f"models-{digits}"))] if digits else []
-    if exact := [path for path in matching if path.name == f"{stem}.json" and key_of(path) != stem]:
+    matching = (
+        [path for path in paths if path.name.startswith((digits, f"{MODEL_LIST_START}{digits}"))] if digits else []
+    )
+    if exact := [path for path in matching if path.name == file_of(stem) and key_of(path) != stem]:
         return exact[:1]
     keys = sorted({key_of(path) for path in matching})
     if digits in keys:

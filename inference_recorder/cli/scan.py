@@ -10,12 +10,14 @@ from pathlib import Path
 
 import click
 
+from ..recording.layout import LOCK_DIRECTORY
 from ..redaction.leaks import leaks_in
 from .configured import configured_redactor, directory_for
 from .console import Column, counted, remark, show_json, show_table, tracked
 
 _COLUMNS = (Column("file", gives_way=True), Column("line", is_number=True), Column("kind"), Column("secret"))
 _LARGEST_BYTES = 64 * 1024 * 1024
+_SKIPPED_DIRECTORIES = frozenset({".git", LOCK_DIRECTORY, "__pycache__", "node_modules"})
 
 
 @click.command()
@@ -79,7 +81,9 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
             yield path
             continue
         for directory, names, files in os.walk(path):
-            names[:] = sorted(name for name in names if name not in (".git", ".locks", "__pycache__", "node_modules"))
+            names[:] = sorted(
+                name for name in names if name not in (".git", LOCK_DIRECTORY, "__pycache__", "node_modules")
+            )
             yield from (Path(directory, name) for name in sorted(files))
 
 

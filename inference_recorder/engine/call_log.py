@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..children import usage as process_usage
 from ..errors import CorruptRecording
+from ..recording.layout import file_of
 from ..recording.recording import Failure, reason_of
 from ..recording.usage import Usage, usage_of
 from ..redaction.requests import RequestRules, recorded_request
@@ -42,7 +43,7 @@ class CallLog:
         """Take note of a call that a recording answers."""
         if process_usage.listeners:
             process_usage.tell_use("replayed", test_id, key, path)
-        other_path = None if path == f"{self._prefix}{key}.json" else path
+        other_path = None if path == f"{self._prefix}{file_of(key)}" else path
         number = next(self._numbers)
         self._replays.append((request.endpoint, request.model, key, test_id, other_path, time.time(), number))
 
@@ -106,7 +107,7 @@ class CallLog:
         if outcome != "replayed":
             return tuple(self._others[outcome])
         return tuple(
-            Call(endpoint, model, key, test_id, path or f"{self._prefix}{key}.json", started, number=number)
+            Call(endpoint, model, key, test_id, path or f"{self._prefix}{file_of(key)}", started, number=number)
             for endpoint, model, key, test_id, path, started, number in self._replays
         )
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..recording.layout import RESPONSE_START
 from ..recording.sameness import renamed_ids, with_old_headers
 from ..request.request import ids_in, with_ids
 from .decisions import Record
 from .run_log import RunLog
-
-_RESPONSE_START = b'\n  "response": {'
 
 
 class WithKeptIds:
@@ -19,7 +18,7 @@ class WithKeptIds:
         self._plan = decision
         self._is_clean = is_clean
         self._call_log = call_log
-        self._head, start, self._answer = content.partition(_RESPONSE_START)
+        self._head, start, self._answer = content.partition(RESPONSE_START)
         self._head += start
         self.content = content if not call_log.ids else self._renamed()
 

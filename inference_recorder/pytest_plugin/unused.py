@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ..children.usage import Use
 from ..errors import CorruptRecording
 from ..fixture_ids import parsed_fixture_id
-from ..recording.model_lists import MODEL_LIST_START
+from ..recording.layout import is_model_list_name
 from ..request.keys import request_key
 from ..storage.catalogue import Entry, entries_in, key_of
 from ..storage.directories import directories_from
@@ -133,7 +133,7 @@ class _Used:
                 self._recorded.add(use["key"])
             path = Path(use["path"] or "")
             self._paths.add(self._where(path))
-            if path.name.startswith(MODEL_LIST_START):
+            if is_model_list_name(path.name):
                 self._lists.add((use["key"], use["test_id"], key_of(path) == use["key"]))
 
     def holds(self, entry: Entry) -> bool:
@@ -146,7 +146,7 @@ class _Used:
         return f"{self._real[path.parent]}{os.sep}{path.name}"
 
     def _is_one_of_lists(self, entry: Entry) -> bool:
-        if not entry.name.startswith(MODEL_LIST_START) or (request := entry.asked) is None:
+        if not is_model_list_name(entry.name) or (request := entry.asked) is None:
             return False
         return any(
             entry.key == key if is_exact else request_key(request, test_id) == key

@@ -1,53 +1,74 @@
-"""Bytes <-> Recording, in the layout of the format's description.
+"""The bytes of a file <-> a recording.
 
-A file is found readable or not here: what is wrong with it is raised as CorruptRecording, never as another error.
+Whatever is wrong with a file is raised as CorruptRecording.
 
-A replay reads of a file in our layout only the response, and a stream's chunks when they are asked for. So a damaged
-request, and a name that an object of the response has twice, are noticed by `decode_thoroughly` alone; in any other
-layout the whole file is parsed, and both are noticed by `decode` too. What a bad merge leaves behind that could have
-another answer returned is noticed in every layout: a second recording, response or body, and conflict markers.
-
-A format newer than this one says so in its first member, `"format_version": 2`. Files of this format have none.
+`decode` parses only the response of a file in our layout, and leaves the chunks of a stream as lines. It therefore
+misses a damaged request, and a name that an object of the response has twice; `decode_thoroughly` finds both. What a
+bad merge leaves behind is found by `decode` too wherever it could change the answer: a second recording, response or
+body, and conflict markers.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 
 from ..errors import CorruptRecording
 from ..request.jsonable import JsonObject, JsonValue
 from . import json_bytes
-from .deep_json import is_deep, json_text
+from .body import Chunk, line
+from .body import chunk_data_start as chunk_data_start
+from .body import chunk_value as chunk_value
+from .body import data_in as data_in
+from .body import is_plain as is_plain
+from .body import is_text as is_text
+from .body import marked as marked
+from .body import typed as typed
+from .body import typed_data as typed_data
+from .body import typed_json as typed_json
+from .body import untyped as untyped
+from .damage import unreadable as unreadable
 from .failures import failure_from_json, failure_to_json
 from .id_mapping import with_ids_normalised
+from .layout import (
+    BODY_MEMBER,
+    EMPTY_LIST,
+    FAILURE_MEMBER,
+    FILE_END,
+    FILE_START,
+    FIRST_LINE,
+    FORMAT_VERSION,
+    HTTP_START,
+    LINE_INDENT,
+    LINE_SEPARATOR,
+    LIST_END,
+    LIST_START,
+    OURS_MARKER,
+    RESPONSE_MEMBER,
+    RESPONSE_START,
+    SEPARATOR_MARKER,
+    TEST_ID_MEMBER,
+    THEIRS_MARKER,
+)
 from .lines import Lines
-from .recording import JSON_TEXT, LIST, PLAIN, TEXT, Answer, Chunk, Failure, Http, Recording
+from .recording import Answer, Failure, Http, Recording
 
-FORMAT_VERSION = 1
-
-_FILE_START = b'{\n  "test_id": '
-_FILE_END = b',\n  "id_normalization_mapping": {}\n}\n'
-_RESPONSE_START = b'\n  "response": {\n'
-# A string holds no line break, and what is inside of these stands further right: they are found only where they are.
-_TEST_ID, _RESPONSE = b'\n  "test_id":', b'\n  "response":'
-_BODY, _FAILURE = b'\n    "body":', b'\n    "exception_data":'
-_OURS, _BETWEEN, _THEIRS = _CONFLICT_MARKERS = b"\n<<<<<<<", b"\n=======", b"\n>>>>>>>"
 _SHORT_RESPONSE = 1 << 12
-"""Bytes from a file's end within which its response is looked for first."""
+"""Bytes at the end of a file in which its response is searched first."""
 _BIG_LIST = 1 << 14
-"""Bytes of a list above which its lines are found one by one."""
+"""Bytes of a list above which its lines are cut out one by one."""
 _BIG_FILE = 1 << 24
 """Bytes above which memory counts more than time."""
 _ONLY_STRINGS = frozenset({str})
-_LIST_START = b'\n    "body": [\n'
-_LIST_END = b"\n    ],\n"
-_LINE_INDENT = b"      "
-_FIRST_LINE = _LIST_START + _LINE_INDENT + b'{"'
-_LINE_SEPARATOR = b",\n" + _LINE_INDENT
-_DATA_MARK = b'"__data__":'
-_HTTP_START = b'\n    "http": '
+
+_DOCUMENT_KINDS = {"test_id": str, "id_normalization_mapping": dict}
+_RESPONSE_KINDS = {
+    "is_redacted": bool,
+    "is_exception": bool,
+    "exception_data": dict,
+    "exception_message": str,
+    "has_large_integers": bool,
+}
+_KIND_WORDS = {str: "a string", dict: "an object", bool: "true or false"}
 
 
 def encode(test_id: str | None, request: JsonObject, answer: Answer) -> bytes:
@@ -79,9 +100,9 @@ def encode(test_id: str | None, request: JsonObject, answer: Answer) -> bytes:
         content = with_http(content, lambda _: http)
     if not answer.chunks:
         return content
-    lines = _LINE_SEPARATOR.join(line(chunk) for chunk in answer.chunks)
-    head, _, tail = content.rpartition(b'\n    "body": [],\n')
-    return b"".join((head, _LIST_START, _LINE_INDENT, lines, _LIST_END, tail))
+    lines = LINE_SEPARATOR.join(line(chunk) for chunk in answer.chunks)
+    head, _, tail = content.rpartition(EMPTY_LIST)
+    return b"".join((head, LIST_START, LINE_INDENT, lines, LIST_END, tail))
 
 
 def _is_read_by_line(chunks: Sequence[Chunk]) -> bool:
@@ -89,24 +110,21 @@ def _is_read_by_line(chunks: Sequence[Chunk]) -> bool:
 
 
 def with_http(content: bytes, changed: Callable[[JsonValue], JsonValue]) -> bytes:
-    """Return a file in our layout with its "http", which is on one line, changed; as it is where it has none."""
-    head, start, tail = content.rpartition(_HTTP_START)
+    """Return a file in our layout with its "http", which is on one line, changed; unchanged if it has none."""
+    head, start, tail = content.rpartition(HTTP_START)
     if not start:
         return content
-    http, end, rest = tail.partition(b"\n")
+    http, end, after = tail.partition(b"\n")
     comma = b"," if http.endswith(b",") else b""
-    return b"".join((head, start, line(changed(json_bytes.loads(http.removesuffix(b",")))), comma, end, rest))
+    return b"".join((head, start, line(changed(json_bytes.loads(http.removesuffix(b",")))), comma, end, after))
 
 
 def decode(content: bytes, path: str) -> Recording:
-    """Return the recording that `content`, read from `path`, holds; raises CorruptRecording.
-
-    Of a file in our layout only the response is parsed, and of a list only what is around its lines.
-    """
-    if content.startswith(_FILE_START) and content.endswith(_FILE_END):
+    """Return the recording in a file's `content`, read from `path`; raises CorruptRecording."""
+    if content.startswith(FILE_START) and content.endswith(FILE_END):
         try:
             response, lines = _response_and_lines(content)
-            has_two_failures = "exception_data" in response and content.count(_FAILURE) > 1
+            has_two_failures = "exception_data" in response and content.count(FAILURE_MEMBER) > 1
             if "has_large_integers" not in response and not has_two_failures:
                 return _recording(response, path, lines)
         except (ValueError, RecursionError):
@@ -115,16 +133,14 @@ def decode(content: bytes, path: str) -> Recording:
 
 
 def decode_thoroughly(content: bytes, path: str) -> Recording:
-    """Return the recording as `decode` does, having read all of it; raises CorruptRecording for more.
+    """Return the recording as `decode` does; raises CorruptRecording for damage anywhere in the file.
 
-    The whole file is JSON in which no object has a name twice, each member that the format describes has its type, and
-    each chunk is found.
+    The whole file must be JSON in which no object has a name twice and each member has the type that the format gives
+    it, and every chunk must be readable.
     """
     document = _whole_document(content, path)
-    for where, members, kinds in (("$", document, _KINDS), ("$.response", document.get("response"), _OF_RESPONSE)):
-        for name, kind in kinds.items():
-            if isinstance(members, dict) and not isinstance(members.get(name), (kind, type(None))):
-                raise CorruptRecording(path, f"{where}.{name} must be {_IN_WORDS[kind]}")
+    _check_kinds(document, _DOCUMENT_KINDS, "$", path)
+    _check_kinds(document.get("response"), _RESPONSE_KINDS, "$.response", path)
     if not isinstance(document.get("request"), dict):
         raise CorruptRecording(path, "$.request must be an object")
     _decode_parsed(document, path)
@@ -134,136 +150,51 @@ def decode_thoroughly(content: bytes, path: str) -> Recording:
     return recording
 
 
-_KINDS = {"test_id": str, "id_normalization_mapping": dict}
-_OF_RESPONSE = {
-    "is_redacted": bool,
-    "is_exception": bool,
-    "exception_data": dict,
-    "exception_message": str,
-    "has_large_integers": bool,
-}
-_IN_WORDS = {str: "a string", dict: "an object", bool: "true or false"}
-
-
-def chunk_value(chunk: Chunk, path: Path | str) -> JsonValue:
-    """Return the value of one item of a list body, read from `path`; raises CorruptRecording for a line of no JSON."""
-    if not isinstance(chunk, bytes):
-        return chunk
-    try:
-        return json_bytes.loads(chunk, exactly=True)
-    except (ValueError, RecursionError) as error:
-        start = chunk[:40].decode(errors="replace")
-        raise CorruptRecording(
-            path, f"the chunk of $.response.body that begins {start!r} is not JSON: {error}"
-        ) from None
-
-
-def chunk_data_start(chunk: Chunk) -> bytes | None:
-    """Return what stands before the JSON text of an item's "__data__", which ends one byte before the item does.
-
-    None where only parsing can tell.
-    """
-    if not isinstance(chunk, bytes) or not chunk.startswith(b'{"__type__":'):
-        return None
-    position = chunk.find(_DATA_MARK)
-    return chunk[: position + len(_DATA_MARK)] if position > 0 else None
-
-
-def typed(type_name: str, data: JsonValue) -> JsonObject:
-    """Return a body as the file has it: with the name of the type it was recorded as."""
-    return {"__type__": type_name, "__data__": data}
-
-
-def typed_json(type_name: str, data: JsonValue) -> JsonObject:
-    """Return a body that is JSON as the file has it: its text where it is nested too deep for a file."""
-    return typed(JSON_TEXT, json_text(data)) if is_deep(data) else typed(type_name, data)
-
-
-def untyped(body: JsonValue) -> JsonValue:
-    """Return what a body says without the name of its type. That name is never used to build anything."""
-    if isinstance(body, dict) and "__type__" in body and "__data__" in body:
-        return body["__data__"]
-    return body
-
-
-def data_in(body: JsonValue, path: Path | str) -> JsonValue:
-    """Return what a body read from `path` says, as `untyped` does, and what the text says of one that is nested deep.
-
-    Raises CorruptRecording, and RecursionError as the SDK would for what it cannot read either.
-    """
-    data = untyped(body)
-    if not isinstance(body, dict) or body.get("__type__") != JSON_TEXT:
-        return data
-    try:
-        return json.loads(data)
-    except (TypeError, ValueError) as error:
-        raise CorruptRecording(path, f"the text of a {JSON_TEXT!r} in $.response cannot be read: {error}") from None
-
-
-def marked(value: JsonValue) -> JsonObject:
-    """Return a body or a chunk where the SDK has an object of its own and this is another value."""
-    return typed_json(LIST if isinstance(value, list) else PLAIN, value)
-
-
-def is_plain(body: JsonValue) -> bool:
-    """Whether a body or a chunk is a value that stands where the SDK has an object of its own."""
-    return isinstance(body, dict) and body.get("__type__") == PLAIN and "__data__" in body
-
-
-def is_text(chunk: JsonValue) -> bool:
-    """Whether the value of a chunk is the data of an event that is not JSON."""
-    return isinstance(chunk, dict) and chunk.get("__type__") == TEXT
-
-
-def typed_data(body: JsonValue, path: Path | str) -> JsonValue:
-    """Return the JSON that the SDK makes an object of, or a list of objects; None for a body that holds neither.
-
-    Raises CorruptRecording, naming the `path` it was read from.
-    """
-    data = data_in(body, path)
-    if data is body:
-        return None
-    return data if type(data) is dict or (type(data) is list and body["__type__"] in (LIST, JSON_TEXT)) else None
+def _check_kinds(members: JsonValue, kinds: Mapping[str, type], where: str, path: str) -> None:
+    for name, kind in kinds.items():
+        if isinstance(members, dict) and not isinstance(members.get(name), (kind, type(None))):
+            raise CorruptRecording(path, f"{where}.{name} must be {_KIND_WORDS[kind]}")
 
 
 def _response_and_lines(content: bytes) -> tuple[JsonObject, Sequence[Chunk] | None]:
-    """Return the response of a file, without the lines of its list, and those lines.
+    """Return the response of a file in our layout, without the lines of its list, and those lines.
 
-    Raises ValueError where it cannot be had so, as where it may not be the only one.
+    Raises ValueError for another layout, and where a bad merge may have left a second response.
     """
-    # Most answers are short; and looking from the start, a request of four tools takes six times as long to pass over.
-    start = content.rfind(_RESPONSE_START, -_SHORT_RESPONSE)
+    # Most answers are short, and skipping a request with four tools from the start takes six times as long.
+    start = content.rfind(RESPONSE_START, -_SHORT_RESPONSE)
     if start < 0:
-        start = content.index(_RESPONSE_START)
+        start = content.index(RESPONSE_START)
     _check_head(content, start)
-    list_start, end = start + len(_RESPONSE_START) - 1, len(content) - len(_FILE_END)
-    if not content.startswith(_FIRST_LINE, list_start) or (list_end := content.rfind(_LIST_END, list_start, end)) < 0:
-        if content.rfind(_BODY) != list_start:
+    body_start, end = start + len(RESPONSE_START), len(content) - len(FILE_END)
+    if not content.startswith(FIRST_LINE, body_start) or (list_end := content.rfind(LIST_END, body_start, end)) < 0:
+        if content.rfind(BODY_MEMBER) != body_start:
             raise ValueError("it has two bodies, or another member comes first")
         if end - start > _BIG_FILE:
             return json_bytes.loads_sparingly(content)["response"], None
-        return json_bytes.loads_quickly(content[list_start - 1 : end]), None
-    if content.rfind(_RESPONSE) != start or content.rfind(_BODY, list_end) >= 0:
+        return json_bytes.loads_quickly(content[body_start - 1 : end]), None
+    if content.rfind(RESPONSE_MEMBER) != start or content.rfind(BODY_MEMBER, list_end) >= 0:
         raise ValueError("it was merged badly")
-    # The last one is the list's: no member beside "body" that we write is a list, and a string holds no line break.
-    lines_start, first_line = list_start + len(_LIST_START), list_start + len(_LIST_START) + len(_LINE_INDENT)
+    # `list_end` is the list's own: no other member that we write is a list, and a string holds no line break.
+    list_start = body_start + len(LIST_START)
+    first_line = list_start + len(LINE_INDENT)
     lines: Sequence[Chunk]
     if list_end - first_line < _BIG_LIST:
-        lines = content[first_line:list_end].split(_LINE_SEPARATOR)
+        lines = content[first_line:list_end].split(LINE_SEPARATOR)
     else:
-        lines = Lines(content, first_line, list_end, _LINE_SEPARATOR)
-    return json_bytes.loads_quickly(content[list_start - 1 : lines_start] + content[list_end + 1 : end]), lines
+        lines = Lines(content, first_line, list_end, LINE_SEPARATOR)
+    return json_bytes.loads_quickly(content[body_start - 1 : list_start] + content[list_end + 1 : end]), lines
 
 
 def _check_head(content: bytes, start: int) -> None:
-    """Raise ValueError where a merge left something before the response, at `start`, that nobody parses."""
-    # From behind, which takes a third of the time.
+    """Raise ValueError if a merge left something before the response, at `start`, which is not parsed."""
+    # Searching backwards takes a third of the time.
     if (
-        content.rfind(_RESPONSE, 0, start) >= 0
-        or content.rfind(_TEST_ID, 0, start) != 1
-        or content.rfind(_OURS, 0, start) >= 0
-        or content.rfind(_BETWEEN, 0, start) >= 0
-        or content.rfind(_THEIRS, 0, start) >= 0
+        content.rfind(RESPONSE_MEMBER, 0, start) >= 0
+        or content.rfind(TEST_ID_MEMBER, 0, start) != 1
+        or content.rfind(OURS_MARKER, 0, start) >= 0
+        or content.rfind(SEPARATOR_MARKER, 0, start) >= 0
+        or content.rfind(THEIRS_MARKER, 0, start) >= 0
     ):
         raise ValueError("it was merged badly")
 
@@ -296,11 +227,6 @@ def _decode_parsed(document: JsonObject, path: str) -> Recording:
     return recording
 
 
-def line(chunk: Chunk) -> bytes:
-    """Return one item of a list body as the line that it is in a file."""
-    return chunk if isinstance(chunk, bytes) else json_bytes.dumps(chunk)
-
-
 def _recording(response: JsonObject, path: str, lines: Sequence[Chunk] | None) -> Recording:
     is_streaming, is_complete = response.get("is_streaming", False), response.get("is_complete", True)
     if type(is_streaming) is not bool or type(is_complete) is not bool:
@@ -313,17 +239,14 @@ def _recording(response: JsonObject, path: str, lines: Sequence[Chunk] | None) -
     failure = _failure(response, path) if response.get("is_exception") else None
     if is_streaming and chunks is None and failure is None:
         raise CorruptRecording(path, "$.response.body of a stream must be a list of chunks")
-    http, page = response.get("http"), response.get("page")
+    page, ends_with_done = response.get("page"), response.get("ends_with_done")
     if page is not None and not isinstance(page, dict):
         raise CorruptRecording(path, "$.response.page must be an object")
-    known_http = None if http is None else _http(http, path)
-    ends_with_done = response.get("ends_with_done")
     if ends_with_done is not None and type(ends_with_done) is not bool:
         raise CorruptRecording(path, "$.response.ends_with_done must be true or false")
+    http = None if (value := response.get("http")) is None else _http(value, path)
     is_redacted = "is_redacted" in response
-    answer = Answer(
-        body, chunks, is_streaming, is_complete, failure, known_http, page, is_redacted, None, ends_with_done
-    )
+    answer = Answer(body, chunks, is_streaming, is_complete, failure, http, page, is_redacted, None, ends_with_done)
     return Recording(path, answer)
 
 
@@ -344,31 +267,8 @@ def _http(value: JsonValue, path: str) -> Http:
 
 
 def _check_headers(http: Http, path: str) -> None:
-    # Only the standard library reads lone surrogates; what orjson has read needs no look.
+    # Only the standard library reads lone surrogates; orjson refuses them.
     try:
         "".join((*http.headers, *http.headers.values())).encode()
     except UnicodeEncodeError as error:
-        raise CorruptRecording(path, f"$.response.http.headers are no text: {error}") from None
-
-
-def unreadable(content: bytes, error: ValueError | RecursionError) -> str:
-    """Return what is wrong with a file that `error` says is no JSON, for people."""
-    if isinstance(error, RecursionError):
-        return "its JSON is nested too deep to read"
-    if not content.strip():
-        return "it is empty"
-    if isinstance(error, UnicodeDecodeError):
-        return f"it is not UTF-8 at byte {error.start}"
-    if isinstance(error, json_bytes.DuplicateNames):
-        return f"{error}, as after a bad merge"
-    if isinstance(error, json.JSONDecodeError):
-        reason = f"its JSON breaks off or is malformed at byte {json_bytes.byte_offset(error)}: {error}"
-        return f"{_after_a_merge(content)}{reason}"
-    return f"its JSON cannot be read: {error}"
-
-
-def _after_a_merge(content: bytes) -> str:
-    """Return what a bad merge left in a file, for people; "" for nothing."""
-    if any(marker in b"\n" + content for marker in _CONFLICT_MARKERS):
-        return "it holds the conflict markers of a merge; "
-    return "it holds two recordings, as after a bad merge; " if content.count(_RESPONSE) > 1 else ""
+        raise CorruptRecording(path, f"$.response.http.headers are not text: {error}") from None

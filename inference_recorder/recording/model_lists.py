@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from hashlib import sha256
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import CorruptRecording
 from ..request.jsonable import JsonObject, JsonValue
 from .codec import chunk_value, data_in, typed, untyped
 from .deep_json import is_deep, json_text
+from .layout import MODEL_LIST_START as MODEL_LIST_START
+from .layout import model_list_start as model_list_start
+from .layout import model_set_digest as model_set_digest
 from .recording import JSON_TEXT, Answer, Http, Recording
 
 _USUAL = Http(200, {})
 MODEL_TYPE = "openai.types.model.Model"
-MODEL_LIST_START = "models-"
-"""What the names of all recorded lists of models begin with."""
-
-
-def model_list_start(key: str) -> str:
-    """Return what the names of all lists that are recorded under a key begin with; the digest follows."""
-    return f"{MODEL_LIST_START}{key}-"
-
-
-def model_set_digest(models: Iterable[str]) -> str:
-    """Return the 8 hex digits that tell one server's set of models from another's.
-
-    The order and repetition of `models` do not matter. Two sets share a digest about once in 4 billion.
-
-    Source: llama-stack `api_recorder.py`, `_model_identifiers_digest`; the names are joined with "|", so a name that
-    holds one is ambiguous there too.
-    """
-    return sha256("|".join(sorted(set(models))).encode()).hexdigest()[:8]
 
 
 def model_list_name(key: str, answer: Answer) -> str:

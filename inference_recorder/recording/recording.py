@@ -4,28 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from ..request.jsonable import JsonObject, JsonValue
-
-Chunk: TypeAlias = "bytes | JsonValue"
-"""One item of a list body: its JSON text (a line of a file in our layout) or its value (any other layout)."""
-
+from .body import BASE64 as BASE64
+from .body import JSON_TEXT as JSON_TEXT
+from .body import LIST as LIST
+from .body import PLAIN as PLAIN
+from .body import TEXT as TEXT
+from .body import Chunk as Chunk
 
 _OF_THE_JOURNEY = frozenset({"content-encoding", "transfer-encoding", "content-length"})
-
-
-TEXT, BASE64 = "text", "base64"
-"""The "__type__" of a body that is not JSON: its text, or its bytes in base64. Of a chunk, its text."""
-JSON_TEXT = "json"
-"""The "__type__" of a body, a chunk or a model that is nested too deep for a file: the text of its JSON."""
-
-
-PLAIN, LIST = "plain", "list"
-"""The "__type__" of a JSON value, and of a list of the SDK's objects, where the SDK has one object.
-
-Mocks return such values, and so does the SDK for what half-compatible servers send. No type of the SDK has such a name.
-"""
 
 
 RESPONSE_ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})

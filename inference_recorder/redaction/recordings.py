@@ -19,10 +19,10 @@ from typing import Any
 
 from ..json_tree import map_texts_and_names
 from ..recording import json_bytes
-from ..recording.codec import chunk_value, line, typed
+from ..recording.body import chunk_value, line, typed
 from ..recording.failures import failure_from_json, failure_to_json
 from ..recording.joined import pieces_in, rewrite, texts_in
-from ..recording.layout import ATTACHED, digest_of
+from ..recording.layout import ATTACHED, IS_REDACTED_MEMBER, LARGE_INTEGERS_MEMBER, digest_of
 from ..recording.recording import BASE64, TEXT, Answer, Failure
 from ..request.credentials import Credential
 from ..request.jsonable import JsonObject, JsonValue, canonical_text
@@ -43,7 +43,6 @@ from .sent import SHORTEST_SENT, Sent
 
 _NUMBERS = frozenset({float, int})
 _VECTORS = frozenset({"bytes", "embedding", "text_offset", "token_logprobs", "tokens"})
-_IS_REDACTED, _LARGE = b'\n    "is_redacted":', b'\n    "has_large_integers":'
 
 
 class RecordingRedactor:
@@ -172,8 +171,10 @@ def given_back(content: bytes, secrets: Sequence[str]) -> bytes:
     """
     present = _by_number(content, secrets)
     content, has_numbers = numbers.numbers_given_back(content, present.get)
-    if has_numbers and _LARGE not in content:  # which may be large
-        content = content.replace(_IS_REDACTED, b"".join((_LARGE, b" true,", _IS_REDACTED)), 1)
+    if has_numbers and LARGE_INTEGERS_MEMBER not in content:  # which may be large
+        content = content.replace(
+            IS_REDACTED_MEMBER, b"".join((LARGE_INTEGERS_MEMBER, b" true,", IS_REDACTED_MEMBER)), 1
+        )
 
     def shown(match: re.Match[bytes]) -> bytes:
         text = _shown_again(bool(match[1]), (match[2] or b"").decode(), match[3] == b"J", present)

@@ -3,37 +3,28 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 from ..errors import CorruptRecording
 from ..recording import json_bytes
-from ..recording.layout import attachment_parts, digest_of
+from ..recording.layout import ATTACHMENT_REFERENCE, attachment_name, attachment_parts, digest_of, file_of, name_of
 from . import files
-
-_DIGEST = re.compile(r"[0-9a-f]{64}")
-_NAMED = re.compile(rb'"__type__":\s*"attached",\s*"__data__":\s*"([0-9a-f]{64})"')
 
 
 def path_of(recording: Path, digest: str) -> Path:
-    """Return where the bytes of this sha256 lie beside a recording; raises ValueError for what is no sha256.
-
-    Named after their content too, so that a reader of the old recording does not find the new one's.
-    """
-    if _DIGEST.fullmatch(digest) is None:
-        raise ValueError(f"{digest!r} is not a sha256")
-    return recording.with_suffix(f".{digest[:16]}.bin")
+    """Return the path of the attachment with this sha256 beside a recording; raises ValueError for an invalid one."""
+    return recording.with_name(attachment_name(name_of(recording.name), digest))
 
 
 def digest_in(content: bytes) -> str | None:
     """Return the sha256 that a recording with this content names, None where it names none."""
-    found = _NAMED.search(content)
+    found = ATTACHMENT_REFERENCE.search(content)
     return None if found is None else found.group(1).decode()
 
 
 def named_in(recording: Path, content: bytes | None) -> Path | None:
     """Return where the attachment lies that a recording with this content names, None where it names none."""
-    found = _NAMED.search(content or b"")
+    found = ATTACHMENT_REFERENCE.search(content or b"")
     return None if found is None else path_of(recording, found.group(1).decode())
 
 
@@ -54,7 +45,7 @@ def is_orphan(attachment: Path) -> bool:
     parts = attachment_parts(attachment.name)
     if parts is None:
         return False
-    recording = attachment.with_name(f"{parts[0]}.json")
+    recording = attachment.with_name(file_of(parts[0]))
     content = files.content_of(recording)
     if content is None:
         return not os.path.lexists(recording)
@@ -71,7 +62,7 @@ def read_attachment(recording_path: str, digest: str) -> bytes:
     stored = files.read(str(position))
     if stored is None:
         before = _identity(path)
-        now = _NAMED.search(files.content_of(path) or b"")
+        now = ATTACHMENT_REFERENCE.search(files.content_of(path) or b"")
         if now is not None and now.group(1).decode() != digest:  # recorded anew since the recording was read
             return read_attachment(recording_path, now.group(1).decode())
         # Recorded anew twice since then, it may name the same bytes again, which are there now.

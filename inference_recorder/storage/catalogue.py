@@ -12,7 +12,15 @@ from urllib.parse import urlparse
 from ..errors import CorruptRecording
 from ..recording import json_bytes
 from ..recording.codec import decode, unreadable
-from ..recording.layout import is_key_name
+from ..recording.layout import (
+    LARGE_INTEGERS_NAME,
+    RECORDING_ENDING,
+    RESPONSE_START,
+    is_key_name,
+    key_in,
+    name_of,
+    position_in,
+)
 from ..recording.recording import Recording
 from ..redaction.requests import recorded_request
 from ..request.jsonable import JsonObject, JsonValue
@@ -21,8 +29,6 @@ from ..request.normalizers import Normalizers
 from ..request.request import Request
 from . import files
 
-_RESPONSE_START = b'\n  "response": {'
-_LARGE_INTEGERS = b'"has_large_integers"'
 _USUAL_QUESTION = 1 << 15
 _NUMBER_AS_NAME = re.compile(r'"-?[0-9]+": ')
 
@@ -40,7 +46,7 @@ class Entry:
     @property
     def name(self) -> str:
         """The file's name without ".json"."""
-        return self.path.name.removesuffix(".json")
+        return name_of(self.path.name)
 
     @property
     def key(self) -> str:
@@ -114,18 +120,17 @@ class Entry:
 
 def key_of(path: Path) -> str:
     """Return the key that the name of a recording's file holds."""
-    return path.name.removeprefix("models-").partition(".")[0].partition("-")[0]
+    return key_in(path.name)
 
 
 def path_of(path: Path) -> int:
     """Return the place in its row, counted from 1, that the name of a recording's file holds."""
-    position = path.name.removesuffix(".json").partition(".")[2]
-    return int(position) if position.isdecimal() else 1
+    return position_in(name_of(path.name))
 
 
 def series_of(path: Path) -> tuple[Path, str]:
     """Return what the answers to one request have in common; a file whose name is not a key is alone."""
-    name = path.name.removesuffix(".json")
+    name = name_of(path.name)
     return path.parent, name.partition(".")[0] if is_key_name(name) else name
 
 
@@ -133,7 +138,7 @@ def paths_in(directories: Iterable[Path]) -> Iterator[Path]:
     """Yield the files of recordings directly in these folders, by folder and then by name; hidden ones are none."""
     for directory in directories:
         try:
-            names = sorted(entry.name for entry in os.scandir(directory) if entry.name.endswith(".json"))
+            names = sorted(entry.name for entry in os.scandir(directory) if entry.name.endswith(RECORDING_ENDING))
         except (FileNotFoundError, NotADirectoryError):
             continue
         yield from (directory / name for name in names if not name.startswith("."))
@@ -161,7 +166,7 @@ def entry_in(path: Path, content: bytes) -> Entry:
     document = _head(content)
     if document is None:
         try:
-            document = json_bytes.loads(content, exactly=_LARGE_INTEGERS in content)
+            document = json_bytes.loads(content, exactly=LARGE_INTEGERS_NAME in content)
         except (ValueError, RecursionError) as error:
             raise CorruptRecording(path, unreadable(content, error)) from None
     if not isinstance(document, dict):
@@ -195,10 +200,10 @@ def _entry(path: Path, content: bytes, document: JsonObject) -> Entry:
 
 def _head(content: bytes) -> JsonValue | None:
     """Return what stands before the response, parsed alone; None for a layout in which that cannot be cut off."""
-    start = content.find(_RESPONSE_START) if content.startswith(b"{\n") else -1
+    start = content.find(RESPONSE_START) if content.startswith(b"{\n") else -1
     if start < 0:
         return None
     try:
-        return json_bytes.loads(content[:start].rstrip().rstrip(b",") + b"}", exactly=_LARGE_INTEGERS in content)
+        return json_bytes.loads(content[:start].rstrip().rstrip(b",") + b"}", exactly=LARGE_INTEGERS_NAME in content)
     except (ValueError, RecursionError):
         return None

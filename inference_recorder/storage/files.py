@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import CorruptRecording, UnwritableRecording
+from ..recording.layout import temporary_name
 
 _USUAL_SIZE = 1 << 15
 _NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
@@ -89,7 +89,7 @@ def create(path: Path, content: bytes, owner: str) -> None:
 
 @contextmanager
 def _temporary_file(path: Path, content: bytes, owner: str) -> Iterator[Path]:
-    temporary = path.parent / f".{owner}.tmp-{secrets.token_hex(8)}.tmp"
+    temporary = path.with_name(temporary_name(owner))
     descriptor = os.open(temporary, _WRITE_FLAGS, 0o666)
     try:
         try:

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..recording.layout import is_lock_name
+from ..recording.layout import LOCK_DIRECTORY, in_flight_lock_name, is_lock_name, write_lock_name
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -78,7 +78,7 @@ class Locks:
     """The locks of one folder."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory / ".locks"
+        self._directory = directory / LOCK_DIRECTORY
 
     @staticmethod
     def prepare() -> None:
@@ -87,7 +87,7 @@ class Locks:
 
     def path_of(self, name: str) -> Path:
         """Return the file of the write lock of `name`."""
-        return self._directory / f"{name}.write"
+        return self._directory / write_lock_name(name)
 
     @contextmanager
     def writing(self, name: str, *, wait: bool = True, patience: Patience | None = None) -> Iterator[bool]:
@@ -151,7 +151,7 @@ class Locks:
         """
         from filelock import FileLock, Timeout
 
-        path = self._directory / f"{key}.flight"
+        path = self._directory / in_flight_lock_name(key)
         with _guard:
             if path in _in_flight:
                 return None
@@ -169,7 +169,7 @@ class Locks:
 
     def is_under_way_here(self, key: str) -> bool:
         """Whether this process itself has the flight of `key` under way."""
-        return self._directory / f"{key}.flight" in _in_flight
+        return self._directory / in_flight_lock_name(key) in _in_flight
 
     def _make_directory(self) -> None:
         if not self._is_there():

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import CorruptRecording, RecordingConflict
 from ..recording import json_bytes
 from ..recording.codec import untyped
+from ..recording.layout import OBJECT_START, REQUEST_START, RESPONSE_START, TEST_ID_AT_START, recording_name
 from ..recording.sameness import renamed_ids
 from ..recording.volatile import has_constant_id, recorded_id
 from ..request.jsonable import JsonObject, JsonValue
 from .attachments import digest_in, read_attachment
 from .catalogue import Entry
-from .store import Store, recording_name
-
-_TEST_ID_AT_THE_START = re.compile(rb'\A(\{\s*"test_id":\s*)(?:null|"(?:[^"\\]|\\.)*")')
-_START = re.compile(rb"\A\{(\s*)")
-_REQUEST_START = b'\n  "request": {'
-_RESPONSE_START = b'\n  "response": {'
+from .store import Store
 
 
 class Move(NamedTuple):
@@ -124,8 +119,8 @@ def _with_ids(value: JsonValue, ids: dict[str, str]) -> JsonValue:
 
 def _with_request(content: bytes, document: JsonObject) -> bytes:
     """Return a file in our layout with its request replaced by the document's; another layout as it is."""
-    start = content.find(_REQUEST_START)
-    end = content.find(_RESPONSE_START, start)
+    start = content.find(REQUEST_START)
+    end = content.find(RESPONSE_START, start)
     if start < 0 or end < 0:
         return content
     request = json_bytes.dumps({"request": document["request"]}, indent=True)[1:-2]
@@ -135,10 +130,10 @@ def _with_request(content: bytes, document: JsonObject) -> bytes:
 def _content(content: bytes, document: JsonObject, test_id: str | None, ids: dict[str, str]) -> bytes:
     """Return the bytes of `document`: the old file's with no more than test and ids replaced, if that gives it."""
     written = json_bytes.dumps(test_id)
-    if _TEST_ID_AT_THE_START.match(content):
-        replaced = _TEST_ID_AT_THE_START.sub(lambda found: found.group(1) + written, content)
+    if TEST_ID_AT_START.match(content):
+        replaced = TEST_ID_AT_START.sub(lambda found: found.group(1) + written, content)
     else:
-        replaced = _START.sub(lambda found: b'{%b"test_id": %b,%b' % (found[1], written, found[1]), content)
+        replaced = OBJECT_START.sub(lambda found: b'{%b"test_id": %b,%b' % (found[1], written, found[1]), content)
     for old, new in ids.items():
         replaced = replaced.replace(json_bytes.dumps(old), json_bytes.dumps(new))
     try:

@@ -8,9 +8,10 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
+from ..recording.layout import recording_name
 from . import attachments, files
 from .directories import Directories
-from .store import Store, recording_name
+from .store import Store
 
 FAILED_DIRECTORY = ".failed"
 """Below the folder of the recordings; git is told to pass over it."""

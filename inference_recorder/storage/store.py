@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import os
-import re
 import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..errors import LockNotAvailable
-from ..recording.layout import digest_of, owner_of_temporary
-from ..recording.model_lists import model_list_start
+from ..recording.layout import (
+    ATTACHMENT_ENDING,
+    RECORDING_ENDING,
+    attachment_name,
+    digest_of,
+    file_of,
+    is_writable_name,
+    model_list_start,
+    name_of,
+    owner_of_temporary,
+)
+from ..recording.layout import recording_name as recording_name
 from . import attachments, files
 from .directories import Directories
 from .files import Stored
 from .locks import LONGEST_WAIT_SECONDS, Locks, Patience
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 
 
 class Store:
@@ -35,7 +42,7 @@ class Store:
         Raises CorruptRecording where there is one that cannot be read.
         """
         for prefix in self._read_prefixes:
-            if (stored := files.read(f"{prefix}{name}.json")) is not None:
+            if (stored := files.read(f"{prefix}{name}{RECORDING_ENDING}")) is not None:
                 return stored
         return None
 
@@ -46,7 +53,7 @@ class Store:
         """
         paths: dict[str, Path] = {}
         for directory in self.directories.read:
-            for path in sorted(directory.glob(f"{name_start}*.json")):
+            for path in sorted(directory.glob(f"{name_start}*{RECORDING_ENDING}")):
                 paths.setdefault(path.name, path)
         return [stored for path in paths.values() if (stored := files.read(str(path))) is not None]
 
@@ -61,7 +68,7 @@ class Store:
         `name` is that of the new one; see `model_list_name`.
         """
         start = model_list_start(key) if name == key else key
-        return sorted(path.name.removesuffix(".json") for path in self.directories.written.glob(f"{start}*.json"))
+        return sorted(name_of(path.name) for path in self.directories.written.glob(f"{start}*{RECORDING_ENDING}"))
 
     def holds(self, name: str) -> bool:
         """Return whether anything has this name where recordings are written, readable or not."""
@@ -119,7 +126,7 @@ class Store:
             return
         old, beside = files.content_of(path), None
         if attachment is not None:
-            beside = attachments.path_of(path, digest_of(attachment))
+            beside = path.with_name(attachment_name(name, digest_of(attachment)))
             if files.content_of(beside) != attachment:
                 files.replace(beside, attachment, name)
         if is_new:
@@ -201,9 +208,9 @@ class Store:
 
     def path_of(self, name: str) -> Path:
         """Return where `name` is written; raises ValueError for a name that is no plain file name."""
-        if _NAME.fullmatch(name) is None:
+        if not is_writable_name(name):
             raise ValueError(f"{name!r} is not a recording's name")
-        return self.directories.written / f"{name}.json"
+        return self.directories.written / file_of(name)
 
     def _remove_abandoned(self) -> None:
         """Remove what writers left that died: temporary files, and attachments whose recording never came.
@@ -221,16 +228,11 @@ class Store:
                 with self.locks.writing(owner, wait=False) as is_held:
                     if is_held:
                         _unlink(path)
-            elif name.endswith(".bin") and attachments.is_orphan(path):
+            elif name.endswith(ATTACHMENT_ENDING) and attachments.is_orphan(path):
                 with self.locks.writing(attachments.owner_of(path), wait=False) as is_held:
                     if is_held and attachments.is_orphan(path):
                         _unlink(path)
         self.locks.remove_abandoned()
-
-
-def recording_name(key: str, position: int) -> str:
-    """Return the name of the `position`-th answer (counted from 1) to one key."""
-    return key if position == 1 else f"{key}.{position}"
 
 
 def _remove_attachment(path: Path, content: bytes | None, successor: Path | None) -> None:

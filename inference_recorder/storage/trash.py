@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import UnwritableRecording
+from ..recording.layout import ATTACHMENT_ENDING, file_of, name_of
 from . import attachments, files
 from .catalogue import path_of, paths_in, series_of
 from .locks import Locks
@@ -181,8 +182,8 @@ def _entries(directory: Path) -> Iterator[Path]:
 def _attachments_in(entry: Path) -> defaultdict[str, list[Path]]:
     """Return the file name of a deleted recording -> what lay beside it."""
     beside: defaultdict[str, list[Path]] = defaultdict(list)
-    for path in entry.glob("*.bin"):
-        beside[f"{attachments.owner_of(path)}.json"].append(path)
+    for path in entry.glob(f"*{ATTACHMENT_ENDING}"):
+        beside[file_of(attachments.owner_of(path))].append(path)
     return beside
 
 
@@ -230,7 +231,7 @@ def _put_back(deleted: Path, path: Path, beside: Iterable[Path]) -> bool:
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Hold the write lock of a recording; raises UnwritableRecording without it, and for an OSError of the block."""
-    name = path.name.removesuffix(".json")
+    name = name_of(path.name)
     locks = Locks(path.parent)
     with files.refusals_of(path), locks.writing(name) as is_held:
         if not is_held:

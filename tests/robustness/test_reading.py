@@ -58,7 +58,7 @@ DAMAGES: dict[str, tuple[bytes, str]] = {
     ),
     "headers that are no text": (
         compact({"response": {"body": 1, "http": {"status_code": 200, "headers": {"a": "\ud800"}}}}),
-        "headers are no text",
+        "headers are not text",
     ),
     "ids that are no text": (compact({"id_normalization_mapping": {"a": 1}}), "must hold strings"),
     "ids that break it": (compact({"id_normalization_mapping": {'"': "response"}}), "mapping breaks it"),

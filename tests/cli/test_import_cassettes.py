@@ -1,4 +1,4 @@
-"""Cassettes as they lie in repositories: of every age and shape, filtered, broken, hostile, of other APIs."""
+"""Import of cassettes as repositories hold them: of every age and shape, filtered, broken, hostile, of other APIs."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from typing import Any
 import openai
 import pytest
 import yaml
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from inference_recorder import inference_recording
 from inference_recorder.cli.import_vcr.node_ids import node_id_of
-from inference_recorder.cli.main import main
 
 from ..conftest import HELLO, files_of
 from ..support.openai_server import chunks, completion
+from .recorded import run
 
 COMMITTED = Path(__file__).parent / "cassettes"
-"""Made by vcrpy 9.4.2 with filter_headers=["authorization"], over the tests' server, whose url was then replaced."""
+"""Made by vcrpy 9.4.2 with filter_headers=["authorization"] from the tests' server, whose URL was then replaced."""
 
 CHAT = "https://api.openai.com/v1/chat/completions"
 ID = "tests/test_chat.py::test_hello"
@@ -33,8 +33,8 @@ ANSWER = json.dumps(completion("Hello!"))
 FILTERED = HELLO | {"model": "REDACTED", "user": "me"}
 
 
-def imported(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(main, ["import", "vcr", *map(str, arguments)])
+def import_vcr(*arguments: str | Path) -> Result:
+    return run("import", "vcr", *arguments)
 
 
 def interaction(
@@ -42,23 +42,26 @@ def interaction(
     uri: str = CHAT,
     method: str = "POST",
     body: Any = HELLO,
-    sent: dict[str, Any] | None = None,
+    request_headers: dict[str, Any] | None = None,
     status: int = 200,
     headers: dict[str, Any] | None = None,
     answer: Any = ANSWER,
 ) -> dict[str, Any]:
-    """Return an interaction as vcrpy writes it; `sent` and `headers` are the request's and the answer's headers."""
+    """Return an interaction as vcrpy writes it, with the headers of the request and of the answer."""
     text = json.dumps(body) if isinstance(body, dict) else body
     return {
         "request": {
-            "method": method, "uri": uri, "body": text, "headers": {"Content-Type": ["application/json"]} | (sent or {})
+            "method": method,
+            "uri": uri,
+            "body": text,
+            "headers": {"Content-Type": ["application/json"]} | (request_headers or {}),
         },
         "response": {
             "status": {"code": status, "message": "-"},
             "headers": {"Content-Type": ["application/json"]} | (headers or {}),
             "body": {"string": answer},
         },
-    }  # fmt: skip
+    }
 
 
 def cassette(path: Path, *interactions: Any) -> Path:
@@ -68,7 +71,7 @@ def cassette(path: Path, *interactions: Any) -> Path:
 
 
 def replayed(recordings: Path, base_url: str = "https://api.openai.com/v1", **kwargs: Any) -> Any:
-    """Return what a chat replays, as its text."""
+    """Return the text of a replayed chat completion."""
     with openai.OpenAI(base_url=base_url, api_key="none") as client:
         with inference_recording("replay", recordings, test_id=ID):
             answer = client.chat.completions.create(**(HELLO | kwargs))
@@ -80,13 +83,13 @@ def replayed(recordings: Path, base_url: str = "https://api.openai.com/v1", **kw
 def test_a_directory_of_cassettes_is_imported_for_the_tests_that_they_are_named_after(
     tmp_path: Path, recordings: Path
 ) -> None:
-    """pytest-recording's layout says which test made the calls, and a recording answers that test."""
+    """pytest-recording's layout shows which test made the calls, and a recording answers only that test."""
     shutil.copytree(COMMITTED, tmp_path / "tests" / "cassettes")
     (tmp_path / "pytest.ini").touch()
     (tmp_path / "tests" / "test_sample.py").write_text(
         "class TestGreeting:\n    def test_hello(self): ...\n\n\nasync def test_streamed(): ...\n"
     )
-    result = imported("-o", recordings, tmp_path / "tests")
+    result = import_vcr("-o", recordings, tmp_path / "tests")
     stored = [json.loads((recordings / name).read_bytes()) for name in files_of(recordings)]
 
     assert 1 == result.exit_code
@@ -95,14 +98,14 @@ def test_a_directory_of_cassettes_is_imported_for_the_tests_that_they_are_named_
         ("/v1/chat/completions", "tests/test_sample.py::test_streamed"),
         ("/v1/embeddings", None),
     } == {(file["request"]["endpoint"], file["test_id"]) for file in stored}
-    assert "skipped 2, GET https://example.com/weather: it is no call of the OpenAI SDK" in result.output
-    assert "no test is known for the following" in result.output
+    assert "skipped 2, GET https://example.com/weather: it is not a call of the OpenAI SDK" in result.output
+    assert "no test was found for the following" in result.output
     assert result.output.endswith("3 calls imported, 1 skipped, 1 retried answer left out\n")
 
 
-def test_nothing_secret_of_a_cassette_reaches_a_recording(recordings: Path) -> None:
+def test_no_secret_of_a_cassette_reaches_a_recording(recordings: Path) -> None:
     """Cassettes hold cookies and organisations; recordings are committed."""
-    imported("-o", recordings, "--test-id", ID, COMMITTED)
+    import_vcr("-o", recordings, "--test-id", ID, COMMITTED)
 
     text = "".join((recordings / name).read_text() for name in files_of(recordings))
     assert "req_1" in text
@@ -147,19 +150,19 @@ def _changed(part: str, **changes: Any) -> dict[str, Any]:
         "deflate",
         "br, decoded by vcrpy, which left the header",
         "base64",
-        "a body without a name for its text",
-        "headers that are no lists",
+        "a body without 'string'",
+        "headers that are not lists",
         "httpx before vcrpy 6",
         "a request as the object that aiohttp was given",
         "a request in bytes",
-        "a request with a name for its text",
+        "a request with 'string'",
         "no request headers",
         "a method in lower case",
     ],
 )
 def test_every_shape_that_vcrpy_gave_an_interaction_is_read(raw: dict[str, Any], tmp_path: Path) -> None:
-    """Cassettes are older than the vcrpy that reads them."""
-    result = imported("-o", tmp_path / "recordings", "--test-id", ID, cassette(tmp_path / "a.yaml", raw))
+    """Many cassettes are older than the installed vcrpy."""
+    result = import_vcr("-o", tmp_path / "recordings", "--test-id", ID, cassette(tmp_path / "a.yaml", raw))
 
     assert 0 == result.exit_code, result.output
     assert "Hello!" == replayed(tmp_path / "recordings")
@@ -176,7 +179,7 @@ def test_every_shape_that_vcrpy_gave_an_interaction_is_read(raw: dict[str, Any],
     ids=["python 2", "text", "a file", "an iterator"],
 )
 def test_the_harmless_tags_of_vcrpy_are_read(body: str, answer: str, tmp_path: Path) -> None:
-    """vcrpy writes them for requests that were files or iterators."""
+    """vcrpy writes them for request bodies that were files or iterators."""
     encoded = base64.b64encode(ANSWER.encode()).decode()
     (tmp_path / "a.yaml").write_text(
         "interactions:\n"
@@ -185,7 +188,7 @@ def test_the_harmless_tags_of_vcrpy_are_read(body: str, answer: str, tmp_path: P
         "  response:\n    status: {code: 200, message: OK}\n    headers: {}\n"
         f"    body:\n      string: {answer.format(answer=ANSWER, encoded=encoded)}\n"
     )
-    result = imported("-o", tmp_path / "recordings", "--test-id", ID, tmp_path / "a.yaml")
+    result = import_vcr("-o", tmp_path / "recordings", "--test-id", ID, tmp_path / "a.yaml")
 
     assert 0 == result.exit_code, result.output
     assert "Hello!" == replayed(tmp_path / "recordings")
@@ -202,13 +205,13 @@ def test_the_harmless_tags_of_vcrpy_are_read(body: str, answer: str, tmp_path: P
     ],
 )
 def test_a_hostile_cassette_runs_nothing_and_the_others_are_imported(tag: str, tmp_path: Path) -> None:
-    """A cassette of a pull request is anybody's file."""
-    mark = tmp_path / "was_run"
-    (tmp_path / "a.yaml").write_text(f"interactions:\n- !!python/{tag}\n  - touch {mark}\n")
+    """Anybody can put a cassette into a pull request."""
+    marker = tmp_path / "was_run"
+    (tmp_path / "a.yaml").write_text(f"interactions:\n- !!python/{tag}\n  - touch {marker}\n")
     cassette(tmp_path / "b.yaml", interaction())
-    result = imported("-o", tmp_path / "recordings", "--test-id", ID, tmp_path)
+    result = import_vcr("-o", tmp_path / "recordings", "--test-id", ID, tmp_path)
 
-    assert not mark.exists()
+    assert not marker.exists()
     assert 1 == result.exit_code
     assert f"{tmp_path / 'a.yaml'}, line 2: it cannot be read, and nothing of it is run: " in result.output
     assert "; nothing of it is imported\n" in result.output
@@ -216,7 +219,7 @@ def test_a_hostile_cassette_runs_nothing_and_the_others_are_imported(tag: str, t
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "told"),
+    ("name", "text", "message"),
     [
         ("a.yaml", "interactions:\n- request: [\n", ", line 3: it cannot be read as YAML: "),
         ("a.json", '{"version": 1,\n "interactions": [}', ", line 2: it is not JSON: "),
@@ -227,40 +230,40 @@ def test_a_hostile_cassette_runs_nothing_and_the_others_are_imported(tag: str, t
         ("a.yaml", "interactions:\n- " + "[" * 100_000, ", line 2: it cannot be read as YAML: "),
         ("a.yaml", "interactions:\n" + "- " * 100_000, ", line 2: it cannot be read as YAML: "),
         ("a.json", "[" * 100_000, ", line 1: it cannot be read as YAML: "),
-        ("a.json", '{"interactions": ' + "[" * 100_000, ": it cannot be read: it is nested too deep"),
+        ("a.json", '{"interactions": ' + "[" * 100_000, ": it cannot be read: it is nested too deeply"),
     ],
     ids=[
         "YAML",
         "JSON",
         "a control character",
-        "an old one",
-        "something else",
-        "a tag misused",
-        "brackets nested too deep",
-        "lists nested too deep",
-        "a list nested too deep in JSON",
-        "JSON nested too deep",
+        "an old format",
+        "not a cassette",
+        "a misused tag",
+        "brackets nested too deeply",
+        "lists nested too deeply",
+        "a list nested too deeply in JSON",
+        "JSON nested too deeply",
     ],
 )
-def test_what_cannot_be_read_is_told_with_its_line(name: str, text: str, told: str, tmp_path: Path) -> None:
-    """Hundreds of files, one of them broken: which, and where."""
+def test_an_unreadable_cassette_is_reported_with_its_line(name: str, text: str, message: str, tmp_path: Path) -> None:
+    """With hundreds of files, the broken one must be easy to find."""
     (tmp_path / name).write_text(text)
-    result = imported("-o", tmp_path / "recordings", tmp_path / name)
+    result = import_vcr("-o", tmp_path / "recordings", tmp_path / name)
 
     assert 1 == result.exit_code, result.output
     assert f"{tmp_path / name}" in result.output
-    assert told in result.output
+    assert message in result.output
 
 
-def test_files_of_a_directory_that_are_no_cassettes_are_passed_over_and_named(tmp_path: Path) -> None:
-    """A folder of tests holds other YAML and JSON too, and perhaps our own recordings."""
+def test_files_of_a_directory_that_are_not_cassettes_are_ignored_and_named(tmp_path: Path) -> None:
+    """A directory of tests holds other YAML and JSON too, perhaps our own recordings."""
     cassette(tmp_path / "a.yaml", interaction())
     (tmp_path / "b.json").write_text('{"tests": ["interactions"]}')
     (tmp_path / "c.yaml").write_text("a: {{ template }}")
-    result = imported("-o", tmp_path / "elsewhere", "--test-id", ID, tmp_path)
+    result = import_vcr("-o", tmp_path / "elsewhere", "--test-id", ID, tmp_path)
 
     assert 0 == result.exit_code, result.output
-    assert f"passed over, being no cassettes: {tmp_path / 'b.json'}, {tmp_path / 'c.yaml'}" in result.output
+    assert f"ignored, not a cassette: {tmp_path / 'b.json'}, {tmp_path / 'c.yaml'}" in result.output
 
 
 SENT_EVENTS = (
@@ -275,11 +278,11 @@ SENT_EVENTS = (
 
 @pytest.mark.parametrize("encoded", [False, True], ids=["as text", "gzip"])
 def test_a_streamed_answer_is_imported_with_comments_and_lines(encoded: bool, tmp_path: Path) -> None:
-    """Gateways send all of server-sent events' grammar."""
+    """Gateways use the whole grammar of server-sent events."""
     headers = {"Content-Type": ["text/event-stream"]} | ({"Content-Encoding": ["gzip"]} if encoded else {})
     answer = gzip.compress(SENT_EVENTS.encode()) if encoded else SENT_EVENTS
     raw = interaction(body=HELLO | {"stream": True}, headers=headers, answer=answer)
-    result = imported("-o", tmp_path / "recordings", "--test-id", ID, cassette(tmp_path / "a.yaml", raw))
+    result = import_vcr("-o", tmp_path / "recordings", "--test-id", ID, cassette(tmp_path / "a.yaml", raw))
 
     assert 0 == result.exit_code, result.output
     assert "ab" == replayed(tmp_path / "recordings", stream=True)
@@ -289,17 +292,17 @@ def test_an_answer_that_is_skipped_leaves_no_gap_in_its_series(tmp_path: Path, r
     """A replay would stop at the gap."""
     streamed = {"body": HELLO | {"stream": True}, "headers": {"Content-Type": ["text/event-stream"]}}
     broken, whole = (interaction(**streamed, answer=answer) for answer in ("data: {\n\n", SENT_EVENTS))
-    result = imported("-o", recordings, "--test-id", ID, cassette(tmp_path / "a.yaml", broken, whole))
+    result = import_vcr("-o", recordings, "--test-id", ID, cassette(tmp_path / "a.yaml", broken, whole))
 
     assert result.output.endswith("1 call imported, 1 skipped\n")
     assert "ab" == replayed(recordings, stream=True)
 
 
 def _answered(status: int, count: str | None = None, **headers: str) -> dict[str, Any]:
-    sent = {} if count is None else {"x-stainless-retry-count": [count]}
+    request_headers = {} if count is None else {"x-stainless-retry-count": [count]}
     body = ANSWER if status == 200 else json.dumps({"error": {"message": str(status)}})
     given = {name.replace("_", "-"): [value] for name, value in headers.items()}
-    return interaction(status=status, sent=sent, answer=body, headers=given)
+    return interaction(status=status, request_headers=request_headers, answer=body, headers=given)
 
 
 @pytest.mark.parametrize(
@@ -315,33 +318,33 @@ def _answered(status: int, count: str | None = None, **headers: str) -> dict[str
         ([_answered(200), _answered(429), _answered(200)], [200, 200]),
     ],
     ids=[
-        "retried until it went",
+        "retried until it succeeds",
         "counted as a retry",
-        "asked again by the caller",
+        "repeated by the caller",
         "retried in vain",
         "not what the SDK retries",
-        "the server said not to",
-        "the server said to",
-        "a row with a retry",
+        "the server says not to retry",
+        "the server says to retry",
+        "a series with a retry",
     ],
 )
-def test_of_a_retried_call_only_what_its_caller_got_is_recorded(
+def test_only_the_last_answer_to_a_retried_call_is_recorded(
     answers: list[Any], statuses: list[int], tmp_path: Path
 ) -> None:
     """The SDK's own retries are in the cassette, since vcrpy sits below them; a replay does not retry."""
-    imported("-o", tmp_path / "recordings", "--test-id", ID, cassette(tmp_path / "a.yaml", *answers))
-    found = []
+    import_vcr("-o", tmp_path / "recordings", "--test-id", ID, cassette(tmp_path / "a.yaml", *answers))
+    answered = []
     with openai.OpenAI(api_key="none", base_url=CHAT.removesuffix("/chat/completions")) as client:
         with inference_recording("replay", tmp_path / "recordings", test_id=ID):
             for _ in statuses:
                 try:
                     client.chat.completions.create(**HELLO)
                 except openai.APIStatusError as error:
-                    found.append(error.status_code)
+                    answered.append(error.status_code)
                 else:
-                    found.append(200)
+                    answered.append(200)
 
-    assert statuses == found
+    assert statuses == answered
     assert len(statuses) == len(files_of(tmp_path / "recordings"))
 
 
@@ -363,29 +366,29 @@ AZURE = "https://x.openai.azure.com/openai"
         (f"{AZURE}/v1/chat/completions?api-version=preview", f"{AZURE}/v1"),
     ],
 )  # fmt: skip
-def test_the_base_url_of_the_client_is_told_by_the_uri(uri: str, base_url: str, tmp_path: Path) -> None:
+def test_the_base_url_of_the_client_is_derived_from_the_uri(uri: str, base_url: str, tmp_path: Path) -> None:
     """Its path is part of a request's identity."""
-    result = imported("-o", tmp_path / "rec", "--test-id", ID, cassette(tmp_path / "a.yaml", interaction(uri=uri)))
+    result = import_vcr("-o", tmp_path / "rec", "--test-id", ID, cassette(tmp_path / "a.yaml", interaction(uri=uri)))
 
     assert 0 == result.exit_code, result.output
     assert "Hello!" == replayed(tmp_path / "rec", base_url)
     assert "secret" not in "".join((tmp_path / "rec" / name).read_text() for name in files_of(tmp_path / "rec"))
 
 
-def test_the_base_url_can_be_given_where_the_uri_leaves_it_open(tmp_path: Path) -> None:
-    """A client of Azure's with azure_deployment asks the same uri as one without."""
+def test_the_base_url_can_be_given_where_the_uri_is_ambiguous(tmp_path: Path) -> None:
+    """An Azure client with azure_deployment calls the same URI as one without."""
     path = cassette(tmp_path / "a.yaml", interaction(uri=f"{AZURE}/deployments/gpt-4o/chat/completions"))
     base_url = f"{AZURE}/deployments/gpt-4o"
-    result = imported("-o", tmp_path / "recordings", "--test-id", ID, "--base-url", base_url, path)
+    result = import_vcr("-o", tmp_path / "recordings", "--test-id", ID, "--base-url", base_url, path)
 
     assert 0 == result.exit_code, result.output
     assert "Hello!" == replayed(tmp_path / "recordings", base_url)
 
 
-def test_a_client_of_azures_finds_what_it_recorded(tmp_path: Path) -> None:
-    """Its uri names the deployment and the API's version; its call names neither."""
+def test_an_azure_client_finds_its_imported_recording(tmp_path: Path) -> None:
+    """Its URI names the deployment and the API version; its call names neither."""
     uri = f"{AZURE}/deployments/gpt-4o/chat/completions?api-version=2024-10-21"
-    imported("-o", tmp_path / "recordings", "--test-id", ID, cassette(tmp_path / "a.yaml", interaction(uri=uri)))
+    import_vcr("-o", tmp_path / "recordings", "--test-id", ID, cassette(tmp_path / "a.yaml", interaction(uri=uri)))
     endpoint = AZURE.removesuffix("/openai")
     with openai.AzureOpenAI(azure_endpoint=endpoint, api_version="2024-10-21", api_key="none") as client:
         with inference_recording("replay", tmp_path / "recordings", test_id=ID):
@@ -398,13 +401,13 @@ def test_a_client_of_azures_finds_what_it_recorded(tmp_path: Path) -> None:
     ("raw", "reason"),
     [
         (interaction(uri="wss://api.openai.com/v1/realtime", method="GET"), "it is a websocket"),
-        (interaction(uri="https://host.example/v1/files"), "it is no call of the OpenAI SDK"),
-        (interaction(uri="https://api.anthropic.com/v1/messages"), "it is no call of the OpenAI SDK"),
-        (interaction(sent={"User-Agent": ["Groq/Python 1.0"]}), "it is no call of the OpenAI SDK"),
+        (interaction(uri="https://host.example/v1/files"), "it is not a call of the OpenAI SDK"),
+        (interaction(uri="https://api.anthropic.com/v1/messages"), "it is not a call of the OpenAI SDK"),
+        (interaction(request_headers={"User-Agent": ["Groq/Python 1.0"]}), "it is not a call of the OpenAI SDK"),
         (interaction(status=307), "its answer is a 307"),
         (interaction(body={"model": "gpt-4o"}), "chat.completions.create does not take its body: "),
-        (interaction(body="<xml/>"), "its body is no JSON object, which chat.completions.create sends"),
-        (interaction(answer=b"\xff\x00", headers={"Content-Encoding": ["gzip"]}), "is not the gzip that its header"),
+        (interaction(body="<xml/>"), "its body is not a JSON object, which chat.completions.create sends"),
+        (interaction(answer=b"\xff\x00", headers={"Content-Encoding": ["gzip"]}), "is not gzip, as its header says"),
         (interaction(answer=b"\xff\x00", headers={"Content-Encoding": ["snappy"]}), "is encoded as snappy"),
         (
             interaction(
@@ -414,19 +417,21 @@ def test_a_client_of_azures_finds_what_it_recorded(tmp_path: Path) -> None:
             ),
             "the SDK cannot read its answer: JSONDecodeError",
         ),
-        (interaction(status=None), "its answer's status None is none of HTTP's"),  # type: ignore[arg-type]
+        (interaction(status=None), "its answer's status None is not an HTTP status"),  # type: ignore[arg-type]
         (_changed("response", body={"base64_string": "a"}), "its answer's body is not base64"),
         (_changed("request", uri="http://[::1/v1/chat/completions"), "its request has no method and uri"),
         (_changed("request", uri=3), "its request has no method and uri"),
-        (_changed("response", body=3), "its answer's body is a int"),
+        (_changed("response", body=3), "its answer's body has the type int"),
         ({"request": {}}, "it has no request and response"),
-        (interaction(sent={"Content-Type": ["multipart/form-data"]}), "its form has no boundary"),
+        (interaction(request_headers={"Content-Type": ["multipart/form-data"]}), "its form has no boundary"),
     ],
 )
-def test_what_is_not_taken_is_told_with_its_reason_and_the_rest_goes_on(raw: Any, reason: str, tmp_path: Path) -> None:
-    """Nothing falls through in silence."""
+def test_a_skipped_call_is_reported_with_its_reason_and_the_others_are_imported(
+    raw: Any, reason: str, tmp_path: Path
+) -> None:
+    """A silently skipped call would be missed only in replay."""
     path = cassette(tmp_path / "a.yaml", raw, interaction())
-    result = imported("-o", tmp_path / "recordings", "--test-id", ID, path)
+    result = import_vcr("-o", tmp_path / "recordings", "--test-id", ID, path)
 
     assert 1 == result.exit_code
     assert "  skipped 1, " in result.output
@@ -435,28 +440,28 @@ def test_what_is_not_taken_is_told_with_its_reason_and_the_rest_goes_on(raw: Any
     assert "Hello!" == replayed(tmp_path / "recordings")
 
 
-def test_what_a_filter_replaced_is_kept_and_told(tmp_path: Path) -> None:
-    """Such a request is found only by a call that says the placeholder."""
+def test_a_placeholder_of_a_filter_is_kept_and_reported(tmp_path: Path) -> None:
+    """Such a recording answers only a call with the same placeholder."""
     path = cassette(tmp_path / "a.yaml", interaction(body=FILTERED))
-    result = imported("-o", tmp_path / "recordings", "--test-id", ID, path)
+    result = import_vcr("-o", tmp_path / "recordings", "--test-id", ID, path)
 
     assert 0 == result.exit_code
     assert "filtered 1, " in result.output
-    assert "$.model is kept as it is" in result.output
+    assert "the placeholder at $.model is kept" in result.output
     assert "Hello!" == replayed(tmp_path / "recordings", **FILTERED)
 
 
-def test_a_recording_that_is_there_stays_unless_overwritten(tmp_path: Path, recordings: Path) -> None:
+def test_an_existing_recording_stays_unless_overwritten(tmp_path: Path, recordings: Path) -> None:
     """It may be newer than the cassette."""
     old, new = (interaction(answer=json.dumps(completion(text))) for text in ("Old", "New"))
     first = cassette(tmp_path / "first.yaml", old, old, interaction(body=HELLO | {"user": "other"}))
     shorter = cassette(tmp_path / "shorter.yaml", old)
     second = cassette(tmp_path / "second.yaml", new)
-    told, found = [], []
+    summaries, replays = [], []
     for arguments in ((first,), (first,), (shorter,), (second,), ("--overwrite", second)):
-        result = imported("-o", recordings, "--test-id", ID, *arguments)
-        told.append((result.exit_code, result.output.splitlines()[-1]))
-        found.append((replayed(recordings), len(files_of(recordings))))
+        result = import_vcr("-o", recordings, "--test-id", ID, *arguments)
+        summaries.append((result.exit_code, result.output.splitlines()[-1]))
+        replays.append((replayed(recordings), len(files_of(recordings))))
 
     assert [
         (0, "3 calls imported, 0 skipped"),
@@ -464,39 +469,39 @@ def test_a_recording_that_is_there_stays_unless_overwritten(tmp_path: Path, reco
         (1, "0 calls imported, 1 skipped"),
         (1, "0 calls imported, 1 skipped"),
         (0, "1 call imported, 0 skipped"),
-    ] == told
-    assert [("Old", 3), ("Old", 3), ("Old", 3), ("Old", 3), ("New", 2)] == found
+    ] == summaries
+    assert [("Old", 3), ("Old", 3), ("Old", 3), ("Old", 3), ("New", 2)] == replays
 
 
-def test_two_cassettes_that_answer_one_request_differently_are_told(tmp_path: Path, recordings: Path) -> None:
-    """Without a test's id nothing tells their calls apart; even --overwrite would have to choose one."""
+def test_two_cassettes_that_answer_one_request_differently_are_reported(tmp_path: Path, recordings: Path) -> None:
+    """With one test id their calls are the same; even --overwrite would have to choose one."""
     for name in ("a", "b"):
         cassette(tmp_path / f"{name}.yaml", interaction(answer=json.dumps(completion(name))))
-    result = imported("-o", recordings, "--overwrite", "--test-id", ID, tmp_path)
+    result = import_vcr("-o", recordings, "--overwrite", "--test-id", ID, tmp_path)
 
     assert 1 == result.exit_code
-    assert f"the same request of the same test was taken from {tmp_path / 'a.yaml'}" in result.output
+    assert f"the same request of the same test was imported from {tmp_path / 'a.yaml'}" in result.output
     assert "a" == replayed(recordings)
 
 
 def test_a_dry_run_writes_nothing(tmp_path: Path, recordings: Path) -> None:
-    """One looks before a hundred files appear."""
-    result = imported("-o", recordings, "--dry-run", "--test-id", ID, cassette(tmp_path / "a.yaml", interaction()))
+    """People look before a hundred files appear."""
+    result = import_vcr("-o", recordings, "--dry-run", "--test-id", ID, cassette(tmp_path / "a.yaml", interaction()))
 
     assert (0, []) == (result.exit_code, list(tmp_path.glob("recordings/*")))
     assert result.output.endswith("1 call would be imported, 0 skipped\n")
 
 
-def test_it_can_be_read_by_a_program(tmp_path: Path, recordings: Path) -> None:
-    """A script that moves a repository wants no prose."""
+def test_the_report_can_be_json(tmp_path: Path, recordings: Path) -> None:
+    """A script that migrates a repository needs the results as data."""
     path = cassette(tmp_path / "a.yaml", interaction(), interaction(uri="https://example.com/?key=secret"))
-    result = imported("-o", recordings, "--json", "--test-id", ID, path)
-    told = json.loads(result.output)
+    result = import_vcr("-o", recordings, "--json", "--test-id", ID, path)
+    report = json.loads(result.output)
 
-    assert {"imported": 1, "skipped": 1, "unchanged": 0, "retried": 0} == told["counts"]
-    assert ID == told["cassettes"][0]["test_id"]
-    taken, skipped = told["cassettes"][0]["interactions"]
-    assert str(recordings / files_of(recordings)[0]) == taken["recording"]
+    assert {"imported": 1, "skipped": 1, "unchanged": 0, "retried": 0} == report["counts"]
+    assert ID == report["cassettes"][0]["test_id"]
+    imported, skipped = report["cassettes"][0]["interactions"]
+    assert str(recordings / files_of(recordings)[0]) == imported["recording"]
     assert ("skipped", "POST https://example.com/") == (skipped["outcome"], skipped["request"])
 
 
@@ -504,13 +509,13 @@ def test_it_can_be_read_by_a_program(tmp_path: Path, recordings: Path) -> None:
     "arguments", [("no-such-file.yaml",), (), ("--test-id", "a", "--no-test-id", str(COMMITTED))]
 )  # fmt: skip
 def test_wrong_options_exit_with_2(arguments: tuple[str, ...]) -> None:
-    """Scripts tell a typo from a cassette that could not be taken."""
-    assert 2 == imported(*arguments).exit_code
+    """Scripts must distinguish a typo from a cassette that could not be imported."""
+    assert 2 == import_vcr(*arguments).exit_code
 
 
-def test_a_running_test_is_no_part_of_what_is_imported_without_one(recordings: Path, tmp_path: Path) -> None:
-    """A test of a migration script runs the command, under pytest."""
-    imported("-o", recordings, "--no-test-id", cassette(tmp_path / "a.yaml", interaction()))
+def test_with_no_test_id_a_running_test_is_ignored(recordings: Path, tmp_path: Path) -> None:
+    """The test of a migration script runs the command under pytest."""
+    import_vcr("-o", recordings, "--no-test-id", cassette(tmp_path / "a.yaml", interaction()))
 
     assert json.loads((recordings / files_of(recordings)[0]).read_bytes())["test_id"] is None
 
@@ -574,7 +579,7 @@ def test_which_test_a_cassette_belongs_to(cassette_name: str, test_id: str | Non
 
 @pytest.mark.slow
 def test_imported_cassettes_answer_the_tests_they_were_made_for(tmp_path: Path) -> None:
-    """The whole way: cassettes of pytest-recording, the command, and pytest with nobody to ask."""
+    """From start to end: cassettes of pytest-recording, the command, and pytest without a server."""
     shutil.copytree(COMMITTED, tmp_path / "tests" / "cassettes")
     (tmp_path / "pytest.ini").touch()
     (tmp_path / "tests" / "test_sample.py").write_text(SAMPLE)

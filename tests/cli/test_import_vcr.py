@@ -1,4 +1,4 @@
-"""`inference-recorder import vcr`: what vcrpy recorded of a suite answers the same calls of that suite."""
+"""`inference-recorder import vcr`: calls that vcrpy recorded are replayed from the imported recordings."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from typing import Any
 
 import openai
 import pytest
-from click.testing import CliRunner, Result
 
 from inference_recorder import inference_recording
-from inference_recorder.cli.main import main
 
 from ..conftest import HELLO
-from ..support.openai_server import OpenAIServer, Reply, _usual, error
+from ..support.openai_server import OpenAIServer, Reply, default_reply, error
+from .recorded import run
 
 ID = "tests/test_chat.py::test_hello"
 TOOLS: dict[str, Any] = HELLO | {
@@ -29,12 +28,8 @@ TOOLS: dict[str, Any] = HELLO | {
 UPLOAD = (b'{"a": "\xc3\xa9"}\r\n\x00\xff', "batch.jsonl")
 
 
-def imported(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(main, ["import", "vcr", *map(str, arguments)])
-
-
 def plain(result: Any) -> Any:
-    """Return what can be compared of an answer, a failure, or a list of chunks."""
+    """Return the comparable parts of an answer, a failure, or a list of chunks."""
     if isinstance(result, list):
         return [plain(item) for item in result]
     if isinstance(result, openai.APIStatusError):
@@ -55,7 +50,7 @@ def upload(client: Any) -> Any:
     return client.files.create(file=(UPLOAD[1], UPLOAD[0]), purpose="batch")
 
 
-async def asked_async(base_url: str) -> list[Any]:
+async def call_async(base_url: str) -> list[Any]:
     async with openai.AsyncOpenAI(base_url=base_url, api_key="sk-secret", max_retries=0) as client:
         stream = await client.chat.completions.create(**HELLO, stream=True, user="async")
         chunks = [chunk async for chunk in stream]
@@ -83,8 +78,8 @@ CALLS: dict[str, Callable[[openai.OpenAI], Any]] = {
     "image": lambda client: client.images.generate(prompt="a cat"),
     "models": lambda client: list(client.models.list()),
     "raw": lambda client: client.chat.completions.with_raw_response.create(**HELLO, user="raw").parse(),
-    "newer than all tables": lambda client: failure_of(lambda: client.post("/nowhere", body={"a": 1}, cast_to=object)),
-    "past the methods": lambda client: client.post("/chat/completions", body=HELLO | {"user": "p"}, cast_to=object),
+    "an unknown endpoint": lambda client: failure_of(lambda: client.post("/nowhere", body={"a": 1}, cast_to=object)),
+    "client.post": lambda client: client.post("/chat/completions", body=HELLO | {"user": "p"}, cast_to=object),
     "failure": lambda client: failure_of(lambda: client.chat.completions.create(model="none", messages=[])),
     "overloaded": lambda client: failure_of(lambda: client.moderations.create(input="overloaded")),
     "upload": upload,
@@ -106,36 +101,36 @@ CALLS: dict[str, Callable[[openai.OpenAI], Any]] = {
     "retrieved": lambda client: client.models.retrieve("gpt-4o"),
     "deleted": lambda client: client.files.delete("file-1"),
 }  # fmt: skip
-"""Every kind of call: each is made with vcrpy listening, its cassette imported, and made again in replay."""
+"""Every kind of call: each is recorded by vcrpy, its cassette imported, and the call made again in replay."""
 
 
 def script(server: OpenAIServer) -> None:
-    """Have the server answer what it does not by itself."""
+    """Script the endpoints that the server does not answer by itself."""
     file = {"id": "file-1", "object": "file", "bytes": 9, "created_at": 1, "filename": "a", "purpose": "batch"}
     answers = server.scripts
-    usual = Reply(file | {"status": "processed"})
+    processed = Reply(file | {"status": "processed"})
 
-    def moderated(asked: Any, number: int) -> Reply:
-        if asked.json["input"] == "overloaded":
+    def moderation(request: Any, number: int) -> Reply:
+        if request.json["input"] == "overloaded":
             return error(503, "Try again.")
         return Reply({"id": "modr-1", "model": "m", "results": []})
 
-    def completed(asked: Any, number: int) -> Reply:
-        if asked.json["model"] == "none":
+    def chat_completion(request: Any, number: int) -> Reply:
+        if request.json["model"] == "none":
             return error(404, "No such model.", code="model_not_found")
-        return _usual(asked, number)
+        return default_reply(request, number)
 
-    answers["/v1/chat/completions"] = completed
-    answers["/v1/moderations"] = moderated
-    answers["/v1/files"] = lambda asked, number: (
-        usual if asked.method == "POST" else Reply({"object": "list", "data": [file], "has_more": False})
+    answers["/v1/chat/completions"] = chat_completion
+    answers["/v1/moderations"] = moderation
+    answers["/v1/files"] = lambda request, number: (
+        processed if request.method == "POST" else Reply({"object": "list", "data": [file], "has_more": False})
     )
     answers["/v1/files/file-1"] = lambda *_: Reply({"id": "file-1", "object": "file", "deleted": True})
     answers["/v1/models/gpt-4o"] = lambda *_: Reply({"id": "gpt-4o", "object": "model", "created": 1, "owned_by": "me"})
     answers["/v1/audio/transcriptions"] = lambda *_: Reply({"text": "Hello."})
     answers["/v1/files/file-1/content"] = lambda *_: Reply(content=b'{ "a":1 }\n')
-    answers["/v1/audio/speech"] = lambda asked, _: Reply(
-        content=b"ID3\x04\x00\xff" * (100_000 if asked.json["input"] == "long" else 1), media_type="audio/mpeg"
+    answers["/v1/audio/speech"] = lambda request, _: Reply(
+        content=b"ID3\x04\x00\xff" * (100_000 if request.json["input"] == "long" else 1), media_type="audio/mpeg"
     )
 
 
@@ -148,7 +143,7 @@ def keyed(server: OpenAIServer) -> Any:
 
 @contextmanager
 def cassette_written(path: Path, **options: Any) -> Any:
-    """Have vcrpy record into a cassette what happens in the block."""
+    """Record the calls in the block into a cassette."""
     vcrpy = pytest.importorskip("vcr", reason="vcrpy records these cassettes")
     path.parent.mkdir(parents=True, exist_ok=True)
     with vcrpy.VCR(ignore_localhost=False).use_cassette(str(path), **options) as cassette:
@@ -156,13 +151,13 @@ def cassette_written(path: Path, **options: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_a_call_that_vcrpy_recorded_is_replayed_from_what_is_imported(
+def test_a_call_that_vcrpy_recorded_is_replayed_after_its_import(
     name: str, keyed: openai.OpenAI, server: OpenAIServer, recordings: Path, tmp_path: Path
 ) -> None:
-    """Whoever comes from vcrpy has hundreds of cassettes, and no wish to pay for them anew."""
+    """A user of vcrpy has hundreds of cassettes and does not want to pay for the calls again."""
     with cassette_written(tmp_path / "call.yaml"):
         live = CALLS[name](keyed)
-    result = imported("-o", recordings, "--test-id", ID, tmp_path)
+    result = run("import", "vcr", "-o", recordings, "--test-id", ID, tmp_path)
     server.asked.clear()
     with inference_recording("replay", recordings, test_id=ID) as session:
         replayed = CALLS[name](keyed)
@@ -173,28 +168,28 @@ def test_a_call_that_vcrpy_recorded_is_replayed_from_what_is_imported(
 
 
 @pytest.mark.parametrize("name", ["plain", "streamed", "failure", "embeddings", "response", "models"])
-def test_an_import_writes_what_recording_live_would_have_written(
+def test_an_import_writes_the_same_as_recording_live(
     name: str, keyed: openai.OpenAI, recordings: Path, tmp_path: Path
 ) -> None:
-    """Two kinds of recordings would be two kinds of trouble."""
+    """Only then do all other commands and promises hold for imported recordings."""
     with inference_recording("record", recordings, test_id=ID), cassette_written(tmp_path / "call.yaml"):
         CALLS[name](keyed)
-    result = imported("-o", recordings, "--test-id", ID, tmp_path / "call.yaml")
+    result = run("import", "vcr", "-o", recordings, "--test-id", ID, tmp_path / "call.yaml")
 
     assert 0 == result.exit_code, result.output
     assert result.output.endswith("0 calls imported, 0 skipped, 1 recorded already\n"), result.output
 
 
 def test_calls_of_async_clients_are_imported_too(server: OpenAIServer, recordings: Path, tmp_path: Path) -> None:
-    """The two colours send the same."""
+    """Sync and async clients send the same."""
     with cassette_written(tmp_path / "call.yaml"):
-        live = asyncio.run(asked_async(server.base_url))
-    result = imported("-o", recordings, "--no-test-id", tmp_path)
+        live = asyncio.run(call_async(server.base_url))
+    result = run("import", "vcr", "-o", recordings, "--no-test-id", tmp_path)
     server.asked.clear()
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("PYTEST_CURRENT_TEST")
         with inference_recording("replay", recordings):
-            replayed = asyncio.run(asked_async(server.base_url))
+            replayed = asyncio.run(call_async(server.base_url))
 
     assert (0, 0) == (result.exit_code, server.count), result.output
     assert plain(live) == plain(replayed)

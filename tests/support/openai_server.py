@@ -65,7 +65,7 @@ class OpenAIServer:
         self.base_url = ""
         self.asked: list[Asked] = []
         self.scripts: dict[str, Script] = {}
-        self.elsewhere: Script = _usual
+        self.elsewhere: Script = default_reply
         """What answers paths without a script."""
 
     @property
@@ -261,7 +261,7 @@ def error(status: int, message: str = "That went wrong.", *, code: str | None = 
     return Reply(body, status=status, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
 
-def _usual(asked: Asked, number: int) -> Reply:
+def default_reply(asked: Asked, number: int) -> Reply:
     path, body = asked.path.removeprefix("/v1"), asked.json if asked.content[:1] == b"{" else {}
     if path == "/chat/completions":
         if body.get("stream"):

@@ -18,7 +18,7 @@ _CONSTANT_IN_RECORDINGS = {"id", "created"}
 
 @dataclass(frozen=True, slots=True)
 class DemoAnswer:
-    """What a call came to. Two answers are equal if their parts are."""
+    """The answer to a call. Two answers are equal if their parts are."""
 
     parts: tuple[tuple[type, JsonObject], ...]
     """(class, content) of each of the SDK's objects: a completion, the chunks of a stream, or an error."""

@@ -1,1 +1,4 @@
-"""Cassettes of vcrpy: read, told apart, and their calls recorded anew. Needs the extra `cli`."""
+"""Import of vcrpy cassettes: each call is made again on an SDK client that gets the cassette's answer, and recorded.
+
+Needs the extra `cli`.
+"""

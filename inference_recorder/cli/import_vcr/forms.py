@@ -1,4 +1,4 @@
-"""What HTTP writes as text, given back as what the SDK was given: the fields and files of a form, a query."""
+"""Multipart forms and queries, turned back into the values that the SDK was given."""
 
 from __future__ import annotations
 
@@ -6,86 +6,90 @@ import json
 import mimetypes
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from email.message import Message
 from email.parser import HeaderParser
-from typing import Any, NamedTuple
+from typing import TypeAlias
 
 from ...request.jsonable import JsonObject, JsonValue
-from .interaction import NotTaken
+from .interaction import NotImportable
 
 _NUMBERS = frozenset({
     "chunking_strategy[prefix_padding_ms]", "chunking_strategy[silence_duration_ms]", "chunking_strategy[threshold]",
     "end_time", "expires_after[seconds]", "limit", "n", "output_compression", "partial_images", "start_time",
     "starting_after", "temperature",
 })  # fmt: skip
-"""What the SDK takes as a number in a form or a query, where it takes nothing else."""
-_TEXTS = {"true": True, "false": False}
+"""Fields of forms and queries that the SDK takes as numbers only."""
+_BOOLEANS = {"true": True, "false": False}
 _UNNAMED = "upload"
-"""What httpx calls a file that has no name."""
+"""httpx's name for a file without one."""
 
-File = tuple[str, Any]
-"""A field's name and a file as the SDK takes it: bytes, or (name, bytes, media type or None)."""
+FileContent: TypeAlias = bytes | tuple[str, bytes, str | None]
+"""A file as the SDK takes it: bytes, or (name, bytes, media type or None)."""
+File: TypeAlias = tuple[str, FileContent]
+"""(field name, file)."""
 
 
-class Form(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Form:
     """A multipart form."""
 
     fields: JsonObject
     files: list[File]
 
 
-def form_of(content: bytes, content_type: str) -> Form:
-    """Return the form that a multipart body is; raises NotTaken for a malformed one.
+def parse_form(content: bytes, content_type: str) -> Form:
+    """Return the form in a multipart body; raises NotImportable for a malformed one.
 
-    A media type that httpx guesses from the file's name counts as not given, and its name for an unnamed file too.
+    A media type that httpx guesses from the file's name counts as not given, and so does its name for an unnamed file.
     """
-    boundary = _header_of(f"Content-Type: {content_type}").get_boundary()
+    boundary = _header(f"Content-Type: {content_type}").get_boundary()
     if boundary is None:
-        raise NotTaken("its form has no boundary, since its content-type was left out of the cassette")
+        raise NotImportable("its form has no boundary, because its content-type is not in the cassette")
     fields: list[tuple[str, str]] = []
     files: list[File] = []
     parts = (b"\r\n" + content).split(b"\r\n--" + boundary.encode())
     for part in parts[1:-1]:
-        head, gap, value = part.removeprefix(b"\r\n").partition(b"\r\n\r\n")
-        header = _header_of(head.decode("utf-8", "replace"))
+        head, separator, value = part.removeprefix(b"\r\n").partition(b"\r\n\r\n")
+        header = _header(head.decode("utf-8", "replace"))
         name = header.get_param("name", header="content-disposition")
-        if not gap or not isinstance(name, str):
-            raise NotTaken("its form has a part without a name")
+        if not separator or not isinstance(name, str):
+            raise NotImportable("its form has a part without a name")
         file_name = header.get_filename()
         if file_name is None:
             fields.append((name, value.decode("utf-8", "surrogateescape")))
         else:
             files.append((name, _file(file_name, value, header.get_content_type())))
-    return Form(unflattened(fields), files)
+    return Form(unflatten(fields), files)
 
 
-def unflattened(items: Iterable[tuple[str, str]]) -> JsonObject:
-    """Return the object whose members are written so: "a", "a[]" for a list's items, "a[b]" for an object's.
+def unflatten(items: Iterable[tuple[str, str]]) -> JsonObject:
+    """Return the object whose members are written as "a", "a[]" for an item of a list, "a[b]" for a member of "a".
 
     Source: openai/_qs.py with its array format "brackets".
     """
-    found: JsonObject = {}
+    root: JsonObject = {}
     for name, text in items:
         *path, last = re.split(r"\[|\]\[", name.removesuffix("]"))
-        position: Any = found
+        container: JsonValue = root
         for step, following in zip(path, [*path, last][1:], strict=True):
-            position = position.setdefault(step, {} if following else [])
-            if not isinstance(position, dict if following else list) or (not following and step is not path[-1]):
-                raise NotTaken(f"its form or query says {name} in a shape that cannot be told")
+            container = container.setdefault(step, {} if following else [])
+            if not isinstance(container, dict if following else list) or (not following and step is not path[-1]):
+                raise NotImportable(f"its form or query gives {name} in an unknown shape")
         value = _value(name, text)
-        if isinstance(position, list):
-            position.append(value)
-        elif last in position:
-            before = position[last]
-            position[last] = [*(before if isinstance(before, list) else [before]), value]
+        if isinstance(container, list):
+            container.append(value)
+        elif last in container:
+            earlier = container[last]
+            container[last] = [*(earlier if isinstance(earlier, list) else [earlier]), value]
         else:
-            position[last] = value
-    return found
+            container[last] = value
+    return root
 
 
 def _value(name: str, text: str) -> JsonValue:
-    if text in _TEXTS:
-        return _TEXTS[text]
+    if text in _BOOLEANS:
+        return _BOOLEANS[text]
     if name in _NUMBERS:
         try:
             return json.loads(text)
@@ -94,12 +98,12 @@ def _value(name: str, text: str) -> JsonValue:
     return text
 
 
-def _file(name: str, content: bytes, media_type: str) -> Any:
+def _file(name: str, content: bytes, media_type: str) -> FileContent:
     name = name.replace("%22", '"').replace("%0D", "\r").replace("%0A", "\n")
     if media_type == (mimetypes.guess_type(name)[0] or "application/octet-stream"):
         return content if name == _UNNAMED else (name, content, None)
     return name, content, media_type
 
 
-def _header_of(text: str) -> Message:
+def _header(text: str) -> Message:
     return HeaderParser().parsestr(text)

@@ -1,0 +1,189 @@
+"""The importer: turns the calls of a cassette into recordings of a directory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+from ...recording import json_bytes
+from ...recording.layout import ATTACHED
+from ...recording.sameness import renamed_ids
+from ...request.jsonable import JsonValue
+from ...storage.attachments import read_attachment
+from ...storage.catalogue import Entry, entry_of
+from ...storage.store import Store, recording_name
+from .calls import SdkCall, sdk_call_of
+from .cassettes import Cassette
+from .interaction import Interaction, NotImportable, interaction_of
+from .record import record_calls
+
+Outcome = Literal["imported", "unchanged", "retried", "skipped"]
+
+_RETRIED_STATUS_CODES = frozenset({408, 409, 429})
+_RETRY_COUNT = "x-stainless-retry-count"
+_PLACEHOLDER = re.compile(
+    r"[<\[{(*_]+(redacted|filtered|masked|hidden|removed|dummy)[>\]})*_]+|REDACTED|FILTERED|MASKED|HIDDEN|DUMMY|\*{3,}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class InteractionResult:
+    """The result of importing one interaction."""
+
+    number: int
+    """The interaction's position in the cassette, counted from 1."""
+    request: str
+    outcome: Outcome
+    reason: str = ""
+    """Why it is not imported, "" if it is."""
+    recording: Path | None = None
+    """Where it is recorded (in a dry run: would be)."""
+    placeholders: tuple[str, ...] = ()
+    """JSON paths in the request's body where a filter of the cassette seems to have replaced what was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class _SeriesResult:
+    outcome: Outcome
+    reason: str
+    paths: list[Path]
+
+
+class Importer:
+    """Imports cassettes into one directory. Existing recordings stay, unless it `overwrites`."""
+
+    def __init__(self, store: Store, *, base_url: str | None, overwrites: bool, is_dry_run: bool) -> None:
+        self._store = store
+        self._base_url = base_url
+        self._overwrites = overwrites
+        self._is_dry_run = is_dry_run
+        self._sources: dict[str, Path] = {}
+        """Key -> the cassette it was imported from."""
+
+    def import_cassette(self, cassette: Cassette, test_id: str | None) -> list[InteractionResult]:
+        """Record the calls of a cassette as made in the test `test_id`; returns a result for each interaction.
+
+        If the SDK retried a call, only the last answer is recorded. Raises UnwritableRecording.
+        """
+        results: list[InteractionResult] = []
+        calls: list[SdkCall] = []
+        for number, raw in enumerate(cassette.interactions, start=1):
+            request = f"interaction {number}"
+            try:
+                interaction = interaction_of(number, raw)
+                request = interaction.summary
+                calls.append(sdk_call_of(interaction, self._base_url))
+            except NotImportable as error:
+                results.append(InteractionResult(number, request, "skipped", str(error)))
+        retried = _retried_numbers(calls)
+        for interaction in (call.interaction for call in calls if call.interaction.number in retried):
+            reason = f"the SDK retried its {interaction.status_code}"
+            results.append(InteractionResult(interaction.number, interaction.summary, "retried", reason))
+        results += self._record([call for call in calls if call.interaction.number not in retried], cassette, test_id)
+        return sorted(results, key=lambda result: result.number)
+
+    def _record(self, calls: Sequence[SdkCall], cassette: Cassette, test_id: str | None) -> Iterator[InteractionResult]:
+        series_by_key: dict[str, list[tuple[SdkCall, Entry]]] = {}
+        with TemporaryDirectory(prefix="inference-recorder-import-") as name:
+            for call, result in zip(calls, record_calls(calls, Path(name), test_id), strict=True):
+                if result.path is None or result.problem:
+                    interaction = call.interaction
+                    yield InteractionResult(interaction.number, interaction.summary, "skipped", result.problem)
+                else:
+                    entry = entry_of(result.path)
+                    series_by_key.setdefault(entry.key, []).append((call, entry))
+            for key, series in series_by_key.items():
+                stored = self._store_series(key, [entry for _, entry in series], cassette)
+                for (call, _), path in zip(series, stored.paths, strict=True):
+                    interaction, placeholders = call.interaction, tuple(_placeholders(call.body))
+                    yield InteractionResult(
+                        interaction.number, interaction.summary, stored.outcome, stored.reason, path, placeholders
+                    )
+
+    def _store_series(self, key: str, entries: Sequence[Entry], cassette: Cassette) -> _SeriesResult:
+        """Store the answers to one request, all of them or none."""
+        is_series = entries[0].name.startswith(key)  # model lists are not one: each has a name of its own
+        names = [
+            recording_name(key, position) if is_series else entry.name
+            for position, entry in enumerate(entries, start=1)
+        ]
+        paths = [self._store.path_of(name) for name in names]
+        existing = [self._store.read(name) for name in names]
+        following = self._store.read(recording_name(key, len(entries) + 1))
+        if following is None and all(
+            old is not None and _has_same_answer(old.content, entry.content)
+            for old, entry in zip(existing, entries, strict=True)
+        ):
+            return _SeriesResult("unchanged", "it is recorded already", paths)
+        if is_series and key in self._sources:
+            reason = f"the same request of the same test was imported from {self._sources[key]}"
+            return _SeriesResult("skipped", reason, paths)
+        conflict = next((old.path for old in existing if old is not None), None)
+        if conflict is not None and not self._overwrites:
+            reason = f"{conflict} records another answer to it; --overwrite replaces that"
+            return _SeriesResult("skipped", reason, paths)
+        self._sources[key] = cassette.path
+        if not self._is_dry_run:
+            for name, entry in zip(names, entries, strict=True):
+                self._store.write(name, entry.content, attachment=_attachment(entry), revised=_keep_equal)
+            if is_series:
+                self._store.cut_series(key, len(entries))
+        return _SeriesResult("imported", "", paths)
+
+
+def _has_same_answer(old: bytes, new: bytes) -> bool:
+    """Whether two recordings of one key differ at most in the order of the request's arguments."""
+    try:
+        documents = [json_bytes.loads(content, exactly=True) for content in (old, new)]
+        old_answer, new_answer = (json_bytes.dumps(document | {"request": None}) for document in documents)
+        return renamed_ids(old_answer, new_answer) == {}
+    except (TypeError, ValueError, RecursionError):
+        return False
+
+
+def _keep_equal(old: bytes, new: bytes) -> bytes:
+    return old if _has_same_answer(old, new) else new
+
+
+def _attachment(entry: Entry) -> bytes | None:
+    body = entry.recording().answer.body
+    is_attached = isinstance(body, dict) and body.get("__type__") == ATTACHED
+    return read_attachment(str(entry.path), body["__data__"]) if is_attached else None
+
+
+def _retried_numbers(calls: Sequence[SdkCall]) -> frozenset[int]:
+    """Return the numbers of the interactions whose answer the SDK did not return but retried.
+
+    These have an answer that the SDK retries, and the cassette's next interaction of the same call is a retry by the
+    SDK's header that counts retries; without that header, any next interaction of the same call counts as one.
+    """
+    following: dict[str, Interaction] = {}
+    retried = set()
+    for call in reversed(calls):
+        identity, interaction = repr(call), call.interaction
+        retry = following.get(identity)
+        if retry is not None and retry.headers.get(_RETRY_COUNT) != "0" and _is_retried_by_the_sdk(interaction):
+            retried.add(interaction.number)
+        following[identity] = interaction
+    return frozenset(retried)
+
+
+def _is_retried_by_the_sdk(interaction: Interaction) -> bool:
+    # As openai/_base_client.py, _should_retry.
+    should_retry = dict(interaction.answer_headers).get("x-should-retry")
+    if should_retry in ("true", "false"):
+        return should_retry == "true"
+    return interaction.status_code in _RETRIED_STATUS_CODES or interaction.status_code >= 500
+
+
+def _placeholders(value: JsonValue, path: str = "$") -> Iterator[str]:
+    if isinstance(value, str) and _PLACEHOLDER.fullmatch(value):
+        yield path
+    for name, item in value.items() if isinstance(value, dict) else ():
+        yield from _placeholders(item, f"{path}.{name}")
+    for index, item in enumerate(value if isinstance(value, list) else ()):
+        yield from _placeholders(item, f"{path}[{index}]")

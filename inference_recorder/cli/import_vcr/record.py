@@ -1,0 +1,104 @@
+"""Recording the calls of a cassette by making them again, so the code that records live calls records these too."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from operator import attrgetter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...errors import RecorderError
+from ...recorder import inference_recording
+from ...sdk.additions import RAW_RESPONSE_HEADER
+from ...sdk.internals import binary_content_type, request_options
+from ...test_run import PYTEST_VARIABLE, within_test_run
+from .calls import SdkCall
+from .interaction import NotImportable
+from .transport import CassetteTransport, cassette_client
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    """The result of recording a call."""
+
+    path: Path | None
+    """The recording; None if the call was not recorded."""
+    problem: str
+    """Why there is no recording, or why it does not hold what the cassette holds; "" for success."""
+
+
+def record_calls(calls: Sequence[SdkCall], directory: Path, test_id: str | None) -> list[CallResult]:
+    """Record these calls in an empty directory, as made in one test (None: outside a test)."""
+    results = []
+    with ExitStack() as stack:
+        stack.enter_context(_outside_any_test())
+        session = stack.enter_context(inference_recording("record", directory, test_id=test_id, record_errors=True))
+        clients: dict[str, tuple[OpenAI, CassetteTransport]] = {}
+        for call in calls:
+            if call.base_url not in clients:
+                clients[call.base_url] = stack.enter_context(cassette_client(call.base_url))
+            count = len(session.recorded)
+            problem = _try_call(call, *clients[call.base_url])
+            recorded = session.recorded
+            if len(recorded) > count and recorded[-1].path is not None:
+                results.append(CallResult(Path(recorded[-1].path), problem))
+            else:
+                results.append(CallResult(None, problem or "it came to nothing that can be recorded"))
+    return results
+
+
+@contextmanager
+def _outside_any_test() -> Iterator[None]:
+    """Hide the running test from the block: the calls are not part of a test that runs this command."""
+    running_test = os.environ.pop(PYTEST_VARIABLE, None)
+    try:
+        with within_test_run(None):
+            yield
+    finally:
+        if running_test is not None:
+            os.environ[PYTEST_VARIABLE] = running_test
+
+
+def _try_call(call: SdkCall, client: OpenAI, transport: CassetteTransport) -> str:
+    """Make the call; returns why it cannot be made, "" if it succeeds or fails as the cassette says."""
+    from openai import APIError
+
+    try:
+        transport.load(call.interaction)
+        _make(call, client)
+    except APIError:
+        return ""
+    except (NotImportable, RecorderError) as error:
+        return str(error)
+    except Exception as error:
+        if isinstance(error, TypeError) and call.method is not None:
+            return f"{call.method.name} does not take its body: {error}"
+        return f"the SDK cannot read its answer: {type(error).__name__}: {error}"
+    return ""
+
+
+def _make(call: SdkCall, client: OpenAI) -> None:
+    """Make the call and read its answer to the end."""
+    if call.method is not None:
+        from openai import Stream
+
+        result = attrgetter(call.method.name)(client)(**call.arguments(call.method))
+        for _ in result if isinstance(result, Stream) else ():
+            pass
+        return
+    options = request_options(
+        call.http_method.lower(),
+        call.path,
+        json_data=call.body,
+        params=call.query,
+        files=call.files,
+        headers={RAW_RESPONSE_HEADER: "true"},  # the SDK then leaves the answer unparsed, whatever it is
+    )
+    is_download = call.path.endswith(("/content", "/audio/speech"))
+    client.request(binary_content_type() if is_download else object, options)

@@ -18,7 +18,8 @@ from ..text import visible
 from .answers import readable_answer
 from .console import show_json
 from .difference_report import DifferenceReport
-from .named_recordings import series_named, takes_dir
+from .directories import takes_dir
+from .named_recordings import series_named
 
 
 class _UnreadableRecording(click.ClickException):

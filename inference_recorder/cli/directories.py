@@ -21,6 +21,10 @@ from .console import counted, remark, tracked
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
+takes_dir = click.option(
+    "--dir", "directory", type=click.Path(path_type=Path), help="Search this directory, not the one that recorders use."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class SearchedDirectories:

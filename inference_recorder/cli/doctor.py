@@ -19,14 +19,13 @@ from ..sdk.internals import INTERNALS, Internal, installed_internals, missing_in
 from ..storage.directories import Directories, check_usable
 from .configured import configured, directory_for
 from .console import counted, output
+from .directories import takes_dir
 
 _PACKAGES = ("inference-recorder", "openai", "wrapt", "orjson", "filelock", "pydantic", "httpx", "httpx2", "pytest")
 
 
 @click.command()
-@click.option(
-    "--dir", "directory", type=click.Path(path_type=Path), help="Check this directory, not the one that recorders use."
-)
+@takes_dir
 def doctor(directory: Path | None) -> None:
     """Show versions, directories, the mode and what is intercepted.
 

@@ -15,10 +15,6 @@ from .directories import directories_from
 
 _MOST_LISTED = 10
 
-takes_dir = click.option(
-    "--dir", "directory", type=click.Path(path_type=Path), help="Search this directory, not the one that recorders use."
-)
-
 
 def series_named(names: Sequence[str], directory: Path | None) -> list[list[Path]]:
     """Return, for each name, the file with that path, or the files of that key in the order of their answers.

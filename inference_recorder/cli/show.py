@@ -14,7 +14,8 @@ from ..recording import json_bytes
 from ..storage.catalogue import Entry, entry_of
 from ..text import visible
 from ..views.conversation import conversation_of
-from .named_recordings import series_named, takes_dir
+from .directories import takes_dir
+from .named_recordings import series_named
 from .transcript import Transcript
 
 

@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .engine.decisions import Call
+    from .engine.call_log import Call
     from .errors import (
         AmbiguousSession,
         CorruptRecording,
@@ -30,7 +30,7 @@ else:
     # Imported when asked for: pytest imports this package in every run of a project that has it installed.
     _MODULES = {
         "Difference": "explanation",
-        "Call": "engine.decisions",
+        "Call": "engine.call_log",
         "Explanation": "explanation",
         "InferenceMode": "modes",
         "Nearest": "explanation",

@@ -118,6 +118,7 @@ class inference_recording:  # noqa: N801 - it is used as a function
             is_shared=is_shared,
             record_errors=config.record_errors(self._record_errors, self._record_errors_by_default),
             rules=self._rules_under(config.table),
+            observer=run,
         )
         if process_usage.listeners:
             process_usage.tell_entered(directories.read, is_live=engine.is_live)

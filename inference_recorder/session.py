@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .engine.decisions import Call, Outcome
+    from .engine.call_log import Call, Outcome
     from .engine.engine import Engine
     from .modes import InferenceMode
     from .recording.usage import Usage

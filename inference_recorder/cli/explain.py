@@ -14,6 +14,7 @@ import click
 from ..diagnosis.index import Index
 from ..diagnosis.miss import explained
 from ..diagnosis.nearest import Question, explanation_of
+from ..engine.lookup import Lookup
 from ..engine.series import Series
 from ..errors import CorruptRecording, MissingRecording, RecorderError, UnrecordableValue
 from ..redaction.requests import RequestRules, with_literals, without_numbers
@@ -140,11 +141,10 @@ def _answered_by(question: Question, directories: Directories) -> Path | None:
     rules = RequestRules(
         configuration.redact, question.normalizers.declared, question.version, configuration.secret_env
     )
-    series = Series(question.key, threading.RLock())
+    series = Series(question.key, threading.Condition())
     try:
-        recording = series.find(
-            Store(directories), question.request, question.test_id, question.position, rules, may_grow=False
-        )
+        lookup = Lookup(Store(directories), rules)
+        recording = lookup.find(series, question.request, question.test_id, question.position, may_grow=False)
     except CorruptRecording:
         return None
     return None if recording is None else Path(recording.path)

@@ -1,9 +1,10 @@
-"""How far the callers of one test attempt have come, in each series that they ask for."""
+"""The series that the calls of one test attempt have used, and how far they have come in each."""
 
 from __future__ import annotations
 
 import os
 import threading
+from functools import partial
 
 from ..errors import LockNotAvailable, UnwritableRecording
 from ..storage.locks import Patience
@@ -11,39 +12,65 @@ from .series import Series
 
 
 class AttemptSeries:
-    """The rows of one test attempt, of one wider fixture's life, or of one session outside of both.
+    """The series of one test attempt, of one wider fixture, or of one session outside of both.
 
-    All sessions of an attempt share one book, so that their calls count on from each other. Sessions of different modes
-    and directories count apart: a test may record first and then replay. Hold `guard` to change a row.
+    All sessions of an attempt share it, so that their calls count on from each other. Sessions with different modes or
+    directories count apart: a test may record first and then replay.
     """
 
     def __init__(self) -> None:
-        # Reentrant: a stream that is collected as garbage is stored wherever that happens.
         self.guard = threading.RLock()
-        self.series: dict[tuple[str, str], Series] = {}
-        """(mode and directory, key) -> its row."""
-        self.ids: dict[str, str] = {}
-        """Ids that stand for other ones here than in the rest of the run (see `RunLog.ids`)."""
+        """Guards the fields here and in each series. Reentrant: garbage collection may store a stream anywhere."""
+        self._written = threading.Condition(self.guard)
+        """The same lock, as its series have it: notified when a recording has been written."""
+        self._series: dict[tuple[str, str], Series] = {}
+        """(mode and directory, key) -> its series. Guarded by `guard`."""
+        self._ids: dict[str, str] = {}
+        """Ids that stand for other ones here than in the rest of the run (see `RunLog.ids`). Guarded by `guard`."""
+
+    def get(self, part: str, key: str) -> Series | None:
+        """Return the series of a key in this mode and directory, None if there is none yet. Hold `guard`."""
+        return self._series.get((part, key))
+
+    def added(self, part: str, key: str, *, is_wide: bool = False, is_kept: bool = False) -> Series:
+        """Return the series of a key in this mode and directory, made if need be."""
+        with self.guard:
+            series = self._series.get((part, key))
+            if series is None:
+                series = self._series[part, key] = Series(
+                    key, self._written, is_wide, is_kept, self._ids, sibling=partial(self.added, part)
+                )
+            return series
+
+    def holds(self, series: Series) -> bool:
+        """Return whether a series is one of these."""
+        return series.guard is self._written
+
+    def ids(self) -> dict[str, str]:
+        """Return the ids that stand for other ones here than in the rest of the run."""
+        with self.guard:
+            return self._ids.copy()
 
     @property
     def has_dropped(self) -> bool:
         """Whether a call failed and was not recorded."""
-        return any(series.has_dropped for series in tuple(self.series.values()))
+        with self.guard:
+            return any(series.has_dropped for series in self._series.values())
 
     def finish(
         self, patience: Patience | None = None, *, is_cut: bool, is_set_back: bool = False
     ) -> list[UnwritableRecording | LockNotAvailable]:
-        """Close the gaps of the rows that this process stored; with `is_cut`, remove what they held beyond their end.
+        """Close the gaps in the series that this process stored; with `is_cut`, remove what follows their ends.
 
-        They are not cut where a call was dropped: without its answer, others may not have been asked for. With
-        `is_set_back`, only wide rows are looked at: the others are again what they were. To be called once nobody
-        counts on. Returns the errors, since each row is finished whatever became of another.
+        Nothing is removed if a call was dropped: without its answer, later requests may not have been made. With
+        `is_set_back`, only wide series are finished: the others have been restored. Call it once no further calls will
+        be counted. Returns the errors, since each series is finished whatever happened to another.
         """
         errors: list[UnwritableRecording | LockNotAvailable] = []
         patience = patience or Patience()
         with self.guard:
             is_cut = is_cut and not self.has_dropped
-            for series in self.series.values():
+            for series in tuple(self._series.values()):
                 if series.writer == os.getpid() and (series.is_wide or not is_set_back):
                     try:
                         series.finish(patience, is_cut=is_cut)

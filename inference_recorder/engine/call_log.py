@@ -6,9 +6,11 @@ import json
 import os
 import time
 from collections import Counter
+from dataclasses import dataclass, replace
 from itertools import count
 from operator import itemgetter
 from pathlib import Path
+from typing import Literal
 
 from ..children import usage as process_usage
 from ..errors import CorruptRecording
@@ -22,7 +24,34 @@ from ..request.request import Request
 from ..storage.catalogue import entry_of
 from ..storage.dropped import DroppedCall, DroppedCalls
 from ..storage.store import Store
-from .decisions import Call, Outcome, Record
+from .decisions import Record
+
+Outcome = Literal["replayed", "recorded", "missed", "dropped", "live"]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call, as a session remembers it."""
+
+    endpoint: str
+    model: str
+    key: str
+    """"" for a live call, whose key nobody computed."""
+    test_id: str | None
+    path: str | None = None
+    """The recording's file, as it was called then; None where there is none."""
+    started: float = 0.0
+    """When the call was made, in seconds since 1970."""
+    seconds: float = 0.0
+    """From then until the answer was recorded, its last chunk included; 0 for what was not recorded."""
+    chunk_seconds: tuple[float, ...] = ()
+    """When each chunk of a stream arrived while recording, counted from `started`."""
+    explanation: str = ""
+    """The text of the error that a missed call raised; of a dropped one, how it failed and that it was not recorded."""
+    number: int = 0
+    """Position among all calls of the session, in the order they were made; a clock may stand still or go back."""
+    failure: str = ""
+    """What a recorded or dropped call failed with, such as "429 RateLimitError"; "" for one that did not fail."""
 
 
 class CallLog:
@@ -39,6 +68,10 @@ class CallLog:
         self._unanswered: list[tuple[int, Request, Sent]] = []
         """The number and the request of each call that no recording answered, and what it has sent."""
 
+    def next_number(self) -> int:
+        """Return the position of a call that is made now among all calls of the session."""
+        return next(self._numbers)
+
     def replayed(self, request: Request, key: str, test_id: str | None, path: str) -> None:
         """Take note of a call that a recording answers."""
         if process_usage.listeners:
@@ -48,8 +81,7 @@ class CallLog:
         self._replays.append((request.endpoint, request.model, key, test_id, other_path, time.time(), number))
 
     def asked(self, decision: Record) -> None:
-        """Take note of a call that goes out to be recorded."""
-        decision.number = next(self._numbers)
+        """Log a call that is made to be recorded."""
         self._unanswered.append((decision.number, decision.request, decision.sent))
 
     def recorded(self, decision: Record, path: Path, request: JsonObject, failure: Failure | None) -> None:
@@ -58,10 +90,10 @@ class CallLog:
             process_usage.tell_use("recorded", decision.test_id, decision.key, str(path))
         seconds, chunk_seconds = (
             time.time() - decision.started,
-            tuple(at - decision.started for at in decision.chunk_times),
+            tuple(at - decision.started for at in decision.state.chunk_times),
         )
         call = _call(decision, request, failure)
-        call = call._replace(path=str(path), seconds=seconds, chunk_seconds=chunk_seconds)
+        call = replace(call, path=str(path), seconds=seconds, chunk_seconds=chunk_seconds)
         self._others["recorded"].append(call)
         self._dropped.forget(decision.test_id, decision.key)
 
@@ -73,7 +105,7 @@ class CallLog:
         )
         if process_usage.listeners:
             process_usage.tell_unanswered()
-        call = _call(decision, request, failure)._replace(explanation=explanation)
+        call = replace(_call(decision, request, failure), explanation=explanation)
         self._others["dropped"].append(call)
         failed_with = failure.type, failure.status_code, failure.message
         self._dropped.remember(

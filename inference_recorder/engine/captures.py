@@ -1,4 +1,4 @@
-"""The answers of one session on their way to their files: each stored exactly once, however its call ends."""
+"""Stores the answers of one session, each exactly once, however its call ends."""
 
 from __future__ import annotations
 
@@ -6,114 +6,130 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from typing import Protocol
 
-from ..recording.recording import Answer, Failure
+from ..recording.recording import Answer
 from ..storage.locks import Patience
 from ..storage.store import Store, recording_name
 from ..tasks import is_interrupted_here, running_task
+from .answer_writer import AnswerWriter
+from .capture_state import Phase, Streaming
 from .decisions import Record
-
-
-class Write(Protocol):
-    """Writes the recording of an answer; returns False, with nothing written, where it was not to wait for a lock."""
-
-    def __call__(
-        self, decision: Record, answer: Answer, /, *, wait: bool = True, patience: Patience | None = None
-    ) -> bool: ...
 
 
 class Captures:
     """The calls that are being recorded and those whose answer is being stored."""
 
-    def __init__(
-        self,
-        store: Store,
-        write: Write,
-        *,
-        drops: Callable[[Record, Failure], bool],
-        end: Callable[[Record], None],
-        release: Callable[[Record], None],
-    ) -> None:
+    def __init__(self, store: Store, writer: AnswerWriter) -> None:
         self._store = store
-        self._write = write
-        self._drops = drops
-        self._end = end
-        self._release = release
+        self._writer = writer
+        self._guard = threading.RLock()
+        """Never held while something is stored. Reentrant: garbage collection may store a stream anywhere."""
         self._is_closed = False
+        """Guarded by `_guard`."""
         self._unfinished: set[Record] = set()
+        """Guarded by `_guard`."""
         self._put_off: dict[Record, object] = {}
-        """Streams that were dropped, and the task or thread in which: see `puts_off`."""
+        """Dropped streams, and the task or thread that dropped each: see `puts_off`. Guarded by `_guard`."""
         self._saving: list[threading.Thread] = []
+        """Guarded by `_guard`."""
         self._unsaved: list[Exception] = []
+        """Guarded by `_guard`."""
 
     def save(self, decision: Record, answer: Answer, *, wait: bool = True, patience: Patience | None = None) -> bool:
         """Store what a call came to, once, unless it is a failure that is not to be recorded.
 
-        False, with nothing stored, where `wait` is False and a lock is taken, or another thread stores it now.
-        Raises UnwritableRecording or UnrecordableValue; the plan is over then too.
+        Returns False, with nothing stored, if `wait` is False and a lock is held or another thread is storing it.
+        Raises UnwritableRecording or UnrecordableValue; the call is over then too.
         """
-        if not decision.storing.acquire(blocking=wait):
+        state = decision.state
+        if not state.storing.acquire(blocking=wait):
             return False
         try:
-            # Its own thread may come here again, where it collects the stream as garbage in the middle of this.
-            if decision.is_over or decision.is_being_stored:
+            # This thread may come here again if it collects the stream as garbage while storing it.
+            if state.phase is not Phase.OPEN:
                 return True
-            decision.is_being_stored, decision.reader = True, os.getpid()
-            self._unfinished.add(decision)  # so that `close` waits for it
+            state.phase, state.reader = Phase.STORING, os.getpid()
+            self._expect(decision)  # so that `close` waits for it
             is_locked = False
             try:
-                failure = answer.failure or decision.event_failure
-                is_dropped = failure is not None and self._drops(decision, failure)
-                is_locked = not is_dropped and not self._write(decision, answer, wait=wait, patience=patience)
+                failure = state.failure_in(answer)
+                is_dropped = failure is not None and self._writer.drops(decision, failure)
+                is_locked = not is_dropped and not self._writer.write(decision, answer, wait=wait, patience=patience)
                 return not is_locked
             finally:
-                decision.is_being_stored, decision.is_over = False, not is_locked
-                if decision.is_over:
-                    self._unfinished.discard(decision)
+                state.phase = Phase.OPEN if is_locked else Phase.OVER
+                if not is_locked:
                     self._end(decision)
         finally:
-            decision.storing.release()
+            state.storing.release()
 
-    def expect(self, decision: Record, so_far: Callable[[], Answer]) -> None:
-        """Remember a stream being read: one still open when the session closes is stored then, and again at its end."""
-        decision.so_far, decision.reader = so_far, os.getpid()
-        decision.consumer.reads()
-        self._unfinished.add(decision)
+    def abandon(self, decision: Record) -> None:
+        """Give up a call whose answer cannot be stored. Its position goes to the next call."""
+        with decision.state.storing:
+            if decision.state.phase is not Phase.OPEN:
+                return
+            decision.state.phase = Phase.OVER
+            with decision.series.guard:
+                decision.series.give_back(decision.state.position)
+            self._end(decision)
 
-    def expect_final(self, decision: Record, answer: Answer) -> None:
-        """Remember what a call came to, which is stored soon; if something stores it earlier, it stores the same."""
-        if not decision.is_over:
-            decision.final, decision.reader = answer, os.getpid()
+    def _end(self, decision: Record) -> None:
+        with self._guard:
+            self._unfinished.discard(decision)
+        with decision.series.guard:
+            decision.series.end(decision)
+
+    def _expect(self, decision: Record) -> None:
+        with self._guard:
             self._unfinished.add(decision)
 
+    def expect(self, decision: Record, so_far: Callable[[], Answer]) -> None:
+        """Remember a stream that is being read.
+
+        If it is still open when the session closes, what has arrived is stored then, and all of it at its end.
+        """
+        decision.state.arrived, decision.state.reader = Streaming(so_far), os.getpid()
+        decision.state.consumer.reads()
+        self._expect(decision)
+
+    def expect_final(self, decision: Record, answer: Answer) -> None:
+        """Remember the whole answer, which is stored soon; whatever stores it earlier stores the same."""
+        if not decision.state.is_over:
+            decision.state.arrived, decision.state.reader = answer, os.getpid()
+            self._expect(decision)
+
     def puts_off(self, decision: Record, *, is_dropped: bool) -> bool:
-        """Return whether a stream that is left is to be stored only at the next call or at the session's end.
+        """Return whether a stream that its consumer left is stored only at the next call or at the session's end.
 
         Frames that an exception unwinds drop their streams before anybody can see the exception. An interruption must
-        not replace what is there, and whether it is one is known by then.
+        not replace a recording, and whether it is one is known by then.
         """
-        if decision.final is not None:
+        state = decision.state
+        if state.final is not None:
             return False
-        decision.is_interrupted = decision.is_interrupted or decision.consumer.was_cancelled or is_interrupted_here()
-        # An HTTP library closes its response where its own generator is dropped.
+        state.is_interrupted = state.is_interrupted or state.consumer.was_cancelled or is_interrupted_here()
+        # An HTTP library closes its response when its own generator is dropped.
         is_dropped = is_dropped or isinstance(sys.exc_info()[1], GeneratorExit)
-        if not is_dropped or decision.is_interrupted or self._is_closed or decision.in_flight is not None:
+        if not is_dropped or state.is_interrupted or decision.in_flight is not None:
             return False
-        if not self._store.holds(recording_name(decision.key, decision.position)):
+        if not self._store.holds(recording_name(decision.key, state.position)):
             return False
-        self._put_off[decision] = running_task()
+        with self._guard:
+            if self._is_closed:
+                return False
+            self._put_off[decision] = running_task()
         return True
 
     def store_put_off(self, task: object = None) -> None:
-        """Store what the streams came to that were dropped, in one task or thread or in all."""
-        if not self._put_off:
+        """Store the dropped streams of one task or thread, or of all."""
+        if not self._put_off:  # without the lock, since every call comes here; one added just now is stored later
             return
-        for decision, dropped_in in tuple(self._put_off.items()):
-            if task is not None and dropped_in != task:
-                continue
-            self._put_off.pop(decision, None)
-            decision.is_interrupted = decision.is_interrupted or is_interrupted_here()
+        with self._guard:
+            decisions = [each for each, dropped_in in self._put_off.items() if task is None or dropped_in == task]
+            for decision in decisions:
+                del self._put_off[decision]
+        for decision in decisions:
+            decision.state.is_interrupted = decision.state.is_interrupted or is_interrupted_here()
             answer = answer_so_far(decision)
             try:
                 if not self.save(decision, answer, wait=False):
@@ -122,10 +138,11 @@ class Captures:
                 self.raise_at_close(error)
 
     def save_later(self, decision: Record, answer: Answer) -> None:
-        """Store what a call came to in a thread of its own; `close` waits for it. For those who may not wait."""
+        """Store an answer in a thread of its own, for callers that must not wait; `close` waits for the thread."""
         thread = threading.Thread(target=self._save_in_thread, args=(decision, answer), name="inference_recorder-save")
-        self._saving.append(thread)
-        thread.start()
+        with self._guard:
+            self._saving.append(thread)
+            thread.start()
 
     def _save_in_thread(self, decision: Record, answer: Answer) -> None:
         try:
@@ -134,60 +151,66 @@ class Captures:
             self.raise_at_close(error)
 
     def raise_at_close(self, error: Exception) -> None:
-        """Have `close` raise an error of storing that nobody would hear of where it happened."""
-        self._unsaved.append(error)
+        """Let `close` raise an error of storing that no caller gets."""
+        with self._guard:
+            self._unsaved.append(error)
 
     def discard_error(self, error: Exception) -> None:
-        """Have `close` not raise an error that a caller got."""
-        if error in self._unsaved:
-            self._unsaved.remove(error)
-
-    def forget(self, decision: Record) -> None:
-        """Expect nothing more of a call that was given up."""
-        self._unfinished.discard(decision)
+        """Keep `close` from raising an error that a caller got."""
+        with self._guard:
+            if error in self._unsaved:
+                self._unsaved.remove(error)
 
     def close(self, patience: Patience, *, is_interrupted: bool) -> list[Exception]:
-        """Wait for what is being stored, and store what there is of open streams; returns what went wrong.
+        """Wait for what is being stored and store what has arrived of open streams; return the errors.
 
-        After an interruption, those streams replace nothing, now or later.
+        After an interruption those streams replace nothing, now or later.
         """
-        self._is_closed = True
-        self._put_off.clear()  # they are unfinished too
-        while self._saving:
-            self._saving.pop().join()
-        for decision in [decision for decision in tuple(self._unfinished) if decision.reader == os.getpid()]:
-            decision.is_interrupted = decision.is_interrupted or is_interrupted
+        with self._guard:
+            self._is_closed = True
+            self._put_off.clear()  # they are unfinished too
+        while (thread := self._next_saving()) is not None:
+            thread.join()
+        with self._guard:
+            unfinished = [decision for decision in self._unfinished if decision.state.reader == os.getpid()]
+        for decision in unfinished:
+            decision.state.is_interrupted = decision.state.is_interrupted or is_interrupted
             try:
                 self._store_unfinished(decision, patience)
             except Exception as error:  # the others are to be stored all the same
-                self._unsaved.append(error)
+                self.raise_at_close(error)
             finally:
-                self._release(decision)
-        return self._unsaved
+                with decision.series.guard:
+                    decision.series.release(decision.state.position, decision.in_flight)
+        with self._guard:
+            return self._unsaved.copy()
+
+    def _next_saving(self) -> threading.Thread | None:
+        with self._guard:
+            return self._saving.pop() if self._saving else None
 
     def _store_unfinished(self, decision: Record, patience: Patience) -> None:
-        with decision.storing:  # a thread may be storing it
-            if decision.is_over:
+        state = decision.state
+        with state.storing:  # a thread may be storing it
+            if state.is_over:
                 return
-            answer = decision.final
-            if answer is None and decision.so_far is not None:
-                answer = decision.so_far()
-            failure = decision.event_failure if answer is None else answer.failure or decision.event_failure
-            if answer is not None and (decision.final is not None or failure is not None):
+            answer = state.so_far
+            if answer is None:
+                return
+            if state.final is not None or state.failure_in(answer) is not None:
                 self.save(decision, answer, patience=patience)
-            elif answer is not None:
-                decision.is_being_stored = True
-                try:
-                    self._write(decision, answer, patience=patience)
-                finally:
-                    decision.is_being_stored = False
-                    decision.closed_as = self._store.written(recording_name(decision.key, decision.position)) or b""
+                return
+            state.phase = Phase.STORING
+            try:
+                self._writer.write(decision, answer, patience=patience)
+            finally:
+                state.phase = Phase.OPEN
+                state.closed_as = self._store.written(recording_name(decision.key, state.position)) or b""
 
 
 def answer_so_far(decision: Record) -> Answer:
-    """Return what a call came to: all of it, or what there is of a stream so far."""
-    if decision.final is not None:
-        return decision.final
-    if decision.so_far is None:
-        raise ValueError("nothing was heard of this call")
-    return decision.so_far()
+    """Return the whole answer, or as much of a stream as has arrived."""
+    answer = decision.state.so_far
+    if answer is None:
+        raise ValueError("nothing has arrived of this answer")
+    return answer

@@ -51,14 +51,15 @@ class RunLog:
         if ids:
             self._note({"ids": dict(ids)})
 
-    def note_answer(self, decision: Record, directory: Path, content: bytes) -> None:
+    def note_answer(self, decision: Record, position: int, directory: Path, content: bytes) -> None:
         """Make known that the answer to a request of several tests is in its file, and what it says that is new."""
         from ..recording.texts import new_texts, repeats_one
 
+        state = decision.state
         # Where nothing was replaced, its request may be new since it repeats another new answer.
-        if decision.replaced is not None or (not decision.is_unchanged and repeats_one(decision.body, self.texts)):
-            self.note_texts(new_texts(content, decision.replaced))
-        self.note_recording(directory, decision.key, decision.position)
+        if state.replaced is not None or (not state.is_unchanged and repeats_one(decision.body, self.texts)):
+            self.note_texts(new_texts(content, state.replaced))
+        self.note_recording(directory, decision.key, position)
 
     def note_recording(self, directory: Path, key: str, position: int) -> None:
         """Make known that this answer of a series is in its file."""

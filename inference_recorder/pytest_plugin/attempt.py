@@ -13,7 +13,8 @@ from ..errors import RecorderError
 if TYPE_CHECKING:
     from ..children.usage import Use
     from ..engine.attempt_series import AttemptSeries
-    from ..engine.decisions import Call, Record
+    from ..engine.call_log import Call
+    from ..engine.decisions import Record
     from ..engine.run_log import RunLog
     from ..engine.series import Series
     from ..recorder import inference_recording
@@ -119,7 +120,7 @@ class Attempt:
 
     def counts(self, series: Series) -> bool:
         """Whether a series is this attempt's own, so that its recordings depend on the attempt's outcome."""
-        return self.attempt_series is not None and not series.is_wide and self.attempt_series.guard is series.guard
+        return self.attempt_series is not None and not series.is_wide and self.attempt_series.holds(series)
 
     def remember(self, store: Store, decision: Record, name: str, unsettled: Unsettled | None) -> None:
         """Remember what this store is about to overwrite; in `unsettled`, for another process too."""

@@ -87,6 +87,7 @@ class Hooks:
             if engine.is_open:
                 from ..session import Session
 
+                engine.join(self._run)
                 self._run.opened(Session(engine))
 
     def pytest_report_header(self) -> str:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..engine.attempt_series import AttemptSeries
-    from ..engine.decisions import Call, Record
+    from ..engine.call_log import Call
+    from ..engine.decisions import Record
     from ..modes import InferenceMode
     from ..recorder import inference_recording
     from ..session import Session

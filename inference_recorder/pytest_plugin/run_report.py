@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypedDict, TypeVar, cast
 
 if TYPE_CHECKING:
     from ..children.usage import Use
-    from ..engine.decisions import Call
+    from ..engine.call_log import Call
     from ..recording.usage import Usage
     from ..session import Session
 

@@ -53,7 +53,7 @@ class Capture:
     def pulls(self) -> None:
         """Take note that the next chunk is being fetched, and by whom."""
         self.is_pulling = True
-        self.decision.consumer.reads()
+        self.decision.state.consumer.reads()
 
     def ended(self, answer: Answer | None) -> Answer | None:
         """Take down what the call came to, before anything else can happen; returns it.
@@ -66,7 +66,7 @@ class Capture:
 
     def add(self, chunk: object) -> None:
         """Take down one chunk, as it is now: its consumer may change it."""
-        self.decision.chunk_times.append(time.time())
+        self.decision.state.chunk_times.append(time.time())
         body = body_of(chunk, self.decision.key)
         if not isinstance(body, dict):
             body = marked(body)
@@ -106,7 +106,7 @@ class Capture:
 
         An error that is no answer of a server's cuts the stream short, as leaving it does.
         """
-        self.decision.is_interrupted = self.decision.is_interrupted or is_interruption(error)
+        self.decision.state.is_interrupted = self.decision.state.is_interrupted or is_interruption(error)
         failure = describe_failure(error)
         if isinstance(error, json.JSONDecodeError) and _is_of_its_text(error):
             self._chunks.append(typed(TEXT, error.doc))
@@ -138,7 +138,7 @@ class Capture:
 
     def left(self, *, is_dropped: bool = False) -> None:
         """Store what was heard of a stream whose consumer left: closed it, dropped it, or was interrupted."""
-        if self.decision.is_over or self.engine.captures.puts_off(self.decision, is_dropped=is_dropped):
+        if self.decision.state.is_over or self.engine.captures.puts_off(self.decision, is_dropped=is_dropped):
             return
         collector = answer_so_far(self.decision)
         if not self.keep(collector, wait=False):

@@ -151,7 +151,7 @@ class ResponseCapture:
                     failure, is_complete = event_failure, True
                     continue
                 # Replayed as the event that it is, for which a failure has no place.
-                self.capture.decision.event_failure = self.capture.decision.event_failure or event_failure
+                self.capture.decision.state.event_failure = self.capture.decision.state.event_failure or event_failure
             is_complete = is_complete or event.event in STREAM_ENDS
             chunks.append(self._chunk(data, event.event, chunk_type))
         is_usual = is_done == usually_ends_with_done(has_events=has_events, has_failed=failure is not None)

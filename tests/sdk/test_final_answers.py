@@ -124,7 +124,7 @@ async def test_nothing_that_happens_while_a_large_stream_is_stored_makes_it_inco
 
 
 def has_final(session: Session) -> bool:
-    return any(decision.final is not None for decision in tuple(session.engine.captures._unfinished))
+    return any(decision.state.final is not None for decision in tuple(session.engine.captures._unfinished))
 
 
 class lock_held:  # noqa: N801 - it is used as a function

@@ -17,6 +17,7 @@ import pytest
 
 import inference_recorder
 from inference_recorder import CorruptRecording, MissingRecording, UnwritableRecording, inference_recording
+from inference_recorder.engine.capture_state import CaptureState
 from inference_recorder.engine.decisions import Record, Wait
 from inference_recorder.engine.series import Series
 from inference_recorder.recording.recording import Answer, Failure
@@ -62,14 +63,14 @@ def every_way_to_print(value: Any) -> Iterator[str]:
 def objects() -> dict[str, Any]:
     """Return what holds a credential while a call is on its way."""
     request = Request("POST", "/v1/x", "https://host/v1/x", {"model": "m"}, '{"model": "m"}', Credential(KEY))
-    row = Series("0" * 64, threading.RLock())
+    row = Series("0" * 64, threading.Condition())
     sent = Sent()
     sent.note(openai.DefaultHttpxClient(verify=False).build_request("GET", "https://host", headers={"x-key": KEY}))
     rules = RequestRules()
     rules.keyed(request, f"test[{KEY}]")
     rules.scope("test", request.credential)
     answer = Answer(failure=Failure("AuthenticationError", f"wrong key: {KEY}", 401, {"message": KEY}))
-    record = Record(request, {}, "0" * 64, None, row, 1, None, sent=sent, final=answer)
+    record = Record(request, {}, "0" * 64, None, row, None, CaptureState(1, arrived=answer), sent=sent)
     return {
         "credential": request.credential,
         "request": request,

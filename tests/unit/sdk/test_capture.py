@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from inference_recorder.engine.capture_state import CaptureState
 from inference_recorder.engine.decisions import Record
 from inference_recorder.engine.engine import Engine
 from inference_recorder.engine.series import Series
@@ -19,7 +20,8 @@ def test_what_was_heard_so_far_does_not_grow(tmp_path: Path) -> None:
     """A session is closed while a thread reads on: a chunk that came meanwhile was written without being looked at."""
     engine = Engine(InferenceMode.RECORD, Store(Directories(written=tmp_path, read=(tmp_path,))))
     request = Request("POST", "/v1/chat/completions", "https://host/v1/chat/completions", {"stream": True}, "{}")
-    capture = Capture(engine, Record(request, {}, "key", None, Series("key", "key", threading.RLock()), 1, None))
+    series = Series("key", threading.Condition())
+    capture = Capture(engine, Record(request, {}, "key", None, series, None, CaptureState(1)))
 
     capture.add({"delta": "a"})
     heard = capture.complete()

@@ -1,0 +1,144 @@
+"""Writes the answers of one session to their files, without secrets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import LockNotAvailable
+from ..modes import InferenceMode
+from ..recording.codec import encode
+from ..recording.model_lists import model_list_name
+from ..recording.recording import Answer, Failure
+from ..redaction.recordings import RecordingRedactor
+from ..redaction.requests import RequestRules
+from ..request.jsonable import JsonObject
+from ..storage.locks import Patience
+from ..storage.store import Store, recording_name
+from .call_log import CallLog
+from .decisions import Record
+from .failure_rule import is_recorded
+from .kept_ids import WithKeptIds
+from .observer import RunObserver
+from .run_log import RunLog
+
+
+class AnswerWriter:
+    """Writes the answers of one session, or notes why one is not recorded."""
+
+    def __init__(
+        self,
+        store: Store,
+        mode: InferenceMode,
+        rules: RequestRules,
+        record_errors: bool | None,
+        call_log: CallLog,
+        observer: RunObserver,
+    ) -> None:
+        self.observer = observer
+        self._store = store
+        self._is_replacing = mode is InferenceMode.RECORD
+        self._rules = rules
+        self._record_errors = record_errors
+        self._call_log = call_log
+        self._run: RunLog = observer.call_log
+
+    def write(self, decision: Record, answer: Answer, *, wait: bool = True, patience: Patience | None = None) -> bool:
+        """Write the recording of an answer; return False, with nothing written, if a lock is held and `wait` is False.
+
+        Hold the `storing` lock of the decision. Raises UnwritableRecording.
+        """
+        redactor, request = self._redacted(decision)
+        answer = redactor.answer(answer)
+        content = encode(decision.test_id, request, answer)
+        with self._fixed_position(decision) as position:
+            return self._write(decision, answer, request, content, redactor, position, wait, patience)
+
+    def _write(
+        self,
+        decision: Record,
+        answer: Answer,
+        request: JsonObject,
+        content: bytes,
+        redactor: RecordingRedactor,
+        position: int,
+        wait: bool,
+        patience: Patience | None,
+    ) -> bool:
+        state, is_model_list = decision.state, decision.request.is_model_list
+        name = model_list_name(decision.key, answer) if is_model_list else recording_name(decision.key, position)
+        if state.closed_as is not None and (self._store.written(name) or b"") != state.closed_as:
+            return True  # what the end of the session stored has been replaced or removed since
+        superseded = self._store.other_outcomes(decision.key, name) if is_model_list else ()
+        for changed in (name, *superseded):
+            self.observer.about_to_record(self._store, decision, changed)
+        kept = WithKeptIds(decision, self._run, content, redactor.is_clean)
+        is_kept, warning = not state.may_replace and self._store.holds(name), None
+        path: Path | None = self._store.path_of(name)
+        try:
+            if not is_kept:
+                path = self._store.write(
+                    name, kept.content, attachment=answer.attachment, wait=wait, patience=patience,
+                    revised=kept.revised, may_replace=state.may_replace,
+                )  # fmt: skip
+        except LockNotAvailable as error:  # the recording is in place all the same
+            warning = error
+        # After the new file is there, so that a crash leaves at least one of them.
+        if path is None or not (is_kept or self._store.remove_all(superseded, patience, wait=wait)):
+            return False
+        self._note_stored(decision, position, None if is_kept else kept.content)
+        if not is_kept and not state.is_counted:
+            state.is_counted = True
+            self._call_log.recorded(decision, path, request, state.failure_in(answer))
+        if warning is not None:
+            raise warning
+        return True
+
+    @contextmanager
+    def _fixed_position(self, decision: Record) -> Iterator[int]:
+        """Yield the position of a call in its series, which `Series.finish` leaves alone during the block."""
+        series = decision.series
+        with series.guard:
+            series.writing += 1
+            position = decision.state.position
+        try:
+            yield position
+        finally:
+            with series.guard:
+                series.writing -= 1
+                series.guard.notify_all()
+
+    def _note_stored(self, decision: Record, position: int, content: bytes | None) -> None:
+        """Note that the file of a call is there; `content` is None if an older one was kept."""
+        series = decision.series
+        if series.is_wide and content is not None:
+            self._run.note_answer(decision, position, self._store.directories.written, content)
+        with series.guard:
+            if series.is_wide and content is not None:
+                series.note = self._run.note_recording
+            if not decision.request.is_model_list:
+                series.stored |= {position}
+                series.store, series.writer, series.is_replaced = self._store, os.getpid(), self._is_replacing
+
+    def drops(self, decision: Record, failure: Failure) -> bool:
+        """Return whether a failure is not to be recorded; if so, log it and give its position to the next call."""
+        if is_recorded(failure, self._record_errors):
+            return False
+        with decision.series.guard:
+            decision.series.has_dropped = True
+            decision.series.give_back(decision.state.position)
+        if decision.series.is_wide:
+            self._run.has_dropped = True
+        redactor, request = self._redacted(decision)
+        self._call_log.dropped(decision, request, redactor.answer(Answer(failure=failure)).failure or failure)
+        return True
+
+    def _redacted(self, decision: Record) -> tuple[RecordingRedactor, JsonObject]:
+        """Return what redacts the answer to a call, and the redacted "request" object of its recording."""
+        self._rules.refreshed()  # the call itself may have put its key into the environment
+        request = decision.request
+        redactor = RecordingRedactor(self._rules.redactor_of(request), request.credential, decision.sent)
+        recorded = redactor.request(self._rules.as_recorded(request, decision.body))
+        return redactor, self._rules.with_version(recorded)

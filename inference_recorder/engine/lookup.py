@@ -1,0 +1,138 @@
+"""Finds the recording that answers a request: under its exact key, otherwise under an older key version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..errors import CorruptRecording
+from ..recording.codec import decode
+from ..recording.model_lists import model_list_start, union
+from ..recording.recording import Recording
+from ..redaction.recordings import failure_given_back, given_back
+from ..redaction.requests import RequestRules
+from ..request.keys import EXACT, body_text_as_keyed, request_key
+from ..request.request import Request, with_ids
+from ..request.unshown import Unshown
+from ..storage.catalogue import entry_in
+from ..storage.files import Stored
+from ..storage.store import Store
+from .series import Series
+
+_NO_IDS: Mapping[str, str] = {}
+
+
+class Lookup:
+    """Finds recordings in one store, with the rules of one session."""
+
+    def __init__(self, store: Store, rules: RequestRules) -> None:
+        self._store = store
+        self._rules = rules
+
+    def find(
+        self,
+        series: Series,
+        request: Request,
+        test_id: str | None,
+        position: int,
+        *,
+        may_grow: bool,
+        ids: Mapping[str, str] = _NO_IDS,
+    ) -> Recording | None:
+        """Return the answer at a position (from 1), otherwise the last one before it, or one under another key.
+
+        None if there is none, and beyond the end of a series that this run records. `may_grow`: another worker may be
+        adding to the series; `ids` are replaced in the answer. Hold the guard of the series. Raises CorruptRecording.
+        """
+        if request.is_model_list:
+            return self._models(series.key, request, test_id)
+        if series.folded is None:
+            stored = series.stored_at(self._store, position, may_grow=may_grow)
+            if stored is not None and (
+                self._rules.written is EXACT or may_answer(stored, request, test_id, self._rules)
+            ):
+                return self._recording(stored, request, ids)
+            if series.is_own:
+                return None
+            key = self._older_key(series.key, request, test_id)
+            if key is None:
+                return None
+            series.folded = Series(key, series.guard) if series.sibling is None else series.sibling(key)
+        # Requests that are one under the older key are counted together, as when they were recorded.
+        series.folded.turns += 1
+        stored = series.folded.stored_at(self._store, series.folded.turns, may_grow=may_grow)
+        return None if stored is None else self._recording(stored, request, ids)
+
+    def _older_key(self, key: str, request: Request, test_id: str | None) -> str | None:
+        """Return the first older key under which a recording answers, None if none does."""
+        for _, older_key in self._rules.further_keys(request, test_id, key):
+            stored = self._store.read(older_key)
+            if stored is not None and may_answer(stored, request, test_id, self._rules):
+                return older_key
+        return None
+
+    def _models(self, key: str, request: Request, test_id: str | None) -> Recording | None:
+        """Return what was recorded under the exact key; otherwise the union of the lists under all older keys.
+
+        A failure under an older key answers only if there is no list: those keys were shared by all tests.
+        """
+        lists, failure = self._model_lists(key, request)
+        if failure is not None and (not lists or self._store.is_before(failure.path, lists[0].path)):
+            return failure
+        if not lists:
+            for _, older_key in self._rules.further_keys(request, test_id, key):
+                older_lists, older_failure = self._model_lists(older_key, request)
+                lists = older_lists + lists  # the newest list decides about a model that is in several
+                failure = failure or older_failure
+        return union(lists) if lists else failure
+
+    def _model_lists(self, key: str, request: Request) -> tuple[list[Recording], Recording | None]:
+        """Return the model lists that are recorded under a key, and the failure that is."""
+        named_by_key = self._store.read(key)
+        stored = [*([] if named_by_key is None else [named_by_key]), *self._store.read_all(model_list_start(key))]
+        recordings = [self._recording(each, request) for each in stored]
+        lists = [recording for recording in recordings if recording.answer.failure is None]
+        return lists, next((recording for recording in recordings if recording.answer.failure is not None), None)
+
+    def _recording(self, stored: Stored, request: Request, ids: Mapping[str, str] = _NO_IDS) -> Recording:
+        """Return a recording with the request's own secrets in the place of their placeholders."""
+        if ids:
+            stored = _with_ids(stored, ids)
+        recording = decode(stored.content, stored.path)
+        if not recording.answer.is_redacted:
+            return recording
+        secrets, failure = Unshown(self._rules.secrets_of(request)), recording.answer.failure
+        path, answer = decode(given_back(stored.content, secrets.value), stored.path)
+        if failure is not None:
+            failure = failure_given_back(failure, stored.content, secrets.value, request.credential)
+        return Recording(path, answer._replace(failure=failure))
+
+
+def may_answer(stored: Stored, request: Request, test_id: str | None, rules: RequestRules) -> bool:
+    """Return whether a recording answers this request, found under a key that folds different requests together.
+
+    A recording with a key version answers only a request equal to its own. One named by the exact key of its own
+    request, which no folding changes, answers requests with the same body; others only if the session itself records
+    under the key that led to it. All others answer whatever their name folds together.
+    """
+    try:
+        entry = entry_in(Path(stored.path), stored.content)
+        recorded, own_key = entry.asked, entry.exact_key
+    except (CorruptRecording, RecursionError):  # decoding its answer reports what is wrong
+        return True
+    forms = rules.forms(request)
+    # A request that holds the literal "__REDACTED__" looks like one with a secret that the key saw.
+    exact_forms = forms if len(forms) < 3 else forms[:1]
+    if recorded is None or own_key is None or own_key in (request_key(form, test_id) for form in exact_forms):
+        return True
+    if entry.is_exact:
+        return False
+    if entry.key != own_key or entry.key == request_key(forms[0], test_id, rules.written):
+        return True
+    return body_text_as_keyed(recorded) in map(body_text_as_keyed, forms)
+
+
+def _with_ids(stored: Stored, ids: Mapping[str, str]) -> Stored:
+    """Return a recording with ids replaced in it, {recorded: current}."""
+    text = with_ids(stored.content.decode(errors="surrogateescape"), ids)
+    return stored._replace(content=text.encode(errors="surrogateescape"))

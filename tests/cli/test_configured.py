@@ -21,7 +21,7 @@ PATTERN = r"ticket-\d{4}-\w+"
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project, in whose tests the command is run."""
+    """A project; the command is run in its tests."""
     (tmp_path / "tests").mkdir()
     monkeypatch.chdir(tmp_path / "tests")
     return tmp_path
@@ -50,7 +50,7 @@ def test_rekey_takes_the_configured_normalizers(project: Path, sdk: Colour, serv
 
 
 @pytest.mark.parametrize("command", ["scan", "check"])
-def test_what_a_configured_pattern_finds_is_told(command: str, project: Path) -> None:
+def test_what_a_configured_pattern_finds_is_reported(command: str, project: Path) -> None:
     """The hook finds what was recorded before the pattern was written."""
     path = record(project / "recordings", question=f"Close {SECRET}")
 
@@ -64,8 +64,8 @@ def test_what_a_configured_pattern_finds_is_told(command: str, project: Path) ->
 
 
 @pytest.mark.parametrize("command", ["scan", "check"])
-def test_what_the_sdk_prescribes_is_no_leak(command: str, project: Path, sdk: Colour) -> None:
-    """A recorder leaves it there, so that the hook would fail for ever."""
+def test_what_the_sdk_prescribes_is_not_a_leak(command: str, project: Path, sdk: Colour) -> None:
+    """A recorder leaves such words in place, so the hook would always fail."""
     directory = project / "recordings"
     (project / "pyproject.toml").write_text('[tool.inference_recorder]\nredact = ["stop", "created", "assistant"]')
     with inference_recording("record", directory):
@@ -75,8 +75,8 @@ def test_what_the_sdk_prescribes_is_no_leak(command: str, project: Path, sdk: Co
 
 
 @pytest.mark.parametrize("command", ["scan", "check"])
-def test_what_a_configured_variable_holds_is_told(command: str, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A login has no name that says so, and a sort key has one that says too much."""
+def test_a_configured_variable_is_reported(command: str, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name WIKI_LOGIN does not look like a secret's, and SORT_KEY does."""
     path = record(project / "recordings", question="Sign in as bert, sort by last-name-then-first.")
     monkeypatch.setenv("WIKI_LOGIN", "bert")
     monkeypatch.setenv("SORT_KEY", "last-name-then-first")
@@ -90,7 +90,7 @@ def test_what_a_configured_variable_holds_is_told(command: str, project: Path, m
 
 
 def test_a_pattern_has_no_secret_of_known_shape_passed_over(project: Path) -> None:
-    """Texts that no shape is in are looked through for the pattern only."""
+    """Texts without a known shape are searched for the pattern only."""
     path = record(project / "recordings", answer=completion("sk-proj-" + "a1B2c3D4" * 6, key="0" * 64))
     configure(project)
 
@@ -111,7 +111,7 @@ def test_the_nearest_pyproject_counts(project: Path) -> None:
 
 
 def test_rekey_without_any_rule_says_how_to_name_one(project: Path) -> None:
-    """A run in the wrong folder would else take every rule back."""
+    """In the wrong directory, the command would otherwise undo every rule."""
     path = record(project / "recordings")
     before = files(path.parent)
 
@@ -132,7 +132,7 @@ def test_rekey_without_any_rule_says_how_to_name_one(project: Path) -> None:
 )
 @pytest.mark.parametrize("command", ["scan", "check", "rekey"])
 def test_an_invalid_file_is_a_usage_error(command: str, content: str, message: str, project: Path) -> None:
-    """Scanning without the pattern that somebody wrote would call a leak clean."""
+    """Scanning without the configured pattern would miss a leak."""
     path = record(project / "recordings")
     (project / "pyproject.toml").write_text(content)
 
@@ -171,17 +171,17 @@ def test_explain_asks_as_a_test_would(project: Path) -> None:
         (["ls"], "tests/test_a.py::test_b"),
         (["ls", "--stats"], "tests/test_a.py::test_b"),
         (["check"], "1 recording"),
-        (["explain", "--request", "request.json", "--endpoint", "chat/completions"], "tapes"),
+        (["explain", "--request", "request.json", "--endpoint", "chat/completions"], "answers"),
         (["scan"], "1 file scanned"),
-        (["doctor"], "tapes"),
+        (["doctor"], "answers"),
     ],
     ids=["ls", "ls --stats", "check", "explain", "scan", "doctor"],
 )
 def test_commands_look_where_the_recorders_of_the_tests_do(command: list[str], expected: str, project: Path) -> None:
-    """A directory that is configured for pytest need not be named again."""
-    (project / "pyproject.toml").write_text('[tool.inference_recorder]\nrecordings = "tests/tapes"\n')
-    Path("request.json").write_text('{"model": "gpt-4o", "messages": []}')
-    record(project / "tests" / "tapes")
+    """A directory that is configured for pytest does not have to be named again."""
+    (project / "pyproject.toml").write_text('[tool.inference_recorder]\nrecordings = "tests/answers"\n')
+    record(project / "tests" / "answers")
+    Path("request.json").write_text(json.dumps({"model": "gpt-4o", "messages": []}))
 
     assert expected in run(*command).output
 

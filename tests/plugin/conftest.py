@@ -54,7 +54,7 @@ HEAD = """
 
 
 class Suite:
-    """The folder of a user's project, its tests written one by one and run with pytest's own arguments."""
+    """The directory of a user's project, whose tests are written one by one and run with pytest's arguments."""
 
     def __init__(self, pytester: pytest.Pytester, server: OpenAIServer) -> None:
         self.pytester = pytester
@@ -74,18 +74,18 @@ class Suite:
         (self.directory / "pyproject.toml").write_text("\n".join(["[tool.inference_recorder]", *lines, ""]))
 
     def run(self, *arguments: str) -> pytest.RunResult:
-        """Run the tests in this process: quick, but nothing that a worker or a fresh start would show."""
+        """Run the tests in this process: fast, but without workers and without a fresh start."""
         return self.pytester.runpytest_inprocess(*arguments)
 
     def run_apart(self, *arguments: str) -> pytest.RunResult:
-        """Run the tests in a process of their own."""
+        """Run the tests in a separate process."""
         return self.pytester.runpytest_subprocess(*arguments)
 
     def files(self, directory: str = "recordings") -> list[str]:
         return files_of(self.directory / directory)
 
     def recordings(self, directory: str = "recordings") -> list[dict[str, Any]]:
-        """Return what the recordings in a folder hold."""
+        """Return the recordings in a directory, parsed."""
         return [json.loads((self.directory / directory / name).read_text()) for name in self.files(directory)]
 
     def test_ids(self, directory: str = "recordings") -> list[str | None]:
@@ -104,11 +104,11 @@ def suite(pytester: pytest.Pytester, server: OpenAIServer, monkeypatch: pytest.M
 
 
 def line_of(result: pytest.RunResult, start: str) -> str:
-    """Return the one line of the output that starts so."""
+    """Return the only line of the output that starts with `start`."""
     [line] = [line for line in result.outlines if line.startswith(start)]
     return line
 
 
 def written(path: Path) -> dict[str, bytes]:
-    """Return what lies in a folder, locks aside."""
+    """Return the files directly in a directory: name -> content."""
     return {file.name: file.read_bytes() for file in sorted(path.glob("*")) if file.is_file()}

@@ -15,7 +15,7 @@ def header(suite: Suite, *arguments: str) -> str:
 @pytest.mark.parametrize("ini", ["pyproject.toml", "pytest.ini"])
 def test_the_table_counts_wherever_pytests_own_options_are(ini: str, suite: Suite) -> None:
     """A project keeps the settings of its tools in one file."""
-    table = '[tool.inference_recorder]\nmode = "record"\nrecordings = "tapes"\nauto = true\n'
+    table = '[tool.inference_recorder]\nmode = "record"\nrecordings = "answers"\nauto = true\n'
     if ini == "pytest.ini":
         suite.pytester.makeini("[pytest]")
     else:
@@ -26,9 +26,9 @@ def test_the_table_counts_wherever_pytests_own_options_are(ini: str, suite: Suit
     result = suite.run()
 
     result.assert_outcomes(passed=1)
-    assert (1, 1) == (suite.server.count, len(suite.files("tapes")))
+    assert (1, 1) == (suite.server.count, len(suite.files("answers")))
     source = "[tool.inference_recorder]"
-    assert f"inference_recorder: record ({source}), recordings in tapes ({source})" == line_of(
+    assert f"inference_recorder: record ({source}), recordings in answers ({source})" == line_of(
         result, "inference_recorder:"
     )
 
@@ -76,7 +76,7 @@ def test_an_invalid_table_is_a_usage_error(table: str, message: str, suite: Suit
 
 @pytest.mark.parametrize("setting", [None, True, False])
 def test_failed_calls_are_recorded_as_configured(setting: bool | None, suite: Suite) -> None:
-    """By default record-if-missing leaves out what the next run may not meet."""
+    """By default, failures that the next run may not meet are not recorded."""
     if setting is not None:
         suite.configure(f"record_errors = {str(setting).lower()}")
     suite.write(

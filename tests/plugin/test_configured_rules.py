@@ -1,4 +1,4 @@
-"""`redact` and `normalize` in the configuration: they count for every recorder of the run."""
+"""`redact`, `secret_env` and `normalize` in the configuration apply to every recorder of the run."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ TABLE = "[tool.pytest.ini_options]\n[tool.inference_recorder]\n"
 
 
 def texts(suite: Suite) -> list[str]:
-    """Return what the recordings asked."""
+    """Return the prompts of the recordings."""
     return sorted(one["request"]["body"]["messages"][0]["content"] for one in suite.recordings())
 
 
 @pytest.mark.parametrize("written", ["pattern", "pattern's group"])
 def test_what_a_configured_pattern_finds_reaches_no_file(written: str, suite: Suite) -> None:
-    """Each of hundreds of markers saying it is one that forgets to."""
+    """A rule that has to be repeated in hundreds of markers is missing in one of them."""
     pattern = "(?:ticket-)(?P<secret>\\\\d{4}-\\\\w+)" if "group" in written else "ticket-\\\\d{4}-\\\\w+"
     suite.pytester.makepyprojecttoml(f'{TABLE}redact = ["nothing-like-it", "{pattern}"]')
 
@@ -52,7 +52,7 @@ def test_what_the_code_says_is_a_secret_is_added_to_it(suite: Suite) -> None:
 
 @pytest.mark.parametrize("written", ["table", "marker"])
 def test_configured_variables_are_secrets_or_none(written: str, suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What holds a secret is not always named so, and a key is not always one."""
+    """A secret's variable is not always named like one, and a variable named *_KEY is not always a secret."""
     monkeypatch.setenv("WIKI_LOGIN", "bert-brown")
     monkeypatch.setenv("SORT_KEY", "last-name-then-first")
     marker = ""
@@ -114,7 +114,7 @@ def test_a_configured_normalizer_is_left_out_of_every_key(suite: Suite) -> None:
 
 
 def test_a_rule_with_a_path_is_a_table(suite: Suite) -> None:
-    """The built-in ones know no project's own numbers."""
+    """The built-in normalizers do not know a project's own numbers."""
     rule = '{ path = "$.messages[*].content", pattern = "run \\\\d+", placeholder = "run N" }'
     suite.pytester.makepyprojecttoml(f"{TABLE}normalize = [{rule}]")
 
@@ -132,7 +132,7 @@ def test_a_rule_with_a_path_is_a_table(suite: Suite) -> None:
 def test_normalizers_of_its_own_replace_the_configured_ones(
     own: list[str], found: bool, recorder: str, suite: Suite
 ) -> None:
-    """A test of ids themselves must be able to have them in its key."""
+    """A test of ids must be able to keep them in its key."""
     suite.pytester.makepyprojecttoml(f'{TABLE}normalize = ["uuids"]')
 
     for uuid, mode in ((ONE, "record"), (TWO, "replay")):

@@ -10,17 +10,17 @@ THREAD = """
     import contextvars, threading
 
     def ask_in_a_thread(text):
-        told = []
+        outcomes = []
         def run():
             try:
-                told.append(ask(text))
+                outcomes.append(ask(text))
             except Exception as error:
-                told.append(error)
+                outcomes.append(error)
         thread = threading.Thread(target=contextvars.Context().run, args=(run,))
         thread.start()
         thread.join(30)
-        if isinstance(told[0], Exception):
-            raise told[0]
+        if isinstance(outcomes[0], Exception):
+            raise outcomes[0]
 """
 MARKS = {"asyncio": "pytest.mark.asyncio(loop_scope='SCOPE')", "anyio": "pytest.mark.anyio"}
 FIXTURES = {

@@ -55,9 +55,7 @@ def test_no_traceback_and_no_assertion_shows_a_credential(suite: Suite, monkeypa
     assert TOKEN not in result.stdout.str()
 
 
-def test_what_a_failing_test_sent_is_not_set_aside_with_its_recordings(
-    suite: Suite, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_recordings_of_a_failing_test_hold_no_credentials(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server repeats what it was sent: in an answer, in a 401, and in the request of the second turn."""
 
     def repeat(asked: Asked, number: int) -> Reply:

@@ -1,4 +1,4 @@
-"""Where recordings are written and looked for: `--inference-recordings` and its like."""
+"""Where recordings are written and looked for."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_what_chooses_the_directory(
     suite: Suite,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The same order as for the mode."""
+    """The precedence is the same as for the mode."""
     suite.configure(f'recordings = "{table}"')
     suite.write("test_it.py", MARKED.format("" if marker is None else f"storage_dir={marker!r}"))
     if variable is not None:
@@ -67,7 +67,7 @@ def test_a_directory_given_in_code_stays(suite: Suite) -> None:
 
 
 def test_recordings_beside_each_test_file(suite: Suite) -> None:
-    """As llama-stack keeps them: who moves a folder of tests moves its recordings."""
+    """As in llama-stack: moving a directory of tests moves its recordings too."""
     suite.configure("recordings_beside_tests = true")
     suite.write("a/test_a.py", "def test_a(inference_session): ask()")
     suite.write(
@@ -108,7 +108,7 @@ def test_both_kinds_of_directories_are_looked_in(is_beside: bool, suite: Suite) 
 
 
 def test_a_miss_names_all_directories_that_were_looked_in(suite: Suite) -> None:
-    """Whoever keeps recordings in two places has to see which."""
+    """With recordings in two directories, the error has to show both."""
     suite.write("a/test_a.py", "def test_a(inference_session): ask()")
     suite.run(RECORD)
     shutil.copytree(suite.directory / "recordings", suite.directory / "a/recordings")

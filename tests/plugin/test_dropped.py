@@ -15,7 +15,7 @@ CHAT = "/v1/chat/completions"
 
 
 def fail_at(suite: Suite, **statuses: int) -> None:
-    """Have the server fail for these texts."""
+    """Make the server fail for these texts."""
 
     def script(asked: Asked, number: int) -> Reply:
         status = statuses.get(asked.json["messages"][0]["content"])
@@ -60,7 +60,7 @@ def test_what_was_not_recorded_is_named_by_test_and_what_is_a_failure_counted_ap
 
 
 def test_a_long_list_is_cut_short(suite: Suite) -> None:
-    """Where the key is wrong, every call fails."""
+    """With a wrong API key, every call fails."""
     suite.write(
         "test_it.py", "@pytest.mark.parametrize('n', range(12))\ndef test_it(n, inference_session): try_to_ask()"
     )
@@ -75,7 +75,7 @@ def test_a_long_list_is_cut_short(suite: Suite) -> None:
 
 @pytest.mark.parametrize("setting", ["the marker", "the configuration"])
 def test_record_errors_records_them_as_the_line_says(setting: str, suite: Suite) -> None:
-    """Whoever tests their handling of rate limits."""
+    """Some tests are about handling rate limits."""
     marker = "(record_errors=True)" if setting == "the marker" else ""
     if setting == "the configuration":
         suite.configure("record_errors = true")
@@ -95,7 +95,7 @@ def test_record_errors_records_them_as_the_line_says(setting: str, suite: Suite)
 
 @pytest.mark.parametrize("status", [401, 503])
 def test_a_test_that_goes_on_without_the_answer_loses_no_recording(status: int, suite: Suite) -> None:
-    """The network was down for a minute: nothing of what it would have asked is replaced, cut, unused or pruned."""
+    """The network was down for a minute: no recording of the calls that did not happen is replaced, cut or pruned."""
     suite.write(
         "test_it.py",
         """
@@ -126,7 +126,7 @@ def test_a_test_that_goes_on_without_the_answer_loses_no_recording(status: int, 
 
 @pytest.mark.slow
 def test_a_fixture_that_goes_on_without_the_answer_loses_no_recording_of_its_tests(suite: Suite) -> None:
-    """The tests pass without asking for what they usually do."""
+    """The tests pass without their usual calls."""
     suite.write(
         "test_it.py",
         """
@@ -175,7 +175,7 @@ def test_the_miss_says_it_and_its_command_ends_it(suite: Suite) -> None:
     assert [] == suite.files("recordings/.dropped")
 
 
-def test_the_memory_of_a_failing_test_stays_while_its_recordings_are_set_aside(suite: Suite) -> None:
+def test_the_dropped_calls_of_a_failing_test_stay_while_its_recordings_are_moved(suite: Suite) -> None:
     """The answers of before the failure are no more than a part."""
     suite.write("test_it.py", "def test_it(inference_session): ask('fine'); ask('down')")
     fail_at(suite, down=503)

@@ -1,4 +1,4 @@
-"""Recordings of tests that fail are set aside, unless `--inference-keep-failed`."""
+"""Recordings of failed tests are moved to .failed, unless `--inference-keep-failed`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def failed_aside(suite: Suite, directory: str = "recordings") -> Path:
     ],
     ids=["plain", "async", "setup", "teardown", "in code", "fixture"],
 )
-def test_the_recordings_of_a_failing_test_are_set_aside(failing: str, suite: Suite) -> None:
+def test_the_recordings_of_a_failing_test_are_moved_to_failed(failing: str, suite: Suite) -> None:
     """A wrong answer that is committed replays for ever; one thrown away cannot be looked at."""
     suite.write("test_it.py", f"    pytestmark = pytest.mark.inference_recording\n    {failing}\n")
 
@@ -43,7 +43,7 @@ def test_the_recordings_of_a_failing_test_are_set_aside(failing: str, suite: Sui
 
 
 def test_what_was_there_before_comes_back(suite: Suite) -> None:
-    """All of its row: the second answer, and the third that the new recording cut off."""
+    """The whole series: the second answer, and the third that the new recording cut off."""
     suite.write("test_it.py", "def test_it(inference_session): [ask() for _ in range(3)]")
     suite.run(RECORD).assert_outcomes(passed=1)
     before = written(suite.directory / "recordings")
@@ -95,8 +95,8 @@ def test_a_link_to_a_device_is_not_read_to_be_brought_back(suite: Suite) -> None
     assert not path.is_symlink()
 
 
-def test_they_are_kept_where_that_is_asked_for(suite: Suite) -> None:
-    """While one mends the test that fails, the answer need not be paid for again."""
+def test_they_stay_in_place_with_keep_failed(suite: Suite) -> None:
+    """While the failing test is being fixed, the answer is not paid for again."""
     suite.write("test_it.py", "def test_it(inference_session): ask(); assert 0")
 
     result = suite.run(RECORD, "--inference-keep-failed")
@@ -108,7 +108,7 @@ def test_they_are_kept_where_that_is_asked_for(suite: Suite) -> None:
 
 @pytest.mark.parametrize("mark", ["xfail", "skip in the middle"])
 def test_those_of_a_test_that_does_not_fail_are_kept(mark: str, suite: Suite) -> None:
-    """What is expected to fail has to fail in replay too."""
+    """A test that is expected to fail has to fail in replay too."""
     head, tail = ("@pytest.mark.xfail\n", "assert 0") if mark == "xfail" else ("", "pytest.skip()")
     suite.write("test_it.py", f"{head}def test_it(inference_session): ask(); {tail}")
 
@@ -175,8 +175,8 @@ def test_only_the_last_attempt_of_a_rerun_counts(in_code: bool, suite: Suite) ->
         result.stdout.fnmatch_lines(["recordings: 0 replayed, 1 recorded, 0 missed, 0 live, 0 unused"])
 
 
-def test_a_test_that_passes_again_clears_what_was_set_aside(suite: Suite) -> None:
-    """Else the folder only grows, and says of old failures that they are new."""
+def test_a_test_that_passes_again_clears_its_failed_recordings(suite: Suite) -> None:
+    """Otherwise the directory only grows, and old failures look like new ones."""
     suite.write("test_it.py", "def test_it(inference_session): ask(); assert 0")
     suite.run(RECORD).assert_outcomes(failed=1)
     suite.write("test_it.py", "def test_it(inference_session): ask()")
@@ -186,8 +186,8 @@ def test_a_test_that_passes_again_clears_what_was_set_aside(suite: Suite) -> Non
 
 
 @pytest.mark.slow
-def test_an_interrupted_tests_recordings_are_set_aside(suite: Suite) -> None:
-    """Half of a test's answers beside the other half of its old ones."""
+def test_an_interrupted_tests_recordings_are_moved_to_failed(suite: Suite) -> None:
+    """A test must not keep some new answers among its old ones."""
     suite.write("test_it.py", "def test_it(inference_session): ask()")
     suite.run(RECORD)
     before = written(suite.directory / "recordings")
@@ -202,8 +202,8 @@ def test_an_interrupted_tests_recordings_are_set_aside(suite: Suite) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("keeps", [False, True], ids=["", "--inference-keep-failed"])
-def test_a_crashed_workers_recordings_are_set_aside(keeps: bool, suite: Suite) -> None:
-    """Its test did not end, and nobody in that process can put back what it replaced."""
+def test_a_crashed_workers_recordings_are_moved_to_failed(keeps: bool, suite: Suite) -> None:
+    """Its test did not end, and its own process cannot restore what it replaced."""
     text = "import os\ndef test_done(inference_session): ask()\ndef test_it(inference_session): ask(); "
     suite.write("test_it.py", f"{text}ask(); ask()")
     suite.run(RECORD).assert_outcomes(passed=2)
@@ -218,4 +218,4 @@ def test_a_crashed_workers_recordings_are_set_aside(keeps: bool, suite: Suite) -
     assert keeps == any(before[name] != after[name] for name in of_crashed)
     assert (5 if keeps else 4) == len(after)
     assert (0 if keeps else 2) == len(suite.files("recordings/.failed"))
-    assert keeps != ("by tests that failed: set aside" in str(result.stdout))
+    assert keeps != ("by tests that failed: moved" in str(result.stdout))

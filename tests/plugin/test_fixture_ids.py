@@ -1,4 +1,4 @@
-"""Fixtures that several tests share are told apart: by their name, their place and pytest's ids of their parameters."""
+"""Fixtures that several tests share are distinguished by name, location and pytest's ids of their parameters."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import pytest
 from inference_recorder.fixture_ids import FixtureId, fixture_id, parsed_fixture_id
 
 from .conftest import Suite
-from .telling import told, write_tests
+from .noting import noted, write_tests
 
 RECORD = "--inference-mode=record"
 SCOPES = pytest.mark.parametrize("scope", ["class", "module", "package", "session"])
 
 
 @SCOPES
-def test_fixtures_that_ask_the_same_are_told_apart(scope: str, suite: Suite) -> None:
-    """Their order told them apart: whoever ran one test alone got the other fixture's answer."""
+def test_fixtures_with_equal_requests_are_distinguished(scope: str, suite: Suite) -> None:
+    """When only their order distinguished them, a test that ran alone got the other fixture's answer."""
     write_tests(
         suite,
         f"""
@@ -31,20 +31,20 @@ def test_fixtures_that_ask_the_same_are_told_apart(scope: str, suite: Suite) -> 
         def two(request): return ask()
 
         class TestIt:
-            def test_one(self, one): tell(one)
-            def test_two(self, request): tell(request.getfixturevalue("two"))
-            def test_both(self, two, one): tell(two, one)
+            def test_one(self, one): note(one)
+            def test_two(self, request): note(request.getfixturevalue("two"))
+            def test_both(self, two, one): note(two, one)
         """,
     )
     suite.run(RECORD).assert_outcomes(passed=3)
-    live = told(suite)
+    live = noted(suite)
     assert {"test_one": ["Hello 0!"], "test_two": ["Hello 1!"], "test_both": ["Hello 1!", "Hello 0!"]} == live
 
     for test in live:
         suite.run("-k", test).assert_outcomes(passed=1, deselected=2)
-        assert {test: live[test]} == told(suite)
+        assert {test: live[test]} == noted(suite)
     suite.run("-p", "randomly", "--randomly-seed=1").assert_outcomes(passed=3)
-    assert live == told(suite)
+    assert live == noted(suite)
     assert 3 == suite.server.count
 
 
@@ -67,7 +67,7 @@ PARAMETERS = {
 
 @SCOPES
 @pytest.mark.parametrize("kind", PARAMETERS)
-def test_parameters_that_ask_the_same_are_told_apart(kind: str, scope: str, suite: Suite) -> None:
+def test_parameters_with_equal_requests_are_distinguished(kind: str, scope: str, suite: Suite) -> None:
     """By pytest's id, so that a parameter put before another does not move its recordings."""
     before, after, mark = PARAMETERS[kind]
     test = """
@@ -78,7 +78,7 @@ def test_parameters_that_ask_the_same_are_told_apart(kind: str, scope: str, suit
 
         class TestIt:
             {mark}
-            def test_it(self, wide): tell(wide)
+            def test_it(self, wide): note(wide)
     """
 
     def write(parameters: str, values: str) -> None:
@@ -87,19 +87,19 @@ def test_parameters_that_ask_the_same_are_told_apart(kind: str, scope: str, suit
 
     write(before, "['a', 'b']")
     suite.run(RECORD).assert_outcomes(passed=2)
-    live = told(suite)
+    live = noted(suite)
     assert 4 == suite.server.count == len(suite.files())
 
     suite.run("-k", "test_it[b]").assert_outcomes(passed=1, deselected=1)
-    assert {"test_it[b]": live["test_it[b]"]} == told(suite)
+    assert {"test_it[b]": live["test_it[b]"]} == noted(suite)
     write(after, "['new', 'b', 'a']")
     suite.run().assert_outcomes(passed=2, errors=1)
-    assert live == told(suite)
+    assert live == noted(suite)
     assert 4 == suite.server.count
 
 
-def test_a_fixture_is_told_apart_by_the_parameters_it_depends_on(suite: Suite) -> None:
-    """It is set up once for each of them, and asks the same each time."""
+def test_a_fixture_is_distinguished_by_the_parameters_it_depends_on(suite: Suite) -> None:
+    """It is set up once for each of them, with the same request each time."""
     write_tests(
         suite,
         """
@@ -115,26 +115,26 @@ def test_a_fixture_is_told_apart_by_the_parameters_it_depends_on(suite: Suite) -
         @pytest.fixture(scope="module")
         def unrelated(): return ask("unrelated")
 
-        def test_it(unrelated, answer, model): tell(answer, unrelated)
+        def test_it(unrelated, answer, model): note(answer, unrelated)
 
         @pytest.mark.parametrize("name", ["x", "y"], scope="module")
-        def test_direct(name, by_name): tell(by_name)
+        def test_direct(name, by_name): note(by_name)
 
         @pytest.fixture(scope="module")
         def by_name(name): return ask("by name")
         """,
     )
     suite.run(RECORD).assert_outcomes(passed=4)
-    live = told(suite)
+    live = noted(suite)
     suite.run("test_it.py::test_direct[y]", "test_it.py::test_it[b]").assert_outcomes(passed=2)
 
-    assert {name: live[name] for name in ("test_it[b]", "test_direct[y]")} == told(suite)
+    assert {name: live[name] for name in ("test_it[b]", "test_direct[y]")} == noted(suite)
     ids = ["answer[model=a]", "answer[model=b]", "by_name[name=x]", "by_name[name=y]", "unrelated"]
     assert [f"test_it.py@{fixture}" for fixture in ids] == suite.test_ids()
 
 
 def test_parameters_have_the_ids_that_pytest_gives_them(suite: Suite) -> None:
-    """However they are declared: together, one above the other, twice the same, by a hook, or with a hidden id."""
+    """The declaration does not matter: together, stacked, twice the same, by a hook, or with a hidden id."""
     write_tests(
         suite,
         """
@@ -186,8 +186,8 @@ def test_parameters_have_the_ids_that_pytest_gives_them(suite: Suite) -> None:
     assert [*sessions, *(f"test_it.py@{fixture}" for fixture in expected)] == sorted(set(suite.test_ids()))
 
 
-def test_a_fixture_that_overrides_another_is_told_apart_from_it(suite: Suite) -> None:
-    """Both are of one module and of one name, and one asks the other."""
+def test_a_fixture_that_overrides_another_is_distinguished_from_it(suite: Suite) -> None:
+    """Both are in one module, have one name, and one requests the other."""
     suite.write("conftest.py", "@pytest.fixture(scope='module')\ndef wide(): return ask()\n")
     suite.write("tests/conftest.py", "@pytest.fixture(scope='module')\ndef wide(wide): return [ask(), wide]\n")
     write_tests(
@@ -196,30 +196,30 @@ def test_a_fixture_that_overrides_another_is_told_apart_from_it(suite: Suite) ->
         @pytest.fixture(scope="module")
         def wide(wide): return [ask(), *wide]
 
-        def test_it(wide): tell(*wide)
+        def test_it(wide): note(*wide)
         """,
         "tests/test_it.py",
     )
     suite.run(RECORD).assert_outcomes(passed=1)
-    live = told(suite)
+    live = noted(suite)
     suite.run().assert_outcomes(passed=1)
 
     assert ["Hello 2!", "Hello 1!", "Hello 0!"] == live["test_it"]
-    assert live == told(suite)
+    assert live == noted(suite)
     start = "tests/test_it.py@"
     assert [f"{start}/wide", f"{start}tests/wide", f"{start}wide"] == suite.test_ids()
 
 
-def test_session_fixtures_of_one_name_in_several_files_are_told_apart(suite: Suite) -> None:
-    """Each file has its own `client`; which of the two came first told them apart."""
+def test_session_fixtures_of_one_name_in_several_files_are_distinguished(suite: Suite) -> None:
+    """Each file has its own `client`; before, only their order distinguished them."""
     for name in "ab":
         fixture = "@pytest.fixture(scope='session', autouse=True)\ndef wide(): return ask()\n"
-        write_tests(suite, f"{fixture}\ndef test_it(wide): tell(wide)\n", f"test_{name}.py")
+        write_tests(suite, f"{fixture}\ndef test_it(wide): note(wide)\n", f"test_{name}.py")
     suite.run(RECORD).assert_outcomes(passed=2)
-    live = told(suite)["test_it"]
+    live = noted(suite)["test_it"]
     suite.run("test_b.py", "test_a.py").assert_outcomes(passed=2)
 
-    assert live[::-1] == told(suite)["test_it"]
+    assert live[::-1] == noted(suite)["test_it"]
     assert ["session@test_a.py::wide", "session@test_b.py::wide"] == suite.test_ids()
 
 
@@ -251,7 +251,7 @@ def test_a_class_fixture_outside_a_class_is_the_tests_own(suite: Suite) -> None:
 def test_an_id_says_whose_fixture_it_is(
     parts: tuple[str, str, str, str | None, list[tuple[str, str]]], expected: str
 ) -> None:
-    """Whoever reads an id in a list, or has a file renamed, sees what it belongs to."""
+    """The id shows what it belongs to, in a list and when a file is renamed."""
     made = fixture_id(*parts)
 
     assert expected == str(made)

@@ -10,7 +10,7 @@ RECORD = "--inference-mode=record"
 
 
 def test_a_marker_counts_on_tests_classes_and_modules(suite: Suite) -> None:
-    """As every other marker of pytest does; the nearest says what."""
+    """As with every other marker of pytest, the nearest one counts."""
     suite.write(
         "test_module.py",
         """
@@ -55,7 +55,7 @@ def test_a_marker_counts_on_tests_classes_and_modules(suite: Suite) -> None:
 
 
 def test_the_session_is_open_while_fixtures_are_set_up_and_torn_down(suite: Suite) -> None:
-    """Most agents are built, and said goodbye to, in fixtures."""
+    """Most agents are set up and torn down in fixtures."""
     suite.write(
         "test_it.py",
         """
@@ -76,7 +76,7 @@ def test_the_session_is_open_while_fixtures_are_set_up_and_torn_down(suite: Suit
 
 
 def test_what_is_not_marked_is_left_alone(suite: Suite) -> None:
-    """A suite may hold tests that are to be live."""
+    """A suite may contain tests that must be live."""
     suite.write("test_it.py", "@pytest.mark.inference_recording\ndef test_a(): ask()\ndef test_b(): ask()")
 
     suite.run(RECORD).assert_outcomes(passed=2)
@@ -104,7 +104,7 @@ def test_shared_requests_are_stored_once_without_a_test_id(suite: Suite) -> None
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ("modus='record'", "; it takes mode, storage_dir, "),
         ("'record', 'here', 'more'", "; it takes mode, storage_dir, "),
@@ -114,18 +114,18 @@ def test_shared_requests_are_stored_once_without_a_test_id(suite: Suite) -> None
         ("allow_misses='yes'", "allow_misses is 'yes'; it must be True or False"),
     ],
 )
-def test_a_wrong_marker_is_an_error_that_names_the_test(arguments: str, told: str, suite: Suite) -> None:
-    """A misspelt argument that counts for nothing records, or sends, what it should not."""
+def test_a_wrong_marker_is_an_error_that_names_the_test(arguments: str, message: str, suite: Suite) -> None:
+    """If a misspelt argument were ignored, the test would record or send what it should not."""
     suite.write("test_it.py", f"@pytest.mark.inference_recording({arguments})\ndef test_it(): pass")
     suite.write("test_other.py", "def test_other(): pass")
 
     result = suite.run("--continue-on-collection-errors")
 
     result.assert_outcomes(errors=1, passed=1)
-    result.stdout.fnmatch_lines([f"test_it.py::test_it: @pytest.mark.inference_recording: *{told}*"])
+    result.stdout.fnmatch_lines([f"test_it.py::test_it: @pytest.mark.inference_recording: *{message}*"])
 
 
-def test_an_unusable_directory_is_told_without_a_traceback(suite: Suite) -> None:
+def test_an_unusable_directory_is_reported_without_a_traceback(suite: Suite) -> None:
     """The user's own test appears nowhere in it."""
     suite.write("test_it.py", "@pytest.mark.inference_recording(storage_dir='ask.py')\ndef test_it(): pass")
 
@@ -159,7 +159,7 @@ def test_a_wider_fixture_whose_session_cannot_open_fails_its_test_alone(suite: S
 
 
 def test_auto_records_every_test(suite: Suite) -> None:
-    """For who tests nothing but agents."""
+    """In a suite of agents, every test needs a session."""
     suite.configure("auto = true")
     suite.write(
         "test_it.py",

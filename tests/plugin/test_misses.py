@@ -44,7 +44,7 @@ def test_a_miss_that_failed_the_test_is_reported_once(suite: Suite) -> None:
 
 
 def test_a_test_that_skips_itself_for_want_of_an_answer_fails(suite: Suite) -> None:
-    """`except Exception: pytest.skip()` would never be heard of again."""
+    """`except Exception: pytest.skip()` would hide the miss for ever."""
     suite.write("test_it.py", "def test_it(inference_session):\n    try_to_ask()\n    pytest.skip()")
 
     suite.run().assert_outcomes(skipped=1, errors=1)
@@ -64,7 +64,7 @@ def test_a_test_that_skips_itself_for_want_of_an_answer_fails(suite: Suite) -> N
     ids=["marker", "with the fixture", "wider fixture", "in code", "xfail"],
 )
 def test_misses_that_are_meant_are_allowed(test: str, suite: Suite) -> None:
-    """Tests of one's own handling of misses; contexts in code are the business of who wrote them."""
+    """Some tests are about handling misses; contexts in code are left alone."""
     suite.write("test_it.py", f"    {test}\n")
 
     outcome = suite.run().parseoutcomes()

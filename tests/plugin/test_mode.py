@@ -1,4 +1,4 @@
-"""`--inference-mode`, and what else may choose the mode."""
+"""What chooses the mode: `--inference-mode`, marker, environment, configuration."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_what_chooses_the_mode(
 
 
 def test_the_header_says_mode_and_directory_with_their_sources(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who wonders why something was recorded looks there first."""
+    """The header is the first place to look when something was recorded unexpectedly."""
     suite.write("test_none.py", "def test_none(): pass")
     headers = [line_of(suite.run(), "inference_recorder:")]
     monkeypatch.setenv("OGX_TEST_INFERENCE_MODE", "live")
@@ -77,7 +77,7 @@ def test_the_header_says_mode_and_directory_with_their_sources(suite: Suite, mon
 
 @pytest.mark.parametrize("source", ["option", "table", "environment"])
 def test_an_unknown_mode_is_a_usage_error(source: str, suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before any test runs, and naming what has to be mended."""
+    """The error comes before any test runs, and names what has to be corrected."""
     suite.write("test_none.py", "def test_none(): pass")
     arguments = []
     if source == "option":
@@ -100,7 +100,7 @@ def test_an_unknown_mode_is_a_usage_error(source: str, suite: Suite, monkeypatch
 
 @pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 def test_a_suite_is_recorded_once_and_replayed(is_async: bool, suite: Suite) -> None:
-    """What everybody does on the first day."""
+    """This is every user's first day."""
     call = "@pytest.mark.asyncio\n    async def test_it(): await ask_async()" if is_async else "def test_it(): ask()"
     suite.write("test_it.py", f"    @pytest.mark.inference_recording\n    {call}\n")
     missed = suite.run()
@@ -115,7 +115,7 @@ def test_a_suite_is_recorded_once_and_replayed(is_async: bool, suite: Suite) -> 
 
 @pytest.mark.parametrize("ci", ["true", "1"])
 @pytest.mark.parametrize("source", ["option", "environment"])
-def test_ci_does_not_record_unasked(source: str, ci: str, suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ci_does_not_record_by_itself(source: str, ci: str, suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """A recording that CI makes is paid for and thrown away, and hides the one that is missing."""
     suite.write("test_it.py", "def test_it(inference_session): ask()")
     monkeypatch.setenv("CI", ci)
@@ -164,7 +164,7 @@ IN_CODE = """
 
 @pytest.mark.parametrize("directory", ["", "recordings_beside_tests"])
 def test_ci_does_not_record_for_the_code_either(directory: str, suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
-    """But a test that records into its tmp_path tests recording: that is no recording of this suite."""
+    """A test that records into its tmp_path tests recording itself, and is allowed to."""
     suite.configure(f"{directory} = true" if directory else "")
     suite.write("tests/test_it.py", IN_CODE)
     monkeypatch.setenv("CI", "true")
@@ -184,8 +184,8 @@ def test_ci_does_not_record_for_the_code_either(directory: str, suite: Suite, mo
 
 
 @pytest.mark.parametrize("ci", ["", "0", "false", "False"])
-def test_ci_switched_off_is_no_ci(ci: str, suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Some shells set it to say no."""
+def test_ci_with_a_false_value_does_not_count(ci: str, suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some shells set it to a false value."""
     suite.write("test_it.py", "def test_it(inference_session): ask()")
     monkeypatch.setenv("CI", ci)
 

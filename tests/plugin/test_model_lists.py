@@ -129,7 +129,7 @@ def test_all_lists_of_older_keys_that_answer_together_are_in_use(suite: Suite) -
 
 
 def test_an_older_list_that_the_tests_own_list_hides_is_only_listed(suite: Suite) -> None:
-    """Its key does not say whose it is: a test that did not run may still be answered from it."""
+    """Its key does not include the test: it may still answer a test that did not run."""
     suite.write("test_it.py", TESTS + "    def test_it(): assert ['m0'] == names()\n")
     own, hidden = (models_file(suite, "test_it.py::test_it", version, f"m{version}") for version in (EXACT, G9))
 
@@ -141,7 +141,7 @@ def test_an_older_list_that_the_tests_own_list_hides_is_only_listed(suite: Suite
 
 
 def test_a_list_that_another_test_may_need_stays_while_that_test_did_not_run(suite: Suite) -> None:
-    """Its file names the test that made it, which has a list of its own by now; all the others still share it."""
+    """Its file names the test that made it, which now has its own list; all others still share it."""
     suite.write("test_it.py", TESTS + """
     def test_own(): assert ['m0'] == names()
 

@@ -38,7 +38,7 @@ def test_a_run_leaves_everything_as_it_was(suite: Suite) -> None:
 
 
 def test_a_process_that_outlives_its_run_goes_on(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody listens any more, and that is nothing to a server that a test has left behind."""
+    """A server that a test left running must not fail because the run is over."""
     suite.write("test_it.py", "def test_it(inference_session): ask()")
     monkeypatch.setenv(RUN_VARIABLE, str(suite.directory / "gone" / "main"))
 
@@ -49,8 +49,8 @@ def test_a_process_that_outlives_its_run_goes_on(suite: Suite, monkeypatch: pyte
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_what_a_child_uses_is_not_called_unused(suite: Suite) -> None:
-    """Of a child that told nothing, nobody knows."""
+def test_what_a_child_process_uses_is_not_unused(suite: Suite) -> None:
+    """It is not known what a child used that did not report."""
     text = """
         import multiprocessing, subprocess
 

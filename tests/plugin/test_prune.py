@@ -12,7 +12,7 @@ PRUNE, DELETE = "--inference-prune", "--inference-prune=delete"
 
 
 def recorded(suite: Suite) -> None:
-    """Record a suite, of which a test then goes, one asks for less, and one stays as it is."""
+    """Record a suite; then remove one of its tests, make one use less, and leave one as it is."""
     suite.write(
         "tests/test_it.py",
         """
@@ -37,7 +37,7 @@ START = "tests/test_it.py::"
 
 
 def test_it_lists_with_reasons_and_deletes_nothing(suite: Suite) -> None:
-    """Whoever prunes wants to look before."""
+    """Look first, then delete."""
     recorded(suite)
 
     result = suite.run(PRUNE)
@@ -55,7 +55,7 @@ def test_it_lists_with_reasons_and_deletes_nothing(suite: Suite) -> None:
 
 
 def test_what_a_file_says_does_not_steer_the_terminal(suite: Suite) -> None:
-    """A recording of a stranger's pull request that belongs to no test is shown to whoever prunes."""
+    """A recording from a stranger's pull request that belongs to no test is printed when somebody prunes."""
     recorded(suite)
     for path in (suite.directory / "recordings").glob("*.json"):
         path.write_text(path.read_text().replace(f"{START}test_gone", f"{START}test_\\u001b[2Jgone\\n"))
@@ -69,7 +69,7 @@ def test_what_a_file_says_does_not_steer_the_terminal(suite: Suite) -> None:
 
 @pytest.mark.parametrize("workers", [None, pytest.param(2, marks=pytest.mark.slow)], ids=["one process", "two workers"])
 def test_it_deletes_what_it_would_list(workers: int | None, suite: Suite) -> None:
-    """And nothing else: the suite replays afterwards."""
+    """Nothing else is deleted: the suite replays afterwards."""
     recorded(suite)
 
     result = suite.run(DELETE) if workers is None else suite.run_apart(DELETE, "-n", str(workers))
@@ -94,7 +94,7 @@ def test_it_deletes_what_it_would_list(workers: int | None, suite: Suite) -> Non
 def test_what_a_test_did_not_ask_for_goes_whatever_became_of_others(
     change: str, arguments: list[str], suite: Suite
 ) -> None:
-    """Its own passing shows that, and only that: no run is taken for the whole suite."""
+    """Only the test's own pass shows that; no run counts as the whole suite."""
     recorded(suite)
     suite.write("tests/test_other.py", change)
 
@@ -118,7 +118,7 @@ def test_what_a_test_did_not_ask_for_goes_whatever_became_of_others(
     ids=["skipped inside", "skipped", "-k", "-m", "xfail", "whole module skipped"],
 )
 def test_what_did_not_run_loses_nothing(test: str, arguments: list[str], suite: Suite) -> None:
-    """Tomorrow it runs again."""
+    """A test that was skipped today may run tomorrow."""
     recorded(suite)
     suite.write("tests/test_other.py", "def test_other(): pass")
     suite.write("tests/test_it.py", f"    def test_same(inference_session): ask()\n    {test}\n")
@@ -131,7 +131,7 @@ def test_what_did_not_run_loses_nothing(test: str, arguments: list[str], suite: 
 
 
 def test_what_several_tests_share_is_only_listed(suite: Suite) -> None:
-    """No one test's passing tells whether another needs it."""
+    """A passing test does not show whether another one needs the recording."""
     suite.write(
         "test_it.py",
         """
@@ -160,7 +160,7 @@ def test_what_several_tests_share_is_only_listed(suite: Suite) -> None:
 
 
 def test_the_command_names_the_listed_tests_as_a_shell_takes_them(suite: Suite) -> None:
-    """It is there to be pasted; a long one is cut as the list is."""
+    """The command is there to be pasted; a long one is cut like the list."""
     ids = [f"a b'{n}\"$x" for n in range(12)]
     text = f"@pytest.mark.parametrize('n', {ids!r})\ndef test_it(n, inference_session): ask(n)"
     suite.write("test_it.py", text)
@@ -176,8 +176,8 @@ def test_the_command_names_the_listed_tests_as_a_shell_takes_them(suite: Suite) 
         assert (count, True) == (len(removed), set(removed) <= set(recorded_ids))
 
 
-def test_no_command_removes_what_was_asked_for(suite: Suite) -> None:
-    """A fixture's recordings have one id; those it asked for go with the others."""
+def test_no_printed_command_removes_what_was_used(suite: Suite) -> None:
+    """All recordings of a fixture have one id, the used ones too."""
     text = """
         @pytest.fixture(scope="module")
         def wide(): ask("wide"){more}
@@ -195,7 +195,7 @@ def test_no_command_removes_what_was_asked_for(suite: Suite) -> None:
 
 
 def test_a_value_it_does_not_know_is_a_usage_error(suite: Suite) -> None:
-    """`--inference-prune tests` would else run everything."""
+    """`--inference-prune tests` would otherwise run everything."""
     result = suite.run("--inference-prune", "tests")
 
     assert pytest.ExitCode.USAGE_ERROR == result.ret
@@ -231,7 +231,7 @@ def test_a_link_out_of_rootdir_leads_outside(suite: Suite, tmp_path_factory: pyt
 
 @pytest.mark.slow
 def test_directories_elsewhere_are_left_alone(suite: Suite, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """A test that records into a folder of its own outside the project has its reasons."""
+    """A test that records into its own directory outside the project has its reasons."""
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     suite.write(
         "test_it.py",

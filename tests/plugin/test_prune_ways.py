@@ -489,7 +489,7 @@ STARTING = """
 
 
 def starting(start: str, end: str, **more: Any) -> Way:
-    """Return a suite whose test starts a process; `end` says what becomes of the recording that it does not ask for."""
+    """Return a suite whose test starts a process; `end` is what happens to the recording that it does not use."""
     files = {"child.py": CHILD, **more.pop("files", {})}
     return Way(STARTING.format(start=start, end=end), files=files, is_apart=True, **more)
 
@@ -620,7 +620,7 @@ QUICK = {
 
 
 def pruned(suite: Suite, way: Way, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], list[str]]:
-    """Record a suite and prune it; returns the prompts of the recordings that are left, and of those there were."""
+    """Record a suite and prune it; return the prompts of the recordings that are left, and of all there were."""
     suite.pytester.makeini("[pytest]\nmarkers = slow")
     suite.write("more.py", HELP)
     for name, text in {"test_it.py": way.test, **way.files}.items():
@@ -674,5 +674,5 @@ def test_a_run_of_something_else_deletes_only_what_it_shows_to_be_needless(
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and exec")
 @pytest.mark.parametrize("name", each(CHILDREN_BY_RUN))
 def test_what_other_processes_use_is_needed(name: str, suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a process that was not heard of, nobody knows what it used."""
+    """It is not known what a process used that did not report."""
     check(CHILDREN_BY_RUN[name], suite, monkeypatch)

@@ -8,7 +8,7 @@ import pytest
 
 from ..support.openai_server import Asked, OpenAIServer, Reply, error, response, response_events
 from .conftest import Suite, line_of, written
-from .telling import told, write_tests
+from .noting import noted, write_tests
 
 RECORD = "--inference-mode=record"
 
@@ -38,19 +38,19 @@ SUITE = """
     def test_it(number, of_session, of_module):
         for previous in (of_session, of_module, shared()):
             answer = respond(f"about {number}", previous)
-            tell(answer.output_text, respond(f"then {number}", answer.id).output_text)
+            note(answer.output_text, respond(f"then {number}", answer.id).output_text)
 
     @pytest.mark.asyncio
     async def test_async(of_module):
         answer = await aclient.responses.with_raw_response.create(
             model="gpt-4o", input="async", previous_response_id=of_module
         )
-        tell(answer.parse().output_text, client.responses.retrieve(of_module).output_text)
+        note(answer.parse().output_text, client.responses.retrieve(of_module).output_text)
 """
 
 
 def remembering(server: OpenAIServer) -> None:
-    """Have a server know the responses it has made, each under an id of its own, and refuse all others."""
+    """Make a server remember the responses it has made, each under its own id, and refuse all others."""
     known: dict[str, str] = {}
 
     def respond(asked: Asked, number: int) -> Reply:
@@ -94,26 +94,26 @@ def test_recording_again_gives_no_diff(workers: int, remembering_suite: Suite) -
     """The tests' answers were stored under ids that the fixture's kept file does not hold, and the files grew."""
     suite = remembering_suite
     suite.run_apart(RECORD, f"-n{workers}").assert_outcomes(passed=5)
-    before, live = written(suite.directory / "recordings"), told(suite)
+    before, live = written(suite.directory / "recordings"), noted(suite)
     asked = suite.server.count
     assert asked == len(suite.files()) == 3 + 4 * 6 + 2
 
     for again in (workers, 0, 2):
         suite.run_apart(RECORD, f"-n{again}").assert_outcomes(passed=5)
         assert before == written(suite.directory / "recordings")
-        assert live == told(suite)
+        assert live == noted(suite)
     assert 4 * asked == suite.server.count
     for arguments in (["-n0"], ["-n2"]):
         replayed = suite.run_apart(*arguments)
         replayed.assert_outcomes(passed=5)
-        assert live == told(suite)
+        assert live == noted(suite)
         assert " 0 recorded, 0 missed, 0 live, 0 unused" in line_of(replayed, "recordings:")
     assert 4 * asked == suite.server.count
 
 
 @pytest.mark.slow
 def test_a_test_names_an_object_as_the_server_knows_it_now(remembering_suite: Suite) -> None:
-    """One that is answered from a kept file gets the new id, since only that one can be asked for."""
+    """A request that is answered from a kept file gets the new id, since only that one is known to the server."""
     suite = remembering_suite
     suite.run_apart(RECORD).assert_outcomes(passed=5)
     before = written(suite.directory / "recordings")
@@ -133,14 +133,14 @@ def test_recording_a_part_again_gives_no_diff(selection: list[str], remembering_
     """The fixtures' kept answers name objects of an earlier run, and so do the requests of these tests."""
     suite = remembering_suite
     suite.run_apart(RECORD).assert_outcomes(passed=5)
-    before, live = written(suite.directory / "recordings"), told(suite)
+    before, live = written(suite.directory / "recordings"), noted(suite)
 
     assert pytest.ExitCode.OK == suite.run_apart(RECORD, *selection).ret
 
     assert before == written(suite.directory / "recordings")
-    told(suite)
+    noted(suite)
     suite.run_apart().assert_outcomes(passed=5)
-    assert live == told(suite)
+    assert live == noted(suite)
 
 
 CHAIN = """
@@ -156,12 +156,12 @@ CHAIN = """
         for text in ("one", "two", "three"):
             answer = client.responses.create(model="gpt-4o", input="{name}: " + text, previous_response_id=previous)
             previous = answer.id
-            tell(answer.output_text)
+            note(answer.output_text)
 """
 
 
 def counting(server: OpenAIServer, *, by_test: bool) -> None:
-    """Have a server count its responses from 0, all of them or each test's apart, and refuse those it did not make."""
+    """Make a server count its responses from 0, all of them or separately by test, and refuse unknown ones."""
     made: dict[str, list[str]] = {}
 
     def respond(asked: Asked, number: int) -> Reply:
@@ -183,26 +183,26 @@ def test_ids_that_other_tests_had_before_give_no_diff(suite: Suite) -> None:
         write_tests(suite, CHAIN.format(name=name, first="wide"), f"test_{name}.py")
     counting(suite.server, by_test=False)
     suite.run_apart(RECORD).assert_outcomes(passed=3)
-    before, live = written(suite.directory / "recordings"), told(suite)
+    before, live = written(suite.directory / "recordings"), noted(suite)
 
     for order in ("bca", "cab", "acb"):
         counting(suite.server, by_test=False)
         suite.run_apart(RECORD, *(f"test_{name}.py" for name in order)).assert_outcomes(passed=3)
         assert before == written(suite.directory / "recordings")
-        assert live == told(suite)
+        assert live == noted(suite)
 
     suite.run_apart().assert_outcomes(passed=3)
-    assert live == told(suite)
+    assert live == noted(suite)
 
 
 @pytest.mark.slow
-def test_ids_that_two_servers_give_are_told_apart(suite: Suite) -> None:
+def test_equal_ids_of_two_servers_are_distinguished(suite: Suite) -> None:
     """A test's own server counts from the start again: what its ids stand for is not what another test's do."""
     for name in "ab":
         write_tests(suite, CHAIN.format(name=name, first="wide"), f"test_{name}.py")
     counting(suite.server, by_test=True)
     suite.run_apart(RECORD).assert_outcomes(passed=2)
-    before, live = written(suite.directory / "recordings"), told(suite)
+    before, live = written(suite.directory / "recordings"), noted(suite)
     one_more = 'client.responses.create(model="gpt-4o", input="a: more").id and wide'
     write_tests(suite, CHAIN.format(name="a", first=one_more), "test_a.py")
 
@@ -212,6 +212,6 @@ def test_ids_that_two_servers_give_are_told_apart(suite: Suite) -> None:
     after = written(suite.directory / "recordings")
     assert before.items() <= after.items()
     assert len(before) + 1 == len(after)
-    assert live == told(suite)
+    assert live == noted(suite)
     suite.run_apart().assert_outcomes(passed=2)
-    assert live == told(suite)
+    assert live == noted(suite)

@@ -137,7 +137,7 @@ def test_a_session_fixture_replays_whichever_test_runs_first(suite: Suite) -> No
 
 
 def test_a_wider_fixtures_series_goes_on_at_its_teardown(suite: Suite) -> None:
-    """Set up in one test's session and torn down in another's, its second answer would have replaced its first."""
+    """It is set up in one test's session and torn down in another's: the second answer replaced the first."""
     suite.write(
         "test_series.py",
         """

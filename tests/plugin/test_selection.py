@@ -8,7 +8,7 @@ import pytest
 
 from ..support.openai_server import Asked, Reply, chunks, completion
 from .conftest import Suite, line_of, written
-from .telling import told, write_tests
+from .noting import noted, write_tests
 
 RECORD = "--inference-mode=record"
 
@@ -29,14 +29,14 @@ TESTS = """
     class TestIt:
         @pytest.mark.one
         def test_one(self, of_session, of_package, of_module, of_class):
-            tell(ask(f"one {of_session} {of_package} {of_module} {of_class}"))
+            note(ask(f"one {of_session} {of_package} {of_module} {of_class}"))
 
         def test_two(self, of_session, of_package, of_module, of_class):
-            tell(ask(f"two {of_session} {of_package} {of_module} {of_class}"))
+            note(ask(f"two {of_session} {of_package} {of_module} {of_class}"))
 
     class TestOther:
         def test_three(self, of_session, of_package, of_module, of_class):
-            tell(ask(f"three {of_session} {of_package} {of_module} {of_class}"))
+            note(ask(f"three {of_session} {of_package} {of_module} {of_class}"))
 """
 
 
@@ -53,7 +53,7 @@ def layered(suite: Suite) -> Suite:
 
 
 def asked_live(suite: Suite, since: int) -> set[str]:
-    """Return what was sent to the server since then, the tests' own requests left out."""
+    """Return the requests sent to the server since then, without the tests' own."""
     texts = (asked.json["messages"][0]["content"] for asked in suite.server.asked[since:])
     return {text for text in texts if " " not in text}
 
@@ -87,22 +87,22 @@ def test_only_what_all_its_tests_run_for_is_recorded_again(
 ) -> None:
     """A part of the tests took a new answer, and the prompts of the others held the old one."""
     layered.run(RECORD).assert_outcomes(passed=9)
-    live, since = told(layered), layered.server.count
+    live, since = noted(layered), layered.server.count
 
     again = layered.run(RECORD, *arguments)
 
     assert pytest.ExitCode.OK == again.ret
     assert set(recorded_again.split()) == asked_live(layered, since)
-    live |= told(layered)
+    live |= noted(layered)
     layered.run().assert_outcomes(passed=9)
-    assert live == told(layered)
+    assert live == noted(layered)
     is_said = "  not recorded again, since not all tests that use them were selected:" in again.outlines
     assert is_said == (recorded_again != "class module package session")
 
 
 @pytest.mark.parametrize(("arguments", "is_whole"), [([], True), (["a", "b"], True), (["a"], False)], ids=str)
 def test_the_configured_test_paths_are_the_whole_suite(arguments: list[str], is_whole: bool, layered: Suite) -> None:
-    """What lies beside them is run by nobody who names nothing."""
+    """Files outside testpaths do not run unless they are named."""
     layered.pytester.makeini("[pytest]\nmarkers = one\ntestpaths = a b")
     layered.write("c/test_c.py", "def test_c(): pass")
     layered.run(RECORD).assert_outcomes(passed=9)
@@ -121,13 +121,13 @@ def test_a_part_that_pytest_chooses_leaves_the_rest_alone(
     """--lf leaves tests out while it collects, stepwise begins at the last failure, and workers choose alike."""
     monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:randomly")
     layered.run_apart(RECORD).assert_outcomes(passed=9)
-    live = told(layered)
+    live = noted(layered)
     path = layered.directory / "a/test_2.py"
     text = path.read_text()
-    path.write_text(text.replace('tell(ask(f"two', 'assert 0 and tell(ask(f"two'))
+    path.write_text(text.replace('note(ask(f"two', 'assert 0 and note(ask(f"two'))
     layered.run_apart("--sw" if option == "--sw" else "-q")
     path.write_text(text)
-    told(layered)
+    noted(layered)
 
     since = layered.server.count
     arguments = [option, "-k", "test_2_two"] if option == "-n2" else [option]
@@ -135,24 +135,24 @@ def test_a_part_that_pytest_chooses_leaves_the_rest_alone(
 
     assert pytest.ExitCode.OK == again.ret
     assert not asked_live(layered, since) & {"session"}
-    live |= told(layered)
+    live |= noted(layered)
     layered.run_apart().assert_outcomes(passed=9)
-    assert live == told(layered)
+    assert live == noted(layered)
 
 
-def test_a_scope_that_was_never_recorded_is_recorded_whoever_runs(layered: Suite) -> None:
+def test_a_scope_that_was_never_recorded_is_recorded_by_any_selection(layered: Suite) -> None:
     """There is nothing to keep."""
     layered.run(RECORD, "-k", "test_1_one").assert_outcomes(passed=1, deselected=8)
-    live = told(layered)
+    live = noted(layered)
     assert {"session", "package", "module", "class"} == asked_live(layered, 0)
 
     layered.run("-k", "test_1_one").assert_outcomes(passed=1, deselected=8)
 
-    assert live == told(layered)
+    assert live == noted(layered)
 
 
 def changing(suite: Suite, *, is_streamed: bool = False) -> None:
-    """Have the server answer each time with a word of its own, in a stream where it is asked for one."""
+    """Make the server answer each request with a different word, streamed if requested."""
     numbers = count()
 
     def answer(asked: Asked, number: int) -> Reply:
@@ -214,7 +214,7 @@ def test_new_recordings_stay_where_the_old_cannot_be_reached(asking: str, suite:
 
 
 def test_old_recordings_come_back_where_the_wide_answer_says_the_same(suite: Suite) -> None:
-    """It was recorded again, and the tests' requests are those of before."""
+    """The fixture was recorded again, and the tests' requests are the same as before."""
     suite.server.answers("/v1/chat/completions", Reply(completion("The same.")))
     text = "@pytest.fixture(scope='module')\ndef wide(): return ask('wide')\n\ndef test_it(wide): {}; assert {}\n"
     write_tests(suite, text.format("ask(wide)", 1))
@@ -269,7 +269,7 @@ def test_what_stayed_of_an_attempt_that_failed_goes_when_the_test_runs_again(sui
 
 @pytest.mark.slow
 def test_a_worker_knows_what_another_recorded_again(suite: Suite) -> None:
-    """The wide answer is one worker's, and the test that fails another's."""
+    """One worker recorded the wide answer; the failing test runs in another."""
     changing(suite)
     text = """
         @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .conftest import Suite
 
 
-def test_it_tells_what_was_asked_and_what_it_cost(suite: Suite) -> None:
+def test_it_has_the_requests_and_the_usage(suite: Suite) -> None:
     """Tests of agents assert on prompts and on budgets."""
     suite.write(
         "test_it.py",
@@ -61,7 +61,7 @@ def test_it_is_the_markers_session(suite: Suite) -> None:
 
 
 def test_it_is_open_before_all_other_fixtures_of_its_test(suite: Suite) -> None:
-    """Else the order of arguments would decide what is recorded; asked for by name it opens then."""
+    """Otherwise the order of arguments would decide what is recorded; requested by name, it opens at that moment."""
     suite.write(
         "test_it.py",
         """

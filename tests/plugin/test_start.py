@@ -61,7 +61,7 @@ def test_it_can_be_switched_off(suite: Suite, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.slow
 def test_a_report_shows_the_calls_of_the_run(suite: Suite) -> None:
-    """The page is tested where it is made; here, that it gets what it shows."""
+    """The page has tests of its own; this one checks that it gets the data."""
     suite.write("test_it.py", "def test_it(inference_session): ask('What is in the report?')")
     plugin = ("-p", "inference_recorder.pytest_plugin")
     suite.run_apart(*plugin, "--inference-mode=record").assert_outcomes(passed=1)

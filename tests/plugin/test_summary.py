@@ -1,4 +1,4 @@
-"""What a run says at its end."""
+"""The summary at the end of a run."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def with_recordings(suite: Suite) -> None:
 
 @pytest.mark.parametrize("workers", [None, pytest.param(2, marks=pytest.mark.slow)], ids=["one process", "two workers"])
 def test_one_line_counts_and_the_rest_is_named_by_test(workers: int | None, suite: Suite) -> None:
-    """Merged over all workers, so that one looks in one place."""
+    """The counts of all workers are merged, so that there is one place to look."""
     with_recordings(suite)
 
     result = suite.run() if workers is None else suite.run_apart("-n", str(workers))
@@ -61,7 +61,7 @@ def test_one_line_counts_and_the_rest_is_named_by_test(workers: int | None, suit
 
 
 def test_a_long_list_is_cut_short(suite: Suite) -> None:
-    """The first misses tell what a hundred would; -v shows all."""
+    """The first misses are enough to see the cause; -v shows all."""
     suite.write(
         "test_it.py", "@pytest.mark.parametrize('n', range(12))\ndef test_it(n, inference_session): ask(str(n))"
     )
@@ -110,7 +110,7 @@ def test_the_line_of_moved_recordings_is_yellow(suite: Suite) -> None:
 
 
 def test_a_run_that_records_nothing_says_nothing(suite: Suite) -> None:
-    """It is installed in many environments that have nothing to do with it."""
+    """The plugin is installed in many environments that do not use it."""
     suite.write("test_it.py", "def test_it(): pass")
 
     result = suite.run()
@@ -120,7 +120,7 @@ def test_a_run_that_records_nothing_says_nothing(suite: Suite) -> None:
 
 
 def test_sessions_opened_in_code_are_counted_too(suite: Suite) -> None:
-    """The line is about the run, not about who opened what."""
+    """The line is about the run, not about what opened the sessions."""
     suite.write(
         "test_it.py",
         """
@@ -149,7 +149,7 @@ def test_a_live_run_says_that_it_does_not_count(suite: Suite) -> None:
 
 
 def test_unused_are_only_those_of_tests_that_ran_and_passed(suite: Suite) -> None:
-    """Of a test that was skipped, deselected or failed one cannot know."""
+    """What a skipped, deselected or failed test needs is not known."""
     suite.write(
         "test_it.py",
         """
@@ -204,7 +204,7 @@ def test_all_files_of_a_list_of_models_are_in_use(suite: Suite) -> None:
 
 @pytest.mark.slow
 def test_a_crashed_worker_is_named_and_prunes_nothing(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What its tests read is not known: nothing is unused for that."""
+    """What its tests used is not known, so nothing counts as unused."""
     suite.write(
         "test_it.py",
         """

@@ -22,14 +22,14 @@ def shell(suite: Suite, line: str) -> subprocess.CompletedProcess[str]:
 
 
 def unused(suite: Suite) -> None:
-    """Record a suite that then asks for less, in the common folder and in one that the code names."""
+    """Record a suite that then makes fewer calls, in the common directory and in one that the code names."""
     text = """
         @pytest.mark.parametrize("name", ["a", "b"])
         def test_it(inference_session, name):
             for text in TEXTS: ask(text)
 
         def test_elsewhere():
-            with inference_recording(storage_dir="data/taped"):
+            with inference_recording(storage_dir="data/answers"):
                 for text in TEXTS: ask(text)
     """
     for texts in ('"one", "two"', '"one",'):
@@ -40,32 +40,32 @@ def unused(suite: Suite) -> None:
 
 @pytest.mark.parametrize("workers", [None, pytest.param(2, marks=pytest.mark.slow)], ids=["one process", "two workers"])
 def test_what_pytest_deleted_comes_back(workers: int | None, suite: Suite) -> None:
-    """The line that it prints works as it is, whatever folders the recordings were in."""
+    """The printed line works as it is, whatever directories the recordings were in."""
     unused(suite)
-    before = suite.files(), suite.files("data/taped")
+    before = suite.files(), suite.files("data/answers")
 
     result = suite.run(DELETE) if workers is None else suite.run_apart(DELETE, "-n", str(workers))
 
     assert "pruned: 3 recordings deleted" in result.outlines
-    assert (2, 1) == (len(suite.files()), len(suite.files("data/taped")))
+    assert (2, 1) == (len(suite.files()), len(suite.files("data/answers")))
     undo = line_of(result, "  inference-recorder undo").partition(" brings them back")[0]
     assert 0 == shell(suite, undo).returncode
-    assert before == (suite.files(), suite.files("data/taped"))
+    assert before == (suite.files(), suite.files("data/answers"))
 
 
 def test_what_went_before_the_disk_refused_comes_back(suite: Suite) -> None:
-    """Half of a deletion is one too: how much it was, and what brings it back, is said beside the error."""
+    """The error of a partial deletion says how much was deleted and how to restore it."""
     unused(suite)
-    before = suite.files(), suite.files("data/taped")
-    (suite.directory / "data" / "taped" / ".trash").touch()
+    before = suite.files(), suite.files("data/answers")
+    (suite.directory / "data" / "answers" / ".trash").touch()
 
     result = suite.run(DELETE)
 
     assert "pruned: 2 recordings deleted" in result.outlines
-    assert "data/taped" in line_of(result, "  cannot write the recording")
+    assert "data/answers" in line_of(result, "  cannot write the recording")
     undo = line_of(result, "  inference-recorder undo").partition(" brings them back")[0]
     assert 0 == shell(suite, undo).returncode
-    assert before == (suite.files(), suite.files("data/taped"))
+    assert before == (suite.files(), suite.files("data/answers"))
 
 
 def test_a_directory_that_is_not_below_is_named(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +89,7 @@ def test_a_directory_that_is_not_below_is_named(suite: Suite, monkeypatch: pytes
 @pytest.mark.parametrize("is_beside", [False, True], ids=["in the configured folder", "beside the tests"])
 def test_an_id_of_pytests_output_is_one_that_rm_takes(is_beside: bool, suite: Suite) -> None:
     """Quoted for a shell, whatever its parameters hold."""
-    where = "recordings_beside_tests = true" if is_beside else 'recordings = "taped"'
+    where = "recordings_beside_tests = true" if is_beside else 'recordings = "answers"'
     suite.write("pyproject.toml", f"[tool.pytest.ini_options]\n[tool.inference_recorder]\n{where}\n")
     suite.write(
         "tests/sub/test_it.py",
@@ -98,7 +98,7 @@ def test_an_id_of_pytests_output_is_one_that_rm_takes(is_beside: bool, suite: Su
         def test_it(inference_session, text): ask(text)
         """,
     )
-    directory = "tests/sub/recordings" if is_beside else "taped"
+    directory = "tests/sub/recordings" if is_beside else "answers"
     result = suite.run("-v", "--inference-mode=record")
     ids = re.findall(r"^(\S+::.*?) PASSED", str(result.stdout), re.MULTILINE)
     assert 4 == len(ids) == len(suite.files(directory))
@@ -111,9 +111,9 @@ def test_an_id_of_pytests_output_is_one_that_rm_takes(is_beside: bool, suite: Su
     assert 1 == len(suite.files(directory))
 
 
-@pytest.mark.parametrize("directory", ["recordings", "data/my tapes"])
+@pytest.mark.parametrize("directory", ["recordings", "data/my answers"])
 def test_the_command_that_prune_prints_removes_what_it_lists(directory: str, suite: Suite) -> None:
-    """Pasted as it is, wherever the recordings lie, and nothing else."""
+    """The printed command works wherever the recordings are."""
     options = [] if directory == "recordings" else [f"--inference-recordings={directory}"]
     suite.write(
         "test_it.py", "@pytest.mark.parametrize('n', ['a b', \"it's\", 'c'])\ndef test_it(n, inference_session): ask(n)"

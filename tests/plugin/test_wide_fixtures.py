@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from .conftest import Suite, line_of
-from .telling import told, write_tests
+from .noting import noted, write_tests
 
 RECORD = "--inference-mode=record"
 
@@ -30,11 +30,11 @@ SUITE = """
     class TestIt:
         @pytest.mark.parametrize("number", range(4))
         async def test_it(self, number, of_session, of_package, of_module, of_class):
-            tell(of_session, of_package, of_module, of_class)
-            tell(await ask_async(f"{number} {of_session} {of_package} {of_module} {of_class}"))
+            note(of_session, of_package, of_module, of_class)
+            note(await ask_async(f"{number} {of_session} {of_package} {of_module} {of_class}"))
 
     @pytest.mark.parametrize("number", range(4))
-    def test_plain(number, of_session, of_module): tell(ask(f"{number} {of_session} {of_module}"))
+    def test_plain(number, of_session, of_module): note(ask(f"{number} {of_session} {of_module}"))
 """
 
 
@@ -48,12 +48,12 @@ def test_one_worker_of_a_run_records_what_all_need(mode: str, workers: int, suit
 
     suite.run_apart(mode, f"-n{workers}").assert_outcomes(passed=8)
 
-    live = told(suite)
+    live = noted(suite)
     assert 8 + 5 == suite.server.count
     for arguments in (["-n0"], ["-n2"], ["-n0", "-p", "randomly", "--randomly-seed=3"], ["-n0", "-k", "3"]):
         replayed = suite.run_apart(*arguments)
         assert pytest.ExitCode.OK == replayed.ret
-        answers = told(suite)
+        answers = noted(suite)
         assert answers == {name: live[name] for name in answers}
         assert " 0 recorded, 0 missed, 0 live, " in line_of(replayed, "recordings:")
     assert 8 + 5 == suite.server.count

@@ -55,7 +55,7 @@ def test_what_is_recorded_one_way_replays_every_other(dist: str, suite: Suite) -
 
 
 def test_a_wrong_marker_is_a_collection_error_there_too(suite: Suite) -> None:
-    """Workers tell the controller of collection errors, of usage errors they do not."""
+    """Workers report collection errors to the controller, but not usage errors."""
     suite.write("test_it.py", "@pytest.mark.inference_recording(modus='x')\ndef test_it(): pass")
 
     result = suite.run_apart("-n1")
@@ -71,13 +71,13 @@ def test_a_directory_of_the_command_line_is_the_controllers(suite: Suite) -> Non
     suite.pytester.makeini("[pytest]")
     suite.write("below/test_it.py", "def test_it(inference_session): ask()")
 
-    suite.run_apart("-n1", "--inference-mode=record", "--inference-recordings=tapes").assert_outcomes(passed=1)
+    suite.run_apart("-n1", "--inference-mode=record", "--inference-recordings=answers").assert_outcomes(passed=1)
 
-    assert 1 == len(suite.files("tapes"))
+    assert 1 == len(suite.files("answers"))
 
 
 def test_a_text_that_has_no_utf8_does_not_end_a_worker(suite: Suite) -> None:
-    """A model's name is told to the controller, which takes UTF-8 alone."""
+    """A model's name is sent to the controller, which only takes UTF-8."""
     suite.write(
         "test_it.py",
         """

@@ -84,7 +84,7 @@ def _patterns(value: object, where: str) -> tuple[re.Pattern[str], ...]:
 
 
 def _pattern(rule: object, where: str) -> re.Pattern[str]:
-    from .redaction.redactor import SHORTEST_LITERAL  # not for projects that configure none
+    from .redaction.scanner import SHORTEST_LITERAL  # not for projects that configure none
 
     if not isinstance(rule, str) or not rule:
         shown = "empty" if rule == "" else f"of type {type(rule).__name__}"

@@ -14,8 +14,8 @@ from .children import usage as process_usage
 from .config import DEFAULT_DIRECTORY, Config, Table
 from .engine.engine import Engine
 from .modes import InferenceMode
-from .redaction.redactor import RedactRule
 from .redaction.requests import RequestRules
+from .redaction.scanner import RedactRule
 from .redaction.secret_env import checked_names
 from .request.keys import EXACT
 from .request.normalizers import NormalizeRule

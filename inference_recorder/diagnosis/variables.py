@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..errors import CorruptRecording
-from ..redaction.redactor import SHORTEST_LITERAL, SHORTEST_VALUE, Redactor
+from ..redaction.redactor import Redactor
+from ..redaction.scanner import SHORTEST_LITERAL, SHORTEST_VALUE
 from ..redaction.secret_env import is_secret_name
 from ..request.jsonable import JsonValue
 from ..request.keys import body_text_as_keyed

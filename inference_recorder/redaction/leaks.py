@@ -12,7 +12,8 @@ from ..api_schema import lies_in, prescribed_in_file
 from ..errors import CorruptRecording
 from ..recording.codec import chunk_value, decode
 from ..recording.joined import pieces_in
-from .redactor import DECLARED, Redactor
+from .redactor import Redactor
+from .scanner import DECLARED
 
 _SHOWN_CHARACTERS = 4
 _OF_A_RECORDING = '"id_normalization_mapping"'
@@ -53,7 +54,7 @@ def _in_text(
     if redactor.is_clean(text):
         return
     is_encoded = text is not whole
-    findings = redactor.find(text)
+    findings = redactor.scanner.find(text)
     # A recorder leaves what the SDK prescribes in a recording on purpose.
     is_looked_at = _OF_A_RECORDING in text and any(finding.kind in DECLARED for finding in findings)
     prescribed = prescribed_in_file(text) if is_looked_at else []

@@ -108,7 +108,7 @@ class RecordingRedactor:
         value = map_texts_and_names(value, self._written)  # a copy: what comes in pieces is replaced in place
         for pieces in pieces_in(value if isinstance(value, list) else [value]):
             text = "".join(piece.text for piece in pieces)
-            rewrite(pieces, known.changes(text, known.find(text), self._shown))
+            rewrite(pieces, known.changes(text, known.scanner.find(text), self._shown))
         return known.replaced(value, self._shown)
 
     def _hidden_failure(self, failure: Failure, known: Redactor) -> Failure:
@@ -138,7 +138,7 @@ class RecordingRedactor:
 
     def _in_the_answer(self) -> Iterator[str]:
         """Yield the secrets that the answer may repeat, as they are and as they are spelled in JSON in a string."""
-        with_marks = (written(value) for value in self._redactor.values if PLACEHOLDER_START in value)
+        with_marks = (written(value) for value in self._redactor.scanner.spellings if PLACEHOLDER_START in value)
         for secret in (*self._numbers, self._credential, *self._sent.values(), *with_marks):
             if secret:
                 yield from {secret, _in_a_string(secret), written(secret), written(_in_a_string(secret))}

@@ -17,7 +17,8 @@ from ..request.request import Request
 from ..request.unshown import Unshown
 from . import numbers
 from .placeholders import LITERAL, LITERAL_MARK, NUMBERED, PLACEHOLDER, PLACEHOLDER_START, as_keyed, said
-from .redactor import SHORTEST_VALUE, Redactor, RedactRule
+from .redactor import Redactor
+from .scanner import SHORTEST_VALUE, RedactRule, Scanner
 from .secret_env import checked_names, environment, secret_values, secret_variables
 
 _NUMBERED_MARK = f"{PLACEHOLDER_START}_"
@@ -106,7 +107,7 @@ class RequestRules:
         """Return the request as its key sees it, and the key under which its recording in this scope is written."""
         snapshot = self._snapshot
         if snapshot.look is None:  # made late, as the redactor's own
-            snapshot.look = snapshot.redactor.look(self.written.prefilter)
+            snapshot.look = snapshot.redactor.scanner.prefilter(self.written.prefilter)
         if self._is_as_asked(request, snapshot, snapshot.look):
             return request, request_key(request, test_id, self.written, passed_prefilter=True)
         asked = self.asked(request)
@@ -127,7 +128,7 @@ class RequestRules:
     def asked(self, request: Request) -> Request:
         """Return the request as its key sees it: the very same where nothing is to be left out."""
         snapshot = self._snapshot
-        if self._is_as_asked(request, snapshot, snapshot.redactor.look()):
+        if self._is_as_asked(request, snapshot, snapshot.redactor.scanner.prefilter()):
             return request
         redactor = self.redactor_of(request)
         body = redactor.replaced(request.frozen_body(), as_keyed)
@@ -188,7 +189,7 @@ class RequestRules:
         text = canonical_text({"body": request.body, "url": request.url})
         own = None if request.credential is None else request.credential.text
         variables = [item for item in secret_variables(self._secret_env).items() if item[1] != own]
-        return tuple(sorted(name for name, value in variables if not Redactor([value]).lacks(text)))
+        return tuple(sorted(name for name, value in variables if not Scanner([value]).knows_none_in(text)))
 
     def without_environment(self, request: Request) -> Request:
         """Return the request as its key would see it if no environment variable held a secret."""
@@ -288,5 +289,5 @@ def _spellings(credential: Credential) -> tuple[str, ...]:
     """Return how an API key may stand in a text, canonical or not; nothing for one too short to look for."""
     if len(credential.text) < SHORTEST_VALUE:
         return ()
-    spellings = Redactor([credential.text]).values
+    spellings = Scanner([credential.text]).spellings
     return tuple({*spellings, *(encode_basestring_ascii(spelling)[1:-1] for spelling in spellings)})

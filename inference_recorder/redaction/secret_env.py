@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from ..errors import RecorderError
-from .redactor import SHORTEST_LITERAL, SHORTEST_VALUE
+from .scanner import SHORTEST_LITERAL, SHORTEST_VALUE
 
 _ENDS = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
 

@@ -14,7 +14,7 @@ from ..recording.headers import names_a_secret
 from ..request.jsonable import JsonObject
 from . import numbers
 from .placeholders import LITERAL_MARK, PLACEHOLDER
-from .redactor import Redactor
+from .scanner import Scanner
 
 SHORTEST_SENT = 8
 """Characters from which what a call sends as a credential is looked for in what it says and hears."""
@@ -51,7 +51,7 @@ class Sent:
         They get no number: a replay sends nothing, so the key is made without knowing them.
         """
         # Not by the redactor itself, to which a number below a name of secrets is one: it would lose its number.
-        spellings = "|".join(map(re.escape, Redactor(self.values()).values))
+        spellings = "|".join(map(re.escape, Scanner(self.values()).spellings))
         if not spellings:
             return value
         pattern = re.compile(spellings)

@@ -108,7 +108,7 @@ def is_hidden_by_name(position: str, name: str, value: str) -> bool:
 _LOOK_AROUND = re.compile(r"\(\?<?[=!](?:[^()\\\[]|\\.|\[(?:[^\]\\]|\\.)*\]|\((?:[^()\\]|\\.)*\))*\)")
 
 
-def quick_pattern() -> str:
+def shapes_prefilter() -> str:
     r"""Return one pattern, without look-around, that finds something in a canonical text wherever a shape does.
 
     In such a text a line break is the two characters \n, and a quote follows a backslash. It may be without spaces.

@@ -190,7 +190,11 @@ def _decision(directory: Path, requests: list[Request], paths: list[str], conten
             _each(lambda request: rules.keyed(request, None), requests),
             count,
             [
-                Stage("has it secrets, or what a rule changes", _each(rules.redactor.look(PREFILTER), texts), count),
+                Stage(
+                    "has it secrets, or what a rule changes",
+                    _each(rules.redactor.scanner.prefilter(PREFILTER), texts),
+                    count,
+                ),
                 Stage(
                     "hash", _each(lambda request: request_key(request, None, passed_prefilter=True), requests), count
                 ),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from inference_recorder.recording.codec import chunk_value, decode, encode
 from inference_recorder.recording.recording import Answer, Failure, Http
-from inference_recorder.redaction import redactor as redactor_module
+from inference_recorder.redaction import scanner as scanner_module
 from inference_recorder.redaction.recordings import RecordingRedactor, failure_given_back, given_back
 from inference_recorder.redaction.redactor import Redactor
 from inference_recorder.redaction.requests import RequestRules, recorded_request
@@ -224,7 +224,7 @@ def _recorded(asked: Any, answer: Answer) -> tuple[Any, Any]:
 @example("", Answer(body={"points": [[0.5, TWO.one]]}))
 def test_what_is_taken_as_it_is_holds_no_secret(asked: str, answer: Answer) -> None:
     """Most requests and answers are clean at a look; the reference is that no look ever says so."""
-    with patch.object(redactor_module, "prefilter", lambda pattern: lambda text: True):
+    with patch.object(scanner_module, "prefilter", lambda pattern: lambda text: True):
         expected = _recorded(asked, copy.deepcopy(answer))
 
     assert expected == _recorded(asked, answer)

@@ -16,8 +16,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from inference_recorder.recording.joined import Piece, rewrite
-from inference_recorder.redaction import redactor as redactor_module
-from inference_recorder.redaction.redactor import PLACEHOLDER, Redactor, _spellings, found, may_have_a_shape
+from inference_recorder.redaction import scanner as scanner_module
+from inference_recorder.redaction.placeholders import PLACEHOLDER
+from inference_recorder.redaction.redactor import Redactor
+from inference_recorder.redaction.scanner import _spellings, may_have_a_shape, shaped_secrets
 from inference_recorder.redaction.secret_env import _variable_names
 from inference_recorder.request.jsonable import canonical_text
 
@@ -37,7 +39,7 @@ def test_a_secret_is_found_whole_and_alone(secret: Secret) -> None:
     """Half a key left behind is a key to be guessed; a word taken along makes the answer another one."""
     start, end = secret.text.format(secret.one).index(secret.one), len(secret.one)
 
-    findings = found(secret.text.format(secret.one))
+    findings = shaped_secrets(secret.text.format(secret.one))
 
     assert [(start, start + end)] == [(finding.start, finding.end) for finding in findings]
 
@@ -84,7 +86,8 @@ def test_a_text_of_twice_the_length_takes_no_four_times_as_long(start: str, repe
     short, long = (start + repeated * (size // len(repeated)) for size in (2_500, 40_000))
 
     taken = [
-        min(timeit.repeat(partial(found, text), timer=time.process_time, number=1, repeat=3)) for text in (short, long)
+        min(timeit.repeat(partial(shaped_secrets, text), timer=time.process_time, number=1, repeat=3))
+        for text in (short, long)
     ]
 
     assert taken[1] < 64 * taken[0]
@@ -151,7 +154,7 @@ def test_what_the_prefilter_passes_over_holds_nothing_for_a_long_one(
     def redactor() -> Redactor:
         return Redactor(values, is_for_requests=is_for_requests)
 
-    with patch.object(redactor_module, "prefilter", lambda pattern: lambda text: True):
+    with patch.object(scanner_module, "prefilter", lambda pattern: lambda text: True):
         expected = redactor().replaced(value, shown)
 
     assert expected == redactor().replaced(value, shown)
@@ -163,10 +166,10 @@ def test_a_text_said_to_be_clean_has_no_findings(texts: list[str], values: list[
     """Nor has it any for one who looks at all of it."""
     redactor = Redactor(values)
     for text in texts:
-        with patch.object(redactor_module, "prefilter", lambda pattern: lambda text: True):
-            expected = Redactor(values).find(text)
+        with patch.object(scanner_module, "prefilter", lambda pattern: lambda text: True):
+            expected = Redactor(values).scanner.find(text)
 
-        assert expected == redactor.find(text)
+        assert expected == redactor.scanner.find(text)
         assert not redactor.is_clean(canonical_text({"v": text})) or not expected
 
 
@@ -180,7 +183,7 @@ def test_the_names_of_variables_are_those_of_the_environment(variables: dict[str
 @given(st.text("aZ9._~-", max_size=9) | st.text(max_size=9))
 def test_a_value_that_is_spelled_as_it_is_everywhere_has_one_spelling(value: str) -> None:
     """Most keys are, and their spellings need not be made."""
-    with patch.object(redactor_module, "_SPELLED_AS_IT_IS", re.compile(r"(?!)")):
+    with patch.object(scanner_module, "_SPELLED_AS_IT_IS", re.compile(r"(?!)")):
         expected = _spellings(value)
 
     assert expected == _spellings(value)
@@ -194,7 +197,7 @@ def test_the_prefilter_reads_escaped_white_space(between: str) -> None:
         f"bearer{between}" + "a1b2c3d4e5f6a7b8c9d0",
         f"aws secret{between}" + "7" * 40,
     ):
-        assert not found(text) or may_have_a_shape(canonical_text({"v": text})), text
+        assert not shaped_secrets(text) or may_have_a_shape(canonical_text({"v": text})), text
 
 
 @given(st.sampled_from(SECRETS), st.sampled_from(SECRETS))
@@ -220,7 +223,7 @@ def test_many_secrets_of_an_answer_take_no_time_for_each_two_of_them(start: str)
 
     def rewritten(text: str) -> str:
         holder = {str(position): text[position : position + 3] for position in range(0, len(text), 3)}
-        findings = redactor.find(text)
+        findings = redactor.scanner.find(text)
         rewrite([Piece(holder, name) for name in holder], redactor.changes(text, findings, lambda secret: "x"))
         return "".join(holder.values())
 

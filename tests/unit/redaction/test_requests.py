@@ -15,8 +15,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from inference_recorder.redaction.placeholders import NUMBERED, PLACEHOLDER, as_keyed
-from inference_recorder.redaction.redactor import SHORTEST_VALUE
 from inference_recorder.redaction.requests import RequestRules, without_numbers
+from inference_recorder.redaction.scanner import SHORTEST_VALUE
 from inference_recorder.request.credentials import Credential
 from inference_recorder.request.jsonable import canonical_text
 from inference_recorder.request.keys import request_key

@@ -1,4 +1,4 @@
-"""Texts that an answer tells in pieces: from chunk to chunk, and token by token in its log probabilities."""
+"""The chunks of a stream joined: to the answer that they are parts of, and to texts that are split between them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,160 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 from ..api_schema import is_enumerated
-from ..request.jsonable import JsonValue
+from ..request.jsonable import JsonObject, JsonValue
+from .recording import RESPONSE_ENDS
 
 _PLACES_OF_AN_EVENT = ("type", "item_id", "output_index", "content_index", "summary_index", "index")
 _NAMES_OF_AN_EVENT = frozenset(_PLACES_OF_AN_EVENT)
 _WHOLE_IN_EACH_CHUNK = frozenset({"id", "object", "model", "type", "role", "name", "status", "finish_reason"})
+"""Texts that a chunk holds whole; all other texts are joined."""
+_INDEXED_LISTS = frozenset({"choices", "tool_calls"})
+"""Lists whose items are joined by their "index" even where a server leaves it out."""
+_NOISE = frozenset({"obfuscation"})
+_DELTAS: dict[str, tuple[str, str]] = {
+    "response.output_text.delta": ("message", "output_text"),
+    "response.refusal.delta": ("message", "refusal"),
+    "response.reasoning_text.delta": ("reasoning", "content"),
+    "response.reasoning_summary_text.delta": ("reasoning", "summary"),
+    "response.function_call_arguments.delta": ("function_call", "arguments"),
+    "response.mcp_call_arguments.delta": ("mcp_call", "arguments"),
+    "response.custom_tool_call_input.delta": ("custom_tool_call", "input"),
+}
+"""Event -> the type of the item to which it adds a text, and the member of the item that takes it."""
+
+
+def joined_answer(chunks: Sequence[JsonValue]) -> JsonValue:
+    """Return the chunks of a stream joined to the form of a plain answer, or as they are if their form is unknown."""
+    objects = [chunk for chunk in chunks if isinstance(chunk, dict)]
+    if not objects or len(objects) < len(chunks):
+        return list(chunks)
+    if any("choices" in chunk for chunk in objects):
+        return joined_choices(objects)
+    last = objects[-1]
+    if last.get("type") in RESPONSE_ENDS and isinstance(last.get("response"), dict):
+        return last["response"]
+    return [{name: value for name, value in event.items() if name not in _NOISE} for event in objects]
+
+
+def joined_choices(chunks: Iterable[JsonValue]) -> JsonObject:
+    """Return the ChatCompletion or Completion that these chunks are parts of."""
+    whole: JsonObject = {}
+    choices: list[JsonValue] = []
+    for chunk in chunks:
+        if isinstance(chunk, dict):
+            members = {name: value for name, value in chunk.items() if name not in _NOISE and value is not None}
+            if isinstance(new_choices := members.pop("choices", None), list):
+                _join_items(choices, new_choices, are_indexed=True)
+            whole |= members
+    whole.pop("object", None)  # that of a chunk
+    for choice in choices:
+        if isinstance(choice, dict) and "delta" in choice:
+            choice["message"] = choice.pop("delta")
+    return whole | {"choices": choices}
+
+
+def joined_response(events: Iterable[JsonValue]) -> JsonObject:
+    """Return the Response that these events are parts of.
+
+    Items that did not end hold the texts that their events added.
+    """
+    response: JsonObject = {}
+    items: dict[int, JsonObject] = {}
+    texts: dict[int, dict[tuple[str, str], list[str]]] = {}
+    error: JsonObject | None = None
+    for event in events:
+        if not isinstance(event, dict):
+            continue
+        kind, index = event.get("type"), event.get("output_index")
+        index = index if isinstance(index, int) else 0
+        if kind in ("response.output_item.added", "response.output_item.done"):
+            items[index] = _object(event.get("item"))
+            if kind == "response.output_item.done":
+                texts.pop(index, None)
+        elif isinstance(kind, str) and kind in _DELTAS:
+            texts.setdefault(index, {}).setdefault(_DELTAS[kind], []).append(text_added(event))
+        elif isinstance(kind, str) and kind in RESPONSE_ENDS:
+            response = _object(event.get("response"))
+        elif kind == "error":
+            error = event
+    for index, item_texts in texts.items():
+        items[index] = _with_texts(items.get(index, {}), item_texts)
+    if items:
+        response = response | {"output": [items[index] for index in sorted(items)]}
+    return response if error is None else response | {"error": error}
+
+
+def text_added(event: JsonValue) -> str:
+    """Return the text that an event of the Responses API adds to an item, "" for none."""
+    is_delta = isinstance(event, dict) and isinstance(event.get("type"), str) and event["type"] in _DELTAS
+    delta = event.get("delta") if is_delta else None
+    return delta if isinstance(delta, str) else ""
+
+
+def _join(whole: JsonObject, delta: JsonObject) -> None:
+    """Add the members of `delta` to `whole`."""
+    for name, value in delta.items():
+        old = whole.get(name)
+        if (value is None or value == "") and name in whole:
+            continue
+        if isinstance(value, str) and isinstance(old, str) and _is_joined(name, old, value):
+            whole[name] = old + value
+        elif isinstance(value, dict):
+            whole[name] = members = dict(old) if isinstance(old, dict) else {}
+            _join(members, value)
+        elif isinstance(value, list):
+            whole[name] = items = list(old) if isinstance(old, list) else []
+            _join_items(items, value, are_indexed=name in _INDEXED_LISTS)
+        else:
+            whole[name] = value
+
+
+def _is_joined(name: str, old: str, new: str) -> bool:
+    # Some servers repeat a function's name in each chunk, and some split it.
+    return name not in _WHOLE_IN_EACH_CHUNK or (name == "name" and new != old)
+
+
+def _join_items(items: list[JsonValue], deltas: list[JsonValue], *, are_indexed: bool) -> None:
+    """Add `deltas` to `items`; those with the same "index" are joined."""
+    for delta in deltas:
+        if not isinstance(delta, dict) or not (are_indexed or "index" in delta):
+            items.append(delta)
+            continue
+        index = delta.get("index")
+        same = (item for item in reversed(items) if isinstance(item, dict) and item.get("index") == index)
+        item = next(same, None)
+        if item is None or _are_different_calls(item, delta):
+            item = {}
+            items.append(item)
+        _join(item, delta)
+
+
+def _are_different_calls(item: JsonObject, delta: JsonObject) -> bool:
+    # Ollama gives every tool call the index 0; only their ids tell them apart.
+    old, new = item.get("id"), delta.get("id")
+    return bool(old and new and old != new)
+
+
+def _with_texts(item: JsonObject, texts: dict[tuple[str, str], list[str]]) -> JsonObject:
+    """Return an item that did not end, with the texts that its events added."""
+    whole = dict(item)
+    for (kind, member), parts in texts.items():
+        whole.setdefault("type", kind)
+        text = "".join(parts)
+        if kind == "message":
+            content = whole.get("content")
+            before = [item for item in content if isinstance(item, dict)] if isinstance(content, list) else []
+            part = {"type": member, ("text" if member == "output_text" else member): text}
+            whole["content"] = [*before, part]
+        elif kind == "reasoning":
+            whole[member] = [{"text": text}]
+        else:
+            whole[member] = text
+    return whole
+
+
+def _object(value: JsonValue) -> JsonObject:
+    return value if isinstance(value, dict) else {}
 
 
 _T = TypeVar("_T")

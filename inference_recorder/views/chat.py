@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
+from ..recording.joined import joined_choices
 from ..request.jsonable import JsonObject, JsonValue
 from .parts import Part, Turn, content_parts, described_media, object_in, objects_in, pretty, result_text, text_in
 from .reply import Reply
 
 _REASONING = ("reasoning_content", "reasoning")
-_SAID = frozenset({"text", "content", "refusal", *_REASONING})
-_COMPLETION = frozenset({"text"})
-_AUDIO = frozenset({"id", "data", "transcript"})
-_CALLED = frozenset({"name", "arguments"})
+_TEXTS = frozenset({"text", "content", "refusal", *_REASONING})
 
 
 def asked_chat(body: JsonObject) -> Iterator[Turn]:
@@ -40,15 +37,9 @@ def answered_chat(answer: JsonValue) -> Reply:
     return Reply(tuple(_choice_turn(choice, len(choices)) for choice in choices))
 
 
-def joined_chat(chunks: Sequence[JsonValue]) -> Reply:
+def streamed_chat(chunks: Sequence[JsonValue]) -> Reply:
     """Return what the chunks of either stream say together."""
-    choices: dict[object, _Choice] = {}
-    for chunk in chunks:
-        for choice in objects_in(chunk, "choices"):
-            index = choice.get("index")
-            choices.setdefault(index if isinstance(index, int) else 0, _Choice()).hear(choice)
-    turns = [_choice_turn(choice.whole(index), len(choices)) for index, choice in choices.items()]
-    return Reply(tuple(turns))
+    return answered_chat(joined_choices(chunks))
 
 
 def said_in_chat(chunk: JsonValue) -> int:
@@ -56,7 +47,7 @@ def said_in_chat(chunk: JsonValue) -> int:
     characters = 0
     for choice in objects_in(chunk, "choices"):
         delta = object_in(choice, "delta") or choice
-        characters += sum(len(text) for name, text in delta.items() if name in _SAID and isinstance(text, str))
+        characters += sum(len(text) for name, text in delta.items() if name in _TEXTS and isinstance(text, str))
         for call in (*objects_in(delta, "tool_calls"), delta):
             called = object_in(call, "function") or object_in(call, "custom") or object_in(call, "function_call")
             characters += len(text_in(called, "arguments", "input"))
@@ -93,10 +84,10 @@ def _message_parts(message: JsonObject, role: str) -> Iterator[Part]:
 
 def _call_part(call: JsonObject) -> Part:
     called = object_in(call, "function") or object_in(call, "custom")
-    if not called:
+    if not called and "function" not in call:  # which is empty in a stream that broke off
         return Part("json", pretty(call))
-    said = called.get("arguments", called.get("input", ""))
-    return Part("call", pretty(said), text_in(called, "name"), text_in(call, "id"))
+    arguments = called.get("arguments", called.get("input", ""))
+    return Part("call", pretty(arguments), text_in(called, "name"), text_in(call, "id"))
 
 
 def _choice_turn(choice: JsonObject, count: int) -> Turn:
@@ -106,62 +97,3 @@ def _choice_turn(choice: JsonObject, count: int) -> Turn:
     if "message" in choice:
         return _message_turn(object_in(choice, "message"), "assistant", note)
     return Turn("assistant", (Part("text", text_in(choice, "text")),), note)
-
-
-@dataclass(slots=True)
-class _Choice:
-    """One choice of a stream, as far as it was heard."""
-
-    is_chat: bool = False
-    end: JsonValue = None
-    role: str = "assistant"
-    said: dict[str, list[str]] = field(default_factory=dict)
-    audio: dict[str, list[str]] = field(default_factory=dict)
-    calls: list[tuple[object, dict[str, list[str]]]] = field(default_factory=list)
-    """(index, id, name and arguments in pieces) of each tool call."""
-
-    def hear(self, choice: JsonObject) -> None:
-        self.end = choice.get("finish_reason") or self.end
-        delta = choice.get("delta")
-        if not isinstance(delta, dict):
-            _add(self.said, choice, _COMPLETION)
-            return
-        self.is_chat = True
-        self.role = text_in(delta, "role") or self.role
-        _add(self.said, delta, _SAID)
-        if "audio" in delta:
-            _add(self.audio, object_in(delta, "audio"), _AUDIO)
-        for call in objects_in(delta, "tool_calls"):
-            self._hear_call(call.get("index"), call, object_in(call, "function") or object_in(call, "custom"))
-        if called := object_in(delta, "function_call"):
-            self._hear_call("function_call", {}, called)
-
-    def whole(self, index: object) -> JsonObject:
-        """Return the choice that a plain answer would hold."""
-        said = {name: "".join(pieces) for name, pieces in self.said.items()}
-        choice: JsonObject = {"index": index, "finish_reason": self.end}
-        if not self.is_chat:
-            return choice | said
-        calls = [{name: "".join(pieces) for name, pieces in call.items()} for _, call in self.calls]
-        functions = [{"id": call.get("id", ""), "function": {"arguments": "", **call}} for call in calls]
-        audio = {name: "".join(pieces) for name, pieces in self.audio.items()}
-        return choice | {"message": {"role": self.role, **said, "tool_calls": functions, "audio": audio}}
-
-    def _hear_call(self, index: object, call: JsonObject, called: JsonObject) -> None:
-        id_ = text_in(call, "id")
-        known = next((one for position, one in reversed(self.calls) if position == index), None)
-        # Ollama gives every call the index 0; only their ids tell them apart.
-        if known is None or (id_ and "id" in known and known["id"] != [id_]):
-            known = {}
-            self.calls.append((index, known))
-        if id_:
-            known["id"] = [id_]
-        _add(known, called, _CALLED)
-        if text := text_in(called, "input"):
-            known.setdefault("arguments", []).append(text)
-
-
-def _add(pieces: dict[str, list[str]], source: JsonObject, names: frozenset[str]) -> None:
-    for name, text in source.items():
-        if name in names and isinstance(text, str) and text:
-            pieces.setdefault(name, []).append(text)

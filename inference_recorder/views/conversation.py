@@ -14,8 +14,8 @@ from ..recording.usage import Usage, usage_of
 from ..request.jsonable import JsonObject, JsonValue
 from ..storage.catalogue import Entry
 from . import others
-from .chat import answered_chat, asked_chat, asked_completion, joined_chat, said_in_chat
-from .items import answered_response, asked_response, joined_response, said_in_event
+from .chat import answered_chat, asked_chat, asked_completion, said_in_chat, streamed_chat
+from .items import answered_response, asked_response, said_in_event, streamed_response
 from .parts import Turn, object_in, objects_in, pretty, text_in
 from .reply import Reply
 
@@ -89,10 +89,14 @@ _PROMPT = frozenset({"prompt", "files"})
 _IMAGES = _Kind(_PROMPT, others.asked_prompt, others.answered_images, others.joined_images)
 _AUDIO = _Kind(_PROMPT, others.asked_prompt, others.answered_audio, others.joined_audio)
 _UNKNOWN = _Kind(None, others.asked_json, others.answered_json)
+_RESPONSES = _Kind(_INPUT | {"instructions"}, asked_response, answered_response, streamed_response, said_in_event)
 _KINDS = (
-    ("/chat/completions", _Kind(frozenset({"messages"}), asked_chat, answered_chat, joined_chat, said_in_chat)),
-    ("/completions", _Kind(frozenset({"prompt"}), asked_completion, answered_chat, joined_chat, said_in_chat)),
-    ("/responses", _Kind(_INPUT | {"instructions"}, asked_response, answered_response, joined_response, said_in_event)),
+    ("/chat/completions", _Kind(frozenset({"messages"}), asked_chat, answered_chat, streamed_chat, said_in_chat)),
+    ("/completions", _Kind(frozenset({"prompt"}), asked_completion, answered_chat, streamed_chat, said_in_chat)),
+    (
+        "/responses",
+        _Kind(_INPUT | {"instructions"}, asked_response, answered_response, streamed_response, said_in_event),
+    ),
     ("/embeddings", _Kind(_INPUT, others.asked_input, others.answered_embeddings)),
     ("/moderations", _Kind(_INPUT, others.asked_input, others.answered_moderation)),
     ("/models", _Kind(frozenset(), others.asked_nothing, others.answered_models, others.listed_models)),

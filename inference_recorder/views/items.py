@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from ..recording.recording import RESPONSE_ENDS
+from ..recording.joined import joined_response, text_added
 from ..request.jsonable import JsonObject, JsonValue
 from .parts import Part, Turn, content_parts, described_media, object_in, objects_in, pretty, result_text, text_in
 from .reply import Reply
@@ -13,16 +13,6 @@ from .reply import Reply
 _CALLS = {"function_call": "arguments", "custom_tool_call": "input", "mcp_call": "arguments"}
 """Item types whose call has a name, and where they keep what it is called with."""
 _BESIDE_A_CALL = frozenset({"id", "call_id", "status", "type", "result"})
-_DELTAS: dict[str, tuple[str, str]] = {
-    "response.output_text.delta": ("message", "output_text"),
-    "response.refusal.delta": ("message", "refusal"),
-    "response.reasoning_text.delta": ("reasoning", "content"),
-    "response.reasoning_summary_text.delta": ("reasoning", "summary"),
-    "response.function_call_arguments.delta": ("function_call", "arguments"),
-    "response.mcp_call_arguments.delta": ("mcp_call", "arguments"),
-    "response.custom_tool_call_input.delta": ("custom_tool_call", "input"),
-}
-"""Event -> the type of the item that it adds to, and where its text goes there."""
 
 
 def asked_response(body: JsonObject) -> Iterator[Turn]:
@@ -43,37 +33,14 @@ def answered_response(answer: JsonValue) -> Reply:
     return Reply(turns, _error(answer))
 
 
-def joined_response(events: Sequence[JsonValue]) -> Reply:
-    """Return what the events of a stream say together: whole items where they ended, else what came of them."""
-    items: dict[int, JsonObject] = {}
-    pieces: dict[int, dict[tuple[str, str], list[str]]] = {}
-    final: JsonObject = {}
-    failure = ""
-    for event in events:
-        kind = text_in(event, "type")
-        position = event.get("output_index") if isinstance(event, dict) else None
-        position = position if isinstance(position, int) else 0
-        if kind in ("response.output_item.added", "response.output_item.done"):
-            items[position] = object_in(event, "item")
-            if kind.endswith(".done"):
-                pieces.pop(position, None)
-        elif kind in _DELTAS:
-            pieces.setdefault(position, {}).setdefault(_DELTAS[kind], []).append(text_in(event, "delta"))
-        elif kind in RESPONSE_ENDS:
-            final = object_in(event, "response")
-        elif kind == "error":
-            failure = text_in(event, "message") or pretty(event)
-    for position, texts in pieces.items():
-        items[position] = _with_texts(items.get(position, {}), texts)
-    if not items:
-        return answered_response(final)._replace(failure=failure or _error(final))
-    heard = [items[position] for position in sorted(items)]
-    return Reply(tuple(_turns(heard, "assistant", _end(final))), failure or _error(final))
+def streamed_response(events: Sequence[JsonValue]) -> Reply:
+    """Return the reply in the events of a stream, as far as they came."""
+    return answered_response(joined_response(events))
 
 
 def said_in_event(event: JsonValue) -> int:
     """Return how many characters an event adds."""
-    return len(text_in(event, "delta")) if text_in(event, "type") in _DELTAS else 0
+    return len(text_added(event))
 
 
 def _turns(items: Iterable[JsonValue], role: str, note: str = "") -> Iterator[Turn]:
@@ -121,22 +88,6 @@ def _item_parts(item: JsonValue) -> Iterator[Part]:
             yield Part("attachment", described_media(item, "image"))
     else:
         yield from content_parts([item])
-
-
-def _with_texts(item: JsonObject, texts: dict[tuple[str, str], list[str]]) -> JsonObject:
-    """Return an item that never ended, with what its events said."""
-    whole = dict(item)
-    for (kind, position), pieces in texts.items():
-        whole.setdefault("type", kind)
-        text = "".join(pieces)
-        if kind == "message":
-            said = {"type": position, ("text" if position == "output_text" else position): text}
-            whole["content"] = [*objects_in(whole, "content"), said]
-        elif kind == "reasoning":
-            whole[position] = [{"text": text}]
-        else:
-            whole[position] = text
-    return whole
 
 
 def _end(answer: JsonValue) -> str:

@@ -1,4 +1,4 @@
-"""What all tests share: the server, clients of both colours, and a folder for recordings."""
+"""What all tests share: the server, sync and async clients, and a directory for recordings."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from inference_recorder.test_run import within_test_run
 
 from .support.openai_server import OpenAIServer, running_server
 
-# How long an example takes says more of the machine than of the code.
+# How long an example takes depends on the machine, not on the code.
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ours")
 
 NEEDS_BROWSER = "no chromium on the PATH"
 SHARED = Path(__file__).parents[2] / "shared"
 MOST_QUICK_CASES = 20
-"""Of one test in the quick run."""
+"""The number of cases of one test that the quick run takes."""
 HELLO: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Say hello."}]}
 
 
 class Colour:
-    """One of the SDK's two colours, called the same way: a test says what happens once and is run for both.
+    """The sync SDK; AsyncColour is called in the same way, so that a test is written once and runs for both.
 
-    Without certificates, which nobody asks for here and which take forty times as long to load as all else of a client.
+    Its HTTP client loads no certificates: these take forty times as long as the rest of a client.
     """
 
     is_async = False
@@ -48,11 +48,11 @@ class Colour:
         return openai.OpenAI(**{"http_client": openai.DefaultHttpxClient(verify=False)} | options)
 
     def call(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
-        """Return the result of the client's method of this name."""
+        """Return the result of calling the client's method of this name."""
         return self.wait(attrgetter(name)(self.client)(*args, **kwargs))
 
     def wait(self, result: Any) -> Any:
-        """Return what an async method's result becomes; a sync one is there already."""
+        """Return the awaited result of an async method; the result of a sync one is returned unchanged."""
         return result
 
     def items(self, stream: Any) -> list[Any]:
@@ -68,7 +68,7 @@ class Colour:
 
 
 class AsyncColour(Colour):
-    """The SDK's async colour, on an event loop of its own."""
+    """The async SDK, on an event loop of its own."""
 
     is_async = True
 
@@ -85,7 +85,7 @@ class AsyncColour(Colour):
             self._end_dropped_generators()
 
     def _end_dropped_generators(self) -> None:
-        # Each is closed by a task of the loop. One that is collected while that task is halfway cannot be closed again.
+        # A task of the loop closes each. A generator that is collected before that task ends cannot be closed again.
         self.loop.run_until_complete(asyncio.sleep(0))
         tasks = asyncio.all_tasks(self.loop)
         if closing := [task for task in tasks if type(task.get_coro()).__name__ == "async_generator_athrow"]:
@@ -114,23 +114,23 @@ async def _collected(stream: AsyncIterator[Any]) -> list[Any]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of a test with very many quick cases, the quick run takes some, chosen by its name; the slow run takes all."""
-    cases: dict[str, list[pytest.Item]] = defaultdict(list)
+    """Mark most cases of a test with very many quick ones as slow; the test's name determines which."""
+    cases_by_test: dict[str, list[pytest.Item]] = defaultdict(list)
     for item in items:
         if item.get_closest_marker("slow") is None:
-            cases[item.nodeid.partition("[")[0]].append(item)
-    for name, of_one_test in cases.items():
-        many = len(of_one_test) > MOST_QUICK_CASES
-        for item in random.Random(name).sample(of_one_test, len(of_one_test) - MOST_QUICK_CASES) if many else ():
+            cases_by_test[item.nodeid.partition("[")[0]].append(item)
+    for name, cases in cases_by_test.items():
+        surplus = max(0, len(cases) - MOST_QUICK_CASES)
+        for item in random.Random(name).sample(cases, surplus):
             item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    # The misses of these tests must not push out those that a developer has yet to look at.
+    # What these tests leave in the temporary directory is removed with pytest's own.
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.getbasetemp()))
     monkeypatch.setenv("TMPDIR", tempfile.gettempdir())
-    # "CI" is set where this suite is checked itself, and refuses to record in the suites that it starts.
+    # Continuous integration sets "CI", with which the suites that these tests start would refuse to record.
     from_outside = (name for name in os.environ if name.startswith("OPENAI_") or name == "CI")
     for name in (*MODE_VARIABLES, *DIRECTORY_VARIABLES, *from_outside):
         monkeypatch.delenv(name, raising=False)
@@ -138,21 +138,21 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path_factory:
 
 @pytest.fixture(scope="module", autouse=True)
 def _only_new_objects_are_collected() -> None:
-    # With all modules imported, a collection at the end of each async test took 90 ms; now it looks at what is new.
+    # With all modules imported, a collection at the end of each async test took 90 ms; now it visits new objects only.
     gc.collect()
     gc.freeze()
 
 
 @pytest.fixture
 def without_plugin() -> Iterator[None]:
-    """Recorders of this test know of no pytest plugin."""
+    """Hides the pytest plugin from the recorders of this test."""
     with within_test_run(None):
         yield
 
 
 @pytest.fixture
 def sessions_are_runs(without_plugin: None) -> None:
-    """Each recorder of this test stands for a run of its own: its calls do not count on from those of another."""
+    """Makes each recorder of this test count as a run of its own: its series start at position 1."""
 
 
 @pytest.fixture(scope="session")
@@ -182,7 +182,7 @@ def client(server: OpenAIServer) -> Iterator[openai.OpenAI]:
 
 @pytest.fixture(params=[Colour, AsyncColour], ids=["sync", "async"])
 def make_sdk(request: pytest.FixtureRequest, server: OpenAIServer) -> Iterator[Callable[..., Colour]]:
-    """Makes callers of one colour, with the options of a client."""
+    """Makes sync or async SDKs with the given client options."""
     made: list[Colour] = []
 
     def make(**options: Any) -> Colour:
@@ -200,7 +200,7 @@ def sdk(make_sdk: Callable[..., Colour]) -> Colour:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Say in the very last lines which tests had no browser: a green summary would be taken for the page's too."""
+    """Name the tests that had no browser in the last lines: a green summary must not hide that they did not run."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     skipped = [] if reporter is None or hasattr(config, "workerinput") else reporter.stats.get("skipped", [])
     files = Counter(report.nodeid.partition("::")[0] for report in skipped if NEEDS_BROWSER in str(report.longrepr))
@@ -209,5 +209,5 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def files_of(directory: Path) -> list[str]:
-    """Return the names of the recordings in a folder."""
+    """Return the names of the recordings in a directory."""
     return sorted(path.name for path in directory.glob("*.json"))

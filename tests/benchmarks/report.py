@@ -1,4 +1,4 @@
-"""What a run says: tables for people, JSON for whoever compares two runs."""
+"""The report of a run: tables for people, medians as JSON for comparing two runs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from typing import Any
 from .bars import BARS, Line
 from .run import Results, Run
 
-_PLACES = 3
-
 
 def tables(run: Run, machine: dict[str, Any]) -> str:
     """Return the text of both tables, and of what could not be measured."""
@@ -23,25 +21,16 @@ def tables(run: Run, machine: dict[str, Any]) -> str:
 
 
 def write_json(path: Path, run: Run, machine: dict[str, Any]) -> None:
-    """Write what was measured, each value of each round, and the ratios."""
-    rounded = {
-        workload: {name: {metric: [_rounded(value) for value in values] for metric, values in metrics.items()}
-                   for name, metrics in contenders.items()}
-        for workload, contenders in run.results.items()
-    }  # fmt: skip
-    ratios = [
-        {
-            "title": line.bar.title,
-            "median": _rounded(line.median),
-            "smallest": _rounded(line.smallest),
-            "largest": _rounded(line.largest),
-            "rounds": line.rounds,
-            "bar": line.bar.bar,
-            "is_met": line.is_met,
+    """Write the medians: of what was measured, and of the ratios."""
+    medians = {
+        workload: {
+            contender: {metric: _rounded(statistics.median(values)) for metric, values in metrics.items()}
+            for contender, metrics in contenders.items()
         }
-        for line in _lines(run.results)
-    ]
-    document = {"machine": machine, "ratios": ratios, "measured": rounded, "not_taking_part": run.missing}
+        for workload, contenders in run.results.items()
+    }
+    ratios = {line.bar.title: _rounded(line.median) for line in _lines(run.results)}
+    document = {"machine": machine, "ratios": ratios, "medians": medians, "not_taking_part": run.missing}
     path.write_text(json.dumps(document, indent=1) + "\n")
 
 

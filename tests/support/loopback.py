@@ -1,4 +1,4 @@
-"""`serve()`: an ASGI application on 127.0.0.1, in a thread of this process, for as long as a block runs."""
+"""`serve()`: an ASGI application on 127.0.0.1, in a thread of this process, while a block runs."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ _POLL_SECONDS = 0.002
 
 @contextmanager
 def serve(app: ASGIApp) -> Iterator[str]:
-    """Serve `app` on a free port while the block runs; yields its base url, such as "http://127.0.0.1:43817".
+    """Serve `app` on a free port while the block runs; yields its URL, such as "http://127.0.0.1:43817".
 
-    When the block is left, nothing listens there any more and the thread has ended. Answers still under way get one
-    second to finish. Sets the level of uvicorn's loggers, which write nothing from then on. Raises RuntimeError where
-    the server cannot start.
+    After the block, nothing listens there and the thread has ended; unfinished answers get one second to finish. The
+    loggers of uvicorn write nothing from then on. Raises RuntimeError if the server cannot start.
     """
     config = uvicorn.Config(
         app,
@@ -34,13 +33,11 @@ def serve(app: ASGIApp) -> Iterator[str]:
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     server = uvicorn.Server(config)
-    # With the protocol named, asyncio turns Nagle's algorithm off; else answers to a client that asks again wait 40 ms.
+    # Only with an explicit protocol, asyncio disables Nagle's algorithm; otherwise a second answer waits 40 ms.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        thread = threading.Thread(
-            target=server.run, args=([listener],), name="inference_recorder-loopback", daemon=True
-        )
+        thread = threading.Thread(target=server.run, args=([listener],), name="tests-loopback", daemon=True)
         thread.start()
         try:
             _wait_until_started(server, thread)
@@ -51,7 +48,7 @@ def serve(app: ASGIApp) -> Iterator[str]:
 
 
 def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> None:
-    # The socket listens already: with no server behind it, a client would wait until its own timeout.
+    # The socket listens already: without a server behind it, a client would wait until its own timeout.
     while not server.started:
         if not thread.is_alive():
             raise RuntimeError("the loopback server ended before it had started")

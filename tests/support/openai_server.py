@@ -1,4 +1,4 @@
-"""A server on 127.0.0.1 that speaks OpenAI's API: what it answers can be scripted, and it counts what it is asked."""
+"""A server on 127.0.0.1 with OpenAI's API. Its answers can be scripted, and it remembers the requests it got."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ METHODS = ["GET", "POST", "DELETE", "PATCH", "PUT"]
 
 @dataclass
 class Asked:
-    """One request as the server saw it."""
+    """A request that the server received."""
 
     method: str
     path: str
@@ -38,7 +38,7 @@ class Asked:
 
 @dataclass
 class Reply:
-    """One answer of the server. `events` are sent as a stream, `pause_seconds` apart; `breaks` tears it off there."""
+    """An answer to send. `events` are streamed, `pause_seconds` apart; `breaks` ends the connection after them."""
 
     json: Any = None
     content: bytes | None = None
@@ -46,7 +46,7 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     media_type: str | None = "application/json"
     raw_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
-    """Sent beside `headers`: names that are given twice, and values in any encoding."""
+    """Sent in addition to `headers`: repeated names, and values in any encoding."""
     events: Iterable[Any] | None = None
     pause_seconds: float = 0.0
     is_done_sent: bool = True
@@ -55,47 +55,45 @@ class Reply:
 
 
 Script = Callable[[Asked, int], Reply]
-"""(request, how many before it) -> the answer."""
+"""(request, number of earlier requests with its path) -> the answer."""
 
 
 class OpenAIServer:
-    """What the tests see of the running server."""
+    """The running server, as tests use it."""
 
     def __init__(self) -> None:
         self.base_url = ""
         self.asked: list[Asked] = []
         self.scripts: dict[str, Script] = {}
         self.elsewhere: Script = default_reply
-        """What answers paths without a script."""
+        """Answers requests to paths without a script."""
 
     @property
     def count(self) -> int:
         return len(self.asked)
 
     def answers(self, path: str, *replies: Reply) -> None:
-        """Answer requests of `path` with these in their order, the last one for all that follow."""
-        before = self.count_of(path)
-        self.scripts[path] = lambda asked, n: replies[min(n - before, len(replies) - 1)]
+        """Answer requests to `path` with these replies in order, and all further ones with the last."""
+        start = self.count_of(path)
+        self.scripts[path] = lambda request, number: replies[min(number - start, len(replies) - 1)]
 
     def count_of(self, path: str) -> int:
-        return sum(asked.path == path for asked in self.asked)
+        return sum(request.path == path for request in self.asked)
 
     async def handle(self, request: Request) -> Response:
-        asked = Asked(
-            request.method, request.url.path, request.url.query, dict(request.headers), await request.body()
-        )  # fmt: skip
-        before = self.count_of(asked.path)
-        self.asked.append(asked)
-        script = self.scripts.get(asked.path, self.elsewhere)
-        reply = script(asked, before)
-        response = await _respond(reply, before)
+        path, content = request.url.path, await request.body()
+        received = Asked(request.method, path, request.url.query, dict(request.headers), content)
+        number = self.count_of(path)
+        self.asked.append(received)
+        reply = self.scripts.get(path, self.elsewhere)(received, number)
+        response = await _respond(reply, number)
         response.raw_headers.extend(reply.raw_headers)
         return response
 
 
 @contextmanager
 def running_server() -> Iterator[OpenAIServer]:
-    """Run a server for the length of the block."""
+    """Run a server while the block runs."""
     server = OpenAIServer()
     with serve(Starlette(routes=[Route("/{path:path}", server.handle, methods=METHODS)])) as url:
         server.base_url = f"{url.rstrip('/')}/v1"
@@ -108,13 +106,13 @@ async def _respond(reply: Reply, number: int) -> Response:
     headers = {"x-request-id": f"req_{number}", "openai-version": "2020-10-01", "set-cookie": "session=secret"}
     headers |= reply.headers
     if reply.events is not None:
-        return StreamingResponse(_sent(reply), media_type="text/event-stream", headers=headers)
+        return StreamingResponse(_event_stream(reply), media_type="text/event-stream", headers=headers)
     if reply.content is not None:
         return Response(reply.content, reply.status, headers, reply.media_type)
     return JSONResponse(reply.json, reply.status, headers)
 
 
-async def _sent(reply: Reply) -> AsyncIterator[bytes]:
+async def _event_stream(reply: Reply) -> AsyncIterator[bytes]:
     for position, event in enumerate(reply.events or ()):
         if position and reply.pause_seconds:
             await asyncio.sleep(reply.pause_seconds)
@@ -122,13 +120,13 @@ async def _sent(reply: Reply) -> AsyncIterator[bytes]:
         start = f"event: {name}\n" if name else ""
         yield f"{start}data: {json.dumps(data)}\n\n".encode()
     if reply.breaks:
-        raise ConnectionResetError("the test's server breaks off here")
+        raise ConnectionResetError("the server of the tests breaks the connection here")
     if reply.is_done_sent:
         yield b"data: [DONE]\n\n"
 
 
 def completion(text: str = "Hello!", *, number: int = 0, **changes: Any) -> dict[str, Any]:
-    """Return a chat completion as OpenAI sends it, with an id and a time that differ each time."""
+    """Return a chat completion as OpenAI sends it; `number` makes its id and time unique."""
     return {
         "id": f"chatcmpl-{number:08d}",
         "object": "chat.completion",
@@ -156,7 +154,7 @@ def completion(text: str = "Hello!", *, number: int = 0, **changes: Any) -> dict
 def chunk(
     delta: dict[str, Any] | None, *, number: int = 0, finish: str | None = None, **changes: Any
 ) -> dict[str, Any]:
-    """Return one chunk of a streamed chat completion; None as delta gives the usage chunk without choices."""
+    """Return a chunk of a streamed chat completion; a `delta` of None gives the usage chunk, without choices."""
     choices = [] if delta is None else [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}]
     return {
         "id": f"chatcmpl-{number:08d}",
@@ -172,7 +170,7 @@ def chunk(
 
 
 def chunks(*words: str, number: int = 0) -> list[dict[str, Any]]:
-    """Return the chunks of a streamed chat completion that says these words, with its usage."""
+    """Return the chunks of a streamed chat completion of these words, usage included."""
     usage = {"prompt_tokens": 9, "completion_tokens": len(words), "total_tokens": 9 + len(words)}
     return [
         chunk({"role": "assistant", "content": "", "refusal": None}, number=number),
@@ -227,12 +225,12 @@ def response(text: str = "Hello!", *, number: int = 0, **changes: Any) -> dict[s
 def response_events(text: str = "Hello!", *, number: int = 0) -> list[dict[str, Any]]:
     """Return the events of a streamed answer of the Responses API."""
     done = response(text, number=number)
-    begun = done | {"status": "in_progress", "output": [], "usage": None}
+    started = done | {"status": "in_progress", "output": [], "usage": None}
     message = done["output"][0]
     position = {"item_id": message["id"], "output_index": 0, "content_index": 0}
     events: list[dict[str, Any]] = [
-        {"type": "response.created", "response": begun},
-        {"type": "response.in_progress", "response": begun},
+        {"type": "response.created", "response": started},
+        {"type": "response.in_progress", "response": started},
         {
             "type": "response.output_item.added",
             "output_index": 0,
@@ -261,8 +259,8 @@ def error(status: int, message: str = "That went wrong.", *, code: str | None = 
     return Reply(body, status=status, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
 
-def default_reply(asked: Asked, number: int) -> Reply:
-    path, body = asked.path.removeprefix("/v1"), asked.json if asked.content[:1] == b"{" else {}
+def default_reply(request: Asked, number: int) -> Reply:
+    path, body = request.path.removeprefix("/v1"), request.json if request.content[:1] == b"{" else {}
     if path == "/chat/completions":
         if body.get("stream"):
             return Reply(events=chunks("Hel", "lo", "!", number=number))

@@ -4,7 +4,7 @@ What replaying and recording cost, against the plain SDK in memory, the data alo
 
 Each contender runs in a process of its own. They measure in turns, round by round, so that a machine that slows down
 slows all of them; a ratio is the median of the rounds' ratios. All answers are checked for their content.
-The environment with the peers is made on first use, in the temporary folder. A whole run writes results.json and
+The environment with the peers is made on first use, in the temporary directory. A whole run writes results.json and
 chart.svg beside this file.
 """
 
@@ -44,7 +44,7 @@ def main() -> int:
     before, begun = Busyness.now(), time.monotonic()
     with tempfile.TemporaryDirectory() as directory, _loopback_server(python) as base_url:
         run = Run(python, Path(directory), base_url, rounds=options.rounds, is_quick=options.quick)
-        run.measure([WORKLOADS[name] for name in options.only or WORKLOADS], _tell)
+        run.measure([WORKLOADS[name] for name in options.only or WORKLOADS], _print_name)
     machine = _machine(python) | Busyness.now().since(before) | {"seconds": round(time.monotonic() - begun)}
     print(tables(run, machine))
     output = options.output or (None if options.only or options.quick else _HERE)
@@ -94,7 +94,7 @@ def _machine(python: str) -> dict[str, Any]:
     return {"python": platform.python_version(), "versions": versions.rstrip(", "), "cores": os.cpu_count()}
 
 
-def _tell(name: str) -> None:
+def _print_name(name: str) -> None:
     print(f"  {name}", file=sys.stderr, flush=True)
 
 

@@ -59,14 +59,14 @@ def streamed_question(words: int) -> dict[str, Any]:
     return {"model": "gpt-4o", "messages": [{"role": "user", "content": f"Say {words} words."}], "stream": True}
 
 
-def said_in(chunk: Any) -> str | None:
-    """Return what a reader of a stream takes from a chunk: its words."""
+def text_of(chunk: Any) -> str | None:
+    """Return the text of a chunk, or the number of words in the last one."""
     return chunk.choices[0].delta.content if chunk.choices else f"{chunk.usage.completion_tokens} words"
 
 
-def check_stream(said: list[str | None], words: int) -> None:
-    """Raise AssertionError unless this was said in all the chunks of a stream of `words` words."""
-    assert said == ["", *[WORD] * words, None, f"{words} words"], "other chunks than were recorded"
+def check_stream(texts: list[str | None], words: int) -> None:
+    """Raise AssertionError unless these are the texts of all chunks of a stream of `words` words."""
+    assert texts == ["", *[WORD] * words, None, f"{words} words"], "other chunks than were recorded"
 
 
 def texts_to_embed(encoding: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The benchmarks' own environment: the peers beside us, made on first use and kept in the temporary folder."""
+"""The benchmarks' own environment: with the peers; made on first use and kept in the temporary directory."""
 
 from __future__ import annotations
 

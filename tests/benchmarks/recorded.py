@@ -47,7 +47,7 @@ def write_stream(directory: Path, kwargs: dict[str, Any], lines: Iterable[bytes]
 
 
 def crowd(directory: Path, count: int) -> None:
-    """Put `count` recordings that nobody asks for into a folder that holds one."""
+    """Put `count` recordings that no request has into a directory with one that is requested."""
     content = next(directory.glob("*.json")).read_bytes()
     for number in range(count):
         (directory / f"{number:064x}.json").write_bytes(content)

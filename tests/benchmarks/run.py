@@ -82,7 +82,7 @@ class Run:
         self._is_quick = is_quick
         self._workers: dict[str, Worker] = {}
 
-    def measure(self, workloads: Iterable[Workload], tell: Callable[[str], None]) -> None:
+    def measure(self, workloads: Iterable[Workload], on_start: Callable[[str], None]) -> None:
         """Measure all workloads, one after the other, the contenders of each in turns."""
         with ExitStack() as stack:
             for name in CONTENDERS:
@@ -91,23 +91,23 @@ class Run:
                 if worker.missing is not None:
                     self.missing[name] = worker.missing
             for workload in workloads:
-                tell(workload.name)
+                on_start(workload.name)
                 self._measure(workload)
 
     def _measure(self, workload: Workload) -> None:
         taking_part = [name for name in workload.contenders if name not in self.missing]
-        found = self.results[workload.name] = {name: {} for name in taking_part}
+        results = self.results[workload.name] = {name: {} for name in taking_part}
         for name in taking_part:
-            self._try(found, workload, name, "prepare")
+            self._try(results, workload, name, "prepare")
         for round_ in range(min(self._rounds, workload.most_rounds)):
             first = round_ % max(1, len(taking_part))
             for name in taking_part[first:] + taking_part[:first]:
-                for metric, value in self._try(found, workload, name, "measure").items():
-                    found[name].setdefault(metric, []).append(value)
+                for metric, value in self._try(results, workload, name, "measure").items():
+                    results[name].setdefault(metric, []).append(value)
 
-    def _try(self, found: dict[str, Any], workload: Workload, name: str, step: str) -> Measured:
+    def _try(self, results: dict[str, Any], workload: Workload, name: str, step: str) -> Measured:
         """Return what the contender measured; it takes no further part in the workload where it could not."""
-        if name not in found:
+        if name not in results:
             return {}
         try:
             if step == "measure" and workload.is_fresh:
@@ -117,7 +117,7 @@ class Run:
         except (CannotMeasure, WorkerFailed) as error:
             self.left_out.append(str(error))
             self.has_failed |= name == "ours" and isinstance(error, WorkerFailed)
-            del found[name]
+            del results[name]
             return {}
 
     def _ask(self, worker: Worker, step: str, workload: Workload, name: str) -> Measured:

@@ -1,7 +1,7 @@
 """One contender in a process of its own: `python -m tests.benchmarks.worker CONTENDER`.
 
-Reads a line of JSON {"step": "prepare" | "measure", "workload", "folder", "base_url", "is_quick"} and answers with one:
-what was measured, {"cannot": reason} or {"error": text}. The first line it writes says {"missing": reason} or {}.
+Reads lines of JSON {"step": "prepare" | "measure", "workload", "directory", "base_url", "is_quick"}. Answers each with
+the measurements, {"cannot": reason} or {"error": text}. Its first line of output is {"missing": reason} or {}.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .workload import CannotMeasure, Setting
 
 
 def main() -> None:
-    answers, sys.stdout = sys.stdout, sys.stderr  # whoever prints does not disturb
+    answers, sys.stdout = sys.stdout, sys.stderr  # what others print must not mix with the answers
     try:
         contender = CONTENDERS[sys.argv[1]]()
     except ImportError as error:
@@ -26,11 +26,11 @@ def main() -> None:
 
     print("{}", file=answers, flush=True)
     for line in sys.stdin:
-        asked = json.loads(line)
-        workload = WORKLOADS[asked["workload"]]
-        setting = Setting(Path(asked["folder"]), asked["base_url"], asked["is_quick"])
+        request = json.loads(line)
+        workload = WORKLOADS[request["workload"]]
+        setting = Setting(Path(request["directory"]), request["base_url"], request["is_quick"])
         try:
-            done = getattr(workload, asked["step"])(contender, setting) or {}
+            done = getattr(workload, request["step"])(contender, setting) or {}
         except CannotMeasure as error:
             done = {"cannot": str(error)}
         except Exception as error:

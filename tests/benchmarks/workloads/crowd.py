@@ -1,4 +1,4 @@
-"""A folder that holds 100 recordings, then 1,000, 10,000 and 100,000: a replay finds its own by name."""
+"""A directory of 100 recordings, then 1,000, 10,000 and 100,000: a replay finds its own by name."""
 
 from __future__ import annotations
 

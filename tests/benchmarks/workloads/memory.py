@@ -66,8 +66,10 @@ class BigStream(Workload):
         with contender.client() as client, contender.replaying(setting.directory):
             before = _resident()
             _forget_the_peak()
-            heard = sum(chunk.choices[0].delta.content == answers.WORD for chunk in _stream(client, self._question))
-            assert heard == count
+            count_of_words = sum(
+                chunk.choices[0].delta.content == answers.WORD for chunk in _stream(client, self._question)
+            )
+            assert count_of_words == count
             return {"peak": (_peak() - before) / size}
 
     def _of_the_sdk(self, contender: Contender, setting: Setting) -> Measured:

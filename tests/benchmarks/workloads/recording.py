@@ -55,10 +55,10 @@ class RecordStreams(Workload):
                 with watch.running(), contender.recording(directory):
                     begun = time.perf_counter()
                     stream = iter(client.chat.completions.create(**answers.streamed_question(self._words)))
-                    said = [answers.said_in(next(stream))]
+                    texts = [answers.text_of(next(stream))]
                     first.append(time.perf_counter() - begun)
-                    said += map(answers.said_in, stream)
-                answers.check_stream(said, self._words)
+                    texts += map(answers.text_of, stream)
+                answers.check_stream(texts, self._words)
         return {**watch.each(streams * self._words), "first": statistics.median(first) * 1e6}
 
 

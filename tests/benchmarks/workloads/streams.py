@@ -38,7 +38,7 @@ class Streams(Workload):
         with contender.recording(setting.directory):
             async with answers.memory_async_client() as client:
                 stream: Any = await client.chat.completions.create(**self._question)
-                answers.check_stream([answers.said_in(chunk) async for chunk in stream], self._words)
+                answers.check_stream([answers.text_of(chunk) async for chunk in stream], self._words)
 
     def _sync(self, contender: Contender, setting: Setting) -> Measured:
         watch, first = Stopwatch(), []
@@ -47,10 +47,10 @@ class Streams(Workload):
                 with contender.replaying(setting.directory), watch.running():
                     begun = time.perf_counter()
                     stream = iter(client.chat.completions.create(**self._question))
-                    said = [answers.said_in(next(stream))]
+                    texts = [answers.text_of(next(stream))]
                     first.append(time.perf_counter() - begun)
-                    said += map(answers.said_in, stream)
-                    answers.check_stream(said, self._words)
+                    texts += map(answers.text_of, stream)
+                    answers.check_stream(texts, self._words)
         return self._measured(watch, first)
 
     async def _async(self, contender: Contender, setting: Setting) -> Measured:
@@ -60,10 +60,10 @@ class Streams(Workload):
                 with contender.replaying(setting.directory), watch.running():
                     begun = time.perf_counter()
                     stream = aiter(await client.chat.completions.create(**self._question))
-                    said = [answers.said_in(await anext(stream))]
+                    texts = [answers.text_of(await anext(stream))]
                     first.append(time.perf_counter() - begun)
-                    said += [answers.said_in(chunk) async for chunk in stream]
-                    answers.check_stream(said, self._words)
+                    texts += [answers.text_of(chunk) async for chunk in stream]
+                    answers.check_stream(texts, self._words)
         return self._measured(watch, first)
 
     def _data(self, setting: Setting, contender: Data) -> Measured:
@@ -73,10 +73,10 @@ class Streams(Workload):
             with watch.running():
                 begun = time.perf_counter()
                 stream = data_alone.chunks(path)
-                said = [answers.said_in(next(stream))]
+                texts = [answers.text_of(next(stream))]
                 first.append(time.perf_counter() - begun)
-                said += map(answers.said_in, stream)
-                answers.check_stream(said, self._words)
+                texts += map(answers.text_of, stream)
+                answers.check_stream(texts, self._words)
         return self._measured(watch, first)
 
     def _streams(self, contender: Contender, setting: Setting) -> int:

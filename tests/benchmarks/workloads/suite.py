@@ -35,7 +35,7 @@ def client():
 @pytest.fixture
 def recorder(request):
     block = CONTENDER.recording if IS_RECORDED else CONTENDER.replaying
-    with block(Path("{folder}"), request.node.name):
+    with block(Path("{directory}"), request.node.name):
         yield
 """
 _TEST = """

@@ -28,7 +28,7 @@ from inference_recorder import (
 from inference_recorder.recording.sameness import renamed_ids
 
 from ..conftest import HELLO, Colour, files_of
-from ..support.differences import differences, without_volatile
+from ..support.differences import differences, stable
 from ..support.openai_server import OpenAIServer, Reply, chunks, completion, error, response
 
 CALLS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -60,9 +60,7 @@ def test_every_method_of_the_table_replays_what_was_answered(
     assert asked == server.count == 2
     assert {"recorded": 1} == recording.counts
     assert {"replayed": 1} == replaying.counts
-    assert [] == differences(
-        [without_volatile(item) for item in recorded], [without_volatile(item) for item in replayed]
-    )
+    assert [] == differences(stable(recorded), stable(replayed))
     assert [type(item) for item in live] == [type(item) for item in replayed]
 
 
@@ -526,7 +524,7 @@ def test_raw_responses_and_plain_calls_serve_each_other(
         plain = sdk.call(f"{name}.create", **kwargs)
     with inference_recording("replay", recordings / "plain"):
         raw = sdk.call(f"{name}.with_raw_response.create", **kwargs)
-    assert [] == differences(without_volatile(plain), without_volatile(raw.parse()))
+    assert [] == differences(stable(plain), stable(raw.parse()))
     assert ("req_0", 200) == (raw.request_id, raw.status_code)
 
     with inference_recording("record", recordings / "raw"):
@@ -534,7 +532,7 @@ def test_raw_responses_and_plain_calls_serve_each_other(
     with inference_recording("replay", recordings / "raw"):
         plain = sdk.call(f"{name}.create", **kwargs)
     assert 2 == server.count
-    assert [] == differences(without_volatile(raw.parse()), without_volatile(plain))
+    assert [] == differences(stable(raw.parse()), stable(plain))
     assert "req_1" == plain._request_id
 
 

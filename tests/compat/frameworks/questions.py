@@ -1,4 +1,4 @@
-"""What every framework is asked, with which tool and for which structure."""
+"""The question that every framework is given, with its tool and its structure."""
 
 from __future__ import annotations
 

@@ -21,22 +21,22 @@ def script(server: OpenAIServer) -> None:
     server.scripts["/v1/responses"] = responses_reply
 
 
-def chat_reply(asked: Asked, number: int) -> Reply:
+def chat_reply(request: Asked, number: int) -> Reply:
     """Return an answer of the chat API."""
-    body = asked.json
+    body = request.json
     tools = [tool["function"] for tool in body.get("tools") or ()]
     call = _call(tools, body, any(message["role"] == "tool" for message in body["messages"]), number)
     if call is not None:
         return _chat_call(call, number, is_streaming=body.get("stream"))
     text = _text(body.get("response_format") or {}, number)
     if body.get("stream"):
-        return Reply(events=chunks(*_pieces(text), number=number))
+        return Reply(events=chunks(*_with_spaces(text), number=number))
     return Reply(completion(text, number=number))
 
 
-def responses_reply(asked: Asked, number: int) -> Reply:
+def responses_reply(request: Asked, number: int) -> Reply:
     """Return an answer of the Responses API."""
-    body = asked.json
+    body = request.json
     items = body["input"] if isinstance(body["input"], list) else []
     tools = [tool for tool in body.get("tools") or () if tool["type"] == "function"]
     call = _call(tools, body, any(item.get("type") == "function_call_output" for item in items), number)
@@ -92,7 +92,7 @@ def _text(wanted: dict[str, Any], number: int) -> str:
     return f"Answer number {number} says hello ."
 
 
-def _pieces(text: str) -> Iterator[str]:
+def _with_spaces(text: str) -> Iterator[str]:
     return (f"{word} " for word in text.split(" "))
 
 

@@ -47,7 +47,7 @@ def _verdict(recorded: dict[str, Any], replayed: dict[str, Any]) -> str:
     if recorded["result"] != replayed["result"]:
         return f"differs\nrecorded {recorded['result']}\nreplayed {replayed['result']}"
     if recorded["counts"] != {"recorded": recorded["requests"]} or not recorded["requests"]:
-        return f"the server was asked {recorded['requests']} times, and {recorded['counts']}"
+        return f"the server got {recorded['requests']} requests, and the session counted {recorded['counts']}"
     if replayed["counts"] != {"replayed": recorded["requests"]}:
         return f"recorded {recorded['requests']} requests, and in replay {replayed['counts']}"
     return ""

@@ -24,8 +24,8 @@ def run_of(recorded: dict[str, Any], replayed: dict[str, Any]) -> dict[str, Any]
         ({"error": "Boom", "counts": {}, "requests": 0}, REPLAYED, "failed while recording\nBoom"),
         (TWICE, {"error": "Boom", "counts": {}}, "failed in replay\nBoom"),
         (TWICE, REPLAYED | {"result": "Bye!"}, "differs"),
-        (TWICE | {"requests": 3}, REPLAYED, "the server was asked 3 times"),
-        (TWICE | {"counts": {}, "requests": 0}, REPLAYED, "the server was asked 0 times"),
+        (TWICE | {"requests": 3}, REPLAYED, "the server got 3 requests"),
+        (TWICE | {"counts": {}, "requests": 0}, REPLAYED, "the server got 0 requests"),
         (TWICE, REPLAYED | {"counts": {"replayed": 1}}, "recorded 2 requests, and in replay"),
     ],
     ids=[
@@ -33,9 +33,9 @@ def run_of(recorded: dict[str, Any], replayed: dict[str, Any]) -> dict[str, Any]
         "the framework fails",
         "replay fails",
         "another answer",
-        "a request passed by the recorder",
-        "nothing was asked: a cache of the framework",
-        "a request less in replay",
+        "a request past the recorder",
+        "no request: a cache of the framework",
+        "one request fewer in replay",
     ],
 )
 def test_what_is_wrong_with_a_way(recorded: dict[str, Any], replayed: dict[str, Any], start: str) -> None:
@@ -46,8 +46,8 @@ def test_what_is_wrong_with_a_way(recorded: dict[str, Any], replayed: dict[str, 
     assert verdict.startswith(start)
 
 
-def test_the_table_says_what_a_framework_does_not_offer() -> None:
-    """An empty cell would leave open whether it was tried."""
+def test_the_table_shows_what_a_framework_does_not_offer() -> None:
+    """An empty cell would not show whether it was tried."""
     table = described({"a": run_of(TWICE, REPLAYED), "b": {"error": "no such release"}})
 
     assert ["a", "1.0", "3.0", "httpx 0.28", "ok (1)", *["not offered"] * 4] == [

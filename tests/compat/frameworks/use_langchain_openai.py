@@ -11,19 +11,21 @@ from .questions import API_KEY, MODEL, QUESTION, TEXTS, City, weather
 
 
 def plain(base_url: str) -> Any:
-    return _said(_chat(base_url).invoke(QUESTION))
+    return _comparable(_chat(base_url).invoke(QUESTION))
 
 
 async def plain_async(base_url: str) -> Any:
-    return _said(await _chat(base_url).ainvoke(QUESTION))
+    return _comparable(await _chat(base_url).ainvoke(QUESTION))
 
 
 def plain_responses(base_url: str) -> Any:
-    return _said(_chat(base_url, use_responses_api=True).invoke(QUESTION))
+    return _comparable(_chat(base_url, use_responses_api=True).invoke(QUESTION))
 
 
 def plain_batch(base_url: str) -> Any:
-    return [_said(answer) for answer in _chat(base_url).batch([QUESTION, "And tomorrow?"], {"max_concurrency": 1})]
+    return [
+        _comparable(answer) for answer in _chat(base_url).batch([QUESTION, "And tomorrow?"], {"max_concurrency": 1})
+    ]
 
 
 def plain_completions(base_url: str) -> Any:
@@ -31,27 +33,27 @@ def plain_completions(base_url: str) -> Any:
 
 
 def streamed(base_url: str) -> Any:
-    return [_said(chunk) for chunk in _chat(base_url).stream(QUESTION)]
+    return [_comparable(chunk) for chunk in _chat(base_url).stream(QUESTION)]
 
 
 async def streamed_async(base_url: str) -> Any:
-    return [_said(chunk) async for chunk in _chat(base_url).astream(QUESTION)]
+    return [_comparable(chunk) async for chunk in _chat(base_url).astream(QUESTION)]
 
 
 def streamed_responses(base_url: str) -> Any:
-    return [_said(chunk) for chunk in _chat(base_url, use_responses_api=True).stream(QUESTION)]
+    return [_comparable(chunk) for chunk in _chat(base_url, use_responses_api=True).stream(QUESTION)]
 
 
 async def streamed_responses_async(base_url: str) -> Any:
-    return [_said(chunk) async for chunk in _chat(base_url, use_responses_api=True).astream(QUESTION)]
+    return [_comparable(chunk) async for chunk in _chat(base_url, use_responses_api=True).astream(QUESTION)]
 
 
 def tools(base_url: str, **options: Any) -> Any:
     chat = _chat(base_url, **options).bind_tools([tool(weather)])
     messages: list[Any] = [("user", QUESTION)]
-    messages.append(asked := chat.invoke(messages))
-    messages += [tool(weather).invoke(call) for call in asked.tool_calls]
-    return [_said(asked), _said(chat.invoke(messages))]
+    messages.append(first_answer := chat.invoke(messages))
+    messages += [tool(weather).invoke(call) for call in first_answer.tool_calls]
+    return [_comparable(first_answer), _comparable(chat.invoke(messages))]
 
 
 def tools_responses(base_url: str) -> Any:
@@ -65,13 +67,13 @@ def tools_responses_chained(base_url: str) -> Any:
 async def tools_async(base_url: str) -> Any:
     chat = _chat(base_url).bind_tools([tool(weather)])
     messages: list[Any] = [("user", QUESTION)]
-    messages.append(asked := await chat.ainvoke(messages))
-    messages += [await tool(weather).ainvoke(call) for call in asked.tool_calls]
-    return [_said(asked), _said(await chat.ainvoke(messages))]
+    messages.append(first_answer := await chat.ainvoke(messages))
+    messages += [await tool(weather).ainvoke(call) for call in first_answer.tool_calls]
+    return [_comparable(first_answer), _comparable(await chat.ainvoke(messages))]
 
 
 def tools_streamed(base_url: str) -> Any:
-    return [_said(chunk) for chunk in _chat(base_url).bind_tools([tool(weather)]).stream(QUESTION)]
+    return [_comparable(chunk) for chunk in _chat(base_url).bind_tools([tool(weather)]).stream(QUESTION)]
 
 
 def structured(base_url: str, method: str = "json_schema") -> Any:
@@ -121,5 +123,5 @@ def _embedder(base_url: str) -> OpenAIEmbeddings:
     return OpenAIEmbeddings(base_url=base_url, api_key=API_KEY, check_embedding_ctx_length=False)  # else: tiktoken
 
 
-def _said(message: Any) -> Any:
+def _comparable(message: Any) -> Any:
     return [message.content, getattr(message, "tool_calls", []), message.usage_metadata]

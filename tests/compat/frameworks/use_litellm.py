@@ -24,16 +24,16 @@ WEATHER = {
 
 
 def plain(base_url: str) -> Any:
-    return _said(litellm.completion(messages=MESSAGES, **_at(base_url)))
+    return _comparable(litellm.completion(messages=MESSAGES, **_at(base_url)))
 
 
 async def plain_async(base_url: str) -> Any:
-    return _said(await litellm.acompletion(messages=MESSAGES, **_at(base_url)))
+    return _comparable(await litellm.acompletion(messages=MESSAGES, **_at(base_url)))
 
 
 async def plain_router(base_url: str) -> Any:
     router = litellm.Router([{"model_name": "ours", "litellm_params": _at(base_url)}])
-    return _said(await router.acompletion("ours", messages=MESSAGES))
+    return _comparable(await router.acompletion("ours", messages=MESSAGES))
 
 
 def plain_text_completion(base_url: str) -> Any:
@@ -54,31 +54,34 @@ async def streamed_async(base_url: str) -> Any:
 def streamed_with_usage(base_url: str) -> Any:
     usage = {"stream_options": {"include_usage": True}}
     chunks = list(litellm.completion(messages=MESSAGES, stream=True, **usage, **_at(base_url)))
-    return _said(litellm.stream_chunk_builder(chunks, messages=MESSAGES))
+    return _comparable(litellm.stream_chunk_builder(chunks, messages=MESSAGES))
 
 
 def tools(base_url: str) -> Any:
-    asked = litellm.completion(messages=MESSAGES, tools=[WEATHER], **_at(base_url))
-    return [_said(asked), _said(litellm.completion(messages=_continued(asked), tools=[WEATHER], **_at(base_url)))]
+    first_answer = litellm.completion(messages=MESSAGES, tools=[WEATHER], **_at(base_url))
+    return [
+        _comparable(first_answer),
+        _comparable(litellm.completion(messages=_continued(first_answer), tools=[WEATHER], **_at(base_url))),
+    ]
 
 
 async def tools_async(base_url: str) -> Any:
-    asked = await litellm.acompletion(messages=MESSAGES, tools=[WEATHER], **_at(base_url))
-    answer = await litellm.acompletion(messages=_continued(asked), tools=[WEATHER], **_at(base_url))
-    return [_said(asked), _said(answer)]
+    first_answer = await litellm.acompletion(messages=MESSAGES, tools=[WEATHER], **_at(base_url))
+    answer = await litellm.acompletion(messages=_continued(first_answer), tools=[WEATHER], **_at(base_url))
+    return [_comparable(first_answer), _comparable(answer)]
 
 
 def tools_streamed(base_url: str) -> Any:
     chunks = list(litellm.completion(messages=MESSAGES, tools=[WEATHER], stream=True, **_at(base_url)))
-    return _said(litellm.stream_chunk_builder(chunks, messages=MESSAGES))
+    return _comparable(litellm.stream_chunk_builder(chunks, messages=MESSAGES))
 
 
 def structured(base_url: str) -> Any:
-    return _said(litellm.completion(messages=MESSAGES, response_format=City, **_at(base_url)))
+    return _comparable(litellm.completion(messages=MESSAGES, response_format=City, **_at(base_url)))
 
 
 async def structured_async(base_url: str) -> Any:
-    return _said(await litellm.acompletion(messages=MESSAGES, response_format=City, **_at(base_url)))
+    return _comparable(await litellm.acompletion(messages=MESSAGES, response_format=City, **_at(base_url)))
 
 
 def embeddings(base_url: str) -> Any:
@@ -97,8 +100,8 @@ def _embedding_model(base_url: str) -> dict[str, Any]:
     return _at(base_url) | {"model": "openai/text-embedding-3-small"}
 
 
-def _continued(asked: Any) -> list[Any]:
-    message = asked.choices[0].message
+def _continued(first_answer: Any) -> list[Any]:
+    message = first_answer.choices[0].message
     results = [
         {"role": "tool", "tool_call_id": call.id, "content": weather(**json.loads(call.function.arguments))}
         for call in message.tool_calls
@@ -106,7 +109,7 @@ def _continued(asked: Any) -> list[Any]:
     return [*MESSAGES, message, *results]
 
 
-def _said(answer: Any) -> Any:
+def _comparable(answer: Any) -> Any:
     message = answer.choices[0].message
     calls = [call.model_dump() for call in message.tool_calls or ()]
     return [message.content, calls, answer.usage.total_tokens]

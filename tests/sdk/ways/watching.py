@@ -10,21 +10,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import openai
-import pydantic
 import pytest
 
 from inference_recorder import inference_recording
 
 from ...compat.versions import VERSIONS
 from ...conftest import Colour
-from ...support.differences import differences
+from ...support.differences import differences, stable
 from ...support.openai_server import OpenAIServer
 
 Use = Callable[[Colour], Any]
 """Calls the SDK in some way and returns all that its caller can see of the result."""
-
-_OBJECTS_NOBODY_NAMES = ("chat.completion", "chat.completion.chunk", "text_completion")
-_TIMES = ("created", "created_at")
 
 
 class Way(NamedTuple):
@@ -82,36 +78,6 @@ def skip_without(sdk: Colour, name: str) -> None:
         attrgetter(name)(sdk.client) if name else None
     except AttributeError:
         pytest.skip(f"openai {openai.__version__} has no {name}")
-
-
-def stable(value: Any, *, is_top: bool = True) -> Any:
-    """Return a copy of what came of a way with the ids and times that the format normalises made constant.
-
-    Times are so at the top of an answer only, an id in a chat or text completion wherever a helper shows it.
-    """
-    if isinstance(value, (list, tuple)):
-        return type(value)(stable(item, is_top=is_top) for item in value)
-    if isinstance(value, pydantic.BaseModel):
-        copy = value.model_copy()
-        members, extra = _stable_members(copy.__dict__, is_top), copy.__pydantic_extra__
-        copy.__dict__.update(members)
-        if extra:
-            extra.update(_stable_members(extra, is_top))
-        return copy
-    return _stable_members(value, is_top) if isinstance(value, dict) else value
-
-
-def _stable_members(members: dict[str, Any], is_top: bool) -> dict[str, Any]:
-    is_named_event = is_top and {"event", "data"} <= set(members)  # the assistants': the SDK puts the name beside
-    stable_members = {
-        name: stable(member, is_top=is_named_event and name == "data") for name, member in members.items()
-    }
-    is_one_nobody_names = members.get("object") in _OBJECTS_NOBODY_NAMES
-    if is_one_nobody_names and "id" in members:
-        stable_members["id"] = "-"
-    if is_one_nobody_names or (is_top and members.get("object") != "model"):
-        stable_members |= {name: 0 for name in _TIMES if isinstance(members.get(name), (int, float))}
-    return stable_members
 
 
 @contextmanager

@@ -54,7 +54,7 @@ class WideFixtures:
         return len(self._sessions[scope.id].session.missed) if scope.id in self._sessions else 0
 
     def note_misses(self, scope: Scope, since: int) -> None:
-        """Note what a fixture missed in a setup that succeeded all the same: nobody was told of it."""
+        """Note what a fixture missed in a setup that did not fail for it."""
         if scope.id in self._sessions:
             self._run.note_fixture_misses(self._sessions[scope.id].session.missed[since:])
 

@@ -522,7 +522,7 @@ CHILDREN = {
         "        os.waitpid(spawnv_passfds(os.fsencode(sys.executable), PYTHON, ()), 0)",
         "gone",
     ),
-    "nobody saw it start or heard of it": starting(
+    "its start was not seen and it did not report": starting(
         "from multiprocessing.util import spawnv_passfds\n"
         "        os.waitpid(spawnv_passfds(b'/bin/sh', ['sh', '-c', ':'], ()), 0)",
         "kept",

@@ -1,1 +1,1 @@
-"""Secrets: what they look like, how they are found, and what takes their place."""
+"""Secrets: their shapes, how they are found, and the placeholders that replace them."""

@@ -1,4 +1,4 @@
-"""Secrets in a file that is there already."""
+"""Secrets in existing files."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _IN_BASE64 = re.compile(r'"__type__":\s*"base64",\s*"__data__":\s*"([A-Za-z0-9+/
 
 
 class Leak(NamedTuple):
-    """A secret in a file; the secret itself is nowhere in it."""
+    """Where a file holds a secret, without the secret itself."""
 
     line: int
-    """Counted from 1; of a text in pieces, or in base64, the line where it begins."""
+    """Counted from 1. For text in base64 or spread over chunks, the line where that text begins."""
     kind: str
     shown: str
     """Its first characters and its length."""
@@ -35,7 +35,7 @@ def leaks_in(content: bytes, redactor: Redactor, ignored: Sequence[re.Pattern[st
     try:
         text = content.decode()
     except UnicodeDecodeError:
-        text = content.decode("latin-1")  # every byte is a character; secrets are ASCII
+        text = content.decode("latin-1")  # every byte becomes a character; secrets are ASCII
     found = list(_in_text(text, 0, text, redactor, ignored))
     for encoded in _IN_BASE64.finditer(text):
         try:
@@ -44,7 +44,7 @@ def leaks_in(content: bytes, redactor: Redactor, ignored: Sequence[re.Pattern[st
             continue
         found += _in_text(decoded, encoded.start(1), text, redactor, ignored)
     shown = {(leak.kind, leak.shown) for leak in found}
-    found += [leak for leak in _in_pieces(content, redactor, ignored) if (leak.kind, leak.shown) not in shown]
+    found += [leak for leak in _in_chunks(content, redactor, ignored) if (leak.kind, leak.shown) not in shown]
     return found
 
 
@@ -55,9 +55,9 @@ def _in_text(
         return
     is_encoded = text is not whole
     findings = redactor.scanner.find(text)
-    # A recorder leaves what the SDK prescribes in a recording on purpose.
-    is_looked_at = _OF_A_RECORDING in text and any(finding.kind in DECLARED for finding in findings)
-    prescribed = prescribed_in_file(text) if is_looked_at else []
+    # A recording keeps what the API prescribes, even where it equals a declared secret.
+    has_prescribed_text = _OF_A_RECORDING in text and any(finding.kind in DECLARED for finding in findings)
+    prescribed = prescribed_in_file(text) if has_prescribed_text else []
     for kind, start, end in findings:
         if kind in DECLARED and lies_in(prescribed, start, end):
             continue
@@ -66,16 +66,16 @@ def _in_text(
             yield Leak(whole.count("\n", 0, offset if is_encoded else start) + 1, kind, _shown(secret))
 
 
-def _in_pieces(content: bytes, redactor: Redactor, ignored: Sequence[re.Pattern[str]]) -> Iterator[Leak]:
+def _in_chunks(content: bytes, redactor: Redactor, ignored: Sequence[re.Pattern[str]]) -> Iterator[Leak]:
     if b'"is_streaming": true' not in content:
         return
     try:
         values = [chunk_value(chunk, "") for chunk in decode(content, "").answer.chunks or ()]
     except (CorruptRecording, ValueError, RecursionError):
-        return  # `check` says so
+        return  # `check` reports it
     first_line = content.partition(b'"body": [')[0].count(b"\n") + 2
-    for pieces in pieces_in(values):
-        text = "".join(piece.text for piece in pieces)
+    for parts in pieces_in(values):
+        text = "".join(part.text for part in parts)
         yield from (leak._replace(line=first_line) for leak in _in_text(text, 0, text, redactor, ignored))
 
 

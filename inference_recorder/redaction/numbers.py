@@ -1,4 +1,4 @@
-"""Secrets that are JSON numbers: how one is spelled, and what stands for it until a replay makes it a number again.
+"""Secrets in JSON numbers: their spelling, their placeholders, and how a replay makes them numbers again.
 
 A number that holds a secret becomes a whole JSON string, `"__REDACTED_1N__"`, with the digits around the secret left as
 they are. So does one in JSON that is itself a string, where its quotes are escaped as all are there.
@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 
 PLACEHOLDER = "__REDACTED_N__"
-"""What stands for a secret number in a key."""
+"""Replaces a secret number in a key."""
 _NUMBERED = re.compile(r"__REDACTED_(\d+)J?__")
 _IN_A_FILE = re.compile(rb'(?<!\\)(\\*)"([0-9.eE+-]*(?:__REDACTED_[0-9]+N__[0-9.eE+-]*)+)\1"')
 _SPELLING = re.compile(r"[0-9.e+-]+")
@@ -21,22 +21,22 @@ _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?
 
 
 def spelled(number: float) -> str:
-    """Return a number as a canonical text has it."""
+    """Return a number as a canonical text spells it."""
     return json.dumps(number)
 
 
 def may_hold(secret: str) -> bool:
-    """Whether a number may be spelled with this text in it."""
+    """Return whether the spelling of a number may contain this text."""
     return _SPELLING.fullmatch(secret) is not None
 
 
 def marked(placeholder: str) -> str:
-    """Return what stands for a secret that is, or is in, a number: the placeholder of a text with the mark."""
+    """Return the placeholder of a secret in a number, given its placeholder in a text."""
     return _NUMBERED.sub(r"__REDACTED_\1N__", placeholder)
 
 
 def bare_numbers(text: str) -> list[tuple[int, int]]:
-    """Return where a text that is JSON, such as the arguments of a tool call, has numbers; [] for any other text."""
+    """Return the spans of the numbers in a text that is JSON, such as a tool call's arguments; otherwise []."""
     if not text.lstrip().startswith(("{", "[")):
         return []
     try:
@@ -47,9 +47,10 @@ def bare_numbers(text: str) -> list[tuple[int, int]]:
 
 
 def numbers_given_back(content: bytes, secret_of: Callable[[str], str | None]) -> tuple[bytes, bool]:
-    """Return a recording with its numbers again, and whether there were any; `secret_of` knows what a number was.
+    """Return a recording with its secret numbers restored, and whether there were any.
 
-    If it is not a JSON number with the present secret in it, it becomes a text that holds the secret.
+    `secret_of` returns the secret for the number of a placeholder. What is not a JSON number with the present secret in
+    it becomes a text.
     """
     is_changed = False
     if b"N__" not in content:

@@ -1,12 +1,12 @@
-"""A recording without the secrets of the moment it was made in, and with those of the moment it is replayed in.
+"""A recording: placeholders replace its secrets when it is made, and the present secrets replace them on replay.
 
 In a file, a secret of the request is `__REDACTED_1__`, the next one `__REDACTED_2__` and so on, in the request and
 wherever the answer repeats it; the client's own API key is number 0. Any other secret of the answer is `__REDACTED__`,
-and so is one of request or answer that is known only because the call has sent it in a header (see `format.sent`).
+and so is one of request or answer that is known only because the call has sent it in a header (see `sent`).
 
-A text that only looks like that has a mark in the file: `__REDACTED_1__`, typed in a prompt or said by a server, is
-`__REDACTED_LITERAL_1__` there (see `identity.placeholders`). In a request the whole of such a text is marked, in an
-answer whatever begins like one.
+A text that looks like a placeholder is escaped in the file: `__REDACTED_1__`, typed in a prompt or sent by a server, is
+`__REDACTED_LITERAL_1__` there (see `placeholders`). In a request the whole of such a text is escaped, in an answer
+everything that starts like one.
 """
 
 from __future__ import annotations
@@ -46,15 +46,15 @@ _VECTORS = frozenset({"bytes", "embedding", "text_offset", "token_logprobs", "to
 
 
 class RecordingRedactor:
-    """The secrets of one request, each with what stands for it in the recording. Ask for the request first."""
+    """Redacts the request and then the answer of one recording. Call `request` first: it numbers the secrets."""
 
     def __init__(self, redactor: Redactor, credential: Credential | None = None, sent: Sent | None = None) -> None:
         self._redactor = redactor
         self._numbers: dict[str, int] = {}
         self._is_repeated = False
         text = "" if credential is None else credential.text
-        is_looked_for = len(text) >= SHORTEST_SENT and text not in LITERAL_MARK  # which would be in each placeholder
-        self._credential = text if is_looked_for else ""
+        is_searched = len(text) >= SHORTEST_SENT and text not in LITERAL_MARK  # which would be in each placeholder
+        self._credential = text if is_searched else ""
         self._sent = Sent() if sent is None else sent
 
     def request(self, recorded: JsonObject) -> JsonObject:
@@ -73,7 +73,7 @@ class RecordingRedactor:
         return self._sent.hidden_in(recorded)
 
     def answer(self, answer: Answer) -> Answer:
-        """Return the answer without secrets, wherever in its chunks they are."""
+        """Return the answer without secrets, even if they are spread over its chunks."""
         known = self._redactor.knowing(self._in_the_answer(), is_for_requests=False)
         answer = _without_secret_bytes(answer, known)
         failure = None if answer.failure is None else failure_to_json(answer.failure)
@@ -99,20 +99,20 @@ class RecordingRedactor:
         return answer._replace(is_redacted=self._is_repeated)
 
     def is_clean(self, name: str, text: str) -> bool:
-        """Whether a text of this name in another answer to the request may stand in this one as it is."""
+        """Return whether this answer may keep a text of this name from another answer to the request."""
         known = self._redactor.knowing(self._in_the_answer(), is_for_requests=False)
         return PLACEHOLDER_START not in text and text == known.replaced(text, lambda secret: PLACEHOLDER, name)
 
     def _hidden(self, value: Any, known: Redactor) -> Any:
-        """Return a copy of the value without secrets, and with a mark at what looks like a placeholder."""
-        value = map_texts_and_names(value, self._written)  # a copy: what comes in pieces is replaced in place
+        """Return a copy of the value without secrets, in which texts that look like a placeholder are escaped."""
+        value = map_texts_and_names(value, self._written)  # a copy, since texts that span chunks are replaced in place
         for pieces in pieces_in(value if isinstance(value, list) else [value]):
             text = "".join(piece.text for piece in pieces)
             rewrite(pieces, known.changes(text, known.scanner.find(text), self._shown))
         return known.replaced(value, self._shown)
 
     def _hidden_failure(self, failure: Failure, known: Redactor) -> Failure:
-        # Through its JSON, where a body that is nested deep is a text.
+        # As JSON, where a deeply nested body is a text.
         data = failure_to_json(failure)["exception_data"]
         hidden = {name: self._hidden(data[name], known) for name in ("message", "body") if name in data}
         if failure.text is not None:
@@ -144,7 +144,7 @@ class RecordingRedactor:
                 yield from {secret, _in_a_string(secret), written(secret), written(_in_a_string(secret))}
 
     def _shown(self, secret: str) -> str:
-        """Return what stands for a secret in the answer."""
+        """Return the placeholder of a secret in the answer."""
         secret = said(secret)
         for known, number in (*self._numbers.items(), (self._credential, 0)):
             if secret in (known, _in_a_string(known)):
@@ -188,7 +188,7 @@ def failure_given_back(
 ) -> Failure:
     """Return a failure, as it is in a recording, as `given_back` does, and with the client's present API key.
 
-    In a failure alone: a recording from a stranger's pull request could else have the key put into a tool call.
+    In a failure alone: a recording from a stranger's pull request could otherwise put the key into a tool call.
     """
     present = _by_number(content, secrets)
 
@@ -247,7 +247,7 @@ def _order_of(name: str) -> tuple[str, list[tuple[int, str]]]:
 
 
 def _notifying(value: JsonValue, name: str = "") -> JsonValue:
-    """Return what of a JSON value may tell a secret: no vectors, which have thousands of numbers."""
+    """Return a JSON value without vectors, which have thousands of numbers and no secrets."""
     if isinstance(value, dict):
         return {name: _notifying(item, name) for name, item in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""What one session leaves out of its keys: secrets, and what its caller declares to differ from run to run."""
+"""Requests as used for their keys: without secrets, and with the normalizers of a session applied."""
 
 from __future__ import annotations
 
@@ -26,17 +26,20 @@ _MOST_CREDENTIALS = 64
 
 
 @dataclass(slots=True, eq=False)
-class _Snapshot:
-    """What finds the secrets of one environment, and what it found clean. Threads are given another one as a whole."""
+class _Secrets:
+    """The secrets of one state of the environment, and what was found clean with them.
+
+    When the environment changes, a new one replaces it, so that no thread uses old results with new secrets.
+    """
 
     redactor: Redactor
     clean_scope: tuple[str, Credential | None] | None = None
-    """A test id, and the client's key."""
+    """A test id and the client's key."""
     spelled: Unshown[dict[Credential, tuple[str, ...]]] = field(default_factory=lambda: Unshown({}))
-    """The spellings of each client's key that was met; it takes 10 us to find them."""
+    """The spellings of each client's key; computing them takes 10 us."""
     clean_url: str = ""
-    look: Callable[[str], bool] | None = None
-    """Whether a body's text may hold a secret, or something that a rule of keys would change."""
+    may_change: Callable[[str], bool] | None = None
+    """Whether a body's text may hold a secret, or something that the key version changes."""
 
     def is_clean_url(self, url: str) -> bool:
         if not self.redactor.is_clean(encode_basestring_ascii(url)):
@@ -57,7 +60,7 @@ class _Snapshot:
 
 
 class RequestRules:
-    """Gives each request as its key sees it. Raises RecorderError for a rule that is none."""
+    """Redacts and normalizes requests for their keys. Raises RecorderError for an invalid rule."""
 
     def __init__(
         self,
@@ -69,26 +72,26 @@ class RequestRules:
         if isinstance(redact, str) or isinstance(normalize, str):
             raise RecorderError("redact= and normalize= take lists, not a single string")
         self.written = written
-        """The key version that names what is recorded."""
+        """The key version of new recordings."""
         self._own_rules = tuple(redact)
         self._normalize = tuple(normalize)
         self.normalizers = Normalizers(normalize)
         self._has_normalizers = bool(self.normalizers)
         self._secret_env = checked_names(secret_env, "secret_env=")
-        # Unshown: `vars` of this object may end up in a traceback or a notebook.
+        # Unshown, since `vars` of this object may end up in a traceback or a notebook.
         self._environment = Unshown(environment())
         self._values = Unshown(secret_values(self._secret_env))
-        self._snapshot = self._snapshot_of_values()
-        # Reentrant: a stream that is collected as garbage is stored wherever that happens.
+        self._secrets = self._current_secrets()
+        # Reentrant, since a stream that is garbage-collected may be saved at any point.
         self._guard = threading.RLock()
 
     @property
     def redactor(self) -> Redactor:
-        """The redactor of the environment last looked at."""
-        return self._snapshot.redactor
+        """The redactor with the secrets of the environment at the latest refresh."""
+        return self._secrets.redactor
 
     def refreshed(self) -> bool:
-        """Look at the environment again; returns whether it holds other secrets than when last looked at."""
+        """Read the environment again, and return whether its secrets have changed."""
         if environment() == self._environment.value:
             return False
         with self._guard:
@@ -96,29 +99,29 @@ class RequestRules:
             is_other = values.value != self._values.value
             if is_other:
                 self._values = values
-                self._snapshot = self._snapshot_of_values()
-            self._environment = now  # last: who finds it equal has the sight that belongs to it
+                self._secrets = self._current_secrets()
+            self._environment = now  # last, so that a thread that finds it unchanged uses its secrets
         return is_other
 
-    def _snapshot_of_values(self) -> _Snapshot:
-        return _Snapshot(Redactor(self._values.value, self._own_rules, is_for_requests=True))
+    def _current_secrets(self) -> _Secrets:
+        return _Secrets(Redactor(self._values.value, self._own_rules, is_for_requests=True))
 
     def keyed(self, request: Request, test_id: str | None) -> tuple[Request, str]:
-        """Return the request as its key sees it, and the key under which its recording in this scope is written."""
-        snapshot = self._snapshot
-        if snapshot.look is None:  # made late, as the redactor's own
-            snapshot.look = snapshot.redactor.scanner.prefilter(self.written.prefilter)
-        if self._is_as_asked(request, snapshot, snapshot.look):
+        """Return the request as used for its key, and the key of a new recording of it in this test."""
+        secrets = self._secrets
+        if secrets.may_change is None:  # not made in the constructor, since it imports pydantic-core
+            secrets.may_change = secrets.redactor.scanner.prefilter(self.written.prefilter)
+        if self._is_unchanged(request, secrets, secrets.may_change):
             return request, request_key(request, test_id, self.written, passed_prefilter=True)
         asked = self.asked(request)
         return asked, request_key(asked, test_id, self.written)
 
     def further_keys(self, request: Request, test_id: str | None, key: str) -> Iterator[tuple[Generation, str]]:
-        """Yield each name but `key` under which a recording of `request` may lie, in the order of looking up."""
+        """Yield every key other than `key` that a recording of `request` may have, in the order of lookup."""
         return further_keys(self.forms(request), test_id, key)
 
     def forms(self, request: Request) -> tuple[Request, ...]:
-        """Return the request as its key sees it, as it is, and as keys saw it that took literals for secrets."""
+        """Return the request as used for its key, as it is, and as for older keys, which took literals for secrets."""
         asked = self.asked(request)
         forms = (asked,) if asked is request else (asked, request)
         if LITERAL_MARK not in asked.body_text and LITERAL_MARK not in asked.url:
@@ -126,9 +129,9 @@ class RequestRules:
         return (*forms, _with_texts(asked, lambda text: LITERAL.sub(PLACEHOLDER, text)))
 
     def asked(self, request: Request) -> Request:
-        """Return the request as its key sees it: the very same where nothing is to be left out."""
-        snapshot = self._snapshot
-        if self._is_as_asked(request, snapshot, snapshot.redactor.scanner.prefilter()):
+        """Return the request as used for its key: the same object if there is nothing to replace."""
+        secrets = self._secrets
+        if self._is_unchanged(request, secrets, secrets.redactor.scanner.prefilter()):
             return request
         redactor = self.redactor_of(request)
         body = redactor.replaced(request.frozen_body(), as_keyed)
@@ -136,38 +139,38 @@ class RequestRules:
         return request.saying(self.normalizers.applied(body))._replace(endpoint=endpoint, url=url)
 
     def shown(self, request: Request) -> Request:
-        """Return a request for people: without its secrets, the client's key among them."""
+        """Return a request without its secrets and without the client's key, to be shown."""
         return request if request.credential is None else self.asked(request)._replace(credential=None)
 
-    def _is_as_asked(self, request: Request, snapshot: _Snapshot, look: Callable[[str], bool]) -> bool:
-        """Whether nothing is to be left out of a request (False when in doubt); `look` is for secrets, at least."""
+    def _is_unchanged(self, request: Request, secrets: _Secrets, may_change: Callable[[str], bool]) -> bool:
+        """Return whether nothing in a request is to be replaced; False when in doubt."""
         text, url = request.body_text, request.url
-        if self._has_normalizers or look(text) or not (url == snapshot.clean_url or snapshot.is_clean_url(url)):
+        if self._has_normalizers or may_change(text) or not (url == secrets.clean_url or secrets.is_clean_url(url)):
             return False
-        for spelling in snapshot.spellings_of(request.credential):  # noqa: SIM110 - all() takes three times as long
+        for spelling in secrets.spellings_of(request.credential):  # noqa: SIM110 - all() takes three times as long
             if spelling in text or spelling in url:
                 return False
         return True
 
     def scope(self, test_id: str | None, credential: Credential | None = None) -> str | None:
-        """Return the test id as key and file have it: a test's parameter may be a secret, or the client's key."""
+        """Return the test id without secrets, for key and file: a parameter may be one, or the client's key."""
         if test_id is None:
             return None
-        snapshot = self._snapshot
-        if (test_id, credential) == snapshot.clean_scope:
+        secrets = self._secrets
+        if (test_id, credential) == secrets.clean_scope:
             return test_id
-        if credential is not None and any(spelling in test_id for spelling in snapshot.spellings_of(credential)):
-            return str(snapshot.redactor.knowing([credential.text]).replaced(test_id, lambda secret: PLACEHOLDER))
-        if snapshot.redactor.is_clean(encode_basestring_ascii(test_id)):
-            snapshot.clean_scope = test_id, credential
+        if credential is not None and any(spelling in test_id for spelling in secrets.spellings_of(credential)):
+            return str(secrets.redactor.knowing([credential.text]).replaced(test_id, lambda secret: PLACEHOLDER))
+        if secrets.redactor.is_clean(encode_basestring_ascii(test_id)):
+            secrets.clean_scope = test_id, credential
             return test_id
-        hidden: str = snapshot.redactor.replaced(test_id, lambda secret: PLACEHOLDER)
+        hidden: str = secrets.redactor.replaced(test_id, lambda secret: PLACEHOLDER)
         return hidden
 
     def secrets_of(self, request: Request) -> list[str]:
         """Return the secrets of a request's body and endpoint in their order, each as often as it occurs.
 
-        What only looks like a placeholder is among them (see `placeholders.LITERAL`).
+        Texts that look like a placeholder are among them (see `placeholders.LITERAL`).
         """
         found: list[str] = []
 
@@ -181,7 +184,7 @@ class RequestRules:
         return found
 
     def variables_in(self, request: Request) -> tuple[str, ...]:
-        """Return the names of the environment variables but for which the request's key would see other texts."""
+        """Return the names of the environment variables whose values are redacted in the request."""
         asked = self.asked(request)
         plain = asked if asked is request else self.without_environment(request)
         if (asked.body_text, asked.url) == (plain.body_text, plain.url):
@@ -192,7 +195,7 @@ class RequestRules:
         return tuple(sorted(name for name, value in variables if not Scanner([value]).knows_none_in(text)))
 
     def without_environment(self, request: Request) -> Request:
-        """Return the request as its key would see it if no environment variable held a secret."""
+        """Return the request as its key would use it if no environment variable held a secret."""
         if not self._values.value:
             return self.asked(request)
         return RequestRules(self._own_rules, self._normalize, self.written, ("!*",)).asked(request)
@@ -214,7 +217,7 @@ class RequestRules:
         return recorded
 
     def with_version(self, recorded: JsonObject) -> JsonObject:
-        """Return a "request" object, its secrets hidden, that says so if it answers only a request equal to it."""
+        """Return a redacted "request" object with its "key_version" (see the function of this name)."""
         return with_version(recorded, self.written)
 
     def redactor_of(self, request: Request) -> Redactor:
@@ -225,17 +228,17 @@ class RequestRules:
 
 
 def with_version(recorded: JsonObject, version: Generation) -> JsonObject:
-    """Return the "request" object of a recording that has its name by this key version.
+    """Return the "request" object of a recording, with a "key_version" if it answers only an equal request.
 
-    Only an exact one needs to say so, and only where llama-stack's recorder would treat other requests as equal to it;
-    or where it holds a placeholder, since there was a time when keys took what only looks like one for a secret.
+    Only the exact version is named, and only if llama-stack's recorder would treat other requests as equal, or if the
+    request holds a placeholder: older keys took texts that look like one for secrets.
     """
     recorded = {name: value for name, value in recorded.items() if name != "key_version"}
     return {**recorded, "key_version": version.name} if version is EXACT and _is_one_of_several(recorded) else recorded
 
 
 def _is_one_of_several(recorded: JsonObject) -> bool:
-    """Whether a key of another version may be that of other requests too."""
+    """Return whether other requests may have the same key in another version."""
     try:
         request = recorded_request(recorded)
         return PLACEHOLDER_START in request.body_text or PLACEHOLDER_START in request.url or is_folded(request)
@@ -244,10 +247,10 @@ def _is_one_of_several(recorded: JsonObject) -> bool:
 
 
 def recorded_request(recorded: JsonObject, normalizers: Normalizers | None = None) -> Request:
-    """Return the request that a recording's "request" object tells of, as its key sees it.
+    """Return the request of a recording, given its "request" object, as used for its key.
 
-    `normalizers` are those that the recording declares, unless others are given; these have the recording's roots.
-    Raises ValueError where the object is none of an SDK's call.
+    The recording's own normalizers apply, unless others are given, which take the roots that the recording declares.
+    Raises ValueError if the object does not describe a call of the SDK.
     """
     method, endpoint, url, body = (recorded.get(name) for name in ("method", "endpoint", "url", "body"))
     if not (isinstance(method, str) and isinstance(endpoint, str) and isinstance(url, str) and isinstance(body, dict)):
@@ -265,7 +268,7 @@ def recorded_request(recorded: JsonObject, normalizers: Normalizers | None = Non
 
 
 def without_numbers(request: Request) -> Request:
-    """Return a request read from a recording with its secrets as its key sees them: without their numbers."""
+    """Return a request read from a recording with the placeholders of its key, which have no numbers."""
     if _NUMBERED_MARK not in request.body_text and _NUMBERED_MARK not in request.url:
         return request
 
@@ -276,7 +279,7 @@ def without_numbers(request: Request) -> Request:
 
 
 def with_literals(request: Request) -> Request:
-    """Return a request that was taken from a recording and redacted again with its placeholders as they were."""
+    """Return a request read from a recording and redacted again, with its placeholders unescaped."""
     return _with_texts(request, said)
 
 
@@ -286,7 +289,7 @@ def _with_texts(request: Request, changed: Callable[[str], str]) -> Request:
 
 
 def _spellings(credential: Credential) -> tuple[str, ...]:
-    """Return how an API key may stand in a text, canonical or not; nothing for one too short to look for."""
+    """Return the spellings of an API key in any text, canonical or not; none if it is too short to search for."""
     if len(credential.text) < SHORTEST_VALUE:
         return ()
     spellings = Scanner([credential.text]).spellings

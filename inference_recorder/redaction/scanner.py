@@ -97,7 +97,7 @@ class Scanner:
         if self.is_for_requests and PLACEHOLDER_START in text:
             self._add(found, "placeholder", (match.span() for match in LITERAL.finditer(text)))
         if not is_prescribed:
-            self._add_declared(found, text, self.spellings)
+            self._add_declared(found, text, is_number=False)
         before = "?" if name == "?" else f"{name}: " if SECRET_NAME.fullmatch(name) else ""
         # Tested here too: with patterns of the user's every text is scanned, and the shapes take 1 ms for 1,000
         # characters.
@@ -112,12 +112,16 @@ class Scanner:
     def find_in_number(self, text: str) -> list[Finding]:
         """Return the declared secrets in the text of a JSON number."""
         found: list[Finding] = []
-        self._add_declared(found, text, self._in_numbers)
+        self._add_declared(found, text, is_number=True)
         return found
 
-    def _add_declared(self, found: list[Finding], text: str, values: Iterable[str]) -> None:
+    def _add_declared(self, found: list[Finding], text: str, *, is_number: bool) -> None:
         # No value is a local variable here: a user's function may raise below, and a traceback may show the locals.
-        self._add(found, "known value", (span for value in values for span in _spans_of(value, text)))
+        self._add(
+            found,
+            "known value",
+            (span for value in (self._in_numbers if is_number else self.spellings) for span in _spans_of(value, text)),
+        )
         for pattern in self._patterns:
             self._add(found, "redact=", (_secret_span(match) for match in pattern.finditer(text)))
         for function in self._functions:

@@ -1,4 +1,4 @@
-"""Environment variables whose values are secrets: by their names, and by what is configured."""
+"""Environment variables whose values are secrets, by their names and by configuration."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ def checked_names(names: Sequence[object], where: str) -> tuple[str, ...]:
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a variable is named as a secret."""
+    """Return whether a variable has the name of a secret."""
     return name.upper().endswith(_ENDS)
 
 
 def secret_variables(names: Sequence[str] = ()) -> dict[str, str]:
-    """Return the environment variables whose values are secrets, without values that are too short to tell from words.
+    """Return the environment variables whose values are secrets: name -> value. Values that are too short are left out.
 
-    They are named *_KEY, *_TOKEN, *_SECRET or *_PASSWORD, or as one of `names`, which may be patterns; what a name that
-    begins with "!" matches is left out. A value of a variable in `names` is taken as a literal of `redact` is.
+    Their names end in _KEY, _TOKEN, _SECRET or _PASSWORD, or match one of `names`, which may be patterns. A name that
+    starts with "!" excludes what it matches. A variable in `names` may be as short as a literal in `redact`.
     """
     known = _variable_names()
-    # Without a function for each name: this is a part of entering a context.
+    # Inlined instead of `is_secret_name`, since it runs on entering a context.
     named = [name for name in known if name.upper().endswith(_ENDS)]
     found = {name: value for name in named if len(value := os.environ.get(name, "")) >= SHORTEST_VALUE}
     if names:
@@ -55,8 +55,8 @@ def secret_values(names: Sequence[str] = ()) -> frozenset[str]:
 
 
 def environment() -> Mapping[Any, Any]:
-    """Return a copy of the environment, to be compared with a later one."""
-    # os.environ decodes one name after the other in Python, which costs more than entering all the rest of a context.
+    """Return a copy of the environment, to compare with a later one."""
+    # os.environ decodes each name in Python, which takes longer than everything else in entering a context.
     encoded: Any = getattr(os.environ, "_data", None)
     return dict(encoded) if isinstance(encoded, dict) else dict(os.environ)
 

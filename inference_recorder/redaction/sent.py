@@ -17,7 +17,7 @@ from .placeholders import LITERAL_MARK, PLACEHOLDER
 from .scanner import Scanner
 
 SHORTEST_SENT = 8
-"""Characters from which what a call sends as a credential is looked for in what it says and hears."""
+"""Characters that a sent credential must have to be searched in the request and the answer."""
 
 _SCHEMES = frozenset({"apikey", "api-key", "basic", "bearer", "digest", "key", "negotiate", "token"})
 _PARAMETER = re.compile(r"""(?P<name>[\w-]{1,64})=(?P<quote>"?)(?P<value>[^",;\s]+)(?P=quote)""")
@@ -25,7 +25,7 @@ _PARAMETER = re.compile(r"""(?P<name>[\w-]{1,64})=(?P<quote>"?)(?P<value>[^",;\s
 
 
 class Sent:
-    """The HTTP requests of one call, retries included, as far as they may hold credentials. No repr shows them."""
+    """The HTTP requests of one call, with its retries, as the source of its credentials. The repr shows nothing."""
 
     __slots__ = ("_requests",)
 
@@ -33,34 +33,34 @@ class Sent:
         self._requests: list[tuple[Any, Any]] = []
 
     def note(self, request: Any) -> None:
-        """Take note of an HTTP request that is about to be sent. Its headers are read later, as they were sent."""
+        """Keep an HTTP request that is about to be sent. Its headers are read later, as they were sent."""
         self._requests.append((request.headers, request.url))
 
     def values(self) -> frozenset[str]:
-        """Return the values, too long for a common word, of headers and parts of a query whose names say secret.
+        """Return the values of headers and query parameters with names of secrets, if they are long enough.
 
-        Without the scheme before them; of Basic the user and the password too; of cookies each; of parameters behind a
-        scheme those whose names say secret.
+        A scheme is removed. Basic credentials also give the user and the password, a cookie header each cookie, and
+        parameters after a scheme those with names of secrets.
         """
-        found = {value for headers, url in self._requests for value in _values(headers, url)}
-        return frozenset(value for value in found if len(value) >= SHORTEST_SENT and value not in LITERAL_MARK)
+        values = {value for headers, url in self._requests for value in _values(headers, url)}
+        return frozenset(value for value in values if len(value) >= SHORTEST_SENT and value not in LITERAL_MARK)
 
     def hidden_in(self, value: JsonObject) -> JsonObject:
-        """Return a recording's "request", without its other secrets already, without the values that were sent.
+        """Return a recording's "request", whose other secrets are redacted already, without the sent values.
 
-        They get no number: a replay sends nothing, so the key is made without knowing them.
+        They get no number: a replay sends nothing, so that its key is computed without knowing them.
         """
-        # Not by the redactor itself, to which a number below a name of secrets is one: it would lose its number.
+        # Not with a `Redactor`: it would redact the numbered placeholders below names of secrets again.
         spellings = "|".join(map(re.escape, Scanner(self.values()).spellings))
         if not spellings:
             return value
         pattern = re.compile(spellings)
 
-        def hidden(text: str, prescribed: list[tuple[int, int]]) -> str:
-            return pattern.sub(lambda found: found[0] if lies_in(prescribed, *found.span()) else PLACEHOLDER, text)
+        def redacted(text: str, prescribed: list[tuple[int, int]]) -> str:
+            return pattern.sub(lambda match: match[0] if lies_in(prescribed, *match.span()) else PLACEHOLDER, text)
 
-        hidden_value: JsonObject = _with_written_texts(value, hidden)
-        return hidden_value
+        redacted_value: JsonObject = _map_free_texts(value, redacted)
+        return redacted_value
 
     def __reduce__(self) -> tuple[type[Sent], tuple[()]]:
         return Sent, ()
@@ -78,26 +78,25 @@ def _values(headers: Mapping[str, str], url: Any) -> Iterator[str]:
 
 
 def _in_a_header(value: str) -> Iterator[str]:
-    scheme, _, rest = value.strip().partition(" ")
-    rest = rest.strip()
-    if not rest or scheme.lower() not in _SCHEMES:
+    scheme, _, credentials = value.strip().partition(" ")
+    credentials = credentials.strip()
+    if not credentials or scheme.lower() not in _SCHEMES:
         yield value.strip()
-    yield rest
-    yield from (match["value"] for match in _PARAMETER.finditer(rest) if names_a_secret(match["name"]))
+    yield credentials
+    yield from (match["value"] for match in _PARAMETER.finditer(credentials) if names_a_secret(match["name"]))
     if scheme.lower() == "basic":
         try:
-            decoded = base64.b64decode(rest, validate=True).decode()
+            decoded = base64.b64decode(credentials, validate=True).decode()
         except (binascii.Error, ValueError):
             return
         user, _, password = decoded.partition(":")
         yield from (decoded, user, password)
 
 
-def _with_written_texts(value: Any, changed: Callable[[str, list[tuple[int, int]]], str]) -> Any:
-    """Return a copy of a recording's "request" with the texts in it changed, but for what the SDK prescribes.
+def _map_free_texts(value: Any, changed: Callable[[str, list[tuple[int, int]]], str]) -> Any:
+    """Return a copy of a recording's "request" with its texts changed, except what the API prescribes.
 
-    A number becomes a text if its text changes. `changed` takes a text and where it has parts that are the API's, in an
-    endpoint or a url.
+    A number becomes a text if its text changes. `changed` takes a text and the spans of it that the API prescribes.
     """
 
     def copy(value: Any, name: str, *, is_free: bool) -> Any:

@@ -1,7 +1,7 @@
-"""What secrets look like: one table, a row a kind.
+"""The shapes of secrets: one table, one row for each kind.
 
-No rule set on the package index fits: what is well kept (detect-secrets) knows 7 of 24 made-up secrets of these kinds,
-and gitleaks is no Python package. The shapes are those that the issuers describe.
+No rule set on the package index fits: detect-secrets knows 7 of 24 made-up secrets of these kinds, and gitleaks is not
+a Python package. The shapes are those that the issuers describe.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 
 class Shape(NamedTuple):
-    """One kind of secret. The group "secret" of the pattern is what is hidden, else the whole of what it finds."""
+    """One kind of secret. If the pattern has a group "secret", only the group is the secret."""
 
     kind: str
     text: str
@@ -24,7 +24,7 @@ class Shape(NamedTuple):
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
-    # When it is asked for: a replay that meets no secret has no use for them, and they take 5 ms.
+    # On first use: a replay without secrets does not need the patterns, and compiling all of them takes 5 ms.
     return re.compile(pattern)
 
 
@@ -82,36 +82,36 @@ SHAPES = tuple(
         ("organisation or project id", rf"{_ALONE}(?:org-|proj_)(?=[A-Za-z]*[0-9])[A-Za-z0-9]{{12,}}"),
     )
 )  # fmt: skip
-"""In the order in which they are looked for; what one has found is nothing for the next.
+"""In the order of search: what one shape has found is not searched by the next.
 
-Each reads a text in a time that grows as the text does, whatever a stranger puts into a recording: nothing that repeats
-without end begins at every place, stands beside its like, or is looked ahead for.
+Each pattern takes linear time, whatever a stranger puts into a recording: an unbounded repetition never starts at every
+position, follows a similar repetition, or stands in a look-ahead.
 """
 
 SECRET_NAME = re.compile(rf"(?i)(?:.*[-_. ])?(?:{_CALLED}|authorization)s?")
-"""The whole of a name in a JSON object whose value is read as if it stood behind the name."""
+"""Matches the name of a JSON member whose value is searched together with the name."""
 
 _ACCOUNT_NAMES = frozenset({"project_id", "organization", "openai_organization", "openai_project"})
 FINGERPRINTED_NAMES = frozenset({"project_id"})
-"""Those whose placeholder in a request holds a part of the value's sha256: what is asked of two projects differs."""
+"""Names whose placeholder in a request has a part of the value's sha256: two projects make two requests."""
 _LONG_FOR_A_QUERY = 12
 _QUERY_NAMES = frozenset({"key", "token", "code", "sig", "signature"})
 
 
-def is_hidden_by_name(position: str, name: str, value: str) -> bool:
-    """Whether a value below `extra_body` or `extra_query` says whose account it is, or is a key of the query."""
-    if position == "extra_query" and name.lower() in _QUERY_NAMES and len(value) >= _LONG_FOR_A_QUERY:
+def is_hidden_by_name(parent: str, name: str, value: str) -> bool:
+    """Return whether a member of `extra_body` or `extra_query` names an account, or is a key in the query."""
+    if parent == "extra_query" and name.lower() in _QUERY_NAMES and len(value) >= _LONG_FOR_A_QUERY:
         return True
-    return position in ("extra_body", "extra_query") and name in _ACCOUNT_NAMES
+    return parent in ("extra_body", "extra_query") and name in _ACCOUNT_NAMES
 
 
 _LOOK_AROUND = re.compile(r"\(\?<?[=!](?:[^()\\\[]|\\.|\[(?:[^\]\\]|\\.)*\]|\((?:[^()\\]|\\.)*\))*\)")
 
 
 def shapes_prefilter() -> str:
-    r"""Return one pattern, without look-around, that finds something in a canonical text wherever a shape does.
+    r"""Return one pattern, without look-around, that matches every canonical text in which a shape matches.
 
-    In such a text a line break is the two characters \n, and a quote follows a backslash. It may be without spaces.
+    In such a text a line break is the two characters \n, and a quote follows a backslash. It may have no spaces.
     """
     parts = []
     for shape in SHAPES:

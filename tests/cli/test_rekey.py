@@ -99,6 +99,23 @@ def test_removing_the_normalizers_gives_the_old_names(sdk: Colour, server: OpenA
     assert before == contents(recordings)
 
 
+def test_rekey_without_normalizers_changes_nothing_and_names_the_options(
+    sdk: Colour, server: OpenAIServer, recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taking the missing list for an empty one would undo the declared normalizers."""
+    script(server)
+    with inference_recording("record", recordings, normalize=["uuids"]):
+        answers(sdk, ONE)
+    before = contents(recordings)
+    monkeypatch.chdir(tmp_path)
+
+    done = run("rekey", recordings)
+
+    assert 2 == done.exit_code
+    assert "no normalizers are configured" in done.stderr
+    assert before == contents(recordings)
+
+
 @pytest.mark.parametrize("first", [[], ["uuids"]], ids=["none", "uuids"])
 def test_names_that_are_numbers_keep_their_order(
     first: list[str], sdk: Colour, server: OpenAIServer, recordings: Path

@@ -79,7 +79,7 @@ def objects() -> dict[str, Any]:
         "plan to wait": Wait(request, "0" * 64, None, row, 1),
         "call": repr(HandOver(request, {"extra_headers": {"Authorization": KEY}}, sent=sent)),
         "rules": rules,
-        "what rules remember": rules._snapshot,
+        "what rules remember": rules._secrets,
         "hidden": repr(RecordingRedactor(rules.redactor_of(request), request.credential, sent)),
         "answer": repr(answer),  # its fields are the answer's own
         "unshown": Unshown(KEY),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 from copy import deepcopy
@@ -134,6 +135,17 @@ def test_a_variables_value_is_found_in_a_chunk_whatever_is_in_it(
     hidden = RecordingRedactor(RequestRules().redactor).answer(Answer(chunks=chunks, is_streaming=True)).chunks
 
     assert [{"delta": "__REDACTED__"}] == [chunk_value(chunk, "") for chunk in hidden or ()]
+
+
+def test_a_text_kept_as_bytes_gives_a_repeated_secret_back() -> None:
+    """A downloaded text becomes a text in the file, so that the present secret can replace the placeholder."""
+    then, now = run({"input": ONE.one}), run({"input": ONE.other})
+    downloaded = base64.b64encode(f"the key is {ONE.one}".encode()).decode()
+
+    content = then.recorded(Answer(body={"__type__": "base64", "__data__": downloaded}))
+
+    assert {"__type__": "text", "__data__": f"the key is {ONE.other}"} == now.replayed(content)
+    assert ONE.one.encode() not in content
 
 
 def test_a_url_whose_password_is_a_variables_value_loses_its_user_too(monkeypatch: pytest.MonkeyPatch) -> None:

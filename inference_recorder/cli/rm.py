@@ -14,7 +14,7 @@ import click
 from ..errors import CorruptRecording, UnwritableRecording
 from ..storage.catalogue import Entry, series_of
 from ..storage.key_versions import is_shared, key_version
-from ..storage.trash import Deletion, remove_expired
+from ..storage.trash import Deletion
 from ..text import visible_line
 from .console import Column, counted, remark, show_json, show_table
 from .directories import SearchedDirectories, remark_refusal, remark_unreadable, shown
@@ -85,9 +85,7 @@ def rm(node_ids: tuple[str, ...], dirs: tuple[Path, ...], recursive: bool, dry_r
         raise click.UsageError(_not_found(missing, directories, matches.other_ids, dirs))
     deletion, failure = Deletion(), None
     try:
-        if not dry_run:
-            remove_expired(directories.searched)
-        deletion.discard([*paths, *(error.path for error in unreadable)], is_dry_run=dry_run)
+        deletion.discard([*paths, *(error.path for error in unreadable)], directories.searched, is_dry_run=dry_run)
     except UnwritableRecording as error:
         failure = error
     refusals |= dict.fromkeys(

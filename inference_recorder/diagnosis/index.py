@@ -17,7 +17,7 @@ from urllib.parse import urlparse
 from ..errors import CorruptRecording
 from ..redaction.requests import recorded_request
 from ..request.keys import body_text_as_keyed
-from ..storage.catalogue import Entry, paths_in, question_of
+from ..storage.catalogue import Entry, entry_without_answer, paths_in
 
 MOST_SECONDS = 2.0
 """Of reading, after which the rest of a folder is left unread: some 15,000 recordings."""
@@ -64,7 +64,7 @@ class Index:
                 break
             self.read += 1
             try:
-                asked = _asked(question_of(path))
+                asked = _asked(entry_without_answer(path))
             except (CorruptRecording, ValueError, TypeError, AttributeError, RecursionError):
                 self.unreadable += 1  # such a file must not hide the miss that is explained
                 continue

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from ..errors import LockNotAvailable
 from ..modes import InferenceMode
@@ -76,17 +75,19 @@ class AnswerWriter:
             self.observer.about_to_record(self._store, decision, changed)
         kept = WithKeptIds(decision, self._run, content, redactor.is_clean)
         is_kept, warning = not state.may_replace and self._store.holds(name), None
-        path: Path | None = self._store.path_of(name)
+        path = self._store.path_of(name)
         try:
             if not is_kept:
-                path = self._store.write(
-                    name, kept.content, attachment=answer.attachment, wait=wait, patience=patience,
-                    revised=kept.revised, may_replace=state.may_replace,
-                )  # fmt: skip
+                with self._store.replacing(name, wait=wait, patience=patience) as slot:
+                    if slot.is_blocked:
+                        return False
+                    if slot.is_new or state.may_replace:
+                        old, new = slot.old, kept.content
+                        slot.put(new if old is None else kept.revised(old, new), answer.attachment)
         except LockNotAvailable as error:  # the recording is in place all the same
             warning = error
         # After the new file is there, so that a crash leaves at least one of them.
-        if path is None or not (is_kept or self._store.remove_all(superseded, patience, wait=wait)):
+        if not is_kept and not self._store.remove_all(superseded, patience, wait=wait):
             return False
         self._note_stored(decision, position, None if is_kept else kept.content)
         if not is_kept and not state.is_counted:

@@ -169,9 +169,9 @@ class Attempt:
         for before in self._before.values():
             try:
                 if not self.has_failed:
-                    before.drop_set_back()
+                    before.remove_failed()
                 elif not stays:
-                    moved |= before.set_back()
+                    moved |= before.roll_back()
             except (RecorderError, OSError) as error:
                 self.troubles.append(f"{self.test_id} failed, and its recordings are still in place: {error}")
         if self.has_failed:
@@ -200,8 +200,8 @@ class Attempt:
         for before in self._before.values():
             try:
                 if self.keeps_new_recordings:
-                    before.set_back()
-                before.drop_set_back()
+                    before.roll_back()
+                before.remove_failed()
             except (RecorderError, OSError):
                 pass  # git ignores where they are, and the next attempt replaces them
 

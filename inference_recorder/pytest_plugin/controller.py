@@ -66,7 +66,7 @@ def _restored(worker: str, shared: SharedDirectory) -> RunReport:
     """Restore what the running test of a crashed worker had replaced; return a report of it."""
     report = RunReport(has_sessions=True)
     try:
-        report.failed_recordings = list(map(str, shared.unsettled(worker).set_back()))
+        report.failed_recordings = list(map(str, shared.unsettled(worker).roll_back()))
     except (RecorderError, OSError) as error:
         report.troubles = [f"worker {worker} crashed, and what it was recording is still in place: {error}"]
     return report

@@ -10,7 +10,7 @@ import pytest
 
 from ..errors import UnwritableRecording
 from ..storage.directories import directories_from
-from ..storage.trash import Deletion, remove_expired
+from ..storage.trash import Deletion
 from ..text import visible_line
 from .options import DELETE
 from .run_report import RunReport
@@ -44,8 +44,9 @@ def prune(
     deletion = Deletion()
     if is_real:
         try:
-            remove_expired(own_directories(report, config.rootpath, common))
-            deletion.discard(recording.path for recording in needless)
+            deletion.discard(
+                (recording.path for recording in needless), own_directories(report, config.rootpath, common)
+            )
         except UnwritableRecording as error:
             terminal.write_line(f"  {error}", red=True)
         needless = [recording for recording in needless if recording.path in deletion.moved]

@@ -30,7 +30,7 @@ class Unsettled:
         """Forget them: the test has ended."""
         self._file.unlink(missing_ok=True)
 
-    def set_back(self) -> list[Path]:
+    def roll_back(self) -> list[Path]:
         """Move the new recordings of a crashed worker to .failed, restore the old ones, and return the new paths.
 
         Raises UnwritableRecording and OSError.
@@ -47,7 +47,7 @@ class Unsettled:
                 directory, name, text = json.loads(line)
                 old.setdefault(directory, {}).setdefault(name, _files(text))
         for directory, of_directory in old.items():
-            moved += Before(Store(Directories(Path(directory), ())), of_directory).set_back().values()
+            moved += Before(Store(Directories(Path(directory), ())), of_directory).roll_back().values()
         self.settle()
         return moved
 

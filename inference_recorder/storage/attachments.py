@@ -1,4 +1,4 @@
-"""The bytes of a big binary answer: in a file of their own beside the recording, which names them by their sha256."""
+"""Attachments: a large binary answer is a file of its own beside the recording, which names it by its sha256."""
 
 from __future__ import annotations
 
@@ -12,36 +12,39 @@ from . import files
 
 
 def path_of(recording: Path, digest: str) -> Path:
-    """Return the path of the attachment with this sha256 beside a recording; raises ValueError for an invalid one."""
+    """Return the path of a recording's attachment with this sha256; raises ValueError if it is not a sha256.
+
+    The name contains the digest, so that a reader of the old recording does not read the new attachment.
+    """
     return recording.with_name(attachment_name(name_of(recording.name), digest))
 
 
-def digest_in(content: bytes) -> str | None:
-    """Return the sha256 that a recording with this content names, None where it names none."""
-    found = ATTACHMENT_REFERENCE.search(content)
-    return None if found is None else found.group(1).decode()
+def digest_in(content: bytes | None) -> str | None:
+    """Return the sha256 of the attachment that a recording with this content names, or None."""
+    match = ATTACHMENT_REFERENCE.search(content or b"")
+    return None if match is None else match.group(1).decode()
 
 
 def named_in(recording: Path, content: bytes | None) -> Path | None:
-    """Return where the attachment lies that a recording with this content names, None where it names none."""
-    found = ATTACHMENT_REFERENCE.search(content or b"")
-    return None if found is None else path_of(recording, found.group(1).decode())
+    """Return the path of the attachment that a recording with this content names, or None."""
+    digest = digest_in(content)
+    return None if digest is None else path_of(recording, digest)
 
 
 def owner_of(attachment: Path) -> str:
-    """Return the name of the recording that a file would be the attachment of, "" for what is none by its name."""
+    """Return the name of the recording that an attachment belongs to, "" for a file that is not an attachment."""
     parts = attachment_parts(attachment.name)
     return "" if parts is None else parts[0]
 
 
 def is_whole(attachment: Path) -> bool:
-    """Whether a file holds the bytes that its name says."""
+    """Whether a file's content has the digest in its name."""
     parts, content = attachment_parts(attachment.name), files.content_of(attachment)
     return parts is not None and content is not None and digest_of(content).startswith(parts[1])
 
 
 def is_orphan(attachment: Path) -> bool:
-    """Whether a file is an attachment that no recording names: its own is not there, or is whole and does not."""
+    """Whether a file is an attachment whose recording is absent, or is readable and names another attachment."""
     parts = attachment_parts(attachment.name)
     if parts is None:
         return False
@@ -53,40 +56,40 @@ def is_orphan(attachment: Path) -> bool:
 
 
 def read_attachment(recording_path: str, digest: str) -> bytes:
-    """Return the bytes of this sha256 beside a recording; raises CorruptRecording where they are not."""
-    path = Path(recording_path)
+    """Return a recording's attachment with this sha256; raises CorruptRecording if it is missing or damaged."""
+    recording = Path(recording_path)
     try:
-        position = path_of(path, digest)
+        path = path_of(recording, digest)
     except (TypeError, ValueError):
-        raise CorruptRecording(path, "$.response.body.__data__ must be a sha256") from None
-    stored = files.read(str(position))
+        raise CorruptRecording(recording, "$.response.body.__data__ must be a sha256") from None
+    stored = files.read(str(path))
     if stored is None:
-        before = _identity(path)
-        now = ATTACHMENT_REFERENCE.search(files.content_of(path) or b"")
-        if now is not None and now.group(1).decode() != digest:  # recorded anew since the recording was read
-            return read_attachment(recording_path, now.group(1).decode())
-        # Recorded anew twice since then, it may name the same bytes again, which are there now.
-        stored = files.read(str(position))
-        if stored is None and now is not None and before != _identity(path):
+        identity = _identity(recording)
+        current = digest_in(files.content_of(recording))
+        if current is not None and current != digest:  # replaced since the recording was read
+            return read_attachment(recording_path, current)
+        # If it was replaced twice since then, it may name the same attachment again, which is there by now.
+        stored = files.read(str(path))
+        if stored is None and current is not None and identity != _identity(recording):
             return read_attachment(recording_path, digest)
     if stored is None:
-        raise CorruptRecording(path, f"its answer's bytes are missing: there is no {position.name} beside it")
+        raise CorruptRecording(recording, f"its attachment {path.name} is missing")
     if digest_of(stored.content) != digest:
-        raise CorruptRecording(path, f"{position.name} beside it is not what was recorded with it")
+        raise CorruptRecording(recording, f"its attachment {path.name} has other content than was recorded")
     return stored.content
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """Return what tells one file of this name from the next."""
+    """Return a value that differs between successive files of this name."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_ino, found.st_mtime_ns
+    return status.st_ino, status.st_mtime_ns
 
 
 def _is_json(content: bytes) -> bool:
-    """Whether a recording is whole: a damaged one may have named what it no longer names."""
+    """Whether a recording is undamaged; a damaged one may have lost the name of its attachment."""
     try:
         json_bytes.loads(content)
     except (ValueError, RecursionError):

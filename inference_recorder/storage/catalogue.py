@@ -1,4 +1,4 @@
-"""The recordings of whole folders, for those who look at many: what came nearest, what lies there, what is unused."""
+"""All recordings of a directory, for code that reads many: diagnosis, the commands, pruning."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ from ..request.normalizers import Normalizers
 from ..request.request import Request
 from . import files
 
-_USUAL_QUESTION = 1 << 15
+_USUAL_REQUEST_SIZE = 1 << 15
 _NUMBER_AS_NAME = re.compile(r'"-?[0-9]+": ')
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file of recordings with its request parsed; its answer is parsed when asked for."""
+    """A recording with its request parsed; `recording()` parses the answer."""
 
     path: Path
     content: bytes
     test_id: str | None
     request: JsonObject
-    """The file's own "request" object; {} where it has none."""
+    """The file's "request" object; {} if it has none."""
 
     @property
     def name(self) -> str:
@@ -50,17 +50,17 @@ class Entry:
 
     @property
     def key(self) -> str:
-        """The key that the name holds: without the place in its row, and without what a list of models adds."""
+        """The key in the file's name."""
         return key_of(self.path)
 
     @property
     def position(self) -> int:
-        """The place in the key's row, counted from 1."""
-        return path_of(self.path)
+        """The position in the key's series, counted from 1."""
+        return position_of(self.path)
 
     @property
     def is_of_the_sdk(self) -> bool:
-        """Whether a call of the SDK was recorded here; the ancestor's folders hold tools' and others' calls too."""
+        """Whether this is a call of the SDK; llama-stack's recorder records tools and others too."""
         return isinstance(self.request.get("endpoint"), str) and isinstance(self.request.get("body"), dict)
 
     @property
@@ -69,7 +69,7 @@ class Entry:
 
     @property
     def model(self) -> str:
-        """The model that was asked for, "" where the request names none."""
+        """The requested model, "" if the request names none."""
         body = self.request.get("body")
         model = body.get("model") if isinstance(body, dict) else None
         return model if isinstance(model, str) else ""
@@ -81,61 +81,61 @@ class Entry:
 
     @property
     def asked(self) -> Request | None:
-        """The call as a lookup sees it; None where the file does not hold a whole call that the SDK can make."""
+        """The request as used for its key; None if the file does not hold a request that the SDK can make."""
         try:
-            asked = self.asked_under(None)
-            urlparse(asked.url)
-            return asked
-        except (ValueError, RecursionError):  # such as an address without its bracket, arguments nested too deep
+            request = self.asked_under(None)
+            urlparse(request.url)
+            return request
+        except (ValueError, RecursionError):  # such as an unclosed "[" in the URL, or arguments nested too deep
             return None
 
     def asked_under(self, normalizers: Normalizers | None) -> Request:
-        """Return the call as a lookup under these normalizers sees it, else under those that the file declares.
+        """Return the request as used for its key under these normalizers; None means those that the file declares.
 
-        Raises ValueError where the file holds no call, RecursionError for arguments nested too deep.
+        Raises ValueError if the file holds no request, RecursionError if its arguments are nested too deep.
         """
-        asked = recorded_request(self.request, normalizers)
-        if _NUMBER_AS_NAME.search(asked.body_text) is None:
-            return asked
+        request = recorded_request(self.request, normalizers)
+        if _NUMBER_AS_NAME.search(request.body_text) is None:
+            return request
         numbered = recorded_request(self.request).with_numbers_as_names()
-        # Only the name tells which they were.
-        names_numbers = generation_of(self.key, numbered, self.test_id) is not None
-        return asked.with_numbers_as_names() if names_numbers else asked
+        # Only the key shows whether the names were numbers or texts.
+        has_numbers_as_names = generation_of(self.key, numbered, self.test_id) is not None
+        return request.with_numbers_as_names() if has_numbers_as_names else request
 
     @property
     def is_exact(self) -> bool:
-        """Whether it says that it answers only a request equal to its own; otherwise it answers by folding too."""
+        """Whether it answers only a request equal to its own, and not those that a key version folds with it."""
         return self.request.get("key_version") == EXACT.name
 
     @property
     def exact_key(self) -> str | None:
-        """The exact key of its own request, None where it holds no call of the SDK."""
-        asked = self.asked
-        return None if asked is None else request_key(asked, self.test_id)
+        """The exact key of its own request; None if it is not a call of the SDK."""
+        request = self.asked
+        return None if request is None else request_key(request, self.test_id)
 
     def recording(self) -> Recording:
-        """Return what a replay would see; raises CorruptRecording."""
+        """Return the recording as used for a replay; raises CorruptRecording."""
         return decode(self.content, str(self.path))
 
 
 def key_of(path: Path) -> str:
-    """Return the key that the name of a recording's file holds."""
+    """Return the key in the name of a recording's file, without position and digest of a model list."""
     return key_in(path.name)
 
 
-def path_of(path: Path) -> int:
-    """Return the place in its row, counted from 1, that the name of a recording's file holds."""
+def position_of(path: Path) -> int:
+    """Return the position in its series, counted from 1, in the name of a recording's file."""
     return position_in(name_of(path.name))
 
 
 def series_of(path: Path) -> tuple[Path, str]:
-    """Return what the answers to one request have in common; a file whose name is not a key is alone."""
+    """Return what identifies the series of a recording; a file whose name is not a key has a series of its own."""
     name = name_of(path.name)
     return path.parent, name.partition(".")[0] if is_key_name(name) else name
 
 
 def paths_in(directories: Iterable[Path]) -> Iterator[Path]:
-    """Yield the files of recordings directly in these folders, by folder and then by name; hidden ones are none."""
+    """Yield the recordings directly in these directories, by directory and then by name, without hidden files."""
     for directory in directories:
         try:
             names = sorted(entry.name for entry in os.scandir(directory) if entry.name.endswith(RECORDING_ENDING))
@@ -145,7 +145,7 @@ def paths_in(directories: Iterable[Path]) -> Iterator[Path]:
 
 
 def entries_in(directories: Iterable[Path]) -> Iterator[Entry | CorruptRecording]:
-    """Yield each recording of these folders, or the error that reading it gave."""
+    """Yield each recording in these directories, or the error from reading it."""
     for path in paths_in(directories):
         try:
             yield entry_of(path)
@@ -154,15 +154,15 @@ def entries_in(directories: Iterable[Path]) -> Iterator[Entry | CorruptRecording
 
 
 def entry_of(path: Path) -> Entry:
-    """Return the recording in this file, its request half parsed; raises CorruptRecording."""
+    """Return the recording in this file; raises CorruptRecording."""
     stored = files.read(str(path))
     if stored is None:
-        raise CorruptRecording(path, "it is not there")
+        raise CorruptRecording(path, "it does not exist")
     return entry_in(path, stored.content)
 
 
 def entry_in(path: Path, content: bytes) -> Entry:
-    """Return the recording that `content` of a file holds, its request half parsed; raises CorruptRecording."""
+    """Return the recording with this content; raises CorruptRecording."""
     document = _head(content)
     if document is None:
         try:
@@ -174,14 +174,14 @@ def entry_in(path: Path, content: bytes) -> Entry:
     return _entry(path, content, document)
 
 
-def question_of(path: Path) -> Entry:
-    """Return the recording in this file without its answer, which is not even read where the layout allows.
+def entry_without_answer(path: Path) -> Entry:
+    """Return the recording in this file, if possible without reading its answer; raises CorruptRecording.
 
-    For those who look at thousands of requests; `content` is then only the file's beginning. Raises CorruptRecording.
+    For code that compares thousands of requests. `content` may be only the beginning of the file.
     """
     try:
         with open(path, "rb", buffering=0) as file:
-            content = file.read(_USUAL_QUESTION)
+            content = file.read(_USUAL_REQUEST_SIZE)
     except OSError as error:
         raise CorruptRecording(path, error.strerror or str(error)) from error
     document = _head(content)
@@ -199,7 +199,7 @@ def _entry(path: Path, content: bytes, document: JsonObject) -> Entry:
 
 
 def _head(content: bytes) -> JsonValue | None:
-    """Return what stands before the response, parsed alone; None for a layout in which that cannot be cut off."""
+    """Return the parsed part before the response; None for another layout than ours."""
     start = content.find(RESPONSE_START) if content.startswith(b"{\n") else -1
     if start < 0:
         return None

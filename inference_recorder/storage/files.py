@@ -1,4 +1,4 @@
-"""One file of a folder of recordings: read without trusting what lies there, replaced whole or not at all."""
+"""Single files: read without trusting what is there, replaced completely or not at all."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..recording.layout import temporary_name
 
 _USUAL_SIZE = 1 << 15
 _NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
-# Without waiting: opening a named pipe that nobody writes to would else hang the run.
+# Non-blocking: opening a named pipe without a writer would otherwise hang the run.
 _READ_FLAGS = os.O_RDONLY | _NO_LINKS
 for _name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
     _READ_FLAGS |= getattr(os, _name, 0)
@@ -24,19 +24,19 @@ _IS_A_LINK = (errno.ELOOP, errno.EMLINK)
 
 
 class Stored(NamedTuple):
-    """A file as it was found."""
+    """A file's path and content."""
 
     path: str
     content: bytes
 
 
 def read(path: str) -> Stored | None:
-    """Return the file at `path`, None where there is none.
+    """Return the file at `path`, or None if it does not exist.
 
-    A link is followed where it stays in its folder (whichever folder that folder itself is a link to). Raises
-    CorruptRecording for a link that leaves it or leads nowhere, and for whatever is there and no readable file.
+    A link is followed only if its target is in the same directory (which may be a link itself). Raises CorruptRecording
+    for any other link, and for anything that is not a readable file.
     """
-    # Opened before it is looked at: a file that is a file costs nothing more.
+    # Opened without looking first: a regular file costs nothing more.
     try:
         if not _NO_LINKS and os.path.islink(path):
             return Stored(path, _content_at(_link_target(path), path))
@@ -47,13 +47,13 @@ def read(path: str) -> Stored | None:
         if error.errno in _IS_A_LINK and os.path.islink(path):
             try:
                 return Stored(path, _content_at(_link_target(path), path))
-            except OSError as other:
-                error = other
+            except OSError as target_error:
+                error = target_error
         raise CorruptRecording(path, reason(error)) from error
 
 
 def content_of(path: Path) -> bytes | None:
-    """Return what lies at `path`; None for what is not there or cannot be read: it may be replaced."""
+    """Return the content of the file at `path`; None if it does not exist or cannot be read."""
     try:
         stored = read(str(path))
     except CorruptRecording:
@@ -62,24 +62,24 @@ def content_of(path: Path) -> bytes | None:
 
 
 def replace(path: Path, content: bytes, owner: str) -> None:
-    """Put `content` in the place of what is at `path`: whoever reads sees the old file or the new one, never a part.
+    """Replace the file at `path`; readers see the old file or the new one, never a part. Raises OSError.
 
-    A link is replaced itself, never what it leads to. `owner` names the recording whose write lock is held: by it a
-    temporary file that a killed writer left is told from one being written. The file's bytes have reached the disk
-    before its name has; for the name see `sync_directory`. Raises OSError, leaving no such file.
+    A link is replaced itself, not its target. `owner` is the recording whose write lock is held; it is part of the
+    temporary file's name and tells whether a living process is writing that file. The content is flushed to disk
+    before the file gets its name; to flush the name, call `sync_directory`.
     """
     with _temporary_file(path, content, owner) as temporary:
         os.replace(temporary, path)
 
 
 def create(path: Path, content: bytes, owner: str) -> None:
-    """Put `content` at `path` as `replace` does; raises FileExistsError, changing nothing, where something is there."""
+    """Create a file at `path` as `replace` does; raises FileExistsError if there is one already."""
     with _temporary_file(path, content, owner) as temporary:
         try:
             os.link(temporary, path)
         except FileExistsError:
             raise
-        except OSError:  # a file system without links: no step that both looks and writes
+        except OSError:  # a file system without links has no atomic create
             if os.path.lexists(path):
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
             os.replace(temporary, path)
@@ -106,26 +106,26 @@ def _temporary_file(path: Path, content: bytes, owner: str) -> Iterator[Path]:
 
 
 def sync_directory(directory: Path) -> None:
-    """Have the names of a folder reach the disk, where the platform can."""
+    """Flush the names in a directory to disk, if the platform can."""
     try:
         descriptor = os.open(directory, os.O_RDONLY)
     except OSError:
-        return  # Windows opens no folders
+        return  # Windows cannot open a directory
     try:
         os.fsync(descriptor)
     except OSError:
-        pass  # a file system that cannot; the rename itself stands
+        pass  # not supported by the file system; the rename itself has happened
     finally:
         os.close(descriptor)
 
 
 def make_ignored(directory: Path) -> None:
-    """Create a folder that git passes over, unless it is there; raises OSError.
+    """Create a directory that git ignores, unless it exists; raises OSError.
 
-    Not through a link: a stranger's recordings could otherwise have us make files wherever they like.
+    Follows no link: otherwise a stranger's recordings could make us create files anywhere.
     """
     if directory.is_symlink() or directory.is_file():
-        raise NotADirectoryError(errno.ENOTDIR, f"{directory} is a link or a file, not a folder")
+        raise NotADirectoryError(errno.ENOTDIR, f"{directory} is a link or a file, not a directory")
     directory.mkdir(parents=True, exist_ok=True)
     with suppress(FileExistsError), open(directory / ".gitignore", "x", encoding="ascii") as ignoring:
         ignoring.write("*\n")
@@ -133,7 +133,7 @@ def make_ignored(directory: Path) -> None:
 
 @contextmanager
 def refusals_of(path: Path) -> Iterator[None]:
-    """Raise UnwritableRecording, which names the recording at `path`, for an OSError of the block."""
+    """Raise UnwritableRecording for the recording at `path` instead of an OSError in the block."""
     try:
         yield
     except UnwritableRecording:
@@ -143,35 +143,35 @@ def refusals_of(path: Path) -> Iterator[None]:
 
 
 def is_inside(path: str, directory: str) -> bool:
-    """Whether `path`, with all links followed, lies in `directory`, with all links followed."""
+    """Whether `path` is in `directory`, with all links of both followed."""
     target, root = os.path.realpath(path), os.path.realpath(directory)
     return target == root or target.startswith(root.rstrip(os.sep) + os.sep)
 
 
 def reason(error: OSError) -> str:
-    """Return what the system says of an error, for people."""
+    """Return the system's message for an error."""
     return error.strerror or str(error)
 
 
-def _content_at(position: str, path: str) -> bytes:
-    """Return the bytes of the file at `position`; raises CorruptRecording for `path` if it is not a regular file."""
-    descriptor = os.open(position, _READ_FLAGS)
+def _content_at(target: str, path: str) -> bytes:
+    """Return the content of the file at `target`; raises CorruptRecording for `path` if it is not a regular file."""
+    descriptor = os.open(target, _READ_FLAGS)
     try:
         content = os.read(descriptor, _USUAL_SIZE)
-        # A regular file reads short only at its end; nothing at all is what a pipe without a writer gives too.
+        # A short read is the end of a regular file; an empty one may also come from a pipe without a writer.
         if not content or len(content) == _USUAL_SIZE:
-            found = os.fstat(descriptor)
-            if not stat.S_ISREG(found.st_mode):
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
                 raise CorruptRecording(path, "it is a pipe or a device, not a file")
             if content:
-                content = _whole(descriptor, found.st_size)
+                content = _whole(descriptor, status.st_size)
         return content
     finally:
         os.close(descriptor)
 
 
 def _whole(descriptor: int, size: int) -> bytes:
-    # From the start again, since what has been read and the rest would have to be joined: twice the file in memory.
+    # From the start again: joining the first part with the rest would hold the file in memory twice.
     os.lseek(descriptor, 0, os.SEEK_SET)
     content = os.read(descriptor, size + 1)
     while len(content) < size and (more := os.read(descriptor, size + 1 - len(content))):
@@ -181,8 +181,8 @@ def _whole(descriptor: int, size: int) -> bytes:
 
 def _link_target(path: str) -> str:
     if not is_inside(path, os.path.dirname(path)):
-        raise CorruptRecording(path, f"it is a link that leaves its folder, to {os.readlink(path)}")
+        raise CorruptRecording(path, f"it is a link out of its directory, to {os.readlink(path)}")
     target = os.path.realpath(path)
     if not os.path.exists(target):
-        raise CorruptRecording(path, f"it is a link to {os.readlink(path)}, which is not there")
+        raise CorruptRecording(path, f"it is a link to {os.readlink(path)}, which does not exist")
     return target

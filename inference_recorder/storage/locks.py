@@ -1,11 +1,12 @@
-"""File locks of one folder of recordings, all in its `.locks`, which git is told to pass over.
+"""File locks of one directory of recordings, in its `.locks`, which git ignores.
 
-Two kinds, each a file for each name. A write lock is held while one recording is replaced; a call waits for one for a
-few seconds, because its holder may be stopped (a debugger, SIGSTOP) and would hold up every other recorder. A flight is
-held while one key is asked of the API, however long that takes, so that of several workers who miss a key only one
-asks. Both are the operating system's locks: whoever dies lets go of them. A file goes when its lock is released.
+There are two kinds, with one file for each name. A write lock is held while a recording is replaced; a call waits for
+it only a few seconds, since its holder may be stopped (by a debugger or SIGSTOP). An in-flight lock is held while a
+request is made, however long that takes, so that only one of several workers with the same miss makes it. Both are
+locks of the operating system, which end with their process. A lock file is removed when its lock is released.
 
-Holds state: which flights this process has under way, and for whom; which write locks its threads hold or wait for.
+Holds state, guarded by `_guard`: the in-flight requests of this process and their holders. The write locks that its
+threads hold or wait for need no guard, since each thread changes only entries of its own.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ _POLL_SECONDS = 0.005
 LONGEST_WAIT_SECONDS = 5.0
 
 _in_flight: dict[Path, object] = {}
-"""Lock file -> who holds it. Of the whole process, so that two sessions of one thread do not wait for each other."""
+"""{lock file: holder} for the whole process, so that two sessions of one thread do not wait for each other."""
 _writing: set[tuple[int, Path]] = set()
-"""(thread, lock file) of the write locks that are held or waited for."""
-# Reentrant: a stream that is collected as garbage lands its flight, and that can happen anywhere.
+"""(thread, lock file) of each write lock that is held or waited for."""
+# Reentrant: a stream releases its lock when it is collected as garbage, which can happen anywhere.
 _guard = threading.RLock()
 
 
@@ -48,25 +49,25 @@ if hasattr(os, "register_at_fork"):
 
 
 def has_in_flight(holder: object) -> bool:
-    """Whether `holder` has a flight under way. Whoever has one never waits for another: two could wait for ever."""
+    """Whether `holder` has a request in flight. If so, it must not wait for another one, to avoid a deadlock."""
     with _guard:
-        return any(other is holder or other == holder for other in _in_flight.values())
+        return any(known is holder or known == holder for known in _in_flight.values())
 
 
 class Patience:
-    """How long one call waits for write locks, however many it takes."""
+    """How long one call waits for all the write locks that it takes."""
 
     def __init__(self, seconds: float | None = None) -> None:
         self._seconds = LONGEST_WAIT_SECONDS if seconds is None else seconds
 
     @property
     def seconds(self) -> float:
-        """What is left of it."""
+        """The time left."""
         return self._seconds
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Take what the block lasts from it."""
+        """Subtract the duration of the block."""
         begun = time.monotonic()
         try:
             yield
@@ -75,29 +76,29 @@ class Patience:
 
 
 class Locks:
-    """The locks of one folder."""
+    """The locks of one directory."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory / LOCK_DIRECTORY
 
     @staticmethod
     def prepare() -> None:
-        """Import what a lock needs: not as late as in a write, which a stream may do that is collected in an import."""
-        import filelock  # noqa: F401 - and not before something is recorded, since a replay has no use for it
+        """Import filelock before a write: a stream that is collected during an import may have to write."""
+        import filelock  # noqa: F401 - not at the top, since a replay does not need it
 
     def path_of(self, name: str) -> Path:
-        """Return the file of the write lock of `name`."""
+        """Return the path of the write lock of `name`."""
         return self._directory / write_lock_name(name)
 
     @contextmanager
     def writing(self, name: str, *, wait: bool = True, patience: Patience | None = None) -> Iterator[bool]:
-        """Hold the write lock of `name`, for which the block waits at most `patience`; not at all if `wait` is False.
+        """Hold the write lock of `name`; yields whether it is held.
 
-        Yields whether it is held. Raises OSError where the lock file cannot be made.
+        Waits as long as `patience` allows, not at all if `wait` is False. Raises OSError if there can be no lock file.
         """
         path = self.path_of(name)
         held_by = threading.get_ident(), path
-        # A stream may be collected as garbage while its own thread writes, or waits for the lock.
+        # A stream may be collected as garbage while its own thread holds the lock or waits for it.
         if held_by in _writing:
             yield False
             return
@@ -128,7 +129,7 @@ class Locks:
         return lock
 
     def remove_abandoned(self) -> None:
-        """Remove the lock files of writers and askers that were killed."""
+        """Remove the lock files of killed processes."""
         from filelock import FileLock, Timeout
 
         if not self._is_there():
@@ -145,9 +146,9 @@ class Locks:
             _unlocked(lock, path)
 
     def try_in_flight(self, key: str, holder: object) -> InFlight | None:
-        """Begin the flight of `key` for `holder`, or return None where another one is under way; never waits.
+        """Return the in-flight lock of `key` for `holder`, or None if the request is in flight already; never waits.
 
-        Raises OSError where the lock file cannot be made.
+        Raises OSError if there can be no lock file.
         """
         from filelock import FileLock, Timeout
 
@@ -161,14 +162,14 @@ class Locks:
             lock = FileLock(path, thread_local=False)
             lock.acquire(timeout=0)
         except BaseException as error:
-            _released(path)
+            _forget_in_flight(path)
             if isinstance(error, Timeout):
                 return None
             raise
         return InFlight(lock, path)
 
     def is_under_way_here(self, key: str) -> bool:
-        """Whether this process itself has the flight of `key` under way."""
+        """Whether this process itself has the request with this key in flight."""
         return self._directory / in_flight_lock_name(key) in _in_flight
 
     def _make_directory(self) -> None:
@@ -177,17 +178,17 @@ class Locks:
             (self._directory / ".gitignore").write_text("*\n", encoding="ascii")
 
     def _is_there(self) -> bool:
-        # Not through a link: a stranger's recordings could otherwise have us make files wherever they like.
+        # Follows no link: otherwise a stranger's recordings could make us create files anywhere.
         try:
             if stat.S_ISDIR(os.lstat(self._directory).st_mode):
                 return True
         except FileNotFoundError:
             return False
-        raise NotADirectoryError(errno.ENOTDIR, f"{self._directory} is a link or a file, not a folder")
+        raise NotADirectoryError(errno.ENOTDIR, f"{self._directory} is a link or a file, not a directory")
 
 
 class InFlight:
-    """One key being asked of the API by this process."""
+    """The lock of one request that this process has in flight."""
 
     def __init__(self, lock: FileLock, path: Path) -> None:
         self._lock = lock
@@ -195,23 +196,23 @@ class InFlight:
         self._pid = os.getpid()
 
     def release(self) -> None:
-        """End the flight; those who wait look for the recording. Landing twice is safe."""
-        if not self._lock.is_locked or os.getpid() != self._pid:  # a forked child holds none of its parent's flights
+        """Release the lock, so that others look for the recording. Does nothing when repeated, or in a forked child."""
+        if not self._lock.is_locked or os.getpid() != self._pid:
             return
         _unlocked(self._lock, self._path)
-        _released(self._path)
+        _forget_in_flight(self._path)
 
 
 def _unlocked(lock: FileLock, path: Path) -> None:
     """Release a lock and remove its file."""
     try:
-        # While it is held, so that nobody locks a file that is about to go; filelock tries again on one that went.
+        # While the lock is held, so that nobody locks a removed file; filelock detects one and tries again.
         path.unlink(missing_ok=True)
     except OSError:
-        pass  # Windows does not remove an open file; it is empty and git passes over it
+        pass  # Windows does not remove an open file; it is empty, and git ignores it
     lock.release()
 
 
-def _released(path: Path) -> None:
+def _forget_in_flight(path: Path) -> None:
     with _guard:
         _in_flight.pop(path, None)

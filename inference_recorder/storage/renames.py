@@ -1,4 +1,4 @@
-"""A recording that gets another test or another key: its file says so, and takes the name that goes with it."""
+"""Renames of recordings: a recording gets another test id or key, and its file the name that belongs to it."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from .store import Store
 
 
 class Move(NamedTuple):
-    """What a recording becomes: another name and another content, or the same."""
+    """The name and content that a recording is to have."""
 
     entry: Entry
     name: str
-    """The new file's, without ".json"."""
+    """The new file name without ".json"."""
     content: bytes
 
     def obstacle(self, store: Store) -> Path | None:
-        """Return the recording that has the new name and says something else, None where there is none."""
+        """Return the path of another recording that has the new name already, or None."""
         path = store.path_of(self.name)
         if path == self.entry.path:
             return None
@@ -34,27 +34,26 @@ class Move(NamedTuple):
             return None if renamed_ids(path.read_bytes(), self.content) == {} else path
         except FileNotFoundError:
             return None
-        except OSError:  # it is there, and what it says cannot be read
+        except OSError:  # it exists but cannot be read
             return path
 
 
 class Renaming(NamedTuple):
-    """What a recording is to become."""
+    """The changes to make to a recording."""
 
     key: str
     test_id: str | None
     position: int | None = None
-    """In the row of the key, None for the one that it has."""
+    """The position in the series of the key; None keeps it."""
     request: JsonObject | None = None
-    """The file's own "request" object, None for the one that it has."""
+    """The file's "request" object; None keeps it."""
 
 
 def move_of(entry: Entry, renaming: Renaming) -> Move:
-    """Return what `entry` becomes; nothing is written.
+    """Return what `entry` becomes; writes nothing. Raises CorruptRecording.
 
-    The digest of a list of models stays. An id that was made from the old key is made from the
-    new one, as recording anew would; ids that a later request may name are left as they are. All else stays to the
-    byte where the layout allows. Raises CorruptRecording.
+    An id made from the old key is replaced by one made from the new key; ids that a later request may name stay, and so
+    does the digest of a model list. In our own layout everything else stays byte for byte.
     """
     key, test_id, position, request = renaming
     name = entry.name.replace(entry.key, key, 1) if position is None else recording_name(key, position)
@@ -63,7 +62,7 @@ def move_of(entry: Entry, renaming: Renaming) -> Move:
     except (ValueError, RecursionError) as error:
         raise CorruptRecording(entry.path, str(error)) from None
     if not isinstance(document, dict):
-        raise CorruptRecording(entry.path, "it does not hold an object")
+        raise CorruptRecording(entry.path, "it is not a JSON object")
     ids = {}
     if key != entry.key and _has_constant_ids(document):
         ids[recorded_id(entry.key)] = recorded_id(key)
@@ -79,24 +78,21 @@ def move_of(entry: Entry, renaming: Renaming) -> Move:
 
 
 def moved(store: Store, entry: Entry, renaming: Renaming) -> Path:
-    """Rename a recording of `store`; returns its new path.
+    """Rename a recording of `store` with its attachment; returns its new path.
 
-    The new file is there before the old one goes, so that a crash loses nothing and the same call ends what it began.
-    What lies beside it goes along. Raises RecordingConflict where another recording has the new name and says
-    something else, CorruptRecording, or UnwritableRecording.
+    The new file is written before the old one is removed: a crash loses nothing, and the same call completes the
+    rename. Raises RecordingConflict if another recording has the new name, CorruptRecording, or UnwritableRecording.
     """
     move = move_of(entry, renaming)
     digest = digest_in(move.content)
     attachment = None if digest is None else read_attachment(str(entry.path), digest)
-
-    def revised(there: bytes, content: bytes) -> bytes:
-        if move.name == entry.name:
-            return content
-        if renamed_ids(there, content) != {}:
-            raise RecordingConflict(entry.path, store.path_of(move.name))
-        return there
-
-    store.write(move.name, move.content, attachment=attachment, revised=revised)
+    with store.replacing(move.name) as slot:
+        content = move.content
+        if slot.old is not None and move.name != entry.name:
+            if renamed_ids(slot.old, content) != {}:
+                raise RecordingConflict(entry.path, slot.path)
+            content = slot.old
+        slot.put(content, attachment)
     if move.name != entry.name:
         store.remove(entry.name)
     return store.path_of(move.name)
@@ -105,11 +101,11 @@ def moved(store: Store, entry: Entry, renaming: Renaming) -> Path:
 def _has_constant_ids(document: JsonObject) -> bool:
     response = document.get("response")
     body = response.get("body") if isinstance(response, dict) else None
-    return any(has_constant_id(untyped(one)) for one in (body if isinstance(body, list) else [body]))
+    return any(has_constant_id(untyped(value)) for value in (body if isinstance(body, list) else [body]))
 
 
 def _with_ids(value: JsonValue, ids: dict[str, str]) -> JsonValue:
-    """Return `value` with each string that is one of `ids` replaced; names too, which an id mapping has."""
+    """Return `value` with these ids replaced: strings, and member names, as in an id mapping."""
     if isinstance(value, dict):
         return {ids.get(name, name): _with_ids(item, ids) for name, item in value.items()}
     if isinstance(value, list):
@@ -118,7 +114,7 @@ def _with_ids(value: JsonValue, ids: dict[str, str]) -> JsonValue:
 
 
 def _with_request(content: bytes, document: JsonObject) -> bytes:
-    """Return a file in our layout with its request replaced by the document's; another layout as it is."""
+    """Return a file in our layout with the document's request; another layout unchanged."""
     start = content.find(REQUEST_START)
     end = content.find(RESPONSE_START, start)
     if start < 0 or end < 0:
@@ -128,12 +124,14 @@ def _with_request(content: bytes, document: JsonObject) -> bytes:
 
 
 def _content(content: bytes, document: JsonObject, test_id: str | None, ids: dict[str, str]) -> bytes:
-    """Return the bytes of `document`: the old file's with no more than test and ids replaced, if that gives it."""
-    written = json_bytes.dumps(test_id)
+    """Return `document` as a file: the old bytes with only test id and ids replaced, if that is the same document."""
+    encoded_test_id = json_bytes.dumps(test_id)
     if TEST_ID_AT_START.match(content):
-        replaced = TEST_ID_AT_START.sub(lambda found: found.group(1) + written, content)
+        replaced = TEST_ID_AT_START.sub(lambda match: match.group(1) + encoded_test_id, content)
     else:
-        replaced = OBJECT_START.sub(lambda found: b'{%b"test_id": %b,%b' % (found[1], written, found[1]), content)
+        replaced = OBJECT_START.sub(
+            lambda match: b'{%b"test_id": %b,%b' % (match[1], encoded_test_id, match[1]), content
+        )
     for old, new in ids.items():
         replaced = replaced.replace(json_bytes.dumps(old), json_bytes.dumps(new))
     try:

@@ -1,4 +1,4 @@
-"""What a test's recordings replaced: of a test that fails, the new ones are set aside and the old ones come back."""
+"""What a test's recordings replaced: if the test fails, the new ones move to `.failed` and the old ones come back."""
 
 from __future__ import annotations
 
@@ -14,38 +14,37 @@ from .directories import Directories
 from .store import Store
 
 FAILED_DIRECTORY = ".failed"
-"""Below the folder of the recordings; git is told to pass over it."""
+"""Holds the failed recordings, below the directory of recordings; ignored by git."""
 
 
 class Files(NamedTuple):
-    """The bytes of a recording and of the attachment beside it."""
+    """The content of a recording and of its attachment."""
 
     content: bytes
     attachment: bytes | None
 
 
 class Before:
-    """The files of some keys as they were before a test wrote them."""
+    """The recordings of some keys as they were before a test recorded them."""
 
     def __init__(self, store: Store, old: Mapping[str, Files | None] | None = None) -> None:
-        """`old` are files that another process has remembered, by name."""
+        """`old` is what another process has remembered, by name; None for a name without a file."""
         self._store = store
-        self._aside = Store(Directories(store.directories.written / FAILED_DIRECTORY, ()))
+        self._failed = Store(Directories(store.directories.written / FAILED_DIRECTORY, ()))
         self._keys: set[str] = set()
         self._old: dict[str, Files | None] = {**(old or {})}
 
     def remember(self, key: str, name: str) -> list[tuple[str, Files | None]]:
-        """Remember the file `name`, about to be written, and the whole row of its key; the first time counts.
+        """Remember a recording that is about to be written, and the whole series of its key, the first time only.
 
-        Returns what was not remembered yet: (name, files), None for none.
+        Returns what is remembered now: (name, files), with None for a name without a file.
         """
         known = len(self._old)
         if key not in self._keys:
             self._keys.add(key)
             for position in count(1):
-                old = self._old[recording_name(key, position)] = _files_at(
-                    self._store.path_of(recording_name(key, position))
-                )
+                name_in_series = recording_name(key, position)
+                old = self._old[name_in_series] = _files_at(self._store.path_of(name_in_series))
                 if old is None:
                     break
         if name not in self._old:
@@ -53,14 +52,13 @@ class Before:
         return list(self._old.items())[known:]
 
     def is_new(self, key: str) -> bool:
-        """Whether nothing was recorded under this key when it was first written."""
+        """Whether nothing was recorded under this key before."""
         return self._old.get(key) is None
 
-    def set_back(self) -> dict[Path, Path]:
-        """Move what was written since to the folder of the failed, and have what was there before there again.
+    def roll_back(self) -> dict[Path, Path]:
+        """Move what was written since to `.failed` and restore what was there before; raises UnwritableRecording.
 
-        Each file is copied before it goes, and the old one takes its place in one step. Returns where each file that
-        was written lies now, by where it was. Raises UnwritableRecording.
+        Each file is copied before it is replaced, in one step. Returns {where a file was: where it is now}.
         """
         moved: dict[Path, Path] = {}
         for name, old in self._old.items():
@@ -70,27 +68,27 @@ class Before:
                 continue
             if new is not None:
                 with files.refusals_of(path):
-                    files.make_ignored(self._aside.directories.written)
-                self._aside.write(name, new.content, attachment=new.attachment)
-                moved[path] = self._aside.path_of(name)
+                    files.make_ignored(self._failed.directories.written)
+                self._failed.write(name, new.content, attachment=new.attachment)
+                moved[path] = self._failed.path_of(name)
             if old is None:
                 self._store.remove(name)
             else:
                 self._store.write(name, old.content, attachment=old.attachment)
         return moved
 
-    def drop_set_back(self) -> None:
-        """Remove what was set aside earlier under these names: the test has recorded them and did not fail."""
+    def remove_failed(self) -> None:
+        """Remove earlier failed recordings with these names: the test has recorded them and did not fail."""
         for name in self._old:
-            if os.path.exists(self._aside.path_of(name)):  # False also for a path that is too long
-                self._aside.remove(name)
+            if os.path.exists(self._failed.path_of(name)):  # also False if the path is too long
+                self._failed.remove(name)
 
 
 def _files_at(path: Path) -> Files | None:
     content = files.content_of(path)
-    if content is None:  # not there, or not to be read: then it cannot come back either
+    if content is None:  # absent, or unreadable and so impossible to restore
         return None
-    beside = attachments.named_in(path, content)
-    if beside is None or not beside.exists():
+    attachment_path = attachments.named_in(path, content)
+    if attachment_path is None or not attachment_path.exists():
         return Files(content, None)
-    return Files(content, beside.read_bytes())
+    return Files(content, attachment_path.read_bytes())

@@ -1,8 +1,8 @@
-"""Deleted recordings: kept for two weeks in `.trash` of their directory, and restored from there.
+"""Deleted recordings: kept for two weeks in `.trash` of their directory, from where they can be restored.
 
-A deletion is a folder `.trash/<time>-<token>`, of the same name in each directory of recordings that it touched. The
-files in it keep their names. At every moment a recording is whole, in its place or in the trash: its attachment is
-copied before the recording moves, and removed after it.
+A deletion is a directory `.trash/<time>-<token>`, with the same name in each directory of recordings that it touched.
+Its files keep their names. At any moment a recording is complete, either in its directory or in the trash: its
+attachment is copied before the recording moves, and removed afterwards.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import NamedTuple
 from ..errors import UnwritableRecording
 from ..recording.layout import ATTACHMENT_ENDING, file_of, name_of
 from . import attachments, files
-from .catalogue import path_of, paths_in, series_of
+from .catalogue import paths_in, position_of, series_of
 from .locks import Locks
 from .walk import is_reached
 
@@ -32,35 +32,37 @@ KEPT_FOR = timedelta(days=14)
 _TIME = "%Y%m%dT%H%M%S.%fZ"
 _DELETION = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{8}")
 _UNDONE = ".undone"
-"""Ends the name of a deletion that was undone but for some recordings: no later undo looks at it."""
+"""Suffix of a deletion that was undone except for some recordings; later undos ignore it."""
 
 
 class Deletion:
-    """Recordings that go to the trash together, and come back together."""
+    """Recordings that move to the trash together and are restored together."""
 
     def __init__(self, time: datetime | None = None) -> None:
-        """`time` is now unless given."""
+        """`time` defaults to now."""
         self.name = f"{_text(time or _now())}-{secrets.token_hex(4)}"
         self.moved: dict[Path, Path] = {}
-        """Where each recording was -> where it is in the trash."""
+        """{where a recording was: where it is in the trash}."""
         self.kept: list[Path] = []
-        """Recordings that stay because a later answer of their series stays: it would be replayed in their place."""
+        """Recordings that stay because a later answer of their series stays, which would be replayed instead."""
 
-    def discard(self, paths: Iterable[Path], *, is_dry_run: bool = False) -> None:
-        """Move these recordings and their attachments to the trash, and remove what is there for over two weeks.
+    def discard(self, paths: Iterable[Path], directories: Iterable[Path] = (), *, is_dry_run: bool = False) -> None:
+        """Move these recordings and their attachments to the trash; skips those that no longer exist.
 
-        One that is gone already is skipped. Of a series the last answers go first, so that nothing leaves a gap.
-        A dry run only finds what stays. Raises UnwritableRecording; what was moved until then is in `moved`.
+        The last answers of a series move first, so that there is never a gap. Before, what expired is removed from the
+        trash of their directories, and of `directories`. A dry run only fills `kept`. Raises UnwritableRecording;
+        `moved` then has what was moved before.
         """
         by_directory: defaultdict[Path, set[Path]] = defaultdict(set)
         for path in paths:
             by_directory[path.parent].add(path)
+        if not is_dry_run:
+            remove_expired({*by_directory, *directories})
         for directory, named in by_directory.items():
             going, kept = _that_leave_no_gap(directory, named)
             self.kept += kept
             if is_dry_run:
                 continue
-            remove_expired([directory])
             try:
                 for path in going:
                     self._move(path)
@@ -69,10 +71,10 @@ class Deletion:
                     files.sync_directory(changed)
 
     def undo_command(self, root: Path) -> str:
-        """Return the command that brings the recordings back, for a shell whose working directory is `root`."""
+        """Return the command that restores the recordings, for a shell whose working directory is `root`."""
         directories = sorted({str(path.parent) for path in self.moved})
-        are_found = all(is_reached(Path(directory), root) for directory in directories)
-        return shlex.join(["inference-recorder", "undo", *([] if are_found else directories)])
+        are_default = all(is_reached(Path(directory), root) for directory in directories)
+        return shlex.join(["inference-recorder", "undo", *([] if are_default else directories)])
 
     def _move(self, path: Path) -> None:
         with _locked(path):
@@ -81,27 +83,27 @@ class Deletion:
             entry = path.parent / TRASH_DIRECTORY / self.name
             files.make_ignored(entry.parent)
             entry.mkdir(exist_ok=True)
-            beside = attachments.named_in(path, files.content_of(path))
-            if beside is not None and os.path.lexists(beside):
-                _copy(beside, entry / beside.name, path.stem)
+            attachment = attachments.named_in(path, files.content_of(path))
+            if attachment is not None and os.path.lexists(attachment):
+                _copy(attachment, entry / attachment.name, path.stem)
             os.rename(path, entry / path.name)
             self.moved[path] = entry / path.name
-            if beside is not None:
-                beside.unlink(missing_ok=True)
+            if attachment is not None:
+                attachment.unlink(missing_ok=True)
 
 
 class Undone(NamedTuple):
-    """What an undo did."""
+    """The result of an undo."""
 
     restored: list[Path]
     conflict: dict[Path, Path]
-    """Where a recording was -> where it stays in the trash: there is another file of that name or of its series."""
+    """{where a recording was: where it stays in the trash}, because another recording has its name or series."""
 
 
 def last_deletion(directories: Iterable[Path]) -> list[Path]:
-    """Return the folders of the last deletion in these directories that was not undone; [] if there is none.
+    """Return the directories of the last deletion that was not undone, [] without one.
 
-    Raises UnwritableRecording for a trash that cannot be read.
+    Raises UnwritableRecording if a trash cannot be read.
     """
     last: list[Path] = []
     for entry in chain.from_iterable(map(_entries, directories)):
@@ -116,107 +118,106 @@ def last_deletion(directories: Iterable[Path]) -> list[Path]:
 
 
 def undo(entries: Iterable[Path]) -> Undone:
-    """Restore the recordings of a deletion; replaces no recording. Raises UnwritableRecording.
+    """Restore the recordings of a deletion, given by its directories; replaces no recording.
 
-    `entries` are its folders. Of a series all answers come back or none. What cannot come back stays in the trash, and
-    no later `last_deletion` returns it. After an error the same deletion can be undone again.
+    Either all answers of a series are restored or none. What cannot be restored stays in the trash, where
+    `last_deletion` ignores it. Raises UnwritableRecording; after that, the same deletion can be undone again.
     """
     undone = Undone([], {})
     for entry in entries:
         directory = entry.parent.parent
         series: defaultdict[tuple[Path, str], list[Path]] = defaultdict(list)
-        for deleted in sorted(paths_in([entry]), key=path_of):
+        for deleted in sorted(paths_in([entry]), key=position_of):
             series[series_of(deleted)].append(deleted)
-        beside = _attachments_in(entry)
-        back: list[Path] = []
+        attachment_paths = _attachments_in(entry)
+        restored: list[Path] = []
         conflict: list[Path] = []
         for answers in series.values():
             if any(_is_conflict(directory / deleted.name, deleted) for deleted in answers):
                 conflict += answers
                 continue
             for deleted in answers:
-                is_back = _put_back(deleted, directory / deleted.name, beside[deleted.name])
-                (back if is_back else conflict).append(deleted)
-        files.sync_directory(
-            directory
-        )  # once for all, since it takes as long as a write; before anything leaves the trash
-        for deleted in back:
+                is_restored = _restore(deleted, directory / deleted.name, attachment_paths[deleted.name])
+                (restored if is_restored else conflict).append(deleted)
+        # Once for all, since it takes as long as a write; before anything leaves the trash.
+        files.sync_directory(directory)
+        for deleted in restored:
             with _locked(directory / deleted.name):
-                for done in (deleted, *beside[deleted.name]):
-                    done.unlink(missing_ok=True)
+                for path in (deleted, *attachment_paths[deleted.name]):
+                    path.unlink(missing_ok=True)
             undone.restored.append(directory / deleted.name)
         if not conflict:
-            with suppress(OSError):  # another process is still moving recordings to it; they come back next time
+            with suppress(OSError):  # another process is still moving recordings to it, for the next undo
                 entry.rmdir()
             continue
-        left = entry.with_name(entry.name + _UNDONE)
-        with files.refusals_of(left), suppress(FileNotFoundError):  # another process has done so
-            entry.rename(left)
-        undone.conflict.update({directory / deleted.name: left / deleted.name for deleted in conflict})
+        remainder = entry.with_name(entry.name + _UNDONE)
+        with files.refusals_of(remainder), suppress(FileNotFoundError):  # another process has renamed it
+            entry.rename(remainder)
+        undone.conflict.update({directory / deleted.name: remainder / deleted.name for deleted in conflict})
     return undone
 
 
 def remove_expired(directories: Iterable[Path], time: datetime | None = None) -> None:
-    """Remove what was deleted from these folders more than two weeks before `time`, now unless given."""
+    """Remove what was deleted from these directories more than two weeks before `time`, which defaults to now."""
     oldest = _text((time or _now()) - KEPT_FOR)
     for directory in directories:
-        with suppress(UnwritableRecording):  # one that cannot be read stays
+        with suppress(UnwritableRecording):  # an unreadable trash stays
             for entry in _entries(directory):
                 if entry.name < oldest:
                     shutil.rmtree(entry, ignore_errors=True)
 
 
 def _entries(directory: Path) -> Iterator[Path]:
-    """Yield the deletions in a folder's trash; raises UnwritableRecording. Follows no link: it may lead anywhere."""
+    """Yield the deletions in a directory's trash; raises UnwritableRecording. Follows no link: it may lead anywhere."""
     trash = directory / TRASH_DIRECTORY
     with files.refusals_of(trash):
         try:
-            found = [] if trash.is_symlink() else list(os.scandir(trash))
+            entries = [] if trash.is_symlink() else list(os.scandir(trash))
         except (FileNotFoundError, NotADirectoryError):
             return
-        for entry in found:
+        for entry in entries:
             if _DELETION.fullmatch(entry.name.removesuffix(_UNDONE)) and entry.is_dir(follow_symlinks=False):
                 yield Path(entry.path)
 
 
 def _attachments_in(entry: Path) -> defaultdict[str, list[Path]]:
-    """Return the file name of a deleted recording -> what lay beside it."""
-    beside: defaultdict[str, list[Path]] = defaultdict(list)
+    """Return {file name of a deleted recording: its attachments}."""
+    paths: defaultdict[str, list[Path]] = defaultdict(list)
     for path in entry.glob(f"*{ATTACHMENT_ENDING}"):
-        beside[file_of(attachments.owner_of(path))].append(path)
-    return beside
+        paths[file_of(attachments.owner_of(path))].append(path)
+    return paths
 
 
 def _that_leave_no_gap(directory: Path, named: set[Path]) -> tuple[list[Path], list[Path]]:
-    """Return which of these recordings can go, last answers first, and which cannot since a later answer stays."""
+    """Return the recordings that can move, last answers first, and those that stay because a later answer stays."""
     last_kept: defaultdict[tuple[Path, str], int] = defaultdict(int)
     for path in paths_in([directory]):
         if path not in named:
-            last_kept[series_of(path)] = max(last_kept[series_of(path)], path_of(path))
+            last_kept[series_of(path)] = max(last_kept[series_of(path)], position_of(path))
     going: list[Path] = []
     kept: list[Path] = []
-    for path in sorted(named, key=lambda path: (-path_of(path), path.name)):
-        (kept if path_of(path) < last_kept[series_of(path)] else going).append(path)
+    for path in sorted(named, key=lambda path: (-position_of(path), path.name)):
+        (kept if position_of(path) < last_kept[series_of(path)] else going).append(path)
     return going, kept
 
 
 def _is_conflict(path: Path, deleted: Path) -> bool:
-    """Whether another file than the deleted recording is in its place. An undo that is killed may leave both."""
-    old = files.content_of(deleted)
-    if not os.path.lexists(path) or not os.path.lexists(deleted):  # or another process has put it back
+    """Whether another recording has the deleted one's name. A killed undo may leave the same one in both places."""
+    deleted_content = files.content_of(deleted)
+    if not os.path.lexists(path) or not os.path.lexists(deleted):  # or another process has restored it
         return False
     content = files.content_of(path)
-    return content is None or content != old
+    return content is None or content != deleted_content
 
 
-def _put_back(deleted: Path, path: Path, beside: Iterable[Path]) -> bool:
-    """Have a deleted recording in its place too unless another one is there by now; returns whether it is."""
+def _restore(deleted: Path, path: Path, attachment_paths: Iterable[Path]) -> bool:
+    """Copy a deleted recording back, unless another one has its name by now; returns whether it is restored."""
     with _locked(path):
         if _is_conflict(path, deleted):
             return False
-        if not os.path.lexists(deleted):  # another process has put it back
+        if not os.path.lexists(deleted):  # another process has restored it
             return os.path.lexists(path)
-        for attachment in beside:
+        for attachment in attachment_paths:
             _copy(attachment, path.parent / attachment.name, path.stem)
         if not os.path.lexists(path):
             try:
@@ -230,7 +231,7 @@ def _put_back(deleted: Path, path: Path, beside: Iterable[Path]) -> bool:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Hold the write lock of a recording; raises UnwritableRecording without it, and for an OSError of the block."""
+    """Hold the write lock of a recording; raises UnwritableRecording if it is taken or the block raises OSError."""
     name = name_of(path.name)
     locks = Locks(path.parent)
     with files.refusals_of(path), locks.writing(name) as is_held:
@@ -240,16 +241,16 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _copy(source: Path, target: Path, owner: str) -> None:
-    """Have an attachment of `owner` at `target` too, a link as a link; raises OSError. A whole one there stays."""
+    """Copy an attachment of `owner` to `target`, a link as a link, unless a complete one is there; raises OSError."""
     try:
         os.link(source, target, follow_symlinks=False)
     except (OSError, NotImplementedError) as error:
-        is_there = isinstance(error, FileExistsError)
-        if is_there and attachments.is_whole(target):
+        exists = isinstance(error, FileExistsError)
+        if exists and attachments.is_whole(target):
             return
         if (content := files.content_of(source)) is not None:
             files.replace(target, content, owner)
-        elif not is_there:
+        elif not exists:
             raise
 
 

@@ -1,4 +1,4 @@
-"""The directories below one in which recordings are looked for."""
+"""The directories below a root that are searched for recordings."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _NEVER_ENTERED = frozenset({"__pycache__", "node_modules"})
 
 
 def unhidden(root: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
-    """Yield `root` and the folders below it, each with the names of its folders and files; enters no hidden one."""
+    """Yield (directory, names of its directories, names of its files) for `root` and all unhidden ones below."""
     for directory, names, files in os.walk(root):
         yield Path(directory), list(names), files
         names[:] = sorted(filter(_is_entered, names))
 
 
 def is_reached(directory: Path, root: Path) -> bool:
-    """Whether `unhidden(root)` yields this folder: none above it is hidden, or a link."""
+    """Whether `unhidden(root)` yields this directory: neither it nor one above it is hidden or a link."""
     if not directory.is_relative_to(root):
         return False
     names = directory.relative_to(root).parts

@@ -86,8 +86,8 @@ def broken_tool_call(directory: Path) -> Path:
         (cut, "its JSON breaks off or is malformed"),
         (lambda directory: record(directory, TEST, question="Chunks?", answer=CHUNKS), "malformed"),
         (cut_with_attachment, "its JSON breaks off or is malformed"),
-        (unattached, "its answer's bytes are missing"),
-        (other_bytes, "is not what was recorded with it"),
+        (unattached, ".bin is missing"),
+        (other_bytes, ".bin has other content than was recorded"),
         (
             lambda directory: record(
                 directory,

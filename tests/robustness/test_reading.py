@@ -182,10 +182,10 @@ def unreadable_folder(path: Path, elsewhere: Path) -> None:
 @pytest.mark.parametrize(
     ("put", "reason"),
     [
-        (no_way_out, "it is a link that leaves its folder, to "),
-        (device, "it is a link that leaves its folder, to /dev/zero"),
-        (nowhere, "it is a link to not-there.json, which is not there"),
-        (itself, f"which is not there|{re.escape(os.strerror(errno.ELOOP))}"),
+        (no_way_out, "it is a link out of its directory, to "),
+        (device, "it is a link out of its directory, to /dev/zero"),
+        (nowhere, "it is a link to not-there.json, which does not exist"),
+        (itself, f"which does not exist|{re.escape(os.strerror(errno.ELOOP))}"),
         (pipe, "it is a pipe or a device, not a file"),
         (a_socket, re.escape(os.strerror(errno.ENXIO))),
         (unreadable_folder, re.escape(os.strerror(errno.EISDIR))),
@@ -232,7 +232,10 @@ def test_an_attachment_is_not_read_through_a_link_that_leaves_the_directory(
     [beside] = recordings.glob("*.bin")
     beside.rename(tmp_path / "secret")
     beside.symlink_to(tmp_path / "secret")
-    with inference_recording("replay", recordings), pytest.raises(CorruptRecording, match="leaves its folder"):
+    with (
+        inference_recording("replay", recordings),
+        pytest.raises(CorruptRecording, match="a link out of its directory"),
+    ):
         client.audio.speech.create(**asked)
 
 
@@ -253,7 +256,7 @@ def test_a_directory_below_that_is_a_link_elsewhere_is_refused(recordings: Path,
     (recordings / "own").mkdir(parents=True)
     (recordings / "recordings").symlink_to("own")
     (recordings / "responses").symlink_to(tmp_path)
-    with pytest.raises(UnusableDirectory, match="responses: it is a link that leaves"):
+    with pytest.raises(UnusableDirectory, match="responses: it is a link out of"):
         with inference_recording("replay", recordings):
             pass
 

@@ -379,7 +379,7 @@ def test_a_directory_that_is_a_file_is_an_error_at_entry(tmp_path: Path) -> None
     (tmp_path / "file").touch()
     for mode in ("record", "replay", "record-if-missing"):
         for directory in ("file", "file/below"):
-            with pytest.raises(UnusableDirectory, match="is a file, not a folder"):
+            with pytest.raises(UnusableDirectory, match="is a file, not a directory"):
                 inference_recording(mode, tmp_path / directory).__enter__()
 
 

@@ -129,7 +129,9 @@ class Importer:
         self._sources[key] = cassette.path
         if not self._is_dry_run:
             for name, entry in zip(names, entries, strict=True):
-                self._store.write(name, entry.content, attachment=_attachment(entry), revised=_keep_equal)
+                with self._store.replacing(name) as slot:
+                    if slot.old is None or not _has_same_answer(slot.old, entry.content):
+                        slot.put(entry.content, _attachment(entry))
             if is_series:
                 self._store.cut_series(key, len(entries))
         return _SeriesResult("imported", "", paths)
@@ -143,10 +145,6 @@ def _has_same_answer(old: bytes, new: bytes) -> bool:
         return renamed_ids(old_answer, new_answer) == {}
     except (TypeError, ValueError, RecursionError):
         return False
-
-
-def _keep_equal(old: bytes, new: bytes) -> bytes:
-    return old if _has_same_answer(old, new) else new
 
 
 def _attachment(entry: Entry) -> bytes | None:

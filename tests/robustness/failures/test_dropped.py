@@ -178,15 +178,17 @@ def test_no_secret_is_in_what_is_remembered_or_shown(server: OpenAIServer, recor
     assert "no such key: Bearer __REDACTED_0__" in told[2]
 
 
-def test_explain_says_it_too(one: Colour, server: OpenAIServer, recordings: Path) -> None:
+def test_explain_shows_the_dropped_call(one: Colour, server: OpenAIServer, recordings: Path, tmp_path: Path) -> None:
     """After the test that missed it is long gone."""
     server.answers(CHAT, error(429))
     drop(one, recordings)
-    miss(one, recordings)
+    (tmp_path / "request.json").write_text(json.dumps(HELLO))
+    request = ("--request", tmp_path / "request.json", "--endpoint", CHAT, "--test", TEST)
 
-    [told] = json.loads(run("explain", "--dir", str(recordings), "--json").stdout)
-    assert ("record", "429 RateLimitError") == (told["dropped"]["mode"], told["dropped"]["failure"])
-    assert "it failed, and was not recorded:" in run("explain", "--dir", str(recordings)).stdout
+    explanation = json.loads(run("explain", "--dir", recordings, *request, "--json").stdout)
+
+    assert ("record", "429 RateLimitError") == (explanation["dropped"]["mode"], explanation["dropped"]["failure"])
+    assert "it failed, and was not recorded:" in run("explain", "--dir", recordings, *request).stdout
 
 
 def test_a_call_that_the_sdk_refuses_is_not_a_failed_one(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:

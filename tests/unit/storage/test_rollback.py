@@ -23,6 +23,6 @@ def test_a_link_is_not_followed(recordings: Path, tmp_path: Path) -> None:
     before.remember(key, key)
     path = store.write(key, b"{}")
     with pytest.raises(UnwritableRecording) as caught:
-        before.set_back()
+        before.roll_back()
 
     assert (path, []) == (caught.value.path, os.listdir(tmp_path / "elsewhere"))

@@ -260,10 +260,11 @@ def test_a_new_recording_never_overwrites_one_written_without_the_lock(recording
     """A writer that goes on after a stop has not seen what was stored meanwhile; two without the lock neither."""
     store, path = store_in(recordings), recordings / "a.json"
     recordings.mkdir()
-    with pytest.raises(FileExistsError):
+    with store.replacing("a") as slot:
         path.write_bytes(b"first")
-        files.create(path, b"second", "a")
-    store.write("a", b"third", may_replace=False)
+        with pytest.raises(FileExistsError):
+            files.create(path, b"second", "a")
+        slot.put(b"third")
 
     assert b"first" == path.read_bytes()
     assert [path] == [one for one in recordings.iterdir() if one.is_file()]

@@ -192,20 +192,20 @@ async def test_a_sync_call_does_not_wait_for_a_task_of_its_own_event_loop(
     assert seconds < 5
 
 
-def test_a_stream_collected_as_garbage_lands_its_in_flight_request_anywhere(tmp_path: Path) -> None:
-    """The collector runs a stream's finalizer wherever it likes, also where the flights are being counted."""
-    landed = threading.Event()
+def test_a_stream_collected_as_garbage_releases_its_in_flight_request_anywhere(tmp_path: Path) -> None:
+    """The collector may run a stream's finalizer anywhere, also while the requests in flight are counted."""
+    is_released = threading.Event()
 
-    def land_while_counting() -> None:
+    def release_while_counting() -> None:
         in_flight = Locks(tmp_path).try_in_flight("key", "somebody")
         with locks._guard:
             assert in_flight is not None
             in_flight.release()
-        landed.set()
+        is_released.set()
 
-    threading.Thread(target=land_while_counting, daemon=True).start()
+    threading.Thread(target=release_while_counting, daemon=True).start()
 
-    assert landed.wait(10)
+    assert is_released.wait(10)
     assert not locks.has_in_flight("somebody")
 
 
@@ -237,6 +237,60 @@ def test_a_forked_child_does_not_wait_for_its_parents_in_flight_request_for_ever
         thread.join()
 
     assert 0 == os.waitstatus_to_exitcode(status)
+
+
+def test_releasing_an_in_flight_request_twice_leaves_another_holders_alone(tmp_path: Path) -> None:
+    """A stream may end more than once: closed by its reader, and then by the session."""
+    first = Locks(tmp_path).try_in_flight("key", "first")
+    assert first is not None
+    first.release()
+    second = Locks(tmp_path).try_in_flight("key", "second")
+
+    first.release()
+
+    assert second is not None
+    assert locks.has_in_flight("second")
+    assert Locks(tmp_path).try_in_flight("key", "third") is None
+    assert (tmp_path / ".locks" / "key.flight").exists()
+    second.release()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_does_not_release_its_parents_in_flight_request(tmp_path: Path) -> None:
+    """The child has a copy of the stream that holds the lock, and drops it when it ends."""
+    in_flight = Locks(tmp_path).try_in_flight("key", "the parent")
+    assert in_flight is not None
+
+    child = os.fork()
+    if child == 0:
+        in_flight.release()
+        os._exit(0)
+    os.waitpid(child, 0)
+
+    assert (tmp_path / ".locks" / "key.flight").exists()
+    in_flight.release()
+    assert not (tmp_path / ".locks" / "key.flight").exists()
+
+
+@pytest.mark.parametrize("change", ["replace", "remove"])
+def test_a_recording_whose_attachment_is_gone_can_be_changed(change: str, recordings: Path) -> None:
+    """Somebody deleted large files by hand; recording again repairs that."""
+    store, names = (
+        Store(Directories(recordings, (recordings,))),
+        [sha256(text).hexdigest() for text in (b"old", b"new")],
+    )
+    old, new = (b'{"__type__": "attached", "__data__": "%s"}' % name.encode() for name in names)
+    store.write("a", old, attachment=b"old")
+    next(recordings.glob("*.bin")).unlink()
+
+    if change == "replace":
+        store.write("a", new, attachment=b"new")
+    else:
+        store.remove("a")
+
+    contents = sorted(path.read_bytes() for path in recordings.iterdir() if path.is_file())
+    assert contents == ([b"new", new] if change == "replace" else [])
 
 
 def test_a_big_binary_answer_is_never_seen_half_replaced(recordings: Path) -> None:

@@ -32,7 +32,7 @@ def _restored(kind: type[RecorderError], args: tuple[object, ...]) -> RecorderEr
 
 
 class UnknownMode(RecorderError, ValueError):
-    """A mode that is none of live, record, replay, record-if-missing."""
+    """A mode other than live, record, replay and record-if-missing."""
 
     def __init__(self, value: object, source: str, known: Sequence[str]) -> None:
         self.value = value
@@ -42,7 +42,7 @@ class UnknownMode(RecorderError, ValueError):
 
 
 class UnusableDirectory(RecorderError, OSError):
-    """A folder of recordings that cannot be read or written as the mode needs."""
+    """A directory of recordings that cannot be read or written as the mode requires."""
 
     def __init__(self, directory: Path, reason: str) -> None:
         self.directory = directory
@@ -53,12 +53,12 @@ class UnusableDirectory(RecorderError, OSError):
 
 
 class MissingRecording(RecorderError, RuntimeError):
-    """A call in replay that no recording answers; nothing was sent.
+    """A call in replay without a recording; nothing was sent.
 
-    Attributes: `key` (64 hex digits), `summary` (endpoint and model), `test_id`, `looked_in` (folders, in order),
-    `explanation` (what the recordings there say) and of it `nearest` (the recording that came nearest, with its
-    `differences`, or None), `renamed_from` (the test id this test probably had, or None), `command` (what records the
-    call, in a shell; None outside pytest).
+    Attributes: `key` (64 hex digits), `summary` (endpoint and model), `test_id`, `looked_in` (directories, in order),
+    `explanation` (why it has none) and from it `nearest` (the nearest recording, with its
+    `differences`, or None), `renamed_from` (the test id this test probably had, or None), `command` (the shell
+    command that records the call; None outside pytest).
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class MissingRecording(RecorderError, RuntimeError):
 
 
 class IncompleteRecording(RecorderError, RuntimeError):
-    """A consumer asked a replayed stream for more chunks than the one that was recorded had read.
+    """A consumer read further in a replayed stream than the consumer of the recorded one did.
 
     Attributes: `path` (the recording's file), `chunks` (how many it holds).
     """
@@ -117,7 +117,7 @@ class IncompleteRecording(RecorderError, RuntimeError):
 
 
 class CorruptRecording(RecorderError, ValueError):
-    """A recording that cannot be read; it is neither treated as missing nor overwritten by record-if-missing.
+    """A recording that cannot be read. It does not count as missing, and record-if-missing does not overwrite it.
 
     Attributes: `path`, `reason`.
     """
@@ -133,10 +133,10 @@ class CorruptRecording(RecorderError, ValueError):
 
 
 class UnwritableRecording(RecorderError, OSError):
-    """An answer arrived but its recording could not be written; what was stored before is untouched.
+    """An answer arrived, but its recording could not be written; an existing recording is unchanged.
 
-    Attributes: `path`, `reason`, `response`: what the call came to, as the caller would have got it (the chunks of a
-    stream as a list, the bytes of a response that was read in parts, the exception of a failed call); None if unknown.
+    Attributes: `path`, `reason`, `response`: what the caller would have got (the chunks of a stream as a list, the
+    bytes of a response that was read in parts, the exception of a failed call); None if unknown.
     """
 
     def __init__(self, path: Path | str, reason: str) -> None:
@@ -166,7 +166,7 @@ class LockNotAvailable(UserWarning):
 
 
 class RecordingConflict(RecorderError):
-    """A recording cannot take another name, because one that says something else has it; both are untouched.
+    """A recording cannot be renamed, because a different one has the new name; both are unchanged.
 
     Attributes: `path` (of the recording), `conflict` (the other one).
     """
@@ -194,11 +194,11 @@ class OpenSession(NamedTuple):
     mode: str
     directory: Path
     test_id: str | None
-    """Of a call that is made in it now; None outside a test."""
+    """The test id of calls that are made in it now; None outside a test."""
 
 
 class AmbiguousSession(RecorderError, RuntimeError):
-    """A call was made in a context that is in no session, while sessions are open that do not enclose one another.
+    """A call was made outside every session while several sessions are open that do not enclose one another.
 
     Attributes: `sessions` (the open ones, each with its `mode`, `directory` and `test_id`).
     """

@@ -1,4 +1,4 @@
-"""Why a request has no recording, as plain values: what came nearest, and where the request differs from it."""
+"""Why a request has no recording, as plain values: the nearest recording and the differences from it."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ is there and the one before it is not; "other name": the same request, in a file
 
 
 class Difference(NamedTuple):
-    """One place where a request and a recording differ."""
+    """One difference between a request and a recording."""
 
     path: str
-    """A JSON path within the body ("$.messages[1].content"), else "url", "method", "endpoint", "normalize", "test_id".
+    """A JSON path in the body ("$.messages[1].content"), or "url", "method", "endpoint", "normalize" or "test_id".
 
-    Positions in lists are those of the request, where something is only in the recording those of the recording.
+    List positions are those of the request, or of the recording if only the recording has the value.
     """
     recorded: object
     asked: object
     only_in: Literal["recording", "request"] | None = None
-    """The side that has the path at all; the other one's value is None then."""
+    """The only side that has the path; the value of the other side is then None."""
     lines: tuple[str, ...] = ()
-    """Of two long texts: a small unified diff, each line beginning with "- ", "+ " or "  "."""
+    """For two long texts, a small unified diff; each line begins with "- ", "+ " or "  "."""
 
 
 class Nearest(NamedTuple):
-    """The recording that comes nearest to a request."""
+    """The recording that is nearest to a request."""
 
     path: Path
     reason: Reason
     test_id: str | None
-    """Of the test that it was recorded in, None for a recording from outside a test."""
+    """The test in which it was recorded; None outside a test."""
     differences: tuple[Difference, ...]
-    """What explains the miss comes first; after 100 no more are counted."""
+    """The first 100 differences; those that explain the miss come first."""
 
 
 class Dropped(NamedTuple):
@@ -64,21 +64,21 @@ class Dropped(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """What a folder of recordings says about a request that it does not answer."""
+    """Why the recordings of some directories do not answer a request."""
 
     nearest: Nearest | None = None
     recorded_for: tuple[str | None, ...] = ()
-    """The other tests that the same request is recorded for, the most similar id first; None: outside a test."""
+    """Other tests with a recording of the same request, the most similar id first; None stands for no test."""
     renamed_from: str | None = None
     """The test id that this test probably had before."""
     remarks: tuple[str, ...] = ()
-    """What limits the explanation: files that cannot be read, a folder too large to read to its end."""
+    """What limits the explanation, such as unreadable files, and other likely causes."""
     dropped: Dropped | None = None
     """The last time that the request was made while recording, if it failed then and was not recorded."""
 
 
 def lines_of(explanation: Explanation, test_id: str | None, directory: Path) -> Iterator[str]:
-    """Yield the explanation for people, without indent; `directory` is the first that was looked in."""
+    """Yield the explanation as unindented lines; `directory` is the first one searched."""
     nearest = explanation.nearest
     if nearest is not None:
         yield f"nearest: {nearest.path}"

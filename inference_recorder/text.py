@@ -1,4 +1,4 @@
-"""What strangers wrote, made harmless for a terminal."""
+"""Make text from untrusted sources safe for a terminal."""
 
 from __future__ import annotations
 

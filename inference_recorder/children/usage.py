@@ -1,4 +1,4 @@
-"""What a process that a test has started tells the test run: that it entered a session, which recordings it used.
+"""How a process that a test started reports to the test run: that it entered a session, which recordings it used.
 
 A run names a directory in the environment, which processes below it inherit; each tells by lines in a file of its own
 there. The process of pytest itself tells nothing. Holds state: the runs around this process. No lock guards it: runs

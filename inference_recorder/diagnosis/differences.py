@@ -18,10 +18,10 @@ _SAYS_WHAT_IT_IS = ("role", "type", "name")
 
 
 def differences(recorded: JsonValue, asked: JsonValue, path: str = "$") -> Iterator[Difference]:
-    """Yield each place where `asked` differs from `recorded`, in the order of `asked`.
+    """Yield each difference between `asked` and `recorded`, in the order of `asked`.
 
-    Two values are the same if their canonical texts are: 1, 1.0 and True are three. An item put into a list or taken
-    out of it is one difference; the items after it are compared with their own counterparts.
+    Two values are the same if their canonical texts are: 1, 1.0 and True are three. An inserted or removed list
+    item is one difference; the items after it are compared with their own counterparts.
     """
     if isinstance(recorded, dict) and isinstance(asked, dict):
         yield from _of_objects(recorded, asked, path)

@@ -1,6 +1,6 @@
-"""What was asked in all recordings of some folders, read once for all misses of a process.
+"""An index of the requests in all recordings of some directories, read once for all misses of a process.
 
-Holds state: the indexes of the last few folders, each until its folders change.
+Holds state: the last few indexes, each until its directories change.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from ..request.keys import body_text_as_keyed
 from ..storage.catalogue import Entry, entry_without_answer, paths_in
 
 MOST_SECONDS = 2.0
-"""Of reading, after which the rest of a folder is left unread: some 15,000 recordings."""
+"""Reading stops after this time, which is enough for some 15,000 recordings."""
 _MOST_CHARACTERS = 32_000_000
 _MOST_OF_ONE = 16_000
 _MOST_INDEXES = 4
 _SETTLED_NANOSECONDS = 100_000_000
-"""A folder that changed so short a time ago may change again without another time of change."""
+"""A directory that changed this recently may change again without a new modification time."""
 
 _kept: dict[tuple[Path, ...], Index] = {}
 
 
 class Asked(NamedTuple):
-    """What one recording answers."""
+    """The request of one recording."""
 
     path: Path
     test_id: str | None
@@ -45,7 +45,7 @@ class Asked(NamedTuple):
 
 
 class Index:
-    """What was asked in all recordings of some folders."""
+    """The requests in all recordings of some directories."""
 
     def __init__(
         self, directories: Sequence[Path], most_seconds: float = math.inf, most_characters: float = math.inf
@@ -76,12 +76,12 @@ class Index:
 
     @property
     def is_whole(self) -> bool:
-        """Whether no file was left unread because there are too many."""
+        """Whether all files were read."""
         return self.read == self.found
 
 
 def index_of(directories: Sequence[Path]) -> Index:
-    """Return the index of these folders as they are now."""
+    """Return the current index of these directories."""
     directories = tuple(directories)
     kept = _kept.pop(directories, None)
     if kept is None or kept.changed != _times_of_change(directories):
@@ -106,7 +106,7 @@ def _asked(entry: Entry) -> Asked | None:
 
 @lru_cache(maxsize=1024)
 def path_of(url: str) -> str:
-    """Return the part of a url that a key sees."""
+    """Return the part of a URL that a key depends on."""
     return urlparse(url).path
 
 

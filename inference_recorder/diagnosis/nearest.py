@@ -29,7 +29,7 @@ _AS_GOOD = 0.9
 
 
 class Question(NamedTuple):
-    """What had no recording."""
+    """A request without a recording."""
 
     request: Request
     key: str
@@ -45,7 +45,7 @@ class Question(NamedTuple):
 
 
 def explanation_of(question: Question, index: Index, plain: Request | None = None) -> Explanation:
-    """Return what the recordings of `index` say about `question`. What is shown of a recording is redacted first.
+    """Return why no recording of `index` answers `question`. Values from recordings are redacted.
 
     `plain` is the request with the secrets of the environment in it, where they are known.
 
@@ -106,7 +106,7 @@ def _compared(question: Question, entry: Entry) -> Nearest:
 def differences_from(entry: Entry, question: Question) -> Iterator[Difference]:
     """Yield where a request differs from what a recording answers: beside the body first, then in it.
 
-    The bodies are compared as a key sees them: what it does not see is no difference.
+    The bodies are compared as used for the key, so that values that are not part of it do not differ.
     """
     request, recorded = question.request, recorded_request(entry.request, question.normalizers)
     if recorded.method != request.method:

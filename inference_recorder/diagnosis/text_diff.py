@@ -40,7 +40,7 @@ def common_length(one: Sequence[str], other: Sequence[str]) -> int:
 
 def _lines(text: str) -> list[str]:
     return [
-        piece for line in text.split("\n") for piece in ([line] if len(line) <= _WIDTH else _SENTENCE_START.split(line))
+        part for line in text.split("\n") for part in ([line] if len(line) <= _WIDTH else _SENTENCE_START.split(line))
     ]
 
 

@@ -49,7 +49,7 @@ api_recording = inference_recording
 
 
 def get_inference_mode() -> InferenceMode:
-    """Return the mode that the environment names, replay where it names none; raises UnknownMode."""
+    """Return the mode that the environment names, otherwise replay; raises UnknownMode."""
     return current_config().mode().value
 
 
@@ -85,7 +85,7 @@ class ResponseStorage:
         """Store a request and its response, {"body": a value or typed object or list of them, "is_streaming": bool}.
 
         Secrets are hidden as a session hides them; who reads the recording here gets their placeholders. Raises
-        UnrecordableValue, UnwritableRecording, or ValueError for a hash that is no plain file name.
+        UnrecordableValue, UnwritableRecording, or ValueError for a hash that is not a plain file name.
         """
         body = response.get("body")
         name, is_list = request_hash, isinstance(body, (list, tuple))
@@ -104,8 +104,8 @@ class ResponseStorage:
     def find_recording(self, request_hash: str) -> dict[str, Any] | None:
         """Return the recording of a hash as a dict, its body in the SDK's types, None where there is none.
 
-        Raises CorruptRecording, or ValueError for a hash that is no plain file name. The type of a body comes from the
-        request's endpoint, never from the file.
+        Raises CorruptRecording, or ValueError for a hash that is not a plain file name. The type of a body comes from
+        the request's endpoint, never from the file.
         """
         self._store.path_of(request_hash)  # raises for what is no name
         stored = self._store.read(request_hash)

@@ -60,7 +60,7 @@ class inference_recording:  # noqa: N801 - it is used as a function
 
     What pytest's configuration file says counts where neither argument nor environment does.
 
-    Raises RecorderError for a rule that is none; on entering: UnknownMode, UnusableDirectory, UnsupportedSDK.
+    Raises RecorderError for a rule that is not valid; on entering: UnknownMode, UnusableDirectory, UnsupportedSDK.
     """
 
     _written = EXACT
@@ -171,7 +171,7 @@ class inference_recording:  # noqa: N801 - it is used as a function
         self._rules = RequestRules((*table.redact, *self._redact), normalize or (), self._written, secret_env)
         return self._rules
 
-    def _anew(self) -> inference_recording:
+    def _copy(self) -> inference_recording:
         return type(self)(
             self._mode,
             self._storage_dir,
@@ -185,28 +185,28 @@ class inference_recording:  # noqa: N801 - it is used as a function
 
     def _around_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def run(*args: Any, **kwargs: Any) -> Any:
-            with self._anew():
+            with self._copy():
                 return function(*args, **kwargs)
 
         return run
 
     def _around_coroutine(self, function: Callable[..., Any]) -> Callable[..., Any]:
         async def run(*args: Any, **kwargs: Any) -> Any:
-            with self._anew():
+            with self._copy():
                 return await function(*args, **kwargs)
 
         return run
 
     def _around_generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def run(*args: Any, **kwargs: Any) -> Any:
-            with self._anew():
+            with self._copy():
                 return (yield from function(*args, **kwargs))
 
         return run
 
     def _around_async_generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
         async def run(*args: Any, **kwargs: Any) -> Any:
-            with self._anew():
+            with self._copy():
                 generator = function(*args, **kwargs)
                 try:
                     item = await anext(generator)
@@ -232,12 +232,12 @@ def _rules_of(table: Table) -> tuple[object, ...]:
 
 
 def enter_process_wide(recorder: inference_recording) -> Session:
-    """Enter a recorder for whatever this process does until it exits, in any context: for the test that runs."""
+    """Enter a recorder for all contexts of this process until it exits; for the running test."""
     return recorder._enter(is_process_wide=True)
 
 
 def resume(session: Session, *, is_process_wide: bool = False) -> None:
-    """Activate a session (see `context.enter`); raises UnsupportedSDK and leaves it inactive if that cannot be."""
+    """Activate a session. Raises UnsupportedSDK and leaves it inactive if the SDK cannot be patched."""
     if session.mode is not InferenceMode.LIVE:
         patching.hold(_targets())
     session.engine.is_open = True
@@ -245,7 +245,7 @@ def resume(session: Session, *, is_process_wide: bool = False) -> None:
 
 
 def suspend(session: Session) -> None:
-    """Have calls not belong to this session any more; it may be resumed."""
+    """Deactivate a session; it may be resumed."""
     context.leave(session.engine)
     if session.mode is not InferenceMode.LIVE:
         patching.let_go()

@@ -12,7 +12,7 @@ _CONSUMERS = "_inference_recorder_consumers"
 
 
 def running_task() -> object:
-    """Return the task that runs now, of asyncio or trio, or the thread's identity where there is none."""
+    """Return the task that runs now, of asyncio or trio, or the thread's identity if there is none."""
     task = _asyncio_task()
     if task is not None:
         return task
@@ -56,27 +56,27 @@ def is_interrupted_here() -> bool:
 class Consumer:
     """The asyncio task that reads a stream, and whether it was cancelled meanwhile."""
 
-    __slots__ = ("__weakref__", "_others", "was_cancelled")
+    __slots__ = ("__weakref__", "_consumers_of_task", "was_cancelled")
 
     def __init__(self) -> None:
         self.was_cancelled = False
-        self._others: weakref.WeakSet[Consumer] | None = None
+        self._consumers_of_task: weakref.WeakSet[Consumer] | None = None
 
     def reads(self) -> None:
-        """Take note that the task that runs now reads the stream."""
+        """Note that the running task reads the stream."""
         task: Any = _asyncio_task()
         consumers = None if task is None else _consumers_in(task)
-        if consumers is self._others:
+        if consumers is self._consumers_of_task:
             return
-        if self._others is not None:
-            self._others.discard(self)
+        if self._consumers_of_task is not None:
+            self._consumers_of_task.discard(self)
         if consumers is not None:
             consumers.add(self)
-        self._others = consumers
+        self._consumers_of_task = consumers
 
 
 def _consumers_in(task: Any) -> weakref.WeakSet[Consumer]:
-    """Return the streams that a task reads, which are told when it is cancelled.
+    """Return the streams that a task reads, which are marked when it is cancelled.
 
     asyncio.timeout cancels a task and takes that back in one step, which leaves no trace: a stream that the task was
     not waiting for at that moment, and that nobody closes, would look like one that was left by a `break`. So `cancel`

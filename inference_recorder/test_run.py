@@ -1,7 +1,7 @@
-"""Which test runs now, and what it gives to the recorders opened in it.
+"""The running test, and the test run as recorders see it.
 
-Holds state: the surroundings that the pytest plugin sets, and the sessions that were opened without any; no lock guards
-either, since the plugin reads and sets them between tests. The environment variable is pytest's own.
+Holds state: the test run that the pytest plugin sets, and the sessions opened before it; no lock guards either, since
+the plugin reads and sets them between tests. The environment variable is pytest's own.
 """
 
 from __future__ import annotations
@@ -38,22 +38,22 @@ if TYPE_CHECKING:
             """The AttemptSeries that counts the calls of the running attempt or wider fixture; None between tests."""
 
         def about_to_open(self, mode: Any, source: str, directory: Path, /) -> None:
-            """Hear that a session is about to be opened which writes to `directory`, and maybe refuse it."""
+            """Note that a session that writes to `directory` is about to be opened; may refuse it."""
 
         def opened(self, session: Any, /) -> None:
-            """Hear of a session opened now."""
+            """Note that a session has been opened."""
 
         def is_wide(self, test_id: str | None, is_given: bool, /) -> bool:
-            """Whether requests under this test id, which a session was given or not, are other tests' too."""
+            """Return whether other tests make requests under this test id too."""
 
         def is_kept(self) -> bool:
-            """Whether older recordings are to answer what runs now: not all tests that need them run."""
+            """Return whether recordings of earlier runs answer now, since not all tests that need them run."""
 
         def answered_from_kept(self, test_id: str | None, /) -> None:
-            """Hear that an older recording has answered for that reason."""
+            """Note that a recording of an earlier run has answered."""
 
         def about_to_record(self, store: Any, decision: Any, name: str, /) -> None:
-            """Hear that the file `name` is about to be written with the answer to this Record."""
+            """Note that the recording `name` is about to be written or removed."""
 
 
 PYTEST_VARIABLE = "PYTEST_CURRENT_TEST"

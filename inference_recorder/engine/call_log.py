@@ -1,4 +1,4 @@
-"""What a session remembers of its calls."""
+"""The calls of one session."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Outcome = Literal["replayed", "recorded", "missed", "dropped", "live"]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call, as a session remembers it."""
+    """One call of a session."""
 
     endpoint: str
     model: str
@@ -39,15 +39,15 @@ class Call:
     """"" for a live call, whose key nobody computed."""
     test_id: str | None
     path: str | None = None
-    """The recording's file, as it was called then; None where there is none."""
+    """The recording's file as it was named then; None if there is none."""
     started: float = 0.0
     """When the call was made, in seconds since 1970."""
     seconds: float = 0.0
-    """From then until the answer was recorded, its last chunk included; 0 for what was not recorded."""
+    """From then until the whole answer was recorded; 0 for a call that was not recorded."""
     chunk_seconds: tuple[float, ...] = ()
     """When each chunk of a stream arrived while recording, counted from `started`."""
     explanation: str = ""
-    """The text of the error that a missed call raised; of a dropped one, how it failed and that it was not recorded."""
+    """For a missed call the text of its error; for a dropped one, how it failed and that it was not recorded."""
     number: int = 0
     """Position among all calls of the session, in the order they were made; a clock may stand still or go back."""
     failure: str = ""
@@ -55,7 +55,11 @@ class Call:
 
 
 class CallLog:
-    """The calls of one session. A replay takes some 30 µs, so that of one only what is at hand is kept."""
+    """The calls of one session.
+
+    Threads only append to the lists, which needs no lock. A replay takes some 30 µs, so for one only what is at hand is
+    kept.
+    """
 
     def __init__(self, store: Store, mode: str) -> None:
         self._prefix = f"{store.directories.written}{os.sep}"
@@ -63,7 +67,7 @@ class CallLog:
         self._dropped = DroppedCalls(store)
         self._numbers = count(1)
         self._replays: list[tuple[str, str, str, str | None, str | None, float, int]] = []
-        """What becomes an Exchange when somebody asks: no path for a file that is where its key says."""
+        """The fields of a Call, made when it is read: no path if the file has the name of its key."""
         self._others: dict[Outcome, list[Call]] = {"recorded": [], "missed": [], "dropped": [], "live": []}
         self._unanswered: list[tuple[int, Request, Sent]] = []
         """The number and the request of each call that no recording answered, and what it has sent."""
@@ -73,7 +77,7 @@ class CallLog:
         return next(self._numbers)
 
     def replayed(self, request: Request, key: str, test_id: str | None, path: str) -> None:
-        """Take note of a call that a recording answers."""
+        """Log a call that a recording answers."""
         if process_usage.listeners:
             process_usage.tell_use("replayed", test_id, key, path)
         other_path = None if path == f"{self._prefix}{file_of(key)}" else path
@@ -85,7 +89,7 @@ class CallLog:
         self._unanswered.append((decision.number, decision.request, decision.sent))
 
     def recorded(self, decision: Record, path: Path, request: JsonObject, failure: Failure | None) -> None:
-        """Take note that the answer to a call is stored, and with it `request`, without secrets."""
+        """Log a call whose answer is stored; `request` is the one in the recording, without secrets."""
         if process_usage.listeners:
             process_usage.tell_use("recorded", decision.test_id, decision.key, str(path))
         seconds, chunk_seconds = (
@@ -98,7 +102,7 @@ class CallLog:
         self._dropped.forget(decision.test_id, decision.key)
 
     def dropped(self, decision: Record, request: JsonObject, failure: Failure) -> None:
-        """Take note of a failed call that is not recorded, for later runs too; neither argument holds a secret."""
+        """Log a failed call that is not recorded, for later runs too; neither argument holds a secret."""
         explanation = (
             f"{reason_of(failure)}: {failure.message}\n"
             "This failed call was not recorded and replaced nothing; record_errors=True records it."
@@ -113,7 +117,7 @@ class CallLog:
         )
 
     def missed(self, request: Request, key: str, test_id: str | None, explanation: str) -> None:
-        """Take note of a call that no recording answers; `explanation` is the text of its error."""
+        """Log a call that no recording answers; `explanation` is the text of its error."""
         if process_usage.listeners:
             process_usage.tell_unanswered()
         number = next(self._numbers)
@@ -124,18 +128,18 @@ class CallLog:
         self._others["missed"].append(missed)
 
     def live(self, endpoint: str, model: str) -> None:
-        """Take note of a call that goes out without being recorded."""
+        """Log a call that goes to the network unrecorded."""
         call = Call(endpoint, model, "", None, started=time.time(), number=next(self._numbers))
         self._others["live"].append(call)
 
     def counts(self) -> Counter[Outcome]:
-        """Return how many calls came to what; what never happened is left out."""
+        """Return the number of calls for each outcome, without those that are zero."""
         lengths: dict[Outcome, int] = {"replayed": len(self._replays)}
         lengths |= {outcome: len(calls) for outcome, calls in self._others.items()}
         return Counter({outcome: length for outcome, length in lengths.items() if length})
 
     def calls(self, outcome: Outcome) -> tuple[Call, ...]:
-        """Return the calls that came to this, in their order."""
+        """Return the calls with this outcome, in order."""
         if outcome != "replayed":
             return tuple(self._others[outcome])
         return tuple(
@@ -144,7 +148,7 @@ class CallLog:
         )
 
     def requests(self, rules: RequestRules) -> tuple[Request, ...]:
-        """Return what was asked, in its order, without secrets; of a replayed call what its recording answers.
+        """Return the requests in order, without secrets; for a replayed call the one in its recording.
 
         Ten thousand requests kept would be ten megabytes. Raises CorruptRecording.
         """
@@ -153,7 +157,7 @@ class CallLog:
         return tuple(request for _, request in sorted((*replayed, *others), key=itemgetter(0)))
 
     def usage(self) -> dict[str, Usage]:
-        """Return the tokens used, by the model asked for; raises CorruptRecording."""
+        """Return the tokens used, by requested model; raises CorruptRecording."""
         used: dict[str, Usage] = {}
         for call in (*self.calls("replayed"), *self._others["recorded"]):
             if call.path is None:

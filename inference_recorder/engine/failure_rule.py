@@ -18,7 +18,7 @@ _NAMES = frozenset(
         "serviceunavailable", "serviceunavailableerror", "timeout", "timeouterror", "toomanyrequests", "unauthorized",
     }
 )  # fmt: skip
-"""How servers name the same in a stream, whose status was sent long ago: in lower case, letters only."""
+"""The names for such failures in a stream, whose status was sent long ago: in lower case, letters only."""
 
 
 def is_recorded(failure: Failure, record_errors: bool | None) -> bool:
@@ -30,7 +30,7 @@ def is_recorded(failure: Failure, record_errors: bool | None) -> bool:
 
 
 def is_about_the_request(failure: Failure) -> bool:
-    """Return whether the same request would probably fail again, with a valid key and a server that is well.
+    """Return whether the same request would probably fail again, with a valid key and a healthy server.
 
     False for a lost connection, a timeout, the statuses 401, 402, 403, 408, 409, 429 and 5xx, and an error in the
     middle of a stream whose code or type says the same.
@@ -41,11 +41,11 @@ def is_about_the_request(failure: Failure) -> bool:
         return not _is_passing(failure.status_code)
     if not isinstance(failure.body, dict):
         return True
-    said = [failure.body.get(name) for name in ("status_code", "status", "code", "type")]
-    status_codes = [status_code for value in said if (status_code := _status_code(value)) is not None]
+    names = [failure.body.get(name) for name in ("status_code", "status", "code", "type")]
+    status_codes = [status_code for value in names if (status_code := _status_code(value)) is not None]
     if status_codes:
         return not _is_passing(status_codes[0])
-    return not any(isinstance(value, str) and _letters(value) in _NAMES for value in said)
+    return not any(isinstance(value, str) and _letters(value) in _NAMES for value in names)
 
 
 def _is_passing(status_code: int) -> bool:

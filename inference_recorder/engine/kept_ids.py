@@ -1,4 +1,4 @@
-"""A recording about to be written, with the ids that recordings of the same objects have already."""
+"""A recording about to be written, with the ids that existing recordings have for the same objects."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class WithKeptIds:
         self.content = content if not run.ids else self._renamed()
 
     def revised(self, old: bytes, new: bytes) -> bytes:
-        """Return what to store in an old file's place: itself if it says the same, and then the new ids are renamed."""
+        """Return what to store in an old file's place: itself if only ids differ, which are then renamed."""
         renamed = renamed_ids(old, new)
         if renamed and (reused := self._reused(renamed)):
             with self._series.guard:

@@ -18,16 +18,16 @@ class RunLog:
     """Recordings that this run has made for several tests, and the ids that kept recordings have for new ones.
 
     Each process appends lines to a file of its own in `directory` and reads those of the others; without a directory
-    there is only this process. What is read is what the same run wrote, in a folder that only its user can enter.
+    there is only this process. It reads only what the same run wrote, in a directory that only its user can enter.
     """
 
     def __init__(self, directory: Path | None = None) -> None:
         self.ids: dict[str, str] = {}
-        """Id in an answer of this run -> the one that the recording keeps, since it differs in nothing else."""
+        """Id in an answer of this run -> the one its recording keeps if nothing else differs. Guarded by `_guard`."""
         self.new_ids: dict[str, str] = {}
-        """The other way round; the newest counts."""
+        """The inverse; the newest counts. Guarded by `_guard`."""
         self.texts: set[str] = set()
-        """What answers to several tests' requests say in this run and did not say before."""
+        """Texts in answers to several tests' requests that are new in this run. Guarded by `_guard`."""
         self.has_dropped = False
         """Whether in this process a call of a wider fixture, or a shared one, failed and was not recorded."""
         self._directory = directory
@@ -39,20 +39,22 @@ class RunLog:
         self._guard = threading.RLock()  # reentrant: a stream that is collected as garbage is stored anywhere
 
     def has(self, directory: Path, key: str, position: int) -> bool:
-        """Whether this run has recorded the answer in this place of a series."""
-        return _name(directory, key, position) in self._recorded
+        """Return whether this run has recorded the answer at this position of a series."""
+        with self._guard:
+            return _name(directory, key, position) in self._recorded
 
     def known_ids(self, own: Mapping[str, str]) -> Mapping[str, str]:
-        """Return {new id: kept id} where `own` says which ones stand for others than in the rest of the run."""
-        return {**self.ids, **own} if own else self.ids
+        """Return {new id: kept id}; `own` are those that differ from the rest of the run."""
+        with self._guard:
+            return {**self.ids, **own}
 
     def note_ids(self, ids: Mapping[str, str]) -> None:
-        """Make {new id: kept id} known to the whole run."""
+        """Tell the run {new id: kept id}."""
         if ids:
             self._note({"ids": dict(ids)})
 
     def note_answer(self, decision: Record, position: int, directory: Path, content: bytes) -> None:
-        """Make known that the answer to a request of several tests is in its file, and what it says that is new."""
+        """Tell the run that the answer to a request of several tests is stored, and which texts in it are new."""
         from ..recording.texts import new_texts, repeats_one
 
         state = decision.state
@@ -62,16 +64,16 @@ class RunLog:
         self.note_recording(directory, decision.key, position)
 
     def note_recording(self, directory: Path, key: str, position: int) -> None:
-        """Make known that this answer of a series is in its file."""
+        """Tell the run that the answer at this position of a series is stored."""
         self._note({"recorded": _name(directory, key, position)})
 
     def note_texts(self, texts: set[str]) -> None:
-        """Make known what an answer says that has replaced another."""
+        """Tell the run the new texts in an answer that has replaced another."""
         if texts:
             self._note({"texts": sorted(texts)})
 
     def refresh(self) -> None:
-        """Read what other processes of the run have noted since."""
+        """Read what other processes of the run have added since."""
         if self._directory is None:
             return
         with self._guard:

@@ -28,34 +28,34 @@ PROJECTS = [{"project_id": f"customer-{number}"} for number in (17, 18)]
 KINDS = [llama_stack.inference_recording, inference_recording]
 
 
-def said(text: str, **more: Any) -> dict[str, Any]:
+def asking(text: str, **more: Any) -> dict[str, Any]:
     return {"model": "gpt-4o", "messages": [{"role": "user", "content": text}]} | more
 
 
 FOLDED = {
-    "scores": (said("score: 1"), said("score: 5")),
-    "attributes": (said("a, attributes: {'b': 1}"), said("a, attributes: {'b': 2}")),
-    "document ids": (said(f"document_id: {ONE}"), said(f"document_id: {OTHER}")),
-    "citations": (said(f"see <|{ONE}|>"), said(f"see <|{OTHER}|>")),
-    "decimals in a text": (said("pi is 3.14159265"), said("pi is 3.14159262")),
-    "floats": (said("a", temperature=0.1234567), said("a", temperature=0.1234568)),
-    "floats below the fifth decimal": (said("a", temperature=1e-7), said("a", temperature=2e-7)),
+    "scores": (asking("score: 1"), asking("score: 5")),
+    "attributes": (asking("a, attributes: {'b': 1}"), asking("a, attributes: {'b': 2}")),
+    "document ids": (asking(f"document_id: {ONE}"), asking(f"document_id: {OTHER}")),
+    "citations": (asking(f"see <|{ONE}|>"), asking(f"see <|{OTHER}|>")),
+    "decimals in a text": (asking("pi is 3.14159265"), asking("pi is 3.14159262")),
+    "floats": (asking("a", temperature=0.1234567), asking("a", temperature=0.1234568)),
+    "floats below the fifth decimal": (asking("a", temperature=1e-7), asking("a", temperature=2e-7)),
     "a project": (
-        said("a", extra_body={"project_id": "customer-17"}),
-        said("a", extra_body={"project_id": "customer-18"}),
+        asking("a", extra_body={"project_id": "customer-17"}),
+        asking("a", extra_body={"project_id": "customer-18"}),
     ),
     "a project in the url": (
-        said("a", extra_query={"project_id": "customer-17"}),
-        said("a", extra_query={"project_id": "customer-18"}),
+        asking("a", extra_query={"project_id": "customer-17"}),
+        asking("a", extra_query={"project_id": "customer-18"}),
     ),
 }
 """Requests that llama-stack's recorder treats as equal, since it changes both."""
 ONE_IS_CHANGED = {
-    "a score and none": (said("score: __NORMALIZED__"), said("score: 5")),
-    "attributes and none": (said("a"), said("a, attributes: {'b': 2}")),
-    "a short decimal and a long one": (said("pi is 3.14159"), said("pi is 3.14159265")),
-    "a round float and another": (said("a", temperature=0.1), said("a", temperature=0.1000001)),
-    "zero and almost": (said("a", temperature=0.0), said("a", temperature=1e-9)),
+    "a score and none": (asking("score: __NORMALIZED__"), asking("score: 5")),
+    "attributes and none": (asking("a"), asking("a, attributes: {'b': 2}")),
+    "a short decimal and a long one": (asking("pi is 3.14159"), asking("pi is 3.14159265")),
+    "a round float and another": (asking("a", temperature=0.1), asking("a", temperature=0.1000001)),
+    "zero and almost": (asking("a", temperature=0.0), asking("a", temperature=1e-9)),
 }
 """Requests of which llama-stack's recorder changes one into the other."""
 
@@ -146,7 +146,7 @@ def test_requests_folded_together_replay_in_the_order_of_recording(
     recorder: Any, sdk: Colour, numbered: OpenAIServer, recordings: Path
 ) -> None:
     """Under llama-stack's keys they are one request, whose answers are counted together."""
-    calls = [*FOLDED["scores"], said("score: 7"), FOLDED["scores"][0]]
+    calls = [*FOLDED["scores"], asking("score: 7"), FOLDED["scores"][0]]
     with llama_stack.inference_recording("record", recordings, test_id=TEST):
         live = [answer(sdk, call) for call in calls]
     with recorder("replay", recordings, test_id=TEST):
@@ -191,7 +191,7 @@ def test_an_exact_recording_says_so_where_a_folding_changes_it(
     [folded] = requests_in(recordings)
     shutil.rmtree(recordings)
     with inference_recording("record", recordings, test_id=TEST):
-        answer(sdk, said("score 1, attributes, 3.14", temperature=0.12345, extra_body={"top_k": 1}))
+        answer(sdk, asking("score 1, attributes, 3.14", temperature=0.12345, extra_body={"top_k": 1}))
     [plain] = requests_in(recordings)
 
     assert "exact" == folded["key_version"]
@@ -218,7 +218,7 @@ def test_recording_again_gives_no_diff(mode: str, sdk: Colour, server: OpenAISer
 def test_a_project_is_known_by_its_fingerprint(sdk: Colour, numbered: OpenAIServer, recordings: Path) -> None:
     """Whose account it is stays out of the file; two accounts have two recordings."""
     with inference_recording("record", recordings, test_id=TEST):
-        answer(sdk, said("a", extra_body={"project_id": "customer-17"}))
+        answer(sdk, asking("a", extra_body={"project_id": "customer-17"}))
 
     [path] = recordings.glob("*.json")
     written = json.loads(path.read_text())["request"]

@@ -126,7 +126,7 @@ def test_repeated_requests_replay_in_their_order_and_then_the_last(sdk: Colour, 
 
 
 @pytest.mark.usefixtures("sessions_are_runs")
-def test_recording_anew_replaces_the_whole_series(sdk: Colour, recordings: Path) -> None:
+def test_recording_again_replaces_the_whole_series(sdk: Colour, recordings: Path) -> None:
     """A row that kept an old third answer would replay a mixture of two days."""
     with inference_recording("record", recordings):
         for _ in range(3):
@@ -294,7 +294,7 @@ def test_a_chain_recorded_twice_is_left_alone_though_each_id_is_new(
 def test_recording_what_is_there_already_leaves_the_file_alone(
     streamed: bool, sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
-    """Recording a suite anew gives a diff of what has changed, not of every id, time and request id."""
+    """Recording a suite again gives a diff of what has changed, not of every id, time and request id."""
     states = []
     for number in range(3):
         text = "another" if number == 2 else "the same"

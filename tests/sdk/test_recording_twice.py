@@ -46,8 +46,8 @@ SUITE = """
     def test_tools():
         asked = client.chat.completions.create(model="gpt-4o", messages=HELLO, tools=TOOLS).choices[0].message
         results = [{"role": "tool", "tool_call_id": call.id, "content": "42"} for call in asked.tool_calls]
-        said = asked.model_dump(exclude_none=True)
-        answer = client.chat.completions.create(model="gpt-4o", messages=[*HELLO, said, *results], tools=TOOLS)
+        reply = asked.model_dump(exclude_none=True)
+        answer = client.chat.completions.create(model="gpt-4o", messages=[*HELLO, reply, *results], tools=TOOLS)
         assert "It is 42." == answer.choices[0].message.content
 
     @pytest.mark.parametrize("is_raw", [False, True])
@@ -102,8 +102,8 @@ class Anew:
     def chat(self, asked: Asked, number: int) -> Reply:
         body, number = asked.json, _number()
         if body.get("stream"):
-            said = chunks("Hel", "lo", "!", number=number)
-            return Reply(events=[chunk | {"obfuscation": _name("")} for chunk in said], headers=_headers())
+            events = chunks("Hel", "lo", "!", number=number)
+            return Reply(events=[chunk | {"obfuscation": _name("")} for chunk in events], headers=_headers())
         if "tools" not in body:
             return Reply(completion(number=number), headers=_headers())
         if len(body["messages"]) > 1:

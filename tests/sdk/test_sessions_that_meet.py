@@ -64,17 +64,17 @@ def test_nested_sessions_outside_tests_count_on_from_each_other(
     def answer() -> str | None:
         return client.chat.completions.create(**HELLO).choices[0].message.content
 
-    def said(mode: str) -> list[str | None]:
+    def contents(mode: str) -> list[str | None]:
         with inference_recording(mode, recordings):
             before = [answer(), answer()]
             with inference_recording(mode, recordings):
                 inside = answer()
             return [*before, inside, answer()]
 
-    live = said(mode)
+    live = contents(mode)
 
     assert 4 == len(set(live))
-    assert live == said("replay")
+    assert live == contents("replay")
 
 
 def test_nothing_is_imported_while_an_answer_is_stored(server: OpenAIServer, recordings: Path) -> None:

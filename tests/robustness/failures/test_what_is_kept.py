@@ -101,7 +101,7 @@ def states(directory: Path) -> dict[str, bytes]:
     return {path.name[65:-5] or "1": path.read_bytes() for path in directory.glob("*.json")}
 
 
-def said(content: bytes) -> str:
+def content_of(content: bytes) -> str:
     """Return what a recording answers in a word: its text, or "failure"."""
     response = json.loads(content)["response"]
     if "exception_data" in response:
@@ -167,7 +167,7 @@ def test_the_directory_holds_what_the_rule_says(
 
         new = states(directory)
         rule = expected(kind=kind, mode=mode, record_errors=record_errors, failing=failing, before=before)
-        assert rule == {position: said(content) for position, content in new.items()}
+        assert rule == {position: content_of(content) for position, content in new.items()}
         untouched = {position for position, text in rule.items() if text.startswith("old")}
         assert {position: old[position] for position in untouched} == {
             position: new[position] for position in untouched
@@ -221,7 +221,7 @@ def test_a_call_dropped_in_the_middle_leaves_its_position_to_what_was_there_or_t
             sdk.items(stream)
 
     new = states(recordings)
-    assert ["new 1", "new 2" if is_retried else "old 2", "new 3"] == [said(new[position]) for position in "123"]
+    assert ["new 1", "new 2" if is_retried else "old 2", "new 3"] == [content_of(new[position]) for position in "123"]
     assert is_retried == (old["2"] != new["2"])
     assert {"recorded": 2 + is_retried, "dropped": 1} == session.counts
     assert 3 == len(new)
@@ -241,7 +241,7 @@ def test_a_retry_of_the_callers_own_takes_the_position_of_the_failed_call(
                     plain(sdk)
                     break
 
-    assert ["new 1", "new 2", "new 3"] == [said(states(recordings)[position]) for position in "123"]
+    assert ["new 1", "new 2", "new 3"] == [content_of(states(recordings)[position]) for position in "123"]
 
 
 def test_a_dropped_call_keeps_the_other_series_of_its_test_whole(
@@ -275,7 +275,7 @@ def test_a_stream_left_early_and_then_one_that_is_cut_keep_the_first(
 
     assert {"recorded": 1, "dropped": 1} == session.counts
     [content] = states(recordings).values()
-    assert "new 1" == said(content)
+    assert "new 1" == content_of(content)
 
 
 def test_a_stream_read_on_after_its_session_and_cut_then_is_dropped(

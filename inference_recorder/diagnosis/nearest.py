@@ -121,8 +121,8 @@ def differences_from(entry: Entry, question: Question) -> Iterator[Difference]:
         yield Difference("normalize", entry.request.get("normalize"), declared)
     if entry.test_id != question.test_id:
         yield Difference("test_id", entry.test_id, question.test_id)
-    recorded = recorded.saying(shown_without(question.variables, recorded.frozen_body()))
-    shown = (one.saying(redacted_request(one.frozen_body())) for one in (recorded, request))
+    recorded = recorded.with_body(shown_without(question.variables, recorded.frozen_body()))
+    shown = (one.with_body(redacted_request(one.frozen_body())) for one in (recorded, request))
     old, new = (json.loads(body_text_as_keyed(one, question.version)) for one in shown)
     yield from differences(old, new)
 

@@ -170,8 +170,8 @@ class CallLog:
 def _shown(request: Request, sent: Sent, rules: RequestRules) -> Request:
     # The bodies kept are the callers', who go on appending to their lists.
     request = rules.shown(request._replace(body=json.loads(request.body_text)))
-    hidden = sent.hidden_in({"body": request.body, "endpoint": request.endpoint, "url": request.url})
-    return request.saying(hidden["body"])._replace(endpoint=hidden["endpoint"], url=hidden["url"])
+    hidden = sent.without_values({"body": request.body, "endpoint": request.endpoint, "url": request.url})
+    return request.with_body(hidden["body"])._replace(endpoint=hidden["endpoint"], url=hidden["url"])
 
 
 def _call(decision: Record, request: JsonObject, failure: Failure | None) -> Call:

@@ -165,7 +165,7 @@ class Engine:
 
         rules, names = self._rules, self._rules.variables_in(request)
         keyed_request = keyed_request._replace(body=keyed_request.frozen_body(), credential=None)
-        question = Question(keyed_request, key, test_id, position, rules.normalizers, rules.written, names)
+        question = Question(keyed_request, key, test_id, position, rules.normalizers, rules.key_version, names)
         node_id = rules.scope(running_node_id(), request.credential)
         # The request without the environment's secrets gets no name: pytest may show this frame.
         error = missing_recording(question, self.store.directories, node_id, rules.without_environment(request))

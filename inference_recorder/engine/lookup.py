@@ -49,7 +49,7 @@ class Lookup:
         if series.folded is None:
             stored = series.stored_at(self._store, position, may_grow=may_grow)
             if stored is not None and (
-                self._rules.written is EXACT or may_answer(stored, request, test_id, self._rules)
+                self._rules.key_version is EXACT or may_answer(stored, request, test_id, self._rules)
             ):
                 return self._recording(stored, request, ids)
             if series.is_own:
@@ -127,7 +127,7 @@ def may_answer(stored: Stored, request: Request, test_id: str | None, rules: Req
         return True
     if entry.is_exact:
         return False
-    if entry.key != own_key or entry.key == request_key(forms[0], test_id, rules.written):
+    if entry.key != own_key or entry.key == request_key(forms[0], test_id, rules.key_version):
         return True
     return body_text_as_keyed(recorded) in map(body_text_as_keyed, forms)
 

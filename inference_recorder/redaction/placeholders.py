@@ -18,18 +18,18 @@ NUMBERED = re.compile(r"__REDACTED_(\d+)([JN]?)__")
 LITERAL = re.compile(r"(?:__REDACTED(?:_LITERAL)*(?:_\d+[JN]?)?(?=__))+__")
 """One or more placeholders, escaped or not, each of which starts with the last two characters of the one before."""
 LITERAL_MARK = "__REDACTED_LITERAL"
-WRITTEN = re.compile(r"__REDACTED(?:(_LITERAL)|(?:_(\d+)([JN]?))?__)")
+ESCAPED_OR_PLACEHOLDER = re.compile(r"__REDACTED(?:(_LITERAL)|(?:_(\d+)([JN]?))?__)")
 """In a file, from left to right: the escape of a literal, or a placeholder with or without a number."""
 NUMBERS = re.compile(r"(?:__REDACTED(?:_LITERAL)+(?:_\d+[JN]?)?(?=__))+__|__REDACTED_(\d+)[JN]?__")
 """In the request of a file: a literal, or a placeholder with its number."""
 
 
-def written(text: str) -> str:
+def escaped(text: str) -> str:
     """Return a text with everything that starts like a placeholder escaped."""
     return text.replace(PLACEHOLDER_START, LITERAL_MARK)
 
 
-def said(text: str) -> str:
+def unescaped(text: str) -> str:
     """Return an escaped text as it was."""
     return text.replace(LITERAL_MARK, PLACEHOLDER_START)
 
@@ -41,4 +41,4 @@ def is_literal(finding: str) -> bool:
 
 def as_keyed(finding: str) -> str:
     """Return what replaces a finding of a `Scanner` in a key."""
-    return written(finding) if is_literal(finding) else PLACEHOLDER
+    return escaped(finding) if is_literal(finding) else PLACEHOLDER

@@ -28,15 +28,15 @@ from ..request.credentials import Credential
 from ..request.jsonable import JsonObject, JsonValue, canonical_text
 from . import numbers
 from .placeholders import (
+    ESCAPED_OR_PLACEHOLDER,
     LITERAL_MARK,
     NUMBERED,
     NUMBERS,
     PLACEHOLDER,
     PLACEHOLDER_START,
-    WRITTEN,
+    escaped,
     is_literal,
-    said,
-    written,
+    unescaped,
 )
 from .redactor import Redactor
 from .sent import SHORTEST_SENT, Sent
@@ -51,7 +51,7 @@ class RecordingRedactor:
     def __init__(self, redactor: Redactor, credential: Credential | None = None, sent: Sent | None = None) -> None:
         self._redactor = redactor
         self._numbers: dict[str, int] = {}
-        self._is_repeated = False
+        self._needs_restoring = False
         text = "" if credential is None else credential.text
         is_searched = len(text) >= SHORTEST_SENT and text not in LITERAL_MARK  # which would be in each placeholder
         self._credential = text if is_searched else ""
@@ -60,17 +60,17 @@ class RecordingRedactor:
     def request(self, recorded: JsonObject) -> JsonObject:
         """Return a recording's "request" object without secrets."""
         if not self._redactor.is_clean(canonical_text(recorded)):
-            hidden = {}
+            redacted = {}
             # The body first: its secrets have the first numbers.
             for name in sorted(recorded, key=lambda name: name != "body"):
                 is_path = name in ("endpoint", "url") and isinstance(recorded[name], str)
-                hidden[name] = (
+                redacted[name] = (
                     self._redactor.replaced_in_path(recorded[name], self._numbered)
                     if is_path
                     else self._redactor.replaced(recorded[name], self._numbered, "" if name == "body" else name)
                 )
-            recorded = {name: hidden[name] for name in recorded}
-        return self._sent.hidden_in(recorded)
+            recorded = {name: redacted[name] for name in recorded}
+        return self._sent.without_values(recorded)
 
     def answer(self, answer: Answer) -> Answer:
         """Return the answer without secrets, even if they are spread over its chunks."""
@@ -81,7 +81,7 @@ class RecordingRedactor:
         chunks = None if answer.chunks is None else [chunk_value(chunk, "") for chunk in answer.chunks]
         lines = None if answer.chunks is None else list(map(line, answer.chunks))
         beside = [part for part in (answer.body, answer.page, failure, headers) if part]
-        texts = {"beside": _notifying(beside), "texts": [*texts_in(chunks or ()), *texts_in(beside)]}
+        texts = {"beside": _without_vectors(beside), "texts": [*texts_in(chunks or ()), *texts_in(beside)]}
         is_clean = all(
             PLACEHOLDER_START not in text and known.is_clean(text)
             for text in (canonical_text(texts), _searched(lines or ()))
@@ -90,65 +90,67 @@ class RecordingRedactor:
             answer = answer._replace(chunks=lines)
         else:
             answer = answer._replace(
-                body=self._hidden(answer.body, known),
-                chunks=None if chunks is None else self._hidden(chunks, known),
-                failure=answer.failure and self._hidden_failure(answer.failure, known),
-                http=answer.http and answer.http._replace(headers=self._hidden_headers(headers, known)),
-                page=self._hidden(answer.page, known),
+                body=self._redacted(answer.body, known),
+                chunks=None if chunks is None else self._redacted(chunks, known),
+                failure=answer.failure and self._redacted_failure(answer.failure, known),
+                http=answer.http and answer.http._replace(headers=self._redacted_headers(headers, known)),
+                page=self._redacted(answer.page, known),
             )
-        return answer._replace(is_redacted=self._is_repeated)
+        return answer._replace(is_redacted=self._needs_restoring)
 
     def is_clean(self, name: str, text: str) -> bool:
         """Return whether this answer may keep a text of this name from another answer to the request."""
         known = self._redactor.knowing(self._in_the_answer(), is_for_requests=False)
         return PLACEHOLDER_START not in text and text == known.replaced(text, lambda secret: PLACEHOLDER, name)
 
-    def _hidden(self, value: Any, known: Redactor) -> Any:
+    def _redacted(self, value: Any, known: Redactor) -> Any:
         """Return a copy of the value without secrets, in which texts that look like a placeholder are escaped."""
-        value = map_texts_and_names(value, self._written)  # a copy, since texts that span chunks are replaced in place
+        value = map_texts_and_names(value, self._escaped)  # a copy, since texts that span chunks are replaced in place
         for pieces in pieces_in(value if isinstance(value, list) else [value]):
             text = "".join(piece.text for piece in pieces)
-            rewrite(pieces, known.changes(text, known.scanner.find(text), self._shown))
-        return known.replaced(value, self._shown)
+            rewrite(pieces, known.changes(text, known.scanner.find(text), self._placeholder_of))
+        return known.replaced(value, self._placeholder_of)
 
-    def _hidden_failure(self, failure: Failure, known: Redactor) -> Failure:
+    def _redacted_failure(self, failure: Failure, known: Redactor) -> Failure:
         # As JSON, where a deeply nested body is a text.
         data = failure_to_json(failure)["exception_data"]
-        hidden = {name: self._hidden(data[name], known) for name in ("message", "body") if name in data}
+        redacted = {name: self._redacted(data[name], known) for name in ("message", "body") if name in data}
         if failure.text is not None:
-            hidden["text"] = known.replaced_in_document(self._written(failure.text), self._shown)
-        return failure_from_json({"is_exception": True, "exception_data": {**data, **hidden}})
+            redacted["text"] = known.replaced_in_document(self._escaped(failure.text), self._placeholder_of)
+        return failure_from_json({"is_exception": True, "exception_data": {**data, **redacted}})
 
-    def _hidden_headers(self, headers: Mapping[str, str], known: Redactor) -> JsonObject:
-        """Return headers without secrets; what the SDK reads the answer by is prescribed."""
+    def _redacted_headers(self, headers: Mapping[str, str], known: Redactor) -> JsonObject:
+        """Return headers without secrets, except the content type, which the SDK reads the answer by."""
         return {
-            name: value if name.lower() == "content-type" else known.replaced(self._written(value), self._shown, name)
+            name: value
+            if name.lower() == "content-type"
+            else known.replaced(self._escaped(value), self._placeholder_of, name)
             for name, value in headers.items()
         }
 
-    def _written(self, text: str) -> str:
-        self._is_repeated = self._is_repeated or PLACEHOLDER_START in text
-        return written(text)
+    def _escaped(self, text: str) -> str:
+        self._needs_restoring = self._needs_restoring or PLACEHOLDER_START in text
+        return escaped(text)
 
     def _numbered(self, secret: str) -> str:
         if is_literal(secret):
-            return written(secret)
+            return escaped(secret)
         number = self._numbers.setdefault(secret, len(self._numbers) + 1)
         return f"__REDACTED_{number}__"
 
     def _in_the_answer(self) -> Iterator[str]:
         """Yield the secrets that the answer may repeat, as they are and as they are spelled in JSON in a string."""
-        with_marks = (written(value) for value in self._redactor.scanner.spellings if PLACEHOLDER_START in value)
+        with_marks = (escaped(value) for value in self._redactor.scanner.spellings if PLACEHOLDER_START in value)
         for secret in (*self._numbers, self._credential, *self._sent.values(), *with_marks):
             if secret:
-                yield from {secret, _in_a_string(secret), written(secret), written(_in_a_string(secret))}
+                yield from {secret, _in_a_string(secret), escaped(secret), escaped(_in_a_string(secret))}
 
-    def _shown(self, secret: str) -> str:
+    def _placeholder_of(self, secret: str) -> str:
         """Return the placeholder of a secret in the answer."""
-        secret = said(secret)
+        secret = unescaped(secret)
         for known, number in (*self._numbers.items(), (self._credential, 0)):
             if secret in (known, _in_a_string(known)):
-                self._is_repeated = True
+                self._needs_restoring = True
                 return f"__REDACTED_{number}{'' if secret == known else 'J'}__"
         return PLACEHOLDER
 
@@ -167,7 +169,7 @@ def given_back(content: bytes, secrets: Sequence[str]) -> bytes:
 
     `secrets` are those of the request's body and then of its endpoint, each as often as it occurs, in the order in
     which a `Redactor` finds them. A number that the recording's own request does not hold is left as it is. What only
-    looks like a placeholder is as it was said.
+    looks like a placeholder is unescaped.
     """
     present = _by_number(content, secrets)
     content, has_numbers = numbers.numbers_given_back(content, present.get)
@@ -177,10 +179,10 @@ def given_back(content: bytes, secrets: Sequence[str]) -> bytes:
         )
 
     def shown(match: re.Match[bytes]) -> bytes:
-        text = _shown_again(bool(match[1]), (match[2] or b"").decode(), match[3] == b"J", present)
+        text = _restored(bool(match[1]), (match[2] or b"").decode(), match[3] == b"J", present)
         return match[0] if text is None else json_bytes.dumps(text)[1:-1]
 
-    return re.sub(WRITTEN.pattern.encode(), shown, content)
+    return re.sub(ESCAPED_OR_PLACEHOLDER.pattern.encode(), shown, content)
 
 
 def failure_given_back(
@@ -194,12 +196,15 @@ def failure_given_back(
 
     def shown(match: re.Match[str]) -> str:
         own = {"0": credential.text} if credential is not None and credential.text else {}
-        text = _shown_again(bool(match[1]), match[2] or "", match[3] == "J", present | own)
+        text = _restored(bool(match[1]), match[2] or "", match[3] == "J", present | own)
         return match[0] if text is None else text
 
     members = failure_to_json(failure).items()
     return failure_from_json(
-        {name: map_texts_and_names(value, lambda text: WRITTEN.sub(shown, text)) for name, value in members}
+        {
+            name: map_texts_and_names(value, lambda text: ESCAPED_OR_PLACEHOLDER.sub(shown, text))
+            for name, value in members
+        }
     )
 
 
@@ -215,9 +220,9 @@ def _by_number(content: bytes, secrets: Sequence[str]) -> dict[str, str]:
     return {number: secret for number, secret in present.items() if number not in ("", "0")}
 
 
-def _shown_again(is_mark: bool, number: str, is_in_a_string: bool, present: Mapping[str, str]) -> str | None:
-    """Return what a written text (see `WRITTEN`) stands for, None for itself."""
-    if is_mark:
+def _restored(is_escape: bool, number: str, is_in_a_string: bool, present: Mapping[str, str]) -> str | None:
+    """Return what replaces an escape or a placeholder on replay; None if it stays."""
+    if is_escape:
         return PLACEHOLDER_START
     secret = present.get(number)
     return _in_a_string(secret) if secret is not None and is_in_a_string else secret
@@ -246,13 +251,13 @@ def _order_of(name: str) -> tuple[str, list[tuple[int, str]]]:
     return NUMBERED.sub(PLACEHOLDER, name), [(len(number), number) for number, _ in NUMBERED.findall(name)]
 
 
-def _notifying(value: JsonValue, name: str = "") -> JsonValue:
+def _without_vectors(value: JsonValue, name: str = "") -> JsonValue:
     """Return a JSON value without vectors, which have thousands of numbers and no secrets."""
     if isinstance(value, dict):
-        return {name: _notifying(item, name) for name, item in value.items()}
+        return {name: _without_vectors(item, name) for name, item in value.items()}
     if isinstance(value, list):
         is_vector = name in _VECTORS and _NUMBERS.issuperset(map(type, value))
-        return [] if is_vector else [_notifying(item, name) for item in value]
+        return [] if is_vector else [_without_vectors(item, name) for item in value]
     return value
 
 
@@ -271,16 +276,16 @@ def _without_secret_bytes(answer: Answer, known: Redactor) -> Answer:
         return answer
     try:
         text = content.decode()
-        hidden = known.replaced(text, lambda secret: PLACEHOLDER).encode()
+        redacted = known.replaced(text, lambda secret: PLACEHOLDER).encode()
         is_text = True
     except UnicodeDecodeError:
         text = content.decode("latin-1")
-        hidden = known.replaced(text, lambda secret: "*" * len(secret)).encode("latin-1")
+        redacted = known.replaced(text, lambda secret: "*" * len(secret)).encode("latin-1")
         is_text = False
-    if hidden == content:
+    if redacted == content:
         return answer
     if answer.attachment is not None:
-        return answer._replace(body={**body, "__data__": digest_of(hidden)}, attachment=hidden)
+        return answer._replace(body={**body, "__data__": digest_of(redacted)}, attachment=redacted)
     return answer._replace(
-        body=typed(TEXT, text) if is_text else {**body, "__data__": base64.b64encode(hidden).decode()}
+        body=typed(TEXT, text) if is_text else {**body, "__data__": base64.b64encode(redacted).decode()}
     )

@@ -16,7 +16,7 @@ from ..request.normalizers import Normalizers
 from ..request.request import Request
 from ..request.unshown import Unshown
 from . import numbers
-from .placeholders import LITERAL, LITERAL_MARK, NUMBERED, PLACEHOLDER, PLACEHOLDER_START, as_keyed, said
+from .placeholders import LITERAL, LITERAL_MARK, NUMBERED, PLACEHOLDER, PLACEHOLDER_START, as_keyed, unescaped
 from .redactor import Redactor
 from .scanner import SHORTEST_VALUE, RedactRule, Scanner
 from .secret_env import checked_names, environment, secret_values, secret_variables
@@ -66,12 +66,12 @@ class RequestRules:
         self,
         redact: Sequence[RedactRule] = (),
         normalize: Sequence[object] = (),
-        written: Generation = EXACT,
+        key_version: Generation = EXACT,
         secret_env: Sequence[str] = (),
     ) -> None:
         if isinstance(redact, str) or isinstance(normalize, str):
             raise RecorderError("redact= and normalize= take lists, not a single string")
-        self.written = written
+        self.key_version = key_version
         """The key version of new recordings."""
         self._own_rules = tuple(redact)
         self._normalize = tuple(normalize)
@@ -110,11 +110,11 @@ class RequestRules:
         """Return the request as used for its key, and the key of a new recording of it in this test."""
         secrets = self._secrets
         if secrets.may_change is None:  # not made in the constructor, since it imports pydantic-core
-            secrets.may_change = secrets.redactor.scanner.prefilter(self.written.prefilter)
+            secrets.may_change = secrets.redactor.scanner.prefilter(self.key_version.prefilter)
         if self._is_unchanged(request, secrets, secrets.may_change):
-            return request, request_key(request, test_id, self.written, passed_prefilter=True)
+            return request, request_key(request, test_id, self.key_version, passed_prefilter=True)
         asked = self.asked(request)
-        return asked, request_key(asked, test_id, self.written)
+        return asked, request_key(asked, test_id, self.key_version)
 
     def further_keys(self, request: Request, test_id: str | None, key: str) -> Iterator[tuple[Generation, str]]:
         """Yield every key other than `key` that a recording of `request` may have, in the order of lookup."""
@@ -136,7 +136,7 @@ class RequestRules:
         redactor = self.redactor_of(request)
         body = redactor.replaced(request.frozen_body(), as_keyed)
         endpoint, url = (redactor.replaced_in_path(path, as_keyed) for path in (request.endpoint, request.url))
-        return request.saying(self.normalizers.applied(body))._replace(endpoint=endpoint, url=url)
+        return request.with_body(self.normalizers.applied(body))._replace(endpoint=endpoint, url=url)
 
     def shown(self, request: Request) -> Request:
         """Return a request without its secrets and without the client's key, to be shown."""
@@ -164,8 +164,8 @@ class RequestRules:
         if secrets.redactor.is_clean(encode_basestring_ascii(test_id)):
             secrets.clean_scope = test_id, credential
             return test_id
-        hidden: str = secrets.redactor.replaced(test_id, lambda secret: PLACEHOLDER)
-        return hidden
+        redacted: str = secrets.redactor.replaced(test_id, lambda secret: PLACEHOLDER)
+        return redacted
 
     def secrets_of(self, request: Request) -> list[str]:
         """Return the secrets of a request's body and endpoint in their order, each as often as it occurs.
@@ -198,7 +198,7 @@ class RequestRules:
         """Return the request as its key would use it if no environment variable held a secret."""
         if not self._values.value:
             return self.asked(request)
-        return RequestRules(self._own_rules, self._normalize, self.written, ("!*",)).asked(request)
+        return RequestRules(self._own_rules, self._normalize, self.key_version, ("!*",)).asked(request)
 
     def as_recorded(self, request: Request, body: JsonObject) -> JsonObject:
         """Return the "request" object of a recording, with its secrets; `body` is what `frozen_body` gave."""
@@ -218,7 +218,7 @@ class RequestRules:
 
     def with_version(self, recorded: JsonObject) -> JsonObject:
         """Return a redacted "request" object with its "key_version" (see the function of this name)."""
-        return with_version(recorded, self.written)
+        return with_version(recorded, self.key_version)
 
     def redactor_of(self, request: Request) -> Redactor:
         """Return the redactor that knows this request's own API key too."""
@@ -280,7 +280,7 @@ def without_numbers(request: Request) -> Request:
 
 def with_literals(request: Request) -> Request:
     """Return a request read from a recording and redacted again, with its placeholders unescaped."""
-    return _with_texts(request, said)
+    return _with_texts(request, unescaped)
 
 
 def _with_texts(request: Request, changed: Callable[[str], str]) -> Request:

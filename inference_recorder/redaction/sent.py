@@ -45,7 +45,7 @@ class Sent:
         values = {value for headers, url in self._requests for value in _values(headers, url)}
         return frozenset(value for value in values if len(value) >= SHORTEST_SENT and value not in LITERAL_MARK)
 
-    def hidden_in(self, value: JsonObject) -> JsonObject:
+    def without_values(self, value: JsonObject) -> JsonObject:
         """Return a recording's "request", whose other secrets are redacted already, without the sent values.
 
         They get no number: a replay sends nothing, so that its key is computed without knowing them.

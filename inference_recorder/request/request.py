@@ -57,10 +57,10 @@ class Request(NamedTuple):
         """Return the request with ids replaced, {old: new}; the request itself if it has none of them."""
         if not any(request_id in ids for text in (self.body_text, self.endpoint) for request_id in ids_in(text)):
             return self
-        request = self.saying(json.loads(with_ids(json.dumps(self.body), ids)))
+        request = self.with_body(json.loads(with_ids(json.dumps(self.body), ids)))
         return request._replace(endpoint=with_ids(self.endpoint, ids), url=with_ids(self.url, ids))
 
-    def saying(self, body: JsonObject) -> Request:
+    def with_body(self, body: JsonObject) -> Request:
         """Return the request with this body, a changed copy of `frozen_body()`.
 
         Names that the caller passed as numbers become numbers again, since the key sorts them as numbers.

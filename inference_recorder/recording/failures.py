@@ -31,7 +31,7 @@ _UNDECODABLE = "surrogateescape"
 
 
 def failure_to_json(failure: Failure) -> JsonObject:
-    """Return the members of a recording's "response" that tell of a failure."""
+    """Return the members of a recording's "response" that describe a failure."""
     body: JsonValue = failure.body
     if is_deep(body):
         body = {"__type__": JSON_TEXT, "__data__": json_text(body)}
@@ -51,7 +51,7 @@ def failure_to_json(failure: Failure) -> JsonObject:
 
 
 def failure_from_json(response: JsonObject) -> Failure:
-    """Return the failure that a recording's "response" tells of; raises ValueError for a malformed one.
+    """Return the failure in a recording's "response"; raises ValueError for a malformed one.
 
     Before exception_data there was only a message; such a failure is an APIError.
     """
@@ -76,7 +76,7 @@ def failure_from_json(response: JsonObject) -> Failure:
 
 
 def describe_failure(error: BaseException) -> Failure | None:
-    """Return what a recording keeps of `error`, None for one that is no answer of a server.
+    """Return `error` as a recording keeps it, None for one that is not recordable.
 
     Recordable are the SDK's APIErrors, and the HTTP library's and Python's own errors of a connection, which the SDK
     lets through in a stream.

@@ -34,7 +34,7 @@ class Kind(enum.Enum):
 class _Row(NamedTuple):
     kind: Kind
     pattern: re.Pattern[str]
-    """Of a whole name in lower case."""
+    """Matches a whole name in lower case."""
 
 
 def _row(kind: Kind, *patterns: str) -> _Row:
@@ -65,12 +65,12 @@ _NAMES_IN_A_QUERY = frozenset({"sig"})
 
 @lru_cache(maxsize=1024)
 def kind_of(name: str) -> Kind | None:
-    """Return what the table says of a header, given in lower case; None where no row names it."""
+    """Return the kind of a header, given in lower case; None if no row of the table matches it."""
     return next((row.kind for row in _TABLE if row.pattern.fullmatch(name)), None)
 
 
 def names_a_secret(name: str) -> bool:
-    """Whether a header of a request, or a part of its url's query, has a name that says secret."""
+    """Whether a header of a request, or a part of its url's query, has the name of a secret."""
     return name.lower() in _NAMES_IN_A_QUERY or kind_of(name.lower()) is Kind.SECRET
 
 

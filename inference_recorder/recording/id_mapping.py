@@ -9,7 +9,7 @@ from . import json_bytes
 _LARGEST_GROWTH = 10
 """How many times the text of a file may grow by its own id mapping."""
 _MOST_REPLACED = 1 << 33
-"""Characters that may be looked through for the ids of a mapping: each of them is looked for in the whole text."""
+"""Characters that may be searched for the ids of a mapping; each id is searched in the whole text."""
 
 
 def with_ids_normalised(document: JsonObject, path: str) -> JsonObject:
@@ -28,7 +28,7 @@ def with_ids_normalised(document: JsonObject, path: str) -> JsonObject:
     except (ValueError, RecursionError) as error:
         raise CorruptRecording(path, f"$.id_normalization_mapping breaks it: {error}") from None
     if not isinstance(replaced, dict):
-        raise CorruptRecording(path, "$.id_normalization_mapping breaks it: what it leaves is no object")
+        raise CorruptRecording(path, "$.id_normalization_mapping breaks it: the result is not an object")
     return replaced
 
 

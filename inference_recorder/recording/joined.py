@@ -10,9 +10,9 @@ from ..api_schema import is_enumerated
 from ..request.jsonable import JsonObject, JsonValue
 from .recording import RESPONSE_ENDS
 
-_PLACES_OF_AN_EVENT = ("type", "item_id", "output_index", "content_index", "summary_index", "index")
-_NAMES_OF_AN_EVENT = frozenset(_PLACES_OF_AN_EVENT)
-_WHOLE_IN_EACH_CHUNK = frozenset({"id", "object", "model", "type", "role", "name", "status", "finish_reason"})
+_EVENT_POSITION = ("type", "item_id", "output_index", "content_index", "summary_index", "index")
+_EVENT_NAMES = frozenset(_EVENT_POSITION)
+_REPEATED = frozenset({"id", "object", "model", "type", "role", "name", "status", "finish_reason"})
 """Texts that a chunk holds whole; all other texts are joined."""
 _INDEXED_LISTS = frozenset({"choices", "tool_calls"})
 """Lists whose items are joined by their "index" even where a server leaves it out."""
@@ -117,7 +117,7 @@ def _join(whole: JsonObject, delta: JsonObject) -> None:
 
 def _is_joined(name: str, old: str, new: str) -> bool:
     # Some servers repeat a function's name in each chunk, and some split it.
-    return name not in _WHOLE_IN_EACH_CHUNK or (name == "name" and new != old)
+    return name not in _REPEATED or (name == "name" and new != old)
 
 
 def _join_items(items: list[JsonValue], deltas: list[JsonValue], *, are_indexed: bool) -> None:
@@ -164,14 +164,14 @@ def _object(value: JsonValue) -> JsonObject:
 
 
 _T = TypeVar("_T")
-_Place: TypeAlias = "tuple[object, ...]"
-_Add: TypeAlias = "Callable[[_Place, Any, str | int, bool], None]"
-"""Takes a text: its place in the chunk, what holds it, under which name there, and whether it is a token's."""
+_Path: TypeAlias = "tuple[object, ...]"
+_Add: TypeAlias = "Callable[[_Path, Any, str | int, bool], None]"
+"""Takes a text: its path in the chunk, its container, its name there, and whether it is the text of a token."""
 
 
 @dataclass(slots=True)
 class Piece:
-    """A part of a text, and where it stands: `holder[name]`, to be written to."""
+    """A part of a text that is split between chunks; it is `holder[name]`."""
 
     holder: Any
     name: str | int
@@ -183,7 +183,7 @@ class Piece:
         return text
 
     def become(self, text: str) -> None:
-        """Have the place hold this text; of a token, what else tells of its text is taken away."""
+        """Replace the text; of a token, its bytes and alternatives too, which repeat it."""
         if self.is_token and text != self.text:
             self.holder.update({"bytes": None} if "bytes" in self.holder else {})
             self.holder.update({"top_logprobs": []} if "top_logprobs" in self.holder else {})
@@ -191,27 +191,27 @@ class Piece:
 
 
 def texts_in(values: Iterable[JsonValue]) -> list[str]:
-    """Return the texts of these chunks (or of one answer) that come in more than one piece, each in one."""
-    return ["".join(pieces) for pieces in _grouped(values, lambda holder, name, is_token: holder[name])]
+    """Return the texts that are split between these chunks, or between the tokens of one answer, each joined."""
+    return ["".join(parts) for parts in _grouped(values, lambda holder, name, is_token: holder[name])]
 
 
 def pieces_in(values: Iterable[JsonValue]) -> list[list[Piece]]:
-    """Return the texts of these chunks (or of one answer) that come in more than one piece, each as its pieces.
+    """Return the texts that are split between these chunks, or between the tokens of one answer, each as its parts.
 
-    Pieces of one text stand at the same place in their chunks: below the same names, and in a list below the same
-    "index", else the same place; of an event also with the same "type", "item_id" and indexes.
+    The parts of one text have the same path in their chunks: the same names, and in a list the same "index" (without
+    one, the same position). Parts in events also have the same "type", "item_id" and indexes.
     """
     return _grouped(values, Piece)
 
 
-def rewrite(pieces: Sequence[Piece], changes: Sequence[tuple[int, int, str]]) -> None:
-    """Replace parts of a text in pieces: (start, end, new text), in their order and without overlaps.
+def rewrite(parts: Sequence[Piece], changes: Sequence[tuple[int, int, str]]) -> None:
+    """Replace passages of a text that is split: (start, end, new text), in their order and without overlaps.
 
-    A new text goes where the old one begins; the pieces that the old one goes on into lose their part of it.
+    A new text goes to the part in which the old one begins; the following parts lose what they had of it.
     """
     position, first = 0, 0
-    for piece in pieces:
-        text = piece.text
+    for part in parts:
+        text = part.text
         start, end = position, position + len(text)
         kept, at = [], start
         while first < len(changes) and changes[first][1] <= start:
@@ -222,39 +222,39 @@ def rewrite(pieces: Sequence[Piece], changes: Sequence[tuple[int, int, str]]) ->
                 break
             kept += [text[at - start : max(change_start, start) - start], new if change_start >= start else ""]
             at = min(change_end, end)
-        piece.become("".join([*kept, text[at - start :]]))
+        part.become("".join([*kept, text[at - start :]]))
         position = end
 
 
 def _grouped(values: Iterable[JsonValue], made: Callable[[Any, str | int, bool], _T]) -> list[list[_T]]:
-    """Return what is `made` of each text (see `Piece`), one list for each place that has more than one."""
-    texts: dict[_Place, list[_T]] = {}
+    """Return what is `made` of each text (see `Piece`), one list for each path that has more than one."""
+    texts: dict[_Path, list[_T]] = {}
 
-    def add(position: _Place, holder: Any, name: str | int, is_token: bool) -> None:
-        texts.setdefault(position, []).append(made(holder, name, is_token))
+    def add(path: _Path, holder: Any, name: str | int, is_token: bool) -> None:
+        texts.setdefault(path, []).append(made(holder, name, is_token))
 
     for value in values:
         data = value.get("__data__", value) if isinstance(value, dict) else value
-        is_event = isinstance(data, dict) and not _NAMES_OF_AN_EVENT.isdisjoint(data)
-        event = tuple(str(data.get(name)) for name in _PLACES_OF_AN_EVENT) if is_event else ()
+        is_event = isinstance(data, dict) and not _EVENT_NAMES.isdisjoint(data)
+        event = tuple(str(data.get(name)) for name in _EVENT_POSITION) if is_event else ()
         _find(data, event, add)
-    return [pieces for pieces in texts.values() if len(pieces) > 1]
+    return [parts for parts in texts.values() if len(parts) > 1]
 
 
-def _find(value: JsonValue, position: _Place, add: _Add) -> None:
+def _find(value: JsonValue, path: _Path, add: _Add) -> None:
     if isinstance(value, dict):
         for name, item in value.items():
             if isinstance(item, str):
-                if name not in _WHOLE_IN_EACH_CHUNK and not is_enumerated(name, item):
-                    add((*position, name), value, name, False)
+                if name not in _REPEATED and not is_enumerated(name, item):
+                    add((*path, name), value, name, False)
             elif item:
-                _find(item, (*position, name), add)
+                _find(item, (*path, name), add)
     elif isinstance(value, list):
         for number, item in enumerate(value):
             if isinstance(item, str):
-                add((*position, number), value, number, False)
+                add((*path, number), value, number, False)
             elif isinstance(item, dict) and isinstance(item.get("token"), str) and "logprob" in item:
-                add((*position, "token"), item, "token", True)
+                add((*path, "token"), item, "token", True)
             elif item:
                 index = item.get("index", number) if isinstance(item, dict) else number
-                _find(item, (*position, str(index)), add)
+                _find(item, (*path, str(index)), add)

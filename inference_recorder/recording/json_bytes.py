@@ -70,7 +70,7 @@ def loads_sparingly(content: bytes) -> JsonValue:
 
 
 def loads_quickly(content: bytes) -> JsonValue:
-    """Return the value of JSON bytes; raises ValueError for all that orjson does not read, be it JSON or not."""
+    """Return the value of JSON bytes; raises ValueError for anything that orjson does not read, even if it is JSON."""
     return orjson.loads(content)
 
 

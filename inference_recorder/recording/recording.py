@@ -1,4 +1,4 @@
-"""A recording in memory: what was asked, and what it came to."""
+"""A recording in memory: its path and its answer."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from .body import PLAIN as PLAIN
 from .body import TEXT as TEXT
 from .body import Chunk as Chunk
 
-_OF_THE_JOURNEY = frozenset({"content-encoding", "transfer-encoding", "content-length"})
+_TRANSPORT_HEADERS = frozenset({"content-encoding", "transfer-encoding", "content-length"})
 
 
 RESPONSE_ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
-"""Events of the Responses API whose "response" is the whole answer, as far as it came; none follows them."""
+"""Events that end a stream of the Responses API; their "response" is the whole answer, as far as it came."""
 
 
 class Http(NamedTuple):
-    """What is known of the HTTP response below an answer; a recording from elsewhere has none."""
+    """The HTTP response of an answer; recordings of llama-stack's recorder have none."""
 
     status_code: int
     headers: Mapping[str, str]
 
 
 def response_headers(http: Http | None) -> dict[str, str]:
-    """Return the headers for a response in memory, names in lower case; without those that say how bytes travelled."""
+    """Return the headers for a response in memory, names in lower case, without those of the transport."""
     if http is None:
         return {}
     headers = {name.lower(): value for name, value in http.headers.items()}
-    return {name: value for name, value in headers.items() if name not in _OF_THE_JOURNEY}
+    return {name: value for name, value in headers.items() if name not in _TRANSPORT_HEADERS}
 
 
 def raw_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    """Return headers as bytes: given text, the HTTP libraries refuse what is not ASCII."""
+    """Return headers as bytes; the HTTP libraries accept only ASCII as text."""
     return [(name.encode(), value.encode()) for name, value in headers.items()]
 
 
@@ -45,8 +45,8 @@ def raw_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
 class Failure:
     """An exception in the recording's own form.
 
-    Source: llama-stack `exception_utils.py`; `text`, the response's own text, is ours and kept only where the
-    exception's body does not say it all.
+    Source: llama-stack `exception_utils.py`; `text`, the response's own text, is ours and kept only if it cannot
+    be made from the exception's body.
     """
 
     type: str
@@ -59,29 +59,29 @@ class Failure:
     provider: str = "openai"
 
     def __repr__(self) -> str:
-        return f"<Failure {self.type}>"  # its texts may repeat a credential: a traceback may show it
+        return f"<Failure {self.type}>"  # its texts may repeat a credential, and a traceback shows a repr
 
 
 class Answer(NamedTuple):
-    """What a call came to: a body, chunks, a failure, or chunks and then a failure."""
+    """The answer to a call: a body, chunks, a failure, or chunks and then a failure."""
 
     body: JsonValue = None
-    """Of an answer that is no list: `{"__type__": name, "__data__": value}`; None where the server sent nothing."""
+    """The body (see `body`) of an answer without chunks; None if the server sent nothing."""
     chunks: Sequence[Chunk] | None = None
-    """Of a stream or a list of models: its items."""
+    """The chunks of a stream, or the models of a list."""
     is_streaming: bool = False
     is_complete: bool = True
     """False for a stream whose consumer left before its end."""
     failure: Failure | None = None
     http: Http | None = None
     page: JsonObject | None = None
-    """Of a list of models: what its page holds beside them, where that is not only its kind."""
+    """What the page of a model list holds besides the models, unless that is only its kind."""
     is_redacted: bool = False
-    """Whether numbers stand in it for secrets of its own request (see `format.redacting`)."""
+    """Whether it repeats secrets of its request as numbered placeholders (see `redaction.recordings`)."""
     attachment: bytes | None = None
-    """The bytes of a big binary answer on their way to a file of their own, beside the recording."""
+    """The bytes of a big binary answer, to be written to a file beside the recording."""
     ends_with_done: bool | None = None
-    """Of a stream, whether the server sent "[DONE]" at its end; None where it did as servers usually do."""
+    """Whether the server ended a stream with "[DONE]"; None if it did as is usual for the endpoint."""
 
     def __repr__(self) -> str:
         kind = "no body" if self.body is None else "a body"
@@ -97,5 +97,5 @@ class Recording(NamedTuple):
 
 
 def reason_of(failure: Failure) -> str:
-    """Return a failure in a word or two: "429 RateLimitError", "APITimeoutError"."""
+    """Return a short name of a failure: "429 RateLimitError", "APITimeoutError"."""
     return failure.type if failure.status_code is None else f"{failure.status_code} {failure.type}"

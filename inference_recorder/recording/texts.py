@@ -1,4 +1,4 @@
-"""What an answer says, as texts that a later request may repeat."""
+"""The texts of an answer that a later request may repeat."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def new_texts(new: bytes, old: bytes | None) -> set[str]:
 
 
 def repeats_one(request: JsonValue, texts: Iterable[str]) -> bool:
-    """Whether one of these texts stands in a request, alone or between other words."""
-    said = [text for _, text in _leaves(request, ())]
-    return any(_stands_in(text, one) for text in texts for one in said)
+    """Whether a request contains one of these texts, alone or between other words."""
+    request_texts = [text for _, text in _leaves(request, ())]
+    return any(_stands_in(text, request_text) for text in texts for request_text in request_texts)
 
 
 def _texts_of(content: bytes) -> set[str]:
@@ -33,7 +33,7 @@ def _texts_of(content: bytes) -> set[str]:
     for value in values:
         for path, text in _leaves(untyped(value), ()):
             at_places.setdefault(path, set()).add(text)
-    # What differs from chunk to chunk is a piece of a text.
+    # A text that differs from chunk to chunk is part of a longer one.
     texts = {text for found in at_places.values() if len(found) == 1 for text in found} | set(texts_in(values))
     texts |= {inner for text in texts if text[:1] in ("{", "[") for inner in _texts_in_json(text)}
     return {text.strip() for text in texts} - {""}

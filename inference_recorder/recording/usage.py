@@ -1,4 +1,4 @@
-"""How many tokens a recorded answer says it took."""
+"""The token usage that a recorded answer reports."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from .recording import Recording
 
 _IN = ("prompt_tokens", "input_tokens")
 _OUT = ("completion_tokens", "output_tokens")
-"""The names of Chat Completions and of Responses; each API tells more in "<name>_details"."""
+"""The names of Chat Completions and of Responses; each API has details in "<name>_details"."""
 _LARGEST_COUNT = 2**53 - 1
-"""Up to what any reader of JSON keeps exactly."""
+"""The largest integer that every reader of JSON keeps exactly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Usage:
 def usage_of(recording: Recording) -> Usage | None:
     """Return the usage that an answer reports, of a stream the last one; None where it reports none.
 
-    Raises CorruptRecording where a chunk's line is no JSON.
+    Raises CorruptRecording if the line of a chunk is not JSON.
     """
     if recording.answer.chunks is None:
         return _usage_in(untyped(recording.answer.body))

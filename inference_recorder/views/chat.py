@@ -1,4 +1,4 @@
-"""Chat completions and completions: messages, tool calls, and what their streams say when joined."""
+"""Chat completions and completions: messages, tool calls, plain or streamed."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def asked_completion(body: JsonObject) -> Iterator[Turn]:
 
 
 def answered_chat(answer: JsonValue) -> Reply:
-    """Return what a ChatCompletion or a Completion says."""
+    """Return the reply in a ChatCompletion or a Completion."""
     choices = objects_in(answer, "choices")
     return Reply(tuple(_choice_turn(choice, len(choices)) for choice in choices))
 
 
 def streamed_chat(chunks: Sequence[JsonValue]) -> Reply:
-    """Return what the chunks of either stream say together."""
+    """Return the reply in the chunks of either stream."""
     return answered_chat(joined_choices(chunks))
 
 

@@ -1,4 +1,4 @@
-"""A whole call as a person reads it: who said what, with which tools and settings, and what it came to."""
+"""A whole call as a person reads it: messages, tools, settings and answer."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """What a recording says. Whatever a file holds, this is text of it: nothing here was checked by anyone."""
+    """A recording as a conversation. It may come from a stranger: its texts are unchecked."""
 
     asked: tuple[Turn, ...]
     answered: tuple[Turn, ...]
@@ -143,7 +143,7 @@ def _chunks(entry: Entry, answer: Answer) -> list[JsonValue] | None:
         # A line holds no integer that orjson would change: such recordings are read as a whole.
         return [untyped(json_bytes.loads(one) if isinstance(one, bytes) else one) for one in answer.chunks]
     except (ValueError, RecursionError) as error:
-        raise CorruptRecording(entry.path, f"a chunk of its stream is no JSON: {error}") from None
+        raise CorruptRecording(entry.path, f"a chunk of its stream is not JSON: {error}") from None
 
 
 def _failure_text(answer: Answer) -> str:

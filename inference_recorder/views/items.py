@@ -1,4 +1,4 @@
-"""The Responses API: its items, and what the events of its stream say when joined."""
+"""The Responses API: its items, plain or streamed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def asked_response(body: JsonObject) -> Iterator[Turn]:
 
 
 def answered_response(answer: JsonValue) -> Reply:
-    """Return what a Response says."""
+    """Return the reply in a Response."""
     output = answer.get("output") if isinstance(answer, dict) else None
     turns = tuple(_turns(output if isinstance(output, list) else (), "assistant", _end(answer)))
     return Reply(turns, _error(answer))
@@ -82,8 +82,10 @@ def _item_parts(item: JsonValue) -> Iterator[Part]:
     elif kind.endswith("_output"):
         yield Part("result", result_text(item.get("output")), id=text_in(item, "call_id"))
     elif kind.endswith("_call"):
-        said = {name: value for name, value in item.items() if name not in _BESIDE_A_CALL}
-        yield Part("call", pretty(said) if said else "", kind.removesuffix("_call"), text_in(item, "call_id", "id"))
+        arguments = {name: value for name, value in item.items() if name not in _BESIDE_A_CALL}
+        yield Part(
+            "call", pretty(arguments) if arguments else "", kind.removesuffix("_call"), text_in(item, "call_id", "id")
+        )
         if isinstance(item.get("result"), str):
             yield Part("attachment", described_media(item, "image"))
     else:

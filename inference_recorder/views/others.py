@@ -50,15 +50,15 @@ def answered_embeddings(answer: JsonValue) -> Reply:
     items = objects_in(answer, "data")
     lengths = sorted({_dimensions(item.get("embedding")) for item in items})
     noun = "vector" if len(items) == 1 else "vectors"
-    said = f"{len(items):,} {noun} of {' or '.join(str(length) for length in lengths) or 'nothing'}"
-    return Reply((Turn("embeddings", (Part("attachment", said),)),))
+    text = f"{len(items):,} {noun} of {' or '.join(str(length) for length in lengths) or 'nothing'}"
+    return Reply((Turn("embeddings", (Part("attachment", text),)),))
 
 
 def listed_models(items: Sequence[JsonValue]) -> Reply:
     """Return the names of the models of a list, each on a line."""
     names = [text_in(item, "id") or pretty(item) for item in items]
-    said = f"{len(names):,} model{'' if len(names) == 1 else 's'}"
-    parts = [Part("attachment", said)]
+    text = f"{len(names):,} model{'' if len(names) == 1 else 's'}"
+    parts = [Part("attachment", text)]
     return Reply((Turn("models", tuple(parts + [Part("text", "\n".join(names))] * bool(names))),))
 
 
@@ -78,7 +78,7 @@ def answered_images(answer: JsonValue) -> Reply:
 
 
 def joined_images(events: Sequence[JsonValue]) -> Reply:
-    """Return the images of a stream, the unfinished ones said to be so."""
+    """Return the images of a stream, with a note on the unfinished ones."""
     turns = []
     for event in events:
         note = text_in(event, "type").rpartition(".")[2]
@@ -111,7 +111,7 @@ def joined_json(chunks: Sequence[JsonValue]) -> Reply:
 
 
 def answered_bytes(kind: str, data: JsonValue, media_type: str) -> Reply:
-    """Return what an answer is that is no JSON: a text, or how many bytes of what."""
+    """Return an answer that is not JSON: a text, or the kind and the number of its bytes."""
     if kind == "text" and isinstance(data, str):
         return Reply((Turn("answer", (Part("text", data),)),))
     name = media_type or "binary answer"

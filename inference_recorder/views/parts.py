@@ -1,4 +1,4 @@
-"""What is said in a conversation: turns of parts, and the content lists of the API as such parts."""
+"""A conversation as turns of parts, and the content lists of the API as such parts."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Something said at once."""
+    """A part of a turn."""
 
     kind: PartKind
     text: str
-    """What was said; a call's arguments, what a tool gave back, what an attachment is (never its bytes)."""
+    """The text; of a call its arguments, of a result what the tool returned, of an attachment its kind and size."""
     name: str = ""
     """Of a call: the tool."""
     id: str = ""
@@ -43,7 +43,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one role says before another has the word."""
+    """The consecutive parts of one role."""
 
     role: str
     parts: tuple[Part, ...]

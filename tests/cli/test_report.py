@@ -43,7 +43,9 @@ def test_it_writes_every_recording_and_prints_the_number(tmp_path: Path) -> None
     assert re.fullmatch(rf"{re.escape(str(file))}: 7 recordings, \d+\.\d kB, written in \d+\.\d s\n", result.output)
     data = page_data(file)
     assert ["stored"] * 7 == [call["outcome"] for call in data["calls"]]
-    assert [2, 4] == [len(data["said"][call["said"]]["asked"]) for call in data["calls"] if call["test"] == AGENT]
+    assert [2, 4] == [
+        len(data["recordings"][call["recording"]]["asked"]) for call in data["calls"] if call["test"] == AGENT
+    ]
     assert [] == list(tmp_path.glob("new/.*"))
 
 
@@ -86,7 +88,7 @@ def test_a_file_that_cannot_be_read_is_on_the_page(tmp_path: Path) -> None:
     assert 0 == result.exit_code
     data = page_data(file)
     (broken,) = [call for call in data["calls"] if call["outcome"] == "unreadable"]
-    assert "is not a readable recording" in data["said"][broken["said"]]["problem"]
+    assert "is not a readable recording" in data["recordings"][broken["recording"]]["problem"]
 
 
 def test_calls_share_a_recording_and_a_lost_one_is_named(tmp_path: Path) -> None:
@@ -98,8 +100,8 @@ def test_calls_share_a_recording_and_a_lost_one_is_named(tmp_path: Path) -> None
     page.write(tmp_path / "page.html", [run.directory], [*run.calls, *run.calls, passed, lost], [])
 
     data = page_data(tmp_path / "page.html")
-    assert [0, 0, -1, 1] == [call["said"] for call in data["calls"]]
-    assert "it is not there" in data["said"][1]["problem"]
+    assert [0, 0, -1, 1] == [call["recording"] for call in data["calls"]]
+    assert "it is not there" in data["recordings"][1]["problem"]
     assert "seconds" not in data["calls"][0]
 
 

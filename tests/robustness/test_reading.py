@@ -64,7 +64,7 @@ DAMAGES: dict[str, tuple[bytes, str]] = {
     "ids that break it": (compact({"id_normalization_mapping": {'"': "response"}}), "mapping breaks it"),
     "ids that make a list of it": (
         compact({"response": {}, "id_normalization_mapping": {"[1]": _DUMPED}}),
-        "what it leaves is no object",
+        "the result is not an object",
     ),
     "ids that make it grow": (compact({"id_normalization_mapping": {"y" * 10_000: "e"}}), "grow to more than 10 times"),
     "ids that make it grow by and by": (

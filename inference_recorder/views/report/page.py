@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ...recording import json_bytes
 from ...request.jsonable import JsonObject
-from .page_data import Told
+from .page_data import PageData
 
 _LARGEST_PAGE = 16_000_000
 """Bytes of data above which texts are cut shorter: a browser opens that in about a second."""
@@ -26,7 +26,7 @@ _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028",
 
 
 def write(file: Path, directories: Sequence[Path], calls: Sequence[JsonObject], misses: Sequence[JsonObject]) -> None:
-    """Write the page of a run's calls, or, where there are none, of every recording in the folders.
+    """Write the page of a run's calls, or, where there are none, of every recording in the directories.
 
     A call holds outcome ("replayed", "recorded", "missed", "dropped" or "live"), test_id, endpoint, model, key, path
     (of its recording, or None), started (unix seconds), seconds, tokens_in, tokens_out and, of a stream, chunk_seconds
@@ -34,12 +34,12 @@ def write(file: Path, directories: Sequence[Path], calls: Sequence[JsonObject], 
     call; a miss that is among the calls too is shown once. What is absent is shown as unknown. A recording that cannot
     be read is shown as such.
 
-    Texts are cut where the page would be too large, and say so. The file is replaced as a whole; its folder is made.
-    Raises OSError where it cannot be written.
+    Texts are cut where the page would be too large, and say so. The file is replaced as a whole; its directory is
+    created. Raises OSError where it cannot be written.
     """
-    told = Told(directories, calls, misses)
+    page_data = PageData(directories, calls, misses)
     for longest in _LONGEST_TEXTS:
-        content = json_bytes.dumps(told.data(longest))
+        content = json_bytes.dumps(page_data.to_json(longest))
         if len(content) <= _LARGEST_PAGE:
             break
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What the page tells, as JSON: calls, and what was said in them, each text once however many calls repeat it."""
+"""The data of the page as JSON: calls and their recordings, each turn once however many calls repeat it."""
 
 from __future__ import annotations
 
@@ -20,58 +20,58 @@ _MOST_PARTS = 300
 _LONGEST_NAME = 1_000
 
 
-class Told:
-    """All that a page tells, read once; `data` gives it with texts cut to a length."""
+class PageData:
+    """The data of one page, read once; `to_json` cuts its texts to a length."""
 
     def __init__(self, directories: Sequence[Path], calls: Sequence[JsonObject], misses: Sequence[JsonObject]) -> None:
         self._directories = [directory.absolute() for directory in directories]
-        self._said: dict[str, _Said] = {}
+        self._recordings: dict[str, _Recording] = {}
         if calls or misses:
             self._calls = [*_explained(calls, misses)]
             for path in dict.fromkeys(str(call["path"]) for call in self._calls if call.get("path")):
-                self._said[path] = _Said.read(Path(path))
+                self._recordings[path] = _Recording.read(Path(path))
         else:
-            for found in entries_in(directories):
-                said = _Said(found)
-                self._said[str(found.path)] = said
-            self._calls = [said.as_call() for said in sorted(self._said.values(), key=_Said.order)]
+            for entry in entries_in(directories):
+                self._recordings[str(entry.path)] = _Recording(entry)
+            self._calls = [recording.as_call() for recording in sorted(self._recordings.values(), key=_Recording.order)]
 
-    def data(self, longest: int) -> JsonObject:
+    def to_json(self, longest: int) -> JsonObject:
         """Return the page's JSON, its texts cut to `longest` characters. Its shape is read in script/calls.js.
 
         A turn is [role, note, parts], a part [kind, text, name, id, characters of the whole text where it was cut],
         a tool [name, description, parameters].
         """
         turns, tools = _Once(), _Once()
-        places = {path: position for position, path in enumerate(self._said)}
+        indexes = {path: index for index, path in enumerate(self._recordings)}
         return {
             "written": int(time.time()),
-            "folder": _shown(Path(os.path.commonpath(self._directories))) if self._directories else "",
-            "folders": len(self._directories),
+            "directory": _shown(Path(os.path.commonpath(self._directories))) if self._directories else "",
+            "directories": len(self._directories),
             "longest": longest,
-            "said": [said.to_json(turns, tools, longest) for said in self._said.values()],
-            "calls": [_call_json(call, places, longest) for call in self._calls],
+            "recordings": [recording.to_json(turns, tools, longest) for recording in self._recordings.values()],
+            "calls": [_call_json(call, indexes, longest) for call in self._calls],
             "turns": turns.items,
             "tools": tools.items,
         }
 
 
 class _Once:
-    """Values, each kept once; of a conversation that grows call by call, every turn is then on the page once."""
+    """A list of values without repetition: a conversation that grows call by call repeats its turns in each request."""
 
     def __init__(self) -> None:
         self.items: list[JsonValue] = []
-        self._places: dict[Hashable, int] = {}
+        self._indexes: dict[Hashable, int] = {}
 
-    def path_of(self, value: Hashable, as_json: JsonValue) -> int:
-        position = self._places.setdefault(value, len(self.items))
-        if position == len(self.items):
+    def index_of(self, value: Hashable, as_json: JsonValue) -> int:
+        """Return the index of a value, which is added as `as_json` if it is new."""
+        index = self._indexes.setdefault(value, len(self.items))
+        if index == len(self.items):
             self.items.append(as_json)
-        return position
+        return index
 
 
-class _Said:
-    """What a recording says, or why it cannot be read."""
+class _Recording:
+    """A recording as a conversation, or why it cannot be read."""
 
     def __init__(self, found: Entry | CorruptRecording) -> None:
         self.path = found.path
@@ -90,16 +90,19 @@ class _Said:
             self.problem = str(error)
 
     @classmethod
-    def read(cls, path: Path) -> _Said:
+    def read(cls, path: Path) -> _Recording:
         try:
             return cls(entry_of(path))
         except CorruptRecording as error:
             return cls(error)
 
     def order(self) -> tuple[str, int, str]:
-        """By test; in a test, as no file tells when it was asked, the shorter history first: so agents ask."""
-        entry, said = self.entry, self.conversation
-        return (entry.test_id or "" if entry else "", len(said.asked) if said else 0, self.path.name)
+        """Return what sorts by test and then by length of the history, which grows with each call of an agent.
+
+        No file holds the time of its call.
+        """
+        entry, conversation = self.entry, self.conversation
+        return (entry.test_id or "" if entry else "", len(conversation.asked) if conversation else 0, self.path.name)
 
     def as_call(self) -> JsonObject:
         """Return the call that was recorded here; nothing is known of when."""
@@ -111,20 +114,20 @@ class _Said:
 
     def to_json(self, turns: _Once, tools: _Once, longest: int) -> JsonObject:
         file = {"file": _shown(self.path), "bytes": self.size}
-        said = self.conversation
-        if said is None:
+        conversation = self.conversation
+        if conversation is None:
             return file | {"problem": self.problem}
-        settings = {_name(name): _cut(pretty(value), longest)[0] for name, value in said.settings.items()}
-        usage = said.usage
+        settings = {_name(name): _cut(pretty(value), longest)[0] for name, value in conversation.settings.items()}
+        usage = conversation.usage
         return file | {
-            "asked": [turns.path_of(turn, _turn_json(turn, longest)) for turn in said.asked],
-            "answered": [turns.path_of(turn, _turn_json(turn, longest)) for turn in said.answered],
-            "tools": [tools.path_of(tool, _tool_json(tool, longest)) for tool in said.tools],
+            "asked": [turns.index_of(turn, _turn_json(turn, longest)) for turn in conversation.asked],
+            "answered": [turns.index_of(turn, _turn_json(turn, longest)) for turn in conversation.answered],
+            "tools": [tools.index_of(tool, _tool_json(tool, longest)) for tool in conversation.tools],
             "settings": settings,
             "usage": usage and [usage.tokens_in, usage.tokens_out, usage.cached, usage.reasoning],
-            "failure": _cut(said.failure, longest)[0],
-            "chunks": None if said.chunk_sizes is None else _bars(said.chunk_sizes),
-            "left": not said.is_complete,
+            "failure": _cut(conversation.failure, longest)[0],
+            "chunks": None if conversation.chunk_sizes is None else _bars(conversation.chunk_sizes),
+            "left": not conversation.is_complete,
         }
 
 
@@ -143,24 +146,24 @@ def _is_same(call: JsonObject, miss: JsonObject) -> bool:
     return all(call.get(name) == miss.get(name) for name in ("test_id", "key", "started") if name in miss)
 
 
-def _call_json(call: JsonObject, places: dict[str, int], longest: int) -> JsonObject:
+def _call_json(call: JsonObject, indexes: dict[str, int], longest: int) -> JsonObject:
     path = call.get("path")
     offsets = call.get("chunk_seconds")
     tokens = [_count(call.get("tokens_in")), _count(call.get("tokens_out"))]
-    told: JsonObject = {
+    members: JsonObject = {
         "outcome": str(call.get("outcome", "")),
         "test": _name(call.get("test_id")),
         "endpoint": _name(call.get("endpoint")),
         "model": _name(call.get("model")),
         "key": str(call.get("key") or ""),
-        "said": places[str(path)] if path else -1,
+        "recording": indexes[str(path)] if path else -1,
         "started": _number(call.get("started")),
         "seconds": _number(call.get("seconds")),
         "tokens": tokens if any(tokens) else None,
         "offsets": [_number(one) for one in _thinned(offsets)] if isinstance(offsets, (list, tuple)) else None,
         "explanation": _cut(str(call.get("explanation") or ""), longest)[0],
     }
-    return {name: value for name, value in told.items() if value not in (None, "")}
+    return {name: value for name, value in members.items() if value not in (None, "")}
 
 
 def _turn_json(turn: Turn, longest: int) -> JsonValue:
@@ -176,10 +179,10 @@ def _tool_json(tool: Tool, longest: int) -> JsonValue:
 
 def _part_json(part: Part, longest: int) -> JsonValue:
     text, whole = _cut(part.text, longest)
-    told: list[JsonValue] = [part.kind, text, _name(part.name), _name(part.id), whole]
-    while not told[-1]:
-        told.pop()
-    return told
+    members: list[JsonValue] = [part.kind, text, _name(part.name), _name(part.id), whole]
+    while not members[-1]:
+        members.pop()
+    return members
 
 
 def _cut(text: str, longest: int) -> tuple[str, int]:

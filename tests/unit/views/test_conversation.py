@@ -382,7 +382,7 @@ def test_a_line_that_is_no_json_is_an_error(tmp_path: Path) -> None:
     content = encode(None, {"endpoint": CHAT, "body": {}}, streamed({"a": 1}, {"b": 2}))
     path.write_bytes(content.replace(b'{"b":2}', b'{"b":2'))
 
-    with pytest.raises(CorruptRecording, match="a chunk of its stream is no JSON"):
+    with pytest.raises(CorruptRecording, match="a chunk of its stream is not JSON"):
         conversation_of(entry_of(path))
 
 

@@ -10,7 +10,7 @@ const tests = [];
       known.set(id, test = { place: 0, calls: [], trouble: 0, ...named(call) });
       tests.push(test);
     }
-    call.record = call.said >= 0 ? data.said[call.said] : null;
+    call.record = call.recording >= 0 ? data.recordings[call.recording] : null;
     call.tokens = call.tokens || (call.record && call.record.usage) || null;
     test.calls.push(call);
     if (isTrouble(call)) test.trouble += 1;

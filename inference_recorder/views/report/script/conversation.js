@@ -72,12 +72,12 @@ function streamNode(call) {
       `${which}${when}: ${many(size, "character")}`);
   });
   const shared = chunks.step > 1 ? `, ${chunks.step} to a bar` : "";
-  const said = offsets
+  const description = offsets
     ? `${many(chunks.count, "chunk")} by time${shared}: the first after ${duration(offsets[0])}`
     : `${many(chunks.count, "chunk")} by order${shared}; the times were not recorded`;
-  svg.setAttribute("aria-label", said);
+  svg.setAttribute("aria-label", description);
   const right = offsets ? `the last after ${duration(Math.max(...offsets))}` : `height: characters, at most ${number.format(top)}`;
-  return el("figure", "stream", svg, el("figcaption", "", el("span", "", said), el("span", "", right)));
+  return el("figure", "stream", svg, el("figcaption", "", el("span", "", description), el("span", "", right)));
 }
 function explanationNode(text) {
   const block = el("pre", "explanation");

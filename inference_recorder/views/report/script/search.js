@@ -1,4 +1,4 @@
-// Search: every word must be found, in the call's names or in what was said.
+// Search: every word must be found, in the call's names or in its messages.
 let words = [], outcome = "";
 let turnTexts = null;
 function turnText(place) {

@@ -81,10 +81,10 @@ function drawAll() {
   const troubled = tests.filter((test) => test.trouble && !test.isUnreadable);
   const written = new Date(data.written * 1000);
   main.replaceChildren(el("div", "sheet", backLink(),
-    el("p", "crumb", breakable(data.folder), data.folders > 1 && `, ${many(data.folders, "folder")}`),
+    el("p", "crumb", breakable(data.directory), data.directories > 1 && `, ${data.directories} directories`),
     el("h1", "", isRun ? "What the tests asked" : "What is recorded"),
     el("p", "soft", `Written ${written.toLocaleString("en-GB", { dateStyle: "long", timeStyle: "short" })}.`,
-      data.said.length > 0 && ` Texts longer than ${number.format(data.longest)} characters are cut and say so.`),
+      data.recordings.length > 0 && ` Texts longer than ${number.format(data.longest)} characters are cut and say so.`),
     el("dl", "figures", figure(tests.filter((test) => test.isTest).length, "tests"), isRun ? outcomes : [figure(counts.get("stored") || 0, "recordings"), outcomes],
       figure(total[0], "tokens in"), figure(total[1], "tokens out")),
     troubled.length > 0 && [el("h2", "title bad", "Missed"), el("ul", "missed-list", troubled.slice(0, 50).map((test) => {

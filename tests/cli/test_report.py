@@ -101,7 +101,7 @@ def test_calls_share_a_recording_and_a_lost_one_is_named(tmp_path: Path) -> None
 
     data = page_data(tmp_path / "page.html")
     assert [0, 0, -1, 1] == [call["recording"] for call in data["calls"]]
-    assert "it is not there" in data["recordings"][1]["problem"]
+    assert "it does not exist" in data["recordings"][1]["problem"]
     assert "seconds" not in data["calls"][0]
 
 

@@ -197,6 +197,6 @@ def _check(rules: Sequence[object]) -> None:
         if isinstance(rule, str) and len(rule) < SHORTEST_LITERAL:
             raise RecorderError(
                 f"redact= takes strings of {SHORTEST_LITERAL} or more characters, and redact[{position}] has "
-                f"{len(rule)}, which would be found in every other word; use a compiled pattern that says where it is "
-                "a secret"
+                f"{len(rule)}: it would be found in every other word; use a compiled pattern that says where it is a "
+                "secret"
             )

@@ -18,7 +18,7 @@ class Addition(NamedTuple):
 
     name: str
     endpoint: str = ""
-    """Of a member of the body; a header may come with any request, and no header is part of a key."""
+    """Where a member of the body is added; a header may come with any request, and is not part of a key."""
     value: str = ""
     is_made: Callable[[Any], bool] = lambda options: True
     """Whether the SDK has made it, by the request options: a caller may have given the same value."""

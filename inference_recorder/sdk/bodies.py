@@ -28,7 +28,7 @@ def media_type_of(headers: Any) -> str:
 
 
 def kept_as_sent(content: bytes, media_type: str) -> Answer:
-    """Return the answer that these bytes are: text where its media type says so and it is UTF-8, else binary."""
+    """Return the answer that these bytes are: text if its media type is textual and it is UTF-8, otherwise binary."""
     if len(content) > _LARGEST_INLINE:
         return Answer(body=typed(ATTACHED, digest_of(content)), attachment=content)
     if media_type.startswith("text/") or media_type.endswith(("json", "xml", "subrip")):
@@ -45,7 +45,7 @@ def is_kept_as_sent(body: Any) -> bool:
 
 
 def check_body(recording: Recording, method: Method | None) -> None:
-    """Raise CorruptRecording if a complete answer that is no stream has no body of the kind that we write.
+    """Raise CorruptRecording if a complete answer other than a stream has no body of a kind that we write.
 
     `method` is the table's method that gives the answer, None for another request: those answer with any JSON.
     """
@@ -73,9 +73,9 @@ def _not(value: JsonValue) -> str:
 
 
 def body_bytes(recording: Recording, *, is_model_list: bool) -> tuple[bytes, str]:
-    """Return what a server would send for a recorded answer that is no stream, and its media type.
+    """Return what a server would send for a recorded answer other than a stream, and its media type.
 
-    Raises CorruptRecording where a body that is not JSON is none of what `kept_as_sent` gives.
+    Raises CorruptRecording if a body is neither JSON nor of a kind that `kept_as_sent` writes.
     """
     answer, path = recording.answer, recording.path
     body: Any = answer.body if answer.chunks is None else [chunk_value(chunk, path) for chunk in answer.chunks]
@@ -106,7 +106,7 @@ def _text(path: str, text: Any) -> bytes:
     try:
         return bytes(text.encode())
     except (AttributeError, UnicodeEncodeError) as error:
-        raise CorruptRecording(path, f"$.response.body is no text: {error}") from None
+        raise CorruptRecording(path, f"$.response.body is not text: {error}") from None
 
 
 def _binary(path: str, kind: str, data: Any) -> bytes:

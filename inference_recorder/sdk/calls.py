@@ -1,6 +1,6 @@
-"""What one door tells the other about a call: as which request, and who records it.
+"""What a resource method hands over to the client request below it: the request, and who records the answer.
 
-Holds state: what is said to the other door, while a call runs; the urls of the clients that were used last.
+Holds state: the hand-over while a call runs, in ContextVars; the urls of the clients that were used last.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ if TYPE_CHECKING:
     from .methods import Method
 
 _NO_BASE_URL = "https://api.openai.com/v1"
-"""Taken for a client that has none, such as a mock."""
+"""The base url of a client that has none, such as a mock."""
 
 
 @dataclass(slots=True, eq=False)
 class HandOver:
-    """A call on its way from the method door to the client door."""
+    """A call on its way from a resource method to its client request."""
 
     request: Request
     kwargs: Mapping[str, Any] = field(repr=False)
     """What to call the SDK with: one-shot iterables have been read into lists."""
     is_settled_above: bool = False
-    """Whether the method door has decided and records the result, or not; the client door only notes the response."""
+    """Whether the resource method records the result; the client request then only notes the response."""
     replay: Replay | None = None
-    """The decision of the method door, where it leaves the reviving to the client door."""
+    """The resource method's decision, if the client request is to build the answer."""
     http: Http | None = None
-    """What the client door saw of the HTTP response."""
+    """Status and headers of the HTTP response that the client request received."""
     response: Any = None
     """That response."""
     sent: Sent | None = None
-    """Takes note of the HTTP requests, where the method door records."""
+    """Notes the HTTP requests, if the resource method records."""
 
 
 _NO_CREDENTIAL = Credential()
@@ -59,7 +59,7 @@ _handed_down: ContextVar[HandOver | None] = ContextVar("inference_recorder_call"
 
 @contextmanager
 def handed_down(call: HandOver) -> Iterator[None]:
-    """Tell the client door, for the length of the block, that the request it will see is this call."""
+    """Hand a call over to the client request that is made in the block."""
     token = _handed_down.set(call)
     try:
         yield
@@ -68,7 +68,7 @@ def handed_down(call: HandOver) -> Iterator[None]:
 
 
 def take_handed_down() -> HandOver | None:
-    """Return the call that the method door handed down, once: a request that it causes elsewhere is another call."""
+    """Return the call that was handed over, once: further requests that it causes are calls of their own."""
     call = _handed_down.get()
     if call is not None:
         _handed_down.set(None)
@@ -77,7 +77,7 @@ def take_handed_down() -> HandOver | None:
 
 @contextmanager
 def listening(listener: object) -> Iterator[None]:
-    """Have `listener` be the one who waits for the response of the request made in the block."""
+    """Make `listener` receive the response to the request made in the block."""
     token = _listener.set(listener)
     try:
         yield
@@ -86,14 +86,14 @@ def listening(listener: object) -> Iterator[None]:
 
 
 def note_sent(request: Any) -> None:
-    """Tell the call that waits for a response which HTTP request is about to be sent for it."""
+    """Note an HTTP request that is about to be sent, for the call that waits for its response."""
     sent = getattr(_listener.get(), "sent", None)
     if sent is not None:
         sent.note(request)
 
 
 def take_listener() -> object:
-    """Return who waits for the response that arrived now, once; None where nobody does."""
+    """Return the listener of the response that arrived, once; None if there is none."""
     listener = _listener.get()
     if listener is not None:
         _listener.set(None)
@@ -101,9 +101,9 @@ def take_listener() -> object:
 
 
 def described(method: Method, client: object, kwargs: Mapping[str, Any]) -> tuple[Request, Mapping[str, Any]]:
-    """Return the request that a table's method makes of these keyword arguments, and those to call the SDK with.
+    """Return the request that a resource method makes of keyword arguments, and those to call the SDK with.
 
-    Raises UnrecordableValue for arguments unheard of.
+    Raises UnrecordableValue for an argument that has no JSON form.
     """
     body, text, sdk_kwargs = plain_arguments(kwargs, method.as_sent)
     endpoint = method.endpoint
@@ -111,14 +111,14 @@ def described(method: Method, client: object, kwargs: Mapping[str, Any]) -> tupl
 
 
 def credential_of(client: object) -> Credential:
-    """Return the API key that a client asks with: none where it has none yet, or asks a function for each call's."""
+    """Return a client's API key; an empty one if it has none yet, or a function that returns one for each call."""
     key = getattr(client, "api_key", None)
-    # Of a client with a provider, it is that of an earlier call; a replay, which calls no provider, has none.
+    # With a provider it is the key of an earlier call; a replay calls no provider.
     return Credential(key) if type(key) is str and not has_key_provider(client) else _NO_CREDENTIAL
 
 
 def asked_request(client: Any, method: Method, library: Any) -> Any:
-    """Return the HTTP request of a replayed answer: where the SDK would have sent it; no credentials, no body."""
+    """Return the HTTP request that a replayed answer names: the url that the SDK uses, no credentials, no body."""
     base_url = str(getattr(client, "base_url", None) or _NO_BASE_URL).rstrip("/")
     url = _http_url(library, base_url + method.endpoint.removeprefix("/v1"))
     return library.Request("GET" if method.is_list else "POST", url)
@@ -126,15 +126,15 @@ def asked_request(client: Any, method: Method, library: Any) -> Any:
 
 @lru_cache(maxsize=256)
 def _http_url(library: Any, text: str) -> Any:
-    # Taking a url apart costs half of what a replayed stream costs to open. It cannot be changed.
+    # Parsing a url costs half of opening a replayed stream. A url is immutable.
     return library.URL(text)
 
 
 def _url(client: Any, endpoint: str) -> str:
-    # Spelling out a base url, which cannot be changed, costs as much as reading a small recording.
+    # Formatting a base url, which is immutable, costs as much as reading a small recording.
     base_url = base_url_of(client)
-    known_as = (type(client), id(base_url), endpoint)
-    if (known := _urls.get(known_as)) is not None:
+    cache_key = (type(client), id(base_url), endpoint)
+    if (known := _urls.get(cache_key)) is not None:
         return known[0]
     kind: Any = type(client)
     if base_url is None or not keeps_its_base_url(kind):
@@ -142,11 +142,11 @@ def _url(client: Any, endpoint: str) -> str:
     if len(_urls) >= _MOST_URLS:
         _urls.clear()
     url = recorded_url(str(base_url), endpoint)
-    _urls[known_as] = (url, Unshown(base_url))
-    return url  # not out of the table, which another thread may have emptied
+    _urls[cache_key] = (url, Unshown(base_url))
+    return url  # not from the table: another thread may have cleared it
 
 
 def is_raw(kwargs: Mapping[str, Any]) -> bool:
-    """Whether a raw wrapper of the SDK makes this call, who wants the HTTP response."""
+    """Whether a raw wrapper of the SDK makes this call and wants the HTTP response."""
     headers = kwargs.get("extra_headers")
     return headers is not None and isinstance(headers, Mapping) and RAW_RESPONSE_HEADER in headers

@@ -26,46 +26,46 @@ from .methods import method_for
 from .revive import reviver
 
 STREAM_ENDS = RESPONSE_ENDS | {"error"}
-"""Events after which a stream of the Responses API says nothing more; who leaves then has heard it all."""
+"""Events after which a stream of the Responses API sends nothing more; leaving it then loses nothing."""
 
 
 class Capture:
-    """What has been heard of one call so far."""
+    """An answer that is being recorded while it arrives."""
 
     def __init__(self, engine: Engine, decision: Record) -> None:
         self.engine = engine
         self.decision = decision
         self.http: Http | None = None
         self.is_pulling = False
-        """Whether the next chunk is being fetched: who closes the stream then is the SDK, at the stream's end."""
+        """Whether the next chunk is being fetched; at this point only the SDK closes the stream."""
         self._chunks: list[JsonValue] = []
         self._is_at_its_end = False
-        self._heard: Callable[[], object] = lambda: None
+        self._received: Callable[[], object] = lambda: None
 
     def begin(self, so_far: Callable[[], Answer] | None = None, collector: Callable[[], object] | None = None) -> None:
         """Record a stream from now on.
 
         `so_far` returns what has arrived, `collector` the same as its consumer got it; by default the chunks.
         """
-        self._heard = collector or self._chunks_so_far
-        self.engine.captures.expect(self.decision, so_far or self._left_there)
+        self._received = collector or self._chunks_so_far
+        self.engine.captures.expect(self.decision, so_far or self._left_early)
 
     def pulls(self) -> None:
-        """Take note that the next chunk is being fetched, and by whom."""
+        """Note that the next chunk is being fetched, and by which task."""
         self.is_pulling = True
         self.decision.state.consumer.reads()
 
     def ended(self, answer: Answer | None) -> Answer | None:
-        """Take down what the call came to, before anything else can happen; returns it.
+        """Note the final answer, before anything else can happen, and return it.
 
-        From now on nothing else is stored, whoever closes the stream or the session.
+        From now on nothing else is stored, even if the stream or the session is closed.
         """
         if answer is not None:
             self.engine.captures.expect_final(self.decision, answer)
         return answer
 
     def add(self, chunk: object) -> None:
-        """Take down one chunk, as it is now: its consumer may change it."""
+        """Record one chunk as it is now: its consumer may change it."""
         self.decision.state.chunk_times.append(time.time())
         body = body_of(chunk, self.decision.key)
         if not isinstance(body, dict):
@@ -74,25 +74,25 @@ class Capture:
         self._is_at_its_end = event_name(body, data_in(body, "")) in STREAM_ENDS
 
     def whole(self, result: object) -> Answer:
-        """Return the answer that a plain result is; raises UnrecordableValue where it has no JSON form."""
+        """Return the answer for a plain result; raises UnrecordableValue if it has no JSON form."""
         body, kind = body_of(result, self.decision.key), _kind(result)
         return Answer(body=body if kind is None else typed(kind, body), http=self.http)
 
     def models(self, page: object) -> Answer:
-        """Return the answer that a page of models is, or a list of them that a mock returned."""
+        """Return the answer for a page of models, or for a list of them that a mock returned."""
         items: Any = getattr(page, "data", page)
         models = [body_of(item, self.decision.key) for item in items]
         beside = page_beside(dumped(page)) if hasattr(page, "model_dump") else None
         return Answer(chunks=models, http=self.http, page=beside)
 
     def complete(self) -> Answer:
-        """Return the answer that the chunks so far are, as a whole stream."""
+        """Return the answer for the chunks so far, as a complete stream."""
         return self._streamed()
 
     def failed(self, error: BaseException, response: Any = None) -> Answer | None:
-        """Return the answer that a failed call is, None for an error that is no answer of a server's.
+        """Return the answer for a failed call; None if the error did not come from a server.
 
-        Where the SDK could make nothing of its `response`, that is the answer, for the SDK to meet again.
+        If the SDK could not read its `response`, that is the answer: the SDK will fail on it again.
         """
         failure = describe_failure(error)
         if failure is None and response is not None and response.is_closed:
@@ -102,9 +102,9 @@ class Capture:
         return Answer(failure=failure, http=self.http or kept(getattr(error, "response", None)))
 
     def broken(self, error: BaseException) -> Answer:
-        """Return the answer that a stream is which ended by `error`.
+        """Return the answer for a stream that ended with `error`.
 
-        An error that is no answer of a server's cuts the stream short, as leaving it does.
+        An error that did not come from a server cuts the stream short, just as leaving it does.
         """
         self.decision.state.is_interrupted = self.decision.state.is_interrupted or is_interruption(error)
         failure = describe_failure(error)
@@ -113,11 +113,11 @@ class Capture:
         return self._streamed(failure=failure, is_complete=failure is not None)
 
     def keep(self, answer: Answer | None, response: object = None, *, wait: bool = True) -> bool:
-        """Store the answer, if it is to be recorded, or give the call up for None.
+        """Store the answer if it is to be recorded; None abandons the call.
 
-        An error of storing holds the `response`, else what was heard of a stream.
+        If storing fails, the error holds `response`, or by default what was received of the stream.
 
-        Returns False, with nothing stored, where another writer holds the lock and `wait` is False.
+        Returns False, with nothing stored, if another writer holds the lock and `wait` is False.
         """
         if answer is None:
             self.engine.abandon(self.decision)
@@ -125,11 +125,11 @@ class Capture:
         try:
             return self.engine.captures.save(self.decision, answer, wait=wait)
         except UnwritableRecording as error:
-            error.response = self._heard() if response is None else response
+            error.response = self._received() if response is None else response
             raise
 
-    def keep_or_tell(self, answer: Answer, response: object = None) -> None:
-        """Store the answer in a thread; an error is told of at the session's end too, unless its caller hears of it."""
+    def keep_in_thread(self, answer: Answer, response: object = None) -> None:
+        """Store the answer in a thread; the session's end raises an error too, unless the caller receives it."""
         try:
             self.keep(answer, response)
         except Exception as error:
@@ -137,15 +137,15 @@ class Capture:
             raise
 
     def left(self, *, is_dropped: bool = False) -> None:
-        """Store what was heard of a stream whose consumer left: closed it, dropped it, or was interrupted."""
+        """Store what was received of a stream whose consumer closed it, dropped it or was interrupted."""
         if self.decision.state.is_over or self.engine.captures.puts_off(self.decision, is_dropped=is_dropped):
             return
-        collector = answer_so_far(self.decision)
-        if not self.keep(collector, wait=False):
-            self.engine.captures.save_later(self.decision, collector)
+        answer = answer_so_far(self.decision)
+        if not self.keep(answer, wait=False):
+            self.engine.captures.save_later(self.decision, answer)
 
     def dropped(self) -> None:
-        """Do as `left` does for a stream that nobody holds any more: who collects it cannot be told of an error."""
+        """Like `left`, for a stream that was collected as garbage, where no error can be raised."""
         try:
             self.left(is_dropped=True)
         except Exception as error:
@@ -158,7 +158,7 @@ class Capture:
         revived = reviver(method.chunk_type).from_value
         return [untyped(chunk) if is_plain(chunk) else revived(untyped(chunk)) for chunk in self._chunks]
 
-    def _left_there(self) -> Answer:
+    def _left_early(self) -> Answer:
         return self._streamed(is_complete=self._is_at_its_end)
 
     def _streamed(self, *, failure: Failure | None = None, is_complete: bool = True) -> Answer:
@@ -168,7 +168,7 @@ class Capture:
 
 
 def notify_on_close(response: Any, capture: Capture) -> None:
-    """Have a response tell its tape when it is closed early: by its stream, or by a helper that holds only it."""
+    """Make a response notify its capture when it is closed early, by its stream or by a helper that holds only it."""
     for name in ("close", "aclose"):
         original = getattr(response, name, None)
         if callable(original):
@@ -176,12 +176,12 @@ def notify_on_close(response: Any, capture: Capture) -> None:
 
 
 def _notifying(close: Callable[[], Any], capture: Capture) -> Callable[[], Any]:
-    def close_and_tell() -> Any:
+    def close_and_notify() -> Any:
         if not capture.is_pulling:
             capture.left()
         return close()
 
-    return close_and_tell
+    return close_and_notify
 
 
 def body_of(value: object, key: str) -> JsonValue:
@@ -203,7 +203,7 @@ def _is_of_its_text(error: json.JSONDecodeError) -> bool:
 
 
 def _kind(result: object) -> str | None:
-    """Return what marks a result that is no object of a type, None for one that is."""
+    """Return the "__type__" of a result that is not an object of the SDK, None for one that is."""
     if isinstance(result, list):
         return LIST if all(map(_is_model, result)) else PLAIN
     return None if _is_model(result) else PLAIN

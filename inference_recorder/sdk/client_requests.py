@@ -1,4 +1,4 @@
-"""The client door: every request of an SDK client that the method door does not answer or record itself.
+"""Client requests: every request of an SDK client that a resource method does not answer or record itself.
 
 Replay hands an HTTP response in memory to the client's own `_process_response`; raw responses, parsers, streams and
 pages are then the SDK's work. Recording takes the response that reaches `_process_response`.
@@ -142,14 +142,18 @@ async def _process_response_async(
 
 
 def _listener_to(kwargs: dict[str, Any]) -> ResponseCapture | None:
-    """Have whoever listens take note of a response; returns the tape that is to store it, None where none is."""
+    """Pass a response to its listener; returns the capture that will store it, None if there is none."""
     listener = take_listener()
     if isinstance(listener, HandOver):
         listener.http, listener.response = kept(kwargs["response"]), kwargs["response"]
     if not isinstance(listener, ResponseCapture):
         return None
-    told = {name: kwargs[name] for name in ("cast_to", "stream_cls", "options")}
-    listener.hear(kwargs["response"], **told)
+    listener.receive(
+        kwargs["response"],
+        cast_to=kwargs["cast_to"],
+        stream_cls=kwargs["stream_cls"],
+        options=kwargs["options"],
+    )
     return listener
 
 

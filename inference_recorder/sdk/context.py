@@ -40,7 +40,7 @@ _guard = threading.Lock()
 
 
 def current_engine() -> Engine | None:
-    """Return the session that a call made here belongs to: the innermost open one; None where there is none.
+    """Return the session that a call made here belongs to: the innermost open one, or None.
 
     Raises AmbiguousSession where this context is in no open session and several are open that do not enclose one
     another.

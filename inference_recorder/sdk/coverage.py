@@ -24,7 +24,7 @@ class Covered:
 
 
 def coverage(version: str) -> list[Covered]:
-    """Return a line for each target, in the doors' order; imports the SDK's modules."""
+    """Return a line for each target, in the order of `targets`; imports the SDK's modules."""
     return [Covered(f"{one.owner}.{one.method}", _state(one, version), one.since) for one in targets.targets()]
 
 

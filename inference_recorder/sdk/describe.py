@@ -1,4 +1,4 @@
-"""The SDK's request options -> the request they are: the same one that the method door would have seen."""
+"""The SDK's request options -> the same request that a resource method describes."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class _Upload(NamedTuple):
 
 
 def described_options(client: Any, options: Any) -> Request:
-    """Return the request that these options are; raises UnrecordableValue or UnrecordableCall where they cannot be one.
+    """Return the request for these options; raises UnrecordableValue or UnrecordableCall if it cannot be recorded.
 
-    A method of the table gets the identity of its keyword arguments. All others are told apart by their HTTP method
-    too. Files are known by name, media type and a sha256 of their content; an open file is left where it was.
+    A resource method of the table is identified by its keyword arguments, any other request by its HTTP method
+    too. Files are identified by name, media type and a sha256 of their content; an open file is left where it was.
     """
     http_method = options.method.upper()
     path = options.url

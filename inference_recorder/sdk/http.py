@@ -115,7 +115,7 @@ async def asynchronously(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
 
 
 def event_name(item: JsonValue, data: JsonValue) -> str | None:
-    """Return the SSE event of a chunk: its own "__event__" if it has one, else the type that its data names."""
+    """Return the SSE event of a chunk: its own "__event__", or the type that its data names."""
     if isinstance(item, dict) and "__event__" in item:
         name = item["__event__"]
         return name if isinstance(name, str) and "\n" not in name and "\r" not in name else None

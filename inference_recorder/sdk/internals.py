@@ -38,7 +38,7 @@ class Internal(NamedTuple):
 
 INTERNALS: list[Internal] = []
 _checked: WeakValueDictionary[str, ModuleType] = WeakValueDictionary()
-"""The modules whose names were all there; one that is imported again is another. Written by whoever patches."""
+"""The modules whose names were all there; one that is imported again is another. Written while patching."""
 
 
 def _uses(place: str, *names: str, since: str = "") -> Callable[[_Function], _Function]:
@@ -69,7 +69,7 @@ def check() -> None:
 
 
 def installed_internals() -> dict[str, ModuleType | None]:
-    """Return the modules whose names are checked, for `missing_internals`; imports them. None where there is none."""
+    """Import the modules whose names are checked, and return them by name; None for one that does not exist."""
     return {name: _imported(name) for name in {internal.module for internal in INTERNALS}}
 
 

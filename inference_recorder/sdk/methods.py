@@ -1,4 +1,4 @@
-"""The methods of the SDK that make inference calls: one row each, for both colours.
+"""The methods of the SDK that make inference calls: one row each, for sync and async.
 
 Adding a method is adding a row; wrapping, restoring, recording and replaying follow from it.
 """
@@ -17,7 +17,7 @@ from .internals import transformed
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One method that the method door wraps. `answer`, `params` and `chunk` name types, "" for none."""
+    """One resource method that is wrapped. `answer`, `params` and `chunk` name types, "" for none."""
 
     name: str
     """As callers write it after the client: "chat.completions.create"."""

@@ -40,7 +40,7 @@ class _Wrapped(wrapt.FunctionWrapper):  # type: ignore[type-arg]  # wrapt is typ
 
 
 class _WrappedMock(_Wrapped):
-    """Wraps what is no descriptor, such as a mock put in a method's place: it too is called with its instance."""
+    """Wraps a callable that is not a descriptor, such as a mock in a method's place; it gets its instance too."""
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else _BoundMock(self.__wrapped__, cast(Wrapper, self._self_wrapper), instance)
@@ -152,13 +152,13 @@ def let_go() -> None:
         while _patched:
             owner, methods = _patched.popitem()
             for method, original, wrapped in methods:
-                # Whoever patched over ours and has not undone it keeps theirs; ours below it lets everything pass.
+                # A patch on top of ours that was not undone stays; ours below it passes every call on.
                 if owner.__dict__.get(method) is wrapped:
                     setattr(owner, method, original)
 
 
 def missing_targets(targets: Iterable[Target], modules: Mapping[str, Any], version: str) -> list[Target]:
-    """Return the targets that the SDK of this version should have and, going by `modules`, has not."""
+    """Return the targets that the SDK of this version should have, but that `modules` lacks."""
     return [
         target
         for target in targets

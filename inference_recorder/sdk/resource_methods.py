@@ -1,4 +1,4 @@
-"""The method door: the table's methods, recorded as what they return and replayed without the SDK's machinery."""
+"""Resource methods, recorded as what they return and replayed without the SDK's machinery."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _called(
     if "extra_headers" in kwargs:  # a traceback may show the locals
         kwargs["extra_headers"] = unshown(kwargs["extra_headers"])
     request, sdk_kwargs = _described(method, client, wrapped, instance, args, kwargs)
-    if _is_for_the_client_door(client, kwargs):
+    if _is_for_client_requests(client, kwargs):
         with handed_down(HandOver(request, sdk_kwargs)):
             return wrapped(**sdk_kwargs)
     decision = settled(engine, request, partial(raise_refusal, wrapped, instance, (), sdk_kwargs))
@@ -144,7 +144,7 @@ async def _called_async(
     if "extra_headers" in kwargs:  # a traceback may show the locals
         kwargs["extra_headers"] = unshown(kwargs["extra_headers"])
     request, sdk_kwargs = _described(method, client, wrapped, instance, args, kwargs)
-    if _is_for_the_client_door(client, kwargs):
+    if _is_for_client_requests(client, kwargs):
         with handed_down(HandOver(request, sdk_kwargs)):
             return await wrapped(**sdk_kwargs)
     decision = await settled_async(engine, request, partial(raise_refusal, wrapped, instance, (), sdk_kwargs))
@@ -191,7 +191,7 @@ def _described(
         raise
 
 
-def _is_for_the_client_door(client: Any, kwargs: Mapping[str, Any]) -> bool:
+def _is_for_client_requests(client: Any, kwargs: Mapping[str, Any]) -> bool:
     """Whether only the SDK itself can give what the caller wants: the HTTP response, or its own strict validation."""
     return is_raw(kwargs) or validates_strictly(client)
 
@@ -265,7 +265,7 @@ def _replayed(method: Method, recording: Recording, client: Any, *, is_async: bo
 
 
 def _recorded_stream(result: Any, capture: Capture, method: Method, client: Any, call: HandOver) -> Any:
-    """Return the stream that passes its chunks by `capture`, None where the result is none."""
+    """Return the stream whose chunks `capture` records, None if the result is not a stream."""
     from openai import AsyncStream, Stream
 
     if isinstance(result, (Stream, AsyncStream)):

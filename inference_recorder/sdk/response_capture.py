@@ -22,7 +22,7 @@ from .streams import captured, captured_async
 
 
 class ResponseCapture:
-    """Records the response of one request that the client door let go out. Holds no reference to the response."""
+    """Records the response to a client request that was sent. Holds no reference to the response."""
 
     def __init__(self, capture: Capture, client: Any) -> None:
         self.capture = capture
@@ -41,7 +41,7 @@ class ResponseCapture:
 
     @property
     def _is_download(self) -> bool:
-        """Whether the caller wants the bytes themselves, be they JSON or not."""
+        """Whether the caller wants the bytes themselves, JSON or not."""
         kind = getattr(self._cast_to, "__origin__", self._cast_to)
         return "Binary" in getattr(kind, "__name__", "")  # HttpxBinaryResponseContent, StreamedBinaryAPIResponse, …
 
@@ -50,44 +50,44 @@ class ResponseCapture:
         request = self.capture.decision.request
         return method_for(request.endpoint) if request.method == "POST" else None
 
-    def hear(self, response: Any, *, cast_to: Any, stream_cls: Any, options: Any) -> None:
-        """Take note of the response that arrived; storing it is this tape's business from now on."""
+    def receive(self, response: Any, *, cast_to: Any, stream_cls: Any, options: Any) -> None:
+        """Note the response that arrived; from now on this capture stores it."""
         self.has_received = True
         self._headers, self._cast_to, self._stream_cls = response.headers, cast_to, stream_cls
         self._ends_at_errors = ends_at_errors(options)
         self.capture.http = kept(response)
 
     def whole(self, response: Any) -> Answer:
-        """Return the answer that a response is which has been read."""
+        """Return the answer for a response that has been read."""
         return self._answer(response.content)
 
     def pass_on_bytes(self, response: Any) -> None:
-        """Have the bytes of a response that is yet to be read pass by on their way to its reader."""
+        """Record the bytes of an unread response on their way to its reader."""
         is_async = hasattr(response.stream, "__aiter__")
         name, passing = ("aiter_raw", captured_async) if is_async else ("iter_raw", captured)
         original: Callable[..., Any] = getattr(response, name)
         setattr(response, name, lambda *args, **kwargs: passing(original(*args, **kwargs), self.capture, self))
-        self.capture.begin(self._left_there, self._decoded)
+        self.capture.begin(self._left_early, self._decoded)
         notify_on_close(response, self.capture)
         weakref.finalize(response, self.capture.dropped)
 
     def add(self, part: bytes) -> None:
-        """Take down what arrived."""
+        """Record bytes that arrived."""
         self._parts.append(part)
 
     def complete(self) -> Answer:
-        """Return the answer that the bytes so far are, as a whole response."""
+        """Return the answer for the bytes so far, as a complete response."""
         return self._answer(self._decoded())
 
     def broken(self, error: BaseException) -> Answer:
-        """Return the answer that a response is whose bytes broke off."""
+        """Return the answer for a response that ended early."""
         broken = self.capture.broken(error)
-        collector = self._answer(self._decoded(), is_complete=broken.is_complete)
-        if collector.chunks is None and broken.failure is not None:  # half a file is no answer
+        answer = self._answer(self._decoded(), is_complete=broken.is_complete)
+        if answer.chunks is None and broken.failure is not None:  # half a file is not an answer
             return Answer(failure=broken.failure, http=self.capture.http)
-        return collector._replace(is_complete=broken.is_complete, failure=broken.failure)
+        return answer._replace(is_complete=broken.is_complete, failure=broken.failure)
 
-    def _left_there(self) -> Answer:
+    def _left_early(self) -> Answer:
         return self._answer(self._decoded(), is_complete=False)
 
     def _decoded(self) -> bytes:
@@ -173,7 +173,7 @@ class ResponseCapture:
 
 
 def _with_event(chunk: JsonObject, data: JsonValue, event: str | None) -> JsonObject:
-    """Return a chunk that names its event, where its data does not."""
+    """Return a chunk with "__event__" unless its data names its event."""
     return chunk if event_name(chunk, data) == event else {**chunk, "__event__": event}
 
 

@@ -29,7 +29,7 @@ def settled(engine: Engine, request: Request, before_miss: Callable[[], None] | 
     decision = engine.decide(request, before_miss)
     while isinstance(decision, Wait):
         if engine.is_held_up_by_this_thread(decision):
-            return engine.decide_again(decision, may_wait=False)  # type: ignore[return-value]  # so it is no Wait
+            return engine.decide_again(decision, may_wait=False)  # type: ignore[return-value]  # may_wait=False never waits
         time.sleep(decision.pause_seconds)
         decision = engine.decide_again(decision)
     return decision
@@ -62,7 +62,7 @@ async def keep_async(capture: Capture, answer: Answer | None, response: object =
     import anyio.to_thread
 
     try:
-        await anyio.to_thread.run_sync(capture.keep_or_tell, answer, response, limiter=_limiter())
+        await anyio.to_thread.run_sync(capture.keep_in_thread, answer, response, limiter=_limiter())
     except Exception as error:
         capture.engine.captures.discard_error(error)
         raise

@@ -73,7 +73,7 @@ def revived_chunks(
 
     Raises json.JSONDecodeError, as the SDK does, at an event that is not JSON.
 
-    Raises IncompleteRecording where the recorded consumer had left, CorruptRecording for a chunk that is no JSON.
+    Raises IncompleteRecording where the recorded consumer had left, CorruptRecording for a chunk that is not JSON.
     """
     answer = recording.answer
     from_json, start, length = chunk_reviver.from_json, None, 0
@@ -98,7 +98,7 @@ def check_complete(recording: Recording) -> None:
 
 
 class Collector(Protocol):
-    """What takes down the items of a stream: the tape of its chunks, or that of a response's bytes."""
+    """Records the items of a stream: its chunks, or the bytes of a response."""
 
     def add(self, item: Any, /) -> None: ...
 
@@ -108,7 +108,7 @@ class Collector(Protocol):
 
 
 def captured(source: Iterator[Any], capture: Capture, collector: Collector) -> Iterator[Any]:
-    """Yield the items of `source` as they arrive, each taken down first; store what was heard once, however it ends."""
+    """Yield the items of `source` as they arrive, each recorded first; store the answer once, however it ends."""
     try:
         while True:
             capture.pulls()
@@ -131,7 +131,7 @@ def captured(source: Iterator[Any], capture: Capture, collector: Collector) -> I
 
 
 async def captured_async(source: AsyncIterator[Any], capture: Capture, collector: Collector) -> AsyncIterator[Any]:
-    """Yield the items of `source` as they arrive, each taken down first; store what was heard once, however it ends."""
+    """Yield the items of `source` as they arrive, each recorded first; store the answer once, however it ends."""
     try:
         while True:
             capture.pulls()

@@ -1,4 +1,4 @@
-"""All that is patched: the two doors, how clients are made, and the websockets."""
+"""All that is patched: resource methods, client requests, how clients are made, and websockets."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from .patching import Target
 
 
 def targets() -> list[Target]:
-    """Return every method to patch, in the doors' order."""
+    """Return every method to patch, resource methods first."""
     return [*resource_methods.targets(), *client_requests.targets(), *credentials.targets(), *websockets.targets()]

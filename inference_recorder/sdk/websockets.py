@@ -1,4 +1,4 @@
-"""Websocket endpoints: not recorded, and said so instead of being let through."""
+"""Websocket endpoints: they are not recorded, and a replay refuses them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CONNECTS = (
 
 
 def targets() -> list[Target]:
-    """Return the methods to patch: every `connect`, in both colours."""
+    """Return the methods to patch: every `connect`, sync and async."""
     return [
         Target(_RESOURCES + module, start + owner, "connect", _connect, since)
         for _, module, owner, since in CONNECTS

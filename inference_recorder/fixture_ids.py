@@ -30,14 +30,14 @@ class FixtureId(NamedTuple):
 
     scope: str
     """A class or file as pytest names it, a directory with a slash at its end, or "session"."""
-    position: str
+    definer: str
     """Where the fixture is defined, with the separator that follows; "" for the scope itself."""
     name: str
     parameters: str
     """In brackets; "" for none."""
 
     def __str__(self) -> str:
-        return f"{self.scope}@{self.position}{self.name}{self.parameters}"
+        return f"{self.scope}@{self.definer}{self.name}{self.parameters}"
 
     @property
     def node_id(self) -> str:
@@ -54,12 +54,12 @@ def fixture_id(
     """
     defined_in = "" if defined_in == "." else defined_in
     if defined_in == ("" if scope == SESSION else scope.rstrip("/")):
-        position = ""
+        definer = ""
     else:
         is_file = "::" in defined_in or defined_in.endswith(".py")
-        position = f"{defined_in}::" if is_file else f"{defined_in}/"
+        definer = f"{defined_in}::" if is_file else f"{defined_in}/"
     parameters = ([] if parameter is None else [parameter]) + [f"{other}={value}" for other, value in sorted(others)]
-    return FixtureId(scope, position, _NAME_BY_PYTEST.sub(r"\1", name), "".join(f"[{value}]" for value in parameters))
+    return FixtureId(scope, definer, _NAME_BY_PYTEST.sub(r"\1", name), "".join(f"[{value}]" for value in parameters))
 
 
 def parsed_fixture_id(test_id: str) -> FixtureId | None:
@@ -68,13 +68,13 @@ def parsed_fixture_id(test_id: str) -> FixtureId | None:
     if match is None:
         return None
     fixture = FixtureId(*match.group("scope", "place", "name", "parameters"))
-    return fixture if fixture.scope == SESSION or _are_related(fixture.node_id, fixture.position.rstrip("/:")) else None
+    return fixture if fixture.scope == SESSION or _are_related(fixture.node_id, fixture.definer.rstrip("/:")) else None
 
 
-def _are_related(scope: str, position: str) -> bool:
+def _are_related(scope: str, definer: str) -> bool:
     """Whether tests of the one can see fixtures of the other; a directory's name may hold "@" too."""
     return (
-        not position
-        or f"{scope}/".startswith((f"{position}/", f"{position}::"))
-        or position.startswith((f"{scope}/", f"{scope}::"))
+        not definer
+        or f"{scope}/".startswith((f"{definer}/", f"{definer}::"))
+        or definer.startswith((f"{scope}/", f"{scope}::"))
     )

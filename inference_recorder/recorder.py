@@ -163,7 +163,7 @@ class inference_recording:  # noqa: N801 - it is used as a function
 
     def _rules_under(self, table: Table) -> RequestRules:
         if _rules_of(table) == _rules_of(self._configured):
-            self._rules.refreshed()
+            self._rules.refresh()
             return self._rules
         normalize = table.normalize if self._normalize is None else self._normalize
         self._configured = table

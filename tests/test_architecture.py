@@ -78,7 +78,7 @@ def test_imports_point_one_way(module: str) -> None:
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_an_outside_library_has_one_door(module: str) -> None:
+def test_an_outside_library_has_one_importer(module: str) -> None:
     """Changing a library is then a change of one file."""
     for name, _ in imports_of(module):
         library = name.split(".")[0]

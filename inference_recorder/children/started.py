@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 Kind = Literal["program", "python", "tool"]
 """What a new process runs: some program, the code of this one, or a tool of the system that is not Python."""
-Heard = Callable[["int | None", Kind], None]
+Report = Callable[["int | None", Kind], None]
 """Takes the id of a new process, None where nobody knows it, and what it runs."""
 
 _TOOLS = frozenset({"arp", "cc", "gcc", "ifconfig", "ip", "ldconfig", "ld", "netstat", "objdump", "uname"})
@@ -53,9 +53,9 @@ _REPLACING = ("execv", "execve")
 """Functions of `os` by which a process that was forked becomes another program."""
 
 
-def watch(heard: Heard) -> Callable[[], None]:
-    """Have `heard` called with each process that this one starts; returns what ends that."""
-    undone = [_replaced(way, heard) for way in _WAYS] + [_replaced_exec(name, heard) for name in _REPLACING]
+def watch(report: Report) -> Callable[[], None]:
+    """Have `report` called with each process that this one starts; returns what ends that."""
+    undone = [_replaced(way, report) for way in _WAYS] + [_replaced_exec(name, report) for name in _REPLACING]
 
     def end() -> None:
         for undo in undone:
@@ -64,7 +64,7 @@ def watch(heard: Heard) -> Callable[[], None]:
     return end
 
 
-def _replaced(way: _Way, heard: Heard) -> Callable[[], None]:
+def _replaced(way: _Way, report: Report) -> Callable[[], None]:
     module = import_module(way.module)
     owner = getattr(module, way.owner) if way.owner else module
     original = getattr(owner, way.name, None)
@@ -75,18 +75,18 @@ def _replaced(way: _Way, heard: Heard) -> Callable[[], None]:
     def start(*args: Any, **kwargs: Any) -> Any:
         result = original(*args, **kwargs)
         kind: Kind = "tool" if way.name == "__init__" and _is_tool(*args[1:], **kwargs) else way.kind
-        heard(way.pid_of(result, args), kind)
+        report(way.pid_of(result, args), kind)
         return result
 
     return _put(owner, way.name, start, original)
 
 
-def _replaced_exec(name: str, heard: Heard) -> Callable[[], None]:
+def _replaced_exec(name: str, report: Report) -> Callable[[], None]:
     original = getattr(os, name)
 
     @functools.wraps(original)
     def become(*args: Any, **kwargs: Any) -> Any:
-        heard(os.getpid(), "program")
+        report(os.getpid(), "program")
         return original(*args, **kwargs)
 
     return _put(os, name, become, original)

@@ -50,7 +50,7 @@ def diff(a: str, b: str, directory: Path | None, is_json: bool) -> None:
       2  a recording does not exist or cannot be read
     """
     first, second = (_entry(series[0]) for series in series_named((a, b), directory))
-    if first.is_of_the_sdk and second.is_of_the_sdk:
+    if first.is_sdk_call and second.is_sdk_call:
         in_request = [*differences_from(first, question_in(second)), *_key_version_difference(first, second)]
     else:  # llama-stack's recorder also records other calls, whose requests have other members
         in_request = list(differences(first.request, second.request))

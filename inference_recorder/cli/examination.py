@@ -20,7 +20,7 @@ from ..recording.layout import (
 from ..recording.model_lists import models_in
 from ..redaction.leaks import leaks_in
 from ..redaction.redactor import Redactor
-from ..request.keys import GENERATIONS
+from ..request.keys import KEY_VERSIONS
 from ..sdk.bodies import body_bytes, check_body, check_chunk, is_kept_as_sent
 from ..sdk.methods import method_for
 from ..storage import attachments
@@ -68,9 +68,9 @@ class Examination:
                 self._note_unreadable(entry)
             else:
                 self._examine_content(entry)
-                if entry.is_of_the_sdk:
+                if entry.is_sdk_call:
                     counts[self._examine_name(entry)] += 1
-        names = (*(version.name for version in GENERATIONS), "none")
+        names = (*(version.name for version in KEY_VERSIONS), "none")
         self.key_versions = {name: counts[name] for name in names if counts[name]}
         for series in self._series.values():
             self._examine_series(series)
@@ -86,7 +86,7 @@ class Examination:
             _read_thoroughly(entry)
         except CorruptRecording as error:
             self._note_unreadable(error, entry)
-        if entry.is_of_the_sdk:
+        if entry.is_sdk_call:
             self.recordings += 1
         else:
             self.others += 1
@@ -134,7 +134,7 @@ class Examination:
 def _read_thoroughly(entry: Entry) -> None:
     """Raise CorruptRecording for anything that could stop a replay, such as the last chunk or the attachment."""
     path = str(entry.path)
-    if not entry.is_of_the_sdk:
+    if not entry.is_sdk_call:
         _parse(entry)
         return
     recording = codec.decode_thoroughly(entry.content, path)

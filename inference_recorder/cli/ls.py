@@ -189,11 +189,11 @@ def _listed_file(entry: Entry | CorruptRecording, path: str, file: os.stat_resul
     size, modified = (0, 0.0) if file is None else (file.st_size, file.st_mtime)
     if isinstance(entry, CorruptRecording):
         return ListedFile(path, "corrupt", size, modified, entry.reason, short_name=entry.path.stem)
-    kind, reason, answer = ("recording" if entry.is_of_the_sdk else "other"), None, None
+    kind, reason, answer = ("recording" if entry.is_sdk_call else "other"), None, None
     try:
         answer = entry.recording().answer
     except CorruptRecording as error:
-        if entry.is_of_the_sdk:
+        if entry.is_sdk_call:
             kind, reason = "corrupt", error.reason
     return ListedFile(
         path,

@@ -11,7 +11,7 @@ from typing import TypeVar
 import click
 
 from ..fixture_ids import SESSION, parsed_fixture_id
-from ..request.keys import Generation
+from ..request.keys import KeyVersion
 from ..storage.catalogue import Entry
 from ..storage.key_versions import is_shared
 
@@ -29,7 +29,7 @@ class TestFiles:
     _exist: Counter[bool] = field(default_factory=Counter)
     """Whether the named file exists -> number of recordings."""
 
-    def missing(self, entry: Entry, version: Generation | None) -> str | None:
+    def missing(self, entry: Entry, version: KeyVersion | None) -> str | None:
         """Return the file or directory that is missing; None if it exists, or if the recording is shared."""
         if entry.test_id is None or (name := _file_of(entry.test_id)) is None:
             return None

@@ -12,7 +12,7 @@ import click
 
 from ..redaction.placeholders import NUMBERED
 from ..redaction.requests import with_version
-from ..redaction.shapes import is_hidden_by_name
+from ..redaction.shapes import is_secret_by_name
 from ..request.keys import EXACT, renamed_under, request_key
 from ..request.normalizers import BUILT_IN_NAMES, Normalizers, NormalizeRule, without_roots
 from ..storage.catalogue import Entry
@@ -98,7 +98,7 @@ def _planned(
     renames, number = [], 0
     series: defaultdict[tuple[Path, str], list[tuple[int, PlannedRename]]] = defaultdict(list)
     for entry in directories.readable_entries():
-        if not entry.is_of_the_sdk:
+        if not entry.is_sdk_call:
             continue
         number += 1
         if (rename := _rename(entry, normalizers, is_exact)) is not None:
@@ -143,7 +143,7 @@ def _hides_an_account(entry: Entry) -> bool:
     """Whether a value that is hidden because of its name was recorded without its fingerprint."""
     members = [entry.body.get(name) for name in ("extra_body", "extra_query")]
     return any(
-        isinstance(value, str) and NUMBERED.fullmatch(value) and is_hidden_by_name("extra_body", name, value)
+        isinstance(value, str) and NUMBERED.fullmatch(value) and is_secret_by_name("extra_body", name, value)
         for member in members
         if isinstance(member, dict)
         for name, value in member.items()

@@ -10,7 +10,7 @@ from operator import itemgetter
 import click
 
 from ..fixture_ids import SESSION, parsed_fixture_id
-from ..request.keys import GENERATIONS, Generation, renamed_under, request_key
+from ..request.keys import KEY_VERSIONS, KeyVersion, renamed_under, request_key
 from ..storage.catalogue import Entry
 from ..storage.key_versions import is_shared, key_version
 from .console import counted, remark
@@ -69,7 +69,7 @@ def renamed(test_id: str, old: str, new: str) -> str | None:
     fixture = parsed_fixture_id(test_id)
     if fixture is None or test_id == old or parsed_fixture_id(old) is not None:
         return _renamed(test_id, old, new, has_parameters="::" in old or fixture is not None)
-    definer = fixture.position.rstrip("/:")
+    definer = fixture.definer.rstrip("/:")
     new_scope = None if fixture.scope == SESSION else _renamed(fixture.node_id, old, new, has_parameters=False)
     new_definer = _renamed(definer, old, new, has_parameters=False)
     if new_scope is None and new_definer is None:
@@ -77,7 +77,7 @@ def renamed(test_id: str, old: str, new: str) -> str | None:
     if new_scope is not None:
         fixture = fixture._replace(scope=new_scope + fixture.scope[len(fixture.node_id) :])
     if new_definer is not None:
-        fixture = fixture._replace(position=new_definer + fixture.position[len(definer) :])
+        fixture = fixture._replace(definer=new_definer + fixture.definer[len(definer) :])
     return str(fixture)
 
 
@@ -106,15 +106,15 @@ def _planned(directories: SearchedDirectories, old: str, new: str) -> tuple[list
             continue
         version = key_version(entry)
         rename = PlannedRename(entry.path, entry.key, test_id, new_id, _new_key(entry, version, new_id), entry.path)
-        if not entry.is_of_the_sdk:
+        if not entry.is_sdk_call:
             rename.refusal = "it is not a call of the SDK"
         elif version is None:
             rename.refusal = "no key version gives its name; record the test again under its new name"
-        renames.append((len(GENERATIONS) if version is None else GENERATIONS.index(version), rename))
+        renames.append((len(KEY_VERSIONS) if version is None else KEY_VERSIONS.index(version), rename))
     return [rename for _, rename in sorted(renames, key=itemgetter(0))], other_ids
 
 
-def _new_key(entry: Entry, version: Generation | None, test_id: str) -> str:
+def _new_key(entry: Entry, version: KeyVersion | None, test_id: str) -> str:
     request = entry.asked
     if request is None or version is None or is_shared(entry, version):
         return entry.key

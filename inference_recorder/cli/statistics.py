@@ -156,7 +156,7 @@ def statistics_of(directories: SearchedDirectories, wanted: Filter) -> Statistic
         try:
             if isinstance(entry, CorruptRecording):
                 statistics.corrupt.append(path)
-            elif entry.is_of_the_sdk:
+            elif entry.is_sdk_call:
                 statistics.add(entry, entry.recording(), path)
             else:
                 statistics.others += 1

@@ -96,7 +96,7 @@ def index_of(directories: Sequence[Path]) -> Index:
 
 
 def _asked(entry: Entry) -> Asked | None:
-    if not entry.is_of_the_sdk:
+    if not entry.is_sdk_call:
         return None
     request = recorded_request(entry.request)
     text = body_text_as_keyed(request)

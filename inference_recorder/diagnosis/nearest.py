@@ -13,7 +13,7 @@ from ..errors import CorruptRecording
 from ..explanation import Difference, Explanation, Nearest, Reason
 from ..redaction.redactor import redacted_request
 from ..redaction.requests import recorded_request
-from ..request.keys import EXACT, Generation, body_text_as_keyed
+from ..request.keys import EXACT, KeyVersion, body_text_as_keyed
 from ..request.normalizers import NONE, Normalizers, without_roots
 from ..request.request import Request
 from ..storage.catalogue import Entry, entry_of
@@ -38,7 +38,7 @@ class Question(NamedTuple):
     """Which of the session's calls with this key it is, counted from 1."""
     normalizers: Normalizers = NONE
     """What the session's requests are normalised by, beside the rules of the format."""
-    version: Generation = EXACT
+    version: KeyVersion = EXACT
     """The key version that names what the session records."""
     variables: tuple[str, ...] = ()
     """The names of the environment variables whose values are secrets of the request."""

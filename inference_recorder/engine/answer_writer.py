@@ -138,7 +138,7 @@ class AnswerWriter:
 
     def _redacted(self, decision: Record) -> tuple[RecordingRedactor, JsonObject]:
         """Return what redacts the answer to a call, and the redacted "request" object of its recording."""
-        self._rules.refreshed()  # the call itself may have put its key into the environment
+        self._rules.refresh()  # the call itself may have put its key into the environment
         request = decision.request
         redactor = RecordingRedactor(self._rules.redactor_of(request), request.credential, decision.sent)
         recorded = redactor.request(self._rules.as_recorded(request, decision.body))

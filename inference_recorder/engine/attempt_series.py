@@ -58,20 +58,20 @@ class AttemptSeries:
             return any(series.has_dropped for series in self._series.values())
 
     def finish(
-        self, patience: Patience | None = None, *, is_cut: bool, is_set_back: bool = False
+        self, patience: Patience | None = None, *, is_cut: bool, is_rolled_back: bool = False
     ) -> list[UnwritableRecording | LockNotAvailable]:
         """Close the gaps in the series that this process stored; with `is_cut`, remove what follows their ends.
 
         Nothing is removed if a call was dropped: without its answer, later requests may not have been made. With
-        `is_set_back`, only wide series are finished: the others have been restored. Call it once no further calls will
-        be counted. Returns the errors, since each series is finished whatever happened to another.
+        `is_rolled_back`, only wide series are finished: the others have been restored. Call it once no further
+        calls will be counted. Returns the errors, since each series is finished whatever happened to another.
         """
         errors: list[UnwritableRecording | LockNotAvailable] = []
         patience = patience or Patience()
         with self.guard:
             is_cut = is_cut and not self.has_dropped
             for series in tuple(self._series.values()):
-                if series.writer == os.getpid() and (series.is_wide or not is_set_back):
+                if series.writer == os.getpid() and (series.is_wide or not is_rolled_back):
                     try:
                         series.finish(patience, is_cut=is_cut)
                     except (UnwritableRecording, LockNotAvailable) as error:

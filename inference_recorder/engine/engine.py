@@ -130,7 +130,7 @@ class Engine:
 
     def _prepared(self, request: Request, attempt_series: AttemptSeries) -> Request:
         """Return a request that may be recorded with the ids that recordings have, and do what must precede it."""
-        self._rules.refreshed()
+        self._rules.refresh()
         self.captures.store_put_off(running_task())
         self._run.refresh()
         self.store.locks.prepare()
@@ -147,7 +147,7 @@ class Engine:
 
     def _has_other_key(self, request: Request, key: str) -> bool:
         """Return whether secrets in the environment have changed the key of a request."""
-        self._rules.refreshed()
+        self._rules.refresh()
         test_id = self._rules.scope(self._test_id(), request.credential)
         return self._rules.keyed(request, test_id)[1] != key
 
@@ -245,7 +245,7 @@ class Engine:
 
     def is_held_up_by_this_thread(self, wait: Wait) -> bool:
         """Return whether waiting without `await` would block: the call in flight needs this thread's event loop."""
-        return runs_an_event_loop() and self.store.locks.is_under_way_here(recording_name(wait.key, wait.position))
+        return runs_an_event_loop() and self.store.locks.is_in_flight_here(recording_name(wait.key, wait.position))
 
     def abandon(self, decision: Record) -> None:
         """Give up a call whose answer cannot be stored."""

@@ -9,7 +9,7 @@ from ..errors import CorruptRecording
 from ..recording.codec import decode
 from ..recording.model_lists import model_list_start, union
 from ..recording.recording import Recording
-from ..redaction.recordings import failure_given_back, given_back
+from ..redaction.recordings import given_back, restored_failure
 from ..redaction.requests import RequestRules
 from ..request.keys import EXACT, body_text_as_keyed, request_key
 from ..request.request import Request, with_ids
@@ -104,7 +104,7 @@ class Lookup:
         secrets, failure = Unshown(self._rules.secrets_of(request)), recording.answer.failure
         path, answer = decode(given_back(stored.content, secrets.value), stored.path)
         if failure is not None:
-            failure = failure_given_back(failure, stored.content, secrets.value, request.credential)
+            failure = restored_failure(failure, stored.content, secrets.value, request.credential)
         return Recording(path, answer._replace(failure=failure))
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..recorder import inference_recording
     from ..request.jsonable import JsonObject
     from ..session import Session
-    from ..storage.rollback import Before
+    from ..storage.rollback import Rollback
     from ..storage.store import Store
     from .run_report import CallEntry, RunReport
     from .unsettled import Unsettled
@@ -57,7 +57,7 @@ class Attempt:
         """Whether a session was live: then it is not known which recordings the test needs."""
         self.attempt_series: AttemptSeries | None = None
         """Where its calls are counted, once there is a session."""
-        self._before: dict[Path, Before] = {}
+        self._before: dict[Path, Rollback] = {}
         self._new_requests: list[JsonObject] = []
         """The requests that it recorded and that had no recording before."""
         self.keeps_new_recordings = False
@@ -124,11 +124,11 @@ class Attempt:
 
     def remember(self, store: Store, decision: Record, name: str, unsettled: Unsettled | None) -> None:
         """Remember what this store is about to overwrite; in `unsettled`, for another process too."""
-        from ..storage.rollback import Before
+        from ..storage.rollback import Rollback
 
         directory = store.directories.written
         if directory not in self._before:
-            self._before[directory] = Before(store)
+            self._before[directory] = Rollback(store)
         remembered = self._before[directory].remember(decision.key, name)
         if unsettled is not None:
             unsettled.note(directory, remembered)
@@ -147,14 +147,14 @@ class Attempt:
         if recorder is not None:
             recorder.__exit__(None, None, None)
 
-    def finish_series(self, *, is_set_back: bool = False, may_cut: bool = True) -> None:
+    def finish_series(self, *, is_rolled_back: bool = False, may_cut: bool = True) -> None:
         """Close the gaps in the recorded series and, if the test passed, remove older answers after their ends.
 
         Raises UnwritableRecording.
         """
         is_cut = may_cut and self.has_passed
         if self.attempt_series is not None and (
-            errors := self.attempt_series.finish(is_cut=is_cut, is_set_back=is_set_back)
+            errors := self.attempt_series.finish(is_cut=is_cut, is_rolled_back=is_rolled_back)
         ):
             raise errors[0]
 
@@ -176,7 +176,7 @@ class Attempt:
                 self.troubles.append(f"{self.test_id} failed, and its recordings are still in place: {error}")
         if self.has_failed:
             try:
-                self.finish_series(is_set_back=not stays)
+                self.finish_series(is_rolled_back=not stays)
             except (RecorderError, OSError) as error:
                 self.troubles.append(f"{self.test_id}: {error}")
         self.failed_recordings = [str(path) for path in moved.values()]

@@ -36,7 +36,7 @@ class Unsettled:
         Raises UnwritableRecording and OSError.
         """
         from ..storage.directories import Directories
-        from ..storage.rollback import Before
+        from ..storage.rollback import Rollback
         from ..storage.store import Store
 
         moved: list[Path] = []
@@ -47,7 +47,7 @@ class Unsettled:
                 directory, name, text = json.loads(line)
                 old.setdefault(directory, {}).setdefault(name, _files(text))
         for directory, of_directory in old.items():
-            moved += Before(Store(Directories(Path(directory), ())), of_directory).roll_back().values()
+            moved += Rollback(Store(Directories(Path(directory), ())), of_directory).roll_back().values()
         self.settle()
         return moved
 

@@ -49,7 +49,7 @@ def unused_recordings(
     used, judge = _Used([*uses_in(report.calls), *report.used]), _Judge(report, root, common)
     for directory in _directories_of_run(report, root, common):
         for entry in entries_in([directory]):
-            if isinstance(entry, CorruptRecording) or not entry.is_of_the_sdk:
+            if isinstance(entry, CorruptRecording) or not entry.is_sdk_call:
                 continue
             if (of is None or entry.test_id in of) and not used.holds(entry):
                 reason = judge.reason_to_keep(entry)

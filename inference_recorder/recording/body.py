@@ -40,7 +40,7 @@ def typed_json(type_name: str, data: JsonValue) -> JsonObject:
     return typed(JSON_TEXT, json_text(data)) if is_deep(data) else typed(type_name, data)
 
 
-def marked(value: JsonValue) -> JsonObject:
+def plain_body(value: JsonValue) -> JsonObject:
     """Return a body for a value that the server or a mock gave where the SDK has an object of its own."""
     return typed_json(LIST if isinstance(value, list) else PLAIN, value)
 

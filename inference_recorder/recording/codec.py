@@ -21,7 +21,7 @@ from .body import chunk_value as chunk_value
 from .body import data_in as data_in
 from .body import is_plain as is_plain
 from .body import is_text as is_text
-from .body import marked as marked
+from .body import plain_body as plain_body
 from .body import typed as typed
 from .body import typed_data as typed_data
 from .body import typed_json as typed_json

@@ -170,7 +170,7 @@ _Add: TypeAlias = "Callable[[_Path, Any, str | int, bool], None]"
 
 
 @dataclass(slots=True)
-class Piece:
+class TextPart:
     """A part of a text that is split between chunks; it is `holder[name]`."""
 
     holder: Any
@@ -190,21 +190,21 @@ class Piece:
         self.holder[self.name] = text
 
 
-def texts_in(values: Iterable[JsonValue]) -> list[str]:
+def joined_texts(values: Iterable[JsonValue]) -> list[str]:
     """Return the texts that are split between these chunks, or between the tokens of one answer, each joined."""
     return ["".join(parts) for parts in _grouped(values, lambda holder, name, is_token: holder[name])]
 
 
-def pieces_in(values: Iterable[JsonValue]) -> list[list[Piece]]:
+def split_texts(values: Iterable[JsonValue]) -> list[list[TextPart]]:
     """Return the texts that are split between these chunks, or between the tokens of one answer, each as its parts.
 
     The parts of one text have the same path in their chunks: the same names, and in a list the same "index" (without
     one, the same position). Parts in events also have the same "type", "item_id" and indexes.
     """
-    return _grouped(values, Piece)
+    return _grouped(values, TextPart)
 
 
-def rewrite(parts: Sequence[Piece], changes: Sequence[tuple[int, int, str]]) -> None:
+def rewrite_parts(parts: Sequence[TextPart], changes: Sequence[tuple[int, int, str]]) -> None:
     """Replace passages of a text that is split: (start, end, new text), in their order and without overlaps.
 
     A new text goes to the part in which the old one begins; the following parts lose what they had of it.
@@ -227,7 +227,7 @@ def rewrite(parts: Sequence[Piece], changes: Sequence[tuple[int, int, str]]) -> 
 
 
 def _grouped(values: Iterable[JsonValue], made: Callable[[Any, str | int, bool], _T]) -> list[list[_T]]:
-    """Return what is `made` of each text (see `Piece`), one list for each path that has more than one."""
+    """Return what is `made` of each text (see `TextPart`), one list for each path that has more than one."""
     texts: dict[_Path, list[_T]] = {}
 
     def add(path: _Path, holder: Any, name: str | int, is_token: bool) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from ..errors import CorruptRecording
 from ..request.jsonable import JsonValue
 from .codec import chunk_value, decode, untyped
-from .joined import texts_in
+from .joined import joined_texts
 
 
 def new_texts(new: bytes, old: bytes | None) -> set[str]:
@@ -34,7 +34,7 @@ def _texts_of(content: bytes) -> set[str]:
         for path, text in _leaves(untyped(value), ()):
             at_places.setdefault(path, set()).add(text)
     # A text that differs from chunk to chunk is part of a longer one.
-    texts = {text for found in at_places.values() if len(found) == 1 for text in found} | set(texts_in(values))
+    texts = {text for found in at_places.values() if len(found) == 1 for text in found} | set(joined_texts(values))
     texts |= {inner for text in texts if text[:1] in ("{", "[") for inner in _texts_in_json(text)}
     return {text.strip() for text in texts} - {""}
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ..api_schema import lies_in, prescribed_in_file
 from ..errors import CorruptRecording
 from ..recording.codec import chunk_value, decode
-from ..recording.joined import pieces_in
+from ..recording.joined import split_texts
 from .redactor import Redactor
 from .scanner import DECLARED
 
@@ -74,7 +74,7 @@ def _in_chunks(content: bytes, redactor: Redactor, ignored: Sequence[re.Pattern[
     except (CorruptRecording, ValueError, RecursionError):
         return  # `check` reports it
     first_line = content.partition(b'"body": [')[0].count(b"\n") + 2
-    for parts in pieces_in(values):
+    for parts in split_texts(values):
         text = "".join(part.text for part in parts)
         yield from (leak._replace(line=first_line) for leak in _in_text(text, 0, text, redactor, ignored))
 

@@ -46,7 +46,7 @@ def bare_numbers(text: str) -> list[tuple[int, int]]:
     return [match.span() for match in _TOKEN.finditer(text) if not match[0].startswith('"')]
 
 
-def numbers_given_back(content: bytes, secret_of: Callable[[str], str | None]) -> tuple[bytes, bool]:
+def numbers_restored(content: bytes, secret_of: Callable[[str], str | None]) -> tuple[bytes, bool]:
     """Return a recording with its secret numbers restored, and whether there were any.
 
     `secret_of` returns the secret for the number of a placeholder. What is not a JSON number with the present secret in

@@ -21,7 +21,7 @@ from ..json_tree import map_texts_and_names
 from ..recording import json_bytes
 from ..recording.body import chunk_value, line, typed
 from ..recording.failures import failure_from_json, failure_to_json
-from ..recording.joined import pieces_in, rewrite, texts_in
+from ..recording.joined import joined_texts, rewrite_parts, split_texts
 from ..recording.layout import ATTACHED, IS_REDACTED_MEMBER, LARGE_INTEGERS_MEMBER, digest_of
 from ..recording.recording import BASE64, TEXT, Answer, Failure
 from ..request.credentials import Credential
@@ -81,7 +81,7 @@ class RecordingRedactor:
         chunks = None if answer.chunks is None else [chunk_value(chunk, "") for chunk in answer.chunks]
         lines = None if answer.chunks is None else list(map(line, answer.chunks))
         beside = [part for part in (answer.body, answer.page, failure, headers) if part]
-        texts = {"beside": _without_vectors(beside), "texts": [*texts_in(chunks or ()), *texts_in(beside)]}
+        texts = {"beside": _without_vectors(beside), "texts": [*joined_texts(chunks or ()), *joined_texts(beside)]}
         is_clean = all(
             PLACEHOLDER_START not in text and known.is_clean(text)
             for text in (canonical_text(texts), _searched(lines or ()))
@@ -106,9 +106,9 @@ class RecordingRedactor:
     def _redacted(self, value: Any, known: Redactor) -> Any:
         """Return a copy of the value without secrets, in which texts that look like a placeholder are escaped."""
         value = map_texts_and_names(value, self._escaped)  # a copy, since texts that span chunks are replaced in place
-        for pieces in pieces_in(value if isinstance(value, list) else [value]):
+        for pieces in split_texts(value if isinstance(value, list) else [value]):
             text = "".join(piece.text for piece in pieces)
-            rewrite(pieces, known.changes(text, known.scanner.find(text), self._placeholder_of))
+            rewrite_parts(pieces, known.changes(text, known.scanner.find(text), self._placeholder_of))
         return known.replaced(value, self._placeholder_of)
 
     def _redacted_failure(self, failure: Failure, known: Redactor) -> Failure:
@@ -172,7 +172,7 @@ def given_back(content: bytes, secrets: Sequence[str]) -> bytes:
     looks like a placeholder is unescaped.
     """
     present = _by_number(content, secrets)
-    content, has_numbers = numbers.numbers_given_back(content, present.get)
+    content, has_numbers = numbers.numbers_restored(content, present.get)
     if has_numbers and LARGE_INTEGERS_MEMBER not in content:  # which may be large
         content = content.replace(
             IS_REDACTED_MEMBER, b"".join((LARGE_INTEGERS_MEMBER, b" true,", IS_REDACTED_MEMBER)), 1
@@ -185,7 +185,7 @@ def given_back(content: bytes, secrets: Sequence[str]) -> bytes:
     return re.sub(ESCAPED_OR_PLACEHOLDER.pattern.encode(), shown, content)
 
 
-def failure_given_back(
+def restored_failure(
     failure: Failure, content: bytes, secrets: Sequence[str], credential: Credential | None
 ) -> Failure:
     """Return a failure, as it is in a recording, as `given_back` does, and with the client's present API key.

@@ -25,7 +25,7 @@ from ..request.jsonable import JsonValue
 from . import numbers
 from .placeholders import PLACEHOLDER, as_keyed, is_literal
 from .scanner import DECLARED, Finding, RedactRule, Scanner
-from .shapes import FINGERPRINTED_NAMES, is_hidden_by_name
+from .shapes import FINGERPRINTED_NAMES, is_secret_by_name
 
 _FINGERPRINTED = re.compile(r"__REDACTED(?:_\d+J?)?__#[0-9a-f]{12}")
 _Change: TypeAlias = "tuple[int, int, str]"
@@ -76,7 +76,7 @@ class Redactor:
             is_free = is_free or name in FREE
             for item in sorted(value, key=partial(self._order_of, is_free=is_free)):
                 redacted_name = self._replaced_in(item, substitute, "", is_prescribed=not is_free and is_member(item))
-                is_secret = isinstance(value[item], str) and is_hidden_by_name(name, item, value[item])
+                is_secret = isinstance(value[item], str) and is_secret_by_name(name, item, value[item])
                 redacted_item = (
                     self._replaced_by_name(value[item], substitute, item)
                     if is_secret

@@ -11,7 +11,7 @@ from json.encoder import encode_basestring_ascii
 from ..errors import RecorderError
 from ..request.credentials import Credential
 from ..request.jsonable import JsonObject, canonical_text
-from ..request.keys import EXACT, Generation, further_keys, is_folded, request_key
+from ..request.keys import EXACT, KeyVersion, further_keys, is_folded, request_key
 from ..request.normalizers import Normalizers
 from ..request.request import Request
 from ..request.unshown import Unshown
@@ -66,7 +66,7 @@ class RequestRules:
         self,
         redact: Sequence[RedactRule] = (),
         normalize: Sequence[object] = (),
-        key_version: Generation = EXACT,
+        key_version: KeyVersion = EXACT,
         secret_env: Sequence[str] = (),
     ) -> None:
         if isinstance(redact, str) or isinstance(normalize, str):
@@ -90,7 +90,7 @@ class RequestRules:
         """The redactor with the secrets of the environment at the latest refresh."""
         return self._secrets.redactor
 
-    def refreshed(self) -> bool:
+    def refresh(self) -> bool:
         """Read the environment again, and return whether its secrets have changed."""
         if environment() == self._environment.value:
             return False
@@ -116,7 +116,7 @@ class RequestRules:
         asked = self.asked(request)
         return asked, request_key(asked, test_id, self.key_version)
 
-    def further_keys(self, request: Request, test_id: str | None, key: str) -> Iterator[tuple[Generation, str]]:
+    def further_keys(self, request: Request, test_id: str | None, key: str) -> Iterator[tuple[KeyVersion, str]]:
         """Yield every key other than `key` that a recording of `request` may have, in the order of lookup."""
         return further_keys(self.forms(request), test_id, key)
 
@@ -227,7 +227,7 @@ class RequestRules:
         return self.redactor.knowing([credential.text]) if credential is not None and has_key else self.redactor
 
 
-def with_version(recorded: JsonObject, version: Generation) -> JsonObject:
+def with_version(recorded: JsonObject, version: KeyVersion) -> JsonObject:
     """Return the "request" object of a recording, with a "key_version" if it answers only an equal request.
 
     Only the exact version is named, and only if llama-stack's recorder would treat other requests as equal, or if the

@@ -98,7 +98,7 @@ _LONG_FOR_A_QUERY = 12
 _QUERY_NAMES = frozenset({"key", "token", "code", "sig", "signature"})
 
 
-def is_hidden_by_name(parent: str, name: str, value: str) -> bool:
+def is_secret_by_name(parent: str, name: str, value: str) -> bool:
     """Return whether a member of `extra_body` or `extra_query` names an account, or is a key in the query."""
     if parent == "extra_query" and name.lower() in _QUERY_NAMES and len(value) >= _LONG_FOR_A_QUERY:
         return True

@@ -44,7 +44,7 @@ def _always_absent(path: str, host: str | None, test_id: str | None) -> object:
 
 
 @dataclass(frozen=True, slots=True)
-class Generation:
+class KeyVersion:
     """One way to compute a key. The recording format describes all of them by name."""
 
     name: str
@@ -67,34 +67,34 @@ _NONE = BodyRules(False, False, False, False)
 _ABSENT_FOR_THREE = _absent_for("/v1/models", "/v1/openai/v1/models", "/api/tags")
 _ABSENT_FOR_TWO = _absent_for("/v1/models", "/api/tags")
 
-EXACT = Generation("exact", None, _always_present)
+EXACT = KeyVersion("exact", None, _always_present)
 """The version of what we write: different requests have different keys."""
 FOLDING = (
-    Generation("G10", _ALL, _null_for_shared_model_lists),
-    Generation("G9", _ALL, _absent_for_model_lists),
-    Generation("G8", _ALL, _ABSENT_FOR_THREE),
-    Generation("G7", _NO_FILE_SEARCH, _ABSENT_FOR_THREE),
-    Generation("G6", _NO_PROJECT, _ABSENT_FOR_THREE),
-    Generation("G5", _ONLY_FLOATS, _ABSENT_FOR_THREE),
-    Generation("G4", _ONLY_FLOATS, _ABSENT_FOR_TWO),
-    Generation("G3", _NONE, _ABSENT_FOR_TWO),
-    Generation("G1", _NONE, _always_absent, digits=12),
+    KeyVersion("G10", _ALL, _null_for_shared_model_lists),
+    KeyVersion("G9", _ALL, _absent_for_model_lists),
+    KeyVersion("G8", _ALL, _ABSENT_FOR_THREE),
+    KeyVersion("G7", _NO_FILE_SEARCH, _ABSENT_FOR_THREE),
+    KeyVersion("G6", _NO_PROJECT, _ABSENT_FOR_THREE),
+    KeyVersion("G5", _ONLY_FLOATS, _ABSENT_FOR_THREE),
+    KeyVersion("G4", _ONLY_FLOATS, _ABSENT_FOR_TWO),
+    KeyVersion("G3", _NONE, _ABSENT_FOR_TWO),
+    KeyVersion("G1", _NONE, _always_absent, digits=12),
 )
 """The versions of llama-stack's recorder, newest first. They give some different requests the same key."""
-GENERATIONS = (EXACT, *FOLDING)
+KEY_VERSIONS = (EXACT, *FOLDING)
 """All versions, in the order of lookup."""
 
 
-def named(name: str) -> Generation:
+def named(name: str) -> KeyVersion:
     """Return the key version with this name. Raises ValueError for an unknown name."""
-    for version in GENERATIONS:
+    for version in KEY_VERSIONS:
         if version.name == name:
             return version
     raise ValueError(f"{name!r} is not a key version")
 
 
 def request_key(
-    request: Request, test_id: str | None, version: Generation = EXACT, *, passed_prefilter: bool = False
+    request: Request, test_id: str | None, version: KeyVersion = EXACT, *, passed_prefilter: bool = False
 ) -> str:
     """Return the key of `request`, made in the test `test_id`: the name of its recording.
 
@@ -109,7 +109,7 @@ def request_key(
     return sha256(f'{{"body": {text}{after_body}'.encode()).hexdigest()[: version.digits]
 
 
-def body_text_as_keyed(request: Request, version: Generation = EXACT) -> str:
+def body_text_as_keyed(request: Request, version: KeyVersion = EXACT) -> str:
     """Return the canonical text of the request's body that its key is made of."""
     if version.body_rules is None:
         return exact_body.exact_text(request)
@@ -124,31 +124,31 @@ def is_folded(request: Request) -> bool:
     return body_text_as_keyed(request, FOLDING[0]) != request.body_text  # the newest has the rules of all others
 
 
-def further_keys(requests: Iterable[Request], test_id: str | None, key: str) -> Iterator[tuple[Generation, str]]:
+def further_keys(requests: Iterable[Request], test_id: str | None, key: str) -> Iterator[tuple[KeyVersion, str]]:
     """Yield every key other than `key` that one of `requests` may be stored under, in the order of lookup.
 
     `requests` are one request with and without redaction and normalizers: a recording may have been made without them.
     """
     seen = {key}
     for request in requests:
-        for version in GENERATIONS:
+        for version in KEY_VERSIONS:
             further = request_key(request, test_id, version)
             if further not in seen:
                 seen.add(further)
                 yield version, further
 
 
-def generation_of(key: str, request: Request, test_id: str | None) -> Generation | None:
+def key_version_of(key: str, request: Request, test_id: str | None) -> KeyVersion | None:
     """Return the newest version that gives `request`, made in the test `test_id`, this key; None if none does."""
-    return next((version for version in GENERATIONS if request_key(request, test_id, version) == key), None)
+    return next((version for version in KEY_VERSIONS if request_key(request, test_id, version) == key), None)
 
 
-def renamed_under(version: Generation) -> Generation:
+def renamed_under(version: KeyVersion) -> KeyVersion:
     """Return the version to use when a recording stored under `version` is renamed: exact, or llama-stack's newest."""
     return EXACT if version is EXACT else FOLDING[0]
 
 
-def is_bound_to_its_test(request: Request, version: Generation) -> bool:
+def is_bound_to_its_test(request: Request, version: KeyVersion) -> bool:
     """Return whether the key of `request` depends on the test. If not, one recording answers all tests."""
     return request_key(request, "one", version) != request_key(request, "another", version)
 

@@ -12,7 +12,7 @@ from ..engine.captures import answer_so_far
 from ..engine.decisions import Record
 from ..engine.engine import Engine
 from ..errors import UnwritableRecording
-from ..recording.codec import data_in, is_plain, marked, typed, typed_json, untyped
+from ..recording.codec import data_in, is_plain, plain_body, typed, typed_json, untyped
 from ..recording.deep_json import dumped
 from ..recording.failures import describe_failure
 from ..recording.model_lists import page_beside
@@ -69,7 +69,7 @@ class Capture:
         self.decision.state.chunk_times.append(time.time())
         body = body_of(chunk, self.decision.key)
         if not isinstance(body, dict):
-            body = marked(body)
+            body = plain_body(body)
         self._chunks.append(body)
         self._is_at_its_end = event_name(body, data_in(body, "")) in STREAM_ENDS
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, get_args
 
 from ..recording import json_bytes
-from ..recording.codec import marked, typed, typed_json
+from ..recording.codec import plain_body, typed, typed_json
 from ..recording.model_lists import MODEL_TYPE, page_beside
 from ..recording.recording import TEXT, Answer, Failure
 from ..recording.volatile import without_volatile
@@ -123,7 +123,7 @@ class ResponseCapture:
             return Answer(chunks=models, is_complete=is_complete, http=self.capture.http, page=page)
         method = self._method
         if method is not None and not isinstance(data, dict):
-            return Answer(body=marked(data), is_complete=is_complete, http=self.capture.http)
+            return Answer(body=plain_body(data), is_complete=is_complete, http=self.capture.http)
         name = _type_name(self._cast_to if method is None else method.answer_type)
         body = typed_json(name, without_volatile(data, key))
         return Answer(body=body, is_complete=is_complete, http=self.capture.http)
@@ -168,7 +168,7 @@ class ResponseCapture:
     def _chunk(self, data: JsonValue, event: str | None, chunk_type: Any) -> JsonValue:
         name = "object" if chunk_type is None else _type_name(type(constructed(chunk_type, data)))
         is_object = isinstance(data, dict)
-        chunk = typed_json(name, without_volatile(data, self.capture.decision.key)) if is_object else marked(data)
+        chunk = typed_json(name, without_volatile(data, self.capture.decision.key)) if is_object else plain_body(data)
         return _with_event(chunk, data, event)
 
 

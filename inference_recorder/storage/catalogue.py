@@ -24,7 +24,7 @@ from ..recording.layout import (
 from ..recording.recording import Recording
 from ..redaction.requests import recorded_request
 from ..request.jsonable import JsonObject, JsonValue
-from ..request.keys import EXACT, generation_of, request_key
+from ..request.keys import EXACT, key_version_of, request_key
 from ..request.normalizers import Normalizers
 from ..request.request import Request
 from . import files
@@ -59,7 +59,7 @@ class Entry:
         return position_of(self.path)
 
     @property
-    def is_of_the_sdk(self) -> bool:
+    def is_sdk_call(self) -> bool:
         """Whether this is a call of the SDK; llama-stack's recorder records tools and others too."""
         return isinstance(self.request.get("endpoint"), str) and isinstance(self.request.get("body"), dict)
 
@@ -99,7 +99,7 @@ class Entry:
             return request
         numbered = recorded_request(self.request).with_numbers_as_names()
         # Only the key shows whether the names were numbers or texts.
-        has_numbers_as_names = generation_of(self.key, numbered, self.test_id) is not None
+        has_numbers_as_names = key_version_of(self.key, numbered, self.test_id) is not None
         return request.with_numbers_as_names() if has_numbers_as_names else request
 
     @property

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from ..request.keys import Generation, generation_of, is_bound_to_its_test
+from ..request.keys import KeyVersion, is_bound_to_its_test, key_version_of
 from .catalogue import Entry
 
 DIGITS_WITHOUT_TEST = 12
 """The length of llama-stack's oldest keys, which do not include the test."""
 
 
-def key_version(entry: Entry) -> Generation | None:
+def key_version(entry: Entry) -> KeyVersion | None:
     """Return the newest key version that gives a recording its name, or None."""
     try:
         request = entry.asked
-        return None if request is None else generation_of(entry.key, request, entry.test_id)
+        return None if request is None else key_version_of(entry.key, request, entry.test_id)
     except RecursionError:  # arguments nested too deep to normalize: no call can have them
         return None
 
 
-def is_shared(entry: Entry, version: Generation | None) -> bool:
+def is_shared(entry: Entry, version: KeyVersion | None) -> bool:
     """Whether a recording may also answer other tests than its own, because its key does not include the test."""
     request = entry.asked
     if request is None or version is None:

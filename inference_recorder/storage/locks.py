@@ -168,7 +168,7 @@ class Locks:
             raise
         return InFlight(lock, path)
 
-    def is_under_way_here(self, key: str) -> bool:
+    def is_in_flight_here(self, key: str) -> bool:
         """Whether this process itself has the request with this key in flight."""
         return self._directory / in_flight_lock_name(key) in _in_flight
 

@@ -24,7 +24,7 @@ class Files(NamedTuple):
     attachment: bytes | None
 
 
-class Before:
+class Rollback:
     """The recordings of some keys as they were before a test recorded them."""
 
     def __init__(self, store: Store, old: Mapping[str, Files | None] | None = None) -> None:

@@ -13,7 +13,7 @@ _REASONING = ("reasoning_content", "reasoning")
 _TEXTS = frozenset({"text", "content", "refusal", *_REASONING})
 
 
-def asked_chat(body: JsonObject) -> Iterator[Turn]:
+def request_messages(body: JsonObject) -> Iterator[Turn]:
     """Yield the messages of a request."""
     messages = body.get("messages")
     for message in messages if isinstance(messages, list) else [messages]:
@@ -23,7 +23,7 @@ def asked_chat(body: JsonObject) -> Iterator[Turn]:
             yield Turn("user", (Part("json", pretty(message)),))
 
 
-def asked_completion(body: JsonObject) -> Iterator[Turn]:
+def request_prompts(body: JsonObject) -> Iterator[Turn]:
     """Yield the prompt of a request; several prompts are several turns."""
     prompt = body.get("prompt")
     prompts = prompt if isinstance(prompt, list) and all(isinstance(one, str) for one in prompt) else [prompt]
@@ -31,7 +31,7 @@ def asked_completion(body: JsonObject) -> Iterator[Turn]:
         yield Turn("prompt", (Part("text" if isinstance(one, str) else "json", pretty(one)),))
 
 
-def answered_chat(answer: JsonValue) -> Reply:
+def chat_reply(answer: JsonValue) -> Reply:
     """Return the reply in a ChatCompletion or a Completion."""
     choices = objects_in(answer, "choices")
     return Reply(tuple(_choice_turn(choice, len(choices)) for choice in choices))
@@ -39,10 +39,10 @@ def answered_chat(answer: JsonValue) -> Reply:
 
 def streamed_chat(chunks: Sequence[JsonValue]) -> Reply:
     """Return the reply in the chunks of either stream."""
-    return answered_chat(joined_choices(chunks))
+    return chat_reply(joined_choices(chunks))
 
 
-def said_in_chat(chunk: JsonValue) -> int:
+def chat_characters(chunk: JsonValue) -> int:
     """Return how many characters a chunk adds: of text, of reasoning, of a call's arguments."""
     characters = 0
     for choice in objects_in(chunk, "choices"):

@@ -14,8 +14,8 @@ from ..recording.usage import Usage, usage_of
 from ..request.jsonable import JsonObject, JsonValue
 from ..storage.catalogue import Entry
 from . import others
-from .chat import answered_chat, asked_chat, asked_completion, said_in_chat, streamed_chat
-from .items import answered_response, asked_response, said_in_event, streamed_response
+from .chat import chat_characters, chat_reply, request_messages, request_prompts, streamed_chat
+from .items import request_items, response_characters, response_reply, streamed_response
 from .parts import Turn, object_in, objects_in, pretty, text_in
 from .reply import Reply
 
@@ -55,8 +55,8 @@ def conversation_of(entry: Entry) -> Conversation:
     """Return what a recording says; raises CorruptRecording."""
     recording = entry.recording()
     answer = recording.answer
-    kind = _kind_of(entry.endpoint) if entry.is_of_the_sdk else _UNKNOWN
-    body = entry.body if entry.is_of_the_sdk else entry.request
+    kind = _kind_of(entry.endpoint) if entry.is_sdk_call else _UNKNOWN
+    body = entry.body if entry.is_sdk_call else entry.request
     chunks = _chunks(entry, answer)
     reply = _reply(kind, answer, chunks)
     failures = [reply.failure, _failure_text(answer)]
@@ -67,7 +67,7 @@ def conversation_of(entry: Entry) -> Conversation:
         settings=_settings(kind, body),
         usage=usage_of(recording),
         failure="\n".join(text for text in failures if text),
-        chunk_sizes=tuple(map(kind.said_in, chunks)) if answer.is_streaming and chunks is not None else None,
+        chunk_sizes=tuple(map(kind.characters_in, chunks)) if answer.is_streaming and chunks is not None else None,
         is_complete=answer.is_complete,
     )
 
@@ -80,32 +80,32 @@ class _Kind(NamedTuple):
     asked: Callable[[JsonObject], Iterator[Turn]]
     answered: Callable[[JsonValue], Reply]
     joined: Callable[[Sequence[JsonValue]], Reply] = others.joined_json
-    said_in: Callable[[JsonValue], int] = others.said_as_delta
+    characters_in: Callable[[JsonValue], int] = others.delta_characters
     """How many characters a chunk of its stream adds."""
 
 
 _INPUT = frozenset({"input"})
 _PROMPT = frozenset({"prompt", "files"})
-_IMAGES = _Kind(_PROMPT, others.asked_prompt, others.answered_images, others.joined_images)
-_AUDIO = _Kind(_PROMPT, others.asked_prompt, others.answered_audio, others.joined_audio)
-_UNKNOWN = _Kind(None, others.asked_json, others.answered_json)
-_RESPONSES = _Kind(_INPUT | {"instructions"}, asked_response, answered_response, streamed_response, said_in_event)
+_IMAGES = _Kind(_PROMPT, others.request_prompt, others.images_reply, others.joined_images)
+_AUDIO = _Kind(_PROMPT, others.request_prompt, others.audio_reply, others.joined_audio)
+_UNKNOWN = _Kind(None, others.request_json, others.json_reply)
+_RESPONSES = _Kind(_INPUT | {"instructions"}, request_items, response_reply, streamed_response, response_characters)
 _KINDS = (
-    ("/chat/completions", _Kind(frozenset({"messages"}), asked_chat, answered_chat, streamed_chat, said_in_chat)),
-    ("/completions", _Kind(frozenset({"prompt"}), asked_completion, answered_chat, streamed_chat, said_in_chat)),
+    ("/chat/completions", _Kind(frozenset({"messages"}), request_messages, chat_reply, streamed_chat, chat_characters)),
+    ("/completions", _Kind(frozenset({"prompt"}), request_prompts, chat_reply, streamed_chat, chat_characters)),
     (
         "/responses",
-        _Kind(_INPUT | {"instructions"}, asked_response, answered_response, streamed_response, said_in_event),
+        _Kind(_INPUT | {"instructions"}, request_items, response_reply, streamed_response, response_characters),
     ),
-    ("/embeddings", _Kind(_INPUT, others.asked_input, others.answered_embeddings)),
-    ("/moderations", _Kind(_INPUT, others.asked_input, others.answered_moderation)),
-    ("/models", _Kind(frozenset(), others.asked_nothing, others.answered_models, others.listed_models)),
+    ("/embeddings", _Kind(_INPUT, others.request_input, others.embeddings_reply)),
+    ("/moderations", _Kind(_INPUT, others.request_input, others.moderation_reply)),
+    ("/models", _Kind(frozenset(), others.no_request_turns, others.models_reply, others.listed_models)),
     ("/images/generations", _IMAGES),
     ("/images/edits", _IMAGES),
     ("/images/variations", _IMAGES),
     ("/audio/transcriptions", _AUDIO),
     ("/audio/translations", _AUDIO),
-    ("/audio/speech", _Kind(_INPUT, others.asked_input, others.answered_json)),
+    ("/audio/speech", _Kind(_INPUT, others.request_input, others.json_reply)),
 )
 """The end of an endpoint -> how its calls are read; the first that fits."""
 
@@ -130,10 +130,10 @@ def _reply(kind: _Kind, answer: Answer, chunks: list[JsonValue] | None) -> Reply
     name = text_in(answer.body, "__type__")
     if name in _AS_SENT:
         headers = {} if answer.http is None else answer.http.headers
-        return others.answered_bytes(name, data, headers.get("content-type", ""))
+        return others.bytes_reply(name, data, headers.get("content-type", ""))
     reply = kind.answered(data)
     # A shape that its endpoint does not have is shown as it is, not passed over.
-    return reply if reply.turns or reply.failure else others.answered_json(data)
+    return reply if reply.turns or reply.failure else others.json_reply(data)
 
 
 def _chunks(entry: Entry, answer: Answer) -> list[JsonValue] | None:

@@ -15,7 +15,7 @@ _CALLS = {"function_call": "arguments", "custom_tool_call": "input", "mcp_call":
 _BESIDE_A_CALL = frozenset({"id", "call_id", "status", "type", "result"})
 
 
-def asked_response(body: JsonObject) -> Iterator[Turn]:
+def request_items(body: JsonObject) -> Iterator[Turn]:
     """Yield the instructions and the input of a request."""
     if instructions := text_in(body, "instructions"):
         yield Turn("instructions", (Part("text", instructions),))
@@ -26,7 +26,7 @@ def asked_response(body: JsonObject) -> Iterator[Turn]:
         yield Turn("user", (Part("text" if isinstance(given, str) else "json", pretty(given)),))
 
 
-def answered_response(answer: JsonValue) -> Reply:
+def response_reply(answer: JsonValue) -> Reply:
     """Return the reply in a Response."""
     output = answer.get("output") if isinstance(answer, dict) else None
     turns = tuple(_turns(output if isinstance(output, list) else (), "assistant", _end(answer)))
@@ -35,10 +35,10 @@ def answered_response(answer: JsonValue) -> Reply:
 
 def streamed_response(events: Sequence[JsonValue]) -> Reply:
     """Return the reply in the events of a stream, as far as they came."""
-    return answered_response(joined_response(events))
+    return response_reply(joined_response(events))
 
 
-def said_in_event(event: JsonValue) -> int:
+def response_characters(event: JsonValue) -> int:
     """Return how many characters an event adds."""
     return len(text_added(event))
 

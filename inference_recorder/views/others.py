@@ -11,7 +11,7 @@ from .reply import Reply
 _FLOAT_BYTES = 4
 
 
-def asked_input(body: JsonObject) -> Iterator[Turn]:
+def request_input(body: JsonObject) -> Iterator[Turn]:
     """Yield the input of a request for embeddings, a moderation or speech; tokens are counted."""
     given = body.get("input")
     if isinstance(given, list) and given and all(isinstance(one, int) for one in given):
@@ -23,7 +23,7 @@ def asked_input(body: JsonObject) -> Iterator[Turn]:
         yield Turn("input", tuple(content_parts(given)))
 
 
-def asked_prompt(body: JsonObject) -> Iterator[Turn]:
+def request_prompt(body: JsonObject) -> Iterator[Turn]:
     """Yield the prompt and the files of a request for an image, a transcription or a translation."""
     parts = [Part("text", body["prompt"])] if text_in(body, "prompt") else []
     files = body.get("files")
@@ -34,18 +34,18 @@ def asked_prompt(body: JsonObject) -> Iterator[Turn]:
         yield Turn("prompt", tuple(parts))
 
 
-def asked_nothing(body: JsonObject) -> Iterator[Turn]:
+def no_request_turns(body: JsonObject) -> Iterator[Turn]:
     """Yield nothing: all that such a request says are its settings."""
     yield from ()
 
 
-def asked_json(body: JsonObject) -> Iterator[Turn]:
+def request_json(body: JsonObject) -> Iterator[Turn]:
     """Yield any request as its JSON."""
     if body:
         yield Turn("request", (Part("json", pretty(body)),))
 
 
-def answered_embeddings(answer: JsonValue) -> Reply:
+def embeddings_reply(answer: JsonValue) -> Reply:
     """Return how many vectors there are, and of how many numbers."""
     items = objects_in(answer, "data")
     lengths = sorted({_dimensions(item.get("embedding")) for item in items})
@@ -62,17 +62,17 @@ def listed_models(items: Sequence[JsonValue]) -> Reply:
     return Reply((Turn("models", tuple(parts + [Part("text", "\n".join(names))] * bool(names))),))
 
 
-def answered_models(answer: JsonValue) -> Reply:
+def models_reply(answer: JsonValue) -> Reply:
     """Return the same of a page, as older recordings hold it."""
     return listed_models(objects_in(answer, "data"))
 
 
-def answered_moderation(answer: JsonValue) -> Reply:
+def moderation_reply(answer: JsonValue) -> Reply:
     """Return what was flagged, with the scores."""
     return Reply(tuple(Turn("moderation", (_verdict(one),)) for one in objects_in(answer, "results")))
 
 
-def answered_images(answer: JsonValue) -> Reply:
+def images_reply(answer: JsonValue) -> Reply:
     """Return what each image is, and how its prompt was revised."""
     return Reply(tuple(_image_turn(image) for image in objects_in(answer, "data")))
 
@@ -87,11 +87,11 @@ def joined_images(events: Sequence[JsonValue]) -> Reply:
     return Reply(tuple(turns))
 
 
-def answered_audio(answer: JsonValue) -> Reply:
+def audio_reply(answer: JsonValue) -> Reply:
     """Return the text of a transcription or a translation; what else it says is left to its JSON."""
     if text := text_in(answer, "text"):
         return Reply((Turn("transcript", (Part("text", text),)),))
-    return answered_json(answer)
+    return json_reply(answer)
 
 
 def joined_audio(events: Sequence[JsonValue]) -> Reply:
@@ -100,7 +100,7 @@ def joined_audio(events: Sequence[JsonValue]) -> Reply:
     return Reply((Turn("transcript", (Part("text", text),)),)) if text else joined_json(events)
 
 
-def answered_json(answer: JsonValue) -> Reply:
+def json_reply(answer: JsonValue) -> Reply:
     """Return any answer as its JSON."""
     return Reply((Turn("answer", (Part("json", pretty(answer)),)),)) if answer is not None else Reply(())
 
@@ -110,7 +110,7 @@ def joined_json(chunks: Sequence[JsonValue]) -> Reply:
     return Reply((Turn("answer", tuple(Part("json", pretty(chunk)) for chunk in chunks)),)) if chunks else Reply(())
 
 
-def answered_bytes(kind: str, data: JsonValue, media_type: str) -> Reply:
+def bytes_reply(kind: str, data: JsonValue, media_type: str) -> Reply:
     """Return an answer that is not JSON: a text, or the kind and the number of its bytes."""
     if kind == "text" and isinstance(data, str):
         return Reply((Turn("answer", (Part("text", data),)),))
@@ -119,7 +119,7 @@ def answered_bytes(kind: str, data: JsonValue, media_type: str) -> Reply:
     return Reply((Turn("answer", (Part("attachment", name + size),)),))
 
 
-def said_as_delta(event: JsonValue) -> int:
+def delta_characters(event: JsonValue) -> int:
     """Return how many characters an event of any kind adds, 0 where that is not known."""
     return len(text_in(event, "delta"))
 

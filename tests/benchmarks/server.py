@@ -6,7 +6,7 @@ import json
 import sys
 from typing import Any
 
-from ..support.openai_server import Asked, Reply, running_server
+from ..support.openai_server import ReceivedRequest, Reply, running_server
 from . import answers
 
 _PAUSE_SECONDS = 0.002
@@ -20,7 +20,7 @@ def main() -> None:
         sys.stdin.read()
 
 
-def _reply(asked: Asked) -> Reply:
+def _reply(asked: ReceivedRequest) -> Reply:
     body: dict[str, Any] = asked.json
     text = body["messages"][-1]["content"]
     if body.get("stream"):

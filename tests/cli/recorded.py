@@ -17,7 +17,7 @@ from inference_recorder.recording.codec import encode, typed
 from inference_recorder.recording.recording import Answer
 from inference_recorder.recording.volatile import recorded_id
 from inference_recorder.request.jsonable import canonical_text
-from inference_recorder.request.keys import EXACT, Generation, request_key
+from inference_recorder.request.keys import EXACT, KeyVersion, request_key
 from inference_recorder.request.request import Request
 from inference_recorder.storage.directories import Directories
 from inference_recorder.storage.store import Store, recording_name
@@ -66,7 +66,7 @@ def record(
     endpoint: str = CHAT,
     base_url: str = "https://api.openai.com/v1",
     answer: Answer | None = None,
-    generation: Generation = EXACT,
+    generation: KeyVersion = EXACT,
     key: str | None = None,
     position: int = 1,
     attachment: bytes | None = None,

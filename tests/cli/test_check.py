@@ -12,7 +12,7 @@ import pytest
 
 from inference_recorder.recording.codec import typed
 from inference_recorder.recording.recording import Answer
-from inference_recorder.request.keys import GENERATIONS
+from inference_recorder.request.keys import KEY_VERSIONS
 
 from .recorded import at_a_terminal, record, run, tool_call
 
@@ -179,7 +179,7 @@ def test_a_note_fails_only_with_strict(make: Callable[[Path], Path], kind: str, 
     assert (0 if kind == "no key version" else 1) == checked("--strict")[0]
 
 
-@pytest.mark.parametrize("generation", GENERATIONS, ids=lambda one: one.name)
+@pytest.mark.parametrize("generation", KEY_VERSIONS, ids=lambda one: one.name)
 def test_names_are_counted_by_the_key_version_that_gives_them(generation: Any, tmp_path: Path) -> None:
     """They show how old recordings are; a version is not named if a newer one gives the same name."""
     question = "score: 0.5 document_id: 01234567-89ab-cdef-0123-456789abcdef 0.123456"

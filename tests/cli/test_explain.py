@@ -94,7 +94,7 @@ def test_a_request_that_is_recorded_is_answered_by_its_file(recordings: Path) ->
     assert f"answered by {file}" in result.output
 
 
-def test_what_is_no_part_of_a_request_is_left_out(recordings: Path) -> None:
+def test_what_is_not_a_part_of_a_request_is_left_out(recordings: Path) -> None:
     """Arguments copied out of a program say how to call, too."""
     file = put(recordings, asks("Say hello."), base_url=BASE_URL)
     given = json.dumps(asks("Say hello.") | {"timeout": 3, "extra_headers": {"a": "b"}})

@@ -16,7 +16,7 @@ from inference_recorder import inference_recording
 from inference_recorder.recording.codec import untyped
 from inference_recorder.recording.failures import failure_from_json
 from inference_recorder.request.jsonable import plain_arguments
-from inference_recorder.request.keys import GENERATIONS, request_key
+from inference_recorder.request.keys import KEY_VERSIONS, request_key
 from inference_recorder.request.request import Request
 from inference_recorder.sdk.internals import constructed
 from inference_recorder.sdk.methods import method_for
@@ -42,7 +42,7 @@ def corpus() -> list[tuple[Path, dict[str, Any], str | None]]:
         request = document["request"]
         body, text, _ = plain_arguments(request["body"])
         asked = Request("POST", request["endpoint"], request["url"], body, text)
-        keys = {generation.name: request_key(asked, document.get("test_id"), generation) for generation in GENERATIONS}
+        keys = {generation.name: request_key(asked, document.get("test_id"), generation) for generation in KEY_VERSIONS}
         found.append((path, document, next((rule for rule, key in keys.items() if key == name), None)))
     return found
 
@@ -55,7 +55,7 @@ def test_most_real_recordings_are_found_by_a_rule() -> None:
 
 @NO_CORPUS
 @pytest.mark.parametrize(
-    ("door", "is_async"),
+    ("way", "is_async"),
     [
         pytest.param("method", False, id="method-sync"),
         pytest.param("method", True, id="method-async", marks=pytest.mark.slow),
@@ -65,7 +65,7 @@ def test_most_real_recordings_are_found_by_a_rule() -> None:
 )
 @pytest.mark.usefixtures("without_plugin")
 def test_every_derivable_real_recording_replays_as_the_sdk_builds_it(
-    is_async: bool, door: str, monkeypatch: pytest.MonkeyPatch
+    is_async: bool, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Migrating from llama-stack means that its thousands of files just work, however they are asked for."""
     monkeypatch.delenv(PYTEST_VARIABLE)  # some were made outside a test, whose id is null
@@ -74,7 +74,7 @@ def test_every_derivable_real_recording_replays_as_the_sdk_builds_it(
         if rule is None:
             continue
         replayed += 1
-        expected, actual = _expected(document, path), asyncio.run(_replayed(document, path.parent, is_async, door))
+        expected, actual = _expected(document, path), asyncio.run(_replayed(document, path.parent, is_async, way))
         assert [] == differences(expected, actual), path
 
     assert 243 == replayed
@@ -107,12 +107,12 @@ def test_recording_the_specifications_call_gives_its_file_name(server: OpenAISer
     assert document["test_id"] == written["test_id"]
 
 
-async def _replayed(document: dict[str, Any], directory: Path, is_async: bool, door: str = "method") -> Any:
+async def _replayed(document: dict[str, Any], directory: Path, is_async: bool, way: str = "method") -> Any:
     request = document["request"]
     client = _client(request["url"].removesuffix(request["endpoint"]), is_async)
     kept_from_before = _method(client, request["endpoint"])  # passes the method door by
     with inference_recording("replay", directory, test_id=document.get("test_id")):
-        method = kept_from_before if door == "client" else _method(client, request["endpoint"])
+        method = kept_from_before if way == "client" else _method(client, request["endpoint"])
         try:
             answer = method(**request["body"])
             answer = await answer if is_async else answer

@@ -94,11 +94,11 @@ def test_a_response_storage_gives_typed_bodies_back(is_streaming: bool, tmp_path
 @pytest.mark.parametrize("is_streaming", [False, True])
 def test_a_response_storage_writes_no_secret(is_streaming: bool, tmp_path: Path) -> None:
     """Its callers bring their own requests, which no session has looked at."""
-    storage, said = ancestor.ResponseStorage(tmp_path), KEY.text.format(KEY.one)
-    request = {"endpoint": "/v1/chat/completions", "body": {"input": said}}
-    body = [{"text": said}] if is_streaming else {"text": said}
+    storage, text = ancestor.ResponseStorage(tmp_path), KEY.text.format(KEY.one)
+    request = {"endpoint": "/v1/chat/completions", "body": {"input": text}}
+    body = [{"text": text}] if is_streaming else {"text": text}
     storage.store_recording("abc", request, {"body": body, "is_streaming": is_streaming})
-    storage.store_recording("def", {"endpoint": said}, {"body": body, "is_streaming": is_streaming})
+    storage.store_recording("def", {"endpoint": text}, {"body": body, "is_streaming": is_streaming})
 
     written = b"".join(path.read_bytes() for path in (tmp_path / "recordings").glob("*.json"))
 

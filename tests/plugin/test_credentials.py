@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ..sdk.test_redaction import assert_nowhere
-from ..support.openai_server import Asked, Reply, completion, error
+from ..support.openai_server import ReceivedRequest, Reply, completion, error
 from ..support.secret_table import made
 from .conftest import Suite
 
@@ -58,7 +58,7 @@ def test_no_traceback_and_no_assertion_shows_a_credential(suite: Suite, monkeypa
 def test_the_recordings_of_a_failing_test_hold_no_credentials(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server repeats what it was sent: in an answer, in a 401, and in the request of the second turn."""
 
-    def repeat(asked: Asked, number: int) -> Reply:
+    def repeat(asked: ReceivedRequest, number: int) -> Reply:
         token = asked.headers["x-token"]
         return error(401, f"Wrong: {token}") if number else Reply(completion(f"It is {token}."))
 

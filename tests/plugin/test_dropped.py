@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from ..support.openai_server import Asked, Reply, completion, error
+from ..support.openai_server import ReceivedRequest, Reply, completion, error
 from .conftest import Suite, line_of, written
 
 RECORD = "--inference-mode=record"
@@ -17,7 +17,7 @@ CHAT = "/v1/chat/completions"
 def fail_at(suite: Suite, **statuses: int) -> None:
     """Make the server fail for these texts."""
 
-    def script(asked: Asked, number: int) -> Reply:
+    def script(asked: ReceivedRequest, number: int) -> Reply:
         status = statuses.get(asked.json["messages"][0]["content"])
         return Reply(completion(f"Hello {number}!")) if status is None else error(status)
 

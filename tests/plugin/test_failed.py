@@ -14,7 +14,7 @@ from .conftest import Suite, written
 RECORD = "--inference-mode=record"
 
 
-def failed_aside(suite: Suite, directory: str = "recordings") -> Path:
+def failed_directory(suite: Suite, directory: str = "recordings") -> Path:
     return suite.directory / directory / ".failed"
 
 
@@ -38,7 +38,7 @@ def test_the_recordings_of_a_failing_test_are_moved_to_failed(failing: str, suit
 
     count = 2 if "'x'" in failing else 1
     assert ([], count) == (suite.files(), len(suite.files("recordings/.failed")))
-    assert "*\n" == (failed_aside(suite) / ".gitignore").read_text()
+    assert "*\n" == (failed_directory(suite) / ".gitignore").read_text()
     result.stdout.fnmatch_lines([f"  {count} recorded by tests that failed: moved to recordings/.failed *"])
 
 
@@ -78,7 +78,7 @@ def test_an_answers_bytes_move_and_come_back_with_it(suite: Suite) -> None:
 
     assert 2 == len(before)
     assert before == written(suite.directory / "recordings")
-    assert [b"2" * 300_000] == [path.read_bytes() for path in failed_aside(suite).glob("*.bin")]
+    assert [b"2" * 300_000] == [path.read_bytes() for path in failed_directory(suite).glob("*.bin")]
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="needs a device that never ends")
@@ -103,7 +103,7 @@ def test_they_stay_in_place_with_keep_failed(suite: Suite) -> None:
 
     result.assert_outcomes(failed=1)
     result.stdout.no_fnmatch_line("*moved to*")
-    assert (1, False) == (len(suite.files()), failed_aside(suite).exists())
+    assert (1, False) == (len(suite.files()), failed_directory(suite).exists())
 
 
 @pytest.mark.parametrize("mark", ["xfail", "skip in the middle"])
@@ -114,7 +114,7 @@ def test_those_of_a_test_that_does_not_fail_are_kept(mark: str, suite: Suite) ->
 
     suite.run(RECORD)
 
-    assert (1, False) == (len(suite.files()), failed_aside(suite).exists())
+    assert (1, False) == (len(suite.files()), failed_directory(suite).exists())
 
 
 def test_those_of_wider_fixtures_and_shared_ones_are_kept(suite: Suite) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inference_recorder.request.keys import GENERATIONS
+from inference_recorder.request.keys import KEY_VERSIONS
 
 from ..cli.recorded import record
 from ..sdk.test_model_lists import model, put
@@ -14,7 +14,7 @@ from ..support.openai_server import Reply, error
 from .conftest import Suite, line_of, written
 
 EXACT, G9, G1 = (
-    next(position for position, version in enumerate(GENERATIONS) if version.name == name)
+    next(position for position, version in enumerate(KEY_VERSIONS) if version.name == name)
     for name in ("exact", "G9", "G1")
 )
 TESTS = """
@@ -57,7 +57,7 @@ REFUSAL = error(401, "no", code="invalid_api_key")
 def models_file(suite: Suite, test_id: str, version: int, name: str) -> Path:
     """Write a list of one model as made in this test, under one of the key versions."""
     path = record(suite.directory / "recordings", test_id, endpoint="/v1/models", base_url=suite.server.base_url,
-                  generation=GENERATIONS[version])  # fmt: skip
+                  generation=KEY_VERSIONS[version])  # fmt: skip
     path.unlink()
     return put(path.parent, path.name.split("-")[1], [model(name)], base_url=suite.server.base_url, test_id=test_id)
 

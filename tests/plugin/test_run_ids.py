@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from ..support.openai_server import Asked, OpenAIServer, Reply, error, response, response_events
+from ..support.openai_server import OpenAIServer, ReceivedRequest, Reply, error, response, response_events
 from .conftest import Suite, line_of, written
 from .noting import noted, write_tests
 
@@ -53,7 +53,7 @@ def remembering(server: OpenAIServer) -> None:
     """Make a server remember the responses it has made, each under its own id, and refuse all others."""
     known: dict[str, str] = {}
 
-    def respond(asked: Asked, number: int) -> Reply:
+    def respond(asked: ReceivedRequest, number: int) -> Reply:
         body, name = asked.json, random.randrange(10**8)
         previous = body.get("previous_response_id")
         if previous is not None and previous not in known:
@@ -69,7 +69,7 @@ def remembering(server: OpenAIServer) -> None:
             return Reply(events=events, is_done_sent=False)
         return Reply(response(text, number=name, previous_response_id=previous))
 
-    def retrieve(asked: Asked, number: int) -> Reply:
+    def retrieve(asked: ReceivedRequest, number: int) -> Reply:
         name = asked.path.rpartition("/")[2]
         return (
             Reply(response(known[name], number=int(name[5:]))) if name in known else error(404, f"no response {name}")
@@ -164,7 +164,7 @@ def counting(server: OpenAIServer, *, by_test: bool) -> None:
     """Make a server count its responses from 0, all of them or separately by test, and refuse unknown ones."""
     made: dict[str, list[str]] = {}
 
-    def respond(asked: Asked, number: int) -> Reply:
+    def respond(asked: ReceivedRequest, number: int) -> Reply:
         body = asked.json
         ids = made.setdefault(body["input"].partition(":")[0] if by_test else "", [])
         previous = body.get("previous_response_id")

@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 
-from ..support.openai_server import Asked, Reply, chunks, completion
+from ..support.openai_server import ReceivedRequest, Reply, chunks, completion
 from .conftest import Suite, line_of, written
 from .noting import noted, write_tests
 
@@ -96,8 +96,8 @@ def test_only_what_all_its_tests_run_for_is_recorded_again(
     live |= noted(layered)
     layered.run().assert_outcomes(passed=9)
     assert live == noted(layered)
-    is_said = "  not recorded again, since not all tests that use them were selected:" in again.outlines
-    assert is_said == (recorded_again != "class module package session")
+    is_listed = "  not recorded again, since not all tests that use them were selected:" in again.outlines
+    assert is_listed == (recorded_again != "class module package session")
 
 
 @pytest.mark.parametrize(("arguments", "is_whole"), [([], True), (["a", "b"], True), (["a"], False)], ids=str)
@@ -155,7 +155,7 @@ def changing(suite: Suite, *, is_streamed: bool = False) -> None:
     """Make the server answer each request with a different word, streamed if requested."""
     numbers = count()
 
-    def answer(asked: Asked, number: int) -> Reply:
+    def answer(asked: ReceivedRequest, number: int) -> Reply:
         words = f"Word{next(numbers)} it", " is."
         if asked.json.get("stream"):
             return Reply(events=chunks(*words))

@@ -101,11 +101,11 @@ def _replayed(directory: Path) -> dict[str, int]:
     with inference_recording("replay", directory), client_answered_by(_nothing) as client:
         for kind, replay in _REPLAYS.items():
             try:
-                said = replay(client)
+                answers = replay(client)
             except MissingRecording:
                 continue
-            assert 1 == len(set(said)), f"{kind} holds parts of {set(said)}"
-            found[kind] = said[0]
+            assert 1 == len(set(answers)), f"{kind} holds parts of {set(answers)}"
+            found[kind] = answers[0]
     return found
 
 
@@ -113,9 +113,9 @@ def _streamed(client: Any) -> list[int]:
     parts = [
         item.choices[0].delta.content for item in client.chat.completions.create(**_ASKED, stream=True) if item.choices
     ]
-    said = [int(part) for part in parts if part]
-    assert _WORDS == len(said)
-    return said
+    answers = [int(part) for part in parts if part]
+    assert _WORDS == len(answers)
+    return answers
 
 
 def _binary(client: Any) -> list[int]:

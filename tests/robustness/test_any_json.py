@@ -146,20 +146,20 @@ def assert_survives(asked: dict[str, Any], answered: Any, word: str, *, is_strea
     with tempfile.TemporaryDirectory() as name, client_answered_by(answer) as client:
         directory = Path(name)
 
-        def said() -> list[Any]:
+        def outcomes() -> list[Any]:
             answer = client.chat.completions.create(**request)
             items = list(answer) if is_streaming else [answer]
             return [item.model_dump() | {"id": "", "created": 0} for item in items]
 
         try:
             with inference_recording("live", directory):
-                live = said()
+                live = outcomes()
         except UnicodeEncodeError:  # the SDK cannot send it either
             return
         with inference_recording("record", directory):
-            assert live == said()
+            assert live == outcomes()
         with inference_recording("replay", directory):
-            assert live == said()
+            assert live == outcomes()
 
 
 def test_what_json_cannot_carry_is_refused_when_it_is_recorded(recordings: Path) -> None:

@@ -52,7 +52,7 @@ class Asked:
 def test_two_hundred_threads_that_miss_one_key_ask_once(recordings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server under test answers them all at once."""
     asked = Asked(wanted=200)
-    said: list[str | None] = []
+    texts: list[str | None] = []
     decide = Engine.decide
 
     def decide_and_begin(*args: Any, **kwargs: Any) -> Any:
@@ -63,7 +63,7 @@ def test_two_hundred_threads_that_miss_one_key_ask_once(recordings: Path, monkey
     monkeypatch.setattr(Engine, "decide", decide_and_begin)  # a thread that came later would make a further call
 
     def ask() -> None:
-        said.append(client.chat.completions.create(**HELLO).choices[0].message.content)
+        texts.append(client.chat.completions.create(**HELLO).choices[0].message.content)
 
     with client_answered_by(asked) as client, inference_recording("record-if-missing", recordings) as session:
         threads = [threading.Thread(target=ask) for _ in range(200)]
@@ -73,7 +73,7 @@ def test_two_hundred_threads_that_miss_one_key_ask_once(recordings: Path, monkey
             thread.join(60)
 
     print(f"200 threads, one key: {asked.count} request")
-    assert ["Answer 1"] * 200 == said
+    assert ["Answer 1"] * 200 == texts
     assert 1 == asked.count
     assert {"recorded": 1, "replayed": 199} == session.counts
 
@@ -146,12 +146,12 @@ class Child:
     """A forked child that does something when told, and says how it went."""
 
     def __init__(self, work: Any) -> None:
-        self._told, self._tell = os.pipe()
+        self._commands, self._tell = os.pipe()
         self._pid = os.fork()
         if self._pid == 0:
             status = 1
             try:
-                os.read(self._told, 1)
+                os.read(self._commands, 1)
                 work()
                 status = 0
             finally:
@@ -162,12 +162,12 @@ class Child:
         os.write(self._tell, b"x")
         _, status = os.waitpid(self._pid, 0)
         os.close(self._tell)
-        os.close(self._told)
+        os.close(self._commands)
         return os.waitstatus_to_exitcode(status)
 
 
 @pytest.fixture(autouse=True)
-def _no_flight_is_left() -> Iterator[None]:
+def _nothing_is_in_flight() -> Iterator[None]:
     yield
     assert {} == locks._in_flight
 

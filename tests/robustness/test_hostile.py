@@ -271,7 +271,7 @@ def test_a_stream_in_place_of_another_answer_is_corrupt(kind: str, sdk: Colour, 
         sdk.call(kind, **kwargs)
 
 
-def test_a_list_of_models_that_is_none_is_corrupt(sdk: Colour, recordings: Path) -> None:
+def test_an_invalid_list_of_models_is_corrupt(sdk: Colour, recordings: Path) -> None:
     """Older files hold a page; what is under its "data" is anybody's."""
     with inference_recording("record", recordings):
         sdk.call("models.list")

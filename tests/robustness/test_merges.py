@@ -130,7 +130,7 @@ MERGES = [
 ]
 
 
-def told(content: bytes) -> str:
+def summary_of(content: bytes) -> str:
     """Return all that a replay could tell of a file; raises CorruptRecording."""
     answer = decode(content, "f").answer
     return repr((answer._replace(chunks=None), [chunk_value(item, "f") for item in answer.chunks or ()]))
@@ -144,7 +144,7 @@ def test_what_a_bad_merge_leaves_is_corrupt(kind: str, merge: Any) -> None:
     assert merged != OURS[kind].encode()
 
     with pytest.raises(CorruptRecording):
-        told(merged)
+        summary_of(merged)
     with pytest.raises(CorruptRecording):
         decode_thoroughly(merged, "f")
 
@@ -226,7 +226,7 @@ def test_what_looks_like_a_merge_in_a_text_is_none() -> None:
     for kind, answer in answers(text).items():
         content = made(answer, text).encode()
 
-        assert told(content) == told(json_bytes.dumps(json_bytes.loads(content, exactly=True))), kind
+        assert summary_of(content) == summary_of(json_bytes.dumps(json_bytes.loads(content, exactly=True))), kind
 
 
 _EDITS = st.one_of(
@@ -273,11 +273,11 @@ def assert_is_its_answer_or_corrupt(kind: str, edits: Any) -> None:
     merged = "".join(lines).encode()
     try:
         json_bytes.loads_strictly(merged)
-        expected = told(json_bytes.dumps(json_bytes.loads(merged, exactly=True)))
+        expected = summary_of(json_bytes.dumps(json_bytes.loads(merged, exactly=True)))
     except (ValueError, CorruptRecording):
-        expected = told(OURS[kind].encode())
+        expected = summary_of(OURS[kind].encode())
     try:
-        actual = told(merged)
+        actual = summary_of(merged)
     except CorruptRecording:
         return
     assert expected == actual

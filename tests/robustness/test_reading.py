@@ -139,7 +139,7 @@ def test_a_thorough_look_finds_nothing_wrong_with_real_recordings() -> None:
     assert paths
 
 
-def test_a_byte_order_mark_is_no_damage() -> None:
+def test_a_byte_order_mark_is_not_damage() -> None:
     """Editors on Windows write one."""
     assert {"__type__": "a.B", "__data__": {"id": "x"}} == decode(b"\xef\xbb\xbf" + WHOLE, "f").answer.body
 
@@ -191,7 +191,7 @@ def unreadable_folder(path: Path, elsewhere: Path) -> None:
         (unreadable_folder, re.escape(os.strerror(errno.EISDIR))),
     ],
 )
-def test_what_is_no_file_is_not_followed_and_does_not_hang(
+def test_what_is_not_a_file_is_not_followed_and_does_not_hang(
     put: Callable[[Path, Path], None],
     reason: str,
     server: OpenAIServer,

@@ -28,12 +28,12 @@ resource = pytest.importorskip("resource", reason="needs limits of file size, wh
 STREAMED = HELLO | {"stream": True}
 
 
-def said(answer: Any) -> str:
+def content_of(answer: Any) -> str:
     """Return the text of a plain answer, however it was asked for."""
     return str(answer.choices[0].message.content)
 
 
-def said_by(answers: Any) -> str:
+def texts_of(answers: Any) -> str:
     """Return the text of chunks."""
     return "".join(item.choices[0].delta.content or "" for item in answers if item.choices)
 
@@ -46,8 +46,8 @@ def read_stream(sdk: Colour, name: str) -> None:
 
 
 WAYS: dict[str, tuple[Callable[[Colour], Any], Callable[[Any], str]]] = {
-    "plain": (lambda sdk: sdk.call("chat.completions.create", **HELLO), said),
-    "streamed": (lambda sdk: read_stream(sdk, "chat.completions.create"), said_by),
+    "plain": (lambda sdk: sdk.call("chat.completions.create", **HELLO), content_of),
+    "streamed": (lambda sdk: read_stream(sdk, "chat.completions.create"), texts_of),
     "raw": (
         lambda sdk: sdk.call("chat.completions.with_raw_response.create", **HELLO),
         lambda response: str(response.json()["choices"][0]["message"]["content"]),
@@ -90,7 +90,7 @@ def test_an_answer_the_disk_has_no_room_for_is_in_the_error(
     way: str, sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
     """The call was paid for: its answer must not be lost with the disk, nor what was stored before."""
-    ask, said_in = WAYS[way]
+    ask, content_in = WAYS[way]
     events = chunks("Hel", "lo", "!")
     server.scripts["/v1/chat/completions"] = lambda asked, number: (
         Reply(events=events) if asked.json.get("stream") else Reply(completion("Hello!" if number else "Once."))
@@ -103,7 +103,7 @@ def test_an_answer_the_disk_has_no_room_for_is_in_the_error(
         with pytest.raises(UnwritableRecording, match=os.strerror(errno.EFBIG)) as caught:
             ask(sdk)
 
-    assert "Hello!" == said_in(caught.value.response)
+    assert "Hello!" == content_in(caught.value.response)
     assert str(caught.value.path) in str(caught.value)
     assert caught.value.path.parent == recordings
     assert "the answer itself is this error's .response" in str(caught.value)
@@ -126,7 +126,7 @@ def test_a_failed_call_that_cannot_be_stored_keeps_its_failure(
     assert isinstance(caught.value.response, openai.BadRequestError)
 
 
-def test_a_stream_dropped_on_a_full_disk_is_told_of_at_the_end(client: openai.OpenAI, recordings: Path) -> None:
+def test_a_stream_dropped_on_a_full_disk_is_reported_at_the_end(client: openai.OpenAI, recordings: Path) -> None:
     """Whoever collects a dropped stream as garbage can raise nothing; the session can."""
     with pytest.raises(UnwritableRecording, match=os.strerror(errno.EFBIG)) as caught:
         with inference_recording("record", recordings):
@@ -162,7 +162,7 @@ def test_a_full_disk_loses_nothing_and_is_usable_again(client: openai.OpenAI, tm
     assert len(stored) + len(refused) == 40
     assert min(len(stored), len(refused)) > 0
     assert {os.strerror(errno.ENOSPC)} == {error.reason for error in refused}
-    assert all("Hello" in said(error.response) for error in refused)
+    assert all("Hello" in content_of(error.response) for error in refused)
     assert len(stored) == len(whole)
     assert [] == left
 
@@ -186,7 +186,7 @@ def test_a_directory_that_becomes_read_only_is_read_and_not_written(
         with pytest.raises(UnusableDirectory, match="read-only"), inference_recording("record", directory):
             pass
         with inference_recording("replay", directory):
-            assert "Hello 0!" == said(client.chat.completions.create(**HELLO))
+            assert "Hello 0!" == content_of(client.chat.completions.create(**HELLO))
 
 
 @pytest.mark.usefixtures("sessions_are_runs")
@@ -204,7 +204,7 @@ def test_a_directory_in_place_of_a_recording_is_named(client: openai.OpenAI, rec
 
     assert path == caught.value.path == unread.value.path
     assert [os.strerror(errno.EISDIR)] * 2 == [caught.value.reason, unread.value.reason]
-    assert "Hello 1!" == said(caught.value.response)
+    assert "Hello 1!" == content_of(caught.value.response)
     assert not list(recordings.glob(".*.tmp"))
 
 
@@ -237,7 +237,7 @@ def test_a_path_that_gets_too_long_for_a_recording_is_named(client: openai.OpenA
     ):
         client.chat.completions.create(**HELLO)
 
-    assert "Hello 0!" == said(caught.value.response)
+    assert "Hello 0!" == content_of(caught.value.response)
 
 
 @pytest.mark.usefixtures("sessions_are_runs")
@@ -292,7 +292,7 @@ def test_locks_are_not_made_through_a_link(is_there: bool, recordings: Path, tmp
     assert not is_there or [] == list(elsewhere.iterdir())
 
 
-def test_an_attachment_that_is_another_file_is_written_anew(recordings: Path, tmp_path: Path) -> None:
+def test_an_attachment_that_is_another_file_is_written_again(recordings: Path, tmp_path: Path) -> None:
     """A link of the right name is not the right bytes."""
     store = Store(Directories(recordings, (recordings,)))
     outside = tmp_path / "outside"

@@ -15,7 +15,16 @@ from inference_recorder import MissingRecording, inference_recording
 from inference_recorder.cli.main import main
 
 from ..conftest import Colour
-from ..support.openai_server import Asked, OpenAIServer, Reply, chunk, completion, error, response, response_events
+from ..support.openai_server import (
+    OpenAIServer,
+    ReceivedRequest,
+    Reply,
+    chunk,
+    completion,
+    error,
+    response,
+    response_events,
+)
 from ..support.secret_table import DECLARED, Declared
 from .test_redaction import assert_nowhere
 
@@ -25,18 +34,18 @@ _QUICK = ("number",)
 def directories(secret: Any) -> dict[str, dict[str, Any]]:
     """Return a request for each place that people write a secret to."""
     text = secret if isinstance(secret, str) else json.dumps(secret)
-    told: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Close it."}]}
+    params: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Close it."}]}
     schema = {"type": "object", "properties": {"who": {"enum": [secret], "default": secret, "const": secret}}}
     call = {"id": "c", "type": "function", "function": {"name": "close", "arguments": json.dumps({"who": secret})}}
     tool = {"type": "function", "function": {"name": "close", "parameters": schema}}
     return {
-        "prompt": told | {"messages": [{"role": "user", "content": f"Close {text}."}]},
-        "argument": told | {"user": secret},
-        "metadata": told | {"metadata": {"who": secret, text: ["a", secret]}},
-        "tool": told | {"tools": [tool]},
-        "history": told | {"messages": [*told["messages"], {"role": "assistant", "tool_calls": [call]}]},
-        "extra": told | {"extra_body": {"customer": {"id": secret}}, "extra_query": {"of": secret}},
-        "answer alone": told,
+        "prompt": params | {"messages": [{"role": "user", "content": f"Close {text}."}]},
+        "argument": params | {"user": secret},
+        "metadata": params | {"metadata": {"who": secret, text: ["a", secret]}},
+        "tool": params | {"tools": [tool]},
+        "history": params | {"messages": [*params["messages"], {"role": "assistant", "tool_calls": [call]}]},
+        "extra": params | {"extra_body": {"customer": {"id": secret}}, "extra_query": {"of": secret}},
+        "answer alone": params,
     }
 
 
@@ -47,7 +56,7 @@ def answering(server: OpenAIServer, secret: Any) -> None:
     call = {"index": 0, "id": "call_1", "type": "function"}
     deltas = [{**call, "function": {"arguments": arguments[at : at + 3]}} for at in range(0, len(arguments), 3)]
 
-    def chat(asked: Asked, _: int) -> Reply:
+    def chat(asked: ReceivedRequest, _: int) -> Reply:
         if asked.json["model"] == "failing":
             return error(400, f"No such customer: {text}", x_customer=json.dumps(text)[1:-1])
         if asked.json.get("stream"):
@@ -59,26 +68,26 @@ def answering(server: OpenAIServer, secret: Any) -> None:
         return Reply(answer)
 
     server.scripts["/v1/chat/completions"] = chat
-    told = {"metadata": {"who": text}, "customer": secret}
+    params = {"metadata": {"who": text}, "customer": secret}
     server.scripts["/v1/responses"] = lambda asked, _: (
         Reply(events=response_events(f"It is {text}"), is_done_sent=False)
         if asked.json.get("stream")
-        else Reply(response(f"It is {text}", **told))
+        else Reply(response(f"It is {text}", **params))
     )
 
 
-def ask(sdk: Colour, told: dict[str, Any]) -> list[Any]:
+def ask(sdk: Colour, params: dict[str, Any]) -> list[Any]:
     """Ask by each way; return what was answered."""
-    asked = {"model": "gpt-4o", "input": told["messages"][0]["content"], "metadata": told.get("metadata")}
+    asked = {"model": "gpt-4o", "input": params["messages"][0]["content"], "metadata": params.get("metadata")}
     with pytest.raises(openai.BadRequestError) as failed:
-        sdk.call("chat.completions.create", **told | {"model": "failing"})
+        sdk.call("chat.completions.create", **params | {"model": "failing"})
     return [
-        sdk.call("chat.completions.create", **told).to_dict(),
-        [one.to_dict() for one in sdk.items(sdk.call("chat.completions.create", **told, stream=True))],
-        sdk.call("chat.completions.with_raw_response.create", **told).parse().to_dict(),
+        sdk.call("chat.completions.create", **params).to_dict(),
+        [one.to_dict() for one in sdk.items(sdk.call("chat.completions.create", **params, stream=True))],
+        sdk.call("chat.completions.with_raw_response.create", **params).parse().to_dict(),
         sdk.call("responses.create", **asked).to_dict(),
         [one.to_dict() for one in sdk.items(sdk.call("responses.create", **asked, stream=True))],
-        sdk.call("post", "/chat/completions", body={"model": "m", "who": told.get("user")}, cast_to=object),
+        sdk.call("post", "/chat/completions", body={"model": "m", "who": params.get("user")}, cast_to=object),
         failed.value.body,
     ]
 
@@ -105,13 +114,13 @@ def test_no_place_shows_a_declared_secret(
     answering(server, secret.value)
     rules: dict[str, Any] = {"redact": secret.redact, "secret_env": secret.secret_env}
     directory, shown = tmp_path / "recordings", ""
-    for position, told in directories(secret.value).items():
+    for position, params in directories(secret.value).items():
         with inference_recording("record", directory, **rules) as recorded:
-            live = ask(sdk, told)
+            live = ask(sdk, params)
         with inference_recording("replay", directory, **rules) as replayed:
-            again = ask(sdk, told)
+            again = ask(sdk, params)
             with pytest.raises(MissingRecording) as missed:
-                sdk.call("chat.completions.create", **told, seed=7)
+                sdk.call("chat.completions.create", **params, seed=7)
 
         sessions = (recorded, replayed, recorded.recorded, replayed.replayed, replayed.missed)
         shown += f"{sessions!r}{missed.value!r}{missed.value}{missed.value.__dict__}"

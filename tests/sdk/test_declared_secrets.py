@@ -21,8 +21,8 @@ from inference_recorder.storage.catalogue import entry_of
 
 from ..conftest import HELLO, Colour
 from ..support.openai_server import (
-    Asked,
     OpenAIServer,
+    ReceivedRequest,
     Reply,
     chunk,
     chunks,
@@ -59,15 +59,15 @@ def body_of(directory: Path) -> Any:
 
 def _asks(client: openai.OpenAI, way: str, text: str) -> Any:
     """Return what a call gives, as values that can be compared: types, fields set and values; of an error its parts."""
-    told: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": text}]}
+    params: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": text}]}
     try:
         if way == "chat":
-            return _seen(client.chat.completions.create(**told))
+            return _seen(client.chat.completions.create(**params))
         if way == "stream":
-            items = list(client.chat.completions.create(**told, stream=True))
+            items = list(client.chat.completions.create(**params, stream=True))
             return _in_one(_seen(items), "content")
         if way == "raw":
-            raw = client.chat.completions.with_raw_response.create(**told)
+            raw = client.chat.completions.with_raw_response.create(**params)
             return _seen(raw.parse()), raw.headers.get("content-type")
         if way == "response":
             return _seen(client.responses.create(model="gpt-4o", input=text))
@@ -79,7 +79,7 @@ def _asks(client: openai.OpenAI, way: str, text: str) -> Any:
             )
         if way == "models":
             return [_seen(one) for one in client.models.list()]
-        return client.chat.completions.create(**told | {"model": "failing"})
+        return client.chat.completions.create(**params | {"model": "failing"})
     except openai.APIStatusError as failed:
         body = failed.response.json()
         return type(failed).__name__, failed.status_code, failed.message, failed.body, body, failed.code, failed.type
@@ -94,16 +94,16 @@ def _seen(value: Any) -> Any:
 
 def _in_one(seen: Any, name: str) -> Any:
     """Return what was seen of a stream, the text in pieces taken out, and that text."""
-    pieces: list[str] = []
+    parts: list[str] = []
 
     def without(value: Any) -> Any:
         if isinstance(value, dict):
             if isinstance(value.get(name), str):
-                pieces.append(value[name])
+                parts.append(value[name])
             return {key: without(item) for key, item in value.items() if key != name or not isinstance(item, str)}
         return type(value)(map(without, value)) if isinstance(value, (list, tuple)) else value
 
-    return without(seen), "".join(pieces)
+    return without(seen), "".join(parts)
 
 
 _VOLATILE = ("id", "created", "created_at")
@@ -138,7 +138,7 @@ _LITERALS = st.sampled_from(
 def _script(server: OpenAIServer) -> None:
     usual = server.elsewhere
 
-    def chat(asked: Asked, number: int) -> Reply:
+    def chat(asked: ReceivedRequest, number: int) -> Reply:
         if asked.json["model"] == "failing":
             return error(400, code="bad_code", x_note="message")
         return usual(asked, number)
@@ -146,7 +146,7 @@ def _script(server: OpenAIServer) -> None:
     server.scripts["/v1/chat/completions"] = chat
 
 
-def _is_told(live: Any, replayed: Any, secret: str) -> bool:
+def _has_secret(live: Any, replayed: Any, secret: str) -> bool:
     """Whether a replay is the live answer, but that a text may have a placeholder in place of the secret."""
     if isinstance(live, str):
         return isinstance(replayed, str) and replayed in (live, live.replace(secret, "__REDACTED__"))
@@ -154,10 +154,10 @@ def _is_told(live: Any, replayed: Any, secret: str) -> bool:
         return (
             type(live) is type(replayed)
             and len(live) == len(replayed)
-            and all(_is_told(one, other, secret) for one, other in zip(live, replayed, strict=True))
+            and all(_has_secret(one, other, secret) for one, other in zip(live, replayed, strict=True))
         )
     if isinstance(live, dict):
-        return live.keys() == replayed.keys() and all(_is_told(live[name], replayed[name], secret) for name in live)
+        return live.keys() == replayed.keys() and all(_has_secret(live[name], replayed[name], secret) for name in live)
     return type(live) is type(replayed) and bool(live == replayed)
 
 
@@ -193,12 +193,12 @@ def test_no_rule_takes_a_part_of_an_answer_with_it(
         with inference_recording("replay", directory, redact=[rule], test_id="t"):
             replayed = _asks(client, way, text)
 
-        assert _is_told(live, replayed, secret), (live, replayed)
+        assert _has_secret(live, replayed, secret), (live, replayed)
         for path in directory.glob("*.json"):
             content = json.loads(path.read_bytes())
             written = [content["request"]["body"], content["response"]["body"]]
-            told = [leaf for leaf in _leaves(written) if secret in leaf[1] and not is_enumerated(*leaf)]
-            assert [] == told
+            params = [leaf for leaf in _leaves(written) if secret in leaf[1] and not is_enumerated(*leaf)]
+            assert [] == params
 
 
 @pytest.mark.parametrize(
@@ -222,13 +222,13 @@ def test_the_members_of_an_answer_stay(rule: Any, sdk: Colour, recordings: Path)
 
 def test_a_secret_as_a_name_in_metadata_is_hidden(client: openai.OpenAI, recordings: Path) -> None:
     """Somebody wrote it, while nobody wrote "metadata"; so with a property of a tool's parameters."""
-    told: dict[str, Any] = HELLO | {"metadata": {"Bert Brown": "bert_brown", "metadata": "x"}}
+    params: dict[str, Any] = HELLO | {"metadata": {"Bert Brown": "bert_brown", "metadata": "x"}}
     parameters = {"type": "object", "properties": {"bert_brown": {"type": "string"}}}
-    told["tools"] = [{"type": "function", "function": {"name": "find", "parameters": parameters}}]
+    params["tools"] = [{"type": "function", "function": {"name": "find", "parameters": parameters}}]
     rules = ["Bert Brown", "bert_brown"]
     for mode in ("record", "replay"):
         with inference_recording(mode, recordings, redact=rules) as session:
-            client.chat.completions.create(**told)
+            client.chat.completions.create(**params)
 
     assert {"replayed": 1} == session.counts
     assert [] == in_clear(recordings, "Bert Brown") + in_clear(recordings, "bert_brown")
@@ -239,10 +239,10 @@ def test_a_secret_as_a_name_in_metadata_is_hidden(client: openai.OpenAI, recordi
 
 def test_a_secret_number_in_a_request_reaches_no_file(sdk: Colour, recordings: Path) -> None:
     """A customer's number is passed as a number: `user`, metadata, the default of a tool's argument."""
-    told: dict[str, Any] = HELLO | {"metadata": {"customer": NUMBER}, "tools": [TOOL], "user": NUMBER}
+    params: dict[str, Any] = HELLO | {"metadata": {"customer": NUMBER}, "tools": [TOOL], "user": NUMBER}
     for mode in ("record", "replay"):
         with inference_recording(mode, recordings, redact=[str(NUMBER)]) as session:
-            sdk.call("chat.completions.create", **told, extra_body={"customers": [[NUMBER, -NUMBER, float(NUMBER)]]})
+            sdk.call("chat.completions.create", **params, extra_body={"customers": [[NUMBER, -NUMBER, float(NUMBER)]]})
 
     assert {"replayed": 1} == session.counts
     assert [] == in_clear(recordings, str(NUMBER))
@@ -274,7 +274,7 @@ def test_a_number_of_the_request_comes_back_as_it_is(
     call = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "close", "arguments": ""}}
     deltas = [{**call, "function": {"arguments": arguments[at : at + 4]}} for at in range(0, len(arguments), 4)]
 
-    def chat(asked: Asked, _: int) -> Reply:
+    def chat(asked: ReceivedRequest, _: int) -> Reply:
         if asked.json.get("stream"):
             return Reply(events=[chunk({"tool_calls": [call]}), *(chunk({"tool_calls": [one]}) for one in deltas)])
         answer = completion(customer=number, of=[{"customer": number}], large=98765432109876543210)
@@ -284,13 +284,13 @@ def test_a_number_of_the_request_comes_back_as_it_is(
         return Reply(answer)
 
     server.scripts["/v1/chat/completions"] = chat
-    told: dict[str, Any] = HELLO | {"metadata": {"customer": number}}
+    params: dict[str, Any] = HELLO | {"metadata": {"customer": number}}
     live: list[Any] = []
     replayed: list[Any] = []
     for mode, seen in (("record", live), ("replay", replayed)):
         with inference_recording(mode, recordings, redact=[spelled]):
-            answer = sdk.call("chat.completions.create", **told)
-            items = sdk.items(sdk.call("chat.completions.create", **told, stream=True))
+            answer = sdk.call("chat.completions.create", **params)
+            items = sdk.items(sdk.call("chat.completions.create", **params, stream=True))
             seen += [
                 answer.large,
                 answer.customer,
@@ -360,7 +360,7 @@ def test_a_rule_is_refused_without_its_text(rules: Any, make: Callable[[Any], ob
     assert [] == [secret for secret in ("ted", "top-secret", "7314") if f"{secret}" in str(caught.value)]
 
 
-def test_a_short_value_of_a_variable_is_no_secret(
+def test_a_short_value_of_a_variable_is_not_a_secret(
     client: openai.OpenAI, recordings: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SORT_KEY=name is not one."""

@@ -19,11 +19,11 @@ from inference_recorder.recording.failures import failure_to_json
 from inference_recorder.recording.model_lists import model_set_digest
 from inference_recorder.recording.recording import Failure
 from inference_recorder.request.jsonable import canonical_text
-from inference_recorder.request.keys import GENERATIONS, request_key
+from inference_recorder.request.keys import KEY_VERSIONS, request_key
 from inference_recorder.request.request import Request
 
 from ..conftest import HELLO, Colour, files_of
-from ..support.openai_server import Asked, OpenAIServer, Reply, error
+from ..support.openai_server import OpenAIServer, ReceivedRequest, Reply, error
 
 REFUSED = error(401, "Incorrect API key provided.", code="invalid_api_key")
 BASE_URLS = ("http://127.0.0.1:9", "http://127.0.0.1:9/v1", "https://api.openai.com/v1", "http://h/v1/openai")
@@ -73,7 +73,7 @@ def put(
 def keys_of(base_url: str, test_id: str | None = "t") -> dict[str, str]:
     """Return the exact key of a list of models and then each other one of llama-stack's, by key version."""
     asked = Request("POST", "/v1/models", f"{base_url}/v1/models", {}, canonical_text({}))
-    keys = {generation.name: request_key(asked, test_id, generation) for generation in GENERATIONS}
+    keys = {generation.name: request_key(asked, test_id, generation) for generation in KEY_VERSIONS}
     return {name: key for name, key in keys.items() if name == "exact" or key != keys["exact"]}
 
 
@@ -132,7 +132,7 @@ def test_a_list_of_the_exact_key_hides_older_ones(
 
 @pytest.mark.parametrize("base_url", BASE_URLS)
 @pytest.mark.parametrize("lists", [True, False], ids=["with lists", "without"])
-def test_an_older_failure_answers_only_where_there_is_no_older_list(
+def test_an_older_failure_answers_only_where_there_is_not_an_older_list(
     make_sdk: Callable[..., Colour], lists: bool, base_url: str, recordings: Path
 ) -> None:
     """All tests shared the key, so a failure of one of them says nothing about the others."""
@@ -333,7 +333,7 @@ def test_every_way_of_asking_for_the_list_is_one_request(
 ) -> None:
     """A recording of one way serves the others; each query has an answer of its own."""
 
-    def script(asked: Asked, number: int) -> Reply:
+    def script(asked: ReceivedRequest, number: int) -> Reply:
         return page("b", "a", asked.query or "all")
 
     server.scripts["/v1/models"] = script

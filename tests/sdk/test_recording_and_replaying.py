@@ -116,9 +116,9 @@ def test_a_missing_recording_is_an_error_and_nothing_is_sent(
 def test_repeated_requests_replay_in_their_order_and_then_the_last(sdk: Colour, recordings: Path) -> None:
     """A loop that asks the same thing until the answer changes must end in replay too."""
     with inference_recording("record", recordings):
-        recorded = [_said(sdk) for _ in range(3)]
+        recorded = [_content(sdk) for _ in range(3)]
     with inference_recording("replay", recordings):
-        replayed = [_said(sdk) for _ in range(5)]
+        replayed = [_content(sdk) for _ in range(5)]
 
     assert ["Hello 0!", "Hello 1!", "Hello 2!"] == recorded
     assert [*recorded, "Hello 2!", "Hello 2!"] == replayed
@@ -130,13 +130,13 @@ def test_recording_again_replaces_the_whole_series(sdk: Colour, recordings: Path
     """A row that kept an old third answer would replay a mixture of two days."""
     with inference_recording("record", recordings):
         for _ in range(3):
-            _said(sdk)
+            _content(sdk)
     with inference_recording("record", recordings):
-        last = _said(sdk)
+        last = _content(sdk)
 
     assert 1 == len(files_of(recordings))
     with inference_recording("replay", recordings):
-        assert last == _said(sdk)
+        assert last == _content(sdk)
 
 
 @pytest.mark.usefixtures("sessions_are_runs")
@@ -331,9 +331,9 @@ def test_record_if_missing_records_a_polling_loop_to_its_end(
     """Answering the second poll with the first one's fresh recording would poll for ever."""
     server.answers("/v1/chat/completions", *(Reply(completion(text)) for text in ("queued", "running", "done")))
     with inference_recording("record-if-missing", recordings):
-        recorded = [_said(sdk) for _ in range(3)]
+        recorded = [_content(sdk) for _ in range(3)]
     with inference_recording("record-if-missing", recordings):
-        replayed = [_said(sdk) for _ in range(4)]
+        replayed = [_content(sdk) for _ in range(4)]
 
     assert ["queued", "running", "done"] == recorded
     assert ["queued", "running", "done", "done"] == replayed
@@ -422,11 +422,11 @@ def test_what_the_next_run_may_not_meet_is_not_recorded(
     with inference_recording(mode, recordings) as session:
         with pytest.raises(openai.APIStatusError):
             sdk.call("chat.completions.create", **HELLO)
-        assert "at last" == _said(sdk)
+        assert "at last" == _content(sdk)
 
     assert {"dropped": 1, "recorded": 1} == session.counts
     with inference_recording("replay", recordings):
-        assert "at last" == _said(sdk)
+        assert "at last" == _content(sdk)
 
 
 @pytest.mark.parametrize(
@@ -592,7 +592,7 @@ def _answer(sdk: Colour, name: str, kwargs: dict[str, Any]) -> list[Any]:
     return sdk.items(result) if kwargs.get("stream") else [result]
 
 
-def _said(sdk: Colour) -> str:
+def _content(sdk: Colour) -> str:
     return str(sdk.call("chat.completions.create", **HELLO).choices[0].message.content)
 
 

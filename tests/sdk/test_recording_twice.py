@@ -15,8 +15,8 @@ import pytest
 from ..conftest import files_of
 from ..robustness.test_xdist import run
 from ..support.openai_server import (
-    Asked,
     OpenAIServer,
+    ReceivedRequest,
     Reply,
     chunks,
     completion,
@@ -93,13 +93,13 @@ SUITE = """
 """
 
 
-class Anew:
+class NewIds:
     """Answers that say the same each time, under ids, times and padding that nobody has seen before."""
 
     def __init__(self) -> None:
         self._polled: dict[str, int] = {}
 
-    def chat(self, asked: Asked, number: int) -> Reply:
+    def chat(self, asked: ReceivedRequest, number: int) -> Reply:
         body, number = asked.json, _number()
         if body.get("stream"):
             events = chunks("Hel", "lo", "!", number=number)
@@ -113,7 +113,7 @@ class Anew:
         answer["choices"][0]["message"]["tool_calls"] = calls
         return Reply(answer, headers=_headers())
 
-    def responses(self, asked: Asked, number: int) -> Reply:
+    def responses(self, asked: ReceivedRequest, number: int) -> Reply:
         body, number = asked.json, _number()
         previous = {"previous_response_id": body.get("previous_response_id")}
         if body.get("stream"):
@@ -123,7 +123,7 @@ class Anew:
             return Reply(events=events, is_done_sent=False, headers=_headers())
         return Reply(response(body["input"], number=number, **previous), headers=_headers())
 
-    def batches(self, asked: Asked, number: int) -> Reply:
+    def batches(self, asked: ReceivedRequest, number: int) -> Reply:
         name = _name("batch_") if asked.method == "POST" else asked.path.rpartition("/")[2]
         number = self._polled[name] = self._polled.get(name, -1) + 1
         status = ["validating", "validating", "in_progress", "completed"][number]
@@ -131,20 +131,20 @@ class Anew:
         batch |= {f"{event}_at": 1_764_000_000 + _number() for event in ("created", status, "expires")}
         return Reply(batch | {"completion_window": "24h", "input_file_id": "file-123456789"}, headers=_headers())
 
-    def speech(self, asked: Asked, number: int) -> Reply:
+    def speech(self, asked: ReceivedRequest, number: int) -> Reply:
         return Reply(content=b"RIFF" + bytes(299_996), media_type="audio/mpeg", headers=_headers())
 
 
 def scripted(server: OpenAIServer) -> None:
     """Have a server answer all that the suite asks, each time anew."""
-    anew, usual = Anew(), server.elsewhere
+    new_ids, usual = NewIds(), server.elsewhere
     server.scripts |= {
-        "/v1/chat/completions": anew.chat,
-        "/v1/responses": anew.responses,
-        "/v1/audio/speech": anew.speech,
+        "/v1/chat/completions": new_ids.chat,
+        "/v1/responses": new_ids.responses,
+        "/v1/audio/speech": new_ids.speech,
     }
     server.elsewhere = lambda asked, number: (
-        anew.batches(asked, number)
+        new_ids.batches(asked, number)
         if asked.path.startswith("/v1/batches")
         else replace(usual(asked, number), headers=_headers())
     )

@@ -22,8 +22,8 @@ from inference_recorder.request.request import Request
 
 from ..conftest import HELLO, Colour
 from ..support.openai_server import (
-    Asked,
     OpenAIServer,
+    ReceivedRequest,
     Reply,
     chunk,
     chunks,
@@ -37,41 +37,41 @@ from ..support.secret_table import SECRETS, Secret, made
 KEY = SECRETS[0]
 
 
-def pieces(text: str, length: int = 5) -> list[str]:
+def parts(text: str, length: int = 5) -> list[str]:
     return [text[start : start + length] for start in range(0, len(text), length)]
 
 
-def last_said(asked: Asked) -> str:
+def last_text(asked: ReceivedRequest) -> str:
     """Return what the request says last, which these tests' server repeats."""
     body = asked.json
-    said = body["input"] if "input" in body else body["messages"][-1]["content"]
-    assert isinstance(said, str)
-    return said
+    text = body["input"] if "input" in body else body["messages"][-1]["content"]
+    assert isinstance(text, str)
+    return text
 
 
 def echo(server: OpenAIServer) -> None:
     """Have the server repeat what it is told, in an answer, its tool call, its chunks, or an error."""
 
-    def chat(asked: Asked, number: int) -> Reply:
-        said = last_said(asked)
+    def chat(asked: ReceivedRequest, number: int) -> Reply:
+        text = last_text(asked)
         if asked.json["model"] == "failing":
-            return error(401, f"Incorrect API key provided: {said}", code="invalid_api_key")
+            return error(401, f"Incorrect API key provided: {text}", code="invalid_api_key")
         if asked.json.get("stream"):
-            return Reply(events=chunks(*pieces(said), number=number))
-        answer = completion(said, number=number)
-        call = {"name": "use", "arguments": json.dumps({"text": said})}
+            return Reply(events=chunks(*parts(text), number=number))
+        answer = completion(text, number=number)
+        call = {"name": "use", "arguments": json.dumps({"text": text})}
         answer["choices"][0]["message"]["tool_calls"] = [{"id": "call_1", "type": "function", "function": call}]
         return Reply(answer)
 
     server.scripts["/v1/chat/completions"] = chat
     server.scripts["/v1/responses"] = lambda asked, number: (
-        Reply(events=response_events(last_said(asked)))
+        Reply(events=response_events(last_text(asked)))
         if asked.json.get("stream")
-        else Reply(response(last_said(asked)))
+        else Reply(response(last_text(asked)))
     )
 
 
-def told(text: str, **changes: Any) -> dict[str, Any]:
+def asking(text: str, **changes: Any) -> dict[str, Any]:
     return {"model": "gpt-4o", "messages": [{"role": "user", "content": text}]} | changes
 
 
@@ -97,10 +97,10 @@ def test_a_plain_answer_repeats_the_callers_present_secret(sdk: Colour, server: 
     echo(server)
     for secret, directory in each(recordings):
         with inference_recording("record", directory):
-            sdk.call("chat.completions.create", **told(secret.text.format(secret.one)))
+            sdk.call("chat.completions.create", **asking(secret.text.format(secret.one)))
 
         with inference_recording("replay", directory):
-            replayed = sdk.call("chat.completions.create", **told(secret.text.format(secret.other)))
+            replayed = sdk.call("chat.completions.create", **asking(secret.text.format(secret.other)))
 
         message = replayed.choices[0].message
         assert_nowhere(secret.one, directory)
@@ -108,23 +108,23 @@ def test_a_plain_answer_repeats_the_callers_present_secret(sdk: Colour, server: 
         assert {"text": secret.text.format(secret.other)} == json.loads(message.tool_calls[0].function.arguments)
 
 
-def test_a_secret_in_pieces_is_hidden_and_given_back(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
+def test_a_secret_in_parts_is_hidden_and_given_back(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
     """A model streams a key five characters at a time; no chunk alone looks like one."""
     echo(server)
     for secret, directory in each(recordings):
         with inference_recording("record", directory):
-            sdk.items(sdk.call("chat.completions.create", **told(secret.text.format(secret.one), stream=True)))
+            sdk.items(sdk.call("chat.completions.create", **asking(secret.text.format(secret.one), stream=True)))
 
         with inference_recording("replay", directory):
-            stream = sdk.call("chat.completions.create", **told(secret.text.format(secret.other), stream=True))
+            stream = sdk.call("chat.completions.create", **asking(secret.text.format(secret.other), stream=True))
             replayed = sdk.items(stream)
 
         assert_nowhere(secret.one, directory)
         written = json.loads(next(directory.glob("*.json")).read_bytes())["response"]["body"]
-        said = "".join(item["__data__"]["choices"][0]["delta"].get("content", "") for item in written[:-2])
-        assert secret.one not in said, secret.kind
-        heard = "".join(item.choices[0].delta.content or "" for item in replayed if item.choices)
-        assert secret.text.format(secret.other) == heard, secret.kind
+        text = "".join(item["__data__"]["choices"][0]["delta"].get("content", "") for item in written[:-2])
+        assert secret.one not in text, secret.kind
+        received = "".join(item.choices[0].delta.content or "" for item in replayed if item.choices)
+        assert secret.text.format(secret.other) == received, secret.kind
 
 
 def test_an_error_that_repeats_a_secret_is_recorded_without_it(
@@ -134,22 +134,22 @@ def test_an_error_that_repeats_a_secret_is_recorded_without_it(
     echo(server)
     for secret, directory in each(recordings):
         with inference_recording("record", directory, record_errors=True), pytest.raises(openai.AuthenticationError):
-            sdk.call("chat.completions.create", **told(secret.text.format(secret.one), model="failing"))
+            sdk.call("chat.completions.create", **asking(secret.text.format(secret.one), model="failing"))
 
         with inference_recording("replay", directory), pytest.raises(openai.AuthenticationError) as caught:
-            sdk.call("chat.completions.create", **told(secret.text.format(secret.other), model="failing"))
+            sdk.call("chat.completions.create", **asking(secret.text.format(secret.other), model="failing"))
 
         assert_nowhere(secret.one, directory)
         assert secret.text.format(secret.other) in caught.value.body["message"], secret.kind  # type: ignore[index]
         assert caught.value.response.json()["error"] == caught.value.body, secret.kind
 
 
-def test_the_client_door_hides_and_gives_back_too(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
+def test_the_client_requests_hides_and_gives_back_too(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
     """Raw responses, streamed Responses, and arguments beside the prompt go another way to the file."""
     echo(server)
 
     def calls(text: str) -> tuple[str, str, str]:
-        raw = sdk.call("chat.completions.with_raw_response.create", **told(text, metadata={"note": text}))
+        raw = sdk.call("chat.completions.with_raw_response.create", **asking(text, metadata={"note": text}))
         events = sdk.items(sdk.call("responses.create", model="gpt-4o", input=text, stream=True))
         body = {"model": "gpt-4o", "input": text, "tools": [{"headers": text}]}
         posted = sdk.call("post", "/responses", body=body, cast_to=object)
@@ -175,7 +175,7 @@ def test_a_miss_does_not_show_the_secret(client: openai.OpenAI, recordings: Path
             client.chat.completions.create(**HELLO)
         with inference_recording("replay", directory, test_id=f"tests/test_a.py::test_b[{text}]") as session:
             with pytest.raises(MissingRecording) as caught:
-                client.chat.completions.create(**told(text, model=f"gpt-{text}"))
+                client.chat.completions.create(**asking(text, model=f"gpt-{text}"))
 
         shown = f"{caught.value}{caught.value!r}{caught.value.__dict__}{session!r}{session.missed}"
         assert secret.one not in shown, secret.kind
@@ -185,7 +185,7 @@ def test_a_miss_does_not_show_the_secret(client: openai.OpenAI, recordings: Path
 
 def test_a_recording_made_before_secrets_were_hidden_is_found(client: openai.OpenAI, recordings: Path) -> None:
     """It lies under the key of the request as it was, and so does all that the ancestor recorded."""
-    body = told(KEY.text.format(KEY.one))
+    body = asking(KEY.text.format(KEY.one))
     with inference_recording("record", recordings, test_id="t"):
         client.chat.completions.create(**HELLO)
     url = f"{str(client.base_url).rstrip('/')}/v1/chat/completions"
@@ -205,11 +205,11 @@ def test_a_variables_value_is_a_secret_whatever_its_shape(
     echo(server)
     monkeypatch.setenv("WEATHER_API_KEY", "wonderful-weather-wind")
     with inference_recording("record", recordings):
-        client.chat.completions.create(**told("Ask with wonderful-weather-wind."))
+        client.chat.completions.create(**asking("Ask with wonderful-weather-wind."))
     monkeypatch.setenv("WEATHER_API_KEY", "a-dummy-of-some-length")
 
     with inference_recording("replay", recordings):
-        answer = client.chat.completions.create(**told("Ask with a-dummy-of-some-length."))
+        answer = client.chat.completions.create(**asking("Ask with a-dummy-of-some-length."))
 
     assert_nowhere("wonderful-weather-wind", recordings)
     assert "Ask with a-dummy-of-some-length." == answer.choices[0].message.content
@@ -222,12 +222,12 @@ def test_a_variable_set_inside_the_block_counts(
     echo(server)
     with inference_recording("record", recordings):
         monkeypatch.setenv("WEATHER_TOKEN", "wonderful-weather-wind")
-        client.chat.completions.create(**told("Ask with wonderful-weather-wind."))
+        client.chat.completions.create(**asking("Ask with wonderful-weather-wind."))
     monkeypatch.delenv("WEATHER_TOKEN")
 
     with inference_recording("replay", recordings) as session:
         monkeypatch.setenv("WEATHER_TOKEN", "a-dummy-of-some-length")
-        client.chat.completions.create(**told("Ask with a-dummy-of-some-length."))
+        client.chat.completions.create(**asking("Ask with a-dummy-of-some-length."))
 
     assert_nowhere("wonderful-weather-wind", recordings)
     assert {"replayed": 1} == session.counts
@@ -243,11 +243,11 @@ def test_a_variable_set_inside_the_block_counts_for_each_thread(
 
     def ask(_: object) -> None:
         start.wait()
-        client.chat.completions.create(**told("Ask with wonderful-weather-wind."))
+        client.chat.completions.create(**asking("Ask with wonderful-weather-wind."))
 
     monkeypatch.setenv("WEATHER_TOKEN", "wonderful-weather-wind")
     with inference_recording("record", recordings):
-        client.chat.completions.create(**told("Ask with wonderful-weather-wind."))
+        client.chat.completions.create(**asking("Ask with wonderful-weather-wind."))
     sys.setswitchinterval(1e-6)
     try:
         with ThreadPoolExecutor(threads) as pool:
@@ -279,7 +279,7 @@ def test_the_clients_own_key_is_a_secret(
     assert f"no such key: Bearer {other}" == caught.value.body["message"]  # type: ignore[index]
 
 
-def test_the_clients_own_key_is_no_part_of_a_test_id(make_sdk: Callable[..., Colour], recordings: Path) -> None:
+def test_the_clients_own_key_is_not_a_part_of_a_test_id(make_sdk: Callable[..., Colour], recordings: Path) -> None:
     """A test that is parametrised by its keys has them in its id."""
     for mode, key in (("record", made(32, "one")), ("replay", made(32, "other"))):
         with inference_recording(mode, recordings, test_id=f"tests/test_a.py::test_b[{key}]") as session:
@@ -298,11 +298,11 @@ def test_the_callers_own_rules(rule: Any, client: openai.OpenAI, server: OpenAIS
     """What a company must not publish has no shape that anybody else knows."""
     echo(server)
     with inference_recording("record", recordings, redact=[rule]):
-        client.chat.completions.create(**told("The name is Rumpelstiltskin."))
+        client.chat.completions.create(**asking("The name is Rumpelstiltskin."))
 
     assert_nowhere("Rumpelstiltskin", recordings)
     with inference_recording("replay", recordings, redact=[rule]):
-        answer = client.chat.completions.create(**told("The name is Rumpelstiltskin."))
+        answer = client.chat.completions.create(**asking("The name is Rumpelstiltskin."))
     assert "The name is Rumpelstiltskin." == answer.choices[0].message.content
 
 
@@ -318,7 +318,7 @@ def test_a_function_that_returns_a_text_is_refused(
         inference_recording("record", recordings, redact=[filtered]),
         pytest.raises(RecorderError, match="returns a list of the secrets"),
     ):
-        client.chat.completions.create(**told("The name is Rumpelstiltskin."))
+        client.chat.completions.create(**asking("The name is Rumpelstiltskin."))
 
     assert 0 == server.count
 
@@ -336,7 +336,7 @@ def test_a_session_names_the_model_as_its_recording_does(sdk: Colour, recordings
 
 
 @pytest.mark.parametrize("rules", ["sk-1", [""], [7]], ids=["a single text", "an empty text", "a number"])
-def test_a_rule_that_is_none_is_refused(rules: Any) -> None:
+def test_an_invalid_rule_is_refused(rules: Any) -> None:
     """A list that hides nothing, or every letter, is noticed when it is too late."""
     with pytest.raises(RecorderError, match="redact="):
         inference_recording("replay", redact=rules)
@@ -349,11 +349,11 @@ def test_several_secrets_each_come_back_as_themselves(
     echo(server)
     one, two = SECRETS[0], SECRETS[16]
     with inference_recording("record", recordings):
-        client.chat.completions.create(**told(f"{one.one} then {two.one}, {two.one} and {one.one}"))
+        client.chat.completions.create(**asking(f"{one.one} then {two.one}, {two.one} and {one.one}"))
 
     with inference_recording("replay", recordings):
-        both = client.chat.completions.create(**told(f"{one.other} then {two.other}, {two.other} and {one.other}"))
-        same = client.chat.completions.create(**told(f"{one.other} then {one.other}, {one.other} and {one.other}"))
+        both = client.chat.completions.create(**asking(f"{one.other} then {two.other}, {two.other} and {one.other}"))
+        same = client.chat.completions.create(**asking(f"{one.other} then {one.other}, {one.other} and {one.other}"))
 
     assert f"{one.other} then {two.other}, {two.other} and {one.other}" == both.choices[0].message.content
     assert f"{one.other} then {one.other}, {one.other} and {one.other}" == same.choices[0].message.content
@@ -362,10 +362,10 @@ def test_several_secrets_each_come_back_as_themselves(
 def test_log_probabilities_do_not_spell_it_out(client: openai.OpenAI, server: OpenAIServer, recordings: Path) -> None:
     """Tokens and their bytes hold the text a second and a third time."""
 
-    def chat(asked: Asked, number: int) -> Reply:
+    def chat(asked: ReceivedRequest, number: int) -> Reply:
         tokens = [
-            {"token": piece, "logprob": -0.1, "bytes": list(piece.encode()), "top_logprobs": []}
-            for piece in pieces(KEY.one)
+            {"token": part, "logprob": -0.1, "bytes": list(part.encode()), "top_logprobs": []}
+            for part in parts(KEY.one)
         ]
         if asked.json.get("stream"):
             return Reply(events=[chunk({"content": token["token"]}) for token in tokens])
@@ -446,7 +446,7 @@ def test_a_literal_that_looks_like_a_placeholder_comes_back(
 
     def call(key: str) -> Any:
         try:
-            result = sdk.call(name, **told(f"{key} is what {literal} stands for, {literal}.", **more))
+            result = sdk.call(name, **asking(f"{key} is what {literal} stands for, {literal}.", **more))
         except openai.AuthenticationError as error:
             return f"{error}{error.body}{error.response.text}"
         if kind == "stream":
@@ -487,7 +487,7 @@ def test_requests_that_differ_in_a_literal_have_different_answers(
 ) -> None:
     """Their keys were the same: one got the other's answer."""
     with inference_recording("record", recordings):
-        client.chat.completions.create(**told(one))
+        client.chat.completions.create(**asking(one))
 
     with inference_recording("replay", recordings), pytest.raises(MissingRecording):
-        client.chat.completions.create(**told(other))
+        client.chat.completions.create(**asking(other))

@@ -15,9 +15,9 @@ import pytest
 from inference_recorder import MissingRecording, inference_recording
 
 from ..conftest import HELLO, Colour
-from ..support.openai_server import Asked, OpenAIServer, Reply, chunks, completion, error
+from ..support.openai_server import OpenAIServer, ReceivedRequest, Reply, chunks, completion, error
 from ..support.secret_table import CREDENTIALS, Credential, made
-from .test_redaction import assert_nowhere, pieces
+from .test_redaction import assert_nowhere, parts
 
 KINDS = (
     ("plain", "raw stream", "failing"),
@@ -29,7 +29,7 @@ VALUE, OTHER = made(24, "sent"), made(24, "sent later")
 def repeat(server: OpenAIServer, value: str = VALUE) -> None:
     """Have the server say a credential that it was sent, everywhere: it has seen it, since the test checks that."""
 
-    def answer(asked: Asked, number: int) -> Reply:
+    def answer(asked: ReceivedRequest, number: int) -> Reply:
         sent = f"{asked.headers}{asked.query}"
         sent += "".join(
             base64.b64decode(text.partition("Basic ")[2]).decode()
@@ -41,11 +41,11 @@ def repeat(server: OpenAIServer, value: str = VALUE) -> None:
         if body.get("model") == "failing" or "organization" in asked.path:
             return error(401, f"Incorrect API key provided: {value}.", x_echo=value)
         if body.get("stream"):
-            return Reply(events=chunks(*pieces(f"It is {value}.")), headers={"x-echo": value})
-        said = completion(f"It is {value}.")
+            return Reply(events=chunks(*parts(f"It is {value}.")), headers={"x-echo": value})
+        answer_text = completion(f"It is {value}.")
         call = {"name": "use", "arguments": json.dumps({value: value})}
-        said["choices"][0]["message"]["tool_calls"] = [{"id": "call_1", "type": "function", "function": call}]
-        return Reply(said, headers={"x-echo": value})
+        answer_text["choices"][0]["message"]["tool_calls"] = [{"id": "call_1", "type": "function", "function": call}]
+        return Reply(answer_text, headers={"x-echo": value})
 
     server.elsewhere, server.scripts["/v1/chat/completions"] = answer, answer
 
@@ -256,19 +256,19 @@ def test_a_word_of_the_sdk_that_was_sent_takes_no_part_of_a_recording_away(
 
 
 @pytest.mark.parametrize("key", ["REDACTED", "_REDACTED"])
-def test_a_client_whose_key_is_a_part_of_a_placeholder_gets_what_was_said(
+def test_a_client_whose_key_is_a_part_of_a_placeholder_gets_the_same_text(
     key: str, make_sdk: Callable[..., Colour], server: OpenAIServer, recordings: Path
 ) -> None:
     """Somebody who needs no key may well say that it is redacted."""
     secret = f"sk-{made(40, 'shaped')}"
-    said = f"It is REDACTED, __REDACTED_1__ or {secret}."
-    server.answers("/v1/chat/completions", Reply(completion(said)))
+    answer_text = f"It is REDACTED, __REDACTED_1__ or {secret}."
+    server.answers("/v1/chat/completions", Reply(completion(answer_text)))
     for mode in ("record", "replay"):
         with inference_recording(mode, recordings, test_id="t"):  # type: ignore[arg-type]
             messages = [{"role": "user", "content": f"Use {secret}."}]
             answer = make_sdk(api_key=key).call("chat.completions.create", model="gpt-4o", messages=messages)
 
-    assert said == answer.choices[0].message.content
+    assert answer_text == answer.choices[0].message.content
     assert_nowhere(secret, recordings)
 
 

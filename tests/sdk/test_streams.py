@@ -255,7 +255,7 @@ def test_the_stream_helper_replays_its_events(sdk: Colour, server: OpenAIServer,
     assert 1 == server.count
 
 
-def test_a_raw_streamed_call_replays_through_both_doors(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
+def test_a_raw_streamed_call_replays_through_both_targets(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
     """langchain streams through `with_raw_response`."""
     with inference_recording("record", recordings):
         raw = sdk.call("chat.completions.with_raw_response.create", **STREAMED)

@@ -22,7 +22,7 @@ METHODS = ["GET", "POST", "DELETE", "PATCH", "PUT"]
 
 
 @dataclass
-class Asked:
+class ReceivedRequest:
     """A request that the server received."""
 
     method: str
@@ -54,7 +54,7 @@ class Reply:
     delay_seconds: float = 0.0
 
 
-Script = Callable[[Asked, int], Reply]
+Script = Callable[[ReceivedRequest, int], Reply]
 """(request, number of earlier requests with its path) -> the answer."""
 
 
@@ -63,7 +63,7 @@ class OpenAIServer:
 
     def __init__(self) -> None:
         self.base_url = ""
-        self.asked: list[Asked] = []
+        self.asked: list[ReceivedRequest] = []
         self.scripts: dict[str, Script] = {}
         self.elsewhere: Script = default_reply
         """Answers requests to paths without a script."""
@@ -82,7 +82,7 @@ class OpenAIServer:
 
     async def handle(self, request: Request) -> Response:
         path, content = request.url.path, await request.body()
-        received = Asked(request.method, path, request.url.query, dict(request.headers), content)
+        received = ReceivedRequest(request.method, path, request.url.query, dict(request.headers), content)
         number = self.count_of(path)
         self.asked.append(received)
         reply = self.scripts.get(path, self.elsewhere)(received, number)
@@ -259,7 +259,7 @@ def error(status: int, message: str = "That went wrong.", *, code: str | None = 
     return Reply(body, status=status, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
 
-def default_reply(request: Asked, number: int) -> Reply:
+def default_reply(request: ReceivedRequest, number: int) -> Reply:
     path, body = request.path.removeprefix("/v1"), request.json if request.content[:1] == b"{" else {}
     if path == "/chat/completions":
         if body.get("stream"):

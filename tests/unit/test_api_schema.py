@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from inference_recorder.api_schema import FREE, is_count, is_enumerated, is_member, prescribed_in_file
-from inference_recorder.redaction.numbers import bare_numbers, numbers_given_back
+from inference_recorder.redaction.numbers import bare_numbers, numbers_restored
 
 _PROGRAM = r"""
 import importlib, inspect, json, pkgutil, sys, typing
@@ -153,7 +153,7 @@ def test_a_text_of_sixteen_times_the_length_takes_no_hundred_times_as_long(repea
         is_enumerated("type", text)
         prescribed_in_file(text)
         bare_numbers(f'{{"a": "{text}"}}')
-        numbers_given_back(text.encode() + b"N__", lambda number: None)
+        numbers_restored(text.encode() + b"N__", lambda number: None)
 
     texts = [repeated * (size // len(repeated)) for size in (4_000, 64_000)]
     taken = [min(timeit.repeat(partial(read, text), timer=time.process_time, number=1, repeat=3)) for text in texts]

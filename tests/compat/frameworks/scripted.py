@@ -9,7 +9,16 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from ...support.openai_server import Asked, OpenAIServer, Reply, chunk, chunks, completion, response, response_events
+from ...support.openai_server import (
+    OpenAIServer,
+    ReceivedRequest,
+    Reply,
+    chunk,
+    chunks,
+    completion,
+    response,
+    response_events,
+)
 
 JSON_OBJECT = {"city": "Oslo", "population": 700_000}
 """What a request for any JSON object gets: the fields of `questions.City`."""
@@ -21,7 +30,7 @@ def script(server: OpenAIServer) -> None:
     server.scripts["/v1/responses"] = responses_reply
 
 
-def chat_reply(request: Asked, number: int) -> Reply:
+def chat_reply(request: ReceivedRequest, number: int) -> Reply:
     """Return an answer of the chat API."""
     body = request.json
     tools = [tool["function"] for tool in body.get("tools") or ()]
@@ -34,7 +43,7 @@ def chat_reply(request: Asked, number: int) -> Reply:
     return Reply(completion(text, number=number))
 
 
-def responses_reply(request: Asked, number: int) -> Reply:
+def responses_reply(request: ReceivedRequest, number: int) -> Reply:
     """Return an answer of the Responses API."""
     body = request.json
     items = body["input"] if isinstance(body["input"], list) else []

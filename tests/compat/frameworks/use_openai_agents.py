@@ -78,8 +78,8 @@ def _agent(base_url: str, kind: type[Any] = OpenAIChatCompletionsModel, **option
 
 async def _streamed(agent: Any) -> Any:
     run = Runner.run_streamed(agent, QUESTION)
-    pieces = [event.data.delta async for event in run.stream_events() if _is_delta(event)]
-    return [pieces, _outcome(run)]
+    deltas = [event.data.delta async for event in run.stream_events() if _is_delta(event)]
+    return [deltas, _outcome(run)]
 
 
 def _is_delta(event: Any) -> bool:

@@ -122,8 +122,8 @@ def _embedder(base_url: str) -> Embedder:
 
 async def _streamed(agent: Any) -> Any:
     async with agent.run_stream(QUESTION) as run:
-        pieces = [piece async for piece in run.stream_text(delta=True, debounce_by=None)]
-    return [pieces, *_history(run)]
+        deltas = [delta async for delta in run.stream_text(delta=True, debounce_by=None)]
+    return [deltas, *_history(run)]
 
 
 def _outcome(run: Any) -> Any:

@@ -171,11 +171,11 @@ def test_no_secret_is_in_what_is_remembered_or_shown(server: OpenAIServer, recor
         with suppress(openai.AuthenticationError):
             one.call("chat.completions.create", **HELLO)
 
-    told = [the_file(recordings).read_text(), repr(session.dropped), str(miss(one, recordings))]
+    texts = [the_file(recordings).read_text(), repr(session.dropped), str(miss(one, recordings))]
     one.close()
     for secret in (key, declared, "sk-proj-a1B2"):
-        assert [] == [text for text in told if secret in text]
-    assert "no such key: Bearer __REDACTED_0__" in told[2]
+        assert [] == [text for text in texts if secret in text]
+    assert "no such key: Bearer __REDACTED_0__" in texts[2]
 
 
 def test_explain_shows_the_dropped_call(one: Colour, server: OpenAIServer, recordings: Path, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def test_every_status_is_decided_as_the_readme_says() -> None:
         (Failure("BadRequestError", "", 400, {"code": "server_error"}), True),
     ],
 )
-def test_a_class_decides_where_there_is_no_status(failure: Failure, expected: bool) -> None:
+def test_a_class_decides_where_there_is_not_a_status(failure: Failure, expected: bool) -> None:
     """The SDK's other exceptions; a status goes before the words of the body."""
     assert expected == is_about_the_request(failure)
 

@@ -18,7 +18,7 @@ SEED = 20261127
 MOST_BYTES = 2 * 1024 * 1024
 MOST_CHUNKS = 5_000
 _MARK = "the-text"
-_TIMES_SAID = 4
+_REPETITIONS = 4
 """How often a stream of the Responses API says its text: in its deltas and, whole, in three of its last events."""
 _ROOMS = ("recording", "redaction", "sdk", "storage")
 """Where a constant can decide how a stream is stored or read."""
@@ -124,9 +124,9 @@ def events_of(case: Case) -> Iterator[bytes]:
         usual = response_events(_MARK)
         delta = next(event for event in usual if event["type"].endswith("text.delta"))
         position, whole = usual.index(delta), "".join(texts)
-        said = [(event, whole) for event in usual]
-        said[position : position + 1] = [(delta, text) for text in texts]
-        for number, (event, text) in enumerate(said):
+        events_sent = [(event, whole) for event in usual]
+        events_sent[position : position + 1] = [(delta, text) for text in texts]
+        for number, (event, text) in enumerate(events_sent):
             yield _event(event | {"sequence_number": number}, event["type"], text)
         return
     for text in texts:
@@ -137,7 +137,7 @@ def events_of(case: Case) -> Iterator[bytes]:
 
 
 def _text(case: Case, position: int) -> str:
-    size = case.size // _TIMES_SAID if case.api == "responses" else case.size
+    size = case.size // _REPETITIONS if case.api == "responses" else case.size
     length = size // case.chunks + (position < size % case.chunks)
     word = f"{position} é\n" if case.number % 5 == 0 else f"{position} "
     return (word * (length // len(word) + 1))[:length]

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ...support.openai_server import (
-    Asked,
     OpenAIServer,
+    ReceivedRequest,
     Reply,
     Script,
     chunks,
@@ -59,7 +59,7 @@ def _in_turn(*answers: Any) -> Script:
 def _pages(items: list[dict[str, Any]], size: int = 2) -> Script:
     """Return a script that gives `items` a few at a time, from the one after the query's `after`."""
 
-    def page(asked: Asked, number: int) -> Reply:
+    def page(asked: ReceivedRequest, number: int) -> Reply:
         query = dict(part.split("=", 1) for part in asked.query.split("&") if part)
         ids = [item["id"] for item in items]
         start = ids.index(query["after"]) + 1 if "after" in query else 0
@@ -89,13 +89,13 @@ def _file(number: int = 1, **changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def _length_of_file(asked: Asked) -> int:
+def _length_of_file(asked: ReceivedRequest) -> int:
     """Return how long the uploaded file is: what a form holds between its part's head and the next boundary."""
     boundary = b"\r\n--" + asked.headers["content-type"].partition("boundary=")[2].encode()
     return len(asked.content.partition(b'filename="')[2].partition(b"\r\n\r\n")[2].partition(boundary)[0])
 
 
-def _uploaded(asked: Asked, number: int) -> Reply:
+def _uploaded(asked: ReceivedRequest, number: int) -> Reply:
     return Reply(_file(bytes=_length_of_file(asked)))
 
 
@@ -230,7 +230,7 @@ def run_events() -> list[tuple[str, Any]]:
         "attachments": [],
         "metadata": {},
     }
-    said = [{"type": "text", "text": {"value": "Hello there", "annotations": []}}]
+    parts = [{"type": "text", "text": {"value": "Hello there", "annotations": []}}]
     words = [{"index": 0, "type": "text", "text": {"value": word}} for word in ("Hello", " there")]
     words[0]["text"] = {"value": "Hello", "annotations": []}
     return [
@@ -242,17 +242,17 @@ def run_events() -> list[tuple[str, Any]]:
             ("thread.message.delta", {"id": "msg_1", "object": "thread.message.delta", "delta": {"content": [word]}})
             for word in words
         ),
-        ("thread.message.completed", message | {"status": "completed", "content": said}),
+        ("thread.message.completed", message | {"status": "completed", "content": parts}),
         ("thread.run.step.completed", step | {"status": "completed"}),
         ("thread.run.completed", run("completed")),
     ]
 
 
-def _threads_runs(asked: Asked, number: int) -> Reply:
+def _threads_runs(asked: ReceivedRequest, number: int) -> Reply:
     return Reply(events=run_events()) if asked.json.get("stream") else Reply(run("queued"))
 
 
-def _responses(asked: Asked, number: int) -> Reply:
+def _responses(asked: ReceivedRequest, number: int) -> Reply:
     body = asked.json
     if body.get("stream"):
         return Reply(events=response_events("Hello there !"), is_done_sent=False)
@@ -263,7 +263,7 @@ def _responses(asked: Asked, number: int) -> Reply:
     return Reply(response(f"Answer {position}", number=position, previous_response_id=previous))
 
 
-def _tool_loop(asked: Asked, number: int) -> Reply:
+def _tool_loop(asked: ReceivedRequest, number: int) -> Reply:
     """Return a tool call until the conversation holds its result, then the answer."""
     results = [message for message in asked.json["messages"] if message["role"] == "tool"]
     if len(results) == 2:
@@ -278,7 +278,7 @@ def _tool_loop(asked: Asked, number: int) -> Reply:
     return Reply(completion(choices=[choice]))
 
 
-def _chat(asked: Asked, number: int) -> Reply:
+def _chat(asked: ReceivedRequest, number: int) -> Reply:
     body = asked.json
     if body.get("stream"):
         return Reply(events=chunks("Hel", "lo", "!"))
@@ -291,14 +291,14 @@ def _chat(asked: Asked, number: int) -> Reply:
 
 
 def _streamed_or(events: Callable[[], list[Any]], whole: Any) -> Script:
-    def reply(asked: Asked, number: int) -> Reply:
+    def reply(asked: ReceivedRequest, number: int) -> Reply:
         is_streamed = b'"stream":true' in asked.content.replace(b" ", b"") or b'name="stream"' in asked.content
         return Reply(events=events(), is_done_sent=False) if is_streamed else _always(whole)(asked, number)
 
     return reply
 
 
-def _transcribed(asked: Asked, number: int) -> Reply:
+def _transcribed(asked: ReceivedRequest, number: int) -> Reply:
     if b'name="stream"' in asked.content:
         done = {"type": "transcript.text.done", "text": "Good day", "logprobs": []}
         deltas = [{"type": "transcript.text.delta", "delta": word} for word in ("Good", " day")]
@@ -311,7 +311,7 @@ def _transcribed(asked: Asked, number: int) -> Reply:
     return Reply({"text": f"{_length_of_file(asked)} words", "usage": usage})
 
 
-def _conversation(asked: Asked, number: int) -> Reply:
+def _conversation(asked: ReceivedRequest, number: int) -> Reply:
     return Reply({"id": "conv_1", "object": "conversation", "created_at": 1_764_000_000, "metadata": {}})
 
 

@@ -17,7 +17,7 @@ from inference_recorder import inference_recording
 
 from ...conftest import Colour
 from ...support.differences import differences
-from ...support.openai_server import Asked, OpenAIServer, Reply, chunks, completion, response, response_events
+from ...support.openai_server import OpenAIServer, ReceivedRequest, Reply, chunks, completion, response, response_events
 from .watching import described, entered, parsed, parsed_line, stable
 
 # The SDK drops its generators where an event cannot be parsed, and asyncio may be closing one that is collected then.
@@ -127,10 +127,10 @@ def text_of(size: int, seed: int) -> str:
     return "".join(random.Random(seed).choices(ALPHABET, k=min(size, 500))) * (size // 500 + 1 if size > 500 else 1)
 
 
-def answered(case: Case) -> Callable[[Asked, int], Reply]:
+def answered(case: Case) -> Callable[[ReceivedRequest, int], Reply]:
     """Return a script whose nth answer is the same in each run of the case, and another one for each n."""
 
-    def reply(asked: Asked, number: int) -> Reply:
+    def reply(asked: ReceivedRequest, number: int) -> Reply:
         if case.kind == "models":
             number = 0  # lists of models are no series: what was recorded last answers every call
         if case.status != 200:

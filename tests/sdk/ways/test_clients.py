@@ -119,16 +119,16 @@ def test_what_a_client_is_asked_directly_replays(way: Way, sdk: Colour, server: 
     ],
     ids=["extra_body", "extra_query", "extra_headers", "timeout"],
 )
-@pytest.mark.parametrize("door", ["plain", "raw", "post"])
+@pytest.mark.parametrize("way", ["plain", "raw", "post"])
 def test_what_is_asked_tells_recordings_apart_and_how_it_is_asked_does_not(
-    door: str, first: Any, second: Any, recordings_made: int, sdk: Colour, server: OpenAIServer, recordings: Path
+    way: str, first: Any, second: Any, recordings_made: int, sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
     """Two doors with two opinions of one request would each miss what the other recorded."""
 
     def ask(**extra: Any) -> None:
-        if door == "plain":
+        if way == "plain":
             sdk.call("chat.completions.create", **HELLO, **extra)
-        elif door == "raw":
+        elif way == "raw":
             sdk.call("chat.completions.with_raw_response.create", **HELLO, **extra)
         else:
             names = {"extra_body": "extra_json", "extra_query": "params", "extra_headers": "headers"}
@@ -398,16 +398,16 @@ async def test_many_async_calls_at_once_replay_each_its_own(server: OpenAIServer
             *(client.post("/odd", cast_to=Odd, body={"n": n}) for n in range(5)),
         )
 
-    said = []
+    contents = []
     async with openai.AsyncOpenAI(base_url=server.base_url, api_key="sk-test", max_retries=0) as client:
         for mode in ("record", "replay"):
             with inference_recording(mode, recordings) as session:
                 answers = await ask(client)
             assert 15 == sum(session.counts.values())
-            said.append([_said(answer) for answer in answers])
+            contents.append([_content(answer) for answer in answers])
 
-    assert said[0] == said[1]
-    assert [f"You said: {n}" for n in range(10)] == said[0][:10]
+    assert contents[0] == contents[1]
+    assert [f"You said: {n}" for n in range(10)] == contents[0][:10]
     assert 15 == server.count
 
 
@@ -415,6 +415,6 @@ def _saying(number: int) -> list[dict[str, str]]:
     return [{"role": "user", "content": str(number)}]
 
 
-def _said(answer: Any) -> Any:
+def _content(answer: Any) -> Any:
     answer = answer.parse() if hasattr(answer, "parse") else answer
     return answer.body if isinstance(answer, Odd) else answer.choices[0].message.content

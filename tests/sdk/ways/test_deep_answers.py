@@ -131,35 +131,33 @@ def test_an_answer_of_any_depth_that_the_sdk_reads_replays(
         reply.headers |= SAME_ID
         server.answers("/v1/chat/completions", reply)
         for replayed_by in LIBRARIES if depth in ONE_OF_EACH_KIND else [recorded_by]:
-            one, other = (
-                lambda sdk, door=door: LIBRARIES[door](sdk, **streamed) for door in (recorded_by, replayed_by)
-            )
+            one, other = (lambda sdk, way=way: LIBRARIES[way](sdk, **streamed) for way in (recorded_by, replayed_by))
             live = assert_replays(one, other, sdk, recordings / f"{depth}-{replayed_by}")
             assert isinstance(live, list)
 
 
-@pytest.mark.parametrize("door", LIBRARIES)
+@pytest.mark.parametrize("way", LIBRARIES)
 def test_an_answer_that_the_sdk_cannot_read_for_its_depth_replays_as_that(
-    door: str, sdk: Colour, server: OpenAIServer, recordings: Path
+    way: str, sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
     """Where live ends is where replay ends, with the same error."""
     server.answers("/v1/chat/completions", Reply(content=with_deep_member(completion(), TOO_DEEP)))
 
-    live = assert_replays(LIBRARIES[door], LIBRARIES[door], sdk, recordings)
+    live = assert_replays(LIBRARIES[way], LIBRARIES[way], sdk, recordings)
 
-    assert door == "streaming" or live is RecursionError
+    assert way == "streaming" or live is RecursionError
 
 
 @pytest.mark.parametrize("depth", DEPTHS)
-@pytest.mark.parametrize("door", LIBRARIES)
+@pytest.mark.parametrize("way", LIBRARIES)
 def test_an_error_of_any_depth_that_the_sdk_reads_replays(
-    door: str, depth: int, sdk: Colour, server: OpenAIServer, recordings: Path
+    way: str, depth: int, sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
     """Validation errors of some servers repeat the request they refuse."""
     content = b'{"error":' + with_deep_member({"message": "no", "type": "t", "code": None, "param": None}, depth) + b"}"
     server.answers("/v1/chat/completions", Reply(content=content, status=400))
 
-    live = assert_replays(LIBRARIES[door], LIBRARIES[door], sdk, recordings)
+    live = assert_replays(LIBRARIES[way], LIBRARIES[way], sdk, recordings)
 
     assert live[0] is openai.BadRequestError
 

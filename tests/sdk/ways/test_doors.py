@@ -72,7 +72,7 @@ NO_OBJECTS = {
         for name, reply in NO_OBJECTS.items()
     ],
 )
-def test_an_answer_that_is_no_object_replays_plain_as_it_is_live(
+def test_an_answer_that_is_not_an_object_replays_plain_as_it_is_live(
     recorded_by: str, reply: Reply, sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
     """Proxies and half-compatible servers answer so, and the SDK lets it through."""

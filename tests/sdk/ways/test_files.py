@@ -96,7 +96,7 @@ def test_speech_that_is_streamed_replays_the_same_bytes(
     assert SIZES[size] == check(Way(use), sdk, server, recordings)
 
 
-def test_speech_left_early_replays_what_was_heard(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
+def test_speech_left_early_replays_what_was_received(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
     """A player that is stopped leaves the rest of the sound unread."""
 
     def use(sdk: Colour) -> bytes:

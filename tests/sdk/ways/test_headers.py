@@ -16,7 +16,7 @@ from inference_recorder import inference_recording
 from inference_recorder.recording.headers import kept_headers
 
 from ...conftest import HELLO, Colour
-from ...support.openai_server import Asked, OpenAIServer, Reply, completion, error
+from ...support.openai_server import OpenAIServer, ReceivedRequest, Reply, completion, error
 from .watching import entered
 
 KEY = "a-key-that-no-shape-knows"
@@ -109,8 +109,8 @@ def sends(server: OpenAIServer) -> Callable[..., None]:
     scripts, elsewhere = dict(server.scripts), server.elsewhere
 
     def send(headers: dict[str, str], raw_headers: list[tuple[bytes, bytes]] | None = None) -> None:
-        def with_them(script: Callable[[Asked, int], Reply]) -> Callable[[Asked, int], Reply]:
-            def reply(asked: Asked, number: int) -> Reply:
+        def with_them(script: Callable[[ReceivedRequest, int], Reply]) -> Callable[[ReceivedRequest, int], Reply]:
+            def reply(asked: ReceivedRequest, number: int) -> Reply:
                 is_gone = asked.content[:1] == b"{" and asked.json.get("model") == "gone"
                 usual = error(404) if is_gone else script(asked, number)
                 return replace(usual, headers=usual.headers | headers, raw_headers=raw_headers or [])

@@ -47,23 +47,23 @@ def raw_parsing(sdk: Colour) -> Any:
     return sdk.call("chat.completions.with_raw_response.parse", **HELLO, response_format=City).parse()
 
 
-def told_to_a_handler(sdk: Colour) -> list[str]:
+def events_of_handler(sdk: Colour) -> list[str]:
     """Use an event handler of the caller's own, whose `on_...` methods are called."""
-    told: list[str] = []
+    events: list[str] = []
 
     class Handler(openai.AssistantEventHandler):
         def on_text_delta(self, delta: Any, snapshot: Any) -> None:
-            told.append(snapshot.value)
+            events.append(snapshot.value)
 
         def on_message_done(self, message: Any) -> None:
-            told.append(message.content[0].text.value)
+            events.append(message.content[0].text.value)
 
     class AsyncHandler(openai.AsyncAssistantEventHandler):
         async def on_text_delta(self, delta: Any, snapshot: Any) -> None:
-            told.append(snapshot.value)
+            events.append(snapshot.value)
 
         async def on_message_done(self, message: Any) -> None:
-            told.append(message.content[0].text.value)
+            events.append(message.content[0].text.value)
 
     handler = AsyncHandler() if sdk.is_async else Handler()
     manager = sdk.client.beta.threads.runs.stream(
@@ -71,7 +71,7 @@ def told_to_a_handler(sdk: Colour) -> list[str]:
     )  # fmt: skip
     with entered(sdk, manager) as stream:
         sdk.wait(stream.until_done())
-    return told
+    return events
 
 
 ASK = {"model": "gpt-4o", "input": "Say hello."}
@@ -117,7 +117,7 @@ HELPERS: dict[str, Way] = {
     "beta.threads.runs.create, streamed": Way(
         lambda sdk: sdk.items(sdk.call("beta.threads.runs.create", **RUN, stream=True))
     ),
-    "an assistants' event handler": Way(told_to_a_handler),
+    "an assistants' event handler": Way(events_of_handler),
 }
 QUICKLY: dict[str, Any] = {"poll_interval_ms": 1}
 POLLS: dict[str, Way] = {

@@ -131,9 +131,9 @@ ERROR_TEXTS = {
 
 
 @pytest.mark.parametrize("text", ERROR_TEXTS)
-@pytest.mark.parametrize("door", LIBRARIES)
+@pytest.mark.parametrize("way", LIBRARIES)
 def test_the_text_of_an_error_replays_in_its_charset(
-    door: str, text: str, sdk: Colour, server: OpenAIServer, recordings: Path
+    way: str, text: str, sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
     """Proxies answer in the charset of their region; an error handler that looks for words must find them."""
     media_type, content = ERROR_TEXTS[text]
@@ -141,7 +141,7 @@ def test_the_text_of_an_error_replays_in_its_charset(
         "/v1/chat/completions", Reply(content=content, status=400, headers=SAME_ID | {"content-type": media_type})
     )
 
-    live = assert_replays(LIBRARIES[door], LIBRARIES[door], sdk, server, recordings)
+    live = assert_replays(LIBRARIES[way], LIBRARIES[way], sdk, server, recordings)
 
     assert openai.BadRequestError is live[0]
 
@@ -205,11 +205,11 @@ def test_integers_of_any_size_stay_integers(
     recorded_by: str, replayed_by: str, streamed: dict[str, Any], sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
     """Ids of other systems are such numbers; as a float, one is another one."""
-    pieces = [chunk({"content": "x"}, seed=number) for number in NUMBERS]
+    parts = [chunk({"content": "x"}, seed=number) for number in NUMBERS]
     server.answers(
-        "/v1/chat/completions", Reply(events=pieces) if streamed else Reply(completion(seeds=NUMBERS), headers=SAME_ID)
+        "/v1/chat/completions", Reply(events=parts) if streamed else Reply(completion(seeds=NUMBERS), headers=SAME_ID)
     )
-    one, other = (lambda sdk, door=door: LIBRARIES[door](sdk, **streamed) for door in (recorded_by, replayed_by))
+    one, other = (lambda sdk, way=way: LIBRARIES[way](sdk, **streamed) for way in (recorded_by, replayed_by))
 
     assert_replays(one, other, sdk, server, recordings)
     assert all(str(number) in next(recordings.glob("*.json")).read_text() for number in NUMBERS)

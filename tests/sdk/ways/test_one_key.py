@@ -67,8 +67,8 @@ def _parsed() -> Any:
 def _parsed_output() -> Any:
     message: Any = ParsedResponseOutputMessage
     text: Any = ParsedResponseOutputText
-    said = text[City](type="output_text", text="{}", annotations=[], parsed=City(name="Lisbon"))
-    return message[City](type="message", id="msg_1", role="assistant", status="completed", content=[said])
+    parsed_text = text[City](type="output_text", text="{}", annotations=[], parsed=City(name="Lisbon"))
+    return message[City](type="message", id="msg_1", role="assistant", status="completed", content=[parsed_text])
 
 
 def _messages(*messages: Any) -> Iterator[Any]:

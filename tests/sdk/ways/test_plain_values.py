@@ -80,7 +80,7 @@ def put(path: Path, body: Any, *, indent: int | None = 2, **members: Any) -> Non
     [(body, name) for name in METHODS for body in LEFT_BY_SOMEBODY]
     + [(body, name) for name in METHODS if name != "models" for body in WITHOUT_AN_OBJECT],  # which are lists of models
 )
-def test_a_body_that_is_no_object_of_the_method_is_corrupt(
+def test_a_body_that_is_not_an_object_of_the_method_is_corrupt(
     body: str, name: str, sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
     """`None` in an answer's place fails far from where it came from, or passes where a test asks for nothing."""
@@ -103,7 +103,7 @@ def test_a_body_that_is_no_object_of_the_method_is_corrupt(
 
 @pytest.mark.parametrize("body", ["null", "a number", "a string", "typed null", "a typed list"])
 @pytest.mark.parametrize("is_raw", [False, True], ids=["plain", "raw"])
-def test_a_chunk_that_is_no_object_is_corrupt(is_raw: bool, body: str, sdk: Colour, recordings: Path) -> None:
+def test_a_chunk_that_is_not_an_object_is_corrupt(is_raw: bool, body: str, sdk: Colour, recordings: Path) -> None:
     """The chunks before it are the recorded ones; it is not."""
     method = "chat.completions.with_raw_response.create" if is_raw else "chat.completions.create"
     with inference_recording("record", recordings):
@@ -166,7 +166,7 @@ def test_what_a_mock_returned_is_the_json_of_a_raw_response(value: str, sdk: Col
 
 
 @pytest.mark.parametrize("value", ["null", "a number", "a string", "a list of objects"])
-def test_a_mocks_chunk_that_is_no_object_replays_as_it_is(value: str, sdk: Colour, recordings: Path) -> None:
+def test_a_mocks_chunk_that_is_not_an_object_replays_as_it_is(value: str, sdk: Colour, recordings: Path) -> None:
     """Even a mock's `None` among chunks is what the code under test met."""
     items = [ChatCompletionChunk.model_validate(chunk({"content": "a"})), RETURNED_BY_A_MOCK[value]]
 
@@ -188,7 +188,7 @@ def test_a_mocks_chunk_that_is_no_object_replays_as_it_is(value: str, sdk: Colou
 
 @pytest.mark.parametrize("is_raw", [False, True], ids=["recorded plain", "recorded raw"])
 @pytest.mark.parametrize("content", [b"null", b"7", b'"text"', b"[]", b'[{"id": "x"}]', b"true"])
-def test_json_of_a_server_that_is_no_object_replays_as_live(
+def test_json_of_a_server_that_is_not_an_object_replays_as_live(
     content: bytes, is_raw: bool, sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
     """Half-compatible servers send it, and the SDK hands it out."""

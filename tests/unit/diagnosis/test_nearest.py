@@ -12,7 +12,7 @@ from inference_recorder.diagnosis import index as index_module
 from inference_recorder.diagnosis.index import Index, index_of
 from inference_recorder.diagnosis.nearest import explanation_of
 from inference_recorder.explanation import Explanation, lines_of
-from inference_recorder.request.keys import EXACT, FOLDING, Generation
+from inference_recorder.request.keys import EXACT, FOLDING, KeyVersion
 from inference_recorder.request.normalizers import Normalizers
 
 from ...support.secret_table import SECRETS
@@ -131,7 +131,7 @@ def test_a_test_with_recordings_of_its_own_was_not_renamed(recordings: Path) -> 
     assert f"  {OTHER}" in list(lines_of(explanation, TEST, recordings))
 
 
-def test_the_same_request_from_outside_a_test_is_said_to_be_that(recordings: Path) -> None:
+def test_the_same_request_from_outside_a_test_is_found_to_be_that(recordings: Path) -> None:
     """Tried in a script first, then put into a test: there is no id to rename."""
     put(recordings, asks("Say hello."), None)
     explanation = explain(recordings, question(asks("Say hello.")))
@@ -140,7 +140,7 @@ def test_the_same_request_from_outside_a_test_is_said_to_be_that(recordings: Pat
     assert any("outside of one" in line for line in lines_of(explanation, TEST, recordings))
 
 
-def test_another_base_path_is_told(recordings: Path) -> None:
+def test_another_base_path_is_reported(recordings: Path) -> None:
     """A gateway's url in front of the API is part of the key, and nobody expects it."""
     put(recordings, asks("Say hello."), base_url="https://gateway/openai/v1")
     put(recordings, asks("Say hello."), OTHER, base_url="https://gateway/openai/v1")
@@ -153,7 +153,7 @@ def test_another_base_path_is_told(recordings: Path) -> None:
     assert () == explanation.recorded_for  # renaming would not help
 
 
-def test_another_set_of_normalizers_is_told(recordings: Path) -> None:
+def test_another_set_of_normalizers_is_reported(recordings: Path) -> None:
     """The request is the same under the rules declared now, so that nothing else would explain the miss."""
     put(recordings, asks("On 2026-11-23."), name="a" * 64)
     put(recordings, asks("On 2026-11-23."), "t.py::under_a_rule", normalize=["dates"], name="b" * 64)
@@ -186,7 +186,7 @@ def test_what_a_series_has_to_do_with_it(
     assert reason == (None if nearest is None else nearest.reason)
 
 
-def test_a_file_under_another_name_is_told(recordings: Path) -> None:
+def test_a_file_under_another_name_is_reported(recordings: Path) -> None:
     """A recording copied under a name that says more to people is not found by any look-up."""
     put(recordings, asks("Say hello."), name="hello")
     nearest = explain(recordings, question(asks("Say hello."))).nearest
@@ -196,7 +196,7 @@ def test_a_file_under_another_name_is_told(recordings: Path) -> None:
 
 
 @pytest.mark.parametrize("version", [EXACT, FOLDING[0]], ids=["ours", "llama-stack's"])
-def test_what_a_key_does_not_see_is_no_difference(version: Generation, recordings: Path) -> None:
+def test_what_a_key_does_not_see_is_not_a_difference(version: KeyVersion, recordings: Path) -> None:
     """A score is why the exact key missed; under llama-stack's keys, pointing at it would send people the wrong way."""
     put(recordings, asks("score: 0.91234", "Hello.", temperature=0.1234567))
     asked = question(asks("score: 0.5", "Hi.", temperature=0.1234561))._replace(version=version)
@@ -234,7 +234,7 @@ def test_what_is_shown_of_a_recording_is_redacted_first(recordings: Path) -> Non
 
 
 @pytest.mark.parametrize("recorded", [SECRETS[0].one, "__REDACTED_1__"], ids=["recorded with it", "recorded without"])
-def test_a_secret_is_no_difference(recorded: str, recordings: Path) -> None:
+def test_a_secret_is_not_a_difference(recorded: str, recordings: Path) -> None:
     """Its placeholder has a number in the file and none in the key."""
     put(recordings, asks(f"The key is {recorded}."), OTHER)
     explanation = explain(recordings, question(asks("The key is __REDACTED__.")))
@@ -262,7 +262,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE.keys())
-def test_a_file_that_is_no_recording_does_not_break_the_explanation(content: bytes, recordings: Path) -> None:
+def test_a_file_that_is_not_a_recording_does_not_break_the_explanation(content: bytes, recordings: Path) -> None:
     """The miss is what the caller has to hear of."""
     near = put(recordings, asks("Say goodbye."))
     for number in range(3):
@@ -284,12 +284,12 @@ def test_a_hostile_file_alone_does_not_break_it_either(recordings: Path) -> None
     assert "files there cannot be read: inference-recorder check says why" in lines[-1]
 
 
-def test_an_empty_directory_is_said_to_be_empty(recordings: Path) -> None:
+def test_an_empty_directory_is_found_to_be_empty(recordings: Path) -> None:
     """The commonest first miss of all."""
     assert ("there are no recordings there yet",) == explain(recordings, question(asks("Say hello."))).remarks
 
 
-def test_a_directory_without_this_endpoint_is_told(recordings: Path) -> None:
+def test_a_directory_without_this_endpoint_is_reported(recordings: Path) -> None:
     """A wrong folder looks like this."""
     put(recordings, {"model": "m", "input": "a"}, OTHER, endpoint="/v1/embeddings")
     explanation = explain(recordings, question(asks("Say hello.")))

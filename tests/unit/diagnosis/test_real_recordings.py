@@ -35,7 +35,7 @@ def directories(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 def of_the_sdk(directories: list[Path]) -> list[Entry]:
     found = [one for one in entries_in(directories) if not isinstance(one, CorruptRecording)]
-    return [one for one in found if one.is_of_the_sdk]
+    return [one for one in found if one.is_sdk_call]
 
 
 def changed(asked: Question) -> Question:
@@ -86,13 +86,13 @@ def test_a_recording_does_not_differ_from_itself_and_its_text_is_joined(director
 
         assert [] == list(differences(read, readable_answer(recording)))
         if answer.is_streaming and entry.endpoint == "/v1/chat/completions" and answer.failure is None:
-            pieces = [
+            parts = [
                 choice["delta"].get("content") or ""
                 for chunk in answer.chunks or ()
                 for choice in untyped(chunk)["choices"]
             ]
             messages = [choice["message"].get("content") or "" for choice in read["body"]["choices"]]
-            assert "".join(pieces) == "".join(messages)
+            assert "".join(parts) == "".join(messages)
 
 
 @pytest.mark.slow

@@ -20,25 +20,25 @@ KEY = SECRETS[0].one
 ADVICE = 'secret_env = ["!APP_TOKEN"]'
 
 
-def told(text: str) -> dict[str, Any]:
+def asking(text: str) -> dict[str, Any]:
     return {"model": "gpt-4o", "messages": [{"role": "user", "content": text}]}
 
 
 def record(sdk: Colour, recordings: Path, text: str, **arguments: Any) -> None:
     with inference_recording("record", recordings, test_id=TEST, **arguments):
-        sdk.call("chat.completions.create", **told(text))
+        sdk.call("chat.completions.create", **asking(text))
 
 
 def miss(sdk: Colour, recordings: Path, text: str, **arguments: Any) -> MissingRecording:
     with inference_recording("replay", recordings, test_id=TEST, **arguments):
         with pytest.raises(MissingRecording) as caught:
-            sdk.call("chat.completions.create", **told(text))
+            sdk.call("chat.completions.create", **asking(text))
     return caught.value
 
 
 def assert_answers(sdk: Colour, recordings: Path, text: str, **arguments: Any) -> None:
     with inference_recording("replay", recordings, test_id=TEST, **arguments) as session:
-        sdk.call("chat.completions.create", **told(text))
+        sdk.call("chat.completions.create", **asking(text))
     assert {"replayed": 1} == session.counts
 
 

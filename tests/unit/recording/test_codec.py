@@ -118,7 +118,7 @@ def test_an_answer_comes_back_as_from_the_whole_document(
     with patch.object(codec, "_BIG_LIST", big_list):
         actual = decode(content, "f")
 
-    assert told(answer) == told(reference.answer) == told(actual.answer)
+    assert summary(answer) == summary(reference.answer) == summary(actual.answer)
 
 
 def test_of_a_file_in_our_layout_only_the_response_is_parsed() -> None:
@@ -126,13 +126,13 @@ def test_of_a_file_in_our_layout_only_the_response_is_parsed() -> None:
     http, failure = Http(200, {"a": "b"}), Failure("APIError", "m", body=[1])
     answer = Answer(failure=failure, http=http, page={"a": [1]}, chunks=[typed("a.B", [])] * 3, is_streaming=True)
     with patch.object(codec, "_whole_document", side_effect=AssertionError("parsed as a whole")):
-        assert told(answer) == told(reread(answer).answer)
-        assert told(Answer(body=typed("a", [1]))) == told(reread(Answer(body=typed("a", [1]))).answer)
+        assert summary(answer) == summary(reread(answer).answer)
+        assert summary(Answer(body=typed("a", [1]))) == summary(reread(Answer(body=typed("a", [1]))).answer)
         with patch.object(codec, "_BIG_LIST", 0):
             assert isinstance(reread(answer).answer.chunks, Lines)
 
 
-def told(answer: Answer) -> str:
+def summary(answer: Answer) -> str:
     """Return all that an answer says, however its chunks are kept; -0.0 is not 0, nor 1 True."""
     chunks = None if answer.chunks is None else [chunk_value(chunk, "f") for chunk in answer.chunks]
     http = None if answer.http is None else (answer.http.status_code, dict(answer.http.headers))

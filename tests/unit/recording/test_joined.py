@@ -21,7 +21,7 @@ def calls(*deltas: dict[str, Any]) -> list[Any]:
     return tool_calls
 
 
-def test_two_calls_of_one_index_are_told_apart_by_their_ids() -> None:
+def test_two_calls_of_one_index_are_distinguished_by_their_ids() -> None:
     """Ollama gives every tool call the index 0."""
     function = {"name": "add", "arguments": "{}"}
     first, second = (

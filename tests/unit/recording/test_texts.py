@@ -35,7 +35,7 @@ def streamed(*words: str) -> Answer:
         (streamed("Paris"), streamed("Rome"), {"Paris"}),
     ],
 )  # fmt: skip
-def test_the_texts_that_are_new_are_told(new: Answer, old: Answer | None, expected: set[str]) -> None:
+def test_the_texts_that_are_new_are_reported(new: Answer, old: Answer | None, expected: set[str]) -> None:
     """Ids and texts, of a stream the joined one: a piece of it would be found in any prompt."""
     assert expected == new_texts(recording(new), None if old is None else recording(old))
 

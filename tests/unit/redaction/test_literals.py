@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from inference_recorder.recording.codec import chunk_value, decode, encode
 from inference_recorder.recording.recording import Answer, Failure, Http
 from inference_recorder.redaction.placeholders import escaped, unescaped
-from inference_recorder.redaction.recordings import RecordingRedactor, failure_given_back, given_back
+from inference_recorder.redaction.recordings import RecordingRedactor, given_back, restored_failure
 from inference_recorder.redaction.requests import RequestRules, recorded_request
 from inference_recorder.request.credentials import Credential
 from inference_recorder.request.jsonable import canonical_text
@@ -51,7 +51,7 @@ def replayed(asked: Request, content: bytes, rules: RequestRules) -> Answer:
         return answer
     secrets = rules.secrets_of(asked)
     given = decode(given_back(content, secrets), "").answer
-    failure = answer.failure and failure_given_back(answer.failure, content, secrets, asked.credential)
+    failure = answer.failure and restored_failure(answer.failure, content, secrets, asked.credential)
     return given._replace(failure=failure)
 
 
@@ -123,12 +123,12 @@ def test_a_stream_says_what_the_server_would(parts: list[Any], lengths: list[int
 
     content = recorded(then, Answer(chunks=chunks, is_streaming=True), rules)
 
-    heard = values(replayed(now, content, rules)).chunks
-    assert texts[1] == "".join(one["choices"][0]["delta"]["content"] for one in heard)
+    received = values(replayed(now, content, rules)).chunks
+    assert texts[1] == "".join(one["choices"][0]["delta"]["content"] for one in received)
 
 
 @given(st.lists(st.sampled_from([*LITERALS, *PARTS, "x"]), max_size=6).map("".join))
-def test_what_is_written_is_said_again(text: str) -> None:
+def test_what_is_written_is_read_back(text: str) -> None:
     """Nothing is lost, and nothing that is written looks like a placeholder."""
     assert text == unescaped(escaped(text))
     assert "" == text or escaped(text) != escaped(text + "x")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from inference_recorder.recording.codec import chunk_value, decode, encode
 from inference_recorder.recording.recording import Answer, Failure, Http
 from inference_recorder.redaction import scanner as scanner_module
-from inference_recorder.redaction.recordings import RecordingRedactor, failure_given_back, given_back
+from inference_recorder.redaction.recordings import RecordingRedactor, given_back, restored_failure
 from inference_recorder.redaction.redactor import Redactor
 from inference_recorder.redaction.requests import RequestRules, recorded_request
 from inference_recorder.request.credentials import Credential
@@ -81,7 +81,7 @@ def test_each_secret_comes_back_where_it_was(body: Any) -> None:
     [lambda value: {"input": f"The password: {value}. Keep it."}, lambda value: {"extra_query": {"?": f"sig={value}"}}],
     ids=["at the end of a sentence", "first in a query"],
 )
-def test_a_secret_without_a_shape_is_known_by_its_surroundings(body: Any) -> None:
+def test_a_secret_without_a_shape_is_known_by_its_context(body: Any) -> None:
     """The full stop was part of the password, so that an answer without it kept the password."""
     one, other = made(24, "one"), made(24, "other")
     then, now = run(body(one)), run(body(other))
@@ -243,7 +243,7 @@ def test_what_is_taken_as_it_is_holds_no_secret(asked: str, answer: Answer) -> N
 
 
 @given(_ANSWER_TEXTS, _ANSWERS)
-def test_an_answer_not_said_to_be_redacted_has_nothing_to_be_given_back(asked: str, answer: Answer) -> None:
+def test_an_answer_not_found_to_be_redacted_has_nothing_to_be_given_back(asked: str, answer: Answer) -> None:
     """Its file is read once; any other twice, with the secrets of the one who asks put in between."""
     then, now = run({"input": asked}), run({"input": f"{asked} {ONE.other} {TWO.other}"})
     content = then.recorded(answer)
@@ -283,10 +283,10 @@ def test_the_clients_own_key_is_given_back_in_a_failure_alone() -> None:
     content = json.dumps({"request": request, "response": response}).encode()
     failure = Failure("AuthenticationError", "no such key: __REDACTED_0__", 401, {"message": ["__REDACTED_0__"]})
 
-    told = json.loads(given_back(content, ["the secret"]))["response"]["body"]
-    failed = failure_given_back(failure, content, ["the secret"], Credential("the key"))
+    body = json.loads(given_back(content, ["the secret"]))["response"]["body"]
+    failed = restored_failure(failure, content, ["the secret"], Credential("the key"))
 
-    assert "http://example.com/?k=__REDACTED_0__&s=the secret" == told
+    assert "http://example.com/?k=__REDACTED_0__&s=the secret" == body
     assert ("no such key: the key", {"message": ["the key"]}) == (failed.message, failed.body)
 
 

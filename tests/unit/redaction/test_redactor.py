@@ -15,7 +15,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from inference_recorder.recording.joined import Piece, rewrite
+from inference_recorder.recording.joined import TextPart, rewrite_parts
 from inference_recorder.redaction import scanner as scanner_module
 from inference_recorder.redaction.placeholders import PLACEHOLDER
 from inference_recorder.redaction.redactor import Redactor
@@ -59,7 +59,7 @@ def test_a_secret_is_found_whole_and_alone(secret: Secret) -> None:
         "Authorization: Bearer __REDACTED__",
     ],
 )
-def test_what_is_no_secret_is_left_alone(text: str) -> None:
+def test_what_is_not_a_secret_is_left_alone(text: str) -> None:
     """A false positive costs nothing but a worse diff; many of them cost trust."""
     assert text == redacted(text)
 
@@ -162,7 +162,7 @@ def test_what_the_prefilter_passes_over_holds_nothing_for_a_long_one(
 
 
 @given(st.lists(_ANY_TEXTS, max_size=3), st.lists(_KNOWN, max_size=2))
-def test_a_text_said_to_be_clean_has_no_findings(texts: list[str], values: list[str]) -> None:
+def test_a_text_found_to_be_clean_has_no_findings(texts: list[str], values: list[str]) -> None:
     """Nor has it any for one who looks at all of it."""
     redactor = Redactor(values)
     for text in texts:
@@ -224,7 +224,7 @@ def test_many_secrets_of_an_answer_take_no_time_for_each_two_of_them(start: str)
     def rewritten(text: str) -> str:
         holder = {str(position): text[position : position + 3] for position in range(0, len(text), 3)}
         findings = redactor.scanner.find(text)
-        rewrite([Piece(holder, name) for name in holder], redactor.changes(text, findings, lambda secret: "x"))
+        rewrite_parts([TextPart(holder, name) for name in holder], redactor.changes(text, findings, lambda secret: "x"))
         return "".join(holder.values())
 
     short, long = (f"{start}{json.dumps([731412] * number)}" for number in (1_000, 16_000))

@@ -106,7 +106,7 @@ def test_no_thread_misses_what_is_put_into_the_environment(monkeypatch: pytest.M
 
     def asked_and_scope(rules: RequestRules) -> list[str | None]:
         start.wait()
-        rules.refreshed()
+        rules.refresh()
         request = asked({"input": f"it is {VALUE}"}, "https://host", "/v1/x", "")
         return [rules.keyed(request, None)[0].body_text, rules.scope(f"test[{VALUE}]")]
 

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from inference_recorder.request.jsonable import canonical_text
-from inference_recorder.request.keys import FOLDING, GENERATIONS, body_text_as_keyed, further_keys, request_key
+from inference_recorder.request.keys import FOLDING, KEY_VERSIONS, body_text_as_keyed, further_keys, request_key
 from inference_recorder.request.legacy_folding import (
     BodyRules,
     a_dict_directly_in_a_list_counts_as_a_root,
@@ -22,7 +22,7 @@ from inference_recorder.request.legacy_folding import (
 )
 from inference_recorder.request.request import Request, recorded_url
 
-VERSIONS = {version.name: version for version in GENERATIONS}
+VERSIONS = {version.name: version for version in KEY_VERSIONS}
 UUID = "0b7a8e62-1f0a-4d5c-9a53-2f6f0f0c8b11"
 
 _CURIOUS = [

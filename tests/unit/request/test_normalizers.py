@@ -22,7 +22,7 @@ from inference_recorder.test_run import running_test_id
 from ...support.openai_server import OpenAIServer, Reply, completion
 
 
-def said(text: str) -> dict[str, Any]:
+def asking(text: str) -> dict[str, Any]:
     return {"model": "gpt-4o", "messages": [{"role": "user", "content": text}]}
 
 
@@ -44,16 +44,16 @@ def with_call_ids(first: str, second: str) -> dict[str, Any]:
 
 
 BUILT_IN = {
-    "uuids": (said("id 123e4567-e89b-12d3-a456-426614174000."), said("id 00000000-e89b-12d3-a456-426614174fff.")),
-    "hashes": (said(f"commit {'a1' * 20}, {'b' * 64}"), said(f"commit {'c3' * 20}, {'d' * 64}")),
+    "uuids": (asking("id 123e4567-e89b-12d3-a456-426614174000."), asking("id 00000000-e89b-12d3-a456-426614174fff.")),
+    "hashes": (asking(f"commit {'a1' * 20}, {'b' * 64}"), asking(f"commit {'c3' * 20}, {'d' * 64}")),
     "dates": (
-        said("It is 2026-11-23T08:36:23.123456+00:00, or 2026-11-23, or 08:36:23."),
-        said("It is 2027-01-02T10:00:00Z, or 2027-01-02, or 10:00:00."),
+        asking("It is 2026-11-23T08:36:23.123456+00:00, or 2026-11-23, or 08:36:23."),
+        asking("It is 2027-01-02T10:00:00Z, or 2027-01-02, or 10:00:00."),
     ),
-    "cwd": (said(f"Read {os.getcwd()}/a.txt and {os.getcwd()}."), None),
+    "cwd": (asking(f"Read {os.getcwd()}/a.txt and {os.getcwd()}."), None),
     "tmp_path": (
-        said("TMP/pytest-of-me/pytest-12/popen-gw0/test_a0/x.txt"),
-        said("TMP/pytest-of-you/pytest-3/test_a0/x.txt"),
+        asking("TMP/pytest-of-me/pytest-12/popen-gw0/test_a0/x.txt"),
+        asking("TMP/pytest-of-you/pytest-3/test_a0/x.txt"),
     ),
     "tool_call_ids": (with_call_ids("call_a", "call_b"), with_call_ids("call_x", "call_y")),
 }
@@ -66,7 +66,7 @@ def test_a_built_in_rule_makes_two_runs_one(name: str, tmp_path: Path, monkeypat
     normalised = Normalizers([name]).applied(one)
     if other is None:
         monkeypatch.chdir(tmp_path)
-        other = said(f"Read {tmp_path}/a.txt and {tmp_path}.")
+        other = asking(f"Read {tmp_path}/a.txt and {tmp_path}.")
 
     assert one != other
     assert Normalizers([name]).applied(other) == normalised
@@ -102,7 +102,7 @@ def test_a_path_names_its_places(path: str, expected: Any) -> None:
 
 
 @pytest.mark.parametrize("path", ["a", "$a", "$.", "$.a[", "$.a[x]", "$.a b", "$[?(@.a)]"])
-def test_a_path_that_is_none_is_refused(path: str) -> None:
+def test_an_invalid_path_is_refused(path: str) -> None:
     """A rule that never applies would be noticed as a miss, on another machine."""
     with pytest.raises(RecorderError, match="is not a JSON path"):
         JsonPath(path)
@@ -120,7 +120,7 @@ def test_a_path_that_is_none_is_refused(path: str) -> None:
     ],
     ids=["unknown name", "a single text", "unknown part", "no pattern", "unknown group", "everything"],
 )
-def test_a_rule_that_is_none_is_refused(rules: Any, expected: str) -> None:
+def test_an_invalid_rule_is_refused(rules: Any, expected: str) -> None:
     """At the place where it is written down, not at the first miss."""
     with pytest.raises(RecorderError, match=expected):
         inference_recording("replay", normalize=rules)
@@ -131,7 +131,7 @@ def test_what_is_left_out_of_the_key_is_in_the_file(
 ) -> None:
     """A person who reads the recording wants to see what was asked; the rules are named beside it."""
     rules = ["uuids", Normalizer("$.messages[*].content", r"run \d+", "run N")]
-    one, other = (said(f"run {run}, id 123e4567-e89b-12d3-a456-4266141740{run:02}") for run in (1, 22))
+    one, other = (asking(f"run {run}, id 123e4567-e89b-12d3-a456-4266141740{run:02}") for run in (1, 22))
     with inference_recording("record", recordings, normalize=rules):
         client.chat.completions.create(**one)
 
@@ -149,21 +149,21 @@ def test_what_is_left_out_of_the_key_is_in_the_file(
 def test_a_difference_that_is_not_declared_is_a_miss(client: openai.OpenAI, recordings: Path) -> None:
     """There is no fuzzy match: an answer to another question is worse than none."""
     with inference_recording("record", recordings, normalize=["uuids"]):
-        client.chat.completions.create(**said("id 123e4567-e89b-12d3-a456-426614174000"))
+        client.chat.completions.create(**asking("id 123e4567-e89b-12d3-a456-426614174000"))
 
     with inference_recording("replay", recordings, normalize=["uuids"]), pytest.raises(MissingRecording):
-        client.chat.completions.create(**said("ID 123e4567-e89b-12d3-a456-426614174000"))
+        client.chat.completions.create(**asking("ID 123e4567-e89b-12d3-a456-426614174000"))
 
 
 def test_recordings_without_what_a_rule_hides_stay_where_they_are(client: openai.OpenAI, recordings: Path) -> None:
     """Declaring a rule must not orphan a suite's other recordings."""
     with inference_recording("record", recordings):
-        client.chat.completions.create(**said("id 123e4567-e89b-12d3-a456-426614174000"))
-        client.chat.completions.create(**said("no id"))
+        client.chat.completions.create(**asking("id 123e4567-e89b-12d3-a456-426614174000"))
+        client.chat.completions.create(**asking("no id"))
 
     with inference_recording("replay", recordings, normalize=["uuids"]) as session:
-        client.chat.completions.create(**said("id 123e4567-e89b-12d3-a456-426614174000"))
-        client.chat.completions.create(**said("no id"))
+        client.chat.completions.create(**asking("id 123e4567-e89b-12d3-a456-426614174000"))
+        client.chat.completions.create(**asking("no id"))
 
     assert {"replayed": 2} == session.counts
 

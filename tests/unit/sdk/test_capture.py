@@ -16,7 +16,7 @@ from inference_recorder.storage.directories import Directories
 from inference_recorder.storage.store import Store
 
 
-def test_what_was_heard_so_far_does_not_grow(tmp_path: Path) -> None:
+def test_what_was_received_so_far_does_not_grow(tmp_path: Path) -> None:
     """A session is closed while a thread reads on: a chunk that came meanwhile was written without being looked at."""
     engine = Engine(InferenceMode.RECORD, Store(Directories(written=tmp_path, read=(tmp_path,))))
     request = Request("POST", "/v1/chat/completions", "https://host/v1/chat/completions", {"stream": True}, "{}")
@@ -24,7 +24,7 @@ def test_what_was_heard_so_far_does_not_grow(tmp_path: Path) -> None:
     capture = Capture(engine, Record(request, {}, "key", None, series, None, CaptureState(1)))
 
     capture.add({"delta": "a"})
-    heard = capture.complete()
+    answer = capture.complete()
     capture.add({"delta": "b"})
 
-    assert [{"delta": "a"}] == heard.chunks
+    assert [{"delta": "a"}] == answer.chunks

@@ -184,9 +184,9 @@ CASES = [
 def test_the_sdk_imported_again_is_intercepted(way: str, when: str, server: OpenAIServer, recordings: Path) -> None:
     """Its calls went to the network in replay, or came back as types of the module that was thrown away."""
     server.answers("/v1/files/missing", error(404))
-    said = chunks("Hel", "lo!")
+    lines = chunks("Hel", "lo!")
     server.scripts["/v1/chat/completions"] = lambda asked, number: (
-        Reply(events=said) if asked.json.get("stream") else Reply(completion())
+        Reply(events=lines) if asked.json.get("stream") else Reply(completion())
     )
     text = f"""
 with replay("record"):
@@ -202,8 +202,8 @@ assert path_before == sys.meta_path
     done = run(text, server.base_url, recordings, way)
 
     assert "" == done.stderr
-    recorded, told, old, left = json.loads(done.stdout)
-    assert recorded == told
+    recorded, answers, old, left = json.loads(done.stdout)
+    assert recorded == answers
     assert ("missed", []) == (old, left)
     assert 10 == server.count
 

@@ -36,7 +36,7 @@ def test_releasing_twice_leaves_the_next_holder_alone(tmp_path: Path) -> None:
     first.release()
 
     assert second is not None
-    assert locks.is_under_way_here("key")
+    assert locks.is_in_flight_here("key")
     assert not can_be_taken_elsewhere(tmp_path)
     second.release()
     assert can_be_taken_elsewhere(tmp_path)

@@ -13,24 +13,24 @@ from inference_recorder.storage.locks import Locks
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs signals")
-def test_who_may_not_wait_is_told_that_its_own_thread_waits(tmp_path: Path) -> None:
+def test_who_may_not_wait_is_informed_that_its_own_thread_waits(tmp_path: Path) -> None:
     """A signal's handler stands for the garbage collector: what it stored failed, and with it the whole session."""
-    locks, waiter, told = Locks(tmp_path), threading.get_ident(), threading.Event()
+    locks, waiter, can_continue = Locks(tmp_path), threading.get_ident(), threading.Event()
     holds, is_held = threading.Event(), []
 
     def collect(_: int, frame: FrameType | None) -> None:
         while frame is not None and "filelock" not in frame.f_code.co_filename:
             frame = frame.f_back
-        if frame is not None and not told.is_set():
+        if frame is not None and not can_continue.is_set():
             with locks.writing("a", wait=False) as is_mine:
                 is_held.append(is_mine)
-            told.set()
+            can_continue.set()
 
     def hold() -> None:
         with locks.writing("a"):
             holds.set()
             for _ in range(5_000):
-                if told.wait(0.001):
+                if can_continue.wait(0.001):
                     return
                 signal.pthread_kill(waiter, signal.SIGUSR1)
 

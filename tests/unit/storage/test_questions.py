@@ -23,7 +23,7 @@ def test_a_question_is_that_of_the_whole_file(layout: str, words: int, recording
     question, entry = entry_without_answer(path), entry_of(path)
 
     assert (entry.path, entry.test_id, entry.request) == (question.path, question.test_id, question.request)
-    assert entry.is_of_the_sdk
+    assert entry.is_sdk_call
 
 
 def test_a_long_answer_is_not_read(recordings: Path) -> None:

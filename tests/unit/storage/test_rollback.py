@@ -9,7 +9,7 @@ import pytest
 
 from inference_recorder import UnwritableRecording
 from inference_recorder.storage.directories import Directories
-from inference_recorder.storage.rollback import Before
+from inference_recorder.storage.rollback import Rollback
 from inference_recorder.storage.store import Store
 
 
@@ -19,7 +19,7 @@ def test_a_link_is_not_followed(recordings: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (recordings / ".failed").symlink_to(tmp_path / "elsewhere")
     store, key = Store(Directories(recordings, (recordings,))), "a" * 64
-    before = Before(store)
+    before = Rollback(store)
     before.remember(key, key)
     path = store.write(key, b"{}")
     with pytest.raises(UnwritableRecording) as caught:

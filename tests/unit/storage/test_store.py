@@ -221,14 +221,14 @@ def test_a_forked_child_does_not_wait_for_its_parents_in_flight_request_for_ever
         thread.start()
         while not server.count:
             time.sleep(0.01)
-        [flight_file] = (recordings / ".locks").glob("*.flight")
+        [in_flight_file] = (recordings / ".locks").glob("*.flight")
         child = os.fork()
         if child == 0:  # the fork: it waits for the file, which its parent writes, and for nothing in memory
             begun = time.monotonic()
             found = None
             while found is None and time.monotonic() - begun < 10:
-                in_flight = session.store.locks.try_in_flight(flight_file.stem, "the child")
-                found = None if in_flight is None else session.store.read(flight_file.stem)
+                in_flight = session.store.locks.try_in_flight(in_flight_file.stem, "the child")
+                found = None if in_flight is None else session.store.read(in_flight_file.stem)
                 if in_flight is not None:
                     in_flight.release()
                 time.sleep(0.01)

@@ -350,7 +350,7 @@ def test_a_link_is_moved_itself(recordings: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["a link", "a file"])
-def test_a_trash_that_is_no_directory_is_refused(kind: str, recordings: Path, tmp_path: Path) -> None:
+def test_a_trash_that_is_not_a_directory_is_refused(kind: str, recordings: Path, tmp_path: Path) -> None:
     """A stranger's link must not have us move files, or remove them, wherever it leads."""
     path = record(recordings)
     old = tmp_path / "elsewhere" / "20200101T000000.000000Z-0badcafe"

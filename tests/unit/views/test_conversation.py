@@ -26,7 +26,7 @@ RESPONSES = "/v1/responses"
 PIXEL = "data:image/png;base64," + base64.b64encode(b"x" * 1500).decode()
 
 
-def said(endpoint: str, body: Any, answer: Answer) -> Conversation:
+def shown_as(endpoint: str, body: Any, answer: Answer) -> Conversation:
     request = {"method": "POST", "url": "https://h/v1", "headers": {}, "body": body, "endpoint": endpoint, "model": ""}
     return conversation_of(Entry(Path("ab.json"), encode(None, request, answer), None, request))
 
@@ -39,8 +39,8 @@ def whole(data: Any, **answer: Any) -> Answer:
     return Answer(body=typed("an.Answer", data), **answer)
 
 
-def delta(**said: Any) -> dict[str, Any]:
-    return {"choices": [{"index": 0, "delta": said, "finish_reason": None}]}
+def delta(**shown_as: Any) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": shown_as, "finish_reason": None}]}
 
 
 def call_delta(index: int, id_: str | None, **function: str) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def assistant(*calls: Any) -> dict[str, Any]:
 )  # fmt: skip
 def test_a_message_is_read_as_a_turn(message: dict[str, Any], expected: Turn) -> None:
     """The bytes of a picture help nobody; what it is does."""
-    assert (expected,) == said(CHAT, {"model": "m", "messages": [message]}, Answer()).asked
+    assert (expected,) == shown_as(CHAT, {"model": "m", "messages": [message]}, Answer()).asked
 
 
 def test_a_streamed_chat_is_joined() -> None:
@@ -125,7 +125,7 @@ def test_a_streamed_chat_is_joined() -> None:
         {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
         {"choices": [], "usage": usage},
     )
-    conversation = said(CHAT, {"messages": []}, answer)
+    conversation = shown_as(CHAT, {"messages": []}, answer)
 
     parts = (Part("reasoning", "Let me see."), Part("text", "It is four."))
     assert (Turn("assistant", parts, "stop"),) == conversation.answered
@@ -143,7 +143,7 @@ def test_the_arguments_of_streamed_tool_calls_are_joined(indices: tuple[int, int
         call_delta(indices[1], None, arguments="{}"),
     )
 
-    (turn,) = said(CHAT, {"messages": []}, answer).answered
+    (turn,) = shown_as(CHAT, {"messages": []}, answer).answered
     assert (Part("call", '{"a":1}', "find", "c1"), Part("call", "{}", "book", "c2")) == turn.parts
 
 
@@ -152,7 +152,7 @@ def test_every_choice_is_a_turn() -> None:
     choices = [
         {"index": position, "finish_reason": "stop", "text": text} for position, text in enumerate(("Blue", "Red"))
     ]
-    conversation = said("/v1/completions", {"prompt": "Roses are"}, whole({"choices": choices}))
+    conversation = shown_as("/v1/completions", {"prompt": "Roses are"}, whole({"choices": choices}))
 
     assert (Turn("prompt", (Part("text", "Roses are"),)),) == conversation.asked
     assert ["choice 0, stop", "choice 1, stop"] == [turn.note for turn in conversation.answered]
@@ -194,14 +194,14 @@ EVENTS = [
 )
 def test_the_items_of_a_response_are_read(answer: Answer) -> None:
     """Reasoning, calls of our tools and of the server's, and the text: one turn of the assistant."""
-    conversation = said(RESPONSES, {"input": "Go", "instructions": "Be brief."}, answer)
+    conversation = shown_as(RESPONSES, {"input": "Go", "instructions": "Be brief."}, answer)
 
     assert ["instructions", "user"] == [turn.role for turn in conversation.asked]
     assert (Turn("assistant", ITEM_PARTS, "incomplete: max_output_tokens"),) == conversation.answered
     assert Usage(5, 8, reasoning=3) == conversation.usage
 
 
-def test_a_response_that_was_left_early_says_what_was_heard() -> None:
+def test_a_response_that_was_left_early_says_what_was_received() -> None:
     """No item ended, no usage came; the deltas are all there is."""
     answer = streamed(
         {"type": "response.reasoning_summary_text.delta", "output_index": 0, "delta": "Hm"},
@@ -210,7 +210,7 @@ def test_a_response_that_was_left_early_says_what_was_heard() -> None:
         {"type": "response.output_text.delta", "output_index": 2, "delta": "lo"},
         is_complete=False,
     )
-    conversation = said(RESPONSES, {"input": "Go"}, answer)
+    conversation = shown_as(RESPONSES, {"input": "Go"}, answer)
 
     assert (Part("reasoning", "Hm"), Part("call", '{"a'), Part("text", "Hello")) == conversation.answered[0].parts
     assert not conversation.is_complete
@@ -230,7 +230,7 @@ def test_the_input_items_of_a_response_are_turns() -> None:
                   {"type": "web_search"}],
         "previous_response_id": "resp_0",
     }  # fmt: skip
-    conversation = said(RESPONSES, body, Answer())
+    conversation = shown_as(RESPONSES, body, Answer())
 
     assert [
         Turn("user", (Part("text", "See"), Part("attachment", "image image/png, 1.5 kB"))),
@@ -281,14 +281,14 @@ VECTOR = base64.b64encode(bytes(4 * 1536)).decode()
 )  # fmt: skip
 def test_what_an_answer_says(endpoint: str, body: Any, answer: Answer, expected: str) -> None:
     """In a few words where it is big, as its JSON where nobody knows it, and never as nothing."""
-    turns = said(endpoint, body, answer).answered
+    turns = shown_as(endpoint, body, answer).answered
 
     assert expected == "|".join(part.text for turn in turns for part in turn.parts)
 
 
 def test_seconds_are_no_tokens() -> None:
     """Some models bill transcriptions by their length; "0 tokens in, 0 out" would be wrong."""
-    conversation = said(
+    conversation = shown_as(
         "/v1/audio/transcriptions", {}, whole({"text": "Hello", "usage": {"type": "duration", "seconds": 3}})
     )
 
@@ -297,7 +297,7 @@ def test_seconds_are_no_tokens() -> None:
 
 def test_a_failure_after_chunks_shows_both() -> None:
     """A stream that broke off said something before."""
-    conversation = said(
+    conversation = shown_as(
         CHAT, {"messages": []}, streamed(delta(content="Hel"), failure=Failure("APIError", "overloaded", 529))
     )
 
@@ -305,11 +305,11 @@ def test_a_failure_after_chunks_shows_both() -> None:
     assert "APIError 529: overloaded" == conversation.failure
 
 
-def test_what_is_neither_said_nor_a_tool_is_a_setting() -> None:
+def test_what_is_neither_a_message_nor_a_tool_is_a_setting() -> None:
     """Nothing of a request is passed over."""
     body = {"model": "m", "messages": [], "stream": True, "tools": [], "temperature": 0, "extra_body": {"a": 1}}
 
-    assert {"temperature": 0, "extra_body": {"a": 1}} == said(CHAT, body, Answer()).settings
+    assert {"temperature": 0, "extra_body": {"a": 1}} == shown_as(CHAT, body, Answer()).settings
 
 
 def test_a_recording_of_something_else_is_shown_as_it_is() -> None:
@@ -356,7 +356,7 @@ def test_no_shape_of_json_makes_it_fail(endpoint: str, body: Any, answer: Any, i
     """One strange file of three thousand must not cost the page; it comes from elsewhere."""
     recorded = streamed(*(answer if isinstance(answer, list) else [answer])) if is_list else whole(answer)
 
-    conversation = said(endpoint, body, recorded)
+    conversation = shown_as(endpoint, body, recorded)
 
     texts = [part.text for turn in (*conversation.asked, *conversation.answered) for part in turn.parts]
     assert all(isinstance(text, str) for text in texts)
@@ -376,7 +376,7 @@ def test_what_cannot_be_read_is_an_error(tmp_path: Path, content: bytes, reason:
         conversation_of(entry_of(path))
 
 
-def test_a_line_that_is_no_json_is_an_error(tmp_path: Path) -> None:
+def test_a_line_that_is_not_json_is_an_error(tmp_path: Path) -> None:
     """Replay finds it when it comes to that chunk; who looks finds it at once."""
     path = tmp_path / "ab.json"
     content = encode(None, {"endpoint": CHAT, "body": {}}, streamed({"a": 1}, {"b": 2}))

@@ -19,7 +19,7 @@ HAIKU = "tests/chat/test_streaming.py::test_a_poem_arrives_word_by_word"
 PHOTO = "tests/chat/test_vision.py::test_a_landmark_is_named"
 PLAN = "tests/agents/test_trips.py::test_a_plan_is_reasoned_about"
 SEARCH = "tests/search/test_embeddings.py::test_near_cities_are_near[64 cities]"
-LIMIT = "tests/chat/test_limits.py::test_a_full_context_is_told_to_the_user"
+LIMIT = "tests/chat/test_limits.py::test_a_full_context_is_reported_to_the_user"
 GREETING = "tests/chat/test_greeting.py::test_a_guest_is_greeted_by_name"
 
 _SYSTEM = (
@@ -91,20 +91,20 @@ class Example:
             "method": "POST", "url": url, "headers": {}, "body": body, "endpoint": endpoint, "model": model,
         }  # fmt: skip
         path.write_bytes(encode(test_id, request, answer))
-        told = self._told(test_id, endpoint, model, key, outcome, seconds)
-        told |= {"path": str(path), "tokens_in": tokens[0], "tokens_out": tokens[1]}
+        entry = self._entry(test_id, endpoint, model, key, outcome, seconds)
+        entry |= {"path": str(path), "tokens_in": tokens[0], "tokens_out": tokens[1]}
         if chunk_seconds is not None:
-            told["chunk_seconds"] = chunk_seconds
-        self.calls.append(told)
+            entry["chunk_seconds"] = chunk_seconds
+        self.calls.append(entry)
         return path
 
     def miss(self, test_id: str | None, endpoint: str, model: str, explanation: str) -> None:
         """Note that the run asked for what is not recorded."""
-        told = self._told(test_id, endpoint, model, "0f" * 32, "missed", 0.004) | {"path": None}
-        self.calls.append(told)
-        self.misses.append({**told, "explanation": explanation})
+        entry = self._entry(test_id, endpoint, model, "0f" * 32, "missed", 0.004) | {"path": None}
+        self.calls.append(entry)
+        self.misses.append({**entry, "explanation": explanation})
 
-    def _told(
+    def _entry(
         self, test_id: str | None, endpoint: str, model: str, key: str, outcome: str, seconds: float
     ) -> dict[str, Any]:
         started, self._now = self._now, self._now + seconds * 1.15 + 0.02
@@ -132,9 +132,9 @@ def chat_answer(content: str | None, usage: tuple[int, int], end: str = "stop", 
     return Answer(body=typed("openai.types.chat.chat_completion.ChatCompletion", data))
 
 
-def chat_stream(pieces: list[str], usage: tuple[int, int] | None = None, **answer: Any) -> Answer:
+def chat_stream(deltas: list[str], usage: tuple[int, int] | None = None, **answer: Any) -> Answer:
     """Return a streamed answer to a chat, a chunk for each piece."""
-    deltas = [{"index": 0, "delta": {"content": piece}, "finish_reason": None} for piece in pieces]
+    deltas = [{"index": 0, "delta": {"content": delta}, "finish_reason": None} for delta in deltas]
     chunks: list[dict[str, Any]] = [{"object": "chat.completion.chunk", "choices": [delta]} for delta in deltas]
     chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
     if usage is not None:
@@ -173,10 +173,10 @@ def _find(run: Example) -> None:
 
     messages.append({"role": "assistant", "content": None, "tool_calls": [call]})
     messages.append({"role": "tool", "tool_call_id": "call_1", "content": _FOUND})
-    pieces = [*re.findall(r"^\S+| \S+", _ADVICE), " and reaches Porto before lunch", "."]
-    offsets = [0.38 + 0.021 * position + (0.16 if position > 9 else 0) for position in range(len(pieces) + 2)]
+    deltas = [*re.findall(r"^\S+| \S+", _ADVICE), " and reaches Porto before lunch", "."]
+    offsets = [0.38 + 0.021 * position + (0.16 if position > 9 else 0) for position in range(len(deltas) + 2)]
     body = {**body, "messages": messages, "stream": True}
-    answer = chat_stream(pieces, (338, 27))
+    answer = chat_stream(deltas, (338, 27))
     run.call(
         AGENT, chat, body, answer, seconds=1.02, tokens=(338, 27), outcome="recorded", chunk_seconds=offsets
     )  # fmt: skip
@@ -218,8 +218,8 @@ def _chat(run: Example) -> None:
         "messages": [{"role": "user", "content": "Write a haiku about recorded answers."}],
         "stream": True,
     }
-    pieces = [_POEM[position : position + 5] for position in range(0, len(_POEM), 5)]
-    run.call(HAIKU, chat, body, chat_stream(pieces, (15, 19)), tokens=(15, 19), seconds=0.0006)
+    deltas = [_POEM[position : position + 5] for position in range(0, len(_POEM), 5)]
+    run.call(HAIKU, chat, body, chat_stream(deltas, (15, 19)), tokens=(15, 19), seconds=0.0006)
     photo = {"type": "image_url", "image_url": {"url": "data:image/jpeg;base64," + "A" * 48_000}}
     question = [{"type": "text", "text": "Which tower is this?"}, photo]
     body = {"model": "gpt-4o", "messages": [{"role": "user", "content": question}]}

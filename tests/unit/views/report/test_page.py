@@ -143,7 +143,7 @@ def test_the_search_finds_all_that_is_on_the_page(open_page: Open, travel: Examp
         "gpt-5-mini": ["test_a_plan_is_reasoned_about"],
         "CLÉRIGOS tower": ["test_a_landmark_is_named"],
         "find_trains": ["test_an_agent_finds_the_cheaper_train Lisbon-Porto"],
-        "maximum context": ["test_a_full_context_is_told_to_the_user"],
+        "maximum context": ["test_a_full_context_is_reported_to_the_user"],
         "concierge hotel": ["test_a_guest_is_greeted_by_name"],
         "concierge tower": [],
     }.items():
@@ -309,8 +309,8 @@ def test_three_thousand_calls_open_in_a_moment(open_page: Open, tmp_path: Path, 
         test_id = f"tests/part_{number // 60}/test_{number // 20}.py::test_number_{number // 3}[{number % 3}]"
         text = " ".join(f"word{(number * 7 + position * 13) % 5000}" for position in range(400))
         body = {"model": "gpt-4o", "messages": [{"role": "user", "content": text}], "stream": True}
-        pieces = [f"{number}-{position} " for position in range(100)]
-        run.call(test_id, "/v1/chat/completions", body, chat_stream(pieces, (600, 100)))
+        deltas = [f"{number}-{position} " for position in range(100)]
+        run.call(test_id, "/v1/chat/completions", body, chat_stream(deltas, (600, 100)))
     file = tmp_path / "report.html"
     begun = time.perf_counter()
     report.write(file, [run.directory], [], [])

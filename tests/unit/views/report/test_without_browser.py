@@ -31,9 +31,9 @@ def last_line(tmp_path: Path, *arguments: str) -> str:
 )
 def test_the_last_line_says_that_the_pages_tests_were_not_run(options: list[str], tmp_path: Path) -> None:
     """A green summary would be taken for theirs too."""
-    told = last_line(tmp_path, *options, PAGE)
+    last = last_line(tmp_path, *options, PAGE)
 
-    assert re.fullmatch(rf"not run: \d+ tests of {PAGE}: no chromium on the PATH", told)
+    assert re.fullmatch(rf"not run: \d+ tests of {PAGE}: no chromium on the PATH", last)
 
 
 @pytest.mark.slow

@@ -12,7 +12,8 @@ from typing import Any
 
 from . import recorder
 from .modes import InferenceMode
-from .recording.codec import decode_thoroughly, encode, is_plain, untyped
+from .recording.body import is_plain, untyped
+from .recording.codec import decode_thoroughly, encode
 from .recording.json_bytes import loads
 from .recording.layout import model_list_start, model_set_digest
 from .recording.recording import Answer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..recording.codec import chunk_value, untyped
+from ..recording.body import chunk_value, untyped
 from ..recording.joined import joined_answer
 from ..recording.model_lists import models_in
 from ..recording.recording import Recording

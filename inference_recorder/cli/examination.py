@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import CorruptRecording
-from ..recording import codec, json_bytes
+from ..recording import body, codec, damage, json_bytes
 from ..recording.layout import (
     ATTACHMENT_ENDING,
     attachment_parts,
@@ -144,7 +144,7 @@ def _read_thoroughly(entry: Entry) -> None:
         models_in(answer, path)
     elif answer.is_streaming:
         for chunk in answer.chunks or ():
-            check_chunk(codec.chunk_value(chunk, path), path)
+            check_chunk(body.chunk_value(chunk, path), path)
     elif answer.failure is None and answer.is_complete:
         check_body(recording, method)
     if is_kept_as_sent(answer.body):
@@ -155,4 +155,4 @@ def _parse(entry: Entry) -> None:
     try:
         json_bytes.loads(entry.content, exactly=b'"has_large_integers"' in entry.content)
     except (ValueError, RecursionError) as error:
-        raise CorruptRecording(entry.path, codec.unreadable(entry.content, error)) from None
+        raise CorruptRecording(entry.path, damage.unreadable(entry.content, error)) from None

@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from ..errors import LockNotAvailable
 from ..modes import InferenceMode
 from ..recording.codec import encode
+from ..recording.layout import recording_name
 from ..recording.model_lists import model_list_name
 from ..recording.recording import Answer, Failure
 from ..redaction.recordings import RecordingRedactor
 from ..redaction.requests import RequestRules
 from ..request.jsonable import JsonObject
 from ..storage.locks import Patience
-from ..storage.store import Store, recording_name
+from ..storage.store import Store
 from .call_log import CallLog
 from .decisions import Record
 from .failure_rule import is_recorded

@@ -7,9 +7,10 @@ import sys
 import threading
 from collections.abc import Callable
 
+from ..recording.layout import recording_name
 from ..recording.recording import Answer
 from ..storage.locks import Patience
-from ..storage.store import Store, recording_name
+from ..storage.store import Store
 from ..tasks import is_interrupted_here, running_task
 from .answer_writer import AnswerWriter
 from .capture_state import Phase, Streaming

@@ -8,12 +8,13 @@ from functools import cache
 
 from ..errors import MissingRecording, UnusableDirectory
 from ..modes import InferenceMode
+from ..recording.layout import recording_name
 from ..recording.recording import Recording
 from ..redaction.requests import RequestRules
 from ..request.request import Request
 from ..storage.directories import check_writable
 from ..storage.locks import InFlight, Patience, has_in_flight
-from ..storage.store import Store, recording_name
+from ..storage.store import Store
 from ..tasks import is_interruption, running_task, runs_an_event_loop
 from ..test_run import running_node_id
 from .answer_writer import AnswerWriter

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ..errors import CorruptRecording
 from ..recording.codec import decode
-from ..recording.model_lists import model_list_start, union
+from ..recording.layout import model_list_start
+from ..recording.model_lists import union
 from ..recording.recording import Recording
 from ..redaction.recordings import given_back, restored_failure
 from ..redaction.requests import RequestRules

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..recording.layout import recording_name
 from ..storage.files import Stored
 from ..storage.locks import InFlight, Patience
-from ..storage.store import Store, recording_name
+from ..storage.store import Store
 
 if TYPE_CHECKING:
     from .decisions import Record

@@ -15,18 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from ..errors import CorruptRecording
 from ..request.jsonable import JsonObject, JsonValue
 from . import json_bytes
-from .body import Chunk, line
-from .body import chunk_data_start as chunk_data_start
-from .body import chunk_value as chunk_value
-from .body import data_in as data_in
-from .body import is_plain as is_plain
-from .body import is_text as is_text
-from .body import plain_body as plain_body
-from .body import typed as typed
-from .body import typed_data as typed_data
-from .body import typed_json as typed_json
-from .body import untyped as untyped
-from .damage import unreadable as unreadable
+from .body import Chunk, chunk_value, line
+from .damage import unreadable
 from .failures import failure_from_json, failure_to_json
 from .id_mapping import with_ids_normalised
 from .layout import (

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 from ..errors import CorruptRecording
 from ..request.jsonable import JsonObject, JsonValue
 from . import json_bytes
+from .body import JSON_TEXT
 from .deep_json import is_deep, json_text
-from .recording import JSON_TEXT, Failure, Http, Recording, raw_headers, response_headers
+from .recording import Failure, Http, Recording, raw_headers, response_headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,12 +7,10 @@ from pathlib import Path
 
 from ..errors import CorruptRecording
 from ..request.jsonable import JsonObject, JsonValue
-from .codec import chunk_value, data_in, typed, untyped
+from .body import JSON_TEXT, chunk_value, data_in, typed, untyped
 from .deep_json import is_deep, json_text
-from .layout import MODEL_LIST_START as MODEL_LIST_START
-from .layout import model_list_start as model_list_start
-from .layout import model_set_digest as model_set_digest
-from .recording import JSON_TEXT, Answer, Http, Recording
+from .layout import model_list_start, model_set_digest
+from .recording import Answer, Http, Recording
 
 _USUAL = Http(200, {})
 MODEL_TYPE = "openai.types.model.Model"

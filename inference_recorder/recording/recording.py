@@ -7,12 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..request.jsonable import JsonObject, JsonValue
-from .body import BASE64 as BASE64
-from .body import JSON_TEXT as JSON_TEXT
-from .body import LIST as LIST
-from .body import PLAIN as PLAIN
-from .body import TEXT as TEXT
-from .body import Chunk as Chunk
+from .body import Chunk
 
 _TRANSPORT_HEADERS = frozenset({"content-encoding", "transfer-encoding", "content-length"})
 

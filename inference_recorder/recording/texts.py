@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from ..errors import CorruptRecording
 from ..request.jsonable import JsonValue
-from .codec import chunk_value, decode, untyped
+from .body import chunk_value, untyped
+from .codec import decode
 from .joined import joined_texts
 
 

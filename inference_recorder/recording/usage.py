@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..request.jsonable import JsonObject, JsonValue
-from .codec import chunk_value, untyped
+from .body import chunk_value, untyped
 from .recording import Recording
 
 _IN = ("prompt_tokens", "input_tokens")

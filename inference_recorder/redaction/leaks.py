@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from ..api_schema import lies_in, prescribed_in_file
 from ..errors import CorruptRecording
-from ..recording.codec import chunk_value, decode
+from ..recording.body import chunk_value
+from ..recording.codec import decode
 from ..recording.joined import split_texts
 from .redactor import Redactor
 from .scanner import DECLARED

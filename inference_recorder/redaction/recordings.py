@@ -19,11 +19,11 @@ from typing import Any
 
 from ..json_tree import map_texts_and_names
 from ..recording import json_bytes
-from ..recording.body import chunk_value, line, typed
+from ..recording.body import BASE64, TEXT, chunk_value, line, typed
 from ..recording.failures import failure_from_json, failure_to_json
 from ..recording.joined import joined_texts, rewrite_parts, split_texts
 from ..recording.layout import ATTACHED, IS_REDACTED_MEMBER, LARGE_INTEGERS_MEMBER, digest_of
-from ..recording.recording import BASE64, TEXT, Answer, Failure
+from ..recording.recording import Answer, Failure
 from ..request.credentials import Credential
 from ..request.jsonable import JsonObject, JsonValue, canonical_text
 from . import numbers

@@ -7,11 +7,11 @@ import binascii
 from typing import Any
 
 from ..errors import CorruptRecording
-from ..recording.codec import chunk_value, data_in, is_plain, is_text, typed, typed_data, untyped
+from ..recording.body import BASE64, TEXT, chunk_value, data_in, is_plain, is_text, typed, typed_data, untyped
 from ..recording.deep_json import sendable
 from ..recording.layout import ATTACHED, digest_of
 from ..recording.model_lists import page_in
-from ..recording.recording import BASE64, TEXT, Answer, Http, Recording, response_headers
+from ..recording.recording import Answer, Http, Recording, response_headers
 from ..request.jsonable import JsonValue
 from ..storage.attachments import read_attachment
 from .methods import Method

@@ -12,11 +12,11 @@ from ..engine.captures import answer_so_far
 from ..engine.decisions import Record
 from ..engine.engine import Engine
 from ..errors import UnwritableRecording
-from ..recording.codec import data_in, is_plain, plain_body, typed, typed_json, untyped
+from ..recording.body import LIST, PLAIN, TEXT, data_in, is_plain, plain_body, typed, typed_json, untyped
 from ..recording.deep_json import dumped
 from ..recording.failures import describe_failure
 from ..recording.model_lists import page_beside
-from ..recording.recording import LIST, PLAIN, RESPONSE_ENDS, TEXT, Answer, Failure, Http
+from ..recording.recording import RESPONSE_ENDS, Answer, Failure, Http
 from ..recording.volatile import without_volatile
 from ..request.jsonable import JsonValue, as_recorded
 from ..tasks import is_interruption

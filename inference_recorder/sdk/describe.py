@@ -62,10 +62,10 @@ def memory_request(client: Any, options: Any, library: Any) -> Any:
         given = {name: value for name, value in query.items() if not is_sentinel(value)}
         params = spelled({**dict(url.params.items()), **given})
         url = url.copy_with(raw_path=url.raw_path.split(b"?", 1)[0] + b"?" + params.encode())
-    plain_body = {name: value for name, value in headers.items() if name.lower() == POLL_MARK}
+    marked_headers = {name: value for name, value in headers.items() if name.lower() == POLL_MARK}
     if mark is not None:
-        plain_body[RAW_RESPONSE_HEADER] = mark
-    return library.Request(options.method.upper(), str(url), headers=plain_body)
+        marked_headers[RAW_RESPONSE_HEADER] = mark
+    return library.Request(options.method.upper(), str(url), headers=marked_headers)
 
 
 def _body(options: Any) -> JsonObject:

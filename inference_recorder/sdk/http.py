@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from ..errors import CorruptRecording
-from ..recording.codec import chunk_value, data_in, is_text
+from ..recording.body import chunk_value, data_in, is_text
 from ..recording.deep_json import sendable
 from ..recording.headers import kept_headers
 from ..recording.recording import Http, Recording, raw_headers, response_headers

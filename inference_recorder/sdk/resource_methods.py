@@ -9,7 +9,7 @@ from typing import Any
 from ..engine.decisions import Replay
 from ..engine.engine import Engine
 from ..errors import CorruptRecording, UnrecordableValue
-from ..recording.codec import is_plain, typed_data, untyped
+from ..recording.body import is_plain, typed_data, untyped
 from ..recording.failures import revive_failure
 from ..recording.model_lists import page_in
 from ..recording.recording import Answer, Recording

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any, get_args
 
 from ..recording import json_bytes
-from ..recording.codec import plain_body, typed, typed_json
+from ..recording.body import TEXT, plain_body, typed, typed_json
 from ..recording.model_lists import MODEL_TYPE, page_beside
-from ..recording.recording import TEXT, Answer, Failure
+from ..recording.recording import Answer, Failure
 from ..recording.volatile import without_volatile
 from ..redaction.sent import Sent
 from ..request.jsonable import JsonObject, JsonValue

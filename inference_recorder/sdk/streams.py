@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any, Protocol
 
 from ..errors import CorruptRecording, IncompleteRecording
-from ..recording.codec import chunk_data_start, chunk_value, data_in, is_plain, is_text, untyped
+from ..recording.body import Chunk, chunk_data_start, chunk_value, data_in, is_plain, is_text, untyped
 from ..recording.failures import revive_failure
-from ..recording.recording import Answer, Chunk, Recording
+from ..recording.recording import Answer, Recording
 from .bodies import check_chunk
 from .calls import asked_request
 from .capture import Capture, notify_on_close

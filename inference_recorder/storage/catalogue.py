@@ -11,7 +11,8 @@ from urllib.parse import urlparse
 
 from ..errors import CorruptRecording
 from ..recording import json_bytes
-from ..recording.codec import decode, unreadable
+from ..recording.codec import decode
+from ..recording.damage import unreadable
 from ..recording.layout import (
     LARGE_INTEGERS_NAME,
     RECORDING_ENDING,

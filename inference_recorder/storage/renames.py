@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ..errors import CorruptRecording, RecordingConflict
 from ..recording import json_bytes
-from ..recording.codec import untyped
+from ..recording.body import untyped
 from ..recording.layout import OBJECT_START, REQUEST_START, RESPONSE_START, TEST_ID_AT_START, recording_name
 from ..recording.sameness import renamed_ids
 from ..recording.volatile import has_constant_id, recorded_id

@@ -19,8 +19,8 @@ from ..recording.layout import (
     model_list_start,
     name_of,
     owner_of_temporary,
+    recording_name,
 )
-from ..recording.layout import recording_name as recording_name
 from . import attachments, files
 from .directories import Directories
 from .files import Stored

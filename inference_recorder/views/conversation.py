@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ..errors import CorruptRecording
 from ..recording import json_bytes
-from ..recording.codec import untyped
+from ..recording.body import untyped
 from ..recording.recording import Answer
 from ..recording.usage import Usage, usage_of
 from ..request.jsonable import JsonObject, JsonValue

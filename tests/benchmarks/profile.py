@@ -18,7 +18,7 @@ from openai.types import CreateEmbeddingResponse
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from inference_recorder import inference_recording
-from inference_recorder.recording import codec, json_bytes
+from inference_recorder.recording import body, codec, json_bytes
 from inference_recorder.redaction.requests import RequestRules
 from inference_recorder.request.exact_body import PREFILTER
 from inference_recorder.request.jsonable import canonical_text, plain_arguments
@@ -78,7 +78,7 @@ def _calls(directory: Path, *, has_tools: bool) -> list[Stage]:
     requests = [described(method, client, question)[0] for question in questions]
     paths = [str(directory / f"{key_of(client, question)}.json") for question in questions]
     contents = [Path(path).read_bytes() for path in paths]
-    values = [codec.untyped(codec.decode(content, "").answer.body) for content in contents]
+    values = [body.untyped(codec.decode(content, "").answer.body) for content in contents]
     reviver = revive.reviver(ChatCompletion)
     call = Stage(
         "client.chat.completions.create(...)",
@@ -103,7 +103,7 @@ def _chunks(directory: Path) -> list[Stage]:
     recording = codec.decode(content, str(path))
     lines: list[Any] = list(recording.answer.chunks or ())
     reviver = revive.reviver(ChatCompletionChunk)
-    start = codec.chunk_data_start(lines[1]) or b""
+    start = body.chunk_data_start(lines[1]) or b""
     data = [line[len(start) : -1] for line in lines]
     forget = reviver._forget_extras or _nothing
     built = [reviver._validator.validate_json(line, strict=True) for line in data]
@@ -145,7 +145,7 @@ def _embeddings(directory: Path, encoding: str) -> list[Stage]:
     client = answers.cut_off_client()
     request = described(method, client, question)[0]
     content = path.read_bytes()
-    value = codec.untyped(codec.decode(content, "").answer.body)
+    value = body.untyped(codec.decode(content, "").answer.body)
     call = Stage(
         "client.embeddings.create(...)",
         _in_session(directory, lambda session: client.embeddings.create(**question)),

@@ -13,14 +13,16 @@ from typing import Any
 from click.testing import CliRunner, Result
 
 from inference_recorder.cli.main import main
-from inference_recorder.recording.codec import encode, typed
+from inference_recorder.recording.body import typed
+from inference_recorder.recording.codec import encode
+from inference_recorder.recording.layout import recording_name
 from inference_recorder.recording.recording import Answer
 from inference_recorder.recording.volatile import recorded_id
 from inference_recorder.request.jsonable import canonical_text
 from inference_recorder.request.keys import EXACT, KeyVersion, request_key
 from inference_recorder.request.request import Request
 from inference_recorder.storage.directories import Directories
-from inference_recorder.storage.store import Store, recording_name
+from inference_recorder.storage.store import Store
 
 CHAT = "/v1/chat/completions"
 

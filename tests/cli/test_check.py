@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from inference_recorder.recording.codec import typed
+from inference_recorder.recording.body import typed
 from inference_recorder.recording.recording import Answer
 from inference_recorder.request.keys import KEY_VERSIONS
 

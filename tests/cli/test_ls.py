@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from inference_recorder.recording.codec import typed
+from inference_recorder.recording.body import typed
 from inference_recorder.recording.recording import Answer, Failure
 
 from .recorded import completion, record, run, tool_call

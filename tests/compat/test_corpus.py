@@ -13,7 +13,7 @@ import openai
 import pytest
 
 from inference_recorder import inference_recording
-from inference_recorder.recording.codec import untyped
+from inference_recorder.recording.body import untyped
 from inference_recorder.recording.failures import failure_from_json
 from inference_recorder.request.jsonable import plain_arguments
 from inference_recorder.request.keys import KEY_VERSIONS, request_key

@@ -12,7 +12,8 @@ from typing import Any
 
 from inference_recorder import inference_recording
 from inference_recorder.recording import json_bytes
-from inference_recorder.recording.codec import encode, typed
+from inference_recorder.recording.body import typed
+from inference_recorder.recording.codec import encode
 from inference_recorder.recording.recording import Answer
 
 from ..support.openai_server import chunk, completion

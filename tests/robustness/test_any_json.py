@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference_recorder import CorruptRecording, UnrecordableValue, inference_recording
-from inference_recorder.recording.codec import chunk_value, decode, decode_thoroughly, encode, typed
+from inference_recorder.recording.body import chunk_value, typed
+from inference_recorder.recording.codec import decode, decode_thoroughly, encode
 from inference_recorder.recording.recording import Answer, Failure, Http
 
 from ..support.openai_server import chunk, completion

@@ -15,7 +15,8 @@ import pytest
 
 from inference_recorder import CorruptRecording, inference_recording
 from inference_recorder.llama_stack import ResponseStorage
-from inference_recorder.recording.codec import encode, typed
+from inference_recorder.recording.body import typed
+from inference_recorder.recording.codec import encode
 from inference_recorder.recording.layout import digest_of
 from inference_recorder.recording.recording import Answer, Failure, Http
 

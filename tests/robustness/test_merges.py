@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from inference_recorder import CorruptRecording, inference_recording
 from inference_recorder.recording import json_bytes
-from inference_recorder.recording.codec import chunk_value, decode, decode_thoroughly, encode, typed
+from inference_recorder.recording.body import chunk_value, typed
+from inference_recorder.recording.codec import decode, decode_thoroughly, encode
 from inference_recorder.recording.recording import Answer, Failure, Http
 
 from ..cli.recorded import run

@@ -15,7 +15,8 @@ import openai
 import pytest
 
 from inference_recorder import CorruptRecording, UnusableDirectory, inference_recording
-from inference_recorder.recording.codec import decode, decode_thoroughly, encode, typed
+from inference_recorder.recording.body import typed
+from inference_recorder.recording.codec import decode, decode_thoroughly, encode
 from inference_recorder.recording.recording import Answer
 from inference_recorder.storage.catalogue import entries_in
 

@@ -10,12 +10,12 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 from ...recording import json_bytes
-from ...recording.layout import ATTACHED
+from ...recording.layout import ATTACHED, recording_name
 from ...recording.sameness import renamed_ids
 from ...request.jsonable import JsonValue
 from ...storage.attachments import read_attachment
 from ...storage.catalogue import Entry, entry_of
-from ...storage.store import Store, recording_name
+from ...storage.store import Store
 from .calls import SdkCall, sdk_call_of
 from .cassettes import Cassette
 from .interaction import Interaction, NotImportable, interaction_of

@@ -12,7 +12,7 @@ import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from inference_recorder import CorruptRecording, inference_recording
-from inference_recorder.recording.codec import typed
+from inference_recorder.recording.body import typed
 
 from ...cli.recorded import run
 from ...conftest import HELLO, Colour

@@ -15,7 +15,7 @@ from inference_recorder.diagnosis.index import Index
 from inference_recorder.diagnosis.nearest import Question, explanation_of, question_in
 from inference_recorder.errors import CorruptRecording
 from inference_recorder.explanation import lines_of
-from inference_recorder.recording.codec import untyped
+from inference_recorder.recording.body import untyped
 from inference_recorder.request.jsonable import plain_arguments
 from inference_recorder.storage.catalogue import Entry, entries_in
 

@@ -13,11 +13,12 @@ from inference_recorder import inference_recording
 from inference_recorder.engine.decisions import Record
 from inference_recorder.engine.engine import Engine
 from inference_recorder.modes import InferenceMode
+from inference_recorder.recording.layout import recording_name
 from inference_recorder.recording.recording import Answer
 from inference_recorder.request.request import Request
 from inference_recorder.storage.catalogue import entry_of
 from inference_recorder.storage.directories import Directories
-from inference_recorder.storage.store import Store, recording_name
+from inference_recorder.storage.store import Store
 
 from ...conftest import HELLO, files_of
 from ...robustness.in_memory import client_answered_by, http

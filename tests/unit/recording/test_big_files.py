@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from inference_recorder.recording.codec import chunk_value, decode, decode_thoroughly, encode, typed
+from inference_recorder.recording.body import chunk_value, typed
+from inference_recorder.recording.codec import decode, decode_thoroughly, encode
 from inference_recorder.recording.lines import Lines
 from inference_recorder.recording.recording import Answer
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from inference_recorder import CorruptRecording
 from inference_recorder.recording import codec
-from inference_recorder.recording.codec import chunk_value, decode, encode, typed, untyped
+from inference_recorder.recording.body import chunk_value, typed, untyped
+from inference_recorder.recording.codec import decode, encode
 from inference_recorder.recording.lines import Lines
 from inference_recorder.recording.recording import Answer, Failure, Http, Recording
 

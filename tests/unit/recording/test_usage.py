@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from inference_recorder.recording.codec import typed
+from inference_recorder.recording.body import typed
 from inference_recorder.recording.recording import Answer, Failure, Recording
 from inference_recorder.recording.usage import Usage, usage_of
 from inference_recorder.request.jsonable import JsonObject, JsonValue

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from inference_recorder.recording.codec import chunk_value, decode, encode
+from inference_recorder.recording.body import chunk_value
+from inference_recorder.recording.codec import decode, encode
 from inference_recorder.recording.recording import Answer, Failure, Http
 from inference_recorder.redaction import scanner as scanner_module
 from inference_recorder.redaction.recordings import RecordingRedactor, given_back, restored_failure

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_recorder.recording.codec import typed
+from inference_recorder.recording.body import typed
 from inference_recorder.recording.recording import Answer, Recording
 from inference_recorder.sdk.internals import constructed
 from inference_recorder.sdk.methods import method_for

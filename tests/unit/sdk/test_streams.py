@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from inference_recorder.recording import json_bytes
-from inference_recorder.recording.codec import chunk_data_start, chunk_value, untyped
+from inference_recorder.recording.body import chunk_data_start, chunk_value, untyped
 from inference_recorder.recording.recording import Answer, Recording
 from inference_recorder.sdk import streams
 from inference_recorder.sdk.internals import constructed

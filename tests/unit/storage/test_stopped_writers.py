@@ -21,12 +21,12 @@ import pytest
 
 from inference_recorder import LockNotAvailable, inference_recording
 from inference_recorder.recording.codec import decode_thoroughly
-from inference_recorder.recording.layout import digest_of
+from inference_recorder.recording.layout import digest_of, recording_name
 from inference_recorder.storage import files, locks
 from inference_recorder.storage.attachments import read_attachment
 from inference_recorder.storage.directories import Directories
 from inference_recorder.storage.locks import LONGEST_WAIT_SECONDS, Locks, Patience
-from inference_recorder.storage.store import Store, recording_name
+from inference_recorder.storage.store import Store
 
 from ...conftest import HELLO, files_of
 from ...support.openai_server import OpenAIServer, Reply, chunks, completion

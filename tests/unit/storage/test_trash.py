@@ -19,7 +19,8 @@ import pytest
 
 from inference_recorder import MissingRecording, UnwritableRecording, inference_recording
 from inference_recorder.cli.directories import directories_below
-from inference_recorder.recording.codec import decode_thoroughly, typed
+from inference_recorder.recording.body import typed
+from inference_recorder.recording.codec import decode_thoroughly
 from inference_recorder.recording.recording import Answer
 from inference_recorder.storage import locks
 from inference_recorder.storage.attachments import digest_in, read_attachment

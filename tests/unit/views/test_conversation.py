@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference_recorder.errors import CorruptRecording
-from inference_recorder.recording.codec import encode, typed
+from inference_recorder.recording.body import typed
+from inference_recorder.recording.codec import encode
 from inference_recorder.recording.recording import Answer, Failure, Http
 from inference_recorder.recording.usage import Usage
 from inference_recorder.storage.catalogue import Entry, entries_in, entry_of

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from inference_recorder.recording.codec import encode, typed
+from inference_recorder.recording.body import typed
+from inference_recorder.recording.codec import encode
 from inference_recorder.recording.failures import failure_from_json
 from inference_recorder.recording.recording import Answer
 from inference_recorder.request.jsonable import canonical_text

@@ -91,7 +91,7 @@ def test_a_rule_of_a_marker_is_refused_without_its_text(suite: Suite) -> None:
     result = suite.run()
 
     result.stdout.fnmatch_lines(
-        ["*test_it.py::test_it: @pytest.mark.inference_recording: redact= *redact[[]1] has 3, *"]
+        ["*test_it.py::test_it: @pytest.mark.inference_recording: redact= *redact[[]1] has 3: *"]
     )
     assert "long-enough" not in result.stdout.str()
 

@@ -118,7 +118,7 @@ def member_names_in(text: str) -> list[tuple[int, int]]:
 
 
 def prescribed_in_file(text: str) -> list[tuple[int, int]]:
-    """Return the spans of a recording's text that the API prescribes. Free JSON is not told apart."""
+    """Return the spans of a recording's text that the API prescribes. Free JSON is not recognized."""
     spans, name = [], ""
     for match in _STRING.finditer(text):
         string, is_name = match["text"], match["after"] is not None

@@ -85,7 +85,7 @@ class ResponseStorage:
     def store_recording(self, request_hash: str, request: Mapping[str, Any], response: Mapping[str, Any]) -> None:
         """Store a request and its response, {"body": a value or typed object or list of them, "is_streaming": bool}.
 
-        Secrets are hidden as a session hides them; who reads the recording here gets their placeholders. Raises
+        Secrets are replaced as a session replaces them; `find_recording` returns their placeholders. Raises
         UnrecordableValue, UnwritableRecording, or ValueError for a hash that is not a plain file name.
         """
         body = response.get("body")
@@ -103,12 +103,12 @@ class ResponseStorage:
         self._store.write(name, content)
 
     def find_recording(self, request_hash: str) -> dict[str, Any] | None:
-        """Return the recording of a hash as a dict, its body in the SDK's types, None where there is none.
+        """Return the recording of a hash as a dict, its body in the SDK's types, or None.
 
         Raises CorruptRecording, or ValueError for a hash that is not a plain file name. The type of a body comes from
         the request's endpoint, never from the file.
         """
-        self._store.path_of(request_hash)  # raises for what is no name
+        self._store.path_of(request_hash)  # raises for an invalid name
         stored = self._store.read(request_hash)
         if stored is None:
             return None

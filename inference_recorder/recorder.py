@@ -35,30 +35,30 @@ class inference_recording:  # noqa: N801 - it is used as a function
     run of a decorated function is a session of its own. Yields the `Session`.
 
     Args:
-        mode: "live", "record", "replay" or "record-if-missing"; else LLAMA_STACK_TEST_INFERENCE_MODE (then
-            OGX_TEST_INFERENCE_MODE) says, else "replay". pytest's `--inference-mode` goes before all of these.
-        storage_dir: the folder of recordings, which no option of pytest changes; else pytest's
-            `--inference-recordings`, LLAMA_STACK_TEST_RECORDING_DIR (then OGX_TEST_RECORDING_DIR), else "recordings".
-            Recordings are looked for in its `recordings/` and `responses/` too.
-        test_id: part of every request's identity; else the test that runs when the call is made, else null.
+        mode: "live", "record", "replay" or "record-if-missing". By default LLAMA_STACK_TEST_INFERENCE_MODE, then
+            OGX_TEST_INFERENCE_MODE, the configuration, "replay". pytest's `--inference-mode` overrides all of these.
+        storage_dir: the directory of recordings, which no option of pytest changes. By default pytest's
+            `--inference-recordings`, then LLAMA_STACK_TEST_RECORDING_DIR, OGX_TEST_RECORDING_DIR, the configuration,
+            "recordings". Its `recordings/` and `responses/` are searched too.
+        test_id: part of every request's identity. By default the test that runs when the call is made, or null.
         scope: "test", or "shared" for requests that many tests make: they are stored once, under no test's id.
         record_errors: whether failed calls are recorded: True all of them, False none. By default, in both recording
-            modes, those of which the server says that the request itself is wrong (400, 404, 413, 422 and others), and
-            not what the next run may not meet: connection errors, timeouts, 401, 402, 403, 408, 409, 429, 5xx and
-            streams that broke off. What is not recorded replaces nothing, and the session's `dropped` holds it.
-        redact: secrets beside those of known shapes, the values of environment variables named *_KEY, *_TOKEN, *_SECRET
-            or *_PASSWORD, and the client's own key: strings of 4 characters or more, compiled patterns (their group
-            "secret", else all they find), and functions that take a text and return the secrets in it, or the text
-            without them. What the SDK prescribes, such as names and roles, is left. Neither key nor file holds them; a
-            replay gives the request's own secrets back wherever the answer repeats them. What pytest's configuration
-            says is a secret remains one.
-        normalize: what differs from run to run and is to be left out of the key: built-in rules by name ("cwd",
-            "dates", "hashes", "tmp_path", "tool_call_ids", "uuids") and `Normalizer`s. They replace those of pytest's
+            modes, those where the server rejects the request itself (400, 404, 413, 422 and others), and not those that
+            the next run may not meet: connection errors, timeouts, 401, 402, 403, 408, 409, 429, 5xx and streams that
+            broke off. A failure that is not recorded replaces nothing; the session's `dropped` lists it.
+        redact: secrets in addition to those of known shapes, the values of environment variables named *_KEY, *_TOKEN,
+            *_SECRET or *_PASSWORD, and the client's own key: strings of 4 characters or more, compiled patterns (their
+            group "secret", or the whole match), and functions that take a text and return the secrets in it. What the
+            SDK prescribes, such as names and roles, stays. Neither key nor file holds them; a replay inserts the
+            request's own secrets wherever the answer repeats them. Secrets that the configuration declares remain
+            secrets.
+        normalize: what differs from run to run and is left out of the key: built-in rules by name ("cwd",
+            "dates", "hashes", "tmp_path", "tool_call_ids", "uuids") and `Normalizer`s. They replace those of the
             configuration; [] declares none.
         secret_env: names, or patterns such as "DB_*", of environment variables whose values are secrets too, from 4
-            characters on; "!NAME" leaves one out. They are added to those of pytest's configuration.
+            characters on; "!NAME" leaves one out. They are added to those of the configuration.
 
-    What pytest's configuration file says counts where neither argument nor environment does.
+    The configuration is `[tool.inference_recorder]` of pyproject.toml; argument and environment override it.
 
     Raises RecorderError for a rule that is not valid; on entering: UnknownMode, UnusableDirectory, UnsupportedSDK.
     """

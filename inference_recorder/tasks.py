@@ -12,7 +12,7 @@ _CONSUMERS = "_inference_recorder_consumers"
 
 
 def running_task() -> object:
-    """Return the task that runs now, of asyncio or trio, or the thread's identity if there is none."""
+    """Return the task that runs now, of asyncio or trio, otherwise the thread's identity."""
     task = _asyncio_task()
     if task is not None:
         return task

@@ -71,8 +71,8 @@ opened_outside: WeakSet[Any] = WeakSet()
 def running_test_id() -> str | None:
     """Return the id of the test that runs now, None outside a test.
 
-    The pytest plugin says it: the node id, or a fixture's own id (see `fixture_ids`) while one that several tests share
-    is set up or torn down. Without the plugin `running_node_id` does.
+    The pytest plugin knows it: the node id, or the id of a fixture (see `fixture_ids`) that several tests share, while
+    it is set up or torn down. Without the plugin it is `running_node_id()`.
     """
     return running_node_id() if _test_run is None else _test_run.test_id
 
@@ -93,7 +93,7 @@ def running_node_id() -> str | None:
 
 
 def current_test_run() -> TestRun | None:
-    """Return the test run that goes on now, None where the plugin runs none."""
+    """Return the current test run, None without the pytest plugin."""
     return _test_run
 
 
@@ -103,7 +103,7 @@ def current_config() -> Config:
 
 
 def set_test_run(new: TestRun | None) -> Callable[[], None]:
-    """Have `new` be the test run that goes on; returns what brings the one before back."""
+    """Make `new` the current test run; returns a function that restores the previous one."""
     global _test_run
     before, _test_run = _test_run, new
 
@@ -116,7 +116,7 @@ def set_test_run(new: TestRun | None) -> Callable[[], None]:
 
 @contextmanager
 def within_test_run(new: TestRun | None) -> Iterator[None]:
-    """Have `new` go on for the length of the block; with None, recorders know of no plugin."""
+    """Make `new` the current test run in the block; None stands for no plugin."""
     undo = set_test_run(new)
     try:
         yield

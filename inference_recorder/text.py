@@ -20,5 +20,5 @@ def visible(text: str) -> str:
 
 
 def visible_line(text: str) -> str:
-    """Return the same of a name or a cell, on one line and without tabs: no part of it can be taken for what we say."""
+    """Return a name or a cell the same way, on one line and without tabs, so that it cannot imitate our output."""
     return visible(text).replace("\n", "\\n").replace("\t", "\\t")

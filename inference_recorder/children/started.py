@@ -48,13 +48,13 @@ _WAYS = (
     _Way("os", "", "spawnv", _unknown),
     _Way("os", "", "spawnve", _unknown),
 )
-"""What forks besides these is heard of by `os.register_at_fork`: see `process_usage`."""
+"""Other forks are reported by `os.register_at_fork`: see `usage`."""
 _REPLACING = ("execv", "execve")
 """Functions of `os` by which a process that was forked becomes another program."""
 
 
 def watch(report: Report) -> Callable[[], None]:
-    """Have `report` called with each process that this one starts; returns what ends that."""
+    """Call `report` for each process that this one starts, until the function that is returned is called."""
     undone = [_replaced(way, report) for way in _WAYS] + [_replaced_exec(name, report) for name in _REPLACING]
 
     def end() -> None:
@@ -139,7 +139,7 @@ def cost_of_ended_children() -> tuple[float, ...]:
 
 
 def living_children() -> set[int]:
-    """Return the children that still run, Python's own helpers left out; as far as the system tells (Linux does)."""
+    """Return the children that still run, without Python's own helpers; only on systems that list them (Linux does)."""
     if not _has_children():
         return set()
     return {pid for pid in _children() if is_alive(pid) and not any(name in _command(pid) for name in _HELPERS)}

@@ -1,7 +1,7 @@
 """How a process that a test started reports to the test run: that it entered a session, which recordings it used.
 
-A run names a directory in the environment, which processes below it inherit; each tells by lines in a file of its own
-there. The process of pytest itself tells nothing. Holds state: the runs around this process. No lock guards it: runs
+A run names a directory in the environment, which processes below it inherit; each appends lines to a file of its own
+there. The process of pytest itself reports nothing. Holds state: the runs around this process. No lock guards it: runs
 begin and end in pytest's main thread, and a line is one write.
 """
 
@@ -34,7 +34,7 @@ def _named() -> tuple[str, ...]:
 
 
 listeners: tuple[str, ...] = _named()
-"""The directories of the runs that know of this process only what it tells them."""
+"""The directories of the runs that know this process only by its reports."""
 _runs = listeners
 """Those, and the one of the run whose pytest this process is."""
 _pid = os.getpid()
@@ -43,9 +43,9 @@ _has_unknown_children = False
 
 
 def begin_run(directory: str) -> Callable[[], None]:
-    """Have the processes that are started from now on tell in `directory`; returns what ends that.
+    """Let processes that are started from now on report to `directory`, until the returned function is called.
 
-    They tell the runs around this one too, and so does this process. The other directories beside `directory` are
+    They report to the enclosing runs too, and so does this process. The other directories beside `directory` are
     those of other processes of the same run.
     """
     global listeners, _runs
@@ -80,12 +80,12 @@ def tell_entered(directories: Iterable[object] = (), *, is_live: bool) -> None:
 
 
 def tell_unanswered() -> None:
-    """Tell of a call that missed, or failed unrecorded: with its answer, this process may have used more."""
+    """Report a call that missed, or failed unrecorded: with its answer, this process may have used more."""
     _tell({"entered": os.getpid(), "folders": [], "is_known": False})
 
 
 def tell_started(pid: int | None, kind: Kind) -> None:
-    """Tell that this process has started another, or is about to become another program, with the id it has."""
+    """Report that this process has started another, or is about to become another program, with the id it has."""
     if listeners:
         _tell({"started": pid, "kind": kind})
 
@@ -95,8 +95,8 @@ def forks() -> int:
     return _forks
 
 
-def _tell(told: dict[str, Any]) -> None:
-    line = json.dumps(told).encode() + b"\n"
+def _tell(report: dict[str, Any]) -> None:
+    line = json.dumps(report).encode() + b"\n"
     for directory in listeners:
         try:
             with open(os.path.join(directory, f"{os.getpid()}.jsonl"), "ab", buffering=0) as file:

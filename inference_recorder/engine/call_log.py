@@ -39,7 +39,7 @@ class Call:
     """"" for a live call, whose key nobody computed."""
     test_id: str | None
     path: str | None = None
-    """The recording's file as it was named then; None if there is none."""
+    """The recording's file as it was named then, or None."""
     started: float = 0.0
     """When the call was made, in seconds since 1970."""
     seconds: float = 0.0

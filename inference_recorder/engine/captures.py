@@ -37,7 +37,7 @@ class Captures:
         """Guarded by `_guard`."""
 
     def save(self, decision: Record, answer: Answer, *, wait: bool = True, patience: Patience | None = None) -> bool:
-        """Store what a call came to, once, unless it is a failure that is not to be recorded.
+        """Store the answer of a call, once, unless it is a failure that is not to be recorded.
 
         Returns False, with nothing stored, if `wait` is False and a lock is held or another thread is storing it.
         Raises UnwritableRecording or UnrecordableValue; the call is over then too.

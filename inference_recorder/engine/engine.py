@@ -61,7 +61,7 @@ class Engine:
         self.is_live = mode is InferenceMode.LIVE
         self.store = store
         self.is_open = True
-        """Set by who enters and leaves the session."""
+        """Set when the session is entered and left."""
         self._given_test_id = test_id
         self._has_own_id = is_shared or test_id is not None
         self._rules = rules or RequestRules()

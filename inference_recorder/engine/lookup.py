@@ -42,7 +42,7 @@ class Lookup:
     ) -> Recording | None:
         """Return the answer at a position (from 1), otherwise the last one before it, or one under another key.
 
-        None if there is none, and beyond the end of a series that this run records. `may_grow`: another worker may be
+        None without any, and beyond the end of a series that this run records. `may_grow`: another worker may be
         adding to the series; `ids` are replaced in the answer. Hold the guard of the series. Raises CorruptRecording.
         """
         if request.is_model_list:

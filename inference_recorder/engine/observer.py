@@ -1,4 +1,4 @@
-"""What the engine needs to know of the test run, and tells it."""
+"""What the engine and the test run need to know of each other."""
 
 from __future__ import annotations
 

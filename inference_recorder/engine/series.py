@@ -60,7 +60,7 @@ class Series:
     gaps: tuple[int, ...] = ()
     """The same in a wide series; they are closed at its end."""
     note: Callable[[Path, str, int], None] | None = None
-    """Tells the run that a position of a wide series is filled."""
+    """Informs the run that a position of a wide series is filled."""
     pending: tuple[Record, ...] = ()
     """The calls whose answers have not arrived."""
     writing: int = 0

@@ -33,7 +33,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 
 FORMAT_VERSION = 1
-"""A newer format says so in the file's first member, `"format_version": 2`. Files of this format have none."""
+"""A newer format starts with the member `"format_version": 2`; files of this format have no such member."""
 
 # A string holds no line break and nested members are indented further, so each of these occurs only as the member
 # that it is.

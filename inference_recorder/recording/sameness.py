@@ -17,13 +17,13 @@ _OF_ONE_MOMENT = frozenset({"obfuscation"})
 """Names whose values are random padding."""
 _TIME_NAME = re.compile(r"created|.*_at")
 _EARLIEST_TIME = 1_000_000_000
-"""Seconds since 1970: a number from this on is taken for a time, a smaller one for a length or a count."""
+"""Seconds since 1970: a number from this on counts as a time, a smaller one as a length or a count."""
 
 
 def renamed_ids(old: bytes, new: bytes) -> dict[str, str] | None:
-    """Return the ids that a server gave anew, {new: old}, where two files differ in nothing else; else None.
+    """Return the ids that a server renewed, {new: old}, if two files differ in nothing else, or None.
 
-    What tells of one moment is no difference: response headers, the padding that OpenAI puts into its chunks, and
+    These are not differences: response headers, the padding that OpenAI puts into its chunks, and
     times, which are numbers below names such as "created_at" and "expires_at", and "created" of a Model. Ids are the
     texts below names such as "id", "call_id" and "file_ids", but for that of a Model, which is its name; one stands for
     the same one throughout.
@@ -52,7 +52,7 @@ def with_old_headers(old: bytes, new: bytes, is_clean: Callable[[str, str], bool
             name: value for name, value in headers.items() if isinstance(value, str) and is_clean(name, value)
         }
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
-        return new  # it has none, or is no recording
+        return new  # it has none, or is not a recording
     return with_http(new, lambda http: http | {"headers": with_old_values(http["headers"], old_values)})
 
 

@@ -1,6 +1,6 @@
-"""What differs between two recordings of one answer and nobody can ask for later: written as a constant.
+"""What differs between two recordings of one answer and no later request can name: written as a constant.
 
-Source: llama-stack `api_recorder.py`, `_normalize_response`. Unlike the ancestor we keep every id that a later request
+Source: llama-stack `api_recorder.py`, `_normalize_response`. Unlike llama-stack we keep every id that a later request
 may name (a response's, a file's, a tool call's), and the type of each field.
 """
 
@@ -45,5 +45,5 @@ def without_volatile(data: JsonValue, key: str) -> JsonValue:
 
 
 def is_number(value: JsonValue) -> bool:
-    """Whether a JSON value is a number; True and False are not."""
+    """Whether a JSON value is a number and not a boolean."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)

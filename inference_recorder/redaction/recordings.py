@@ -106,9 +106,9 @@ class RecordingRedactor:
     def _redacted(self, value: Any, known: Redactor) -> Any:
         """Return a copy of the value without secrets, in which texts that look like a placeholder are escaped."""
         value = map_texts_and_names(value, self._escaped)  # a copy, since texts that span chunks are replaced in place
-        for pieces in split_texts(value if isinstance(value, list) else [value]):
-            text = "".join(piece.text for piece in pieces)
-            rewrite_parts(pieces, known.changes(text, known.scanner.find(text), self._placeholder_of))
+        for parts in split_texts(value if isinstance(value, list) else [value]):
+            text = "".join(part.text for part in parts)
+            rewrite_parts(parts, known.changes(text, known.scanner.find(text), self._placeholder_of))
         return known.replaced(value, self._placeholder_of)
 
     def _redacted_failure(self, failure: Failure, known: Redactor) -> Failure:

@@ -55,7 +55,7 @@ class KeyVersion:
 
     @property
     def prefilter(self) -> str:
-        """A pattern that matches the canonical text of every body that this version changes, Bedrock's aside."""
+        """A pattern that matches the canonical text of every body that this version changes, except Bedrock's."""
         return exact_body.PREFILTER if self.body_rules is None else legacy_folding.PREFILTER
 
 

@@ -1,4 +1,4 @@
-"""What a resource method hands over to the client request below it: the request, and who records the answer.
+"""What a resource method hands over to the client request below it: the request, and where the answer is recorded.
 
 Holds state: the hand-over while a call runs, in ContextVars; the urls of the clients that were used last.
 """
@@ -93,7 +93,7 @@ def note_sent(request: Any) -> None:
 
 
 def take_listener() -> object:
-    """Return the listener of the response that arrived, once; None if there is none."""
+    """Return the listener of the response that arrived, once, or None."""
     listener = _listener.get()
     if listener is not None:
         _listener.set(None)

@@ -142,7 +142,7 @@ async def _process_response_async(
 
 
 def _listener_to(kwargs: dict[str, Any]) -> ResponseCapture | None:
-    """Pass a response to its listener; returns the capture that will store it, None if there is none."""
+    """Pass a response to its listener; returns the capture that will store it, or None."""
     listener = take_listener()
     if isinstance(listener, HandOver):
         listener.http, listener.response = kept(kwargs["response"]), kwargs["response"]

@@ -1,7 +1,7 @@
 """Failed calls that were not recorded, remembered for the miss that follows: a small file for each test.
 
-The files are in `.dropped` of the directory of recordings, which git is told to pass over. Nothing of them is ever
-replayed or trusted. What cannot be remembered is not: the run's summary names the call all the same.
+The files are in `.dropped` of the directory of recordings, and git ignores them. They are never replayed or
+trusted. A call that cannot be remembered is still named in the summary of the run.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from .locks import Patience
 from .store import Store
 
 DROPPED_DIRECTORY = ".dropped"
-"""Below the folder of the recordings; git is told to pass over it."""
+"""Below the directory of recordings; git ignores it."""
 _MOST_CALLS = 50
-"""Of one test: the first that one session dropped, and before them the newest of earlier sessions."""
+"""For each test: the first that one session dropped, and before them the newest of earlier sessions."""
 _LONGEST_TEXT = 300
 _MOST_BYTES = 1 << 18
 _LONGEST_WAIT_SECONDS = 1.0

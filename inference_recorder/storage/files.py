@@ -65,7 +65,7 @@ def replace(path: Path, content: bytes, owner: str) -> None:
     """Replace the file at `path`; readers see the old file or the new one, never a part. Raises OSError.
 
     A link is replaced itself, not its target. `owner` is the recording whose write lock is held; it is part of the
-    temporary file's name and tells whether a living process is writing that file. The content is flushed to disk
+    temporary file's name and shows whether a living process is writing that file. The content is flushed to disk
     before the file gets its name; to flush the name, call `sync_directory`.
     """
     with _temporary_file(path, content, owner) as temporary:

@@ -41,12 +41,12 @@ class Conversation:
     answered: tuple[Turn, ...]
     tools: tuple[Tool, ...]
     settings: JsonObject
-    """What else was asked for, such as temperature, under the API's names."""
+    """The other arguments, such as temperature, under the API's names."""
     usage: Usage | None
     failure: str
-    """How the call failed, in a line or more; "" where it did not."""
+    """How the call failed, in a line or more; "" for a call that succeeded."""
     chunk_sizes: tuple[int, ...] | None
-    """Characters that each chunk of a stream adds, in their order; None for an answer that was no stream."""
+    """Characters that each chunk of a stream adds, in their order; None for an answer other than a stream."""
     is_complete: bool
     """False for a stream whose consumer left before its end."""
 
@@ -75,8 +75,8 @@ def conversation_of(entry: Entry) -> Conversation:
 class _Kind(NamedTuple):
     """How the calls of some endpoints are read."""
 
-    said: frozenset[str] | None
-    """The members of a request's body that its turns are made of; None for all of them."""
+    turn_members: frozenset[str] | None
+    """The members of a request's body from which its turns are made; None for all of them."""
     asked: Callable[[JsonObject], Iterator[Turn]]
     answered: Callable[[JsonValue], Reply]
     joined: Callable[[Sequence[JsonValue]], Reply] = others.joined_json
@@ -115,9 +115,9 @@ def _kind_of(endpoint: str) -> _Kind:
 
 
 def _settings(kind: _Kind, body: JsonObject) -> JsonObject:
-    if kind.said is None:
+    if kind.turn_members is None:
         return {}
-    return {name: value for name, value in body.items() if name not in _NOT_SETTINGS and name not in kind.said}
+    return {name: value for name, value in body.items() if name not in _NOT_SETTINGS and name not in kind.turn_members}
 
 
 def _reply(kind: _Kind, answer: Answer, chunks: list[JsonValue] | None) -> Reply:

@@ -34,11 +34,11 @@ class Part:
 
     kind: PartKind
     text: str
-    """The text; of a call its arguments, of a result what the tool returned, of an attachment its kind and size."""
+    """The text, the arguments of a call, what the tool returned, or an attachment's kind and size."""
     name: str = ""
-    """Of a call: the tool."""
+    """The tool of a call."""
     id: str = ""
-    """Of a call and its result: what ties them to each other."""
+    """Links a call and its result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def size_of(count: int) -> str:
 
 
 def text_in(value: JsonValue, *names: str) -> str:
-    """Return the first of these members of an object that is a string with something in it, else ""."""
+    """Return the first of these members of an object that is a non-empty string, or ""."""
     if isinstance(value, dict):
         for name in names:
             found = value.get(name)
@@ -78,13 +78,13 @@ def text_in(value: JsonValue, *names: str) -> str:
 
 
 def objects_in(value: JsonValue, name: str) -> list[JsonObject]:
-    """Return the objects in the list that is the member `name` of `value`; [] where there is none."""
+    """Return the objects in the list that is the member `name` of `value`, or []."""
     found = value.get(name) if isinstance(value, dict) else None
     return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
 
 
 def object_in(value: JsonValue, name: str) -> JsonObject:
-    """Return the object that is the member `name` of `value`, else {}."""
+    """Return the object that is the member `name` of `value`, or {}."""
     found = value.get(name) if isinstance(value, dict) else None
     return found if isinstance(found, dict) else {}
 
@@ -104,7 +104,7 @@ def result_text(content: JsonValue) -> str:
 
 
 def described_url(url: str, kind: str) -> str:
-    """Return what lies behind a url: of a data url its type and size, else the url itself."""
+    """Return a short description of a url: the type and size of a data url, otherwise the url itself."""
     if not url.startswith("data:"):
         return f"{kind} at {url}"
     head, _, encoded = url[5:].partition(",")

@@ -1,4 +1,4 @@
-"""What an answer says, be it whole or joined from its chunks."""
+"""An answer as a person reads it, whole or joined from its chunks."""
 
 from __future__ import annotations
 

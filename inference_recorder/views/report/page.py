@@ -34,7 +34,7 @@ def write(file: Path, directories: Sequence[Path], calls: Sequence[JsonObject], 
     call; a miss that is among the calls too is shown once. What is absent is shown as unknown. A recording that cannot
     be read is shown as such.
 
-    Texts are cut where the page would be too large, and say so. The file is replaced as a whole; its directory is
+    Texts are cut, and marked, where the page would be too large. The file is replaced as a whole; its directory is
     created. Raises OSError where it cannot be written.
     """
     page_data = PageData(directories, calls, misses)

@@ -16,7 +16,7 @@ from ..parts import Part, Turn, pretty
 _MOST_BARS = 240
 """Chunks beyond that share a bar of the time line."""
 _MOST_PARTS = 300
-"""Of one turn; an unknown stream may have thousands."""
+"""The most parts of one turn; an unknown stream may have thousands."""
 _LONGEST_NAME = 1_000
 
 

@@ -1,4 +1,4 @@
-"""Imports point one way, each outside library has one door, and state lives where it says so."""
+"""Imports point one way, each outside library has one importer, and state is announced."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_an_outside_library_has_one_importer(module: str) -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_state_that_outlives_a_call_is_announced(module: str) -> None:
-    """Whoever looks for what survives a test finds it by the first lines."""
+    """A search for what survives a test ends at the first lines."""
     tree = ast.parse((PACKAGE / module).read_text())
     holders = (ast.Dict, ast.List, ast.Set, ast.ListComp, ast.DictComp)
     state = [
@@ -100,7 +100,7 @@ def test_state_that_outlives_a_call_is_announced(module: str) -> None:
     state = [name for name in state if not name.isupper() and name != "__all__"]  # a table in capitals is a constant
     assert bool(state) <= (module in STATEFUL), f"{module} keeps {state}"
     if module in STATEFUL:
-        assert state, f"{module} is said to hold state and holds none"
+        assert state, f"{module} announces state and holds none"
         assert "olds state" in (ast.get_docstring(tree) or ""), module
 
 

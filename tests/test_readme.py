@@ -44,7 +44,7 @@ def test_the_table_of_what_is_covered_is_the_codes_own() -> None:
 
 
 def test_every_error_is_explained() -> None:
-    """Whoever meets one looks it up there."""
+    """A reader who meets one looks it up there."""
     names = {
         name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.RecorderError)
     }

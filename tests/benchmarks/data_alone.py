@@ -1,6 +1,6 @@
 """The data alone: a recording's file opened, parsed and validated in pydantic-core, and nothing else.
 
-Whoever replays from JSON files pays that at least: no request is described, no key made, nothing decided or counted.
+Any replay from JSON files costs at least this: no request is described, no key made, nothing decided or counted.
 """
 
 from __future__ import annotations

@@ -231,8 +231,8 @@ def test_the_recordings_beside_the_tests_are_found(tmp_path: Path, monkeypatch: 
 
 def test_the_configured_directory_is_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is also found from a directory below the root, where the printed command works too."""
-    (tmp_path / "pyproject.toml").write_text('[tool.inference_recorder]\nrecordings = "taped"\n')
-    path = record(tmp_path / "taped")
+    (tmp_path / "pyproject.toml").write_text('[tool.inference_recorder]\nrecordings = "stored"\n')
+    path = record(tmp_path / "stored")
     (tmp_path / "docs").mkdir()
     monkeypatch.chdir(tmp_path / "docs")
     done = run("rm", "tests/test_a.py::test_b")
@@ -277,15 +277,15 @@ def test_an_id_that_means_two_files_moves_nothing(tmp_path: Path, monkeypatch: p
     assert [0, 0] == [run("rm", given).exit_code for given in ("test_a.py::test_it", "tests/test_a.py::test_it")]
 
 
-@pytest.mark.parametrize("directory", [".taped", "tests/.taped/it", "node_modules/a", "a link", "a link/below"])
+@pytest.mark.parametrize("directory", [".stored", "tests/.stored/it", "node_modules/a", "a link", "a link/below"])
 def test_the_undo_command_names_a_directory_that_undo_would_not_find(
     directory: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Undo does not enter hidden directories or follow links."""
-    (tmp_path / "taped" / "below").mkdir(parents=True)
+    (tmp_path / "stored" / "below").mkdir(parents=True)
     (tmp_path / "project").mkdir()
     monkeypatch.chdir(tmp_path / "project")
-    Path("a link").symlink_to("../taped")
+    Path("a link").symlink_to("../stored")
     path = record(Path(directory))
     done = run("rm", "tests", "--dir", directory)
 
@@ -340,7 +340,7 @@ def test_recordings_elsewhere_are_named_with_the_command(has_default: bool, root
     """A directory named only in code may be another project's, so it is searched only with --dir."""
     if not has_default:
         shutil.rmtree(root / "recordings")
-    path = record(root / "data" / "taped it", "tests/test_z.py::test_z[it's]")
+    path = record(root / "data" / "stored it", "tests/test_z.py::test_z[it's]")
     refused = run("rm", "tests/test_z.py::test_z[it's]")
     [line] = [line for line in refused.stderr.splitlines() if "elsewhere: " in line]
 

@@ -110,7 +110,7 @@ def test_recording_the_specifications_call_gives_its_file_name(server: OpenAISer
 async def _replayed(document: dict[str, Any], directory: Path, is_async: bool, way: str = "method") -> Any:
     request = document["request"]
     client = _client(request["url"].removesuffix(request["endpoint"]), is_async)
-    kept_from_before = _method(client, request["endpoint"])  # passes the method door by
+    kept_from_before = _method(client, request["endpoint"])  # bypasses the resource method
     with inference_recording("replay", directory, test_id=document.get("test_id")):
         method = kept_from_before if way == "client" else _method(client, request["endpoint"])
         try:

@@ -20,14 +20,14 @@ CALL = """
             )
 
     def headers():
-        return {"x-token": os.environ["TOLD"]}
+        return {"x-token": os.environ["GIVEN"]}
 """
 
 
 def test_no_traceback_and_no_assertion_shows_a_credential(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """CI logs are public; `Request` was a tuple with the client's key in it."""
     monkeypatch.setenv("SHOWN", KEY)
-    monkeypatch.setenv("TOLD", TOKEN)
+    monkeypatch.setenv("GIVEN", TOKEN)
     suite.write(
         "test_it.py",
         f"""
@@ -64,7 +64,7 @@ def test_the_recordings_of_a_failing_test_hold_no_credentials(suite: Suite, monk
 
     suite.server.scripts["/v1/chat/completions"] = repeat
     monkeypatch.setenv("SHOWN", KEY)
-    monkeypatch.setenv("TOLD", TOKEN)
+    monkeypatch.setenv("GIVEN", TOKEN)
     suite.write(
         "test_it.py",
         f"""

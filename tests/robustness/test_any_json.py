@@ -44,7 +44,7 @@ WHOLE = {name: encode("t", REQUEST, answer) for name, answer in ANSWERS.items()}
 
 
 def read(content: bytes) -> bool:
-    """Read a recording and its chunks, in both ways; returns whether both succeed, raises what is no error of ours."""
+    """Read a recording and its chunks in both ways; return whether both succeed. Raises errors that are not ours."""
     has_succeeded = True
     for reader in (decode, decode_thoroughly):
         try:

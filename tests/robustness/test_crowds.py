@@ -97,7 +97,7 @@ async def test_gathered_tasks_get_an_answer_each(tasks: int, recordings: Path) -
 
 
 async def test_tasks_that_want_two_keys_in_opposite_order_both_end(recordings: Path) -> None:
-    """Each holds what the other one wants: whoever holds a flight waits for none."""
+    """Each holds what the other one wants; a holder of an in-flight lock never waits for another."""
     both_hold = [asyncio.Event(), asyncio.Event()]
     async with async_client_answered_by(Asked()) as client:
 
@@ -143,7 +143,7 @@ async def test_a_cancelled_holder_leaves_its_key_to_the_others(recordings: Path)
 
 
 class Child:
-    """A forked child that does something when told, and says how it went."""
+    """A forked child that acts on a command and reports the outcome."""
 
     def __init__(self, work: Any) -> None:
         self._commands, self._tell = os.pipe()

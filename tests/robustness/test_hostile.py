@@ -144,7 +144,7 @@ def put(recordings: Path, response: Any) -> None:
 
 
 def replayed(sdk: Colour, recordings: Path, is_streaming: bool) -> int:
-    """Return how many of the two doors refused with CorruptRecording; no other error of ours may come of it."""
+    """Return how many of the two targets refused with CorruptRecording; no other error of ours may be raised."""
     refused = 0
     with inference_recording("replay", recordings):
         for name in ("chat.completions.create", "chat.completions.with_raw_response.create"):
@@ -283,7 +283,7 @@ def test_an_invalid_list_of_models_is_corrupt(sdk: Colour, recordings: Path) -> 
 
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
 def test_no_test_id_and_no_hash_leave_the_directory(name: str, client: openai.OpenAI, tmp_path: Path) -> None:
-    """A test id is hashed, never a path; a hash that is no plain name is refused, for reading too."""
+    """A test id is hashed, never a path; a hash that is not a plain name is refused, for reading too."""
     recordings = tmp_path / "deep" / "inside"
     with inference_recording("record", recordings, test_id=name):
         client.chat.completions.create(**HELLO)

@@ -331,7 +331,7 @@ def test_a_session_that_ends_well_replaces_the_whole_series(
 def test_a_stream_left_by_a_break_replaces_what_was_there(
     is_read_on: bool, sdk: Colour, recorded: dict[str, bytes], recordings: Path
 ) -> None:
-    """Leaving early is no interruption: the next call, a look at the counts or the session's end stores it."""
+    """Leaving early is not an interruption: the next call, a look at the counts or the session's end stores it."""
 
     def leave() -> None:
         if sdk.is_async:

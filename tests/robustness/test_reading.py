@@ -52,7 +52,7 @@ DAMAGES: dict[str, tuple[bytes, str]] = {
     "a response of another type": (compact({"response": [1]}), r"\$.response must be an object"),
     "a stream without chunks": (compact({"response": {"is_streaming": True}}), r"\$.response.body of a stream must"),
     "text for a boolean": (compact({"response": {"is_streaming": "no", "body": {}}}), "must be true or false"),
-    "a page that is none": (compact({"response": {"body": [], "page": 7}}), r"\$.response.page must be an object"),
+    "an invalid page": (compact({"response": {"body": [], "page": 7}}), r"\$.response.page must be an object"),
     "a status nobody has": (
         compact({"response": {"body": 1, "http": {"status_code": 1000, "headers": {}}}}),
         "status_code of 100 to 599",
@@ -76,7 +76,7 @@ DAMAGES: dict[str, tuple[bytes, str]] = {
         WHOLE.replace(b'{\n  "test_id"', b'{\n  "format_version": 2,\n  "test_id"'),
         "its format is 2 and this inference_recorder reads up to 1; install a newer one",
     ),
-    "a format that is no number": (compact({"format_version": "1"}), r"\$.format_version must be a whole number"),
+    "a format that is not a number": (compact({"format_version": "1"}), r"\$.format_version must be a whole number"),
 }
 
 

@@ -139,7 +139,7 @@ async def test_a_timeout_inside_a_task_replaces_nothing(read: Reading, server: O
 def test_a_cancelled_trio_task_replaces_nothing(
     is_pulling: bool, client: openai.OpenAI, server: OpenAIServer, recordings: Path
 ) -> None:
-    """Its cancellation is no asyncio.CancelledError, and no task of asyncio tells of it."""
+    """Its cancellation is not an asyncio.CancelledError, and no task of asyncio shows it."""
     trio = pytest.importorskip("trio", reason="trio is not installed")
     server.answers(CHAT, events("old"), Reply(events=chunks(*"new"), pause_seconds=60 * is_pulling))
     with inference_recording("record", recordings):

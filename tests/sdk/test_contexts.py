@@ -194,7 +194,7 @@ def test_a_method_kept_from_inside_passes_outside(client: openai.OpenAI, recordi
 
 
 def test_a_method_kept_from_before_is_recorded(client: openai.OpenAI, server: OpenAIServer, recordings: Path) -> None:
-    """It never passes the method door; the client door knows it as the same request."""
+    """It bypasses the resource method; the client request recognizes it as the same request."""
     kept, raw = client.chat.completions.create, client.chat.completions.with_raw_response.create
     with inference_recording("record", recordings):
         recorded = kept(**HELLO, extra_body={"top_k": 5})
@@ -325,7 +325,7 @@ def test_an_unknown_mode_is_an_error_at_entry(mode: str, recordings: Path) -> No
 
 
 def test_an_unknown_mode_in_the_environment_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever has to repair it has to find it."""
+    """It can be repaired only if it can be found."""
     monkeypatch.setenv("LLAMA_STACK_TEST_INFERENCE_MODE", "rekord")
     with pytest.raises(UnknownMode, match="LLAMA_STACK_TEST_INFERENCE_MODE is 'rekord'"):
         inference_recording().__enter__()
@@ -464,4 +464,4 @@ def test_the_sdk_may_be_imported_at_any_time(when: str, recordings: Path, server
     assert 2 == server.count
     if when != "after":
         bodies = [path.read_text() for path in recordings.glob("*.json")]
-        assert 1 == sum('"extra_body": {}' in body for body in bodies), "the method door saw it"
+        assert 1 == sum('"extra_body": {}' in body for body in bodies), "the resource method saw it"

@@ -50,7 +50,7 @@ def directories(secret: Any) -> dict[str, dict[str, Any]]:
 
 
 def answering(server: OpenAIServer, secret: Any) -> None:
-    """Have the server tell the secret in whatever it answers: texts, tool calls in pieces, members of its own."""
+    """Make the server repeat the secret in every answer: texts, tool calls in chunks, members of its own."""
     text = secret if isinstance(secret, str) else json.dumps(secret)
     arguments = json.dumps({"who": secret, "all": [secret, {"who": secret}]})
     call = {"index": 0, "id": "call_1", "type": "function"}

@@ -93,7 +93,7 @@ def _seen(value: Any) -> Any:
 
 
 def _in_one(seen: Any, name: str) -> Any:
-    """Return what was seen of a stream, the text in pieces taken out, and that text."""
+    """Return what was seen of a stream without its chunks of text, and that text."""
     parts: list[str] = []
 
     def without(value: Any) -> Any:
@@ -268,9 +268,9 @@ def test_another_number_answers_as_another_text_does(
 def test_a_number_of_the_request_comes_back_as_it_is(
     number: float, sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
-    """In an answer's own members, in the JSON of a tool call whole and in pieces, and with its type."""
+    """In an answer's own members, in the JSON of a tool call, whole and in chunks, and with its type."""
     spelled = json.dumps(number)
-    arguments = f'{{"customer": {spelled}, "of": [0, {spelled}], "said": "{spelled}"}}'
+    arguments = f'{{"customer": {spelled}, "of": [0, {spelled}], "text": "{spelled}"}}'
     call = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "close", "arguments": ""}}
     deltas = [{**call, "function": {"arguments": arguments[at : at + 4]}} for at in range(0, len(arguments), 4)]
 
@@ -345,7 +345,7 @@ def test_settings_that_differ_stay_two_requests(client: openai.OpenAI, recording
     assert 2 == len(list(recordings.glob("*.json")))
 
 
-# Rules that are none
+# Invalid rules
 
 
 @pytest.mark.parametrize(

@@ -310,7 +310,7 @@ def test_the_creation_time_of_a_model_makes_no_diff(
 def test_what_else_changed_in_a_list_is_recorded(
     changed: list[dict[str, Any]], sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
-    """The names of models look like ids that a server gives anew, and are none."""
+    """The names of models look like ids that a server renews, and are not ids."""
     first = [model("gpt-4o-mini", seats=1), model("gpt-4o-maxi")]
     server.answers("/v1/models", *(Reply({"object": "list", "data": models}) for models in (first, changed)))
     for _ in range(2):

@@ -256,7 +256,7 @@ def test_a_boolean_that_became_a_number_is_a_new_recording() -> None:
     ],
 )  # fmt: skip
 def test_which_differences_are_only_new_ids(old: Any, new: Any, expected: dict[str, str] | None) -> None:
-    """Ids are kept, since a later request may name them; given anew they are no news."""
+    """Ids are kept, since a later request may name them; if they are merely new, that is not a change."""
     assert expected == renamed_ids(json.dumps(old).encode(), json.dumps(new).encode())
 
 
@@ -436,7 +436,7 @@ def test_what_the_next_run_may_not_meet_is_not_recorded(
 def test_record_errors_says_which_failures_are_kept(
     mode: str, record_errors: bool | None, kept: int, client: openai.OpenAI, server: OpenAIServer, recordings: Path
 ) -> None:
-    """Whoever tests their handling of rate limits wants the 429; most others do not."""
+    """A test of rate limits wants the 429; most others do not."""
     server.answers("/v1/chat/completions", error(429))
     with inference_recording(mode, recordings, record_errors=record_errors), pytest.raises(openai.RateLimitError):
         client.chat.completions.create(**HELLO)

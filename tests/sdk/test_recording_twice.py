@@ -88,8 +88,8 @@ SUITE = """
         batch = client.batches.create(
             completion_window="24h", endpoint="/v1/chat/completions", input_file_id="file-123456789"
         )
-        told = [client.batches.retrieve(batch.id).status for _ in range(3)]
-        assert ["validating", "in_progress", "completed"] == told
+        statuses = [client.batches.retrieve(batch.id).status for _ in range(3)]
+        assert ["validating", "in_progress", "completed"] == statuses
 """
 
 
@@ -136,7 +136,7 @@ class NewIds:
 
 
 def scripted(server: OpenAIServer) -> None:
-    """Have a server answer all that the suite asks, each time anew."""
+    """Make a server answer all requests of the suite, with new ids each time."""
     new_ids, usual = NewIds(), server.elsewhere
     server.scripts |= {
         "/v1/chat/completions": new_ids.chat,
@@ -163,7 +163,7 @@ def _headers() -> dict[str, str]:
 
 
 def changed(directory: Path) -> str:
-    """Return what git says of the recordings, locks aside."""
+    """Return git's status of the recordings, without locks."""
     return git(directory, "status", "--porcelain", "--untracked-files=all", "recordings")
 
 
@@ -176,7 +176,7 @@ def git(directory: Path, *arguments: str) -> str:
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 def test_the_second_of_two_recordings_gives_no_diff(tmp_path: Path) -> None:
-    """A diff in a pull request is then a change of what a model said; ids and times would drown it."""
+    """A diff in a pull request is then a change of a model's answer; ids and times would drown it."""
     (tmp_path / "test_suite.py").write_text(textwrap.dedent(SUITE))
     git(tmp_path, "init", "-q")
     with running_server() as server:

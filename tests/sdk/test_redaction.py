@@ -1,4 +1,4 @@
-"""No secret reaches a file, by any door; and a recording made with one answers a replay made with another."""
+"""No secret reaches a file, by any way; and a recording made with one answers a replay made with another."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def last_text(asked: ReceivedRequest) -> str:
 
 
 def echo(server: OpenAIServer) -> None:
-    """Have the server repeat what it is told, in an answer, its tool call, its chunks, or an error."""
+    """Make the server repeat what it receives, in an answer, its tool call, its chunks, or an error."""
 
     def chat(asked: ReceivedRequest, number: int) -> Reply:
         text = last_text(asked)
@@ -236,7 +236,7 @@ def test_a_variable_set_inside_the_block_counts(
 def test_a_variable_set_inside_the_block_counts_for_each_thread(
     client: openai.OpenAI, server: OpenAIServer, recordings: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first thread that missed looked at the environment anew; the others then found it unchanged, and raised."""
+    """The first thread that missed read the environment again; the others then found it unchanged, and raised."""
     echo(server)
     before, threads = sys.getswitchinterval(), 4
     start = Barrier(threads)

@@ -103,7 +103,7 @@ def skip_without_functions() -> None:
 def test_what_was_sent_is_nowhere(
     credential: Credential, kinds: tuple[str, ...], make_client: Any, server: OpenAIServer, recordings: Path
 ) -> None:
-    """A 401 repeats the token it was sent, and so does a model that is told of its request's headers."""
+    """A 401 repeats the token it was sent, and so does a model that knows its request's headers."""
     if "admin" in credential.way and "admin_api_key" not in inspect.signature(openai.OpenAI).parameters:
         pytest.skip("this openai has no admin keys")
     if "function" in credential.way:
@@ -116,7 +116,7 @@ def test_what_was_sent_is_nowhere(
             live = called(sdk, credential, kind, VALUE)
 
         assert 1 == session.counts["recorded"], kind
-        assert VALUE in str(live), kind  # what the caller gets is what the server said
+        assert VALUE in str(live), kind  # the caller gets the server's own text
         assert_nowhere(VALUE, directory)
         assert_nowhere(base64.b64encode(f"user-of-some-length:{VALUE}".encode()).decode(), directory)
         assert VALUE not in f"{session!r}{session.requests}{session.recorded}{vars(session)}", kind

@@ -45,7 +45,7 @@ def test_a_stream_that_outlives_its_session_replaces_no_later_recording(
 def test_a_stream_that_outlives_its_session_does_not_bring_back_what_was_removed(
     client: openai.OpenAI, server: OpenAIServer, recordings: Path
 ) -> None:
-    """What a failed test recorded for the first time is set aside."""
+    """What a failed test recorded for the first time is moved to .failed."""
     with inference_recording("record", recordings):
         stream = client.chat.completions.create(**STREAMED)
         next(stream)

@@ -63,7 +63,7 @@ class RecordStreams(Workload):
 
 
 class RecordPaced(RecordStreams):
-    """The same with a pause of 2 ms before each chunk: whoever reads all of it first keeps the caller waiting."""
+    """The same with a pause of 2 ms before each chunk: reading all of it first would keep the caller waiting."""
 
     name = "record-paced"
     _words = answers.PACED_WORDS

@@ -75,7 +75,7 @@ class Suite(Workload):
 
 
 def _wall_of_pytest(directory: Path, *options: str, step: str = "measure") -> float:
-    """Return seconds; raises AssertionError, with what pytest said, where a test failed."""
+    """Return seconds; raises AssertionError, with pytest's output, if a test failed."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "xdist", *options, str(directory)]
     environment = os.environ | {
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",

@@ -1,4 +1,4 @@
-"""What was not recorded is said: by the session, and by the later miss, whatever lies in the file that remembers it."""
+"""The session and a later miss name what was not recorded, whatever the file that remembers it holds."""
 
 from __future__ import annotations
 
@@ -273,7 +273,7 @@ def test_a_clock_before_1970_disturbs_nobody(recordings: Path) -> None:
 
 
 def test_parallel_workers_lose_nothing(recordings: Path) -> None:
-    """Threads of one test, and whoever records the same test in another process."""
+    """Threads of one test, and another process that records the same test."""
 
     def remember(number: int) -> None:
         DroppedCalls(Store(directories_from(recordings))).remember(TEST, CALL._replace(key=f"{number:064d}"))
@@ -288,10 +288,10 @@ HOSTILE: dict[str, Any] = {
     "no JSON": "{",
     "a list": "[]",
     "no calls": "{}",
-    "calls that are none": {"dropped": [1, None, {}]},
+    "invalid calls": {"dropped": [1, None, {}]},
     "numbers for texts": {"dropped": [CALL._asdict() | {"message": 5}]},
     "texts for numbers": {"dropped": [CALL._asdict() | {"made_at": "now"}]},
-    "a time that is none": '{"dropped": [' + json.dumps(CALL._asdict() | {"made_at": float("nan")}) + "]}",
+    "an invalid time": '{"dropped": [' + json.dumps(CALL._asdict() | {"made_at": float("nan")}) + "]}",
     "a time far away": {"dropped": [CALL._asdict() | {"made_at": 1e300}]},
     "more members": {"dropped": [CALL._asdict() | {"command": "rm -rf /"}]},
     "deep": "[" * 100_000,
@@ -303,7 +303,7 @@ HOSTILE: dict[str, Any] = {
 def test_a_damaged_file_hides_no_miss_and_is_replaced(
     name: str, one: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
-    """A stranger can commit it, whatever git is told."""
+    """A stranger can commit it, whatever git ignores."""
     server.answers(CHAT, error(429))
     drop(one, recordings)
     content = HOSTILE[name]

@@ -325,7 +325,7 @@ def test_an_error_event_that_names_its_type_goes_by_the_rule(
 def test_a_failure_in_bytes_still_being_read_at_the_end_of_the_session_goes_by_the_rule(
     record_errors: bool | None, client: openai.OpenAI, server: OpenAIServer, recordings: Path
 ) -> None:
-    """What the server said is there, and nobody has read to the end."""
+    """The server has answered, and nobody has read to the end."""
     overload = [*chunks("so")[:1], {"error": {"code": 503, "message": "No."}}, *chunks("never read")]
     server.answers(CHAT, Reply(events=overload, pause_seconds=0.05))
     request = HELLO | {"stream": True}

@@ -31,7 +31,7 @@ class Case(NamedTuple):
     api: str
     """chat or responses."""
     chunks: int
-    """How many pieces of text."""
+    """The number of chunks of text."""
     size: int
     """How many bytes of text, all together."""
     way: str

@@ -90,7 +90,7 @@ def test_an_answer_that_is_not_an_object_replays_plain_as_it_is_live(
 
 
 def test_a_compressed_answer_replays(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
-    """What is recorded is what was said, not how it was packed."""
+    """The answer is recorded, not its encoding."""
     import gzip
 
     packed = {"content-encoding": "gzip"}

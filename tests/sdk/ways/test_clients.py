@@ -123,7 +123,7 @@ def test_what_a_client_is_asked_directly_replays(way: Way, sdk: Colour, server: 
 def test_what_is_asked_tells_recordings_apart_and_how_it_is_asked_does_not(
     way: str, first: Any, second: Any, recordings_made: int, sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
-    """Two doors with two opinions of one request would each miss what the other recorded."""
+    """Two targets that describe one request differently would each miss what the other recorded."""
 
     def ask(**extra: Any) -> None:
         if way == "plain":

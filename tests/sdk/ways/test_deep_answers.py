@@ -185,7 +185,7 @@ def test_a_secret_in_a_deep_answer_is_hidden_and_given_back(
 ) -> None:
     """How an answer is kept changes nothing of what a file may hold."""
     secret = "sk-proj-" + "aB3" * 16
-    content = with_deep_member(completion(f"you said {secret}"), 300)
+    content = with_deep_member(completion(f"you wrote {secret}"), 300)
     server.answers("/v1/chat/completions", Reply(content=content))
     messages = [{"role": "user", "content": f"my key is {secret}"}]
 
@@ -197,7 +197,7 @@ def test_a_secret_in_a_deep_answer_is_hidden_and_given_back(
     with inference_recording("replay", recordings):
         replayed = use()
 
-    assert f"you said {secret}" == replayed
+    assert f"you wrote {secret}" == replayed
     assert secret not in next(recordings.glob("*.json")).read_text()
 
 

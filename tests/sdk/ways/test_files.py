@@ -111,7 +111,7 @@ def test_speech_left_early_replays_what_was_received(sdk: Colour, server: OpenAI
 def test_a_files_content_replays_the_same_bytes(
     content: str, sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
-    """Batch results are downloaded so; whoever verifies a checksum needs every byte."""
+    """Batch results are downloaded this way; verifying a checksum needs every byte."""
 
     def use(sdk: Colour) -> list[Any]:
         answer = sdk.call("files.content", CONTENTS[content])
@@ -170,7 +170,7 @@ UPLOADS: dict[str, Callable[[Any], Use]] = {
 def test_an_upload_replays_for_the_same_content_only(
     name: str, form: str, sdk: Colour, server: OpenAIServer, recordings: Path, tmp_path: Path
 ) -> None:
-    """An upload is known by what it holds; what it holds is no part of a file that is committed."""
+    """An upload is identified by its content, which is not part of a file that is committed."""
     if form == "name and path" and int(openai.__version__.partition(".")[0]) < 3:
         pytest.skip(f"openai {openai.__version__} itself cannot send it")
 
@@ -262,7 +262,7 @@ class Pipe(io.RawIOBase):
 def test_a_file_that_can_be_read_only_once_is_refused_by_name(
     sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
-    """The SDK sends it; whoever records has to be told what to pass instead."""
+    """The SDK sends it; the error says what to pass instead."""
     with inference_recording("record", recordings), pytest.raises(UnrecordableCall):
         sdk.call("files.create", file=Pipe(CONTENT), purpose="assistants")
 
@@ -354,7 +354,7 @@ def test_images_replay(way: Way, sdk: Colour, server: OpenAIServer, recordings: 
 def test_an_upload_in_parts_replays(
     form: str, sdk: Colour, server: OpenAIServer, recordings: Path, tmp_path: Path
 ) -> None:
-    """Large files go out in parts that are told apart by their content alone."""
+    """Large files go out in parts that differ by their content alone."""
     file: Any = _written(tmp_path, CONTENT) if form == "path" else CONTENT
     kwargs: dict[str, Any] = {"mime_type": "text/plain", "purpose": "assistants", "part_size": 20}
     if form == "bytes":

@@ -191,7 +191,7 @@ def test_no_header_brings_a_secret_into_a_file(
 def test_headers_are_on_one_line_and_rewrite_nothing_alone(
     count: int, name: str, sdk: Colour, sends: Callable[..., None], recordings: Path
 ) -> None:
-    """A pull request shows what a model said; a hundred changed headers are not that."""
+    """A pull request shows a model's answer, not a hundred changed headers."""
     contents = []
     for run in range(2):
         sends({f"x-own-{number}": f"{run}" for number in range(count)} | {"x-request-id": f"req_{run}"})

@@ -188,7 +188,7 @@ def test_a_helper_gives_the_same_events_and_final_objects(
 def test_a_polling_helper_replays_every_answer_in_its_order(
     way: Way, mode: str, sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
-    """Replaying the last answer at once, or the first for ever, is no polling."""
+    """Replaying the last answer at once, or the first for ever, is not polling."""
     last = check(way, sdk, server, recordings, mode=mode)
 
     assert "completed" == last.status

@@ -97,7 +97,7 @@ def test_what_a_server_says_beside_its_models_replays(sdk: Colour, server: OpenA
 def test_lists_asked_for_with_other_parameters_are_other_recordings(
     sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
-    """A page is told from the next one by its query alone."""
+    """A page differs from the next one by its query alone."""
     with inference_recording("record", recordings) as session:
         first = sdk.call("files.list")
         later = sdk.call("files.list", after="file-2")

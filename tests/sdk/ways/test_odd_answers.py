@@ -162,7 +162,7 @@ MALFORMED = {
 def test_a_malformed_answer_replays_as_what_the_sdk_makes_of_it(
     recorded_by: str, replayed_by: str, body: str, sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
-    """It is what the server said: a test of how the code copes with it has to meet it again."""
+    """It is the server's answer: a test of how the code copes with it needs it again."""
     content, media_type = MALFORMED[body]
     server.answers("/v1/chat/completions", Reply(content=content, headers=SAME_ID | {"content-type": media_type}))
 

@@ -146,7 +146,7 @@ STREAMS: dict[str, Sequence[bytes]] = {
 def test_the_lines_of_a_stream_end_as_the_server_ended_them(
     recorded_by: str, events: str, end: bytes, sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
-    """Whoever reads the lines takes [DONE] for the end; its absence is what a test of a broken server is about."""
+    """A reader of the lines treats [DONE] as the end; its absence is what a test of a broken server is about."""
     content = b"".join(STREAMS[events]) + end
     server.answers("/v1/chat/completions", Reply(content=content, media_type=STREAM))
 

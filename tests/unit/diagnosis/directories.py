@@ -45,7 +45,7 @@ def put(
     answer: JsonValue = "Hello!",
     **which: Any,
 ) -> Path:
-    """Write a recording, named after its key or as told."""
+    """Write a recording, named after its key or as given."""
     asked = request(body, **which)
     document = {"method": "POST", "url": asked.url, "headers": {}, "body": asked.body, "endpoint": asked.endpoint}
     document |= {"model": asked.model} | ({} if normalize is None else {"normalize": normalize})

@@ -1,4 +1,4 @@
-"""Which recording is said to come nearest, and why it does not answer."""
+"""Which recording is the nearest, and why it does not answer."""
 
 from __future__ import annotations
 
@@ -256,7 +256,7 @@ HOSTILE = {
     "a body of another kind": b'{"request": {"endpoint": "/v1/chat/completions", "body": [1]}}',
     "parts of other kinds": b'{"test_id": 3, "request": {"endpoint": "/v1/chat/completions", "method": 1, "url": [], '
     b'"normalize": 7, "body": {"model": {}, "messages": 5}}}',
-    "a url that is none": b'{"request": {"endpoint": "/v1/chat/completions", "url": "http://[", "body": {"a": 1}}}',
+    "an invalid url": b'{"request": {"endpoint": "/v1/chat/completions", "url": "http://[", "body": {"a": 1}}}',
     "a request of another kind": b'{"request": 5}',
 }
 
@@ -298,7 +298,7 @@ def test_a_directory_without_this_endpoint_is_reported(recordings: Path) -> None
 
 
 def test_a_directory_that_is_too_large_is_read_in_part(recordings: Path) -> None:
-    """A hundred thousand recordings must not make a miss take minutes; what is not known is said."""
+    """A hundred thousand recordings must not make a miss take minutes; the miss names what was not read."""
     for number in range(5):
         put(recordings, asks(f"Number {number}."), OTHER)
     put(recordings, asks("Say hello."), OTHER, name="0" * 64)

@@ -109,7 +109,7 @@ def test_no_variable_is_blamed_for_another_request(
 def test_the_recording_names_the_variable_and_not_its_value(
     sdk: Colour, recordings: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without the name nobody who has not set it can be told of it. A key that looks like one needs no variable."""
+    """Without the name, a user who has not set it cannot find it. A key that looks like one needs no variable."""
     monkeypatch.setenv("APP_TOKEN", VALUE)
     monkeypatch.setenv("LOOKS_LIKE_A_KEY", KEY)
     record(sdk, recordings, f"Deploy {VALUE} with {KEY}.")

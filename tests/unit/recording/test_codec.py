@@ -213,6 +213,6 @@ def test_an_id_mapping_is_applied_to_the_whole_text() -> None:
     ],
 )
 def test_a_malformed_member_is_named(response: Any, reason: str) -> None:
-    """Whoever edits a recording by hand has to find the slip."""
+    """A slip in a recording edited by hand has to be found."""
     with pytest.raises(CorruptRecording, match=reason):
         decode(json.dumps({"response": response}).encode(), "f")

@@ -65,7 +65,7 @@ def test_indented_json_is_what_a_plain_writer_gives(value: Any) -> None:
 @given(value=_USUAL | _ANY, indent=st.booleans())
 @example(value=[0.5, 10**400], indent=False)
 def test_what_is_written_reads_as_the_same_value(value: Any, indent: bool) -> None:
-    """In either layout, whoever of the readers reads it."""
+    """In either layout, with either reader."""
     content = dumps(value, indent=indent)
     expected = repr(json.loads(json.dumps(value)))
 

@@ -36,7 +36,7 @@ def streamed(*words: str) -> Answer:
     ],
 )  # fmt: skip
 def test_the_texts_that_are_new_are_reported(new: Answer, old: Answer | None, expected: set[str]) -> None:
-    """Ids and texts, of a stream the joined one: a piece of it would be found in any prompt."""
+    """Ids and texts, of a stream the joined one: a chunk of it would be found in any prompt."""
     assert expected == new_texts(recording(new), None if old is None else recording(old))
 
 

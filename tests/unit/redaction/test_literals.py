@@ -1,4 +1,4 @@
-"""A text that only looks like a placeholder is told from one, in keys, in files and in replays."""
+"""A text that only looks like a placeholder is distinguished from one, in keys, in files and in replays."""
 
 from __future__ import annotations
 

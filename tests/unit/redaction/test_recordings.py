@@ -292,7 +292,7 @@ def test_the_clients_own_key_is_given_back_in_a_failure_alone() -> None:
 
 
 def test_an_errors_own_body_is_left_as_it_came() -> None:
-    """The code under test goes on to read it from the exception; secrets in pieces were taken out there too."""
+    """The code under test goes on to read it from the exception; secrets in chunks were taken out there too."""
     body = {"details": [{"index": 0, "text": ONE.one[:9]}, {"index": 0, "text": ONE.one[9:]}]}
     before = deepcopy(body)
 

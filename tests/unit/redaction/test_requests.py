@@ -100,7 +100,7 @@ def test_a_recorded_request_without_numbers_is_taken_as_it_is(request: Request) 
 
 
 def test_no_thread_misses_what_is_put_into_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While one looked at it anew, the others took the old secrets for all; and what they found clean stayed so."""
+    """While one read it again, the others took the old secrets for all; and what they found clean stayed so."""
     before, threads = sys.getswitchinterval(), 4
     start = Barrier(threads)
 

@@ -80,7 +80,7 @@ def test_what_has_no_json_form_is_refused_by_its_place(value: Any) -> None:
 
 @pytest.mark.parametrize("name", [(1, 2), b"a", object()], ids=["tuple", "bytes", "object"])
 def test_a_name_that_has_no_json_form_is_refused(name: Any) -> None:
-    """An encoder may be told to leave such members out, and then two requests share a key."""
+    """An encoder may leave such members out, and then two requests share a key."""
     with pytest.raises(UnrecordableValue, match="a name in"):
         plain_arguments({"messages": [{name: 1}]})
 

@@ -1,4 +1,4 @@
-"""What the caller declares to differ from run to run is no part of the key; everything else is."""
+"""What the caller declares to differ from run to run is not part of the key; everything else is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was heard of a call so far."""
+"""What has arrived of a call so far."""
 
 from __future__ import annotations
 

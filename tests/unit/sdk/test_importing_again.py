@@ -121,29 +121,29 @@ WHEN = {
     "inside a session": """
         with replay():
             import_again()
-            told = [use(make()), asyncio.run(use_async())]
+            answers = [use(make()), asyncio.run(use_async())]
             old = outcome(lambda: kept.completions.create(model="never", prompt="recorded"))
     """,
     "inside a nested session": """
         with replay():
             with replay():
                 import_again()
-                told = [use(make())]
+                answers = [use(make())]
                 old = outcome(lambda: kept.completions.create(model="never", prompt="recorded"))
-            told.append(asyncio.run(use_async()))
+            answers.append(asyncio.run(use_async()))
     """,
     "before a nested session": """
         with replay():
             import_again()
             with replay():
-                told = [use(make())]
+                answers = [use(make())]
                 old = outcome(lambda: kept.completions.create(model="never", prompt="recorded"))
-            told.append(asyncio.run(use_async()))
+            answers.append(asyncio.run(use_async()))
     """,
     "between two sessions": """
         import_again()
         with replay():
-            told = [use(make()), asyncio.run(use_async())]
+            answers = [use(make()), asyncio.run(use_async())]
             old = outcome(lambda: kept.completions.create(model="never", prompt="recorded"))
     """,
     "twice": """
@@ -151,9 +151,9 @@ WHEN = {
             import_again()
             use(make())
             import_again()
-            told = [use(make()), asyncio.run(use_async())]
+            answers = [use(make()), asyncio.run(use_async())]
         with replay():
-            assert told == [use(make()), asyncio.run(use_async())]
+            assert answers == [use(make()), asyncio.run(use_async())]
             old = outcome(lambda: kept.completions.create(model="never", prompt="recorded"))
     """,
 }
@@ -195,7 +195,7 @@ kept = make()
 kept.completions
 before = methods()
 {textwrap.dedent(WHEN[when])}
-print(json.dumps([recorded, told, old, left_wrapped()]))
+print(json.dumps([recorded, answers, old, left_wrapped()]))
 assert all(vars(kind).get(name) is value for kind, name, value in before)
 assert path_before == sys.meta_path
 """

@@ -1,4 +1,4 @@
-"""What is patched is a list of targets; one that is missing is said by name."""
+"""What is patched is a list of targets; a missing one is named."""
 
 from __future__ import annotations
 

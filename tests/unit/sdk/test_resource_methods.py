@@ -1,4 +1,4 @@
-"""What the method door builds faster than the SDK is what the SDK builds."""
+"""What a resource method builds faster than the SDK equals what the SDK builds."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def test_a_file_whose_layout_is_unknown_loses_nothing(store: Store) -> None:
     ids=["chat", "stream", "a response's, which a later request names", "not made from the key"],
 )
 def test_an_id_follows_its_key_where_nobody_can_name_it(body: Any, expected: str, store: Store) -> None:
-    """Recorded anew it would have the new key's; and a chain by previous_response_id must not break."""
+    """Recorded again it would have the new key's; and a chain by previous_response_id must not break."""
     path = written(store, json.dumps(document(body)))
     new_path = moved(store, entry_of(path), Renaming(NEW, "new"))
 

@@ -1,4 +1,4 @@
-"""What a failing test recorded is set aside in a folder of ours, and nowhere else."""
+"""What a failing test recorded is moved to a directory of ours, and nowhere else."""
 
 from __future__ import annotations
 

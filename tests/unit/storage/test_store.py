@@ -294,7 +294,7 @@ def test_a_recording_whose_attachment_is_gone_can_be_changed(change: str, record
 
 
 def test_a_big_binary_answer_is_never_seen_half_replaced(recordings: Path) -> None:
-    """A worker that replays while another records anew must find both files of one answer."""
+    """A worker that replays while another records again must find both files of one answer."""
     store = Store(Directories(recordings, (recordings,)))
     names = [sha256(content).hexdigest() for content in (b"old", b"new")]
     is_over = threading.Event()
@@ -321,7 +321,7 @@ def test_a_big_binary_answer_is_never_seen_half_replaced(recordings: Path) -> No
 
 
 def test_closing_stores_what_it_can_and_raises_what_it_could_not(client: openai.OpenAI, recordings: Path) -> None:
-    """One stream that cannot be stored must not take the others with it, nor leave its flight under way."""
+    """One stream that cannot be stored must not take the others with it, nor leave its request in flight."""
     with pytest.raises(UnwritableRecording), inference_recording("record-if-missing", recordings) as session:
         streams = [client.chat.completions.create(**HELLO, seed=seed, stream=True) for seed in range(2)]
         for stream in streams:

@@ -338,7 +338,7 @@ def test_a_recording_that_is_being_written_stays(recordings: Path, monkeypatch: 
 
 
 def test_a_link_is_moved_itself(recordings: Path) -> None:
-    """What it leads to belongs to whoever put it there."""
+    """What it leads to is not ours."""
     target = record(recordings)
     target.rename(recordings / "the answer.json")
     target.symlink_to("the answer.json")
@@ -408,7 +408,7 @@ def test_git_passes_over_it(recordings: Path) -> None:
 
 @pytest.mark.parametrize("hidden", [".trash", ".failed", ".dropped", ".locks"])
 def test_no_hidden_directory_holds_recordings(hidden: str, recordings: Path) -> None:
-    """What was deleted, set aside or dropped is nothing that a test replays or a command counts."""
+    """No test replays and no command counts what was deleted, rolled back or dropped."""
     path = record(recordings)
     shutil.copytree(recordings, recordings / hidden / "below", ignore=shutil.ignore_patterns(".*"))
     (recordings / hidden / path.name).write_text(json.dumps({"test_id": "hidden"}))

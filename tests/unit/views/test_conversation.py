@@ -136,7 +136,7 @@ def test_a_streamed_chat_is_joined() -> None:
 
 @pytest.mark.parametrize("indices", [(0, 1), (0, 0)], ids=["as the API numbers them", "as Ollama does: all 0"])
 def test_the_arguments_of_streamed_tool_calls_are_joined(indices: tuple[int, int]) -> None:
-    """They come in pieces, several calls at once, some servers numbering all of them 0."""
+    """They come in chunks, several calls at once, some servers numbering all of them 0."""
     answer = streamed(
         call_delta(indices[0], "c1", name="find", arguments='{"a"'),
         call_delta(indices[0], None, arguments=":1}"),
@@ -219,7 +219,7 @@ def test_a_response_that_was_left_early_says_what_was_received() -> None:
 
 
 def test_the_input_items_of_a_response_are_turns() -> None:
-    """An agent sends back what was said before: calls, results, pictures."""
+    """An agent sends the conversation back: calls, results, pictures."""
     body = {
         "input": [
             user({"type": "input_text", "text": "See"}, {"type": "input_image", "image_url": PIXEL}),
@@ -297,7 +297,7 @@ def test_seconds_are_no_tokens() -> None:
 
 
 def test_a_failure_after_chunks_shows_both() -> None:
-    """A stream that broke off said something before."""
+    """A stream that broke off had content before."""
     conversation = shown_as(
         CHAT, {"messages": []}, streamed(delta(content="Hel"), failure=Failure("APIError", "overloaded", 529))
     )

@@ -1,4 +1,4 @@
-"""The picture in the README: `python -m tests.unit.views.report` takes it anew, with the chromium on the PATH."""
+"""The picture in the README: `python -m tests.unit.views.report` takes it again, with the chromium on the PATH."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ def chat_answer(content: str | None, usage: tuple[int, int], end: str = "stop", 
 
 
 def chat_stream(deltas: list[str], usage: tuple[int, int] | None = None, **answer: Any) -> Answer:
-    """Return a streamed answer to a chat, a chunk for each piece."""
+    """Return a streamed answer to a chat, a chunk for each delta."""
     deltas = [{"index": 0, "delta": {"content": delta}, "finish_reason": None} for delta in deltas]
     chunks: list[dict[str, Any]] = [{"object": "chat.completion.chunk", "choices": [delta]} for delta in deltas]
     chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})

@@ -82,7 +82,7 @@ def test_the_tree_lists_every_test_by_its_file(open_page: Open, travel: Example)
 
 
 def test_a_click_shows_the_conversation(open_page: Open, travel: Example) -> None:
-    """Who said what, which tools with which arguments, what it cost: the reason to open the page."""
+    """Who wrote what, which tools with which arguments, what it cost: the reason to open the page."""
     page = open_page(travel)
     _look_at(page, "an_agent_finds")
 
@@ -95,7 +95,7 @@ def test_a_click_shows_the_conversation(open_page: Open, travel: Example) -> Non
     last = page.locator(".call").last.inner_text()
     assert "it leaves Lisbon at 09:39 and reaches Porto before lunch." in last
     assert "3 messages as in the call before and its answer" in last
-    assert "I need to be in Porto" not in last  # what the call before said is folded away
+    assert "I need to be in Porto" not in last  # the previous call's messages are folded away
 
 
 @pytest.mark.slow
@@ -235,7 +235,7 @@ def test_it_is_readable_on_a_phone(open_page: Open, travel: Example) -> None:
 
 
 def test_a_hostile_recording_runs_nothing(open_page: Open, tmp_path: Path) -> None:
-    """Recordings come from strangers' pull requests; one that runs script owns whoever reviews it."""
+    """Recordings come from strangers' pull requests; one that runs a script could attack its reviewer."""
     run = Example(tmp_path / "recordings")
     call = {"id": HOSTILE, "type": "function", "function": {"name": HOSTILE, "arguments": HOSTILE}}
     tool = {"type": "function", "function": {"name": HOSTILE, "description": HOSTILE, "parameters": {HOSTILE: 1}}}
@@ -288,7 +288,7 @@ def test_a_script_that_got_in_all_the_same_would_not_run(browser: Any, travel: E
 
 @pytest.mark.slow
 def test_what_is_long_is_folded_and_what_was_cut_says_so(open_page: Open, tmp_path: Path) -> None:
-    """A prompt of a megabyte is neither on the screen nor on the page, and nobody is told that it were."""
+    """A prompt of a megabyte is neither on the screen nor on the page, and the page does not claim that it is."""
     run = Example(tmp_path / "recordings")
     body = {"model": "m", "messages": [{"role": "user", "content": "abcdefghi " * 100_000}]}
     run.call(AGENT, "/v1/chat/completions", body, chat_answer("ok", (1, 1)))
@@ -303,7 +303,7 @@ def test_what_is_long_is_folded_and_what_was_cut_says_so(open_page: Open, tmp_pa
 
 @pytest.mark.slow
 def test_three_thousand_calls_open_in_a_moment(open_page: Open, tmp_path: Path, capsys: Any) -> None:
-    """The ancestor's suite has 3,162 recordings. The figure is printed; a machine's speed is no promise of ours."""
+    """llama-stack's suite has 3,162 recordings. The figure is printed, not asserted."""
     run = Example(tmp_path / "recordings")
     for number in range(3000):
         test_id = f"tests/part_{number // 60}/test_{number // 20}.py::test_number_{number // 3}[{number % 3}]"

@@ -353,3 +353,13 @@ def test_every_way_of_asking_for_the_list_is_one_request(
 
         assert recorded == replayed
         assert [call.key for call in recording.recorded] == [call.key for call in replaying.replayed]
+
+
+def test_a_failed_list_is_named_by_its_key_alone(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
+    """It has no models to name it by, and it has no position: what the key met last answers every call."""
+    server.answers("/v1/models", REFUSED)
+    with inference_recording("record", recordings, test_id="t", record_errors=True) as session:
+        outcome(sdk)
+        outcome(sdk)
+
+    assert [f"{session.recorded[0].key}.json"] == files_of(recordings)

@@ -178,3 +178,17 @@ def test_a_recording_says_only_how_its_end_is_unusual(
 
     [path] = recordings.glob("*.json")
     assert member == json.loads(path.read_text())["response"].get("ends_with_done")
+
+
+def test_lines_after_an_event_that_is_not_json_replay_to_a_reader_of_lines(
+    sdk: Colour, server: OpenAIServer, recordings: Path
+) -> None:
+    """Such a reader goes on, so the rest of the stream belongs to its recording."""
+    content = FIRST + NOT_JSON["text"] + SECOND + DONE
+    server.answers("/v1/chat/completions", Reply(content=content, media_type=STREAM))
+
+    live = assert_replays(lines_of_the_response, lines_of_the_response, sdk, recordings)
+
+    assert "data: OPENROUTER PROCESSING" in live
+    assert "data: [DONE]" in live
+    assert 2 == sum("chat.completion.chunk" in str(line) for line in live)

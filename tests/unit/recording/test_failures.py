@@ -1,0 +1,33 @@
+"""Recorded failures become exceptions of the classes that we know, and of no others."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from inference_recorder.recording.failures import revive_failure
+from inference_recorder.recording.recording import Answer, Failure, Recording
+
+REQUEST = httpx.Request("POST", "http://host/v1/chat/completions")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("httpx.ReadTimeout", httpx.ReadTimeout),
+        ("httpx2.ConnectError", httpx.ConnectError),
+        ("httpx.Client", httpx.TransportError),
+        ("httpx.HTTPStatusError", httpx.TransportError),
+        ("httpx.NoSuchName", httpx.TransportError),
+        ("httpx.codes", httpx.TransportError),
+        ("os.system", httpx.TransportError),
+    ],
+)
+def test_a_transport_failure_revives_as_a_transport_error(name: str, kind: type[Exception]) -> None:
+    """A hostile file could otherwise name any class of the HTTP library, or any function."""
+    failure = Failure(name, "gone", category="transport", provider="httpx")
+
+    error = revive_failure(Recording("a.json", Answer(failure=failure)), httpx, REQUEST)
+
+    assert kind is type(error)
+    assert ("gone",) == error.args

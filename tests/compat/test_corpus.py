@@ -93,7 +93,7 @@ def test_the_specifications_recording_replays(tmp_path: Path) -> None:
 
 
 def test_recording_the_specifications_call_gives_its_file_name(server: OpenAIServer, tmp_path: Path) -> None:
-    """The key is the ancestor's to the last byte: what we record, it finds."""
+    """The key is llama-stack's to the last byte: what we record, it finds."""
     document = json.loads(SEED.read_text())
     events = [chunk["__data__"] | {"id": "chatcmpl-1", "created": 1} for chunk in document["response"]["body"]]
     server.answers("/v1/chat/completions", Reply(events=events))

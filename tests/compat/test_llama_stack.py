@@ -1,4 +1,4 @@
-"""The ancestor's names do what its users' code expects of them."""
+"""llama-stack's names do what its users' code expects of them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_both_generations_of_names_are_the_same_things() -> None:
 
 
 def test_the_environment_sets_recording_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A conftest written for the ancestor asks so, and gets None for live."""
+    """A conftest written for llama-stack's recorder asks so, and gets None for live."""
     assert ancestor.InferenceMode.REPLAY is ancestor.get_inference_mode()
     monkeypatch.setenv("LLAMA_STACK_TEST_INFERENCE_MODE", "record")
     monkeypatch.setenv("LLAMA_STACK_TEST_RECORDING_DIR", str(tmp_path))
@@ -56,7 +56,7 @@ def test_normalize_request_gives_the_key_of_the_running_test(monkeypatch: pytest
 
 
 def test_a_response_storage_finds_what_it_stored(tmp_path: Path) -> None:
-    """As the ancestor's own tests use it: any hash, a plain body."""
+    """As llama-stack's own tests use it: any hash, a plain body."""
     storage = ancestor.ResponseStorage(tmp_path)
     request = {
         "method": "POST",
@@ -119,7 +119,7 @@ def test_a_response_storage_hides_a_secret_beside_names_that_are_numbers(tmp_pat
 
 
 def test_a_response_storage_refuses_what_it_cannot_store(tmp_path: Path) -> None:
-    """The ancestor wrote `<object at 0x…>` and went on."""
+    """llama-stack's recorder wrote `<object at 0x…>` and went on."""
     storage = ancestor.ResponseStorage(tmp_path)
     with pytest.raises(UnrecordableValue):
         storage.store_recording("abc", {"endpoint": "x"}, {"body": object(), "is_streaming": False})

@@ -130,7 +130,7 @@ def test_a_thorough_look_finds_what_a_replay_may_pass_over(content: bytes, reaso
 
 
 def test_a_thorough_look_finds_nothing_wrong_with_real_recordings() -> None:
-    """Three ages of the ancestor's format and our own."""
+    """Three ages of llama-stack's format and our own."""
     paths = [*(SHARED / "corpus").rglob("*.json"), *(Path(__file__).parents[2] / "recordings").glob("*.json")]
     for path in paths:
         content = path.read_bytes()

@@ -53,7 +53,7 @@ def _methods_are_the_identical_objects_afterwards() -> Iterator[None]:
 
 
 def test_an_inner_session_takes_the_calls_and_gives_them_back(client: openai.OpenAI, recordings: Path) -> None:
-    """A fixture records around a test that replays; the ancestor left the SDK broken after this."""
+    """A fixture records around a test that replays; llama-stack's recorder left the SDK broken after this."""
     with inference_recording("record", recordings) as outer:
         client.chat.completions.create(**HELLO)
         with inference_recording("replay", recordings) as inner:
@@ -344,7 +344,7 @@ def test_an_unknown_mode_in_the_environment_names_its_variable(monkeypatch: pyte
 def test_the_environment_chooses_the_mode(
     variables: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Ours first, then the newer names of the ancestor's."""
+    """Our variables first, then llama-stack's newer names."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     with inference_recording(storage_dir=tmp_path) as session:
@@ -384,7 +384,7 @@ def test_a_directory_that_is_a_file_is_an_error_at_entry(tmp_path: Path) -> None
 
 
 def test_the_running_test_is_part_of_the_identity(client: openai.OpenAI, recordings: Path) -> None:
-    """pytest's own variable, without its phase, is what the ancestor's recordings hold."""
+    """pytest's own variable, without its phase, is what llama-stack's recordings hold."""
     with inference_recording("record", recordings) as session:
         client.chat.completions.create(**HELLO)
 

@@ -65,7 +65,7 @@ def test_every_method_of_the_table_replays_what_was_answered(
 
 
 def test_a_model_list_replays_as_pages_and_as_an_iterator(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
-    """Apps await the page or iterate over it; the ancestor could only be iterated."""
+    """Apps await the page or iterate over it; llama-stack's recorder could only be iterated."""
     with inference_recording("record", recordings):
         recorded = sdk.call("models.list")
     with inference_recording("replay", recordings):
@@ -445,7 +445,7 @@ def test_record_errors_says_which_failures_are_kept(
 
 
 def test_a_call_whose_transport_method_is_mocked_is_recorded(client: openai.OpenAI, recordings: Path) -> None:
-    """The ancestor's users, and many others, mock `_post` below `create`."""
+    """llama-stack's users, and many others, mock `_post` below `create`."""
     answer = ChatCompletion.model_validate(completion("from a mock"))
     client.chat.completions._post = Mock(return_value=answer)  # type: ignore[method-assign]
     with inference_recording("record", recordings):

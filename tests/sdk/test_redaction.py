@@ -184,7 +184,7 @@ def test_a_miss_does_not_show_the_secret(client: openai.OpenAI, recordings: Path
 
 
 def test_a_recording_made_before_secrets_were_hidden_is_found(client: openai.OpenAI, recordings: Path) -> None:
-    """It lies under the key of the request as it was, and so does all that the ancestor recorded."""
+    """It lies under the key of the request as it was, and so does all that llama-stack's recorder recorded."""
     body = asking(KEY.text.format(KEY.one))
     with inference_recording("record", recordings, test_id="t"):
         client.chat.completions.create(**HELLO)

@@ -37,7 +37,7 @@ def left_by_the_block(sdk: Colour, stream: Any) -> None:
 def test_a_stream_left_early_is_recorded_once_and_replays_so_far(
     leave: Any, taken: int, sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
-    """Closing after the first token is how chat UIs stop; the ancestor recorded what nobody had read."""
+    """Closing after the first token is how chat UIs stop; llama-stack's recorder recorded what nobody had read."""
     with inference_recording("record", recordings) as session:
         stream = sdk.call("chat.completions.create", **STREAMED)
         recorded = sdk.take(stream, taken)
@@ -192,7 +192,7 @@ def test_record_if_missing_asks_again_after_a_broken_stream(
 def test_chunks_reach_the_consumer_while_the_server_still_sends(
     sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
-    """The ancestor, vcrpy and cassetter hand over the first chunk after the last has come."""
+    """llama-stack's recorder, vcrpy and cassetter hand over the first chunk after the last has come."""
     server.answers(CHAT, Reply(events=chunks(*"abcdefgh"), pause_seconds=0.05))
     with inference_recording("record", recordings):
         stream = sdk.call("chat.completions.create", **STREAMED)

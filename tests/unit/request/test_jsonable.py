@@ -73,7 +73,7 @@ def test_what_the_sdk_accepts_has_a_json_form(value: Any, expected: Any) -> None
     ids=["object", "bytes", "set", "model class", "lambda", "method", "complex", "class"],
 )
 def test_what_has_no_json_form_is_refused_by_its_place(value: Any) -> None:
-    """The ancestor wrote "<object at 0x7f…>", which no later run ever matched."""
+    """llama-stack's recorder wrote "<object at 0x7f…>", which no later run ever matched."""
     with pytest.raises(UnrecordableValue, match=r"^\$\.messages\[0\]\.content is a .* no JSON form"):
         plain_arguments({"messages": [{"content": value}]})
 

@@ -46,7 +46,7 @@ def written(store: Store, content: str | bytes, name: str = OLD) -> Path:
         lambda value: json.dumps(value, separators=(",", ":"), ensure_ascii=False),
         lambda value: json.dumps(value, indent=4).replace("\n", "\r\n"),
     ],
-    ids=["the ancestor's", "one line", "without spaces", "another system's"],
+    ids=["llama-stack's", "one line", "without spaces", "another system's"],
 )
 def test_nothing_else_changes_by_a_byte(layout: Any, store: Store) -> None:
     """The diff of a renamed test shows what was renamed, and git takes it for the rename that it is."""
@@ -117,7 +117,7 @@ def test_an_id_follows_its_key_where_nobody_can_name_it(body: Any, expected: str
 
 
 def test_ids_that_a_mapping_puts_in_follow_too(store: Store) -> None:
-    """The ancestor kept the server's id in the text, and its own in the mapping."""
+    """llama-stack's recorder kept the server's id in the text, and its own in the mapping."""
     body = {"__type__": "X", "__data__": {"id": "chatcmpl-9", "object": "chat.completion"}}
     path = written(store, json.dumps(document(body, id_normalization_mapping={OLD_ID: "chatcmpl-9"})))
 

@@ -314,7 +314,7 @@ def test_what_is_neither_a_message_nor_a_tool_is_a_setting() -> None:
 
 
 def test_a_recording_of_something_else_is_shown_as_it_is() -> None:
-    """The ancestor's folders hold calls of tools too."""
+    """llama-stack's directories hold calls of tools too."""
     request = {"tool_name": "search", "kwargs": {"query": "x"}}
     content = encode(None, request, Answer(body={"content": "y"}))
     conversation = conversation_of(Entry(Path("ab.json"), content, None, request))

@@ -123,7 +123,7 @@ def test_rekey_removes_and_declares_normalizers_in_another_checkout(
 
 
 @pytest.mark.slow
-def test_a_miss_in_another_checkout_does_not_blame_the_normalizers(here: Checkout, server: OpenAIServer) -> None:
+def test_a_miss_in_another_checkout_does_not_blame_the_rules(here: Checkout, server: OpenAIServer) -> None:
     """They are the same, though they replace another directory there."""
     here.ask("record", OLD, server, "cwd")
     there = moved(here)

@@ -55,7 +55,7 @@ def get_inference_mode() -> InferenceMode:
 
 
 def setup_inference_recording() -> inference_recording | None:
-    """Return a recorder with the environment's mode and folder, None in live mode, as llama-stack does."""
+    """Return a recorder with the environment's mode and directory, None in live mode, as llama-stack does."""
     mode = get_inference_mode()
     return None if mode is InferenceMode.LIVE else inference_recording(mode)
 

@@ -103,10 +103,8 @@ class inference_recording:  # noqa: N801 - it is used as a function
     def _enter(self, *, is_process_wide: bool) -> Session:
         run, config = current_test_run(), current_config()
         setting, is_shared = config.mode(self._mode), self._scope == "shared"
-        mode, directories = (
-            setting.value,
-            self._directories(config, None if run is None else run.test_directory, is_shared=is_shared),
-        )
+        mode, test_directory = setting.value, None if run is None else run.test_directory
+        directories = self._directories(config, test_directory, is_shared=is_shared)
         if run is not None:
             run.about_to_open(mode, setting.source, directories.written)
         if mode is not InferenceMode.LIVE:

@@ -75,13 +75,13 @@ def tell_entered(directories: Iterable[object] = (), *, is_live: bool) -> None:
 
     A live session says nothing of the recordings it would need, and children that it had before, nothing at all.
     """
-    found = [os.path.abspath(str(directory)) for directory in directories]
-    _tell({"entered": os.getpid(), "folders": found, "is_known": not is_live and not _has_unknown_children})
+    paths = [os.path.abspath(str(directory)) for directory in directories]
+    _tell({"entered": os.getpid(), "directories": paths, "is_known": not is_live and not _has_unknown_children})
 
 
 def tell_unanswered() -> None:
     """Report a call that missed, or failed unrecorded: with its answer, this process may have used more."""
-    _tell({"entered": os.getpid(), "folders": [], "is_known": False})
+    _tell({"entered": os.getpid(), "directories": [], "is_known": False})
 
 
 def tell_started(pid: int | None, kind: Kind) -> None:

@@ -81,9 +81,7 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
             yield path
             continue
         for directory, names, files in os.walk(path):
-            names[:] = sorted(
-                name for name in names if name not in (".git", LOCK_DIRECTORY, "__pycache__", "node_modules")
-            )
+            names[:] = sorted(set(names) - _SKIPPED_DIRECTORIES)
             yield from (Path(directory, name) for name in sorted(files))
 
 

@@ -1,1 +1,1 @@
-"""What a folder of recordings says about a request that it does not answer."""
+"""Why a request has no recording: the nearest one, the differences, and what to do."""

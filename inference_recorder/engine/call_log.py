@@ -92,12 +92,12 @@ class CallLog:
         """Log a call whose answer is stored; `request` is the one in the recording, without secrets."""
         if process_usage.listeners:
             process_usage.tell_use("recorded", decision.test_id, decision.key, str(path))
-        seconds, chunk_seconds = (
-            time.time() - decision.started,
-            tuple(at - decision.started for at in decision.state.chunk_times),
+        call = replace(
+            _call(decision, request, failure),
+            path=str(path),
+            seconds=time.time() - decision.started,
+            chunk_seconds=tuple(at - decision.started for at in decision.state.chunk_times),
         )
-        call = _call(decision, request, failure)
-        call = replace(call, path=str(path), seconds=seconds, chunk_seconds=chunk_seconds)
         self._others["recorded"].append(call)
         self._dropped.forget(decision.test_id, decision.key)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         forked: int
         by: int
         entered: int
-        folders: list[str]
+        directories: list[str]
         is_known: bool
         used: Use
 
@@ -135,7 +135,7 @@ class Processes:
             elif "entered" in message:
                 process = self._of(message["entered"])
                 process.has_entered = True
-                process.directories |= frozenset(message["folders"])
+                process.directories |= frozenset(message["directories"])
                 process.is_known = process.is_known and message["is_known"]
 
     def _of(self, pid: int) -> _Process:

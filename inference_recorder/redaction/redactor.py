@@ -49,7 +49,7 @@ class Redactor:
         return self.scanner.is_clean(canonical_text)
 
     def knowing(self, values: Iterable[str], *, is_for_requests: bool = True) -> Redactor:
-        """Return a redactor that takes these values for secrets too. The latest one is kept."""
+        """Return a redactor that treats these values as secrets too. The latest one is kept."""
         latest, wanted = self._latest_knowing, (frozenset(values), is_for_requests)
         if latest is None or latest[0] != wanted:
             scanner = self.scanner

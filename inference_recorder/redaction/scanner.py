@@ -169,7 +169,7 @@ def _spans_of(value: str, text: str) -> Iterator[tuple[int, int]]:
 
 def _secrets_by(function: RedactFunction, text: str) -> list[str]:
     secrets = function(text)
-    if isinstance(secrets, str):  # its characters would be taken for secrets
+    if isinstance(secrets, str):  # each of its characters would count as a secret
         raise RecorderError("a function of redact= returns a list of the secrets in a text; one returned a string")
     return [secret for secret in secrets if secret]
 

@@ -29,7 +29,7 @@ def coverage(version: str) -> list[Covered]:
 
 
 def coverage_table() -> str:
-    """Return the README's table of what is covered, in Markdown; it is made of the table itself."""
+    """Return the table of docs/promises.md that says what is covered, in Markdown, made from `METHODS`."""
     rows = [
         "| call | sync and async | streamed | recorded as |",
         "|---|---|---|---|",
@@ -40,8 +40,8 @@ def coverage_table() -> str:
         streamed = f"`{method.chunk.partition(':')[2]}`" if method.chunk else "–"
         rows.append(f"| `{method.name}` | yes | {streamed} | {recorded} |")
     rows.append("| every other request of a client | yes | yes | the HTTP response: JSON, events, text or bytes |")
-    directories = ", ".join(f"`{position}.connect`" for position, *_ in websockets.CONNECTS)
-    rows.append(f"| websockets: {directories} | refused in replay | – | not recorded |")
+    connects = ", ".join(f"`{name}.connect`" for name, *_ in websockets.CONNECTS)
+    rows.append(f"| websockets: {connects} | refused in replay | – | not recorded |")
     return "\n".join(rows)
 
 

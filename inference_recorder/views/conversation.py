@@ -93,10 +93,7 @@ _RESPONSES = _Kind(_INPUT | {"instructions"}, request_items, response_reply, str
 _KINDS = (
     ("/chat/completions", _Kind(frozenset({"messages"}), request_messages, chat_reply, streamed_chat, chat_characters)),
     ("/completions", _Kind(frozenset({"prompt"}), request_prompts, chat_reply, streamed_chat, chat_characters)),
-    (
-        "/responses",
-        _Kind(_INPUT | {"instructions"}, request_items, response_reply, streamed_response, response_characters),
-    ),
+    ("/responses", _RESPONSES),
     ("/embeddings", _Kind(_INPUT, others.request_input, others.embeddings_reply)),
     ("/moderations", _Kind(_INPUT, others.request_input, others.moderation_reply)),
     ("/models", _Kind(frozenset(), others.no_request_turns, others.models_reply, others.listed_models)),

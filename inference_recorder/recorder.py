@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, TypeVar, cast
+from typing import Literal, ParamSpec, TypeVar, cast
 
 from .children import usage as process_usage
 from .config import DEFAULT_DIRECTORY, Config, Table
@@ -25,7 +25,11 @@ from .storage.directories import Directories, check_usable, directories_from
 from .storage.store import Store
 from .test_run import current_config, current_test_run, opened_outside
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
+_Function = TypeVar("_Function", bound=Callable[..., object])
+_Arguments = ParamSpec("_Arguments")
+_Item = TypeVar("_Item")
+_Sent = TypeVar("_Sent")
+_Result = TypeVar("_Result")
 
 
 class inference_recording:  # noqa: N801 - it is used as a function
@@ -69,7 +73,7 @@ class inference_recording:  # noqa: N801 - it is used as a function
 
     def __init__(
         self,
-        mode: str | InferenceMode | None = None,
+        mode: Literal["live", "record", "replay", "record-if-missing"] | InferenceMode | None = None,
         storage_dir: str | os.PathLike[str] | None = None,
         *,
         test_id: str | None = None,
@@ -102,9 +106,9 @@ class inference_recording:  # noqa: N801 - it is used as a function
 
     def _enter(self, *, is_process_wide: bool) -> Session:
         run, config = current_test_run(), current_config()
-        setting, is_shared = config.mode(self._mode), self._scope == "shared"
-        mode, test_directory = setting.value, None if run is None else run.test_directory
-        directories = self._directories(config, test_directory, is_shared=is_shared)
+        setting = config.mode(self._mode)
+        mode = setting.value
+        directories = self._directories(config, None if run is None else run.test_directory)
         if run is not None:
             run.about_to_open(mode, setting.source, directories.written)
         if mode is not InferenceMode.LIVE:
@@ -113,7 +117,7 @@ class inference_recording:  # noqa: N801 - it is used as a function
             mode,
             Store(directories),
             test_id=self._test_id,
-            is_shared=is_shared,
+            is_shared=self._scope == "shared",
             record_errors=config.record_errors(self._record_errors, self._record_errors_by_default),
             rules=self._rules_under(config.table),
             observer=run,
@@ -141,7 +145,7 @@ class inference_recording:  # noqa: N801 - it is used as a function
 
     def __call__(self, function: _Function) -> _Function:
         if inspect.isasyncgenfunction(function):
-            decorated: Callable[..., Any] = self._around_async_generator(function)
+            decorated: Callable[..., object] = self._around_async_generator(function)
         elif inspect.iscoroutinefunction(function):
             decorated = self._around_coroutine(function)
         elif inspect.isgeneratorfunction(function):
@@ -152,11 +156,12 @@ class inference_recording:  # noqa: N801 - it is used as a function
             decorated = self._around_function(function)
         return cast(_Function, functools.wraps(function)(decorated))
 
-    def _directories(self, config: Config, test_directory: Path | None, *, is_shared: bool) -> Directories:
+    def _directories(self, config: Config, test_directory: Path | None) -> Directories:
         directory = config.directory(self._storage_dir).value
         if self._storage_dir or test_directory is None:
             return directories_from(directory)
-        is_beside = config.table.recordings_beside_tests and not is_shared  # what tests share is beside none of them
+        # What tests share is beside none of them.
+        is_beside = config.table.recordings_beside_tests and self._scope != "shared"
         return directories_from(directory, test_directory / DEFAULT_DIRECTORY, is_beside=is_beside)
 
     def _rules_under(self, table: Table) -> RequestRules:
@@ -181,29 +186,35 @@ class inference_recording:  # noqa: N801 - it is used as a function
             secret_env=self._secret_env,
         )
 
-    def _around_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        def run(*args: Any, **kwargs: Any) -> Any:
+    def _around_function(self, function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+        def run(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
             with self._copy():
                 return function(*args, **kwargs)
 
         return run
 
-    def _around_coroutine(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        async def run(*args: Any, **kwargs: Any) -> Any:
+    def _around_coroutine(
+        self, function: Callable[_Arguments, Awaitable[_Result]]
+    ) -> Callable[_Arguments, Awaitable[_Result]]:
+        async def run(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
             with self._copy():
                 return await function(*args, **kwargs)
 
         return run
 
-    def _around_generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        def run(*args: Any, **kwargs: Any) -> Any:
+    def _around_generator(
+        self, function: Callable[_Arguments, Generator[_Item, _Sent, _Result]]
+    ) -> Callable[_Arguments, Generator[_Item, _Sent, _Result]]:
+        def run(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> Generator[_Item, _Sent, _Result]:
             with self._copy():
                 return (yield from function(*args, **kwargs))
 
         return run
 
-    def _around_async_generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        async def run(*args: Any, **kwargs: Any) -> Any:
+    def _around_async_generator(
+        self, function: Callable[_Arguments, AsyncGenerator[_Item, _Sent]]
+    ) -> Callable[_Arguments, AsyncGenerator[_Item, _Sent]]:
+        async def run(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> AsyncGenerator[_Item, _Sent]:
             with self._copy():
                 generator = function(*args, **kwargs)
                 try:

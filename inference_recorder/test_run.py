@@ -58,11 +58,6 @@ if TYPE_CHECKING:
 
 PYTEST_VARIABLE = "PYTEST_CURRENT_TEST"
 
-
-# os.environ encodes the name for each look-up, and there is one for every call; its own dict is asked first.
-_ENVIRON: Any = getattr(os.environ, "_data", None)
-_ENCODED_VARIABLE = os.fsencode(PYTEST_VARIABLE)
-
 _test_run: TestRun | None = None
 opened_outside: WeakSet[Any] = WeakSet()
 """The engines of sessions opened while there was no test run, as by a conftest.py that is imported before it."""
@@ -83,8 +78,6 @@ def running_node_id() -> str | None:
     Source: pytest sets PYTEST_CURRENT_TEST to "<node id> (<phase>)"; the phase is cut off, since a call keeps its
     recording when it moves from a test into one of the test's fixtures.
     """
-    if _ENVIRON is not None and os.name == "posix" and _ENCODED_VARIABLE not in _ENVIRON:
-        return None
     current = os.environ.get(PYTEST_VARIABLE)
     if not current:
         return None

@@ -25,6 +25,8 @@ with inference_recording("replay", Path("recordings"), test_id="mine", record_er
 with inference_recording(scope="shared"):
     pass
 
+inference_recording("reply")  # type: ignore[arg-type]  # it is not a mode
+
 
 @inference_recording(mode=InferenceMode.REPLAY)
 def function(number: int) -> str:

@@ -6,28 +6,24 @@ pages are then the SDK's work. Recording takes the response that reaches `_proce
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 from ..engine.decisions import Replay
 from ..errors import UnrecordableCall
-from ..recording.failures import revive_failure
 from ..recording.recording import Recording
 from ..request.request import Request
 from ..request.unshown import unshown
-from .bodies import body_bytes, check_body
 from .calls import HandOver, listening, note_sent, take_handed_down, take_listener
 from .capture import Capture
 from .context import current_engine
-from .describe import described_options, endpoint_of, memory_request
-from .http import asynchronously, kept, library_of, memory_response, server_sent_text
+from .describe import described_options, endpoint_of
+from .http import kept
 from .internals import overridden_cast_to, process_response
-from .methods import method_for
 from .patching import Target
+from .replay import recorded_response
 from .response_capture import ResponseCapture
 from .saving import keep_async, settled, settled_async
-from .streams import check_complete
 
 _MODULE = "openai._base_client"
 
@@ -60,9 +56,8 @@ def _request(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], 
     request = call.request if call is not None else described_options(instance, options)
     decision = call.replay if call is not None and call.replay is not None else settled(engine, request)
     if isinstance(decision, Replay):
-        return process_response(
-            instance, _replayed(decision.recording, request, instance, args, kwargs, is_async=False)
-        )
+        arguments = _response_arguments(decision.recording, request, instance, args, kwargs, is_async=False)
+        return process_response(instance, arguments)
     capture = ResponseCapture(Capture(engine, decision), instance)
     try:
         with listening(capture):
@@ -97,9 +92,8 @@ async def _request_async(
     request = call.request if call is not None else described_options(instance, options)
     decision = call.replay if call is not None and call.replay is not None else await settled_async(engine, request)
     if isinstance(decision, Replay):
-        return await process_response(
-            instance, _replayed(decision.recording, request, instance, args, kwargs, is_async=True)
-        )
+        arguments = _response_arguments(decision.recording, request, instance, args, kwargs, is_async=True)
+        return await process_response(instance, arguments)
     capture = ResponseCapture(Capture(engine, decision), instance)
     try:
         with listening(capture):
@@ -157,7 +151,7 @@ def _listener_to(kwargs: dict[str, Any]) -> ResponseCapture | None:
     return listener
 
 
-def _replayed(
+def _response_arguments(
     recording: Recording,
     request: Request,
     client: Any,
@@ -168,39 +162,14 @@ def _replayed(
 ) -> dict[str, Any]:
     """Return the arguments for `_process_response` that make it give the recorded answer; raises a recorded failure."""
     options = _argument(args, kwargs, 1, "options")
-    answer, library = recording.answer, library_of(client)
-    if answer.failure is not None and not answer.is_streaming:
-        raise revive_failure(recording, library, memory_request(client, options, library))
-    content: Any
-    if answer.is_streaming:
-        revived = partial(revive_failure, recording, library, memory_request(client, options, library))
-        content, media_type = (
-            server_sent_text(recording, revived, lambda: check_complete(recording)),
-            "text/event-stream",
-        )
-    else:
-        if answer.is_complete and not request.is_model_list:
-            check_body(recording, method_for(request.endpoint) if request.method == "POST" else None)
-        content, media_type = body_bytes(recording, is_model_list=request.is_model_list)
-        if not answer.is_complete:
-            content = _then_incomplete(content, lambda: check_complete(recording))
-    if is_async and not isinstance(content, bytes):
-        content = asynchronously(content)
-    cast_to = overridden_cast_to(client, _argument(args, kwargs, 0, "cast_to"), options)
-    memory = memory_request(client, options, library)
     return {
-        "cast_to": cast_to,
+        "cast_to": overridden_cast_to(client, _argument(args, kwargs, 0, "cast_to"), options),
         "options": options,
-        "response": memory_response(library, memory, answer.http, content, media_type),
+        "response": recorded_response(recording, request, client, options, is_async=is_async),
         "stream": kwargs.get("stream", False),
         "stream_cls": kwargs.get("stream_cls"),
         "retries_taken": 0,
     }
-
-
-def _then_incomplete(content: bytes, check_end: Callable[[], None]) -> Iterator[bytes]:
-    yield content
-    check_end()
 
 
 def _checked(result: Any, capture: ResponseCapture) -> Any:

@@ -1,28 +1,91 @@
-"""The SDK's request options -> the same request that a resource method describes."""
+"""A call -> its request: from a resource method's keyword arguments, or from a client request's options.
+
+Holds state: the urls of the clients that were used last.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NamedTuple
 
 from ..errors import UnrecordableCall
+from ..request.credentials import Credential
 from ..request.exact_body import WRAPPED, means_something_else
-from ..request.jsonable import JsonObject, JsonValue, canonical_text, is_sentinel, omitted_names, plain
+from ..request.jsonable import JsonObject, JsonValue, canonical_text, is_sentinel, omitted_names, plain, plain_arguments
 from ..request.request import Request, recorded_url
+from ..request.unshown import Unshown
 from .additions import POLL_MARK, RAW_RESPONSE_HEADER, without_additions
-from .calls import credential_of
-from .internals import content_of, prepared_url
-from .methods import method_for
+from .internals import base_url_of, content_of, has_key_provider, keeps_its_base_url, prepared_url
+from .methods import Method, method_for
 
 _LIST_OF_MODELS = ("GET", "/v1/models")
+_NO_CREDENTIAL = Credential()
+_NO_BASE_URL = "https://api.openai.com/v1"
+"""The base url of a client that has none, such as a mock."""
+_urls: dict[tuple[object, int, str], tuple[str, Unshown[object]]] = {}
+"""(type of a client, id of its base url, endpoint) -> (the url as recorded, the base url, whose id is so kept)."""
+_MOST_URLS = 256
 
 
 class _Upload(NamedTuple):
     name: str | None
     content: bytes
     media_type: str | None
+
+
+def described(method: Method, client: object, kwargs: Mapping[str, Any]) -> tuple[Request, Mapping[str, Any]]:
+    """Return the request that a resource method makes of keyword arguments, and those to call the SDK with.
+
+    Raises UnrecordableValue for an argument that has no JSON form.
+    """
+    body, text, sdk_kwargs = plain_arguments(kwargs, method.as_sent)
+    endpoint = method.endpoint
+    return Request("POST", endpoint, _url(client, endpoint), body, text, credential_of(client)), sdk_kwargs
+
+
+def credential_of(client: object) -> Credential:
+    """Return a client's API key; an empty one if it has none yet, or a function that returns one for each call."""
+    key = getattr(client, "api_key", None)
+    # With a provider it is the key of an earlier call; a replay calls no provider.
+    return Credential(key) if type(key) is str and not has_key_provider(client) else _NO_CREDENTIAL
+
+
+def asked_request(client: Any, method: Method, library: Any) -> Any:
+    """Return the HTTP request that a replayed answer names: the url that the SDK uses, no credentials, no body."""
+    base_url = str(getattr(client, "base_url", None) or _NO_BASE_URL).rstrip("/")
+    url = _http_url(library, base_url + method.endpoint.removeprefix("/v1"))
+    return library.Request("GET" if method.is_list else "POST", url)
+
+
+@lru_cache(maxsize=256)
+def _http_url(library: Any, text: str) -> Any:
+    # Parsing a url costs half of opening a replayed stream. A url is immutable.
+    return library.URL(text)
+
+
+def _url(client: Any, endpoint: str) -> str:
+    # Formatting a base url, which is immutable, costs as much as reading a small recording.
+    base_url = base_url_of(client)
+    cache_key = (type(client), id(base_url), endpoint)
+    if (known := _urls.get(cache_key)) is not None:
+        return known[0]
+    kind: Any = type(client)
+    if base_url is None or not keeps_its_base_url(kind):
+        return recorded_url(str(getattr(client, "base_url", None) or _NO_BASE_URL), endpoint)
+    if len(_urls) >= _MOST_URLS:
+        _urls.clear()
+    url = recorded_url(str(base_url), endpoint)
+    _urls[cache_key] = (url, Unshown(base_url))
+    return url  # not from the table: another thread may have cleared it
+
+
+def is_raw(kwargs: Mapping[str, Any]) -> bool:
+    """Whether a raw wrapper of the SDK makes this call and wants the HTTP response."""
+    headers = kwargs.get("extra_headers")
+    return headers is not None and isinstance(headers, Mapping) and RAW_RESPONSE_HEADER in headers
 
 
 def described_options(client: Any, options: Any) -> Request:

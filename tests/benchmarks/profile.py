@@ -25,11 +25,11 @@ from inference_recorder.request.jsonable import canonical_text, plain_arguments
 from inference_recorder.request.keys import request_key
 from inference_recorder.request.request import Request
 from inference_recorder.sdk import revive
-from inference_recorder.sdk.calls import described
 from inference_recorder.sdk.context import current_engine
+from inference_recorder.sdk.describe import described
 from inference_recorder.sdk.methods import METHODS, Method
 from inference_recorder.sdk.patching import _Wrapped
-from inference_recorder.sdk.streams import revived_chunks
+from inference_recorder.sdk.replay import revived_chunks
 from inference_recorder.session import Session
 from inference_recorder.test_run import running_test_id
 

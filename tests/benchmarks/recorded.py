@@ -13,7 +13,7 @@ from openai.resources.chat.completions import Completions
 from inference_recorder.recording.codec import encode
 from inference_recorder.recording.recording import Answer
 from inference_recorder.request.keys import request_key
-from inference_recorder.sdk.calls import described
+from inference_recorder.sdk.describe import described
 from inference_recorder.sdk.methods import METHODS
 
 from . import answers

@@ -15,7 +15,6 @@ TWINS: list[tuple[ModuleType, str, str]] = [
     (client_requests, "_request", "_request_async"),
     (client_requests, "_process_response", "_process_response_async"),
     (streams, "captured", "captured_async"),
-    (streams, "_replayed", "_replayed_async"),
     (saving, "settled", "settled_async"),
 ]
 SPELT_DIFFERENTLY = [
@@ -27,7 +26,6 @@ SPELT_DIFFERENTLY = [
     (r"\bAsyncIterator\b", "Iterator"),
     (r"\bStopAsyncIteration\b", "StopIteration"),
     (r"\banext\b", "next"),
-    (r"\baclose\b", "close"),
     (r"\banyio\.sleep", "time.sleep"),
     (r"import anyio\n", ""),
     (r", cancelled or interrupted", " or interrupted"),

@@ -11,7 +11,7 @@ from inference_recorder.recording.body import typed
 from inference_recorder.recording.recording import Answer, Recording
 from inference_recorder.sdk.internals import constructed
 from inference_recorder.sdk.methods import method_for
-from inference_recorder.sdk.resource_methods import _replayed
+from inference_recorder.sdk.replay import revived_answer
 
 from ...support.differences import differences
 
@@ -43,7 +43,7 @@ def test_encoded_embeddings_are_the_ones_that_the_sdk_constructs(data: Any, is_u
     expected = constructed(EMBEDDINGS.answer_type, data)
 
     recording = Recording("file.json", Answer(body=typed("a.B", data)))
-    actual = _replayed(EMBEDDINGS, recording, None, is_async=False)
+    actual = revived_answer(EMBEDDINGS, recording, None, is_async=False)
 
     assert actual.__dict__.pop("_request_id") is None  # what the client adds to every answer
     assert [] == differences(expected, actual)

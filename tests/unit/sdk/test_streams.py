@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from inference_recorder.recording import json_bytes
 from inference_recorder.recording.body import chunk_data_start, chunk_value, untyped
 from inference_recorder.recording.recording import Answer, Recording
-from inference_recorder.sdk import streams
+from inference_recorder.sdk import replay
 from inference_recorder.sdk.internals import constructed
 from inference_recorder.sdk.methods import METHODS
+from inference_recorder.sdk.replay import revived_chunks
 from inference_recorder.sdk.revive import reviver
-from inference_recorder.sdk.streams import revived_chunks
 
 from ...support.differences import differences
 from ...support.openai_server import chunk
@@ -85,5 +85,5 @@ def test_usual_chunks_are_not_built_the_slow_way() -> None:
     recording = Recording("file.json", Answer(chunks=lines, is_streaming=True))
     built = revived_chunks(recording, reviver(METHODS[0].chunk_type), RuntimeError, SimpleNamespace(is_closed=False))
 
-    with patch.object(streams, "_revived_slowly", side_effect=AssertionError("built the slow way")):
+    with patch.object(replay, "_revived_slowly", side_effect=AssertionError("built the slow way")):
         assert ["é"] * 4 == [one.choices[0].delta.content for one in built]

@@ -1,0 +1,221 @@
+"""A recorded answer -> what the SDK gives its caller: an object, a stream, a page, an exception or an HTTP response."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
+from typing import Any
+
+from ..errors import CorruptRecording, IncompleteRecording
+from ..recording.body import Chunk, chunk_data_start, chunk_value, data_in, is_plain, is_text, typed_data, untyped
+from ..recording.failures import revive_failure
+from ..recording.model_lists import page_in
+from ..recording.recording import Answer, Recording
+from ..request.request import Request
+from .bodies import body_bytes, check_body, check_chunk, is_kept_as_sent
+from .describe import asked_request, memory_request
+from .http import asynchronously, library_of, memory_response, server_sent_text
+from .internals import constructed, is_model, request_options, set_page_source, set_request_id, stream_over
+from .methods import Method, method_for
+from .revive import Reviver, reviver
+
+
+def is_revived_here(method: Method, recording: Recording, request: Request) -> bool:
+    """Return whether `revived_answer` can give what the SDK would; otherwise the SDK itself has to, from a response."""
+    answer = recording.answer
+    if is_plain(answer.body) and answer.http is None:
+        return True  # a mock returned it, whatever it was asked for
+    if request.is_streaming and not answer.is_streaming and answer.failure is None:
+        return False  # the server answered a streamed call with something else, and the SDK makes a stream of it
+    body = answer.body
+    # Embeddings in base64 were recorded by a raw call: the SDK decodes what it asked for so, for who asked for nothing.
+    is_decoded_by_the_sdk = method.name == "embeddings.create" and "encoding_format" not in request.body
+    if is_decoded_by_the_sdk and _has_encoded_embeddings(untyped(body)):
+        return False
+    is_empty = body is None and answer.http is not None and answer.http.status_code == 204
+    return not is_empty and not is_kept_as_sent(body)
+
+
+def _has_encoded_embeddings(data: Any) -> bool:
+    items = data.get("data") if isinstance(data, dict) else None
+    return isinstance(items, list) and any(map(_is_encoded, items))
+
+
+def _is_encoded(item: Any) -> bool:
+    return isinstance(item, dict) and isinstance(item.get("embedding"), str)
+
+
+def _with_encoded_embeddings(method: Method, data: Any) -> Any:
+    """Return embeddings with strings where the SDK's type has numbers, as the SDK constructs them.
+
+    Validation refuses the strings, and construction takes twenty times as long as putting them in afterwards.
+    """
+    items = data["data"]
+    if not all(map(_is_encoded, items)):
+        return reviver(method.answer_type).from_value(data)
+    result = reviver(method.answer_type).from_value({**data, "data": [{**item, "embedding": []} for item in items]})
+    for revived, item in zip(result.data, items, strict=True):
+        revived.__dict__["embedding"] = item["embedding"]
+    return result
+
+
+def revived_answer(method: Method, recording: Recording, client: Any, *, is_async: bool) -> Any:
+    """Return the recorded answer as the SDK's object, stream or page; raises a recorded failure.
+
+    Raises CorruptRecording for what the SDK cannot make an object of.
+    """
+    path, answer = recording
+    if answer.is_streaming:
+        if not method.chunk:
+            raise CorruptRecording(path, f"it holds a stream, and {method.name} answers with none")
+        return replayed_stream(recording, method, client, is_async=is_async)
+    if answer.failure is not None:
+        library = library_of(client)
+        raise revive_failure(recording, library, asked_request(client, method, library))
+    check_complete(recording)
+    if method.is_list:
+        return _page(method, page_in(answer, path), client, answer, is_async=is_async)
+    data = typed_data(answer.body, path)
+    if data is None:
+        check_body(recording, method)
+    if is_plain(answer.body):
+        return untyped(answer.body)
+    try:
+        if method.name == "embeddings.create" and _has_encoded_embeddings(data):
+            result = _with_encoded_embeddings(method, data)
+        else:
+            result = reviver(method.answer_type).from_value(data)
+    except RecursionError:  # as the SDK raises it for an answer nested so deep
+        raise
+    except Exception as error:
+        raise CorruptRecording(path, f"the SDK makes nothing of $.response.body: {error}") from error
+    _add_request_id(result, answer)
+    return result
+
+
+def _add_request_id(result: Any, answer: Answer) -> None:
+    if is_model(result):
+        set_request_id(result, None if answer.http is None else answer.http.headers.get("x-request-id"))
+
+
+def _page(method: Method, content: dict[str, Any], client: Any, answer: Answer, *, is_async: bool) -> Any:
+    from openai.pagination import AsyncPage, SyncPage
+
+    kind: Any = AsyncPage if is_async else SyncPage
+    page: Any = constructed(kind[method.answer_type], content)
+    _add_request_id(page, answer)
+    set_page_source(page, client, method.answer_type, list_options(method))
+    return page
+
+
+def list_options(method: Method) -> Any:
+    """Return the request options of a list method, as its page keeps them."""
+    return request_options("get", method.endpoint.removeprefix("/v1"))
+
+
+def recorded_response(recording: Recording, request: Request, client: Any, options: Any, *, is_async: bool) -> Any:
+    """Return a response in memory of which the client makes the recorded answer; raises a recorded failure."""
+    answer, library = recording.answer, library_of(client)
+    http_request = memory_request(client, options, library)
+    revived = partial(revive_failure, recording, library, http_request)
+    if answer.failure is not None and not answer.is_streaming:
+        raise revived()
+    check_end = partial(check_complete, recording)
+    content: Any
+    if answer.is_streaming:
+        content, media_type = server_sent_text(recording, revived, check_end), "text/event-stream"
+    else:
+        if answer.is_complete and not request.is_model_list:
+            check_body(recording, method_for(request.endpoint) if request.method == "POST" else None)
+        content, media_type = body_bytes(recording, is_model_list=request.is_model_list)
+        if not answer.is_complete:
+            content = _then_incomplete(content, check_end)
+    if is_async and not isinstance(content, bytes):
+        content = asynchronously(content)
+    return memory_response(library, http_request, answer.http, content, media_type)
+
+
+def _then_incomplete(content: bytes, check_end: Callable[[], None]) -> Iterator[bytes]:
+    yield content
+    check_end()
+
+
+def replayed_stream(recording: Recording, method: Method, client: Any, *, is_async: bool) -> Any:
+    """Return a stream that yields the recorded chunks and then ends, or fails, as the recorded one did."""
+    answer, library = recording.answer, library_of(client)
+    request = asked_request(client, method, library)
+    revived = partial(revive_failure, recording, library, request)
+    content: Any = server_sent_text(recording, revived, lambda: check_complete(recording))
+    if is_async:
+        content = asynchronously(content)
+    response = memory_response(library, request, answer.http, content, "text/event-stream")
+    chunks = revived_chunks(recording, reviver(method.chunk_type), revived, response)
+    iterator = (_closing_async if is_async else _closing)(chunks, response)
+    return stream_over(iterator, method.chunk_type, client, response, is_async=is_async)
+
+
+def revived_chunks(
+    recording: Recording, chunk_reviver: Reviver, revived: Callable[[], BaseException], response: Any
+) -> Iterator[Any]:
+    """Yield the recorded chunks as the SDK's objects, built when asked for; then raise the failure there was, if any.
+
+    Ends where `response` is closed, as a stream does whose connection is.
+
+    Raises json.JSONDecodeError, as the SDK does, at an event that is not JSON.
+
+    Raises IncompleteRecording where the recorded consumer had left, CorruptRecording for a chunk that is not JSON.
+    """
+    answer = recording.answer
+    from_json, start, length = chunk_reviver.from_json, None, 0
+    for chunk in answer.chunks or ():
+        if response.is_closed:
+            return
+        # The lines of one stream begin alike but for a few: what names their type is looked for again only then.
+        if start is None or type(chunk) is not bytes or not chunk.startswith(start):
+            start = chunk_data_start(chunk)
+            length = 0 if start is None else len(start)
+        built = None if start is None else from_json(chunk[length:-1])
+        yield _revived_slowly(chunk, recording, chunk_reviver) if built is None else built
+    if answer.failure is not None:
+        raise revived()
+    check_complete(recording)
+
+
+def check_complete(recording: Recording) -> None:
+    """Raise IncompleteRecording where the recorded stream was left before its end."""
+    if not recording.answer.is_complete:
+        raise IncompleteRecording(recording.path, len(recording.answer.chunks or ()))
+
+
+def _closing(chunks: Iterator[Any], response: Any) -> Iterator[Any]:
+    try:
+        yield from chunks
+    finally:
+        response.close()
+
+
+async def _closing_async(chunks: Iterator[Any], response: Any) -> AsyncIterator[Any]:
+    try:
+        for chunk in chunks:
+            yield chunk
+    finally:
+        await response.aclose()
+
+
+def _revived_slowly(chunk: Chunk, recording: Recording, chunk_reviver: Reviver) -> Any:
+    item = chunk_value(chunk, recording.path)
+    if is_plain(item):
+        return untyped(item)
+    check_chunk(item, recording.path)
+    data = data_in(item, recording.path)
+    if is_text(item) and isinstance(data, str):
+        data = json.loads(data)
+    try:
+        return chunk_reviver.from_value(data)
+    except RecursionError:  # as the SDK raises it for a chunk nested so deep
+        raise
+    except Exception as error:
+        raise CorruptRecording(
+            recording.path, f"the SDK makes nothing of a chunk of $.response.body: {error}"
+        ) from error

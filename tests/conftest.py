@@ -163,7 +163,7 @@ def _running_server() -> Iterator[OpenAIServer]:
 
 @pytest.fixture
 def server(_running_server: OpenAIServer) -> OpenAIServer:
-    _running_server.asked.clear()
+    _running_server.received.clear()
     _running_server.scripts.clear()
     return _running_server
 

@@ -15,7 +15,7 @@ _PAUSE_SECONDS = 0.002
 def main() -> None:
     """Print the base url, and answer until stdin is closed."""
     with running_server() as server:
-        server.scripts["/v1/chat/completions"] = lambda asked, position: _reply(server.asked.pop())
+        server.scripts["/v1/chat/completions"] = lambda asked, position: _reply(server.received.pop())
         print(server.base_url, flush=True)
         sys.stdin.read()
 

@@ -158,7 +158,7 @@ def test_a_call_that_vcrpy_recorded_is_replayed_after_its_import(
     with cassette_written(tmp_path / "call.yaml"):
         live = CALLS[name](keyed)
     result = run("import", "vcr", "-o", recordings, "--test-id", ID, tmp_path)
-    server.asked.clear()
+    server.received.clear()
     with inference_recording("replay", recordings, test_id=ID) as session:
         replayed = CALLS[name](keyed)
 
@@ -185,7 +185,7 @@ def test_calls_of_async_clients_are_imported_too(server: OpenAIServer, recording
     with cassette_written(tmp_path / "call.yaml"):
         live = asyncio.run(call_async(server.base_url))
     result = run("import", "vcr", "-o", recordings, "--no-test-id", tmp_path)
-    server.asked.clear()
+    server.received.clear()
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("PYTEST_CURRENT_TEST")
         with inference_recording("replay", recordings):

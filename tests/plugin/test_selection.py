@@ -54,7 +54,7 @@ def layered(suite: Suite) -> Suite:
 
 def asked_live(suite: Suite, since: int) -> set[str]:
     """Return the requests sent to the server since then, without the tests' own."""
-    texts = (asked.json["messages"][0]["content"] for asked in suite.server.asked[since:])
+    texts = (asked.json["messages"][0]["content"] for asked in suite.server.received[since:])
     return {text for text in texts if " " not in text}
 
 

@@ -63,14 +63,14 @@ class OpenAIServer:
 
     def __init__(self) -> None:
         self.base_url = ""
-        self.asked: list[ReceivedRequest] = []
+        self.received: list[ReceivedRequest] = []
         self.scripts: dict[str, Script] = {}
         self.elsewhere: Script = default_reply
         """Answers requests to paths without a script."""
 
     @property
     def count(self) -> int:
-        return len(self.asked)
+        return len(self.received)
 
     def answers(self, path: str, *replies: Reply) -> None:
         """Answer requests to `path` with these replies in order, and all further ones with the last."""
@@ -78,13 +78,13 @@ class OpenAIServer:
         self.scripts[path] = lambda request, number: replies[min(number - start, len(replies) - 1)]
 
     def count_of(self, path: str) -> int:
-        return sum(request.path == path for request in self.asked)
+        return sum(request.path == path for request in self.received)
 
     async def handle(self, request: Request) -> Response:
         path, content = request.url.path, await request.body()
         received = ReceivedRequest(request.method, path, request.url.query, dict(request.headers), content)
         number = self.count_of(path)
-        self.asked.append(received)
+        self.received.append(received)
         reply = self.scripts.get(path, self.elsewhere)(received, number)
         response = await _respond(reply, number)
         response.raw_headers.extend(reply.raw_headers)

@@ -23,7 +23,7 @@ class StreamServer:
 
     def __init__(self, cases: list[Case]) -> None:
         self.base_url = ""
-        self.asked: Counter[int] = Counter()
+        self.received: Counter[int] = Counter()
         """Number of a case -> how often it was requested."""
         self._cases = {case.number: case for case in cases}
 
@@ -34,7 +34,7 @@ class StreamServer:
                 length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
                 body = json.loads(await reader.readexactly(int(length.partition(b":")[2])))
                 case = self._cases[int(body["user"])]
-                self.asked[case.number] += 1
+                self.received[case.number] += 1
                 await _answer(case, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # the client is gone, or left the stream

@@ -63,7 +63,7 @@ def differences_of(case: Case, clients: Clients, server: StreamServer, directory
     live = clients.read(case)
     with inference_recording(case.mode, directory, test_id=f"case {case.number}") as recording:
         recorded = clients.read(case)
-    before = server.asked[case.number]
+    before = server.received[case.number]
     with inference_recording("replay", directory, test_id=f"case {case.number}") as replaying:
         try:
             replayed = clients.read(case)
@@ -77,7 +77,7 @@ def differences_of(case: Case, clients: Clients, server: StreamServer, directory
         "replayed is not live": replayed != live,
         f"is_complete is {complete}": live.is_complete is not None and live.is_complete != complete,
         "asked more than twice": before != 2,
-        "replay asks the server": server.asked[case.number] != before,
+        "replay asks the server": server.received[case.number] != before,
         f"counts {recording.counts}": recording.counts != {"recorded": 1},
         f"replay counts {replaying.counts}": replaying.counts != {"replayed": 1},
     }
@@ -147,11 +147,11 @@ def test_many_streams_at_once_replay_as_they_were(count: int, recordings: Path) 
         live = all_at_once(clients)
         with inference_recording("record", recordings, test_id="t") as recording:
             recorded = all_at_once(clients)
-        asked = server.asked.copy()
+        asked = server.received.copy()
         with inference_recording("replay", recordings, test_id="t"):
             replayed = all_at_once(clients)
 
-    assert {case.number: 2 for case in cases} == asked == server.asked
+    assert {case.number: 2 for case in cases} == asked == server.received
     assert {"recorded": count} == recording.counts
     assert [] == [case for case, one, other in zip(cases, live, recorded, strict=True) if one != other]
     assert [] == [case for case, one, other in zip(cases, live, replayed, strict=True) if one != other]

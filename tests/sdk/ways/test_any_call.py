@@ -192,7 +192,7 @@ def generated(count: int, seed: int) -> list[Case]:
 def seen(case: Case, sdk: Colour, server: OpenAIServer) -> list[Any]:
     """Make the calls of a case and return all that their caller can see."""
     name, kwargs, reads = KINDS[case.kind]
-    server.asked.clear()
+    server.received.clear()
     found = []
     for _ in range(case.repetitions):
         try:

@@ -258,9 +258,9 @@ def test_a_key_provider_is_not_called_in_replay(
     ours = with_client(client)
     with inference_recording("record", recordings):
         recorded = used(everything, ours, server)
-    assert {"Bearer sk-fresh"} == {asked.headers["authorization"] for asked in server.asked}
+    assert {"Bearer sk-fresh"} == {asked.headers["authorization"] for asked in server.received}
     called.clear()
-    server.asked.clear()
+    server.received.clear()
     with inference_recording("replay", recordings):
         replayed = everything(ours)
 
@@ -336,7 +336,7 @@ def test_an_azure_client_replays_at_any_other_endpoint_of_the_same_path(
     check(Way(azure_calls_without_models, requests=6), here, server, recordings / "checked")
     with inference_recording("record", recordings):
         recorded = used(azure_calls, here, server)
-    server.asked.clear()
+    server.received.clear()
     elsewhere = azure(azure_endpoint="https://elsewhere.openai.azure.com", azure_deployment=deployment, api_key="b")
     with inference_recording("replay", recordings):
         replayed = azure_calls(elsewhere)

@@ -186,7 +186,7 @@ def test_an_upload_replays_for_the_same_content_only(
     with inference_recording("record", recordings) as recording:
         recorded = used(lambda sdk: use_of(CONTENT), sdk, server)
         use_of(OTHER_CONTENT)
-    server.asked.clear()
+    server.received.clear()
     with inference_recording("replay", recordings):
         replayed = use_of(CONTENT)
         use_of(OTHER_CONTENT)
@@ -237,7 +237,7 @@ def test_an_open_file_is_known_by_what_is_sent_of_it(
                 file.seek(3)
                 sdk.call("files.create", file=file, purpose="assistants")
     sent = {
-        asked.content.partition(b"\r\n\r\nassistants")[2][-400:].partition(CONTENT)[0][-3:] for asked in server.asked
+        asked.content.partition(b"\r\n\r\nassistants")[2][-400:].partition(CONTENT)[0][-3:] for asked in server.received
     }
 
     assert sent in ({b"one", b"two"}, {b"\r\n\r\n"[1:]})

@@ -79,7 +79,7 @@ def test_pages_recorded_by_iterating_replay_one_by_one(
     _, items, _ = LISTS[name]
     with inference_recording("record", recordings):
         used(lambda sdk: sdk.items(attrgetter(name)(sdk.client)()), sdk, server)
-    server.asked.clear()
+    server.received.clear()
     with inference_recording("replay", recordings):
         pages = page_by_page(sdk, attrgetter(name)(sdk.client))
 

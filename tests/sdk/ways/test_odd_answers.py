@@ -84,7 +84,7 @@ def assert_replays(recorded_by: Use, replayed_by: Use, sdk: Colour, server: Open
     recorded_live, replayed_live = outcome(recorded_by, sdk), outcome(replayed_by, sdk)
     with inference_recording("record", recordings) as session:
         recorded = outcome(recorded_by, sdk)
-    server.asked.clear()
+    server.received.clear()
     with inference_recording("replay", recordings):
         replayed = outcome(replayed_by, sdk)
 

@@ -177,7 +177,7 @@ class Sent:
     """What the server saw of a call, without what the SDK adds to it."""
 
     def __init__(self, server: OpenAIServer, method: Method, kwargs: dict[str, Any]) -> None:
-        asked = server.asked[-1]
+        asked = server.received[-1]
         self.body: dict[str, Any] = asked.json if asked.content else {}
         self.query = dict(parse_qsl(asked.query))
         if method.name == "embeddings.create" and "encoding_format" not in kwargs:

@@ -165,7 +165,7 @@ def test_raw_and_plain_calls_serve_each_other(name: str, sdk: Colour, server: Op
         directory = recordings / recorded_by.__name__
         with inference_recording("record", directory):
             recorded = used(recorded_by, sdk, server)
-        server.asked.clear()
+        server.received.clear()
         with inference_recording("replay", directory):
             replayed = replayed_by(sdk)
 

@@ -72,7 +72,7 @@ def test_a_call_that_the_sdk_refuses_is_refused_the_same_in_replay(
     name, args, kwargs = REFUSED[case]
     live = refusal(sdk, name, args, kwargs)
     is_refused = server.count == 0
-    server.asked.clear()
+    server.received.clear()
     with inference_recording("replay", recordings) as session:
         replayed = refusal(sdk, name, args, kwargs)
 

@@ -100,7 +100,7 @@ def test_a_recorded_rate_limit_is_raised_at_once_in_replay(
     with inference_recording("record", recordings, record_errors=True):
         with pytest.raises(openai.RateLimitError) as recorded:
             asking(sdk)
-    server.asked.clear()
+    server.received.clear()
     with inference_recording("replay", recordings) as session, pytest.raises(openai.RateLimitError) as replayed:
         asking(retrying)
 
@@ -204,7 +204,7 @@ def test_a_missing_second_page_is_raised(sdk: Colour, server: OpenAIServer, reco
     """A list that ends early in silence would be a wrong answer."""
     with inference_recording("record", recordings):
         page = sdk.call("files.list")
-    server.asked.clear()
+    server.received.clear()
     with inference_recording("replay", recordings) as session:
         items = sdk.client.files.list()
         with pytest.raises(MissingRecording):

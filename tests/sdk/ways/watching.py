@@ -40,7 +40,7 @@ def check(way: Way, sdk: Colour, server: OpenAIServer, recordings: Path, *, mode
     with inference_recording(mode, recordings) as recording:
         recorded = used(way.use, sdk, server)
     assert way.requests == server.count
-    server.asked.clear()
+    server.received.clear()
     with inference_recording("replay", recordings) as replaying:
         replayed = way.use(sdk)
 
@@ -54,7 +54,7 @@ def check(way: Way, sdk: Colour, server: OpenAIServer, recordings: Path, *, mode
 
 def used(use: Use, sdk: Colour, server: OpenAIServer) -> Any:
     """Return the result of a use whose requests the server counts from 0."""
-    server.asked.clear()
+    server.received.clear()
     return use(sdk)
 
 

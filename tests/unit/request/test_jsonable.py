@@ -153,7 +153,7 @@ def test_a_generator_of_messages_reaches_the_server_whole(sdk: Colour, server: O
             sdk.call("chat.completions.create", model="gpt-4o", messages=messages())
 
     assert {"replayed": 1} == session.counts
-    assert HELLO["messages"] == server.asked[0].json["messages"]
+    assert HELLO["messages"] == server.received[0].json["messages"]
     assert 1 == server.count
 
 

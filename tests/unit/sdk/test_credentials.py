@@ -58,4 +58,4 @@ def test_a_key_that_is_there_is_used(server: OpenAIServer, recordings: Path) -> 
     client.chat.completions.create(**HELLO)
     client.close()
 
-    assert "Bearer sk-real" == server.asked[0].headers["authorization"]
+    assert "Bearer sk-real" == server.received[0].headers["authorization"]

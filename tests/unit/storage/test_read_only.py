@@ -95,7 +95,7 @@ def test_what_a_read_only_directory_holds_replays(
     if not has_locks:
         shutil.rmtree(recordings / ".locks")
     make_read_only(recordings)
-    server.asked.clear()
+    server.received.clear()
 
     seen = seen_by_a_process_with_few_rights(server, recordings, "record-if-missing", colour, *range(count))
 
@@ -118,7 +118,7 @@ def test_a_miss_in_a_read_only_directory_is_refused_before_it_is_sent(
     # The directory itself only: where the locks can still be made, the recording could not.
     make_read_only(recordings, below=not has_locks)
     files = files_of(recordings)
-    server.asked.clear()
+    server.received.clear()
 
     *seen, counts = seen_by_a_process_with_few_rights(server, recordings, "record-if-missing", colour, 0, 1, 1, 0)
 
@@ -155,7 +155,7 @@ def test_a_miss_where_no_lock_can_be_made_is_refused_before_it_is_sent(
     """Two workers would each pay for the answer."""
     record(client, recordings, 0)
     make_read_only(recordings / ".locks")
-    server.asked.clear()
+    server.received.clear()
 
     [answer, refused, counts] = seen_by_a_process_with_few_rights(server, recordings, "record-if-missing", colour, 0, 1)
 
@@ -169,7 +169,7 @@ def test_recording_into_a_read_only_directory_is_refused_at_entry(
     """In record every call is to be written: the first one need not be made to know that it cannot."""
     record(client, recordings, 0)
     make_read_only(recordings)
-    server.asked.clear()
+    server.received.clear()
 
     [refused] = seen_by_a_process_with_few_rights(server, recordings, "record", colour, 0)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import recorder
+from .json_tree import JsonObject, JsonValue
 from .modes import InferenceMode
 from .recording.body import is_plain, untyped
 from .recording.codec import decode_thoroughly, encode
@@ -19,7 +20,7 @@ from .recording.layout import model_list_start, model_set_digest
 from .recording.recording import Answer
 from .redaction.recordings import RecordingRedactor
 from .redaction.requests import RequestRules
-from .request.jsonable import JsonObject, JsonValue, as_recorded, canonical_text, plain
+from .request.jsonable import as_recorded, canonical_text, plain
 from .request.keys import FOLDING, request_key
 from .request.request import Request
 from .sdk.capture import body_of

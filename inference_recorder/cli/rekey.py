@@ -114,12 +114,11 @@ def _planned(
 
 def _rename(entry: Entry, normalizers: Normalizers | None, is_exact: bool) -> PlannedRename | None:
     """Return the rename of a recording, None if it keeps its name and its normalizers."""
-    was_declared = list(entry.request.get("normalize") or [])
     old_version = key_version(entry)
     if normalizers is not None:
-        normalizers = normalizers.rooted_as(was_declared)
-    declared = was_declared if normalizers is None else normalizers.declared_for(entry.body)
-    is_same = without_roots(was_declared) == without_roots(declared)
+        normalizers = normalizers.rooted_as(entry.normalize)
+    declared = entry.normalize if normalizers is None else normalizers.declared_for(entry.body)
+    is_same = without_roots(entry.normalize) == without_roots(declared)
     if is_same and (not is_exact or old_version is EXACT or is_shared(entry, old_version)):
         return None
     rename = PlannedRename(entry.path, entry.key, entry.test_id, entry.test_id, entry.key, entry.path)

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
 from ..explanation import Difference
-from ..request.jsonable import JsonValue, canonical_text
+from ..json_tree import JsonValue
+from ..request.jsonable import canonical_text
 from .text_diff import small_diff
 
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -115,9 +115,8 @@ def differences_from(entry: Entry, question: Question) -> Iterator[Difference]:
         yield Difference("endpoint", recorded.endpoint, request.endpoint)
     elif path_of(recorded.url) != path_of(request.url):
         yield Difference("url", path_of(recorded.url), path_of(request.url))
-    was_declared = entry.request.get("normalize") or []
-    declared = question.normalizers.rooted_as(was_declared).declared_for(entry.body)
-    if without_roots(was_declared) != without_roots(declared):
+    declared = question.normalizers.rooted_as(entry.normalize).declared_for(entry.body)
+    if without_roots(entry.normalize) != without_roots(declared):
         yield Difference("normalize", entry.request.get("normalize"), declared)
     if entry.test_id != question.test_id:
         yield Difference("test_id", entry.test_id, question.test_id)
@@ -129,8 +128,8 @@ def differences_from(entry: Entry, question: Question) -> Iterator[Difference]:
 
 def question_in(entry: Entry) -> Question:
     """Return what was asked when a recording was made. Raises ValueError."""
-    normalizers = Normalizers(entry.request.get("normalize") or ())
-    return Question(recorded_request(entry.request), entry.key, entry.test_id, entry.position, normalizers)
+    request = recorded_request(entry.request)
+    return Question(request, entry.key, entry.test_id, entry.position, Normalizers(entry.normalize))
 
 
 def _reason(question: Question, entry: Entry, found: tuple[Difference, ...]) -> Reason:

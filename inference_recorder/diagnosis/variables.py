@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..errors import CorruptRecording
+from ..json_tree import JsonObject
 from ..redaction.redactor import Redactor
 from ..redaction.scanner import SHORTEST_LITERAL, SHORTEST_VALUE
 from ..redaction.secret_env import is_secret_name
-from ..request.jsonable import JsonValue
 from ..request.keys import body_text_as_keyed
 from ..request.request import Request
 from ..storage.catalogue import entry_of
@@ -88,12 +88,12 @@ def _may_have_been(fillings: Sequence[str], name: str, text: str) -> bool:
     return any(len(filling) >= shortest for filling in fillings)
 
 
-def shown_without(variables: Sequence[str], value: JsonValue) -> JsonValue:
+def shown_without(variables: Sequence[str], body: JsonObject) -> JsonObject:
     """Return a recorded body with the present values of these variables hidden: it may hold one in clear."""
     for name in variables:
         if secret := os.environ.get(name):
-            value = Redactor([secret]).replaced(value, lambda _, name=name: f"({name})")  # type: ignore[misc]
-    return value
+            body = Redactor([secret]).replaced(body, lambda _, name=name: f"({name})")  # type: ignore[misc]
+    return body
 
 
 def _hidden_now(path: Path, names: Sequence[str]) -> Iterator[str]:

@@ -8,7 +8,7 @@ import enum
 import json
 import json.encoder
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast, overload
 
 from .. import json_tree
 from ..errors import UnrecordableValue, refuse
@@ -56,7 +56,7 @@ def canonical_text(arguments: Mapping[str, object]) -> str:
 
 def plain_arguments(
     kwargs: Mapping[str, object], as_sent: Callable[[Mapping[str, object]], Mapping[str, object]] | None = None
-) -> tuple[JsonObject, str, Mapping[str, object]]:
+) -> tuple[json_tree.JsonObject, str, Mapping[str, object]]:
     """Return the request's body, its canonical text and the keyword arguments to call the SDK with.
 
     The body holds `kwargs` without sentinels and without `NOT_PART_OF_A_REQUEST`. One-shot iterables are read once: the
@@ -64,26 +64,31 @@ def plain_arguments(
     `as_sent` converts arguments that are not plain JSON as the SDK does before it serializes them.
     Raises UnrecordableValue with the JSON path of a value that has no JSON form.
     """
-    body = {
+    arguments = {
         name: value
         for name, value in kwargs.items()
         if name not in NOT_PART_OF_A_REQUEST and (type(value) in _PLAIN_TYPES or not is_sentinel(value))
     }
     try:
-        return body, canonical_text(body), kwargs
+        text = canonical_text(arguments)
+        return cast("json_tree.JsonObject", arguments), text, kwargs  # it has a text, so it is JSON
     except (_NotPlainJson, TypeError, ValueError, RecursionError):
         pass
     read_kwargs = {name: _with_iterators_read(value) for name, value in kwargs.items()}
     sent = read_kwargs if as_sent is None else as_sent(read_kwargs)
     omitted = omitted_names(sent.get("extra_body"))
-    body = {name: plain(sent[name], f"$.{name}") for name in body if name in sent and name not in omitted}
+    body = {name: plain(sent[name], f"$.{name}") for name in arguments if name in sent and name not in omitted}
     try:
         return body, canonical_text(body), read_kwargs
     except ValueError as error:  # an integer with more digits than Python prints
         raise UnrecordableValue(f"the request has no JSON form: {error}") from error
 
 
-def plain(value: object, where: str = "$") -> JsonValue:
+@overload
+def plain(value: Mapping[str, object], where: str = "$") -> json_tree.JsonObject: ...
+@overload
+def plain(value: object, where: str = "$") -> json_tree.JsonValue: ...
+def plain(value: object, where: str = "$") -> json_tree.JsonValue:
     """Return `value` in JSON's own types, as the SDK would send it.
 
     If all names of a mapping are numbers, they stay numbers: `canonical_text` sorts them as numbers.
@@ -92,9 +97,14 @@ def plain(value: object, where: str = "$") -> JsonValue:
     return _plain(value, where, ())
 
 
-def as_recorded(value: object, where: str = "$") -> JsonValue:
+@overload
+def as_recorded(value: Mapping[str, object], where: str = "$") -> json_tree.JsonObject: ...
+@overload
+def as_recorded(value: object, where: str = "$") -> json_tree.JsonValue: ...
+def as_recorded(value: object, where: str = "$") -> json_tree.JsonValue:
     """Return `plain(value)` as a file holds it: every name is a text. Raises UnrecordableValue as `plain` does."""
-    return json.loads(json.dumps(plain(value, where)))
+    recorded: json_tree.JsonValue = json.loads(json.dumps(plain(value, where)))
+    return recorded
 
 
 def _plain(value: object, where: str, parents: tuple[int, ...]) -> json_tree.JsonValue:

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 from ..errors import CorruptRecording
+from ..json_tree import JsonObject, JsonValue
 from ..recording import json_bytes
 from ..recording.codec import decode
 from ..recording.damage import unreadable
@@ -24,7 +25,6 @@ from ..recording.layout import (
 )
 from ..recording.recording import Recording
 from ..redaction.requests import recorded_request
-from ..request.jsonable import JsonObject, JsonValue
 from ..request.keys import EXACT, key_version_of, request_key
 from ..request.normalizers import Normalizers
 from ..request.request import Request
@@ -79,6 +79,12 @@ class Entry:
     def body(self) -> JsonObject:
         body = self.request.get("body")
         return body if isinstance(body, dict) else {}
+
+    @property
+    def normalize(self) -> list[JsonValue]:
+        """The normalizers that the request declares, in JSON."""
+        declared = self.request.get("normalize")
+        return declared if isinstance(declared, list) else []
 
     @property
     def asked(self) -> Request | None:
@@ -186,7 +192,7 @@ def entry_without_answer(path: Path) -> Entry:
     except OSError as error:
         raise CorruptRecording(path, error.strerror or str(error)) from error
     document = _head(content)
-    return _entry(path, content, document) if isinstance(document, dict) else entry_of(path)
+    return entry_of(path) if document is None else _entry(path, content, document)
 
 
 def _entry(path: Path, content: bytes, document: JsonObject) -> Entry:
@@ -199,12 +205,13 @@ def _entry(path: Path, content: bytes, document: JsonObject) -> Entry:
     )
 
 
-def _head(content: bytes) -> JsonValue | None:
+def _head(content: bytes) -> JsonObject | None:
     """Return the parsed part before the response; None for another layout than ours."""
     start = content.find(RESPONSE_START) if content.startswith(b"{\n") else -1
     if start < 0:
         return None
     try:
-        return json_bytes.loads(content[:start].rstrip().rstrip(b",") + b"}", exactly=LARGE_INTEGERS_NAME in content)
+        head = json_bytes.loads(content[:start].rstrip().rstrip(b",") + b"}", exactly=LARGE_INTEGERS_NAME in content)
     except (ValueError, RecursionError):
         return None
+    return head if isinstance(head, dict) else None

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import CorruptRecording, RecordingConflict
+from ..json_tree import JsonObject, JsonValue
 from ..recording import json_bytes
 from ..recording.body import untyped
 from ..recording.layout import OBJECT_START, REQUEST_START, RESPONSE_START, TEST_ID_AT_START, recording_name
 from ..recording.sameness import renamed_ids
 from ..recording.volatile import has_constant_id, recorded_id
-from ..request.jsonable import JsonObject, JsonValue
 from .attachments import digest_in, read_attachment
 from .catalogue import Entry
 from .store import Store
@@ -66,7 +66,8 @@ def move_of(entry: Entry, renaming: Renaming) -> Move:
     ids = {}
     if key != entry.key and _has_constant_ids(document):
         ids[recorded_id(entry.key)] = recorded_id(key)
-    moved_document: JsonObject = {"test_id": test_id} | document | {"test_id": test_id}
+    moved_document: JsonObject = {"test_id": None, **document}  # at its place in the file, otherwise first
+    moved_document["test_id"] = test_id
     for part in ("response", "id_normalization_mapping"):
         if part in document:
             moved_document[part] = _with_ids(document[part], ids)

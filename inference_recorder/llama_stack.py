@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import recorder
+from .engine.test_run import current_test_run, running_test_id
 from .json_tree import JsonObject, JsonValue
 from .modes import InferenceMode
 from .recording.body import is_plain, untyped
@@ -28,7 +29,6 @@ from .sdk.methods import method_for
 from .sdk.revive import reviver
 from .storage.directories import Directories
 from .storage.store import Store
-from .test_run import current_config, running_test_id
 
 APIRecordingMode = InferenceMode
 
@@ -52,7 +52,7 @@ api_recording = inference_recording
 
 def get_inference_mode() -> InferenceMode:
     """Return the mode that the environment names, otherwise replay; raises UnknownMode."""
-    return current_config().mode().value
+    return current_test_run().config.mode().value
 
 
 def setup_inference_recording() -> inference_recording | None:

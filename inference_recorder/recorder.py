@@ -13,6 +13,7 @@ from typing import Literal, ParamSpec, TypeVar, cast
 from .children import usage as process_usage
 from .config import DEFAULT_DIRECTORY, Config, Table
 from .engine.engine import Engine
+from .engine.test_run import current_test_run
 from .modes import InferenceMode
 from .redaction.requests import RequestRules
 from .redaction.scanner import RedactRule
@@ -23,7 +24,6 @@ from .sdk import context, patching, targets
 from .session import Session
 from .storage.directories import Directories, check_usable, directories_from
 from .storage.store import Store
-from .test_run import current_config, current_test_run, opened_outside
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 _Arguments = ParamSpec("_Arguments")
@@ -105,12 +105,12 @@ class inference_recording:  # noqa: N801 - it is used as a function
         return self._enter(is_process_wide=False)
 
     def _enter(self, *, is_process_wide: bool) -> Session:
-        run, config = current_test_run(), current_config()
+        test_run = current_test_run()
+        config = test_run.config
         setting = config.mode(self._mode)
         mode = setting.value
-        directories = self._directories(config, None if run is None else run.test_directory)
-        if run is not None:
-            run.about_to_open(mode, setting.source, directories.written)
+        directories = self._directories(config, test_run.test_directory)
+        test_run.about_to_open(mode, setting.source, directories.written)
         if mode is not InferenceMode.LIVE:
             check_usable(directories, mode)
         engine = Engine(
@@ -120,7 +120,7 @@ class inference_recording:  # noqa: N801 - it is used as a function
             is_shared=self._scope == "shared",
             record_errors=config.record_errors(self._record_errors, self._record_errors_by_default),
             rules=self._rules_under(config.table),
-            observer=run,
+            test_run=test_run,
         )
         if process_usage.listeners:
             process_usage.tell_entered(directories.read, is_live=engine.is_live)
@@ -128,10 +128,7 @@ class inference_recording:  # noqa: N801 - it is used as a function
         session = Session(engine)
         resume(session, is_process_wide=is_process_wide)
         self._entered.append(engine)
-        if run is None:
-            opened_outside.add(engine)
-        else:
-            run.opened(session)
+        test_run.opened(engine)
         return session
 
     def __exit__(

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from inference_recorder.config import DIRECTORY_VARIABLES, MODE_VARIABLES
-from inference_recorder.test_run import within_test_run
+from inference_recorder.engine.test_run import without_test_run
 
 from .support.openai_server import OpenAIServer, running_server
 
@@ -146,7 +146,7 @@ def _only_new_objects_are_collected() -> None:
 @pytest.fixture
 def without_plugin() -> Iterator[None]:
     """Hides the pytest plugin from the recorders of this test."""
-    with within_test_run(None):
+    with without_test_run():
         yield
 
 

@@ -10,13 +10,12 @@ from ..recording.recording import Failure, reason_of
 from ..request.request import Request
 from ..storage.directories import Directories
 from ..storage.dropped import dropped_call
-from ..test_run import current_test_run
 from .index import index_of
 from .nearest import Question, explanation_of
 
 
 def missing_recording(
-    question: Question, directories: Directories, node_id: str | None, plain: Request
+    question: Question, directories: Directories, node_id: str | None, plain: Request, is_without_plugin: bool
 ) -> MissingRecording:
     """Return the error to raise for a miss in a session of these directories. Raises nothing itself.
 
@@ -27,11 +26,15 @@ def missing_recording(
         explanation = explanation_of(question, index_of(directories.read), plain)
     except Exception as error:  # a fault in the explanation must not hide the miss
         explanation = Explanation(remarks=(f"the nearest recording is unknown: {type(error).__name__}: {error}",))
-    return explained(question, directories, explanation, node_id)
+    return explained(question, directories, explanation, node_id, is_without_plugin)
 
 
 def explained(
-    question: Question, directories: Directories, explanation: Explanation, node_id: str | None = None
+    question: Question,
+    directories: Directories,
+    explanation: Explanation,
+    node_id: str | None = None,
+    is_without_plugin: bool = False,
 ) -> MissingRecording:
     """Return the error with this explanation, completed by the last call that failed and was not recorded."""
     call = dropped_call(directories.read, question.test_id, question.key)
@@ -46,5 +49,5 @@ def explained(
         absent=tuple(directory for directory in directories.read if not os.path.isdir(directory)),
         node_id=node_id,
         explanation=explanation,
-        is_without_plugin=current_test_run() is None,
+        is_without_plugin=is_without_plugin,
     )

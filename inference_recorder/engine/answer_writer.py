@@ -21,8 +21,8 @@ from .call_log import CallLog
 from .decisions import Record
 from .failure_rule import is_recorded
 from .kept_ids import WithKeptIds
-from .observer import RunObserver
 from .run_log import RunLog
+from .test_run import TestRun
 
 
 class AnswerWriter:
@@ -35,15 +35,15 @@ class AnswerWriter:
         rules: RequestRules,
         record_errors: bool | None,
         call_log: CallLog,
-        observer: RunObserver,
+        test_run: TestRun,
     ) -> None:
-        self.observer = observer
+        self.test_run = test_run
         self._store = store
         self._is_replacing = mode is InferenceMode.RECORD
         self._rules = rules
         self._record_errors = record_errors
         self._call_log = call_log
-        self._run: RunLog = observer.call_log
+        self._run_log: RunLog = test_run.run_log
 
     def write(self, decision: Record, answer: Answer, *, wait: bool = True, patience: Patience | None = None) -> bool:
         """Write the recording of an answer; return False, with nothing written, if a lock is held and `wait` is False.
@@ -73,8 +73,8 @@ class AnswerWriter:
             return True  # what the end of the session stored has been replaced or removed since
         superseded = self._store.other_outcomes(decision.key, name) if is_model_list else ()
         for changed in (name, *superseded):
-            self.observer.about_to_record(self._store, decision, changed)
-        kept = WithKeptIds(decision, self._run, content, redactor.is_clean)
+            self.test_run.about_to_record(self._store, decision, changed)
+        kept = WithKeptIds(decision, self._run_log, content, redactor.is_clean)
         is_kept, warning = not state.may_replace and self._store.holds(name), None
         path = self._store.path_of(name)
         try:
@@ -116,10 +116,10 @@ class AnswerWriter:
         """Note that the file of a call is there; `content` is None if an older one was kept."""
         series = decision.series
         if series.is_wide and content is not None:
-            self._run.note_answer(decision, position, self._store.directories.written, content)
+            self._run_log.note_answer(decision, position, self._store.directories.written, content)
         with series.guard:
             if series.is_wide and content is not None:
-                series.note = self._run.note_recording
+                series.note = self._run_log.note_recording
             if not decision.request.is_model_list:
                 series.stored |= {position}
                 series.store, series.writer, series.is_replaced = self._store, os.getpid(), self._is_replacing
@@ -132,7 +132,7 @@ class AnswerWriter:
             decision.series.has_dropped = True
             decision.series.give_back(decision.state.position)
         if decision.series.is_wide:
-            self._run.has_dropped = True
+            self._run_log.has_dropped = True
         redactor, request = self._redacted(decision)
         self._call_log.dropped(decision, request, redactor.answer(Answer(failure=failure)).failure or failure)
         return True

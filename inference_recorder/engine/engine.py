@@ -16,7 +16,6 @@ from ..storage.directories import check_writable
 from ..storage.locks import InFlight, Patience, has_in_flight
 from ..storage.store import Store
 from ..tasks import is_interruption, running_task, runs_an_event_loop
-from ..test_run import running_node_id
 from .answer_writer import AnswerWriter
 from .attempt_series import AttemptSeries
 from .call_log import CallLog
@@ -24,8 +23,8 @@ from .capture_state import CaptureState
 from .captures import Captures
 from .decisions import Decision, Record, Replay, Wait
 from .lookup import Lookup
-from .observer import NoRun, RunObserver
 from .series import Series
+from .test_run import NoTestRun, TestRun, running_node_id
 
 # An enumeration's members are looked up slowly, and decide() runs for every call.
 _RECORD, _RECORD_IF_MISSING, _REPLAY = InferenceMode.RECORD, InferenceMode.RECORD_IF_MISSING, InferenceMode.REPLAY
@@ -55,7 +54,7 @@ class Engine:
         is_shared: bool = False,
         record_errors: bool | None = None,
         rules: RequestRules | None = None,
-        observer: RunObserver | None = None,
+        test_run: TestRun | None = None,
     ) -> None:
         self.mode = mode
         self.is_live = mode is InferenceMode.LIVE
@@ -71,15 +70,15 @@ class Engine:
         """Counts the calls that are made outside test attempts."""
         self._counts_on = False
         """Whether that is the one of an outer session."""
-        self._observer = observer or NoRun()
-        self._run = self._observer.call_log
+        self._test_run = test_run or NoTestRun()
+        self._run_log = self._test_run.run_log
         self.call_log = CallLog(store, mode.value)
-        self._writer = AnswerWriter(store, mode, self._rules, record_errors, self.call_log, self._observer)
+        self._writer = AnswerWriter(store, mode, self._rules, record_errors, self.call_log, self._test_run)
         self.captures = Captures(store, self._writer)
 
-    def join(self, observer: RunObserver) -> None:
+    def join(self, test_run: TestRun) -> None:
         """Belong to a test run that began after the session was opened."""
-        self._observer = self._writer.observer = observer
+        self._test_run = self._writer.test_run = test_run
 
     def requests(self) -> tuple[Request, ...]:
         """Return the requests so far, in order and without secrets; raises CorruptRecording."""
@@ -90,7 +89,7 @@ class Engine:
         return self._rules.scope(self._test_id())
 
     def _test_id(self) -> str | None:
-        return self._given_test_id if self._has_own_id else self._observer.test_id
+        return self._given_test_id if self._has_own_id else self._test_run.test_id
 
     def decide(self, request: Request, before_miss: Callable[[], None] | None = None) -> Decision:
         """Return what to do with a call that is not live.
@@ -99,7 +98,7 @@ class Engine:
         `before_miss` raises is raised instead of the latter, and then there was no miss.
         """
         __tracebackhide__ = True
-        mode, attempt_series = self.mode, self._observer.attempt_series or self._attempt_series
+        mode, attempt_series = self.mode, self._test_run.attempt_series or self._attempt_series
         if mode is not _REPLAY:
             request = self._prepared(request, attempt_series)
         unredacted_test_id = self._test_id()
@@ -133,17 +132,17 @@ class Engine:
         """Return a request that may be recorded with the ids that recordings have, and do what must precede it."""
         self._rules.refresh()
         self.captures.store_put_off(running_task())
-        self._run.refresh()
+        self._run_log.refresh()
         self.store.locks.prepare()
         import_for_writing()
-        ids = self._run.known_ids(attempt_series.ids()) if self._run.ids else {}
+        ids = self._run_log.known_ids(attempt_series.ids()) if self._run_log.ids else {}
         return request.renamed(ids) if ids else request
 
     def _new_series(self, attempt_series: AttemptSeries, key: str, test_id: str | None) -> Series:
-        observer = self._observer
-        is_wide = observer.is_wide(test_id, self._has_own_id)
+        test_run = self._test_run
+        is_wide = test_run.is_wide(test_id, self._has_own_id)
         # What is shared under another id than the fixture's own is not the fixture's alone.
-        is_kept = is_wide and test_id == observer.test_id and self.mode is _RECORD and observer.is_kept()
+        is_kept = is_wide and test_id == test_run.test_id and self.mode is _RECORD and test_run.is_kept()
         return attempt_series.added(self._part, key, is_wide=is_wide, is_kept=is_kept)
 
     def _has_other_key(self, request: Request, key: str) -> bool:
@@ -168,8 +167,9 @@ class Engine:
         keyed_request = keyed_request._replace(body=keyed_request.frozen_body(), credential=None)
         question = Question(keyed_request, key, test_id, position, rules.normalizers, rules.key_version, names)
         node_id = rules.scope(running_node_id(), request.credential)
+        directories, is_without_plugin = self.store.directories, isinstance(self._test_run, NoTestRun)
         # The request without the environment's secrets gets no name: pytest may show this frame.
-        error = missing_recording(question, self.store.directories, node_id, rules.without_environment(request))
+        error = missing_recording(question, directories, node_id, rules.without_environment(request), is_without_plugin)
         self.call_log.missed(keyed_request, key, test_id, str(error))
         return error
 
@@ -203,13 +203,13 @@ class Engine:
         directory = self.store.directories.written
         if series.is_wide and self.mode is _RECORD and not series.is_kept:
             series.is_own = True
-            if not self._run.has(directory, series.key, position):
+            if not self._run_log.has(directory, series.key, position):
                 return None
         elif series.is_wide:
-            series.is_own = self._run.has(directory, series.key, 1)
-        recording = self._lookup.find(series, request, test_id, position, may_grow=True, ids=self._run.new_ids)
+            series.is_own = self._run_log.has(directory, series.key, 1)
+        recording = self._lookup.find(series, request, test_id, position, may_grow=True, ids=self._run_log.new_ids)
         if recording is not None and series.is_kept and not series.is_own:
-            self._observer.answered_from_kept(test_id)
+            self._test_run.answered_from_kept(test_id)
         return recording
 
     def decide_again(self, wait: Wait, *, may_wait: bool = True) -> Decision:
@@ -229,7 +229,7 @@ class Engine:
             wait.pause_seconds = min(wait.pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
             return wait
         try:
-            self._run.refresh()
+            self._run_log.refresh()
             with series.guard:
                 recording = self._find(wait.request, wait.test_id, series, position)
         except BaseException:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ..config import DEFAULT
+from ..engine.test_run import opened_outside, set_test_run
 from ..errors import UnknownMode
-from ..test_run import opened_outside, set_test_run
 from .configuration import check_may_record, config_of
 from .controller import Controller, write_page
 from .marker import DESCRIPTION, arguments_of
@@ -56,7 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
         shared = SharedDirectory.existing(config.workerinput.get(_SHARED_DIRECTORY, ""))
         worker = config.workerinput["workerid"]
         if shared is not None:
-            run.call_log, run.unsettled = shared.run_log(), shared.unsettled(worker)
+            run.run_log, run.unsettled = shared.run_log(), shared.unsettled(worker)
     else:
         try:
             mode = run.config.mode()
@@ -85,10 +85,8 @@ class Hooks:
     def pytest_sessionstart(self) -> None:
         for engine in list(opened_outside):
             if engine.is_open:
-                from ..session import Session
-
                 engine.join(self._run)
-                self._run.opened(Session(engine))
+                self._run.opened(engine)
 
     def pytest_report_header(self) -> str:
         mode, directory = self._run.config.mode(), self._run.config.directory()

@@ -10,6 +10,7 @@ import pytest
 from ..config import Config
 from ..engine.run_log import RunLog
 from ..errors import RecorderError
+from ..session import Session
 from .attempt import Attempt
 from .configuration import check_may_record
 from .marker import arguments_of, is_marked, open_session
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
     from ..engine.attempt_series import AttemptSeries
     from ..engine.call_log import Call
     from ..engine.decisions import Record
+    from ..engine.engine import Engine
     from ..modes import InferenceMode
     from ..recorder import inference_recording
-    from ..session import Session
     from ..storage.store import Store
     from .run_report import RunReport
     from .unsettled import Unsettled
@@ -38,7 +39,7 @@ class Run:
 
     def __init__(self, pytest_config: pytest.Config, config: Config) -> None:
         self.config = config
-        self.call_log = RunLog()
+        self.run_log = RunLog()
         self.processes = Processes()
         self.unsettled: Unsettled | None = None
         """In a worker of pytest-xdist, what its controller needs if it crashes."""
@@ -47,8 +48,8 @@ class Run:
         """Where recorders write that were given no directory, when the run began."""
         self.item: pytest.Item | None = None
         """The test that runs."""
-        self.fixture_sessions: list[Session] = []
-        """The sessions that the plugin opened for wider fixtures."""
+        self.fixture_engines: list[Engine] = []
+        """Of the sessions that the plugin opened for wider fixtures."""
         self._pytest_config = pytest_config
         self._running = [Running()]
         """The test, then the wider fixtures that it waits for, the innermost last."""
@@ -88,7 +89,8 @@ class Run:
         except pytest.UsageError as error:
             pytest.fail(str(error), pytrace=False)
 
-    def opened(self, session: Session, /) -> None:
+    def opened(self, engine: Engine, /) -> None:
+        session = Session(engine)
         self.processes.watch()
         self._read |= dict.fromkeys(session.store.directories.read)
         self._written[session.store.directories.written] = None
@@ -177,7 +179,7 @@ class Run:
     def finish_series(self) -> None:
         """Finish what the attempt has recorded, unless it failed. Raises UnwritableRecording."""
         if self._attempt is not None and not self._attempt.has_failed:
-            self._attempt.finish_series(may_cut=not self.call_log.has_dropped)
+            self._attempt.finish_series(may_cut=not self.run_log.has_dropped)
 
     def fail_for_misses(self) -> None:
         """Fail the test if the code under test continued after a miss."""
@@ -223,7 +225,7 @@ class Run:
             not_recorded_again=list(self._not_recorded_again),
         )
         has_live_session = any(
-            session.is_live and session not in self.fixture_sessions for session, _ in self._other_sessions
+            session.is_live and session.engine not in self.fixture_engines for session, _ in self._other_sessions
         )
         for attempt in self._ended.values():
             attempt.add_to(report, beside_live_session=has_live_session)
@@ -257,7 +259,7 @@ class Run:
         attempt.directories |= self.processes.directories
         attempt.note_directories(attempt.sessions)
         keeps_failed = self._pytest_config.getoption("inference_keep_failed")
-        still_open = attempt.settle(self.call_log, keeps_failed=keeps_failed, with_tokens=self._with_tokens)
+        still_open = attempt.settle(self.run_log, keeps_failed=keeps_failed, with_tokens=self._with_tokens)
         if self.unsettled is not None:
             self.unsettled.settle()
         self._other_sessions += [(session, attempt.test_id) for session in still_open]

@@ -30,7 +30,7 @@ class WideFixtures:
                 self._sessions[scope.id].enter()
             elif is_setup and self._run.has_test_session:
                 _, session = self._run.open_session(scope.node)
-                self._run.fixture_sessions.append(session)
+                self._run.fixture_engines.append(session.engine)
                 self._sessions[scope.id] = ScopeSession(session)
                 scope.node.addfinalizer(lambda: self._sessions.pop(scope.id).session.engine.close())
         except BaseException:

@@ -18,6 +18,7 @@ from openai.types import CreateEmbeddingResponse
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from inference_recorder import inference_recording
+from inference_recorder.engine.test_run import running_node_id
 from inference_recorder.recording import body, codec, json_bytes
 from inference_recorder.redaction.requests import RequestRules
 from inference_recorder.request.exact_body import PREFILTER
@@ -31,7 +32,6 @@ from inference_recorder.sdk.methods import METHODS, Method
 from inference_recorder.sdk.patching import _Wrapped
 from inference_recorder.sdk.replay import revived_chunks
 from inference_recorder.session import Session
-from inference_recorder.test_run import running_test_id
 
 from . import answers, data_alone
 from .clock import Busyness
@@ -184,7 +184,7 @@ def _decision(directory: Path, requests: list[Request], paths: list[str], conten
     texts = [request.body_text for request in requests]
     rules = RequestRules()
     looked_for = [
-        Stage("which test", _each(lambda _: running_test_id(), requests), count),
+        Stage("which test", _each(lambda _: running_node_id(), requests), count),
         Stage(
             "key",
             _each(lambda request: rules.keyed(request, None), requests),

@@ -13,6 +13,7 @@ import openai
 import pytest
 
 from inference_recorder import inference_recording
+from inference_recorder.engine.test_run import PYTEST_VARIABLE
 from inference_recorder.recording.body import untyped
 from inference_recorder.recording.failures import failure_from_json
 from inference_recorder.request.jsonable import plain_arguments
@@ -20,7 +21,6 @@ from inference_recorder.request.keys import KEY_VERSIONS, request_key
 from inference_recorder.request.request import Request
 from inference_recorder.sdk.internals import constructed
 from inference_recorder.sdk.methods import method_for
-from inference_recorder.test_run import PYTEST_VARIABLE
 
 from ..conftest import SHARED
 from ..support.differences import differences

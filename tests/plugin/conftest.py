@@ -49,7 +49,7 @@ HEAD = """
     import pytest
     from ask import ask, ask_async, try_to_ask
     from inference_recorder import MissingRecording, inference_recording
-    from inference_recorder.test_run import running_test_id
+    from inference_recorder.engine.test_run import running_test_id
 """
 
 

@@ -10,11 +10,11 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...engine.test_run import PYTEST_VARIABLE, without_test_run
 from ...errors import RecorderError
 from ...recorder import inference_recording
 from ...sdk.additions import RAW_RESPONSE_HEADER
 from ...sdk.internals import binary_content_type, request_options
-from ...test_run import PYTEST_VARIABLE, within_test_run
 from .calls import SdkCall
 from .interaction import NotImportable
 from .transport import CassetteTransport, cassette_client
@@ -58,7 +58,7 @@ def _outside_any_test() -> Iterator[None]:
     """Hide the running test from the block: the calls are not part of a test that runs this command."""
     running_test = os.environ.pop(PYTEST_VARIABLE, None)
     try:
-        with within_test_run(None):
+        with without_test_run():
             yield
     finally:
         if running_test is not None:

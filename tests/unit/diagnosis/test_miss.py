@@ -15,7 +15,7 @@ import openai
 import pytest
 
 from inference_recorder import MissingRecording, inference_recording
-from inference_recorder.test_run import PYTEST_VARIABLE
+from inference_recorder.engine.test_run import PYTEST_VARIABLE
 
 from ...conftest import HELLO, Colour
 from ...support.openai_server import OpenAIServer

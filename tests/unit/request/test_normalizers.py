@@ -13,11 +13,11 @@ import openai
 import pytest
 
 from inference_recorder import MissingRecording, Normalizer, RecorderError, inference_recording
+from inference_recorder.engine.test_run import running_test_id
 from inference_recorder.redaction.requests import recorded_request
 from inference_recorder.request.json_path import JsonPath
 from inference_recorder.request.keys import request_key
 from inference_recorder.request.normalizers import BUILT_IN_NAMES, Normalizers
-from inference_recorder.test_run import running_test_id
 
 from ...support.openai_server import OpenAIServer, Reply, completion
 

@@ -1,0 +1,155 @@
+"""The test run as recorders see it: the pytest plugin's, or none.
+
+Holds state: the test run that the plugin sets, and the sessions opened before it; no lock guards either, since the
+plugin reads and sets them between tests. The environment variable is pytest's own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+from weakref import WeakSet
+
+from ..config import Config
+from .run_log import RunLog
+
+if TYPE_CHECKING:
+    from ..modes import InferenceMode
+    from ..storage.store import Store
+    from .attempt_series import AttemptSeries
+    from .decisions import Record
+    from .engine import Engine
+
+
+class TestRun(Protocol):
+    """What recorders and engines ask a test run, and tell it; the pytest plugin's `Run` is one."""
+
+    config: Config
+    run_log: RunLog
+
+    @property
+    def test_id(self) -> str | None:
+        """The id of the running test, or of the wider fixture being set up or torn down; None between tests."""
+
+    @property
+    def test_directory(self) -> Path | None:
+        """The directory of the running test's file."""
+
+    @property
+    def attempt_series(self) -> AttemptSeries | None:
+        """The series of the running attempt or wider fixture; None between tests."""
+
+    def about_to_open(self, mode: InferenceMode, source: str, directory: Path, /) -> None:
+        """Note that a session that writes to `directory` is about to be opened; may refuse it."""
+
+    def opened(self, engine: Engine, /) -> None:
+        """Note that a session has been opened."""
+
+    def is_wide(self, test_id: str | None, is_given: bool, /) -> bool:
+        """Return whether other tests make requests under this test id too; `is_given`: the session was given it."""
+
+    def is_kept(self) -> bool:
+        """Return whether recordings of earlier runs answer now, since not all tests that need them run."""
+
+    def answered_from_kept(self, test_id: str | None, /) -> None:
+        """Note that a recording of an earlier run has answered."""
+
+    def about_to_record(self, store: Store, decision: Record, name: str, /) -> None:
+        """Note that the recording `name` is about to be written or removed."""
+
+
+class NoTestRun:
+    """What a session is part of without the plugin: a run of its own."""
+
+    config = Config()
+    """Only arguments and environment count."""
+    test_directory: Path | None = None
+    attempt_series: AttemptSeries | None = None
+
+    def __init__(self) -> None:
+        self.run_log = RunLog()
+
+    @property
+    def test_id(self) -> str | None:
+        """pytest's own id of the running test."""
+        return running_node_id()
+
+    def about_to_open(self, mode: InferenceMode, source: str, directory: Path, /) -> None:
+        """Do nothing."""
+
+    def opened(self, engine: Engine, /) -> None:
+        """Remember the session: a test run may begin while it is open."""
+        opened_outside.add(engine)
+
+    def is_wide(self, test_id: str | None, is_given: bool, /) -> bool:
+        """Return False: without the plugin, every test id is one test's."""
+        return False
+
+    def is_kept(self) -> bool:
+        """Return False."""
+        return False
+
+    def answered_from_kept(self, test_id: str | None, /) -> None:
+        """Do nothing."""
+
+    def about_to_record(self, store: Store, decision: Record, name: str, /) -> None:
+        """Do nothing."""
+
+
+PYTEST_VARIABLE = "PYTEST_CURRENT_TEST"
+
+_test_run: TestRun | None = None
+opened_outside: WeakSet[Engine] = WeakSet()
+"""The engines of sessions opened while there was no test run, as by a conftest.py that is imported before it."""
+
+
+def current_test_run() -> TestRun:
+    """Return the plugin's test run; without the plugin, a new one for one session."""
+    return NoTestRun() if _test_run is None else _test_run
+
+
+def running_test_id() -> str | None:
+    """Return the id of the test that runs now, None outside a test.
+
+    The pytest plugin knows it: the node id, or the id of a fixture (see `fixture_ids`) that several tests share, while
+    it is set up or torn down. Without the plugin it is `running_node_id()`.
+    """
+    return current_test_run().test_id
+
+
+def running_node_id() -> str | None:
+    """Return pytest's own id of the test that runs now, None outside a test.
+
+    Source: pytest sets PYTEST_CURRENT_TEST to "<node id> (<phase>)"; the phase is cut off, since a call keeps its
+    recording when it moves from a test into one of the test's fixtures.
+    """
+    current = os.environ.get(PYTEST_VARIABLE)
+    if not current:
+        return None
+    node_id, _, phase = current.rpartition(" ")
+    return node_id if phase in ("(setup)", "(call)", "(teardown)") else current
+
+
+def set_test_run(test_run: TestRun | None) -> Callable[[], None]:
+    """Make `test_run` the current one, None for no plugin; returns a function that restores the previous one."""
+    global _test_run
+    previous, _test_run = _test_run, test_run
+
+    def restore() -> None:
+        global _test_run
+        _test_run = previous
+
+    return restore
+
+
+@contextmanager
+def without_test_run() -> Iterator[None]:
+    """Hide the plugin from recorders in the block."""
+    restore = set_test_run(None)
+    try:
+        yield
+    finally:
+        restore()

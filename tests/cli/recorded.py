@@ -97,8 +97,3 @@ def tool_call(directory: Path, test_id: str = "tests/test_a.py::test_b") -> Path
         json.dumps({"test_id": test_id, "request": request, "response": {"body": {}, "is_streaming": False}})
     )
     return path
-
-
-def files(directory: Path) -> dict[str, bytes]:
-    """Return the files of a directory, without its locks."""
-    return {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()}

@@ -11,8 +11,9 @@ import pytest
 from inference_recorder import inference_recording
 
 from ..conftest import Colour
+from ..support.directories import contents_of
 from ..support.openai_server import OpenAIServer
-from .recorded import completion, files, record, run
+from .recorded import completion, record, run
 
 ONE, OTHER = (f"123e4567-e89b-12d3-a456-4266141740{number}" for number in (10, 22))
 SECRET = "ticket-7314-alpha"
@@ -113,13 +114,13 @@ def test_the_nearest_pyproject_counts(project: Path) -> None:
 def test_rekey_without_any_rule_says_how_to_name_one(project: Path) -> None:
     """In the wrong directory, the command would otherwise undo every rule."""
     path = record(project / "recordings")
-    before = files(path.parent)
+    before = contents_of(path.parent)
 
     done = run("rekey", path.parent)
 
     assert 2 == done.exit_code
     assert "no normalizers are configured; name them with --normalize, or use --none" in " ".join(done.stderr.split())
-    assert before == files(path.parent)
+    assert before == contents_of(path.parent)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from inference_recorder.recording.recording import Answer
 from inference_recorder.request.keys import FOLDING
 
 from ..conftest import Colour, files_of
+from ..support.directories import contents_of
 from ..support.openai_server import OpenAIServer, Reply, chunks, completion
 from .recorded import record, run
 
@@ -31,10 +32,6 @@ def answers(sdk: Colour, uuid: str) -> list[Any]:
     return [*series, [item.model_dump() for item in stream], same]
 
 
-def contents(directory: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in directory.glob("*.json")}
-
-
 def script(server: OpenAIServer) -> None:
     texts = iter(("one", "two", "three"))
     server.scripts["/v1/chat/completions"] = lambda request, number: (
@@ -51,10 +48,10 @@ def test_recordings_are_found_with_a_normalizer_declared_later(
         recorded = answers(sdk, ONE)
     with pytest.raises(MissingRecording), inference_recording("replay", recordings, normalize=["uuids"]):
         answers(sdk, OTHER)
-    before = contents(recordings)
+    before = contents_of(recordings)
 
     dry = run("rekey", "--normalize", "uuids", "--dry-run", recordings)
-    assert before == contents(recordings)
+    assert before == contents_of(recordings)
     done = run("rekey", "--normalize", "uuids", recordings)
     again = run("rekey", "--normalize", "uuids", recordings)
 
@@ -76,13 +73,13 @@ def test_recording_again_after_rekey_gives_no_diff(sdk: Colour, server: OpenAISe
     with inference_recording("record", recordings):
         answers(sdk, ONE)
     run("rekey", "--normalize", "uuids", recordings)
-    renamed = contents(recordings)
+    renamed = contents_of(recordings)
 
     script(server)
     with inference_recording("record", recordings, normalize=["uuids"]):
         answers(sdk, ONE)
 
-    assert renamed == contents(recordings)
+    assert renamed == contents_of(recordings)
 
 
 def test_removing_the_normalizers_gives_the_old_names(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
@@ -90,13 +87,13 @@ def test_removing_the_normalizers_gives_the_old_names(sdk: Colour, server: OpenA
     script(server)
     with inference_recording("record", recordings):
         answers(sdk, ONE)
-    before = contents(recordings)
+    before = contents_of(recordings)
 
     run("rekey", "--normalize", "uuids", recordings)
     done = run("rekey", "--none", recordings)
 
     assert 0 == done.exit_code
-    assert before == contents(recordings)
+    assert before == contents_of(recordings)
 
 
 def test_rekey_without_normalizers_changes_nothing_and_names_the_options(
@@ -106,14 +103,14 @@ def test_rekey_without_normalizers_changes_nothing_and_names_the_options(
     script(server)
     with inference_recording("record", recordings, normalize=["uuids"]):
         answers(sdk, ONE)
-    before = contents(recordings)
+    before = contents_of(recordings)
     monkeypatch.chdir(tmp_path)
 
     done = run("rekey", recordings)
 
     assert 2 == done.exit_code
     assert "no normalizers are configured" in done.stderr
-    assert before == contents(recordings)
+    assert before == contents_of(recordings)
 
 
 @pytest.mark.parametrize("first", [[], ["uuids"]], ids=["none", "uuids"])
@@ -197,10 +194,10 @@ def replayed(sdk: Colour, recordings: Path, calls: list[dict[str, Any]], **optio
 
 def test_exact_gives_each_request_its_own_name(sdk: Colour, recordings: Path, folded: list[dict[str, Any]]) -> None:
     """Someone who has left llama-stack's recorder wants a changed score to be a miss."""
-    before = contents(recordings)
+    before = contents_of(recordings)
     untouched = run("rekey", "--none", recordings)
     dry = run("rekey", "--exact", "--dry-run", recordings)
-    assert before == contents(recordings)
+    assert before == contents_of(recordings)
 
     done = run("rekey", "--exact", recordings)
     again = run("rekey", "--exact", recordings)
@@ -212,7 +209,7 @@ def test_exact_gives_each_request_its_own_name(sdk: Colour, recordings: Path, fo
     assert "3 of 3 recordings would be renamed; normalizers: as declared" in dry.stderr
     assert "3 of 3 recordings renamed" in done.stderr
     assert "0 of 3 recordings renamed" in again.stderr
-    written = {name: json.loads(content) for name, content in contents(recordings).items()}
+    written = {name: json.loads(content) for name, content in contents_of(recordings).items()}
     assert {"exact"} == {document["request"]["key_version"] for document in written.values()}
     assert [1, 2] == sorted(name.count(".") for name in written if "score: 1" in str(written[name]))
     assert {"exact": 3} == json.loads(run("check", recordings, "--json").stdout)["rules"]
@@ -223,14 +220,14 @@ def test_recording_again_after_exact_gives_no_diff(
 ) -> None:
     """The file is what recording would have written."""
     run("rekey", "--exact", recordings)
-    renamed = contents(recordings)
+    renamed = contents_of(recordings)
 
     script(server)
     with inference_recording("record", recordings):
         for call in folded:
             sdk.call("chat.completions.create", **call)
 
-    assert renamed == contents(recordings)
+    assert renamed == contents_of(recordings)
 
 
 @pytest.mark.parametrize("is_exact", [False, True], ids=["folding", "exact"])
@@ -242,7 +239,7 @@ def test_a_folding_key_still_folds_with_other_normalizers(
     other = [json.loads(json.dumps(call).replace(ONE, OTHER)) for call in folded]
     answers = replayed(sdk, recordings, other, normalize=["uuids"])
 
-    versions = {json.loads(content)["request"].get("key_version") for content in contents(recordings).values()}
+    versions = {json.loads(content)["request"].get("key_version") for content in contents_of(recordings).values()}
     assert (0, ["one", "two", "three"]) == (done.exit_code, answers)
     assert {"exact" if is_exact else None} == versions
     run("rekey", "--none", recordings)
@@ -256,7 +253,7 @@ def test_a_list_of_models_that_all_tests_share_stays(recordings: Path) -> None:
 
     done = run("rekey", "--exact", recordings)
 
-    assert (0, [path.name]) == (done.exit_code, [*contents(recordings)])
+    assert (0, [path.name]) == (done.exit_code, [*contents_of(recordings)])
 
 
 def test_exact_keeps_the_normalizers_that_a_recording_declares(
@@ -271,7 +268,7 @@ def test_exact_keeps_the_normalizers_that_a_recording_declares(
 
     call = request(f"score: 1, document {OTHER}")
     assert ["one"] == replayed(sdk, recordings, [call], normalize=["uuids"])
-    [content] = contents(recordings).values()
+    [content] = contents_of(recordings).values()
     assert {"normalize": ["uuids"], "key_version": "exact"}.items() <= json.loads(content)["request"].items()
 
 

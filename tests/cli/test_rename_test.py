@@ -16,9 +16,10 @@ from inference_recorder.recording.recording import Answer
 from inference_recorder.request.keys import EXACT, FOLDING
 
 from ..conftest import HELLO, SHARED, Colour, files_of
+from ..support.directories import contents_of
 from ..support.openai_server import OpenAIServer, Reply, chunks, response
 from ..support.openai_server import completion as sent
-from .recorded import CHAT, completion, files, record, run, tool_call
+from .recorded import CHAT, completion, record, run, tool_call
 
 OLD, NEW = "tests/test_a.py::test_b", "tests/test_c.py::test_d"
 
@@ -62,11 +63,11 @@ def test_a_renamed_test_replays_and_recording_it_again_gives_no_diff(
     assert recorded[4:6] == replayed[4:6]
     assert recorded[6]["id"] == replayed[6]["id"]
 
-    before = files(recordings)
+    before = contents_of(recordings)
     script(server)
     with inference_recording("record", recordings, test_id=NEW):
         answers(sdk)
-    assert before == files(recordings)
+    assert before == contents_of(recordings)
 
 
 def test_names_that_are_numbers_keep_their_order(sdk: Colour, recordings: Path) -> None:
@@ -131,14 +132,14 @@ def test_a_dry_run_renames_nothing(tmp_path: Path) -> None:
     """People want to see what renaming a file of fifty tests would change."""
     path = record(tmp_path, f"{OLD}[x]")
     other = record(tmp_path, f"{OLD}_too")
-    before = files(tmp_path)
+    before = contents_of(tmp_path)
     dry = run("rename-test", OLD, NEW, tmp_path, "--dry-run")
-    assert (0, before) == (dry.exit_code, files(tmp_path))
+    assert (0, before) == (dry.exit_code, contents_of(tmp_path))
     done = run("rename-test", OLD, NEW, tmp_path)
 
     new_path = record(tmp_path / "expected", f"{NEW}[x]")
     assert f"{NEW}[x]\t{path.name}\t{new_path.name}\n" == dry.stdout == done.stdout
-    assert {new_path.name: new_path.read_bytes(), other.name: before[other.name]} == files(tmp_path)
+    assert {new_path.name: new_path.read_bytes(), other.name: before[other.name]} == contents_of(tmp_path)
     assert ["1 of 1 recording would be renamed\n", "1 of 1 recording renamed\n"] == [dry.stderr, done.stderr]
 
 
@@ -176,7 +177,7 @@ def test_a_name_that_no_key_version_gives_stays(tmp_path: Path) -> None:
     done = run("rename-test", OLD, NEW, tmp_path)
 
     assert 1 == done.exit_code
-    assert before.items() < files(tmp_path).items()
+    assert before.items() < contents_of(tmp_path).items()
     assert f"stays as it is: {underived} ({OLD}): no key version gives its name; record the test again" in done.stderr
     assert f"stays as it is: {tool} ({OLD}): it is not a call of the SDK" in done.stderr
     assert "1 of 3 recordings renamed" in done.stderr
@@ -188,11 +189,11 @@ def test_all_answers_to_a_request_move_or_none(tmp_path: Path) -> None:
         record(tmp_path, OLD, position=position)
     other = record(tmp_path, NEW, position=2, answer=completion("Another."))
     record(tmp_path, OLD, question="Apart?")
-    before = files(tmp_path)
+    before = contents_of(tmp_path)
     done = run("rename-test", OLD, NEW, tmp_path)
 
     assert 1 == done.exit_code
-    assert 3 == len(before.items() & files(tmp_path).items())
+    assert 3 == len(before.items() & contents_of(tmp_path).items())
     assert f"{other} answers the same request with something else" in done.stderr
     assert "so does" in done.stderr
     assert "1 of 3 recordings renamed" in done.stderr

@@ -17,7 +17,8 @@ from inference_recorder.request.keys import FOLDING
 from inference_recorder.storage.catalogue import entries_in
 from inference_recorder.storage.trash import Deletion
 
-from .recorded import completion, files, record, run, tool_call
+from ..support.directories import contents_of
+from .recorded import completion, record, run, tool_call
 
 IDS = [
     "tests/test_a.py::test_b",
@@ -98,10 +99,10 @@ def test_an_id_has_the_same_meaning_as_for_pytest(given: list[str], meant: list[
 )
 def test_an_id_that_matches_nothing_moves_nothing(given: str, near: str, root: Path) -> None:
     """Otherwise half of the recordings would be gone, and a typing error easily overlooked."""
-    before = files(root / "recordings")
+    before = contents_of(root / "recordings")
     done = run("rm", "tests/test_a.py::test_bc", given)
 
-    assert (2, "", before) == (done.exit_code, done.stdout, files(root / "recordings"))
+    assert (2, "", before) == (done.exit_code, done.stdout, contents_of(root / "recordings"))
     assert f"no recording in recordings is of {given}; nothing was moved" in done.stderr
     assert f"  {near}" in done.stderr
     assert not (root / "recordings" / ".trash").exists()
@@ -121,18 +122,18 @@ def test_recordings_made_outside_a_test_never_match(tmp_path: Path) -> None:
     record(tmp_path, None)
 
     assert [2, 2, 2] == [run("rm", node_id, "--dir", tmp_path).exit_code for node_id in ("", ".", "None")]
-    assert 1 == len(files(tmp_path))
+    assert 1 == len(contents_of(tmp_path))
 
 
 def test_a_dry_run_moves_nothing(root: Path) -> None:
     """People want to look before they delete."""
-    before = files(root / "recordings")
+    before = contents_of(root / "recordings")
     dry = run("rm", "tests/sub", "--dry-run")
     real = run("rm", "tests/sub")
 
     assert (0, real.stdout) == (dry.exit_code, dry.stdout)
     assert "3 recordings would be moved to the trash\n" == dry.stderr
-    assert 3 == len(before) - len(files(root / "recordings"))
+    assert 3 == len(before) - len(contents_of(root / "recordings"))
 
 
 def test_a_dry_run_lists_what_would_stay(tmp_path: Path) -> None:
@@ -271,7 +272,7 @@ def test_an_id_that_means_two_files_moves_nothing(tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path / "tests")
     done = run("rm", "test_a.py::test_it")
 
-    assert (2, 2) == (done.exit_code, len(files(tmp_path / "recordings")))
+    assert (2, 2) == (done.exit_code, len(contents_of(tmp_path / "recordings")))
     assert f"in {tmp_path}" in done.stderr
     monkeypatch.chdir(tmp_path)
     assert [0, 0] == [run("rm", given).exit_code for given in ("test_a.py::test_it", "tests/test_a.py::test_it")]

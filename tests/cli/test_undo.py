@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from .recorded import completion, files, record, run
+from ..support.directories import contents_of
+from .recorded import completion, record, run
 
 
 @pytest.fixture
@@ -21,10 +22,10 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_each_undo_brings_back_the_deletion_before(directory: Path) -> None:
     """This also works when nothing is left but the trash."""
-    before = files(directory)
+    before = contents_of(directory)
     for names in (["one", "two"], ["three"]):
         run("rm", *names)
-    assert {} == files(directory)
+    assert {} == contents_of(directory)
     done = [run("undo") for _ in range(3)]
 
     assert [0, 0, 1] == [one.exit_code for one in done]
@@ -32,7 +33,7 @@ def test_each_undo_brings_back_the_deletion_before(directory: Path) -> None:
     assert ["1 recording brought back\n", "2 recordings brought back\n", "there is nothing to undo\n"] == [
         one.stderr for one in done
     ]
-    assert before == files(directory)
+    assert before == contents_of(directory)
 
 
 def test_a_newer_recording_is_not_replaced(directory: Path) -> None:
@@ -90,4 +91,4 @@ def test_a_failed_undo_can_be_repeated(directory: Path) -> None:
 
     assert (1, 0) == (refused.exit_code, run("undo").exit_code)
     assert "is still in the trash; try again" in refused.stderr
-    assert 3 == len(files(directory))
+    assert 3 == len(contents_of(directory))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import textwrap
-from pathlib import Path
 from typing import Any
 
 import openai
@@ -107,8 +106,3 @@ def line_of(result: pytest.RunResult, start: str) -> str:
     """Return the only line of the output that starts with `start`."""
     [line] = [line for line in result.outlines if line.startswith(start)]
     return line
-
-
-def written(path: Path) -> dict[str, bytes]:
-    """Return the files directly in a directory: name -> content."""
-    return {file.name: file.read_bytes() for file in sorted(path.glob("*")) if file.is_file()}

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
+from ..support.directories import contents_of
 from ..support.openai_server import ReceivedRequest, Reply, completion, error
-from .conftest import Suite, line_of, written
+from .conftest import Suite, line_of
 
 RECORD = "--inference-mode=record"
 NEW = "--inference-mode=record-if-missing"
@@ -111,14 +112,14 @@ def test_a_test_that_goes_on_without_the_answer_loses_no_recording(status: int, 
     )
     fail_at(suite)
     suite.run(RECORD).assert_outcomes(passed=2)
-    before = written(suite.directory / "recordings")
+    before = contents_of(suite.directory / "recordings")
     fail_at(suite, plan=status, wide=status, one=status, two=status)
 
     result = suite.run(RECORD, "--inference-prune=delete")
 
     result.assert_outcomes(passed=2)
     assert "  5 failed calls were not recorded; record_errors=True records them:" in result.outlines
-    assert before == written(suite.directory / "recordings")
+    assert before == contents_of(suite.directory / "recordings")
     fail_at(suite)
     suite.run().assert_outcomes(passed=2)
     assert 8 == len(before)
@@ -142,7 +143,7 @@ def test_a_fixture_that_goes_on_without_the_answer_loses_no_recording_of_its_tes
     )
     fail_at(suite)
     suite.run(RECORD).assert_outcomes(passed=1)
-    before = written(suite.directory / "recordings")
+    before = contents_of(suite.directory / "recordings")
     fail_at(suite, wide=429)
 
     result = suite.run(RECORD, "--inference-prune=delete")
@@ -150,7 +151,7 @@ def test_a_fixture_that_goes_on_without_the_answer_loses_no_recording_of_its_tes
     result.assert_outcomes(passed=1)
     assert "    test_it.py@wide: 1 x 429 RateLimitError" in result.outlines
     assert 5 == len(before)
-    assert before.keys() == written(suite.directory / "recordings").keys()
+    assert before.keys() == contents_of(suite.directory / "recordings").keys()
 
 
 def test_the_miss_says_it_and_its_command_ends_it(suite: Suite) -> None:

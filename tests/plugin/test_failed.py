@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from ..support.directories import contents_of
 from ..support.openai_server import Reply
-from .conftest import Suite, written
+from .conftest import Suite
 
 RECORD = "--inference-mode=record"
 
@@ -46,12 +47,12 @@ def test_what_was_there_before_comes_back(suite: Suite) -> None:
     """The whole series: the second answer, and the third that the new recording cut off."""
     suite.write("test_it.py", "def test_it(inference_session): [ask() for _ in range(3)]")
     suite.run(RECORD).assert_outcomes(passed=1)
-    before = written(suite.directory / "recordings")
+    before = contents_of(suite.directory / "recordings")
     suite.write("test_it.py", "def test_it(inference_session): ask(); ask(); assert 0")
 
     suite.run(RECORD).assert_outcomes(failed=1)
 
-    assert before == written(suite.directory / "recordings")
+    assert before == contents_of(suite.directory / "recordings")
     assert 2 == len(suite.files("recordings/.failed"))
 
 
@@ -72,12 +73,12 @@ def test_an_answers_bytes_move_and_come_back_with_it(suite: Suite) -> None:
     replies = [Reply(content=number * 300_000, media_type="audio/mpeg") for number in (b"1", b"2")]
     suite.server.answers("/v1/audio/speech", *replies)
     suite.run(RECORD).assert_outcomes(passed=1)
-    before = written(suite.directory / "recordings")
+    before = contents_of(suite.directory / "recordings")
 
     suite.run(RECORD).assert_outcomes(failed=1)
 
     assert 2 == len(before)
-    assert before == written(suite.directory / "recordings")
+    assert before == contents_of(suite.directory / "recordings")
     assert [b"2" * 300_000] == [path.read_bytes() for path in failed_directory(suite).glob("*.bin")]
 
 
@@ -190,13 +191,13 @@ def test_an_interrupted_tests_recordings_are_moved_to_failed(suite: Suite) -> No
     """A test must not keep some new answers among its old ones."""
     suite.write("test_it.py", "def test_it(inference_session): ask()")
     suite.run(RECORD)
-    before = written(suite.directory / "recordings")
+    before = contents_of(suite.directory / "recordings")
     suite.write("test_it.py", "def test_it(inference_session):\n    ask()\n    raise KeyboardInterrupt")
 
     result = suite.run_apart(RECORD)
 
     assert pytest.ExitCode.INTERRUPTED == result.ret
-    assert before == written(suite.directory / "recordings")
+    assert before == contents_of(suite.directory / "recordings")
     assert 1 == len(suite.files("recordings/.failed"))
 
 
@@ -207,12 +208,12 @@ def test_a_crashed_workers_recordings_are_moved_to_failed(keeps: bool, suite: Su
     text = "import os\ndef test_done(inference_session): ask()\ndef test_it(inference_session): ask(); "
     suite.write("test_it.py", f"{text}ask(); ask()")
     suite.run(RECORD).assert_outcomes(passed=2)
-    before = written(suite.directory / "recordings")
+    before = contents_of(suite.directory / "recordings")
     suite.write("test_it.py", f"{text}ask('new'); os._exit(1)")
 
     result = suite.run_apart(RECORD, "-n1", *(["--inference-keep-failed"] if keeps else []))
 
-    after = written(suite.directory / "recordings")
+    after = contents_of(suite.directory / "recordings")
     of_crashed = {name for name, content in before.items() if json.loads(content)["test_id"] == "test_it.py::test_it"}
     assert 3 == len(of_crashed)
     assert keeps == any(before[name] != after[name] for name in of_crashed)

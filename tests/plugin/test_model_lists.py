@@ -10,8 +10,9 @@ from inference_recorder.request.keys import KEY_VERSIONS
 
 from ..cli.recorded import record
 from ..sdk.test_model_lists import model, put
+from ..support.directories import contents_of
 from ..support.openai_server import Reply, error
-from .conftest import Suite, line_of, written
+from .conftest import Suite, line_of
 
 EXACT, G9, G1 = (
     next(position for position, version in enumerate(KEY_VERSIONS) if version.name == name)
@@ -91,12 +92,12 @@ def test_a_failing_test_gets_back_what_its_other_outcome_removed(is_list: bool, 
     suite.write("test_it.py", TESTS + (LISTED if is_list else REFUSED).format(name="it"))
     suite.server.answers("/v1/models", LIST if is_list else REFUSAL)
     suite.run("--inference-mode=record").assert_outcomes(passed=1)
-    before = written(suite.directory / "recordings")
+    before = contents_of(suite.directory / "recordings")
     suite.server.answers("/v1/models", REFUSAL if is_list else LIST)
 
     suite.run("--inference-mode=record").assert_outcomes(failed=1)
 
-    assert before == written(suite.directory / "recordings")
+    assert before == contents_of(suite.directory / "recordings")
     assert 1 == len(suite.files("recordings/.failed"))
     suite.run().assert_outcomes(passed=1)
 

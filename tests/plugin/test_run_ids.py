@@ -6,8 +6,9 @@ import random
 
 import pytest
 
+from ..support.directories import contents_of
 from ..support.openai_server import OpenAIServer, ReceivedRequest, Reply, error, response, response_events
-from .conftest import Suite, line_of, written
+from .conftest import Suite, line_of
 from .noting import noted, write_tests
 
 RECORD = "--inference-mode=record"
@@ -94,13 +95,13 @@ def test_recording_again_gives_no_diff(workers: int, remembering_suite: Suite) -
     """The tests' answers were stored under ids that the fixture's kept file does not hold, and the files grew."""
     suite = remembering_suite
     suite.run_apart(RECORD, f"-n{workers}").assert_outcomes(passed=5)
-    before, live = written(suite.directory / "recordings"), noted(suite)
+    before, live = contents_of(suite.directory / "recordings"), noted(suite)
     asked = suite.server.count
     assert asked == len(suite.files()) == 3 + 4 * 6 + 2
 
     for again in (workers, 0, 2):
         suite.run_apart(RECORD, f"-n{again}").assert_outcomes(passed=5)
-        assert before == written(suite.directory / "recordings")
+        assert before == contents_of(suite.directory / "recordings")
         assert live == noted(suite)
     assert 4 * asked == suite.server.count
     for arguments in (["-n0"], ["-n2"]):
@@ -116,13 +117,13 @@ def test_a_test_names_an_object_as_the_server_knows_it_now(remembering_suite: Su
     """A request that is answered from a kept file gets the new id, since only that one is known to the server."""
     suite = remembering_suite
     suite.run_apart(RECORD).assert_outcomes(passed=5)
-    before = written(suite.directory / "recordings")
+    before = contents_of(suite.directory / "recordings")
     suite.server.scripts.clear()
     remembering(suite.server)  # one that has forgotten everything
 
     suite.run_apart(RECORD).assert_outcomes(passed=5)
 
-    assert before == written(suite.directory / "recordings")
+    assert before == contents_of(suite.directory / "recordings")
 
 
 @pytest.mark.slow
@@ -133,11 +134,11 @@ def test_recording_a_part_again_gives_no_diff(selection: list[str], remembering_
     """The fixtures' kept answers name objects of an earlier run, and so do the requests of these tests."""
     suite = remembering_suite
     suite.run_apart(RECORD).assert_outcomes(passed=5)
-    before, live = written(suite.directory / "recordings"), noted(suite)
+    before, live = contents_of(suite.directory / "recordings"), noted(suite)
 
     assert pytest.ExitCode.OK == suite.run_apart(RECORD, *selection).ret
 
-    assert before == written(suite.directory / "recordings")
+    assert before == contents_of(suite.directory / "recordings")
     noted(suite)
     suite.run_apart().assert_outcomes(passed=5)
     assert live == noted(suite)
@@ -183,12 +184,12 @@ def test_ids_that_other_tests_had_before_give_no_diff(suite: Suite) -> None:
         write_tests(suite, CHAIN.format(name=name, first="wide"), f"test_{name}.py")
     counting(suite.server, by_test=False)
     suite.run_apart(RECORD).assert_outcomes(passed=3)
-    before, live = written(suite.directory / "recordings"), noted(suite)
+    before, live = contents_of(suite.directory / "recordings"), noted(suite)
 
     for order in ("bca", "cab", "acb"):
         counting(suite.server, by_test=False)
         suite.run_apart(RECORD, *(f"test_{name}.py" for name in order)).assert_outcomes(passed=3)
-        assert before == written(suite.directory / "recordings")
+        assert before == contents_of(suite.directory / "recordings")
         assert live == noted(suite)
 
     suite.run_apart().assert_outcomes(passed=3)
@@ -202,14 +203,14 @@ def test_equal_ids_of_two_servers_are_distinguished(suite: Suite) -> None:
         write_tests(suite, CHAIN.format(name=name, first="wide"), f"test_{name}.py")
     counting(suite.server, by_test=True)
     suite.run_apart(RECORD).assert_outcomes(passed=2)
-    before, live = written(suite.directory / "recordings"), noted(suite)
+    before, live = contents_of(suite.directory / "recordings"), noted(suite)
     one_more = 'client.responses.create(model="gpt-4o", input="a: more").id and wide'
     write_tests(suite, CHAIN.format(name="a", first=one_more), "test_a.py")
 
     counting(suite.server, by_test=True)
     suite.run_apart(RECORD).assert_outcomes(passed=2)
 
-    after = written(suite.directory / "recordings")
+    after = contents_of(suite.directory / "recordings")
     assert before.items() <= after.items()
     assert len(before) + 1 == len(after)
     assert live == noted(suite)

@@ -6,8 +6,9 @@ from itertools import count
 
 import pytest
 
+from ..support.directories import contents_of
 from ..support.openai_server import ReceivedRequest, Reply, chunks, completion
-from .conftest import Suite, line_of, written
+from .conftest import Suite, line_of
 from .noting import noted, write_tests
 
 RECORD = "--inference-mode=record"
@@ -192,7 +193,7 @@ def test_new_recordings_stay_where_the_old_cannot_be_reached(asking: str, suite:
     changing(suite)
     write_tests(suite, FAILING.format(asking=asking, passes=1))
     suite.run(RECORD).assert_outcomes(passed=3)
-    before = written(suite.directory / "recordings")
+    before = contents_of(suite.directory / "recordings")
     write_tests(suite, FAILING.format(asking=asking, passes=0))
 
     result = suite.run(RECORD)
@@ -210,7 +211,7 @@ def test_new_recordings_stay_where_the_old_cannot_be_reached(asking: str, suite:
     write_tests(suite, FAILING.format(asking=asking, passes=1))
     suite.run().assert_outcomes(passed=3)
     [old] = [content for content in before.values() if b'"does not"' in content]
-    assert old in written(suite.directory / "recordings").values()
+    assert old in contents_of(suite.directory / "recordings").values()
 
 
 def test_old_recordings_come_back_where_the_wide_answer_says_the_same(suite: Suite) -> None:
@@ -219,12 +220,12 @@ def test_old_recordings_come_back_where_the_wide_answer_says_the_same(suite: Sui
     text = "@pytest.fixture(scope='module')\ndef wide(): return ask('wide')\n\ndef test_it(wide): {}; assert {}\n"
     write_tests(suite, text.format("ask(wide)", 1))
     suite.run(RECORD).assert_outcomes(passed=1)
-    before = written(suite.directory / "recordings")
+    before = contents_of(suite.directory / "recordings")
     write_tests(suite, text.format("ask(wide); ask('more')", 0))
 
     suite.run(RECORD).assert_outcomes(failed=1)
 
-    assert before == written(suite.directory / "recordings")
+    assert before == contents_of(suite.directory / "recordings")
 
 
 def test_a_word_that_a_request_always_had_takes_nothing_from_its_old_recordings(suite: Suite) -> None:

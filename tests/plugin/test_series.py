@@ -6,8 +6,9 @@ import textwrap
 
 import pytest
 
+from ..support.directories import contents_of
 from ..support.openai_server import Reply, completion
-from .conftest import Suite, line_of, written
+from .conftest import Suite, line_of
 from .noting import noted, write_tests
 
 RECORD, IF_MISSING = "--inference-mode=record", "--inference-mode=record-if-missing"
@@ -190,12 +191,12 @@ def test_a_process_that_dies_within_a_test_has_cut_nothing(suite: Suite) -> None
     """Its session had closed; the answers that the rest of the test would have replaced are all that there is."""
     write_tests(suite, "def test_it(): [ask() for _ in range(3)]")
     suite.run(RECORD).assert_outcomes(passed=1)
-    before = written(suite.directory / "recordings")
+    before = contents_of(suite.directory / "recordings")
     write_tests(suite, "def test_it():\n    with inference_recording(): ask()\n    os._exit(1)\nimport os\n")
 
     suite.run_apart(RECORD)
 
-    after = written(suite.directory / "recordings")
+    after = contents_of(suite.directory / "recordings")
     assert list(before) == list(after)
     assert 1 == sum(before[name] != after[name] for name in before)
 

@@ -28,8 +28,9 @@ from inference_recorder.storage.catalogue import paths_in
 from inference_recorder.storage.locks import Locks
 from inference_recorder.storage.trash import Deletion, last_deletion, remove_expired, undo
 
-from ...cli.recorded import completion, files, record
+from ...cli.recorded import completion, record
 from ...conftest import HELLO
+from ...support.directories import contents_of
 from .test_stopped_writers import stopped_holder
 
 SOUND = b"sound" * 100
@@ -118,16 +119,16 @@ def test_what_was_deleted_comes_back_as_it_was(
     if not has_links:
         monkeypatch.setattr(os, "link", refuse)
     paths = series(recordings)
-    before = files(recordings)
+    before = contents_of(recordings)
     times = [path.stat().st_mtime_ns for path in paths]
 
     deletion = deleted(*paths)
 
-    assert ({}, set(paths)) == (files(recordings), set(deletion.moved))
+    assert ({}, set(paths)) == (contents_of(recordings), set(deletion.moved))
     for path in deletion.moved.values():
         assert_whole(path)
     assert sorted(paths) == sorted(undone(recordings))
-    assert (before, times) == (files(recordings), [path.stat().st_mtime_ns for path in paths])
+    assert (before, times) == (contents_of(recordings), [path.stat().st_mtime_ns for path in paths])
     assert [".gitignore"] == os.listdir(recordings / ".trash")
 
 
@@ -154,7 +155,7 @@ def test_a_kill_at_any_step_loses_nothing(kind: str, recordings: Path) -> None:
     """A recording is in its place or in the trash, whole; the same command, run again, ends what was begun."""
     Locks.prepare()
     paths = series(recordings)
-    before, step = files(recordings), 1
+    before, step = contents_of(recordings), 1
     other = record(recordings, "other")
 
     def work() -> object:
@@ -174,7 +175,7 @@ def test_a_kill_at_any_step_loses_nothing(kind: str, recordings: Path) -> None:
         assert other == record(recordings, "other")  # a writer cleans up
         while undone(recordings):
             pass
-        left = {name: content for name, content in files(recordings).items() if name != other.name}
+        left = {name: content for name, content in contents_of(recordings).items() if name != other.name}
         assert before == left, f"step {step}"
         shutil.rmtree(recordings / ".trash", ignore_errors=True)
         if not is_killed:
@@ -284,9 +285,9 @@ def test_processes_that_delete_at_once_make_a_deletion_each(recordings: Path) ->
         process.stdin.flush()
     moved = [int(process.communicate()[0]) for process in both]
 
-    assert (20, {}) == (sum(moved), files(recordings))
+    assert (20, {}) == (sum(moved), contents_of(recordings))
     assert sorted(paths) == sorted(undone(recordings) + undone(recordings))
-    assert 20 == len(files(recordings))
+    assert 20 == len(contents_of(recordings))
 
 
 def test_processes_that_undo_at_once_bring_back_all(recordings: Path) -> None:
@@ -303,7 +304,7 @@ def test_processes_that_undo_at_once_bring_back_all(recordings: Path) -> None:
     assert ["ready\n"] * 2 == [process.stdout.readline() for process in both if process.stdout]
 
     assert ["0\n"] * 2 == [process.communicate("go\n")[0] for process in both]
-    assert [path.name for path in sorted(paths)] == sorted(files(recordings))
+    assert [path.name for path in sorted(paths)] == sorted(contents_of(recordings))
 
 
 def test_processes_that_undo_at_once_leave_the_same_in_the_trash(recordings: Path) -> None:

@@ -84,7 +84,7 @@ class CallLog:
         number = next(self._numbers)
         self._replays.append((request.endpoint, request.model, key, test_id, other_path, time.time(), number))
 
-    def asked(self, decision: Record) -> None:
+    def made(self, decision: Record) -> None:
         """Log a call that is made to be recorded."""
         self._unanswered.append((decision.number, decision.request, decision.sent))
 

@@ -154,7 +154,7 @@ class Engine:
     def _take_back(self, series: Series) -> None:
         """Count one call less, since it was not decided about."""
         with series.guard:
-            series.asked -= 1
+            series.position -= 1
 
     def _miss(
         self, keyed_request: Request, request: Request, key: str, test_id: str | None, position: int
@@ -183,17 +183,17 @@ class Engine:
             # Two calls before the first answer is there both get that answer. A later call asks for a further one, as
             # a loop that polls does.
             return Wait(request, key, test_id, series, series.in_flight_position)
-        series.asked += 1
-        recording = self._find(request, test_id, series, series.asked)
+        series.position += 1
+        recording = self._find(request, test_id, series, series.position)
         if recording is not None:
             return self._replay(recording, request, key, test_id)
         try:
             check_writable(self.store.directories, request.summary)
         except UnusableDirectory:
-            series.asked -= 1
+            series.position -= 1
             raise
-        series.in_flight_position = series.asked
-        return self.decide_again(Wait(request, key, test_id, series, series.asked))
+        series.in_flight_position = series.position
+        return self.decide_again(Wait(request, key, test_id, series, series.position))
 
     def _find(self, request: Request, test_id: str | None, series: Series, position: int) -> Recording | None:
         """Return what answers a call while recording. Hold the series' guard.
@@ -241,7 +241,7 @@ class Engine:
         with series.guard:
             series.is_own = True
             series.in_flight_position = position
-            series.asked = max(series.asked, position)  # the call that gave this position up has given it back
+            series.position = max(series.position, position)  # the call that gave this position up has given it back
             return self._record(wait.request, wait.key, wait.test_id, series, position, in_flight)
 
     def is_held_up_by_this_thread(self, wait: Wait) -> bool:
@@ -291,7 +291,7 @@ class Engine:
         number, state = self.call_log.next_number(), CaptureState(position)
         decision = Record(request, request.frozen_body(), key, test_id, series, in_flight, state, number)
         series.pending += (decision,)
-        self.call_log.asked(decision)
+        self.call_log.made(decision)
         return decision
 
     def _release(self, series: Series, position: int, in_flight: InFlight | None) -> None:

@@ -8,10 +8,17 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
     from .decisions import Record
+
+    class _Line(TypedDict, total=False):
+        """A line of a process's file."""
+
+        ids: dict[str, str]
+        texts: list[str]
+        recorded: str
 
 
 class RunLog:
@@ -58,19 +65,15 @@ class RunLog:
         from ..recording.texts import new_texts, repeats_one
 
         state = decision.state
+        line: _Line = {"recorded": _name(directory, decision.key, position)}
         # Where nothing was replaced, its request may be new since it repeats another new answer.
         if state.replaced is not None or (not state.is_unchanged and repeats_one(decision.body, self.texts)):
-            self.note_texts(new_texts(content, state.replaced))
-        self.note_recording(directory, decision.key, position)
+            line["texts"] = sorted(new_texts(content, state.replaced))
+        self._note(line)
 
     def note_recording(self, directory: Path, key: str, position: int) -> None:
         """Tell the run that the answer at this position of a series is stored."""
         self._note({"recorded": _name(directory, key, position)})
-
-    def note_texts(self, texts: set[str]) -> None:
-        """Tell the run the new texts in an answer that has replaced another."""
-        if texts:
-            self._note({"texts": sorted(texts)})
 
     def refresh(self) -> None:
         """Read what other processes of the run have added since."""
@@ -86,21 +89,21 @@ class RunLog:
         for line in lines:
             self._take(json.loads(line))
 
-    def _note(self, noted: dict[str, Any]) -> None:
+    def _note(self, line: _Line) -> None:
         with self._guard:
-            self._take(noted)
+            self._take(line)
             if self._directory is not None:
                 if self._own[0] != os.getpid():
                     self._own = os.getpid(), f"{os.getpid()}-{token_hex(4)}.jsonl"
                 with (self._directory / self._own[1]).open("ab", buffering=0) as file:
-                    file.write(json.dumps(noted).encode() + b"\n")
+                    file.write(json.dumps(line).encode() + b"\n")
 
-    def _take(self, noted: dict[str, Any]) -> None:
-        for new, kept in noted.get("ids", {}).items():
+    def _take(self, line: _Line) -> None:
+        for new, kept in line.get("ids", {}).items():
             self.ids[new], self.new_ids[kept] = kept, new
-        self.texts.update(noted.get("texts", ()))
-        if "recorded" in noted:
-            self._recorded.add(noted["recorded"])
+        self.texts.update(line.get("texts", ()))
+        if "recorded" in line:
+            self._recorded.add(line["recorded"])
 
 
 def lines_since(path: Path, known: int) -> tuple[list[bytes], int]:

@@ -39,10 +39,10 @@ class Series:
     """The series of the key that folds this request together with others, once that key was found to answer."""
     turns: int = 0
     """How many calls of all requests that this key folds together it has answered."""
-    asked: int = 0
+    position: int = 0
     """The last position that a call has."""
     last: int | None = None
-    """The last position with a recording, once a call asked for a later one."""
+    """The last position with a recording, once a call was made at a later one."""
     is_own: bool = False
     """Whether this run found nothing and records the series: then a further call is a further answer."""
     stored: frozenset[int] = frozenset()
@@ -74,13 +74,13 @@ class Series:
             position = min(self.freed)
             self.freed = tuple(freed for freed in self.freed if freed != position)
             return position
-        self.asked += 1
-        return self.asked
+        self.position += 1
+        return self.position
 
     def give_back(self, position: int) -> None:
         """Give the position of a call that is not recorded to the next call."""
-        if self.asked == position:
-            self.asked -= 1
+        if self.position == position:
+            self.position -= 1
         elif self.is_wide:
             self.gaps += (position,)
         else:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ..errors import RecorderError
+from .run_report import CallEntry, RunReport, calls_of
 
 if TYPE_CHECKING:
     from ..children.usage import Use
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from ..session import Session
     from ..storage.rollback import Rollback
     from ..storage.store import Store
-    from .run_report import CallEntry, RunReport
     from .unsettled import Unsettled
 
 
@@ -101,7 +101,7 @@ class Attempt:
         if reason is None and beside_live_session:
             reason = "a live session was open beside their tests"
         if reason is None:
-            report.add_proven(self.test_id, self.directories)
+            report.proven[self.test_id] = sorted(self.directories)
         else:
             report.unproven[self.test_id] = reason
         report.used += self.used_before
@@ -113,9 +113,7 @@ class Attempt:
 
     def follow(self, earlier: Attempt) -> None:
         """Make this a rerun: what the earlier attempt used is needed too, and what is not known of it stays unknown."""
-        from .run_report import uses_in
-
-        self.used_before = [*earlier.used_before, *uses_in(earlier.calls)]
+        self.used_before = [*earlier.used_before, *(call for call in earlier.calls if call["path"] is not None)]
         self.was_live, self.unreported, self.has_dropped = earlier.was_live, earlier.unreported, earlier.has_dropped
 
     def counts(self, series: Series) -> bool:
@@ -206,8 +204,6 @@ class Attempt:
                 pass  # git ignores where they are, and the next attempt replaces them
 
     def _list_calls(self, moved: dict[Path, Path], *, with_tokens: bool) -> None:
-        from .run_report import calls_of
-
         for session in self.sessions:
             if not session.is_open:
                 self.calls += calls_of(session, self.test_id, moved, with_tokens=with_tokens)

@@ -25,20 +25,21 @@ class Controller:
     def worker_started(self, worker: str) -> None:
         self._unreported_workers.add(worker)
 
-    def worker_ended(self, worker: str, plain_report: dict[str, object] | None) -> None:
-        """Merge the report of a worker; without one it crashed, and what its running test replaced is restored."""
+    def worker_ended(self, worker: str, report: str | None) -> None:
+        """Merge the report of a worker: "" without sessions, None if it crashed; then its running test is undone."""
         self._unreported_workers.discard(worker)
-        if plain_report is not None:
-            self.add(plain_report)
+        if report is not None:
+            if report:
+                self.add(RunReport.from_json(report))
             return
         self._crashed_workers.append(worker)
         if self._shared is not None and not self._config.getoption("inference_keep_failed"):
-            self._merge(_restored(worker, self._shared))
+            self.add(_restored(worker, self._shared))
 
-    def add(self, plain_report: dict[str, object]) -> None:
-        """Merge the report of a process; {} is that of one without sessions."""
-        if plain_report:
-            self._merge(RunReport.from_plain(plain_report))
+    def add(self, report: RunReport) -> None:
+        """Merge the report of a process."""
+        self._report = self._report or RunReport()
+        self._report.merge(report)
 
     def finished(self) -> RunReport | None:
         """Return the report of the whole run; None if it had no sessions."""
@@ -49,22 +50,18 @@ class Controller:
             report.used += [] if self._shared is None else self._shared.uses()
         return report
 
-    def _merge(self, report: RunReport) -> None:
-        self._report = self._report or RunReport()
-        self._report.merge(report)
-
 
 def write_page(file: Path, report: RunReport) -> None:
     """Write the page that shows every call of the run."""
     from importlib import import_module
 
     directories = [Path(directory) for directory in dict.fromkeys(report.directories)]
-    import_module("inference_recorder.views.report").write(file, directories, report.calls, report.misses)
+    import_module("inference_recorder.views.report").write(file, directories, report.calls, [])
 
 
 def _restored(worker: str, shared: SharedDirectory) -> RunReport:
     """Restore what the running test of a crashed worker had replaced; return a report of it."""
-    report = RunReport(has_sessions=True)
+    report = RunReport()
     try:
         report.failed_recordings = list(map(str, shared.unsettled(worker).roll_back()))
     except (RecorderError, OSError) as error:

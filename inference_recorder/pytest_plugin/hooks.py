@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
         gateway: _Gateway
         workerinput: dict[str, object]
-        workeroutput: dict[str, dict[str, object]]
+        workeroutput: dict[str, str]
         """Set when the worker has ended; a crashed one has none."""
 
 
@@ -181,12 +181,11 @@ class Hooks:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
-        report: dict[str, object] = {}
-        if self._run.has_sessions or self._config.getoption("inference_prune"):
-            report = self._run.finish(self._collected).to_plain()
+        has_report = self._run.has_sessions or self._config.getoption("inference_prune")
+        report = self._run.finish(self._collected) if has_report else None
         if hasattr(self._config, "workeroutput"):
-            self._config.workeroutput[_REPORT] = report
-        else:
+            self._config.workeroutput[_REPORT] = "" if report is None else report.to_json()
+        elif report is not None:
             self._controller.add(report)
 
     @pytest.hookimpl(optionalhook=True)

@@ -15,6 +15,7 @@ from .attempt import Attempt
 from .configuration import check_may_record
 from .marker import arguments_of, is_marked, open_session
 from .processes import Processes
+from .run_report import RunReport, calls_of
 from .scopes import Running, directory_of, id_of
 from .selection import Selection
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from ..modes import InferenceMode
     from ..recorder import inference_recording
     from ..storage.store import Store
-    from .run_report import RunReport
     from .unsettled import Unsettled
 
 RUN = pytest.StashKey["Run"]()
@@ -208,8 +208,6 @@ class Run:
 
     def finish(self, collected: list[str]) -> RunReport:
         """Return the report of this process. A test that was interrupted counts as failed."""
-        from .run_report import RunReport, calls_of, misses_in
-
         if self._attempt is not None:
             self._attempt.has_failed = True
             try:
@@ -218,7 +216,6 @@ class Run:
                 self._attempt.troubles.append(f"{self._attempt.test_id}: {error}")
             self._settle(self._attempt)
         report = RunReport(
-            has_sessions=self.has_sessions,
             directories=[str(directory) for directory in self._read],
             written=[str(directory) for directory in self._written],
             collected=collected,
@@ -231,7 +228,6 @@ class Run:
             attempt.add_to(report, beside_live_session=has_live_session)
         for session, opened_in in self._other_sessions:
             report.calls += calls_of(session, opened_in, {}, with_tokens=self._with_tokens)
-        report.misses = misses_in(report.calls)
         return report
 
     def open_session(self, node: pytest.Item | pytest.Collector) -> tuple[inference_recording, Session]:

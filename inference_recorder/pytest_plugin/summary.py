@@ -21,13 +21,13 @@ def summarize(
     prunes = bool(config.getoption("inference_prune"))
     unused = list(unused_recordings(report, config.rootpath, common, of=None if prunes else report.proven))
     needless = [recording for recording in unused if recording.is_needless]
-    dropped = [call for call in report.calls if call["outcome"] == "dropped"]
+    dropped = report.of("dropped")
     terminal.write_line(_counted(report, len(needless)), **_colour(report, has_passed=has_passed))
     limit = line_limit(config)
     write_list(
         terminal,
         "missed",
-        _by_test(_miss(miss["endpoint"], miss["model"], miss["test_id"]) for miss in report.misses),
+        _by_test(_miss(miss["endpoint"], miss["model"], miss["test_id"]) for miss in report.of("missed")),
         limit,
     )
     count = "1 failed call was" if len(dropped) == 1 else f"{len(dropped)} failed calls were"
@@ -64,19 +64,19 @@ def summarize(
 
 
 def _counted(report: RunReport, unused: int) -> str:
-    count = report.count
-    failed = sum(call["outcome"] == "recorded" and bool(call["failure"]) for call in report.calls)
+    counts = Counter(call["outcome"] for call in report.calls)
+    failed = sum(bool(call["failure"]) for call in report.of("recorded"))
     of_them = f" ({failed} of them {'a failure' if failed == 1 else 'failures'})" if failed else ""
     return (
-        f"recordings: {count('replayed')} replayed, {count('recorded')} recorded{of_them}, {count('missed')} missed, "
-        f"{count('live')} live, {unused} unused"
+        f"recordings: {counts['replayed']} replayed, {counts['recorded']} recorded{of_them}, "
+        f"{counts['missed']} missed, {counts['live']} live, {unused} unused"
     )
 
 
 def _colour(report: RunReport, *, has_passed: bool) -> dict[str, bool]:
-    if report.misses and not has_passed:
+    if report.of("missed") and not has_passed:
         return {"red": True}
-    return {"yellow": True} if report.failed_recordings or report.crashed_workers or report.count("dropped") else {}
+    return {"yellow": True} if report.failed_recordings or report.crashed_workers or report.of("dropped") else {}
 
 
 def _miss(endpoint: str, model: str, test_id: str | None) -> tuple[str | None, str]:

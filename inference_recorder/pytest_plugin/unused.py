@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Container, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from ..request.keys import request_key
 from ..storage.catalogue import Entry, entries_in, key_of
 from ..storage.directories import directories_from
 from ..storage.key_versions import DIGITS_WITHOUT_TEST, is_shared, key_version
-from .run_report import RunReport, uses_in
+from .run_report import RunReport
 
 NOT_RUN = "their tests did not run"
 NOT_FOUND = "no test with their id was found"
@@ -46,7 +47,7 @@ def unused_recordings(
     It is never needless if other tests or suites may need it: if it is shared, in a directory that this run only reads,
     or outside `root` (pytest's rootdir), where another suite may even have a test with the same id.
     """
-    used, judge = _Used([*uses_in(report.calls), *report.used]), _Judge(report, root, common)
+    used, judge = _Used(chain(report.calls, report.used)), _Judge(report, root, common)
     for directory in _directories_of_run(report, root, common):
         for entry in entries_in([directory]):
             if isinstance(entry, CorruptRecording) or not entry.is_sdk_call:
@@ -78,10 +79,12 @@ class _Judge:
 
     def __init__(self, report: RunReport, root: Path, common: Path) -> None:
         self._reasons = report.unproven
-        self._proven: dict[str, set[Path]] = {}
-        for joined, tests in report.proven_in.items():
-            directories = {_real(Path(directory)) for directory in joined.split("\0")}
-            self._proven |= dict.fromkeys(set(tests) - self._reasons.keys(), directories)
+        real = {path: _real(Path(path)) for path in chain.from_iterable(report.proven.values())}
+        self._proven = {
+            test_id: {real[path] for path in paths}
+            for test_id, paths in report.proven.items()
+            if test_id not in self._reasons
+        }
         self._collected = set(report.collected)
         self._root = _real(root)
         written = (common, *map(Path, report.written))
@@ -129,9 +132,11 @@ class _Used:
         """
         self._real: dict[Path, Path] = {}
         for use in uses:
+            if use["path"] is None:
+                continue
             if use["outcome"] == "recorded":
                 self._recorded.add(use["key"])
-            path = Path(use["path"] or "")
+            path = Path(use["path"])
             self._paths.add(self._where(path))
             if is_model_list_name(path.name):
                 self._lists.add((use["key"], use["test_id"], key_of(path) == use["key"]))

@@ -18,6 +18,14 @@ _NOT_RECORDED = (
 )
 
 
+def assert_never(value: NoReturn) -> NoReturn:
+    """Raise AssertionError where a `match` has met all kinds of a value; mypy finds a kind that is not met.
+
+    From Python 3.11 on, it is `typing.assert_never`.
+    """
+    raise AssertionError(f"unexpected {value!r}")
+
+
 class RecorderError(Exception):
     """Base of all errors of this package. They cross process boundaries with all their parts."""
 

@@ -14,11 +14,11 @@ from . import recorder
 from .engine.test_run import current_test_run, running_test_id
 from .json_tree import JsonObject, JsonValue
 from .modes import InferenceMode
+from .recording.answer import Answer, ModelList, Streamed, Value
 from .recording.body import is_plain, untyped
 from .recording.codec import decode_thoroughly, encode
 from .recording.json_bytes import loads
 from .recording.layout import model_list_start, model_set_digest
-from .recording.recording import Answer
 from .redaction.recordings import RecordingRedactor
 from .redaction.requests import RequestRules
 from .request.jsonable import as_recorded, canonical_text, plain
@@ -93,11 +93,12 @@ class ResponseStorage:
         name, is_list = request_hash, isinstance(body, (list, tuple))
         if request.get("endpoint") in _MODEL_LISTS and is_list:
             name = model_list_start(request_hash) + model_set_digest(_model_id(model) for model in body or ())
-        answer = Answer(
-            body=None if is_list else body_of(body, request_hash),
-            chunks=[body_of(item, request_hash) for item in body or ()] if is_list else None,
-            is_streaming=bool(response.get("is_streaming", False)),
-        )
+        items = [body_of(item, request_hash) for item in body or ()] if is_list else []
+        answer: Answer
+        if not is_list:
+            answer = Value(body_of(body, request_hash))
+        else:
+            answer = Streamed(items) if response.get("is_streaming") else ModelList(items)
         rules = RequestRules()
         hidden = RecordingRedactor(rules.redactor)
         content = encode(rules.scope(running_test_id()), hidden.request(as_recorded(request)), hidden.answer(answer))

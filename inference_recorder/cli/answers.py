@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
+from ..errors import assert_never
+from ..recording.answer import Failed, ModelList, Recording, Streamed, Value, failure_of, is_complete
 from ..recording.body import chunk_value, untyped
 from ..recording.joined import joined_answer
 from ..recording.model_lists import models_in
-from ..recording.recording import Recording
 from ..request.jsonable import JsonObject, JsonValue
 
 
 def readable_answer(recording: Recording) -> JsonObject:
     """Return the answer's body, and its failure if it has one, as one JSON object."""
     readable: JsonObject = {}
-    path, answer = recording
-    if answer.chunks is not None and answer.is_streaming:
-        readable["body"] = joined([untyped(chunk_value(chunk, path)) for chunk in answer.chunks])
-    elif answer.chunks is not None:
-        readable["body"] = models_in(answer, path)
-    elif answer.failure is None or answer.body is not None:
-        readable["body"] = _without_our_id(untyped(answer.body))
-    if answer.failure is not None:
-        failure = answer.failure
+    answer = recording.answer
+    match answer:
+        case Value():
+            readable["body"] = _without_our_id(untyped(answer.body))
+        case Streamed():
+            readable["body"] = joined([untyped(chunk_value(chunk, recording.path)) for chunk in answer.chunks])
+        case ModelList():
+            readable["body"] = models_in(answer, recording.path)
+        case Failed():
+            pass
+        case _:
+            assert_never(answer)
+    if (failure := failure_of(answer)) is not None:
         readable["failure"] = {
             "type": failure.type,
             "message": failure.message,
             "status_code": failure.status_code,
             "body": failure.body,
         }
-    if not answer.is_complete:
+    if not is_complete(answer):
         readable["is_complete"] = False
     return readable
 

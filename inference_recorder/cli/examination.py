@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import CorruptRecording
+from ..errors import CorruptRecording, assert_never
 from ..recording import body, codec, damage, json_bytes
+from ..recording.answer import Failed, ModelList, Streamed, Value
 from ..recording.layout import (
     ATTACHMENT_ENDING,
     attachment_parts,
@@ -137,18 +138,24 @@ def _read_thoroughly(entry: Entry) -> None:
     if not entry.is_sdk_call:
         _parse(entry)
         return
-    recording = codec.decode_thoroughly(entry.content, path)
-    answer = recording.answer
+    answer = codec.decode_thoroughly(entry.content, path).answer
     method = method_for(entry.endpoint) if entry.request.get("method") == "POST" else None
     if method is not None and method.is_list:
         models_in(answer, path)
-    elif answer.is_streaming:
-        for chunk in answer.chunks or ():
-            check_chunk(body.chunk_value(chunk, path), path)
-    elif answer.failure is None and answer.is_complete:
-        check_body(recording, method)
-    if is_kept_as_sent(answer.body):
-        body_bytes(recording, is_model_list=False)
+    else:
+        match answer:
+            case Streamed():
+                for chunk in answer.chunks:
+                    check_chunk(body.chunk_value(chunk, path), path)
+            case Value() | ModelList():
+                if answer.is_complete:
+                    check_body(answer, path, method)
+            case Failed():
+                pass
+            case _:
+                assert_never(answer)
+    if isinstance(answer, Value) and is_kept_as_sent(answer.body):
+        body_bytes(answer, path, is_model_list=False)
 
 
 def _parse(entry: Entry) -> None:

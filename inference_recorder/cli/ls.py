@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 import click
 
 from ..errors import CorruptRecording
+from ..recording.answer import Streamed, failure_of, is_complete
 from ..storage.catalogue import Entry
 from ..views.parts import size_of
 from .amounts import age_text
@@ -206,9 +207,9 @@ def _listed_file(entry: Entry | CorruptRecording, path: str, file: os.stat_resul
         model=entry.model or None,
         key=entry.key,
         position=entry.position,
-        is_streaming=None if answer is None else answer.is_streaming,
-        is_complete=None if answer is None else answer.is_complete,
-        is_failed=None if answer is None else answer.failure is not None,
+        is_streaming=None if answer is None else isinstance(answer, Streamed),
+        is_complete=None if answer is None else is_complete(answer),
+        is_failed=None if answer is None else failure_of(answer) is not None,
         short_name=short_name(entry),
     )
 

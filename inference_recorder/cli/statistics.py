@@ -10,7 +10,7 @@ from pathlib import PurePath
 
 from ..errors import CorruptRecording
 from ..recording import json_bytes
-from ..recording.recording import Answer, Recording
+from ..recording.answer import Answer, Recording, Value, failure_of, items_of
 from ..recording.usage import Usage, usage_of
 from ..recording.volatile import recorded_id
 from ..request.keys import request_key
@@ -208,7 +208,7 @@ def _show_tables(statistics: Statistics, most: int | None) -> None:
 
 def _answer_digest(entry: Entry, answer: Answer) -> bytes:
     """Return a digest that two answers share if they differ only in ids made from their keys."""
-    chunks = answer.chunks or ()
-    lines = (chunk if isinstance(chunk, bytes) else json_bytes.dumps(chunk) for chunk in chunks)
-    content = b"\n".join((json_bytes.dumps(answer.body), repr(answer.failure).encode(), *lines))
+    body = answer.body if isinstance(answer, Value) else None
+    lines = (item if isinstance(item, bytes) else json_bytes.dumps(item) for item in items_of(answer))
+    content = b"\n".join((json_bytes.dumps(body), repr(failure_of(answer)).encode(), *lines))
     return sha256(content.replace(recorded_id(entry.key).encode(), b"")).digest()

@@ -6,7 +6,7 @@ import os
 
 from ..errors import MissingRecording
 from ..explanation import Dropped, Explanation
-from ..recording.recording import Failure, reason_of
+from ..recording.answer import Failure, reason_of
 from ..request.request import Request
 from ..storage.directories import Directories
 from ..storage.dropped import dropped_call

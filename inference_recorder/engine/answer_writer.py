@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 from ..errors import LockNotAvailable
 from ..modes import InferenceMode
+from ..recording.answer import Answer, Failed, Failure, Value, failure_of
 from ..recording.codec import encode
 from ..recording.layout import recording_name
 from ..recording.model_lists import model_list_name
-from ..recording.recording import Answer, Failure
 from ..redaction.recordings import RecordingRedactor
 from ..redaction.requests import RequestRules
 from ..request.jsonable import JsonObject
@@ -84,7 +84,8 @@ class AnswerWriter:
                         return False
                     if slot.is_new or state.may_replace:
                         old, new = slot.old, kept.content
-                        slot.put(new if old is None else kept.revised(old, new), answer.attachment)
+                        attachment = answer.attachment if isinstance(answer, Value) else None
+                        slot.put(new if old is None else kept.revised(old, new), attachment)
         except LockNotAvailable as error:  # the recording is in place all the same
             warning = error
         # After the new file is there, so that a crash leaves at least one of them.
@@ -134,7 +135,7 @@ class AnswerWriter:
         if decision.series.is_wide:
             self._run_log.has_dropped = True
         redactor, request = self._redacted(decision)
-        self._call_log.dropped(decision, request, redactor.answer(Answer(failure=failure)).failure or failure)
+        self._call_log.dropped(decision, request, failure_of(redactor.answer(Failed(failure))) or failure)
         return True
 
     def _redacted(self, decision: Record) -> tuple[RecordingRedactor, JsonObject]:

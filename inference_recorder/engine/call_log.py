@@ -14,8 +14,8 @@ from typing import Literal
 
 from ..children import usage as process_usage
 from ..errors import CorruptRecording
+from ..recording.answer import Failure, reason_of
 from ..recording.layout import file_of
-from ..recording.recording import Failure, reason_of
 from ..recording.usage import Usage, usage_of
 from ..redaction.requests import RequestRules, recorded_request
 from ..redaction.sent import Sent

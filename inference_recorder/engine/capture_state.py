@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ..recording.recording import Answer, Failure
+from ..recording.answer import Answer, Failure, failure_of, is_complete
 from ..tasks import Consumer
 
 
@@ -73,7 +73,7 @@ class CaptureState:
     @property
     def final(self) -> Answer | None:
         """The whole answer, None while it is still arriving."""
-        return self.arrived if isinstance(self.arrived, Answer) else None
+        return None if isinstance(self.arrived, Streaming) else self.arrived
 
     @property
     def so_far(self) -> Answer | None:
@@ -83,9 +83,9 @@ class CaptureState:
     @property
     def may_replace(self) -> bool:
         """Whether the answer may replace an existing recording."""
-        has_ended = self.final is not None and self.final.is_complete
+        has_ended = self.final is not None and is_complete(self.final)
         return has_ended or not (self.is_interrupted or self.consumer.was_cancelled)
 
     def failure_in(self, answer: Answer | None) -> Failure | None:
         """Return the failure that the call ended with, if it did."""
-        return self.event_failure if answer is None else answer.failure or self.event_failure
+        return (None if answer is None else failure_of(answer)) or self.event_failure

@@ -7,8 +7,8 @@ import sys
 import threading
 from collections.abc import Callable
 
+from ..recording.answer import Answer
 from ..recording.layout import recording_name
-from ..recording.recording import Answer
 from ..storage.locks import Patience
 from ..storage.store import Store
 from ..tasks import is_interrupted_here, running_task

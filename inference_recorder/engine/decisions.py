@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from ..recording.recording import Recording
+from ..recording.answer import Recording
 from ..redaction.sent import Sent
 from ..request.jsonable import JsonObject
 from ..request.request import Request

@@ -8,8 +8,8 @@ from functools import cache
 
 from ..errors import MissingRecording, UnusableDirectory
 from ..modes import InferenceMode
+from ..recording.answer import Recording
 from ..recording.layout import recording_name
-from ..recording.recording import Recording
 from ..redaction.requests import RequestRules
 from ..request.request import Request
 from ..storage.directories import check_writable

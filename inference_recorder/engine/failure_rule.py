@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..recording.recording import Failure
+from ..recording.answer import Failure
 from ..request.jsonable import JsonValue
 
 _STATUS_CODES = frozenset({401, 402, 403, 408, 409, 429})

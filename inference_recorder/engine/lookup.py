@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import CorruptRecording
+from ..recording.answer import Failed, Recording, Streamed, failure_of
 from ..recording.codec import decode
 from ..recording.layout import model_list_start
 from ..recording.model_lists import union
-from ..recording.recording import Recording
 from ..redaction.recordings import given_back, restored_failure
 from ..redaction.requests import RequestRules
 from ..request.keys import EXACT, body_text_as_keyed, request_key
@@ -92,8 +93,8 @@ class Lookup:
         named_by_key = self._store.read(key)
         stored = [*([] if named_by_key is None else [named_by_key]), *self._store.read_all(model_list_start(key))]
         recordings = [self._recording(each, request) for each in stored]
-        lists = [recording for recording in recordings if recording.answer.failure is None]
-        return lists, next((recording for recording in recordings if recording.answer.failure is not None), None)
+        lists = [recording for recording in recordings if failure_of(recording.answer) is None]
+        return lists, next((recording for recording in recordings if failure_of(recording.answer) is not None), None)
 
     def _recording(self, stored: Stored, request: Request, ids: Mapping[str, str] = _NO_IDS) -> Recording:
         """Return a recording with the request's own secrets in the place of their placeholders."""
@@ -102,11 +103,12 @@ class Lookup:
         recording = decode(stored.content, stored.path)
         if not recording.answer.is_redacted:
             return recording
-        secrets, failure = Unshown(self._rules.secrets_of(request)), recording.answer.failure
-        path, answer = decode(given_back(stored.content, secrets.value), stored.path)
-        if failure is not None:
+        secrets, failure = Unshown(self._rules.secrets_of(request)), failure_of(recording.answer)
+        answer = decode(given_back(stored.content, secrets.value), stored.path).answer
+        if failure is not None and isinstance(answer, (Streamed, Failed)):
             failure = restored_failure(failure, stored.content, secrets.value, request.credential)
-        return Recording(path, answer._replace(failure=failure))
+            answer = replace(answer, failure=failure)
+        return Recording(stored.path, answer)
 
 
 def may_answer(stored: Stored, request: Request, test_id: str | None, rules: RequestRules) -> bool:

@@ -12,9 +12,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from ..errors import CorruptRecording
+from ..errors import CorruptRecording, assert_never
 from ..request.jsonable import JsonObject, JsonValue
 from . import json_bytes
+from .answer import (
+    Answer,
+    Failed,
+    Failure,
+    Http,
+    ModelList,
+    Recording,
+    Streamed,
+    Value,
+    failure_of,
+    is_complete,
+    items_of,
+)
 from .body import Chunk, chunk_value, line
 from .damage import unreadable
 from .failures import failure_from_json, failure_to_json
@@ -40,7 +53,6 @@ from .layout import (
     THEIRS_MARKER,
 )
 from .lines import Lines
-from .recording import Answer, Failure, Http, Recording
 
 _SHORT_RESPONSE = 1 << 12
 """Bytes at the end of a file in which its response is searched first."""
@@ -63,24 +75,22 @@ _KIND_WORDS = {str: "a string", dict: "an object", bool: "true or false"}
 
 def encode(test_id: str | None, request: JsonObject, answer: Answer) -> bytes:
     """Return the file of a recording; `request` is the file's own "request" object."""
-    response: JsonObject = {
-        "body": answer.body if answer.chunks is None else [],
-        "is_streaming": answer.is_streaming,
-    }
-    if not answer.is_complete:
+    response: JsonObject = {"body": _body_without_items(answer), "is_streaming": isinstance(answer, Streamed)}
+    if not is_complete(answer):
         response["is_complete"] = False
-    if answer.ends_with_done is not None:
+    if isinstance(answer, Streamed) and answer.ends_with_done is not None:
         response["ends_with_done"] = answer.ends_with_done
     if answer.is_redacted:
         response["is_redacted"] = True
-    if answer.failure is not None:
-        response |= failure_to_json(answer.failure)
-    if answer.page is not None:
+    if (failure := failure_of(answer)) is not None:
+        response |= failure_to_json(failure)
+    if isinstance(answer, ModelList) and answer.page is not None:
         response["page"] = answer.page
     if answer.http is not None:
         response["http"] = None
+    items = items_of(answer)
     # A line is read exactly, whatever is in it.
-    parsed = [] if _is_read_by_line(answer.chunks or ()) else [chunk_value(chunk, "") for chunk in answer.chunks or ()]
+    parsed = [] if _is_read_by_line(items) else [chunk_value(item, "") for item in items]
     if json_bytes.has_large_integers((request, response, parsed)):
         response["has_large_integers"] = True
     document = {"test_id": test_id, "request": request, "response": response, "id_normalization_mapping": {}}
@@ -88,11 +98,23 @@ def encode(test_id: str | None, request: JsonObject, answer: Answer) -> bytes:
     if answer.http is not None:
         http = {"status_code": answer.http.status_code, "headers": dict(answer.http.headers)}
         content = with_http(content, lambda _: http)
-    if not answer.chunks:
+    if not items:
         return content
-    lines = LINE_SEPARATOR.join(line(chunk) for chunk in answer.chunks)
+    lines = LINE_SEPARATOR.join(line(item) for item in items)
     head, _, tail = content.rpartition(EMPTY_LIST)
     return b"".join((head, LIST_START, LINE_INDENT, lines, LIST_END, tail))
+
+
+def _body_without_items(answer: Answer) -> JsonValue:
+    match answer:
+        case Value():
+            return answer.body
+        case Streamed() | ModelList():
+            return []
+        case Failed():
+            return None
+        case _:
+            assert_never(answer)
 
 
 def _is_read_by_line(chunks: Sequence[Chunk]) -> bool:
@@ -135,8 +157,8 @@ def decode_thoroughly(content: bytes, path: str) -> Recording:
         raise CorruptRecording(path, "$.request must be an object")
     _decode_parsed(document, path)
     recording = decode(content, path)
-    for chunk in recording.answer.chunks or ():
-        chunk_value(chunk, path)
+    for item in items_of(recording.answer):
+        chunk_value(item, path)
     return recording
 
 
@@ -222,12 +244,9 @@ def _recording(response: JsonObject, path: str, lines: Sequence[Chunk] | None) -
     if type(is_streaming) is not bool or type(is_complete) is not bool:
         raise CorruptRecording(path, "$.response.is_streaming and .is_complete must be true or false")
     body = response.get("body")
-    if lines is not None or isinstance(body, list):
-        chunks, body = (body if lines is None else lines), None
-    else:
-        chunks = None
+    items = body if lines is None and isinstance(body, list) else lines
     failure = _failure(response, path) if response.get("is_exception") else None
-    if is_streaming and chunks is None and failure is None:
+    if is_streaming and items is None and failure is None:
         raise CorruptRecording(path, "$.response.body of a stream must be a list of chunks")
     page, ends_with_done = response.get("page"), response.get("ends_with_done")
     if page is not None and not isinstance(page, dict):
@@ -236,7 +255,16 @@ def _recording(response: JsonObject, path: str, lines: Sequence[Chunk] | None) -
         raise CorruptRecording(path, "$.response.ends_with_done must be true or false")
     http = None if (value := response.get("http")) is None else _http(value, path)
     is_redacted = "is_redacted" in response
-    answer = Answer(body, chunks, is_streaming, is_complete, failure, http, page, is_redacted, None, ends_with_done)
+    answer: Answer
+    if is_streaming:
+        chunks = () if items is None else items
+        answer = Streamed(chunks, failure, ends_with_done, http=http, is_redacted=is_redacted, is_complete=is_complete)
+    elif failure is not None:
+        answer = Failed(failure, http=http, is_redacted=is_redacted)
+    elif items is not None:
+        answer = ModelList(items, page, http=http, is_redacted=is_redacted, is_complete=is_complete)
+    else:
+        answer = Value(body, http=http, is_redacted=is_redacted, is_complete=is_complete)
     return Recording(path, answer)
 
 

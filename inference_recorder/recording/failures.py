@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 from ..errors import CorruptRecording
 from ..request.jsonable import JsonObject, JsonValue
 from . import json_bytes
+from .answer import Failed, Failure, Http, Streamed, raw_headers, response_headers
 from .body import JSON_TEXT
 from .deep_json import is_deep, json_text
-from .recording import Failure, Http, Recording, raw_headers, response_headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,21 +102,20 @@ def describe_failure(error: BaseException) -> Failure | None:
     return None
 
 
-def revive_failure(recording: Recording, library: ModuleType, request: Any) -> BaseException:
+def revive_failure(answer: Streamed | Failed, path: str, library: ModuleType, request: Any) -> BaseException:
     """Return the exception that was recorded, of the same class, with a note of the file that it comes from.
 
     `library` is the HTTP library of the client that asks (httpx or httpx2), and `request` one of its requests; so is
     the exception's response. The class is looked up by name among the SDK's own errors, never imported. Raises
     CorruptRecording where no exception can be made of what was recorded.
     """
-    answer = recording.answer
     try:
         error = _revived(answer.failure or Failure("APIError", ""), answer.http, library, request)
     except Exception as failed:
         reason = f"$.response.exception_data cannot become an exception of the SDK: {failed}"
-        raise CorruptRecording(recording.path, reason) from failed
+        raise CorruptRecording(path, reason) from failed
     if hasattr(error, "add_note"):  # Python 3.11 and later
-        error.add_note(f"replayed by inference_recorder from {recording.path}")
+        error.add_note(f"replayed by inference_recorder from {path}")
     return error
 
 

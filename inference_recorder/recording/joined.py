@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from ..api_schema import is_enumerated
 from ..request.jsonable import JsonObject, JsonValue
-from .recording import RESPONSE_ENDS
+from .answer import RESPONSE_ENDS
 
 _EVENT_POSITION = ("type", "item_id", "output_index", "content_index", "summary_index", "index")
 _EVENT_NAMES = frozenset(_EVENT_POSITION)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import CorruptRecording
+from ..errors import CorruptRecording, assert_never
 from ..request.jsonable import JsonObject, JsonValue
+from .answer import Answer, Failed, Http, ModelList, Recording, Streamed, Value, failure_of, is_complete
 from .body import JSON_TEXT, chunk_value, data_in, typed, untyped
 from .deep_json import is_deep, json_text
 from .layout import model_list_start, model_set_digest
-from .recording import Answer, Http, Recording
 
 _USUAL = Http(200, {})
 MODEL_TYPE = "openai.types.model.Model"
@@ -37,12 +37,15 @@ def page_beside(page: JsonObject) -> JsonObject | None:
 
 def has_models(answer: Answer) -> bool:
     """Whether an answer to a request for models is a list of them: not a failure, nor bytes that are not JSON."""
-    return answer.failure is None and (answer.chunks is not None or isinstance(untyped(answer.body), dict))
+    if isinstance(answer, Value):
+        return isinstance(untyped(answer.body), dict)
+    return failure_of(answer) is None
 
 
 def page_in(answer: Answer, path: Path | str) -> JsonObject:
     """Return the page that a server would send for a recorded list; raises CorruptRecording."""
-    beside = data_in(answer.page or {}, path)
+    page = answer.page if isinstance(answer, ModelList) else None
+    beside = data_in(page or {}, path)
     if not isinstance(beside, dict):
         raise CorruptRecording(path, "$.response.page must be an object")
     return {"object": "list", **beside, "data": models_in(answer, path)}
@@ -53,11 +56,21 @@ def models_in(answer: Answer, path: Path | str = "") -> list[JsonValue]:
 
     Raises CorruptRecording, naming the `path` it was read from, where they are no list.
     """
-    if answer.chunks is not None:
-        return [data_in(chunk_value(chunk, path), path) for chunk in answer.chunks]
+    match answer:
+        case ModelList(models=items) | Streamed(chunks=items):
+            return [data_in(chunk_value(item, path), path) for item in items]
+        case Failed():
+            return []
+        case Value():
+            return _models_in_page(answer, path)
+        case _:
+            assert_never(answer)
+
+
+def _models_in_page(answer: Value, path: Path | str) -> list[JsonValue]:
     page = untyped(answer.body)
     is_page = page is not answer.body or (isinstance(page, dict) and "data" in page)
-    is_empty = answer.failure is not None or not answer.is_complete or (answer.http or _USUAL).status_code == 204
+    is_empty = not answer.is_complete or (answer.http or _USUAL).status_code == 204
     if not is_page and not is_empty:
         raise CorruptRecording(path, "$.response.body must be a list of models, or a page with them as its data")
     items = page.get("data", []) if isinstance(page, dict) else []
@@ -79,16 +92,23 @@ def union(recordings: Sequence[Recording]) -> Recording:
         for model in models_in(recording.answer, recording.path)
         if isinstance(model, dict) and isinstance(model.get("id"), str)
     }
-    models = [by_id[name] for name in sorted(by_id)]
-    return recordings[-1]._replace(answer=recordings[-1].answer._replace(body=None, chunks=models))
+    last = recordings[-1]
+    page = last.answer.page if isinstance(last.answer, ModelList) else None
+    return _with_models(last, [by_id[name] for name in sorted(by_id)], page)
 
 
 def _as_list(recording: Recording) -> Recording:
     """Return a list that an older file holds as a page in the form of a newer one; a newer one as it is."""
     answer = recording.answer
-    if answer.chunks is not None:
+    if not isinstance(answer, Value):
         return recording
     page = untyped(answer.body)
     beside = page_beside(page) if isinstance(page, dict) else None
-    models = models_in(answer, recording.path)
-    return recording._replace(answer=answer._replace(body=None, chunks=models, page=answer.page or beside))
+    return _with_models(recording, models_in(answer, recording.path), beside)
+
+
+def _with_models(recording: Recording, models: list[JsonValue], page: JsonObject | None) -> Recording:
+    answer = recording.answer
+    is_whole = is_complete(answer)
+    answer = ModelList(models, page, http=answer.http, is_redacted=answer.is_redacted, is_complete=is_whole)
+    return Recording(recording.path, answer)

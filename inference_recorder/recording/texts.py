@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from ..errors import CorruptRecording
 from ..request.jsonable import JsonValue
+from .answer import Value, items_of
 from .body import chunk_value, untyped
 from .codec import decode
 from .joined import joined_texts
@@ -27,7 +28,7 @@ def _texts_of(content: bytes) -> set[str]:
     """Return the texts, ids included, in a recording's answer; of a stream joined, of JSON in a text its texts too."""
     try:
         answer = decode(content, "").answer
-        values = [answer.body] if answer.chunks is None else [chunk_value(chunk, "") for chunk in answer.chunks]
+        values = [answer.body] if isinstance(answer, Value) else [chunk_value(item, "") for item in items_of(answer)]
     except CorruptRecording:
         return set()
     at_places: dict[tuple[object, ...], set[str]] = {}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..request.jsonable import JsonObject, JsonValue
+from .answer import Recording, Value, items_of
 from .body import chunk_value, untyped
-from .recording import Recording
 
 _IN = ("prompt_tokens", "input_tokens")
 _OUT = ("completion_tokens", "output_tokens")
@@ -38,9 +38,9 @@ def usage_of(recording: Recording) -> Usage | None:
 
     Raises CorruptRecording if the line of a chunk is not JSON.
     """
-    if recording.answer.chunks is None:
+    if isinstance(recording.answer, Value):
         return _usage_in(untyped(recording.answer.body))
-    for chunk in reversed(recording.answer.chunks):
+    for chunk in reversed(items_of(recording.answer)):
         if isinstance(chunk, bytes) and b'"usage"' not in chunk:
             continue
         if (usage := _usage_in(untyped(chunk_value(chunk, recording.path)))) is not None:

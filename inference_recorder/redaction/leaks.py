@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ..api_schema import lies_in, prescribed_in_file
 from ..errors import CorruptRecording
+from ..recording.answer import items_of
 from ..recording.body import chunk_value
 from ..recording.codec import decode
 from ..recording.joined import split_texts
@@ -71,7 +72,7 @@ def _in_chunks(content: bytes, redactor: Redactor, ignored: Sequence[re.Pattern[
     if b'"is_streaming": true' not in content:
         return
     try:
-        values = [chunk_value(chunk, "") for chunk in decode(content, "").answer.chunks or ()]
+        values = [chunk_value(chunk, "") for chunk in items_of(decode(content, "").answer)]
     except (CorruptRecording, ValueError, RecursionError):
         return  # `check` reports it
     first_line = content.partition(b'"body": [')[0].count(b"\n") + 2

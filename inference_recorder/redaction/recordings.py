@@ -15,15 +15,17 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from ..errors import assert_never
 from ..json_tree import map_texts_and_names
 from ..recording import json_bytes
-from ..recording.body import BASE64, TEXT, chunk_value, line, typed
+from ..recording.answer import Answer, Failed, Failure, ModelList, Streamed, Value, items_of
+from ..recording.body import BASE64, TEXT, Chunk, chunk_value, line, typed
 from ..recording.failures import failure_from_json, failure_to_json
 from ..recording.joined import joined_texts, rewrite_parts, split_texts
 from ..recording.layout import ATTACHED, IS_REDACTED_MEMBER, LARGE_INTEGERS_MEMBER, digest_of
-from ..recording.recording import Answer, Failure
 from ..request.credentials import Credential
 from ..request.jsonable import JsonObject, JsonValue, canonical_text
 from . import numbers
@@ -75,28 +77,34 @@ class RecordingRedactor:
     def answer(self, answer: Answer) -> Answer:
         """Return the answer without secrets, even if they are spread over its chunks."""
         known = self._redactor.knowing(self._in_the_answer(), is_for_requests=False)
-        answer = _without_secret_bytes(answer, known)
-        failure = None if answer.failure is None else failure_to_json(answer.failure)
+        if isinstance(answer, Value):
+            answer = _without_secret_bytes(answer, known)
+        items = [chunk_value(item, "") for item in items_of(answer)]
+        lines = list(map(line, items_of(answer)))
         headers = {} if answer.http is None else dict(answer.http.headers)
-        chunks = None if answer.chunks is None else [chunk_value(chunk, "") for chunk in answer.chunks]
-        lines = None if answer.chunks is None else list(map(line, answer.chunks))
-        beside = [part for part in (answer.body, answer.page, failure, headers) if part]
-        texts = {"beside": _without_vectors(beside), "texts": [*joined_texts(chunks or ()), *joined_texts(beside)]}
+        beside = [part for part in (_beside_items(answer), headers) if part]
+        texts = {"beside": _without_vectors(beside), "texts": [*joined_texts(items), *joined_texts(beside)]}
         is_clean = all(
-            PLACEHOLDER_START not in text and known.is_clean(text)
-            for text in (canonical_text(texts), _searched(lines or ()))
+            PLACEHOLDER_START not in text and known.is_clean(text) for text in (canonical_text(texts), _searched(lines))
         )
-        if is_clean:
-            answer = answer._replace(chunks=lines)
-        else:
-            answer = answer._replace(
-                body=self._redacted(answer.body, known),
-                chunks=None if chunks is None else self._redacted(chunks, known),
-                failure=answer.failure and self._redacted_failure(answer.failure, known),
-                http=answer.http and answer.http._replace(headers=self._redacted_headers(headers, known)),
-                page=self._redacted(answer.page, known),
-            )
-        return answer._replace(is_redacted=self._needs_restoring)
+        answer = _with_items(answer, lines) if is_clean else self._redacted_answer(answer, items, known)
+        return replace(answer, is_redacted=self._needs_restoring)
+
+    def _redacted_answer(self, answer: Answer, items: list[JsonValue], known: Redactor) -> Answer:
+        http = answer.http and replace(answer.http, headers=self._redacted_headers(answer.http.headers, known))
+        match answer:
+            case Value():
+                return replace(answer, body=self._redacted(answer.body, known), http=http)
+            case Streamed():
+                failure = answer.failure and self._redacted_failure(answer.failure, known)
+                return replace(answer, chunks=self._redacted(items, known), failure=failure, http=http)
+            case ModelList():
+                page = self._redacted(answer.page, known)
+                return replace(answer, models=self._redacted(items, known), page=page, http=http)
+            case Failed():
+                return replace(answer, failure=self._redacted_failure(answer.failure, known), http=http)
+            case _:
+                assert_never(answer)
 
     def is_clean(self, name: str, text: str) -> bool:
         """Return whether this answer may keep a text of this name from another answer to the request."""
@@ -153,6 +161,33 @@ class RecordingRedactor:
                 self._needs_restoring = True
                 return f"__REDACTED_{number}{'' if secret == known else 'J'}__"
         return PLACEHOLDER
+
+
+def _beside_items(answer: Answer) -> JsonValue:
+    """Return what a recording holds of an answer besides its chunks or models, and besides its HTTP response."""
+    match answer:
+        case Value():
+            return answer.body
+        case Streamed():
+            return None if answer.failure is None else failure_to_json(answer.failure)
+        case ModelList():
+            return answer.page
+        case Failed():
+            return failure_to_json(answer.failure)
+        case _:
+            assert_never(answer)
+
+
+def _with_items(answer: Answer, items: Sequence[Chunk]) -> Answer:
+    match answer:
+        case Streamed():
+            return replace(answer, chunks=items)
+        case ModelList():
+            return replace(answer, models=items)
+        case Value() | Failed():
+            return answer
+        case _:
+            assert_never(answer)
 
 
 def _searched(lines: Sequence[bytes]) -> str:
@@ -261,7 +296,7 @@ def _without_vectors(value: JsonValue, name: str = "") -> JsonValue:
     return value
 
 
-def _without_secret_bytes(answer: Answer, known: Redactor) -> Answer:
+def _without_secret_bytes(answer: Value, known: Redactor) -> Value:
     """Return an answer that is bytes without the secrets in them.
 
     Bytes that are a text become one if they hold secrets, still with them, so that they can be given back; in an
@@ -285,7 +320,7 @@ def _without_secret_bytes(answer: Answer, known: Redactor) -> Answer:
     if redacted == content:
         return answer
     if answer.attachment is not None:
-        return answer._replace(body={**body, "__data__": digest_of(redacted)}, attachment=redacted)
-    return answer._replace(
-        body=typed(TEXT, text) if is_text else {**body, "__data__": base64.b64encode(redacted).decode()}
+        return replace(answer, body={**body, "__data__": digest_of(redacted)}, attachment=redacted)
+    return replace(
+        answer, body=typed(TEXT, text) if is_text else {**body, "__data__": base64.b64encode(redacted).decode()}
     )

@@ -7,11 +7,11 @@ import binascii
 from typing import Any
 
 from ..errors import CorruptRecording
+from ..recording.answer import Http, ModelList, Value, response_headers
 from ..recording.body import BASE64, TEXT, chunk_value, data_in, is_plain, is_text, typed, typed_data, untyped
 from ..recording.deep_json import sendable
 from ..recording.layout import ATTACHED, digest_of
 from ..recording.model_lists import page_in
-from ..recording.recording import Answer, Http, Recording, response_headers
 from ..request.jsonable import JsonValue
 from ..storage.attachments import read_attachment
 from .methods import Method
@@ -27,16 +27,16 @@ def media_type_of(headers: Any) -> str:
     return str(headers.get("content-type", "")).partition(";")[0].strip().lower()
 
 
-def kept_as_sent(content: bytes, media_type: str) -> Answer:
+def kept_as_sent(content: bytes, media_type: str) -> Value:
     """Return the answer that these bytes are: text if its media type is textual and it is UTF-8, otherwise binary."""
     if len(content) > _LARGEST_INLINE:
-        return Answer(body=typed(ATTACHED, digest_of(content)), attachment=content)
+        return Value(typed(ATTACHED, digest_of(content)), content)
     if media_type.startswith("text/") or media_type.endswith(("json", "xml", "subrip")):
         try:
-            return Answer(body=typed(TEXT, content.decode()))
+            return Value(typed(TEXT, content.decode()))
         except UnicodeDecodeError:
             pass
-    return Answer(body=typed(BASE64, base64.b64encode(content).decode()))
+    return Value(typed(BASE64, base64.b64encode(content).decode()))
 
 
 def is_kept_as_sent(body: Any) -> bool:
@@ -44,17 +44,17 @@ def is_kept_as_sent(body: Any) -> bool:
     return isinstance(body, dict) and body.get("__type__") in AS_SENT
 
 
-def check_body(recording: Recording, method: Method | None) -> None:
-    """Raise CorruptRecording if a complete answer other than a stream has no body of a kind that we write.
+def check_body(answer: Value | ModelList, path: str, method: Method | None) -> None:
+    """Raise CorruptRecording if a complete answer, read from `path`, has no body of a kind that we write.
 
     `method` is the table's method that gives the answer, None for another request: those answer with any JSON.
     """
-    path, answer = recording
-    body, is_empty = answer.body, answer.http is not None and answer.http.status_code == 204
-    if answer.chunks is not None:
+    if isinstance(answer, ModelList):
         if method is not None:
             raise CorruptRecording(path, f"$.response.body is a list, and {method.name} was not asked for a stream")
-    elif untyped(body) is body:
+        return
+    body, is_empty = answer.body, answer.http is not None and answer.http.status_code == 204
+    if untyped(body) is body:
         if body is not None or (method is not None and not is_empty):
             raise CorruptRecording(path, f"$.response.body must be an object with __type__ and __data__, {_not(body)}")
     elif method is not None and typed_data(body, path) is None and not is_plain(body) and not is_kept_as_sent(body):
@@ -72,13 +72,12 @@ def _not(value: JsonValue) -> str:
     return f"not {'null' if value is None else f'a JSON {type(value).__name__}'}"
 
 
-def body_bytes(recording: Recording, *, is_model_list: bool) -> tuple[bytes, str]:
-    """Return what a server would send for a recorded answer other than a stream, and its media type.
+def body_bytes(answer: Value | ModelList, path: str, *, is_model_list: bool) -> tuple[bytes, str]:
+    """Return what a server would send for an answer recorded at `path`, and its media type.
 
     Raises CorruptRecording if a body is neither JSON nor of a kind that `kept_as_sent` writes.
     """
-    answer, path = recording.answer, recording.path
-    body: Any = answer.body if answer.chunks is None else [chunk_value(chunk, path) for chunk in answer.chunks]
+    body: Any = answer.body if isinstance(answer, Value) else [chunk_value(model, path) for model in answer.models]
     data = untyped(body)
     is_a_text = is_plain(body) and isinstance(data, str) and not _is_json(answer.http)
     if not is_kept_as_sent(body) and not is_a_text:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..engine.decisions import Replay
-from ..recording.recording import Http
+from ..recording.answer import Http
 from ..redaction.sent import Sent
 from ..request.request import Request
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -12,11 +13,11 @@ from ..engine.captures import answer_so_far
 from ..engine.decisions import Record
 from ..engine.engine import Engine
 from ..errors import UnwritableRecording
+from ..recording.answer import RESPONSE_ENDS, Answer, Failed, Failure, Http, ModelList, Streamed, Value
 from ..recording.body import LIST, PLAIN, TEXT, data_in, is_plain, plain_body, typed, typed_json, untyped
 from ..recording.deep_json import dumped
 from ..recording.failures import describe_failure
 from ..recording.model_lists import page_beside
-from ..recording.recording import RESPONSE_ENDS, Answer, Failure, Http
 from ..recording.volatile import without_volatile
 from ..request.jsonable import JsonValue, as_recorded
 from ..tasks import is_interruption
@@ -73,35 +74,35 @@ class Capture:
         self._chunks.append(body)
         self._is_at_its_end = event_name(body, data_in(body, "")) in STREAM_ENDS
 
-    def whole(self, result: object) -> Answer:
+    def whole(self, result: object) -> Value:
         """Return the answer for a plain result; raises UnrecordableValue if it has no JSON form."""
         body, kind = body_of(result, self.decision.key), _kind(result)
-        return Answer(body=body if kind is None else typed(kind, body), http=self.http)
+        return Value(body if kind is None else typed(kind, body), http=self.http)
 
-    def models(self, page: object) -> Answer:
+    def models(self, page: object) -> ModelList:
         """Return the answer for a page of models, or for a list of them that a mock returned."""
         items: Any = getattr(page, "data", page)
         models = [body_of(item, self.decision.key) for item in items]
         beside = page_beside(dumped(page)) if hasattr(page, "model_dump") else None
-        return Answer(chunks=models, http=self.http, page=beside)
+        return ModelList(models, beside, http=self.http)
 
-    def complete(self) -> Answer:
+    def complete(self) -> Streamed:
         """Return the answer for the chunks so far, as a complete stream."""
         return self._streamed()
 
-    def failed(self, error: BaseException, response: Any = None) -> Answer | None:
+    def failed(self, error: BaseException, response: Any = None) -> Value | Failed | None:
         """Return the answer for a failed call; None if the error did not come from a server.
 
         If the SDK could not read its `response`, that is the answer: the SDK will fail on it again.
         """
         failure = describe_failure(error)
         if failure is None and response is not None and response.is_closed:
-            return kept_as_sent(response.content, media_type_of(response.headers))._replace(http=self.http)
+            return replace(kept_as_sent(response.content, media_type_of(response.headers)), http=self.http)
         if failure is None:
             return None
-        return Answer(failure=failure, http=self.http or kept(getattr(error, "response", None)))
+        return Failed(failure, http=self.http or kept(getattr(error, "response", None)))
 
-    def broken(self, error: BaseException) -> Answer:
+    def broken(self, error: BaseException) -> Streamed:
         """Return the answer for a stream that ended with `error`.
 
         An error that did not come from a server cuts the stream short, just as leaving it does.
@@ -158,13 +159,11 @@ class Capture:
         revived = reviver(method.chunk_type).from_value
         return [untyped(chunk) if is_plain(chunk) else revived(untyped(chunk)) for chunk in self._chunks]
 
-    def _left_early(self) -> Answer:
+    def _left_early(self) -> Streamed:
         return self._streamed(is_complete=self._is_at_its_end)
 
-    def _streamed(self, *, failure: Failure | None = None, is_complete: bool = True) -> Answer:
-        return Answer(
-            chunks=self._chunks.copy(), is_streaming=True, is_complete=is_complete, failure=failure, http=self.http
-        )  # fmt: skip
+    def _streamed(self, *, failure: Failure | None = None, is_complete: bool = True) -> Streamed:
+        return Streamed(self._chunks.copy(), failure, http=self.http, is_complete=is_complete)
 
 
 def notify_on_close(response: Any, capture: Capture) -> None:

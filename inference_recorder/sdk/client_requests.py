@@ -11,7 +11,7 @@ from typing import Any
 
 from ..engine.decisions import Replay
 from ..errors import UnrecordableCall
-from ..recording.recording import Recording
+from ..recording.answer import Recording
 from ..request.request import Request
 from ..request.unshown import unshown
 from .calls import HandOver, listening, note_sent, take_handed_down, take_listener

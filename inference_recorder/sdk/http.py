@@ -12,10 +12,10 @@ from types import ModuleType
 from typing import Any
 
 from ..errors import CorruptRecording
+from ..recording.answer import Http, Streamed, raw_headers, response_headers
 from ..recording.body import chunk_value, data_in, is_text
 from ..recording.deep_json import sendable
 from ..recording.headers import kept_headers
-from ..recording.recording import Http, Recording, raw_headers, response_headers
 from ..request.jsonable import JsonValue
 from .additions import POLL_MARK
 from .bodies import check_chunk
@@ -62,25 +62,25 @@ def memory_response(library: ModuleType, request: Any, http: Http | None, conten
 
 
 def server_sent_text(
-    recording: Recording, revived: Callable[[], BaseException], check_end: Callable[[], None]
+    answer: Streamed, path: str, revived: Callable[[], BaseException], check_end: Callable[[], None]
 ) -> Iterator[bytes]:
-    """Yield a recorded stream as the server sent it: one event a chunk, and its end or its failure.
+    """Yield a stream recorded at `path` as the server sent it: one event a chunk, and its end or its failure.
 
     `revived` makes the recorded failure; `check_end` raises where the recording ends before its stream did.
     Raises CorruptRecording for a chunk that cannot be sent.
     """
-    answer, has_events = recording.answer, False
-    for chunk in answer.chunks or ():
-        value = chunk_value(chunk, recording.path)
-        check_chunk(value, recording.path)
-        data = data_in(value, recording.path)
+    has_events = False
+    for chunk in answer.chunks:
+        value = chunk_value(chunk, path)
+        check_chunk(value, path)
+        data = data_in(value, path)
         event = event_name(value, data)
         has_events = has_events or event is not None
-        yield _event(event, data, recording.path, is_text=is_text(value))
+        yield _event(event, data, path, is_text=is_text(value))
     if answer.failure is not None:
         if answer.failure.type != "APIError" or answer.failure.body is None:
             raise revived()
-        yield _event(None, {"error": answer.failure.body}, recording.path)
+        yield _event(None, {"error": answer.failure.body}, path)
     check_end()
     is_done_usual = usually_ends_with_done(has_events=has_events, has_failed=answer.failure is not None)
     if is_done_usual if answer.ends_with_done is None else answer.ends_with_done:

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from typing import Any
 
-from ..errors import CorruptRecording, IncompleteRecording
+from ..errors import CorruptRecording, IncompleteRecording, assert_never
+from ..recording.answer import Answer, Failed, ModelList, Recording, Streamed, Value, is_complete, items_of
 from ..recording.body import Chunk, chunk_data_start, chunk_value, data_in, is_plain, is_text, typed_data, untyped
 from ..recording.failures import revive_failure
 from ..recording.model_lists import page_in
-from ..recording.recording import Answer, Recording
 from ..request.request import Request
 from .bodies import body_bytes, check_body, check_chunk, is_kept_as_sent
 from .describe import asked_request, memory_request
@@ -24,11 +24,13 @@ from .revive import Reviver, reviver
 def is_revived_here(method: Method, recording: Recording, request: Request) -> bool:
     """Return whether `revived_answer` can give what the SDK would; otherwise the SDK itself has to, from a response."""
     answer = recording.answer
-    if is_plain(answer.body) and answer.http is None:
+    if isinstance(answer, (Streamed, Failed)):
+        return True
+    body = answer.body if isinstance(answer, Value) else None
+    if is_plain(body) and answer.http is None:
         return True  # a mock returned it, whatever it was asked for
-    if request.is_streaming and not answer.is_streaming and answer.failure is None:
+    if request.is_streaming:
         return False  # the server answered a streamed call with something else, and the SDK makes a stream of it
-    body = answer.body
     # Embeddings in base64 were recorded by a raw call: the SDK decodes what it asked for so, for who asked for nothing.
     is_decoded_by_the_sdk = method.name == "embeddings.create" and "encoding_format" not in request.body
     if is_decoded_by_the_sdk and _has_encoded_embeddings(untyped(body)):
@@ -65,22 +67,31 @@ def revived_answer(method: Method, recording: Recording, client: Any, *, is_asyn
 
     Raises CorruptRecording for what the SDK cannot make an object of.
     """
-    path, answer = recording
-    if answer.is_streaming:
-        if not method.chunk:
-            raise CorruptRecording(path, f"it holds a stream, and {method.name} answers with none")
-        return replayed_stream(recording, method, client, is_async=is_async)
-    if answer.failure is not None:
-        library = library_of(client)
-        raise revive_failure(recording, library, asked_request(client, method, library))
-    check_complete(recording)
-    if method.is_list:
-        return _page(method, page_in(answer, path), client, answer, is_async=is_async)
-    data = typed_data(answer.body, path)
+    path, answer = recording.path, recording.answer
+    match answer:
+        case Streamed():
+            if not method.chunk:
+                raise CorruptRecording(path, f"it holds a stream, and {method.name} answers with none")
+            return replayed_stream(answer, path, method, client, is_async=is_async)
+        case Failed():
+            library = library_of(client)
+            raise revive_failure(answer, path, library, asked_request(client, method, library))
+        case Value() | ModelList():
+            check_complete(answer, path)
+            if method.is_list:
+                return _page(method, page_in(answer, path), client, answer, is_async=is_async)
+            return _revived_value(method, answer, path)
+        case _:
+            assert_never(answer)
+
+
+def _revived_value(method: Method, answer: Value | ModelList, path: str) -> Any:
+    body = answer.body if isinstance(answer, Value) else None
+    data = typed_data(body, path)
     if data is None:
-        check_body(recording, method)
-    if is_plain(answer.body):
-        return untyped(answer.body)
+        check_body(answer, path, method)
+    if is_plain(body):
+        return untyped(body)
     try:
         if method.name == "embeddings.create" and _has_encoded_embeddings(data):
             result = _with_encoded_embeddings(method, data)
@@ -116,21 +127,24 @@ def list_options(method: Method) -> Any:
 
 def recorded_response(recording: Recording, request: Request, client: Any, options: Any, *, is_async: bool) -> Any:
     """Return a response in memory of which the client makes the recorded answer; raises a recorded failure."""
-    answer, library = recording.answer, library_of(client)
+    path, answer, library = recording.path, recording.answer, library_of(client)
     http_request = memory_request(client, options, library)
-    revived = partial(revive_failure, recording, library, http_request)
-    if answer.failure is not None and not answer.is_streaming:
-        raise revived()
-    check_end = partial(check_complete, recording)
+    check_end = partial(check_complete, answer, path)
     content: Any
-    if answer.is_streaming:
-        content, media_type = server_sent_text(recording, revived, check_end), "text/event-stream"
-    else:
-        if answer.is_complete and not request.is_model_list:
-            check_body(recording, method_for(request.endpoint) if request.method == "POST" else None)
-        content, media_type = body_bytes(recording, is_model_list=request.is_model_list)
-        if not answer.is_complete:
-            content = _then_incomplete(content, check_end)
+    match answer:
+        case Failed():
+            raise revive_failure(answer, path, library, http_request)
+        case Streamed():
+            revived = partial(revive_failure, answer, path, library, http_request)
+            content, media_type = server_sent_text(answer, path, revived, check_end), "text/event-stream"
+        case Value() | ModelList():
+            if answer.is_complete and not request.is_model_list:
+                check_body(answer, path, method_for(request.endpoint) if request.method == "POST" else None)
+            content, media_type = body_bytes(answer, path, is_model_list=request.is_model_list)
+            if not answer.is_complete:
+                content = _then_incomplete(content, check_end)
+        case _:
+            assert_never(answer)
     if is_async and not isinstance(content, bytes):
         content = asynchronously(content)
     return memory_response(library, http_request, answer.http, content, media_type)
@@ -141,22 +155,22 @@ def _then_incomplete(content: bytes, check_end: Callable[[], None]) -> Iterator[
     check_end()
 
 
-def replayed_stream(recording: Recording, method: Method, client: Any, *, is_async: bool) -> Any:
+def replayed_stream(answer: Streamed, path: str, method: Method, client: Any, *, is_async: bool) -> Any:
     """Return a stream that yields the recorded chunks and then ends, or fails, as the recorded one did."""
-    answer, library = recording.answer, library_of(client)
+    library = library_of(client)
     request = asked_request(client, method, library)
-    revived = partial(revive_failure, recording, library, request)
-    content: Any = server_sent_text(recording, revived, lambda: check_complete(recording))
+    revived = partial(revive_failure, answer, path, library, request)
+    content: Any = server_sent_text(answer, path, revived, partial(check_complete, answer, path))
     if is_async:
         content = asynchronously(content)
     response = memory_response(library, request, answer.http, content, "text/event-stream")
-    chunks = revived_chunks(recording, reviver(method.chunk_type), revived, response)
+    chunks = revived_chunks(answer, path, reviver(method.chunk_type), revived, response)
     iterator = (_closing_async if is_async else _closing)(chunks, response)
     return stream_over(iterator, method.chunk_type, client, response, is_async=is_async)
 
 
 def revived_chunks(
-    recording: Recording, chunk_reviver: Reviver, revived: Callable[[], BaseException], response: Any
+    answer: Streamed, path: str, chunk_reviver: Reviver, revived: Callable[[], BaseException], response: Any
 ) -> Iterator[Any]:
     """Yield the recorded chunks as the SDK's objects, built when asked for; then raise the failure there was, if any.
 
@@ -166,9 +180,8 @@ def revived_chunks(
 
     Raises IncompleteRecording where the recorded consumer had left, CorruptRecording for a chunk that is not JSON.
     """
-    answer = recording.answer
     from_json, start, length = chunk_reviver.from_json, None, 0
-    for chunk in answer.chunks or ():
+    for chunk in answer.chunks:
         if response.is_closed:
             return
         # The lines of one stream begin alike but for a few: what names their type is looked for again only then.
@@ -176,16 +189,16 @@ def revived_chunks(
             start = chunk_data_start(chunk)
             length = 0 if start is None else len(start)
         built = None if start is None else from_json(chunk[length:-1])
-        yield _revived_slowly(chunk, recording, chunk_reviver) if built is None else built
+        yield _revived_slowly(chunk, path, chunk_reviver) if built is None else built
     if answer.failure is not None:
         raise revived()
-    check_complete(recording)
+    check_complete(answer, path)
 
 
-def check_complete(recording: Recording) -> None:
-    """Raise IncompleteRecording where the recorded stream was left before its end."""
-    if not recording.answer.is_complete:
-        raise IncompleteRecording(recording.path, len(recording.answer.chunks or ()))
+def check_complete(answer: Answer, path: str) -> None:
+    """Raise IncompleteRecording where the answer recorded at `path` was left before its end."""
+    if not is_complete(answer):
+        raise IncompleteRecording(path, len(items_of(answer)))
 
 
 def _closing(chunks: Iterator[Any], response: Any) -> Iterator[Any]:
@@ -203,12 +216,12 @@ async def _closing_async(chunks: Iterator[Any], response: Any) -> AsyncIterator[
         await response.aclose()
 
 
-def _revived_slowly(chunk: Chunk, recording: Recording, chunk_reviver: Reviver) -> Any:
-    item = chunk_value(chunk, recording.path)
+def _revived_slowly(chunk: Chunk, path: str, chunk_reviver: Reviver) -> Any:
+    item = chunk_value(chunk, path)
     if is_plain(item):
         return untyped(item)
-    check_chunk(item, recording.path)
-    data = data_in(item, recording.path)
+    check_chunk(item, path)
+    data = data_in(item, path)
     if is_text(item) and isinstance(data, str):
         data = json.loads(data)
     try:
@@ -216,6 +229,4 @@ def _revived_slowly(chunk: Chunk, recording: Recording, chunk_reviver: Reviver) 
     except RecursionError:  # as the SDK raises it for a chunk nested so deep
         raise
     except Exception as error:
-        raise CorruptRecording(
-            recording.path, f"the SDK makes nothing of a chunk of $.response.body: {error}"
-        ) from error
+        raise CorruptRecording(path, f"the SDK makes nothing of a chunk of $.response.body: {error}") from error

@@ -9,7 +9,7 @@ from typing import Any
 from ..engine.decisions import Replay
 from ..engine.engine import Engine
 from ..errors import UnrecordableValue
-from ..recording.recording import Answer
+from ..recording.answer import Answer
 from ..request.request import Request
 from ..request.unshown import unshown
 from .calls import HandOver, handed_down

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import Any, get_args
+from dataclasses import replace
+from typing import Any, TypeAlias, get_args
 
 from ..recording import json_bytes
+from ..recording.answer import Failed, Failure, ModelList, Streamed, Value
 from ..recording.body import TEXT, plain_body, typed, typed_json
 from ..recording.model_lists import MODEL_TYPE, page_beside
-from ..recording.recording import Answer, Failure
 from ..recording.volatile import without_volatile
 from ..redaction.sent import Sent
 from ..request.jsonable import JsonObject, JsonValue
@@ -19,6 +20,9 @@ from .http import event_name, kept, library_of, usually_ends_with_done
 from .internals import constructed, ends_at_errors, sse_decoder_of
 from .methods import Method, method_for
 from .streams import captured, captured_async
+
+_Received: TypeAlias = Value | Streamed | ModelList
+"""What a response that arrived is recorded as."""
 
 
 class ResponseCapture:
@@ -57,7 +61,7 @@ class ResponseCapture:
         self._ends_at_errors = ends_at_errors(options)
         self.capture.http = kept(response)
 
-    def whole(self, response: Any) -> Answer:
+    def whole(self, response: Any) -> _Received:
         """Return the answer for a response that has been read."""
         return self._answer(response.content)
 
@@ -75,19 +79,21 @@ class ResponseCapture:
         """Record bytes that arrived."""
         self._parts.append(part)
 
-    def complete(self) -> Answer:
+    def complete(self) -> _Received:
         """Return the answer for the bytes so far, as a complete response."""
         return self._answer(self._decoded())
 
-    def broken(self, error: BaseException) -> Answer:
+    def broken(self, error: BaseException) -> _Received | Failed:
         """Return the answer for a response that ended early."""
         broken = self.capture.broken(error)
         answer = self._answer(self._decoded(), is_complete=broken.is_complete)
-        if answer.chunks is None and broken.failure is not None:  # half a file is not an answer
-            return Answer(failure=broken.failure, http=self.capture.http)
-        return answer._replace(is_complete=broken.is_complete, failure=broken.failure)
+        if isinstance(answer, Streamed):
+            return replace(answer, failure=broken.failure, is_complete=broken.is_complete)
+        if broken.failure is not None:  # half a file is not an answer
+            return Failed(broken.failure, http=self.capture.http)
+        return replace(answer, is_complete=broken.is_complete)
 
-    def _left_early(self) -> Answer:
+    def _left_early(self) -> _Received:
         return self._answer(self._decoded(), is_complete=False)
 
     def _decoded(self) -> bytes:
@@ -98,13 +104,13 @@ class ResponseCapture:
         content = library_of(self.client).Response(200, headers={"content-encoding": encoding}, content=raw).content
         return bytes(content)
 
-    def _answer(self, content: bytes, *, is_complete: bool = True) -> Answer:
+    def _answer(self, content: bytes, *, is_complete: bool = True) -> _Received:
         media_type = media_type_of(self._headers)
         if media_type == "text/event-stream":
             return self._streamed(content, is_complete=is_complete)
         has_no_body = self._method is None or self.capture.http is None or self.capture.http.status_code == 204
         if not content and (not is_complete or (has_no_body and not media_type.endswith("json"))):
-            return Answer(is_complete=is_complete, http=self.capture.http)
+            return Value(is_complete=is_complete, http=self.capture.http)
         if not self._is_download and (not media_type or media_type.endswith("json")):
             try:
                 data = json_bytes.loads(content, exactly=True)
@@ -113,22 +119,22 @@ class ResponseCapture:
             else:
                 return self._json(data, is_complete=is_complete)
         kept_so = kept_as_sent(content, media_type)
-        return kept_so._replace(is_complete=is_complete, http=self.capture.http)
+        return replace(kept_so, is_complete=is_complete, http=self.capture.http)
 
-    def _json(self, data: JsonValue, *, is_complete: bool) -> Answer:
+    def _json(self, data: JsonValue, *, is_complete: bool) -> Value | ModelList:
         request, key = self.capture.decision.request, self.capture.decision.key
         if request.is_model_list and isinstance(data, dict) and isinstance(data.get("data"), list):
             models = [typed_json(MODEL_TYPE, model) for model in data["data"]]
             page = page_beside(data)
-            return Answer(chunks=models, is_complete=is_complete, http=self.capture.http, page=page)
+            return ModelList(models, page, is_complete=is_complete, http=self.capture.http)
         method = self._method
         if method is not None and not isinstance(data, dict):
-            return Answer(body=plain_body(data), is_complete=is_complete, http=self.capture.http)
+            return Value(plain_body(data), is_complete=is_complete, http=self.capture.http)
         name = _type_name(self._cast_to if method is None else method.answer_type)
         body = typed_json(name, without_volatile(data, key))
-        return Answer(body=body, is_complete=is_complete, http=self.capture.http)
+        return Value(body, is_complete=is_complete, http=self.capture.http)
 
-    def _streamed(self, content: bytes, *, is_complete: bool) -> Answer:
+    def _streamed(self, content: bytes, *, is_complete: bool) -> Streamed:
         chunks: list[JsonValue] = []
         failure: Failure | None = None
         is_whole, has_events, is_done = is_complete, False, False
@@ -156,14 +162,8 @@ class ResponseCapture:
             chunks.append(self._chunk(data, event.event, chunk_type))
         is_usual = is_done == usually_ends_with_done(has_events=has_events, has_failed=failure is not None)
         is_known = is_done or is_whole
-        return Answer(
-            chunks=chunks,
-            is_streaming=True,
-            is_complete=is_complete,
-            failure=failure,
-            http=self.capture.http,
-            ends_with_done=is_done if is_known and not is_usual else None,
-        )
+        ends_with_done = is_done if is_known and not is_usual else None
+        return Streamed(chunks, failure, ends_with_done, is_complete=is_complete, http=self.capture.http)
 
     def _chunk(self, data: JsonValue, event: str | None, chunk_type: Any) -> JsonValue:
         name = "object" if chunk_type is None else _type_name(type(constructed(chunk_type, data)))

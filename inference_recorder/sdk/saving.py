@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..engine.decisions import Record, Replay, Wait
 from ..engine.engine import Engine
-from ..recording.recording import Answer
+from ..recording.answer import Answer, Value, items_of
 from ..request.jsonable import JsonValue
 from ..request.request import Request
 from .capture import Capture
@@ -95,10 +95,10 @@ def _limiters() -> RunVar[CapacityLimiter]:
 
 def _is_big(answer: Answer) -> bool:
     """Whether encoding and writing an answer would hold up an event loop: some 64 KiB and more."""
-    if answer.attachment is not None:
+    if isinstance(answer, Value) and answer.attachment is not None:
         return True
     size = 0
-    waiting: list[JsonValue] = [answer.body, *(answer.chunks or ())]
+    waiting: list[JsonValue] = [answer.body] if isinstance(answer, Value) else [*items_of(answer)]
     while waiting and size < _BIG:
         value = waiting.pop()
         if isinstance(value, (str, bytes)):

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from typing import Any, Protocol
 
-from ..recording.recording import Answer
+from ..recording.answer import Answer
 from .capture import Capture, notify_on_close
 from .describe import asked_request
 from .http import kept, library_of, memory_response

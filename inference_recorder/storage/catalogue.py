@@ -12,6 +12,7 @@ from urllib.parse import urlparse
 from ..errors import CorruptRecording
 from ..json_tree import JsonObject, JsonValue
 from ..recording import json_bytes
+from ..recording.answer import Recording
 from ..recording.codec import decode
 from ..recording.damage import unreadable
 from ..recording.layout import (
@@ -23,7 +24,6 @@ from ..recording.layout import (
     name_of,
     position_in,
 )
-from ..recording.recording import Recording
 from ..redaction.requests import recorded_request
 from ..request.keys import EXACT, key_version_of, request_key
 from ..request.normalizers import Normalizers

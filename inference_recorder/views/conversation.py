@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..errors import CorruptRecording
+from ..errors import CorruptRecording, assert_never
 from ..recording import json_bytes
-from ..recording.body import untyped
-from ..recording.recording import Answer
+from ..recording.answer import Failed, Failure, ModelList, Streamed, Value, failure_of, is_complete
+from ..recording.body import Chunk, untyped
 from ..recording.usage import Usage, usage_of
 from ..request.jsonable import JsonObject, JsonValue
 from ..storage.catalogue import Entry
@@ -57,9 +57,20 @@ def conversation_of(entry: Entry) -> Conversation:
     answer = recording.answer
     kind = _kind_of(entry.endpoint) if entry.is_sdk_call else _UNKNOWN
     body = entry.body if entry.is_sdk_call else entry.request
-    chunks = _chunks(entry, answer)
-    reply = _reply(kind, answer, chunks)
-    failures = [reply.failure, _failure_text(answer)]
+    reply, chunk_sizes = Reply(()), None
+    match answer:
+        case Value():
+            reply = _reply(kind, answer)
+        case Streamed():
+            chunks = _values(entry, answer.chunks)
+            reply, chunk_sizes = _joined_reply(kind, chunks), tuple(map(kind.characters_in, chunks))
+        case ModelList():
+            reply = _joined_reply(kind, _values(entry, answer.models))
+        case Failed():
+            pass
+        case _:
+            assert_never(answer)
+    failures = [reply.failure, _failure_text(failure_of(answer))]
     return Conversation(
         asked=tuple(kind.asked(body)),
         answered=reply.turns,
@@ -67,8 +78,8 @@ def conversation_of(entry: Entry) -> Conversation:
         settings=_settings(kind, body),
         usage=usage_of(recording),
         failure="\n".join(text for text in failures if text),
-        chunk_sizes=tuple(map(kind.characters_in, chunks)) if answer.is_streaming and chunks is not None else None,
-        is_complete=answer.is_complete,
+        chunk_sizes=chunk_sizes,
+        is_complete=is_complete(answer),
     )
 
 
@@ -117,10 +128,12 @@ def _settings(kind: _Kind, body: JsonObject) -> JsonObject:
     return {name: value for name, value in body.items() if name not in _NOT_SETTINGS and name not in kind.turn_members}
 
 
-def _reply(kind: _Kind, answer: Answer, chunks: list[JsonValue] | None) -> Reply:
-    if chunks is not None:
-        reply = kind.joined(chunks)
-        return reply if reply.turns or reply.failure else others.joined_json(chunks)
+def _joined_reply(kind: _Kind, items: list[JsonValue]) -> Reply:
+    reply = kind.joined(items)
+    return reply if reply.turns or reply.failure else others.joined_json(items)
+
+
+def _reply(kind: _Kind, answer: Value) -> Reply:
     if answer.body is None:
         return Reply(())
     data = untyped(answer.body)
@@ -133,18 +146,15 @@ def _reply(kind: _Kind, answer: Answer, chunks: list[JsonValue] | None) -> Reply
     return reply if reply.turns or reply.failure else others.json_reply(data)
 
 
-def _chunks(entry: Entry, answer: Answer) -> list[JsonValue] | None:
-    if answer.chunks is None:
-        return None
+def _values(entry: Entry, items: Sequence[Chunk]) -> list[JsonValue]:
     try:
         # A line holds no integer that orjson would change: such recordings are read as a whole.
-        return [untyped(json_bytes.loads(one) if isinstance(one, bytes) else one) for one in answer.chunks]
+        return [untyped(json_bytes.loads(item) if isinstance(item, bytes) else item) for item in items]
     except (ValueError, RecursionError) as error:
         raise CorruptRecording(entry.path, f"a chunk of its stream is not JSON: {error}") from None
 
 
-def _failure_text(answer: Answer) -> str:
-    failure = answer.failure
+def _failure_text(failure: Failure | None) -> str:
     if failure is None:
         return ""
     status = f" {failure.status_code}" if failure.status_code is not None else ""

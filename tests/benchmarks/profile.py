@@ -20,6 +20,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from inference_recorder import inference_recording
 from inference_recorder.engine.test_run import running_node_id
 from inference_recorder.recording import body, codec, json_bytes
+from inference_recorder.recording.answer import Streamed
 from inference_recorder.redaction.requests import RequestRules
 from inference_recorder.request.exact_body import PREFILTER
 from inference_recorder.request.jsonable import canonical_text, plain_arguments
@@ -100,8 +101,9 @@ def _chunks(directory: Path) -> list[Stage]:
     path = write_stream(directory, question, answers.sent_chunks(WORDS))
     client = answers.cut_off_client()
     content = path.read_bytes()
-    recording = codec.decode(content, str(path))
-    lines: list[Any] = list(recording.answer.chunks or ())
+    answer = codec.decode(content, str(path)).answer
+    assert isinstance(answer, Streamed)
+    lines: list[Any] = list(answer.chunks)
     reviver = revive.reviver(ChatCompletionChunk)
     start = body.chunk_data_start(lines[1]) or b""
     data = [line[len(start) : -1] for line in lines]
@@ -122,7 +124,7 @@ def _chunks(directory: Path) -> list[Stage]:
             Stage("find the lines, parse what is around them", lambda: codec.decode(content, ""), count),
             Stage(
                 "revived_chunks",
-                lambda: _exhaust(revived_chunks(recording, reviver, RuntimeError, _OPEN)),
+                lambda: _exhaust(revived_chunks(answer, str(path), reviver, RuntimeError, _OPEN)),
                 count,
                 [
                     Stage("take a line's data", _each(lambda line: line[len(start) : -1], lines), count),

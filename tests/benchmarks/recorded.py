@@ -10,8 +10,8 @@ import openai
 import orjson
 from openai.resources.chat.completions import Completions
 
+from inference_recorder.recording.answer import Answer, Streamed, Value
 from inference_recorder.recording.codec import encode
-from inference_recorder.recording.recording import Answer
 from inference_recorder.request.keys import request_key
 from inference_recorder.sdk.describe import described
 from inference_recorder.sdk.methods import METHODS
@@ -41,7 +41,7 @@ def write_answers(directory: Path, numbers: Iterable[int], *, has_tools: bool = 
 def write_stream(directory: Path, kwargs: dict[str, Any], lines: Iterable[bytes]) -> Path:
     """Write the recording of a streamed chat completion with these events."""
     kind = b'{"__type__":"openai.types.chat.chat_completion_chunk.ChatCompletionChunk","__data__":'
-    answer = Answer(chunks=[kind + line + b"}" for line in lines], is_streaming=True)
+    answer = Streamed([kind + line + b"}" for line in lines])
     (path,) = _write(directory, [(kwargs, answer)])
     return path
 
@@ -73,4 +73,4 @@ def _write(directory: Path, recordings: Iterable[tuple[dict[str, Any], Answer]])
 
 
 def _body(kind: str, content: bytes) -> Answer:
-    return Answer(body={"__type__": kind, "__data__": orjson.loads(content)})
+    return Value({"__type__": kind, "__data__": orjson.loads(content)})

@@ -13,10 +13,10 @@ from typing import Any
 from click.testing import CliRunner, Result
 
 from inference_recorder.cli.main import main
+from inference_recorder.recording.answer import Answer, Value
 from inference_recorder.recording.body import typed
 from inference_recorder.recording.codec import encode
 from inference_recorder.recording.layout import recording_name
-from inference_recorder.recording.recording import Answer
 from inference_recorder.recording.volatile import recorded_id
 from inference_recorder.request.jsonable import canonical_text
 from inference_recorder.request.keys import EXACT, KeyVersion, request_key
@@ -56,7 +56,7 @@ def completion(text: str = "Hello!", key: str = "", tokens: tuple[int, int] = (3
     message = {"role": "assistant", "content": text}
     choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
     data = {"id": recorded_id(key), "object": "chat.completion", "created": 0, "model": "gpt-4o", "choices": choices}
-    return Answer(body=typed("openai.types.chat.chat_completion.ChatCompletion", data | {"usage": usage}))
+    return Value(typed("openai.types.chat.chat_completion.ChatCompletion", data | {"usage": usage}))
 
 
 def record(

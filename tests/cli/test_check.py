@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
+from inference_recorder.recording.answer import Streamed, Value
 from inference_recorder.recording.body import typed
-from inference_recorder.recording.recording import Answer
 from inference_recorder.request.keys import KEY_VERSIONS
 
 from .recorded import at_a_terminal, record, run, tool_call
 
 TEST = "tests/test_a.py::test_b"
 GONE = "tests/test_gone.py::test_b"
-ATTACHED = Answer(body=typed("attached", sha256(b"sound").hexdigest()))
-CHUNKS = Answer(chunks=[b'{"__type__":"X","__data__":{}}', b'{"__type__":"X","__data'], is_streaming=True)
+ATTACHED = Value(typed("attached", sha256(b"sound").hexdigest()))
+CHUNKS = Streamed([b'{"__type__":"X","__data__":{}}', b'{"__type__":"X","__data'])
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def broken_tool_call(directory: Path) -> Path:
                 directory,
                 TEST,
                 question="?",
-                answer=Answer(body=typed("base64", "*")),
+                answer=Value(typed("base64", "*")),
             ),
             "not base64",
         ),

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from inference_recorder.recording.answer import Answer, Failed, Failure, Streamed, Value
 from inference_recorder.recording.body import typed
-from inference_recorder.recording.recording import Answer, Failure
 
 from .recorded import completion, record, run, tool_call
 
@@ -28,9 +28,9 @@ def listed(directory: Path, *options: str) -> list[str]:
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
     record(tmp_path, "tests/test_a.py::test_b[x]", answer=completion("long " * 1000))
-    record(tmp_path, "tests/test_c.py::test_d", model="gpt-4o-mini", answer=Answer(chunks=[CHUNK], is_streaming=True))
+    record(tmp_path, "tests/test_c.py::test_d", model="gpt-4o-mini", answer=Streamed([CHUNK]))
     path = record(
-        tmp_path, "tests/test_e.py::test_f", model="embed", endpoint="/v1/embeddings", answer=Answer(body=EMBEDDING)
+        tmp_path, "tests/test_e.py::test_f", model="embed", endpoint="/v1/embeddings", answer=Value(EMBEDDING)
     )
     os.utime(path, (time.time() - 40 * 86400,) * 2)
     return tmp_path
@@ -68,10 +68,10 @@ def test_options_choose_and_order(options: tuple[str, ...], expected: str, direc
     ("answer", "expected"),
     [
         (completion(), "whole"),
-        (Answer(chunks=[CHUNK], is_streaming=True), "stream"),
-        (Answer(chunks=[CHUNK], is_streaming=True, is_complete=False), "stream, left early"),
-        (Answer(failure=Failure("NotFoundError", "no such model", 404)), "whole, failed"),
-        (Answer(chunks=[CHUNK], is_streaming=True, failure=Failure("APIError", "broke")), "stream, failed"),
+        (Streamed([CHUNK]), "stream"),
+        (Streamed([CHUNK], is_complete=False), "stream, left early"),
+        (Failed(Failure("NotFoundError", "no such model", 404)), "whole, failed"),
+        (Streamed([CHUNK], failure=Failure("APIError", "broke")), "stream, failed"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

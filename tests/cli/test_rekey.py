@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from inference_recorder import MissingRecording, inference_recording, llama_stack
-from inference_recorder.recording.recording import Answer
+from inference_recorder.recording.answer import ModelList
 from inference_recorder.request.keys import FOLDING
 
 from ..conftest import Colour, files_of
@@ -248,7 +248,7 @@ def test_a_folding_key_still_folds_with_other_normalizers(
 
 def test_a_list_of_models_that_all_tests_share_stays(recordings: Path) -> None:
     """Under the exact key, only the test that recorded it would find it."""
-    models = Answer(chunks=[b'{"__type__":"openai.types.model.Model","__data__":{"id":"m"}}'])
+    models = ModelList([b'{"__type__":"openai.types.model.Model","__data__":{"id":"m"}}'])
     path = record(recordings, endpoint="/v1/models", answer=models, generation=FOLDING[0])
 
     done = run("rekey", "--exact", recordings)

@@ -12,7 +12,7 @@ import pytest
 
 from inference_recorder import MissingRecording, inference_recording
 from inference_recorder.cli.rename_test import renamed
-from inference_recorder.recording.recording import Answer
+from inference_recorder.recording.answer import ModelList
 from inference_recorder.request.keys import EXACT, FOLDING
 
 from ..conftest import HELLO, SHARED, Colour, files_of
@@ -159,7 +159,7 @@ def test_an_older_name_gets_the_newest_key_version(generation: Any, tmp_path: Pa
 
 def test_a_shared_recording_keeps_its_name(tmp_path: Path) -> None:
     """Under a key with the test's id, the other tests would not find it."""
-    answer = Answer(chunks=[b'{"__type__":"openai.types.model.Model","__data__":{"id":"m"}}'])
+    answer = ModelList([b'{"__type__":"openai.types.model.Model","__data__":{"id":"m"}}'])
     models = record(tmp_path, OLD, endpoint="/v1/models", answer=answer, generation=FOLDING[0])
     oldest = record(tmp_path, OLD, generation=FOLDING[-1])
     run("rename-test", OLD, NEW, tmp_path)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from inference_recorder.recording.recording import Answer
+from inference_recorder.recording.answer import ModelList
 from inference_recorder.request.keys import FOLDING
 from inference_recorder.storage.catalogue import entries_in
 from inference_recorder.storage.trash import Deletion
@@ -195,7 +195,7 @@ def test_a_damaged_file_whose_name_is_not_a_key_stays(tmp_path: Path) -> None:
 def test_a_recording_that_answers_other_tests_stays(kind: str, tmp_path: Path) -> None:
     """Other tests still need it."""
     if kind == "a list of models":
-        models = Answer(chunks=[b'{"__type__":"openai.types.model.Model","__data__":{"id":"m"}}'])
+        models = ModelList([b'{"__type__":"openai.types.model.Model","__data__":{"id":"m"}}'])
         shared = record(tmp_path, endpoint="/v1/models", answer=models, generation=FOLDING[0])
     else:
         shared = record(tmp_path, generation=FOLDING[-1])

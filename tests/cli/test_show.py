@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from inference_recorder.cli.main import main
+from inference_recorder.recording.answer import Value
 from inference_recorder.recording.codec import encode
-from inference_recorder.recording.recording import Answer
 
 from ..unit.views.report.example import HAIKU, Example, chat_answer, chat_stream, travel_agency
 
@@ -115,7 +115,7 @@ def test_digits_that_match_several_keys_are_refused(run: Example) -> None:
     """Showing the wrong recording silently is worse than showing none."""
     paths = [run.directory / f"ab{digit * 62}.json" for digit in "01"]
     for path in paths:
-        path.write_bytes(encode(None, {}, Answer()))
+        path.write_bytes(encode(None, {}, Value()))
     result = show("ab", "--dir", run.directory)
 
     assert 2 == result.exit_code

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from inference_recorder.recording.recording import Answer
+from inference_recorder.recording.answer import ModelList, Streamed
 from inference_recorder.request.keys import FOLDING
 
 from .recorded import at_a_terminal, completion, record, run, tool_call
@@ -69,7 +69,7 @@ def test_a_shared_recording_is_not_a_duplicate(tmp_path: Path) -> None:
     """A model list is one recording for all tests; the second file is another server's."""
     for test, name in (("a", "gpt-4o"), ("b", "llama")):
         model = b'{"__type__":"openai.types.model.Model","__data__":{"id":"%b"}}' % name.encode()
-        path = record(tmp_path, test, endpoint="/v1/models", answer=Answer(chunks=[model]), generation=FOLDING[0])
+        path = record(tmp_path, test, endpoint="/v1/models", answer=ModelList([model]), generation=FOLDING[0])
         path.rename(path.with_name(path.name.replace("0badcafe", f"{len(name):08x}")))
 
     assert "2" == lines(run("ls", "--stats", tmp_path).stdout, "total")[0][1]
@@ -103,7 +103,7 @@ def test_uncounted_files_are_named(directory: Path) -> None:
     tool_call(directory)
     broken = directory / f"{'a' * 64}.json"
     broken.write_text("{")
-    chunks = record(directory, "c", answer=Answer(chunks=[b'{"usage":'], is_streaming=True))
+    chunks = record(directory, "c", answer=Streamed([b'{"usage":']))
     done = run("ls", "--stats", directory, "--json")
 
     counted = json.loads(done.stdout)

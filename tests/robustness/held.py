@@ -12,9 +12,9 @@ from typing import Any
 
 from inference_recorder import inference_recording
 from inference_recorder.recording import json_bytes
+from inference_recorder.recording.answer import Streamed, Value
 from inference_recorder.recording.body import typed
 from inference_recorder.recording.codec import encode
-from inference_recorder.recording.recording import Answer
 
 from ..support.openai_server import chunk, completion
 from .in_memory import client_answered_by, usual
@@ -84,14 +84,14 @@ def _make(kind: str, asked: dict[str, Any], directory: Path) -> None:
     request = json.loads(path.read_bytes())["request"]
     if kind == "streamed":
         line = json_bytes.dumps(typed("x", chunk({"content": "word word"})))
-        answer = Answer(chunks=[line] * (SIZE // (len(line) + 8)), is_streaming=True)
+        answer = Streamed([line] * (SIZE // (len(line) + 8)))
     elif kind == "embeddings":
         vector = [1 / (position + 3) for position in range(1_000)]
         count = SIZE // (len(json_bytes.dumps(vector)) + 100)
         data = [{"object": "embedding", "index": position, "embedding": vector} for position in range(count)]
-        answer = Answer(body=typed("x", {"object": "list", "model": "m", "data": data, "usage": {}}))
+        answer = Value(typed("x", {"object": "list", "model": "m", "data": data, "usage": {}}))
     else:
-        answer = Answer(body=typed("x", completion("word " * (SIZE // 5))))
+        answer = Value(typed("x", completion("word " * (SIZE // 5))))
     path.write_bytes(encode(None, request, answer))
 
 

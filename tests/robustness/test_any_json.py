@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference_recorder import CorruptRecording, UnrecordableValue, inference_recording
+from inference_recorder.recording.answer import Failed, Failure, Http, Streamed, Value, items_of
 from inference_recorder.recording.body import chunk_value, typed
 from inference_recorder.recording.codec import decode, decode_thoroughly, encode
-from inference_recorder.recording.recording import Answer, Failure, Http
 
 from ..support.openai_server import chunk, completion
 from .in_memory import client_answered_by
@@ -33,12 +33,12 @@ JSON = st.recursive(
     max_leaves=8,
 )
 ANSWERS = {
-    "plain": Answer(body=typed("a.B", completion("é 日本")), http=Http(200, {"x-request-id": "req"})),
-    "streamed": Answer(chunks=[typed("a.B", chunk({"content": "é"})) for _ in range(3)], is_streaming=True),
-    "left early": Answer(chunks=[typed("a.B", chunk({}))], is_streaming=True, is_complete=False),
-    "failed": Answer(failure=Failure("RateLimitError", "slow", 429, {"code": "é"}, "text"), http=Http(429, {})),
-    "broken": Answer(chunks=[typed("a", 1)], is_streaming=True, failure=Failure("APIError", "m", None, {"a": [1]})),
-    "large": Answer(body=typed("a.B", {"n": 10**30})),
+    "plain": Value(typed("a.B", completion("é 日本")), http=Http(200, {"x-request-id": "req"})),
+    "streamed": Streamed([typed("a.B", chunk({"content": "é"})) for _ in range(3)]),
+    "left early": Streamed([typed("a.B", chunk({}))], is_complete=False),
+    "failed": Failed(Failure("RateLimitError", "slow", 429, {"code": "é"}, "text"), http=Http(429, {})),
+    "broken": Streamed([typed("a", 1)], failure=Failure("APIError", "m", None, {"a": [1]})),
+    "large": Value(typed("a.B", {"n": 10**30})),
 }
 WHOLE = {name: encode("t", REQUEST, answer) for name, answer in ANSWERS.items()}
 
@@ -48,7 +48,7 @@ def read(content: bytes) -> bool:
     has_succeeded = True
     for reader in (decode, decode_thoroughly):
         try:
-            for item in reader(content, "f").answer.chunks or ():
+            for item in items_of(reader(content, "f").answer):
                 chunk_value(item, "f")
         except CorruptRecording as error:
             assert error.reason

@@ -15,10 +15,10 @@ import pytest
 
 from inference_recorder import CorruptRecording, inference_recording
 from inference_recorder.llama_stack import ResponseStorage
+from inference_recorder.recording.answer import Failed, Failure, Http, Value
 from inference_recorder.recording.body import typed
 from inference_recorder.recording.codec import encode
 from inference_recorder.recording.layout import digest_of
-from inference_recorder.recording.recording import Answer, Failure, Http
 
 from ..conftest import HELLO, Colour, files_of
 from ..support.openai_server import OpenAIServer, chunk, completion
@@ -246,13 +246,13 @@ def test_a_failure_named_like_a_module_of_the_sdk_imports_nothing() -> None:
         import sys, openai
         from pathlib import Path
         from inference_recorder.recording.failures import revive_failure
-        from inference_recorder.recording.recording import Answer, Failure, Recording
+        from inference_recorder.recording.answer import Failed, Failure
         library = sys.modules.get("httpx2") or sys.modules["httpx"]
         names = [name for name in dir(openai) if name not in vars(openai)]
         before = set(sys.modules)
         for name in names:
             failure = Failure(name, "m", 400)
-            revive_failure(Recording("f", Answer(failure=failure)), library, library.Request("POST", "http://x"))
+            revive_failure(Failed(failure), "f", library, library.Request("POST", "http://x"))
         print(sorted(set(sys.modules) - before))
     """
     run = [sys.executable, "-c", textwrap.dedent(program)]
@@ -307,10 +307,10 @@ def test_headers_of_any_language_come_back(sdk: Colour, recordings: Path) -> Non
     [path] = recordings.glob("*.json")
     http = Http(200, {"x-ratelimit-of": "Zürich 日本"})
     request = json.loads(path.read_text())["request"]
-    path.write_bytes(encode(None, request, Answer(body=typed("x", completion("Hi")), http=http)))
+    path.write_bytes(encode(None, request, Value(typed("x", completion("Hi")), http=http)))
     with inference_recording("replay", recordings):
         raw = sdk.call("chat.completions.with_raw_response.create", **HELLO)
-    path.write_bytes(encode(None, request, Answer(failure=Failure("RateLimitError", "m", 429, {}), http=http)))
+    path.write_bytes(encode(None, request, Failed(Failure("RateLimitError", "m", 429, {}), http=http)))
     with inference_recording("replay", recordings), pytest.raises(openai.RateLimitError) as caught:
         sdk.call("chat.completions.create", **HELLO)
 

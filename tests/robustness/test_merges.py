@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from inference_recorder import CorruptRecording, inference_recording
 from inference_recorder.recording import json_bytes
-from inference_recorder.recording.body import chunk_value, typed
+from inference_recorder.recording.answer import Answer, Failed, Failure, Http, ModelList, Streamed, Value
+from inference_recorder.recording.body import typed
 from inference_recorder.recording.codec import decode, decode_thoroughly, encode
-from inference_recorder.recording.recording import Answer, Failure, Http
 
 from ..cli.recorded import run
 from ..conftest import HELLO, Colour
+from ..support.answers import contents_of
 from ..support.openai_server import OpenAIServer, Reply, chunk, chunks, completion
 
 MARKERS = ["<<<<<<< ours\n", "=======\n", ">>>>>>> theirs\n"]
@@ -36,14 +37,14 @@ def answers(text: str) -> dict[str, Answer]:
     some = [typed("a.B", chunk({"content": f"{text} {number}"})) for number in range(3)]
     many = [typed("a.B", chunk({"content": f"{text} {number}"})) for number in range(200)]
     return {
-        "plain": Answer(body=typed("a.B", completion(text)), http=HTTP),
-        "long": Answer(body=typed("a.B", completion(text * 3_000)), http=HTTP),
-        "stream": Answer(chunks=some, is_streaming=True, http=HTTP),
-        "long stream": Answer(chunks=many, is_streaming=True, http=HTTP),
-        "broken": Answer(chunks=some, is_streaming=True, failure=Failure("APIError", text, body={"m": text})),
-        "models": Answer(chunks=[typed("a.Model", {"id": f"{text}-{number}"}) for number in range(3)], http=HTTP),
-        "failed": Answer(failure=Failure("RateLimitError", text, 429, {"message": text}), http=HTTP),
-        "large numbers": Answer(body=typed("a.B", completion(text, n=10**30))),
+        "plain": Value(typed("a.B", completion(text)), http=HTTP),
+        "long": Value(typed("a.B", completion(text * 3_000)), http=HTTP),
+        "stream": Streamed(some, http=HTTP),
+        "long stream": Streamed(many, http=HTTP),
+        "broken": Streamed(some, failure=Failure("APIError", text, body={"m": text})),
+        "models": ModelList([typed("a.Model", {"id": f"{text}-{number}"}) for number in range(3)], http=HTTP),
+        "failed": Failed(Failure("RateLimitError", text, 429, {"message": text}), http=HTTP),
+        "large numbers": Value(typed("a.B", completion(text, n=10**30))),
     }
 
 
@@ -134,7 +135,7 @@ MERGES = [
 def summary_of(content: bytes) -> str:
     """Return all that a replay could tell of a file; raises CorruptRecording."""
     answer = decode(content, "f").answer
-    return repr((answer._replace(chunks=None), [chunk_value(item, "f") for item in answer.chunks or ()]))
+    return repr(contents_of(answer))
 
 
 @pytest.mark.parametrize("merge", MERGES, ids=lambda merge: merge.__name__)
@@ -154,7 +155,7 @@ def test_what_a_bad_merge_leaves_is_corrupt(kind: str, merge: Any) -> None:
 @pytest.mark.parametrize("size", [1 << 20, (1 << 24) + 1])
 def test_a_bad_merge_of_big_files_is_corrupt(size: int, merge: Any) -> None:
     """The biggest files are read by other means than small ones."""
-    ours, theirs = (made(Answer(body=typed("a.B", {"text": text * size})), SMALL) for text in "ab")
+    ours, theirs = (made(Value(typed("a.B", {"text": text * size})), SMALL) for text in "ab")
 
     with pytest.raises(CorruptRecording, match=r"two recordings|'response' more than once"):
         decode(merge(ours, theirs).encode(), "f")

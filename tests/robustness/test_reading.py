@@ -15,17 +15,17 @@ import openai
 import pytest
 
 from inference_recorder import CorruptRecording, UnusableDirectory, inference_recording
+from inference_recorder.recording.answer import Streamed, Value
 from inference_recorder.recording.body import typed
 from inference_recorder.recording.codec import decode, decode_thoroughly, encode
-from inference_recorder.recording.recording import Answer
 from inference_recorder.storage.catalogue import entries_in
 
 from ..conftest import HELLO, SHARED, files_of
 from ..support.openai_server import OpenAIServer, Reply
 
 REQUEST = {"method": "POST", "body": {"model": "m"}, "endpoint": "e"}
-WHOLE = encode("t", REQUEST, Answer(body=typed("a.B", {"id": "x"})))
-STREAM = encode("t", REQUEST, Answer(chunks=[typed("a.B", {"n": n}) for n in range(3)], is_streaming=True))
+WHOLE = encode("t", REQUEST, Value(typed("a.B", {"id": "x"})))
+STREAM = encode("t", REQUEST, Streamed([typed("a.B", {"n": n}) for n in range(3)]))
 
 
 def compact(changes: dict[str, Any]) -> bytes:

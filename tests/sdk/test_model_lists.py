@@ -15,9 +15,9 @@ import openai
 import pytest
 
 from inference_recorder import inference_recording
+from inference_recorder.recording.answer import Failure
 from inference_recorder.recording.failures import failure_to_json
 from inference_recorder.recording.layout import model_set_digest
-from inference_recorder.recording.recording import Failure
 from inference_recorder.request.jsonable import canonical_text
 from inference_recorder.request.keys import KEY_VERSIONS, request_key
 from inference_recorder.request.request import Request

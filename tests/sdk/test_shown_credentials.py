@@ -20,7 +20,7 @@ from inference_recorder import CorruptRecording, MissingRecording, UnwritableRec
 from inference_recorder.engine.capture_state import CaptureState
 from inference_recorder.engine.decisions import Record, Wait
 from inference_recorder.engine.series import Series
-from inference_recorder.recording.recording import Answer, Failure
+from inference_recorder.recording.answer import Failed, Failure
 from inference_recorder.redaction.recordings import RecordingRedactor
 from inference_recorder.redaction.requests import RequestRules
 from inference_recorder.redaction.sent import Sent
@@ -69,7 +69,7 @@ def objects() -> dict[str, Any]:
     rules = RequestRules()
     rules.keyed(request, f"test[{KEY}]")
     rules.scope("test", request.credential)
-    answer = Answer(failure=Failure("AuthenticationError", f"wrong key: {KEY}", 401, {"message": KEY}))
+    answer = Failed(Failure("AuthenticationError", f"wrong key: {KEY}", 401, {"message": KEY}))
     record = Record(request, {}, "0" * 64, None, row, None, CaptureState(1, arrived=answer), sent=sent)
     return {
         "credential": request.credential,

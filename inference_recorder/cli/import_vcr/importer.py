@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 from ...recording import json_bytes
+from ...recording.answer import Value
 from ...recording.layout import ATTACHED, recording_name
 from ...recording.sameness import renamed_ids
 from ...request.jsonable import JsonValue
@@ -148,9 +149,11 @@ def _has_same_answer(old: bytes, new: bytes) -> bool:
 
 
 def _attachment(entry: Entry) -> bytes | None:
-    body = entry.recording().answer.body
-    is_attached = isinstance(body, dict) and body.get("__type__") == ATTACHED
-    return read_attachment(str(entry.path), body["__data__"]) if is_attached else None
+    answer = entry.recording().answer
+    body = answer.body if isinstance(answer, Value) else None
+    if not isinstance(body, dict) or body.get("__type__") != ATTACHED:
+        return None
+    return read_attachment(str(entry.path), body["__data__"])
 
 
 def _retried_numbers(calls: Sequence[SdkCall]) -> frozenset[int]:

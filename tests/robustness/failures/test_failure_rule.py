@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from inference_recorder.engine.failure_rule import is_about_the_request, is_recorded
-from inference_recorder.recording.recording import Failure, reason_of
+from inference_recorder.recording.answer import Failure, reason_of
 
 PASSING = {401, 402, 403, 408, 409, 429, *range(500, 600)}
 

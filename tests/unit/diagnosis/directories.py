@@ -8,8 +8,8 @@ from typing import Any
 from inference_recorder.diagnosis.index import Index
 from inference_recorder.diagnosis.nearest import Question, explanation_of
 from inference_recorder.explanation import Explanation
+from inference_recorder.recording.answer import Value
 from inference_recorder.recording.codec import encode
-from inference_recorder.recording.recording import Answer
 from inference_recorder.request.jsonable import JsonObject, JsonValue, plain_arguments
 from inference_recorder.request.keys import request_key
 from inference_recorder.request.request import Request
@@ -51,7 +51,7 @@ def put(
     document |= {"model": asked.model} | ({} if normalize is None else {"normalize": normalize})
     path = directory / f"{name or request_key(asked, test_id)}.json"
     directory.mkdir(exist_ok=True)
-    path.write_bytes(encode(test_id, document, Answer(answer)))
+    path.write_bytes(encode(test_id, document, Value(answer)))
     return path
 
 

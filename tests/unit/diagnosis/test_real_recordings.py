@@ -15,6 +15,7 @@ from inference_recorder.diagnosis.index import Index
 from inference_recorder.diagnosis.nearest import Question, explanation_of, question_in
 from inference_recorder.errors import CorruptRecording
 from inference_recorder.explanation import lines_of
+from inference_recorder.recording.answer import Streamed
 from inference_recorder.recording.body import untyped
 from inference_recorder.request.jsonable import plain_arguments
 from inference_recorder.storage.catalogue import Entry, entries_in
@@ -85,11 +86,9 @@ def test_a_recording_does_not_differ_from_itself_and_its_text_is_joined(director
         answer, read = recording.answer, readable_answer(recording)
 
         assert [] == list(differences(read, readable_answer(recording)))
-        if answer.is_streaming and entry.endpoint == "/v1/chat/completions" and answer.failure is None:
+        if isinstance(answer, Streamed) and entry.endpoint == "/v1/chat/completions" and answer.failure is None:
             parts = [
-                choice["delta"].get("content") or ""
-                for chunk in answer.chunks or ()
-                for choice in untyped(chunk)["choices"]
+                choice["delta"].get("content") or "" for chunk in answer.chunks for choice in untyped(chunk)["choices"]
             ]
             messages = [choice["message"].get("content") or "" for choice in read["body"]["choices"]]
             assert "".join(parts) == "".join(messages)

@@ -13,8 +13,8 @@ from inference_recorder import inference_recording
 from inference_recorder.engine.decisions import Record
 from inference_recorder.engine.engine import Engine
 from inference_recorder.modes import InferenceMode
+from inference_recorder.recording.answer import Value
 from inference_recorder.recording.layout import recording_name
-from inference_recorder.recording.recording import Answer
 from inference_recorder.request.request import Request
 from inference_recorder.storage.catalogue import entry_of
 from inference_recorder.storage.directories import Directories
@@ -74,8 +74,8 @@ def test_finishing_a_series_waits_for_a_recording_that_is_being_written(tmp_path
     assert isinstance(second, Record)
     assert isinstance(third, Record)
     engine.abandon(first)
-    engine.captures.save(third, Answer(body={"text": "third"}))
-    save_second = threading.Thread(target=engine.captures.save, args=(second, Answer(body={"text": "second"})))
+    engine.captures.save(third, Value({"text": "third"}))
+    save_second = threading.Thread(target=engine.captures.save, args=(second, Value({"text": "second"})))
     finish = threading.Thread(target=engine._attempt_series.finish, kwargs={"is_cut": True})
 
     with store.locks.writing(recording_name(second.key, 2)):

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from inference_recorder.recording.answer import Streamed, Value, items_of
 from inference_recorder.recording.body import chunk_value, typed
 from inference_recorder.recording.codec import decode, decode_thoroughly, encode
 from inference_recorder.recording.lines import Lines
-from inference_recorder.recording.recording import Answer
 
 REQUEST = {"method": "POST", "body": {"model": "m"}, "endpoint": "e"}
 
@@ -18,14 +18,15 @@ REQUEST = {"method": "POST", "body": {"model": "m"}, "endpoint": "e"}
 def test_a_big_stream_is_found_line_by_line() -> None:
     """And says the same as when all of it is parsed."""
     chunks = [typed("a.B", {"number": number, "text": "é" * 50}) for number in range(9_000)]
-    content = encode("t", REQUEST, Answer(chunks=chunks, is_streaming=True, is_complete=False))
+    content = encode("t", REQUEST, Streamed(chunks, is_complete=False))
     answer = decode(content, "f").answer
 
+    assert isinstance(answer, Streamed)
     assert isinstance(answer.chunks, Lines)
     assert len(chunks) == len(answer.chunks)
     assert chunks == [chunk_value(chunk, "f") for chunk in answer.chunks]
-    assert (True, False) == (answer.is_streaming, answer.is_complete)
-    assert len(chunks) == len(decode_thoroughly(content, "f").answer.chunks or ())
+    assert not answer.is_complete
+    assert len(chunks) == len(items_of(decode_thoroughly(content, "f").answer))
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,7 @@ def test_a_big_stream_is_found_line_by_line() -> None:
 def test_a_big_answer_says_what_a_small_one_does(value: Any) -> None:
     """It is read by another parser, for the sake of memory."""
     big, small = (
-        decode(encode("t", REQUEST, Answer(body=typed("a.B", [value, filler]))), "f").answer.body
+        decode(encode("t", REQUEST, Value(typed("a.B", [value, filler]))), "f").answer.body
         for filler in ("x" * (1 << 24), "")
     )
 

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from inference_recorder import CorruptRecording
 from inference_recorder.recording import codec
+from inference_recorder.recording.answer import Answer, Failed, Failure, Http, ModelList, Recording, Streamed, Value
 from inference_recorder.recording.body import chunk_value, typed, untyped
 from inference_recorder.recording.codec import decode, encode
 from inference_recorder.recording.lines import Lines
-from inference_recorder.recording.recording import Answer, Failure, Http, Recording
+
+from ...support.answers import contents_of, values_of
 
 REQUEST = {
     "method": "POST",
@@ -51,19 +53,22 @@ _FAILURES = st.builds(
     body=_JSON,
     text=st.none() | st.text(max_size=9),
 )
-_BESIDE = st.fixed_dictionaries(
-    {}, optional={"failure": _FAILURES, "http": _HTTP, "page": _BODIES, "is_redacted": st.just(True)}
-)
-_ANSWERED = st.one_of(
-    st.builds(dict, body=_JSON.filter(lambda value: not isinstance(value, list))),
-    st.builds(dict, body=_JSON.map(lambda value: typed("a.B", value))),
-    st.builds(dict, chunks=st.lists(_JSON | _JSON.map(lambda value: typed("a.B", value)), max_size=4)),
+_BESIDE = {"http": st.none() | _HTTP, "is_redacted": st.booleans()}
+_ANY_ITEMS = st.lists(_JSON | _JSON.map(lambda value: typed("a.B", value)), max_size=4)
+_CHUNKS = st.lists(_JSON.map(lambda value: typed("a.B", value)), max_size=4)
+_ANSWERS = st.one_of(
+    st.builds(Value, _JSON.filter(lambda value: not isinstance(value, list)), **_BESIDE, is_complete=st.booleans()),
+    st.builds(Value, _JSON.map(lambda value: typed("a.B", value)), **_BESIDE),
+    st.builds(ModelList, _ANY_ITEMS, st.none() | _BODIES, **_BESIDE, is_complete=st.booleans()),
     st.builds(
-        dict,
-        chunks=st.lists(_JSON.map(lambda value: typed("a.B", value)), max_size=4),
-        is_streaming=st.just(True),
+        Streamed,
+        _CHUNKS,
+        st.none() | _FAILURES,
+        st.none() | st.booleans(),
+        **_BESIDE,
         is_complete=st.booleans(),
     ),
+    st.builds(Failed, _FAILURES, **_BESIDE),
 )
 
 
@@ -74,45 +79,41 @@ def reread(answer: Answer, request: Any = REQUEST) -> Recording:
 @given(body=_JSON, request=_BODIES)
 def test_any_plain_body_comes_back(body: Any, request: Any) -> None:
     """Integers beyond 64 bits, lone surrogates, infinities: what Python's json keeps, we keep."""
-    recording = reread(Answer(body=typed("a.B", body)), REQUEST | {"body": request})
+    recording = reread(Value(typed("a.B", body)), REQUEST | {"body": request})
 
     assert body == untyped(recording.answer.body)
-    assert recording.answer.chunks is None
+    assert isinstance(recording.answer, Value)
 
 
 @given(chunks=st.lists(_JSON, max_size=5), is_complete=st.booleans())
 def test_any_chunks_come_back(chunks: list[Any], is_complete: bool) -> None:
     """Chunks are found by line; nothing inside one may look like the end of one."""
     items = [typed("a.B", chunk) for chunk in chunks]
-    recording = reread(Answer(chunks=items, is_streaming=True, is_complete=is_complete))
+    recording = reread(Streamed(items, is_complete=is_complete))
 
-    assert chunks == [untyped(chunk_value(chunk, "f")) for chunk in recording.answer.chunks or ()]
-    assert (True, is_complete) == (recording.answer.is_streaming, recording.answer.is_complete)
+    assert isinstance(recording.answer, Streamed)
+    assert chunks == [untyped(chunk) for chunk in values_of(recording.answer)]
+    assert is_complete == recording.answer.is_complete
 
 
 @given(chunks=st.lists(_JSON, min_size=1, max_size=5), indent=_LAYOUTS)
 def test_every_layout_of_the_same_json_says_the_same(chunks: list[Any], indent: int | None) -> None:
     """The specification's example is a single line; editors and pre-commit hooks reformat files."""
-    content = encode("t", REQUEST, Answer(chunks=[typed("a.B", chunk) for chunk in chunks], is_streaming=True))
+    content = encode("t", REQUEST, Streamed([typed("a.B", chunk) for chunk in chunks]))
     document = json.loads(content)
     other = json.dumps(document, indent=indent).encode()
     expected, actual = decode(content, "f"), decode(other, "f")
 
-    assert [chunk_value(c, "f") for c in expected.answer.chunks or ()] == [
-        chunk_value(c, "f") for c in actual.answer.chunks or ()
-    ]
+    assert values_of(expected.answer) == values_of(actual.answer)
 
 
-@given(beside=_BESIDE, answered=_ANSWERED, request=_BODIES, big_list=st.sampled_from([0, 20, 1 << 14]))
-@example({"failure": Failure("APIError", "m", body={"n": 10**30})}, {"chunks": [], "is_streaming": True}, {}, 0)
-@example({"page": {"n": 10**30}}, {"chunks": [typed("a.B", {})]}, {}, 0)
-@example({}, {"chunks": [-(2**63) - 1]}, {}, 0)
-@example({}, {"chunks": [{}, typed("a.B", {"n": 10**30})], "is_streaming": True}, {}, 0)
-def test_an_answer_comes_back_as_from_the_whole_document(
-    beside: Any, answered: Any, request: Any, big_list: int
-) -> None:
+@given(answer=_ANSWERS, request=_BODIES, big_list=st.sampled_from([0, 20, 1 << 14]))
+@example(Streamed([], Failure("APIError", "m", body={"n": 10**30})), {}, 0)
+@example(ModelList([typed("a.B", {})], {"n": 10**30}), {}, 0)
+@example(ModelList([-(2**63) - 1]), {}, 0)
+@example(Streamed([{}, typed("a.B", {"n": 10**30})]), {}, 0)
+def test_an_answer_comes_back_as_from_the_whole_document(answer: Answer, request: Any, big_list: int) -> None:
     """Of our layout only the response is parsed, a list is not even that; parsing all of it is the reference."""
-    answer = Answer(**answered, **beside)
     content = encode("t", REQUEST | {"body": request}, answer)
     reference = codec._decode_parsed(codec._whole_document(content, "f"), "f")
 
@@ -125,25 +126,24 @@ def test_an_answer_comes_back_as_from_the_whole_document(
 def test_of_a_file_in_our_layout_only_the_response_is_parsed() -> None:
     """Else every replay would pay for the whole of its file, and all would come back all the same."""
     http, failure = Http(200, {"a": "b"}), Failure("APIError", "m", body=[1])
-    answer = Answer(failure=failure, http=http, page={"a": [1]}, chunks=[typed("a.B", [])] * 3, is_streaming=True)
+    stream = Streamed([typed("a.B", [])] * 3, failure, http=http)
+    models = ModelList([typed("a.B", [])] * 3, {"a": [1]}, http=http)
     with patch.object(codec, "_whole_document", side_effect=AssertionError("parsed as a whole")):
-        assert summary(answer) == summary(reread(answer).answer)
-        assert summary(Answer(body=typed("a", [1]))) == summary(reread(Answer(body=typed("a", [1]))).answer)
+        for answer in (stream, models, Failed(failure, http=http), Value(typed("a", [1]))):
+            assert summary(answer) == summary(reread(answer).answer)
         with patch.object(codec, "_BIG_LIST", 0):
-            assert isinstance(reread(answer).answer.chunks, Lines)
+            assert isinstance(reread(stream).answer.chunks, Lines)
 
 
 def summary(answer: Answer) -> str:
     """Return all that an answer says, however its chunks are kept; -0.0 is not 0, nor 1 True."""
-    chunks = None if answer.chunks is None else [chunk_value(chunk, "f") for chunk in answer.chunks]
-    http = None if answer.http is None else (answer.http.status_code, dict(answer.http.headers))
-    return repr(answer._replace(chunks=chunks, http=http))  # type: ignore[arg-type]
+    return repr(contents_of(answer))
 
 
 @given(content=st.binary(max_size=200), cut=st.integers(min_value=0, max_value=400))
 def test_any_bytes_give_an_answer_or_say_that_they_are_corrupt(content: bytes, cut: int) -> None:
     """Never a KeyError out of our depths."""
-    whole = encode("t", REQUEST, Answer(chunks=[typed("a.B", 1)], is_streaming=True))
+    whole = encode("t", REQUEST, Streamed([typed("a.B", 1)]))
     for damaged in (content, whole[:cut], whole[:cut] + content + whole[cut + len(content) :]):
         try:
             recording = decode(damaged, "f")
@@ -158,7 +158,7 @@ def test_any_bytes_give_an_answer_or_say_that_they_are_corrupt(content: bytes, c
 
 def test_a_file_looks_as_the_format_describes() -> None:
     """People read and diff recordings; a change of layout is a change of thousands of files."""
-    answer = Answer(chunks=[typed("a.B", {"é": 1}), typed("a.B", {})], is_streaming=True, is_complete=False)
+    answer = Streamed([typed("a.B", {"é": 1}), typed("a.B", {})], is_complete=False)
     request = {"method": "POST", "body": {"model": "m"}}
     assert """{
   "test_id": "t",
@@ -185,7 +185,7 @@ def test_a_failure_and_what_is_known_of_http_come_back() -> None:
     """The class, the code and the request id are what error handling looks at."""
     failure = Failure("RateLimitError", "slow down", 429, {"code": "rate"}, "raw text")
     http = Http(429, {"retry-after": "7"})
-    recording = reread(Answer(failure=failure, http=http))
+    recording = reread(Failed(failure, http=http))
 
     assert (failure, http) == (recording.answer.failure, recording.answer.http)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from inference_recorder.recording.answer import Failed, Failure
 from inference_recorder.recording.failures import revive_failure
-from inference_recorder.recording.recording import Answer, Failure, Recording
 
 REQUEST = httpx.Request("POST", "http://host/v1/chat/completions")
 
@@ -27,7 +27,7 @@ def test_a_transport_failure_revives_as_a_transport_error(name: str, kind: type[
     """A hostile file could otherwise name any class of the HTTP library, or any function."""
     failure = Failure(name, "gone", category="transport", provider="httpx")
 
-    error = revive_failure(Recording("a.json", Answer(failure=failure)), httpx, REQUEST)
+    error = revive_failure(Failed(failure), "a.json", httpx, REQUEST)
 
     assert kind is type(error)
     assert ("gone",) == error.args

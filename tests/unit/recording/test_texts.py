@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from inference_recorder.recording.answer import Answer, Streamed, Value
 from inference_recorder.recording.codec import encode
-from inference_recorder.recording.recording import Answer
 from inference_recorder.recording.texts import new_texts, repeats_one
 
 
@@ -19,17 +19,17 @@ def recording(answer: Answer) -> bytes:
 
 def streamed(*words: str) -> Answer:
     chunks = [{"id": "a", "choices": [{"index": 0, "delta": {"content": word}}]} for word in words]
-    return Answer(chunks=chunks, is_streaming=True)
+    return Streamed(chunks)
 
 
 @pytest.mark.parametrize(
     ("new", "old", "expected"),
     [
-        (Answer(body={"id": "resp_2", "text": "same"}), Answer(body={"id": "resp_1", "text": "same"}), {"resp_2"}),
-        (Answer(body={"text": " padded\n"}), None, {"padded"}),
-        (Answer(body={"text": '["Paris", {"n": "x"}]'}), None, {'["Paris", {"n": "x"}]', "Paris", "x"}),
-        (Answer(body={"text": "{not json"}), None, {"{not json"}),
-        (Answer(body=[1, None, True, {"a": []}]), None, set()),
+        (Value({"id": "resp_2", "text": "same"}), Value({"id": "resp_1", "text": "same"}), {"resp_2"}),
+        (Value({"text": " padded\n"}), None, {"padded"}),
+        (Value({"text": '["Paris", {"n": "x"}]'}), None, {'["Paris", {"n": "x"}]', "Paris", "x"}),
+        (Value({"text": "{not json"}), None, {"{not json"}),
+        (Value([1, None, True, {"a": []}]), None, set()),
         (streamed("Par", "is"), streamed("Par", "is"), set()),
         (streamed("Par", "is"), streamed("Rom", "e"), {"Paris"}),
         (streamed("Paris"), streamed("Rome"), {"Paris"}),

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from inference_recorder.recording.answer import Answer, Failed, Failure, Recording, Streamed, Value
 from inference_recorder.recording.body import typed
-from inference_recorder.recording.recording import Answer, Failure, Recording
 from inference_recorder.recording.usage import Usage, usage_of
 from inference_recorder.request.jsonable import JsonObject, JsonValue
 
@@ -20,11 +20,11 @@ OF_THEM: JsonObject = {
 
 
 def whole(data: JsonValue) -> Answer:
-    return Answer(body=typed("openai.types.X", data))
+    return Value(typed("openai.types.X", data))
 
 
 def stream(*chunks: JsonValue) -> Answer:
-    return Answer(chunks=[json.dumps(typed("openai.types.X", one)).encode() for one in chunks], is_streaming=True)
+    return Streamed([json.dumps(typed("openai.types.X", one)).encode() for one in chunks])
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def stream(*chunks: JsonValue) -> Answer:
             ),
             Usage(5, 6),
         ),
-        (Answer(chunks=[typed("X", {"usage": CHAT})], is_streaming=True), Usage(3, 4)),
+        (Streamed([typed("X", {"usage": CHAT})]), Usage(3, 4)),
         (stream({"choices": [{"delta": {"content": 'the "usage" of words'}}]}), None),
         (whole({"choices": []}), None),
         (whole({"usage": "none"}), None),
@@ -52,8 +52,8 @@ def stream(*chunks: JsonValue) -> Answer:
         (whole({"usage": {"prompt_tokens": True, "completion_tokens": -1, "total_tokens": 2**53}}), None),
         (whole({"usage": {"type": "duration", "seconds": 3}}), None),
         (whole({"response": {"response": {"usage": CHAT}}}), None),
-        (Answer(body="text"), None),
-        (Answer(failure=Failure("RateLimitError", "slow down", 429)), None),
+        (Value("text"), None),
+        (Failed(Failure("RateLimitError", "slow down", 429)), None),
     ],
     ids=[
         "chat",

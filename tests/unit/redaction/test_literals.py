@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -11,9 +12,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from inference_recorder.recording.body import chunk_value
+from inference_recorder.recording.answer import Answer, Failed, Failure, Http, Streamed, Value
 from inference_recorder.recording.codec import decode, encode
-from inference_recorder.recording.recording import Answer, Failure, Http
 from inference_recorder.redaction.placeholders import escaped, unescaped
 from inference_recorder.redaction.recordings import RecordingRedactor, given_back, restored_failure
 from inference_recorder.redaction.requests import RequestRules, recorded_request
@@ -22,6 +22,7 @@ from inference_recorder.request.jsonable import canonical_text
 from inference_recorder.request.keys import request_key
 from inference_recorder.request.request import Request
 
+from ...support.answers import contents_of, values_of
 from ...support.secret_table import SECRETS, made
 
 ONE, TWO = SECRETS[0], SECRETS[16]
@@ -52,13 +53,13 @@ def replayed(asked: Request, content: bytes, rules: RequestRules) -> Answer:
         return answer
     secrets = rules.secrets_of(asked)
     given = decode(given_back(content, secrets), "").answer
-    failure = answer.failure and restored_failure(answer.failure, content, secrets, asked.credential)
-    return given._replace(failure=failure)
+    if isinstance(given, Failed) and isinstance(answer, Failed):
+        return replace(given, failure=restored_failure(answer.failure, content, secrets, asked.credential))
+    return given
 
 
 def values(answer: Answer) -> Any:
-    chunks = None if answer.chunks is None else [chunk_value(chunk, "") for chunk in answer.chunks]
-    return answer._replace(chunks=chunks, is_redacted=False)
+    return contents_of(replace(answer, is_redacted=False))
 
 
 _TEXTS = st.lists(
@@ -72,15 +73,13 @@ def filled(parts: list[Any], secrets: tuple[str, str], separator: str = " ") -> 
     return separator.join(secrets[part] if isinstance(part, int) else part for part in parts)
 
 
-def answer_of(texts: list[str], key: str) -> Answer:
-    """Return an answer that says these in each of its places; of its failure alone, the client's key too."""
+def answers_of(texts: list[str], key: str) -> list[Answer]:
+    """Return a value and a failure that say these in each of their places; the failure, the client's key too."""
     first, second, third = texts
     whole = {"__type__": "object", "__data__": {first: second, "b": [third], "arguments": json.dumps({first: third})}}
-    return Answer(
-        body=whole,
-        failure=Failure("BadRequestError", f"{first} {key}", 400, {"message": second}, f"{key} {third}"),
-        http=Http(400, {"x-first": first.replace("\n", " "), "x-second": second.replace("\n", " ")}),
-    )
+    failure = Failure("BadRequestError", f"{first} {key}", 400, {"message": second}, f"{key} {third}")
+    http = Http(400, {"x-first": first.replace("\n", " "), "x-second": second.replace("\n", " ")})
+    return [Value(whole, http=http), Failed(failure, http=http)]
 
 
 @given(_TEXTS, st.lists(_ANSWER_TEXTS, min_size=3, max_size=3), st.booleans())
@@ -97,14 +96,15 @@ def test_a_replay_says_what_the_server_would(asked: list[Any], answers: list[lis
         [filled(parts, one, between) for parts, between in zip(answers, separators, strict=True)] for one in secrets
     ]
 
-    content = recorded(then, answer_of(texts[0], KEYS[0]), rules)
+    contents = [recorded(then, answer, rules) for answer in answers_of(texts[0], KEYS[0])]
 
-    assert values(answer_of(texts[1], KEYS[1])) == values(replayed(now, content, rules))
-    held = json.loads(content)["request"]
-    keys = {request_key(rules.asked(one), "t") for one in (then, now)}
-    assert keys == {request_key(recorded_request(held), "t")}
-    for secret in (*secrets[0], KEYS[0]):
-        assert secret.encode() not in content
+    for content, answer in zip(contents, answers_of(texts[1], KEYS[1]), strict=True):
+        assert values(answer) == values(replayed(now, content, rules))
+        held = json.loads(content)["request"]
+        keys = {request_key(rules.asked(one), "t") for one in (then, now)}
+        assert keys == {request_key(recorded_request(held), "t")}
+        for secret in (*secrets[0], KEYS[0]):
+            assert secret.encode() not in content
 
 
 @given(_ANSWER_TEXTS, st.lists(st.integers(1, 9), min_size=1, max_size=8), st.booleans())
@@ -122,9 +122,9 @@ def test_a_stream_says_what_the_server_would(parts: list[Any], lengths: list[int
         chunks.append({"choices": [{"index": 0, "delta": {"content": texts[0][start : start + length]}}]})
         start += length
 
-    content = recorded(then, Answer(chunks=chunks, is_streaming=True), rules)
+    content = recorded(then, Streamed(chunks), rules)
 
-    received = values(replayed(now, content, rules)).chunks
+    received = values_of(replayed(now, content, rules))
     assert texts[1] == "".join(one["choices"][0]["delta"]["content"] for one in received)
 
 
@@ -164,7 +164,7 @@ def test_a_recording_of_before_is_found_and_read_as_before(typed: str, given: st
     """It has a number for the literal too, and its key did not tell which literal it was."""
     rules = RequestRules()
     now = request({"input": f"{typed} is {TWO.other}"})
-    content = encode("t", OLD["request"], Answer(body="It is __REDACTED_2__ and __REDACTED_1__.", is_redacted=True))  # type: ignore[arg-type]
+    content = encode("t", OLD["request"], Value("It is __REDACTED_2__ and __REDACTED_1__.", is_redacted=True))  # type: ignore[arg-type]
     old_key = request_key(recorded_request(json.loads(content)["request"]), "t")
 
     keys = [key for _, key in rules.further_keys(now, "t", "")]
@@ -186,7 +186,7 @@ def test_nothing_need_stand_between_a_literal_and_a_secret(parts: list[Any]) -> 
             rules = RequestRules()
         asked, text = request({"input": f"Use {value}."}), filled(parts, (value, ""), "")
         if not answers:
-            content = recorded(asked, Answer(body=text), rules)
+            content = recorded(asked, Value(text), rules)
             assert value.encode() not in content
         answers.append((text, replayed(asked, content, rules).body))
 

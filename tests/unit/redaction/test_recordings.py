@@ -13,9 +13,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from inference_recorder.recording.answer import Answer, Failed, Failure, Http, ModelList, Streamed, Value
 from inference_recorder.recording.body import chunk_value
 from inference_recorder.recording.codec import decode, encode
-from inference_recorder.recording.recording import Answer, Failure, Http
 from inference_recorder.redaction import scanner as scanner_module
 from inference_recorder.redaction.recordings import RecordingRedactor, given_back, restored_failure
 from inference_recorder.redaction.redactor import Redactor
@@ -25,6 +25,7 @@ from inference_recorder.request.jsonable import canonical_text
 from inference_recorder.request.keys import request_key
 from inference_recorder.request.request import Request
 
+from ...support.answers import contents_of
 from ...support.secret_table import SECRETS, made
 
 ONE, TWO = SECRETS[0], SECRETS[16]
@@ -70,7 +71,7 @@ def test_each_secret_comes_back_where_it_was(body: Any) -> None:
     """Secrets out of step with their numbers give the code under test another key, or a placeholder."""
     then, now = run(body(ONE.one, TWO.one)), run(body(ONE.other, TWO.other))
 
-    content = then.recorded(Answer(body=f"{TWO.one} {ONE.one}"))
+    content = then.recorded(Value(f"{TWO.one} {ONE.one}"))
 
     assert then.key == now.key == request_key(recorded_request(json.loads(content)["request"]), "t")
     assert f"{TWO.other} {ONE.other}" == now.replayed(content)
@@ -87,7 +88,7 @@ def test_a_secret_without_a_shape_is_known_by_its_context(body: Any) -> None:
     one, other = made(24, "one"), made(24, "other")
     then, now = run(body(one)), run(body(other))
 
-    content = then.recorded(Answer(body=f"{one} it is"))
+    content = then.recorded(Value(f"{one} it is"))
 
     assert then.key == now.key
     assert f"{other} it is" == now.replayed(content)
@@ -98,7 +99,7 @@ def test_a_secret_in_a_path_is_one() -> None:
     """Its key held the real one: a replay with a dummy missed."""
     then, now = (run({"input": "x"}, f"/v1/files/{secret}/content") for secret in (ONE.one, ONE.other))
 
-    content = then.recorded(Answer(body=ONE.one))
+    content = then.recorded(Value(ONE.one))
 
     assert then.key == now.key == request_key(recorded_request(json.loads(content)["request"]), "t")
     assert ONE.other == now.replayed(content)
@@ -118,7 +119,7 @@ def test_a_variables_value_is_found_however_it_is_spelled(spelled: Any, monkeypa
     monkeypatch.setenv("DB_PASSWORD", dummy)
     now = run({"input": spelled(dummy)})
 
-    content = then.recorded(Answer(body="done"))
+    content = then.recorded(Value("done"))
 
     assert then.key == now.key
     assert [] == [part for part in (b"word-", "Ü".encode(), b"of-some-length") if part in content]
@@ -133,7 +134,7 @@ def test_a_variables_value_is_found_in_a_chunk_whatever_is_in_it(
     monkeypatch.setenv("DB_PASSWORD", value)
     chunks = [{"delta": value}]
 
-    hidden = RecordingRedactor(RequestRules().redactor).answer(Answer(chunks=chunks, is_streaming=True)).chunks
+    hidden = RecordingRedactor(RequestRules().redactor).answer(Streamed(chunks)).chunks
 
     assert [{"delta": "__REDACTED__"}] == [chunk_value(chunk, "") for chunk in hidden or ()]
 
@@ -143,7 +144,7 @@ def test_a_text_kept_as_bytes_gives_a_repeated_secret_back() -> None:
     then, now = run({"input": ONE.one}), run({"input": ONE.other})
     downloaded = base64.b64encode(f"the key is {ONE.one}".encode()).decode()
 
-    content = then.recorded(Answer(body={"__type__": "base64", "__data__": downloaded}))
+    content = then.recorded(Value({"__type__": "base64", "__data__": downloaded}))
 
     assert {"__type__": "text", "__data__": f"the key is {ONE.other}"} == now.replayed(content)
     assert ONE.one.encode() not in content
@@ -158,7 +159,7 @@ def test_a_url_whose_password_is_a_variables_value_loses_its_user_too(monkeypatc
     now = run({"input": "postgres://admin:dummy@localhost/db"})
 
     assert then.key == now.key
-    assert b"admin" not in then.recorded(Answer(body="done"))
+    assert b"admin" not in then.recorded(Value("done"))
 
 
 def test_texts_that_arrive_by_turns_are_read_apart() -> None:
@@ -175,7 +176,7 @@ def test_texts_that_arrive_by_turns_are_read_apart() -> None:
         for position, text in enumerate(texts)
     ]
 
-    hidden = RecordingRedactor(RequestRules().redactor).answer(Answer(chunks=chunks, is_streaming=True)).chunks
+    hidden = RecordingRedactor(RequestRules().redactor).answer(Streamed(chunks)).chunks
     values = [chunk_value(chunk, "") for chunk in hidden or ()]
 
     for position in range(2):
@@ -215,10 +216,10 @@ _ANSWER_JSON = st.recursive(
     max_leaves=6,
 )
 _ANSWERS = st.one_of(
-    st.builds(lambda body: Answer(body=body), _ANSWER_JSON.filter(lambda value: not isinstance(value, list))),
-    st.builds(lambda chunks: Answer(chunks=chunks, is_streaming=True), st.lists(_ANSWER_JSON, max_size=3)),
-    st.builds(lambda text, body: Answer(failure=Failure("E", text, body=body)), _ANSWER_TEXTS, _ANSWER_JSON),
-    st.builds(lambda text, page: Answer(chunks=[], page={"a": page}, http=Http(200, {"a": text})), _ANSWER_TEXTS,
+    st.builds(lambda body: Value(body), _ANSWER_JSON.filter(lambda value: not isinstance(value, list))),
+    st.builds(lambda chunks: Streamed(chunks), st.lists(_ANSWER_JSON, max_size=3)),
+    st.builds(lambda text, body: Failed(Failure("E", text, body=body)), _ANSWER_TEXTS, _ANSWER_JSON),
+    st.builds(lambda text, page: ModelList([], page={"a": page}, http=Http(200, {"a": text})), _ANSWER_TEXTS,
               _ANSWER_JSON),
 )  # fmt: skip
 
@@ -228,13 +229,12 @@ def _recorded(asked: Any, answer: Answer) -> tuple[Any, Any]:
     one = run({"input": asked})
     hidden = RecordingRedactor(one.rules.redactor_of(one.request))
     request, answer = hidden.request({"body": one.request.frozen_body(), "endpoint": CHAT}), hidden.answer(answer)
-    chunks = None if answer.chunks is None else [chunk_value(chunk, "") for chunk in answer.chunks]
-    return request, answer._replace(chunks=chunks)
+    return request, contents_of(answer)
 
 
 @given(_ANSWER_TEXTS, _ANSWERS)
-@example(ONE.one, Answer(body=[1, ONE.one]))
-@example("", Answer(body={"points": [[0.5, TWO.one]]}))
+@example(ONE.one, Value([1, ONE.one]))
+@example("", Value({"points": [[0.5, TWO.one]]}))
 def test_what_is_taken_as_it_is_holds_no_secret(asked: str, answer: Answer) -> None:
     """Most requests and answers are clean at a look; the reference is that no look ever says so."""
     with patch.object(scanner_module, "prefilter", lambda pattern: lambda text: True):
@@ -253,10 +253,7 @@ def test_an_answer_not_found_to_be_redacted_has_nothing_to_be_given_back(asked: 
     for secrets in (then.rules.secrets_of(then.request), now.rules.secrets_of(now.request)):
         given = decode(given_back(content, secrets), "").answer
         if not as_it_is.is_redacted:
-            assert [chunk_value(chunk, "") for chunk in as_it_is.chunks or ()] == [
-                chunk_value(chunk, "") for chunk in given.chunks or ()
-            ]
-            assert as_it_is._replace(chunks=None) == given._replace(chunks=None)
+            assert contents_of(as_it_is) == contents_of(given)
     assert as_it_is.is_redacted == (
         b"__REDACTED_" in content.partition(b'"response": ')[2].replace(b"__REDACTED__", b"")
     )
@@ -269,7 +266,7 @@ def test_a_replay_is_the_servers_echo_of_the_present_secrets(shape: Any, first: 
     other = tuple(secret.text.format(secret.other) for secret in (first, second))
     then, now = (run({"input": _filled(shape, values)}) for values in (one, other))
 
-    content = then.recorded(Answer(body={"echo": then.request.frozen_body()["input"]}))
+    content = then.recorded(Value({"echo": then.request.frozen_body()["input"]}))
 
     assert then.key == now.key
     assert {"echo": now.request.body["input"]} == now.replayed(content)
@@ -297,9 +294,7 @@ def test_an_errors_own_body_is_left_as_it_came() -> None:
     before = deepcopy(body)
 
     hidden = (
-        RecordingRedactor(RequestRules().redactor)
-        .answer(Answer(failure=Failure("BadRequestError", "no", 400, body)))
-        .failure
+        RecordingRedactor(RequestRules().redactor).answer(Failed(Failure("BadRequestError", "no", 400, body))).failure
     )
     assert hidden is not None
 
@@ -323,16 +318,16 @@ _DELTAS = st.builds(
 def test_a_prefilter_finds_what_looking_everywhere_finds(chunks: list[Any], body: Any, header: str) -> None:
     """The look at the whole answer may err on one side only. And its consumer's chunks are left as they came."""
     then, http = run({"input": _ASKED}), Http(200, {"x-request-id": header})
-    answer = Answer(body=body, chunks=chunks, http=http)
-    before = deepcopy(answer)
+    answers = Value(body, http=http), ModelList(chunks, body, http=http), Streamed(chunks, http=http)
+    before = deepcopy(answers)
 
-    quickly = then.recorded(answer)
+    quickly = [then.recorded(answer) for answer in answers]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Redactor, "is_clean", lambda redactor, text: False)
-        slowly = then.recorded(deepcopy(answer))
+        slowly = [then.recorded(answer) for answer in deepcopy(answers)]
 
     assert slowly == quickly
-    assert before == answer
+    assert before == answers
 
 
 _CUSTOMERS = ("7314123", "9021987")
@@ -366,7 +361,7 @@ def test_numbers_come_back_as_numbers(value: Any) -> None:
     request = Request("POST", CHAT, f"http://localhost{CHAT}", body, canonical_text(body))
     one = Run(request, RequestRules(_CUSTOMERS))
 
-    content = one.recorded(Answer(body={"metadata": one.request.frozen_body()["metadata"]}))
+    content = one.recorded(Value({"metadata": one.request.frozen_body()["metadata"]}))
 
     assert one.key == request_key(recorded_request(json.loads(content)["request"]), "t")
     assert canonical_text({"metadata": value}) == canonical_text(one.replayed(content))

@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inference_recorder.recording.answer import Recording, Value
 from inference_recorder.recording.body import typed
-from inference_recorder.recording.recording import Answer, Recording
 from inference_recorder.sdk.internals import constructed
 from inference_recorder.sdk.methods import method_for
 from inference_recorder.sdk.replay import revived_answer
@@ -42,7 +42,7 @@ def test_encoded_embeddings_are_the_ones_that_the_sdk_constructs(data: Any, is_u
         data = {"object": "list", "model": "m", "usage": usage, **data, "data": items}
     expected = constructed(EMBEDDINGS.answer_type, data)
 
-    recording = Recording("file.json", Answer(body=typed("a.B", data)))
+    recording = Recording("file.json", Value(typed("a.B", data)))
     actual = revived_answer(EMBEDDINGS, recording, None, is_async=False)
 
     assert actual.__dict__.pop("_request_id") is None  # what the client adds to every answer

@@ -11,8 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from inference_recorder.recording import json_bytes
+from inference_recorder.recording.answer import Streamed
 from inference_recorder.recording.body import chunk_data_start, chunk_value, untyped
-from inference_recorder.recording.recording import Answer, Recording
 from inference_recorder.sdk import replay
 from inference_recorder.sdk.internals import constructed
 from inference_recorder.sdk.methods import METHODS
@@ -56,11 +56,10 @@ _SPELLINGS = st.sampled_from([json_bytes.dumps, lambda value: json.dumps(value).
 def test_a_chunk_is_the_one_that_the_sdk_constructs_from_its_line(items: Any, chunk_type: Any) -> None:
     """Where its data begins is looked for as bytes, and not again while the lines begin alike."""
     lines = [spelled(item) for item, spelled in items]
-    recording = Recording("file.json", Answer(chunks=lines, is_streaming=True))
     expected = [constructed(chunk_type, untyped(chunk_value(line, "file.json"))) for line in lines]
 
     response = SimpleNamespace(is_closed=False)
-    actual = list(revived_chunks(recording, reviver(chunk_type), RuntimeError, response))
+    actual = list(revived_chunks(Streamed(lines), "file.json", reviver(chunk_type), RuntimeError, response))
 
     assert [] == differences(expected, actual)
 
@@ -82,8 +81,8 @@ def test_what_stands_before_the_data_of_a_line_is_found(item: Any) -> None:
 def test_usual_chunks_are_not_built_the_slow_way() -> None:
     """Else each would cost what the SDK takes, and all would be the same all the same."""
     lines = [json_bytes.dumps({**USUAL, "__type__": kind}) for kind in ("a.B", "a.B", "a.BC", "a.B")]
-    recording = Recording("file.json", Answer(chunks=lines, is_streaming=True))
-    built = revived_chunks(recording, reviver(METHODS[0].chunk_type), RuntimeError, SimpleNamespace(is_closed=False))
+    chunk_reviver, response = reviver(METHODS[0].chunk_type), SimpleNamespace(is_closed=False)
+    built = revived_chunks(Streamed(lines), "file.json", chunk_reviver, RuntimeError, response)
 
     with patch.object(replay, "_revived_slowly", side_effect=AssertionError("built the slow way")):
         assert ["é"] * 4 == [one.choices[0].delta.content for one in built]

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from inference_recorder.errors import CorruptRecording, RecordingConflict
+from inference_recorder.recording.answer import Http, Value
 from inference_recorder.recording.codec import encode
-from inference_recorder.recording.recording import Answer, Http
 from inference_recorder.storage.catalogue import entry_of
 from inference_recorder.storage.directories import Directories
 from inference_recorder.storage.renames import Renaming, move_of, moved
@@ -66,7 +66,7 @@ def test_our_own_layout_stays_with_its_headers_on_one_line(store: Store) -> None
     def content(test_id: str, id_: str) -> bytes:
         http = Http(200, {f"x-own-{number}": "é" for number in range(100)})
         body = {"__type__": "X", "__data__": CHAT["__data__"] | {"id": id_}}
-        return encode(test_id, document()["request"], Answer(body=body, http=http))
+        return encode(test_id, document()["request"], Value(body, http=http))
 
     path = written(store, content("old", OLD_ID))
     new_path = moved(store, entry_of(path), Renaming(NEW, "new"))

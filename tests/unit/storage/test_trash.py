@@ -19,9 +19,9 @@ import pytest
 
 from inference_recorder import MissingRecording, UnwritableRecording, inference_recording
 from inference_recorder.cli.directories import directories_below
+from inference_recorder.recording.answer import Value
 from inference_recorder.recording.body import typed
 from inference_recorder.recording.codec import decode_thoroughly
-from inference_recorder.recording.recording import Answer
 from inference_recorder.storage import locks
 from inference_recorder.storage.attachments import digest_in, read_attachment
 from inference_recorder.storage.catalogue import paths_in
@@ -34,7 +34,7 @@ from ...support.directories import contents_of
 from .test_stopped_writers import stopped_holder
 
 SOUND = b"sound" * 100
-ATTACHED = Answer(body=typed("attached", sha256(SOUND).hexdigest()))
+ATTACHED = Value(typed("attached", sha256(SOUND).hexdigest()))
 STEPS = {"open", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir"}
 """The audit events of what changes a directory."""
 

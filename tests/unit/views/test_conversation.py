@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference_recorder.errors import CorruptRecording
+from inference_recorder.recording.answer import Answer, Failure, Http, ModelList, Streamed, Value
 from inference_recorder.recording.body import typed
 from inference_recorder.recording.codec import encode
-from inference_recorder.recording.recording import Answer, Failure, Http
 from inference_recorder.recording.usage import Usage
 from inference_recorder.storage.catalogue import Entry, entries_in, entry_of
 from inference_recorder.views.conversation import Conversation, conversation_of
@@ -33,11 +33,11 @@ def shown_as(endpoint: str, body: Any, answer: Answer) -> Conversation:
 
 
 def streamed(*chunks: Any, **answer: Any) -> Answer:
-    return Answer(chunks=[typed("a.Chunk", chunk) for chunk in chunks], is_streaming=True, **answer)
+    return Streamed([typed("a.Chunk", chunk) for chunk in chunks], **answer)
 
 
 def whole(data: Any, **answer: Any) -> Answer:
-    return Answer(body=typed("an.Answer", data), **answer)
+    return Value(typed("an.Answer", data), **answer)
 
 
 def delta(**shown_as: Any) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def assistant(*calls: Any) -> dict[str, Any]:
 )  # fmt: skip
 def test_a_message_is_read_as_a_turn(message: dict[str, Any], expected: Turn) -> None:
     """The bytes of a picture help nobody; what it is does."""
-    assert (expected,) == shown_as(CHAT, {"model": "m", "messages": [message]}, Answer()).asked
+    assert (expected,) == shown_as(CHAT, {"model": "m", "messages": [message]}, Value()).asked
 
 
 def test_a_streamed_chat_is_joined() -> None:
@@ -231,7 +231,7 @@ def test_the_input_items_of_a_response_are_turns() -> None:
                   {"type": "web_search"}],
         "previous_response_id": "resp_0",
     }  # fmt: skip
-    conversation = shown_as(RESPONSES, body, Answer())
+    conversation = shown_as(RESPONSES, body, Value())
 
     assert [
         Turn("user", (Part("text", "See"), Part("attachment", "image image/png, 1.5 kB"))),
@@ -252,7 +252,7 @@ VECTOR = base64.b64encode(bytes(4 * 1536)).decode()
         ("/v1/embeddings", {"input": ["a"] * 64}, whole({"data": [{"embedding": [0.5] * 1536}] * 64}),
          "64 vectors of 1536"),
         ("/v1/embeddings", {"input": "a"}, whole({"data": [{"embedding": VECTOR}]}), "1 vector of 1536"),
-        ("/v1/models", {}, Answer(chunks=[typed("Model", {"id": "a"}), typed("Model", {"id": "b"})]), "2 models|a\nb"),
+        ("/v1/models", {}, ModelList([typed("Model", {"id": "a"}), typed("Model", {"id": "b"})]), "2 models|a\nb"),
         ("/v1/models", {}, whole({"object": "list", "data": [{"id": "a"}]}), "1 model|a"),
         ("/v1/moderations", {"input": "x"},
          whole({"results": [{"flagged": True, "categories": {"violence": True, "hate": False},
@@ -270,8 +270,8 @@ VECTOR = base64.b64encode(bytes(4 * 1536)).decode()
          streamed({"type": "transcript.text.delta", "delta": "Hel"}, {"type": "transcript.text.delta", "delta": "lo"}),
          "Hello"),
         ("/v1/audio/speech", {"input": "Hi", "voice": "coral"},
-         Answer(body=typed("base64", "AAAA"), http=Http(200, {"content-type": "audio/mpeg"})), "audio/mpeg, 3 bytes"),
-        ("/v1/files/f1/content", {}, Answer(body=typed("text", "a,b")), "a,b"),
+         Value(typed("base64", "AAAA"), http=Http(200, {"content-type": "audio/mpeg"})), "audio/mpeg, 3 bytes"),
+        ("/v1/files/f1/content", {}, Value(typed("text", "a,b")), "a,b"),
         ("/v1/files", {"purpose": "batch"}, whole({"id": "file-1"}), '{\n  "id": "file-1"\n}'),
         (CHAT, {"messages": []}, whole({"object": "list", "data": []}), '{\n  "object": "list",\n  "data": []\n}'),
         (CHAT, {"messages": []}, whole("just a text"), "just a text"),
@@ -310,13 +310,13 @@ def test_what_is_neither_a_message_nor_a_tool_is_a_setting() -> None:
     """Nothing of a request is passed over."""
     body = {"model": "m", "messages": [], "stream": True, "tools": [], "temperature": 0, "extra_body": {"a": 1}}
 
-    assert {"temperature": 0, "extra_body": {"a": 1}} == shown_as(CHAT, body, Answer()).settings
+    assert {"temperature": 0, "extra_body": {"a": 1}} == shown_as(CHAT, body, Value()).settings
 
 
 def test_a_recording_of_something_else_is_shown_as_it_is() -> None:
     """llama-stack's directories hold calls of tools too."""
     request = {"tool_name": "search", "kwargs": {"query": "x"}}
-    content = encode(None, request, Answer(body={"content": "y"}))
+    content = encode(None, request, Value({"content": "y"}))
     conversation = conversation_of(Entry(Path("ab.json"), content, None, request))
 
     assert '"query": "x"' in conversation.asked[0].parts[0].text

@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+from inference_recorder.recording.answer import Answer, Failed, Streamed, Value
 from inference_recorder.recording.body import typed
 from inference_recorder.recording.codec import encode
 from inference_recorder.recording.failures import failure_from_json
-from inference_recorder.recording.recording import Answer
 from inference_recorder.request.jsonable import canonical_text
 from inference_recorder.request.keys import request_key
 from inference_recorder.request.request import Request
@@ -130,7 +130,7 @@ def chat_answer(content: str | None, usage: tuple[int, int], end: str = "stop", 
         ],
         "usage": {"prompt_tokens": usage[0], "completion_tokens": usage[1], "total_tokens": sum(usage)},
     }
-    return Answer(body=typed("openai.types.chat.chat_completion.ChatCompletion", data))
+    return Value(typed("openai.types.chat.chat_completion.ChatCompletion", data))
 
 
 def chat_stream(deltas: list[str], usage: tuple[int, int] | None = None, **answer: Any) -> Answer:
@@ -141,7 +141,7 @@ def chat_stream(deltas: list[str], usage: tuple[int, int] | None = None, **answe
     if usage is not None:
         chunks.append({"choices": [], "usage": {"prompt_tokens": usage[0], "completion_tokens": usage[1]}})
     name = "openai.types.chat.chat_completion_chunk.ChatCompletionChunk"
-    return Answer(chunks=[typed(name, chunk) for chunk in chunks], is_streaming=True, **answer)
+    return Streamed([typed(name, chunk) for chunk in chunks], **answer)
 
 
 def travel_agency(directory: Path) -> Example:
@@ -153,7 +153,7 @@ def travel_agency(directory: Path) -> Example:
     cities = [f"city {number}" for number in range(64)]
     vectors = [{"index": position, "embedding": [0.5] * 1536} for position in range(64)]
     data = {"object": "list", "data": vectors, "usage": {"prompt_tokens": 192, "total_tokens": 192}}
-    answer = Answer(body=typed("openai.types.create_embedding_response.CreateEmbeddingResponse", data))
+    answer = Value(typed("openai.types.create_embedding_response.CreateEmbeddingResponse", data))
     body = {"model": "text-embedding-3-small", "input": cities}
     run.call(SEARCH, "/v1/embeddings", body, answer, tokens=(192, 0), seconds=0.0021)
     run.miss(GREETING, "/v1/chat/completions", "gpt-4o", _MISS)
@@ -208,7 +208,7 @@ def _plan(run: Example) -> None:
         "input": "Three days, Porto and Braga: where do I sleep?",
         "reasoning": {"effort": "low", "summary": "auto"},
     }
-    answer = Answer(body=typed("openai.types.responses.response.Response", data))
+    answer = Value(typed("openai.types.responses.response.Response", data))
     run.call(PLAN, "/v1/responses", body, answer, tokens=(61, 212), seconds=0.0005)
 
 
@@ -233,4 +233,4 @@ def _chat(run: Example) -> None:
         }
     }
     body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Lorem ipsum dolor sit amet. " * 400}]}
-    run.call(LIMIT, chat, body, Answer(failure=failure_from_json(refused)))
+    run.call(LIMIT, chat, body, Failed(failure_from_json(refused)))

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ..engine.decisions import Record
     from ..engine.run_log import RunLog
     from ..engine.series import Series
-    from ..recorder import inference_recording
     from ..request.jsonable import JsonObject
     from ..session import Session
     from ..storage.rollback import Rollback
@@ -33,7 +32,6 @@ class Attempt:
         self.test_id = test_id
         self.sessions: list[Session] = []
         """All that were opened in it, by the plugin or in code."""
-        self.recorder: inference_recording | None = None
         self.session: Session | None = None
         """The plugin's own, where the test has one."""
         self.allows_misses = False
@@ -133,17 +131,26 @@ class Attempt:
         if self._before[directory].is_new(decision.key):
             self._new_requests.append(decision.body)
 
-    def swallowed_misses(self) -> list[Call]:
-        """Return the misses of the plugin's sessions, if the test did not fail for them nor is allowed to have any."""
-        if self.session is None or self.allows_misses or self.has_failed or self.has_failed_as_expected:
-            return []
-        return [*self.missed_in_fixtures, *self.session.missed]
-
     def close_session(self) -> None:
-        """Close the plugin's session; raises what `Session.close` does."""
-        recorder, self.recorder = self.recorder, None
-        if recorder is not None:
-            recorder.__exit__(None, None, None)
+        """Close the plugin's session; raises what `Engine.close` does."""
+        if self.session is not None and self.session.is_open:
+            from ..recorder import suspend
+
+            suspend(self.session)
+            self.session.engine.close()
+
+    def fail_for_misses(self) -> None:
+        """Fail the test if the code under test went on after a miss and is not allowed to."""
+        if self.session is None or self.allows_misses or self.has_failed or self.has_failed_as_expected:
+            return
+        misses = [*self.missed_in_fixtures, *self.session.missed]
+        if misses:
+            calls = "a call" if len(misses) == 1 else f"{len(misses)} calls"
+            pytest.fail(
+                f"{calls} had no recording, and the code under test went on without an answer "
+                f"(allow_misses=True in the marker allows this):\n\n{misses[0].explanation}",
+                pytrace=False,
+            )
 
     def finish_series(self, *, is_rolled_back: bool = False, may_cut: bool = True) -> None:
         """Close the gaps in the recorded series and, if the test passed, remove older answers after their ends.
@@ -178,8 +185,9 @@ class Attempt:
             except (RecorderError, OSError) as error:
                 self.troubles.append(f"{self.test_id}: {error}")
         self.failed_recordings = [str(path) for path in moved.values()]
-        if self.sessions:
-            self._list_calls(moved, with_tokens=with_tokens)
+        for session in self.sessions:
+            if not session.is_open:
+                self.calls += calls_of(session, self.test_id, moved, with_tokens=with_tokens)
         still_open = [session for session in self.sessions if session.is_open]
         self._release_sessions()
         return still_open
@@ -202,11 +210,6 @@ class Attempt:
                 before.remove_failed()
             except (RecorderError, OSError):
                 pass  # git ignores where they are, and the next attempt replaces them
-
-    def _list_calls(self, moved: dict[Path, Path], *, with_tokens: bool) -> None:
-        for session in self.sessions:
-            if not session.is_open:
-                self.calls += calls_of(session, self.test_id, moved, with_tokens=with_tokens)
 
     def _release_sessions(self) -> None:
         """Free the sessions, and the old recordings unless they may be restored: a run has many tests."""

@@ -1,62 +1,124 @@
-"""What one process learns of the whole run: the merged reports of the workers of pytest-xdist, or its own."""
+"""The end of a run: each process makes a report, and the one that users see merges them and writes the summary."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from ..config import DEFAULT
 from ..errors import RecorderError
+from .run import Run
 from .run_report import RunReport
 from .shared_directory import SharedDirectory
+from .terminal import shown_path
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class _Gateway(Protocol):
+        id: str
+
+    class _WorkerNode(Protocol):
+        """A worker of pytest-xdist, as its controller sees it."""
+
+        gateway: _Gateway
+        workerinput: dict[str, object]
+        workeroutput: dict[str, str]
+        """Set when the worker has ended; a crashed one has none."""
+
+
+_REPORT = "inference_recorder"
+SHARED_DIRECTORY = "inference_recorder_directory"
+"""The worker's input that names the directory that all processes of the run share; "" if there is none."""
+
+
+class Worker:
+    """The hook of a worker of pytest-xdist, which sends its report to the controller."""
+
+    def __init__(self, config: pytest.Config, run: Run) -> None:
+        self._config = config
+        self._run = run
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        report = self._run.finish()
+        self._config.workeroutput[_REPORT] = "" if report is None else report.to_json()  # type: ignore[attr-defined]
 
 
 class Controller:
-    """Merges the reports of the run's processes and writes what is shown of them."""
+    """The hooks of the controller of pytest-xdist, or of the only process."""
 
-    def __init__(self, config: pytest.Config, shared: SharedDirectory | None) -> None:
+    def __init__(self, config: pytest.Config, run: Run, shared: SharedDirectory | None) -> None:
         self._config = config
+        self._run = run
         self._shared = shared
         self._report: RunReport | None = None
         """None as long as no process had a session."""
         self._unreported_workers: set[str] = set()
         self._crashed_workers: list[str] = []
 
-    def worker_started(self, worker: str) -> None:
-        self._unreported_workers.add(worker)
+    def pytest_report_header(self) -> str:
+        mode, directory = self._run.config.mode(), self._run.config.directory()
+        beside = "beside each test file and in " if self._run.config.table.recordings_beside_tests else "in "
+        return (
+            f"inference_recorder: {mode.value} ({_shown_source(mode.source)}), recordings {beside}"
+            f"{shown_path(directory.value, self._config.rootpath)} ({_shown_source(directory.source)})"
+        )
 
-    def worker_ended(self, worker: str, report: str | None) -> None:
-        """Merge the report of a worker: "" without sessions, None if it crashed; then its running test is undone."""
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: _WorkerNode) -> None:
+        """Give a worker the directory that all processes of the run share."""
+        self._unreported_workers.add(node.gateway.id)
+        node.workerinput[SHARED_DIRECTORY] = "" if self._shared is None else str(self._shared.path)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: _WorkerNode) -> None:
+        """Merge the report of a worker that has ended, or undo the running test of one that has crashed."""
+        worker, output = node.gateway.id, getattr(node, "workeroutput", {}).get(_REPORT)
         self._unreported_workers.discard(worker)
-        if report is not None:
-            if report:
-                self.add(RunReport.from_json(report))
-            return
-        self._crashed_workers.append(worker)
-        if self._shared is not None and not self._config.getoption("inference_keep_failed"):
-            self.add(_restored(worker, self._shared))
+        if output:
+            self._merge(RunReport.from_json(output))
+        elif output is None:
+            self._crashed_workers.append(worker)
+            if self._shared is not None and not self._config.getoption("inference_keep_failed"):
+                self._merge(_restored(worker, self._shared))
 
-    def add(self, report: RunReport) -> None:
-        """Merge the report of a process."""
-        self._report = self._report or RunReport()
-        self._report.merge(report)
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        if (report := self._run.finish()) is not None:
+            self._merge(report)
 
-    def finished(self) -> RunReport | None:
-        """Return the report of the whole run; None if it had no sessions."""
-        report = self._report
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
+        config, report = self._config, self._report
         if report is not None:
+            from .summary import summarize
+
             report.crashed_workers = self._crashed_workers
             report.silent_workers = sorted(self._unreported_workers)
             report.used += [] if self._shared is None else self._shared.uses()
-        return report
+            common, has_passed = self._run.config.directory().value, exitstatus == pytest.ExitCode.OK
+            summarize(report, config, common, terminalreporter, has_passed=has_passed)
+        if page := config.getoption("inference_report"):
+            _write_page(config.invocation_params.dir / page, report or RunReport())
+            terminalreporter.write_line(f"recordings: every call of this run is shown in {page}")
+
+    def _merge(self, report: RunReport) -> None:
+        self._report = self._report or RunReport()
+        self._report.merge(report)
 
 
-def write_page(file: Path, report: RunReport) -> None:
+def _shown_source(source: str) -> str:
+    return "by default" if source == DEFAULT else source
+
+
+def _write_page(file: Path, report: RunReport) -> None:
     """Write the page that shows every call of the run."""
-    from importlib import import_module
+    from ..views.report import write
 
     directories = [Path(directory) for directory in dict.fromkeys(report.directories)]
-    import_module("inference_recorder.views.report").write(file, directories, report.calls, [])
+    write(file, directories, report.calls, [])  # type: ignore[arg-type]  # each call is a dict
 
 
 def _restored(worker: str, shared: SharedDirectory) -> RunReport:

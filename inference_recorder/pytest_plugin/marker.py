@@ -13,7 +13,6 @@ from ..errors import RecorderError
 from .configuration import check_may_record
 
 if TYPE_CHECKING:
-    from ..recorder import inference_recording
     from ..session import Session
 
 Arguments = dict[str, Any]
@@ -47,9 +46,7 @@ def arguments_of(node: pytest.Item | pytest.Collector) -> Arguments:
     return arguments
 
 
-def open_session(
-    arguments: Arguments, config: Config, pytest_config: pytest.Config
-) -> tuple[inference_recording, Session]:
+def open_session(arguments: Arguments, config: Config, pytest_config: pytest.Config) -> Session:
     """Open a session with a marker's arguments; fail the test, without a traceback, if that is impossible."""
     from ..recorder import enter_process_wide, inference_recording
 
@@ -62,8 +59,7 @@ def open_session(
     try:
         mode = config.mode(options.get("mode"))
         check_may_record(pytest_config, mode.value, "the marker" if mode.source == "mode" else mode.source)
-        recorder = inference_recording(**options)
-        return recorder, enter_process_wide(recorder)
+        return enter_process_wide(inference_recording(**options))
     except (RecorderError, pytest.UsageError) as error:
         pytest.fail(str(error), pytrace=False)
 

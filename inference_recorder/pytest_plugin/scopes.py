@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,61 +13,38 @@ from .parameters import ParameterIds
 
 if TYPE_CHECKING:
     from ..engine.attempt_series import AttemptSeries
-    from ..session import Session
 
 ITEM_ID = pytest.StashKey[str]()
 """A test's node id as it was collected: pytest-xdist adds its group's name to it."""
 
 
-@dataclass(slots=True)
-class Running:
-    """What runs now: a test, or a wider fixture while it is set up or torn down."""
+@dataclass(slots=True, eq=False)
+class RunningTest:
+    """The test that runs; its calls are counted by its attempt."""
 
     test_id: str | None = None
     """None between tests."""
     directory: Path | None = None
-    """Of its file; None for a fixture of the whole session."""
+    """Of its file."""
+
+
+@dataclass(slots=True, eq=False)
+class WideFixture:
+    """A fixture wider than a test, from its setup to its teardown."""
+
+    test_id: str
+    directory: Path | None
+    """Of its scope's tests; None for the whole session, whose recordings are beside no test."""
+    node: pytest.Item | pytest.Collector
+    """The class, file, directory or session whose tests share it."""
     attempt_series: AttemptSeries | None = None
     """Where its calls are counted."""
-    node: pytest.Item | pytest.Collector | None = None
 
 
-class Scope(NamedTuple):
-    """What a fixture's calls belong to."""
-
-    id: str
-    """The fixture's test id."""
-    directory: Path | None
-    """Of the scope's tests; None for the whole session, whose recordings are beside no test."""
-    node: pytest.Item | pytest.Collector
-
-
-class ScopeSession:
-    """The plugin's session for one wider fixture: open while it is set up or torn down."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-        self._depth = 1
-
-    def enter(self) -> None:
-        from ..recorder import resume
-
-        self._depth += 1
-        if self._depth == 1:
-            resume(self.session, is_process_wide=True)
-
-    def leave(self) -> None:
-        from ..recorder import suspend
-
-        self._depth -= 1
-        if self._depth == 0:
-            suspend(self.session)
-
-
-def scope_of(
+def wide_fixture(
     fixture: pytest.FixtureDef[object], request: pytest.FixtureRequest, item: pytest.Item | None, ids: ParameterIds
-) -> Scope | None:
-    """Return the scope of a fixture that is being set up for a test; None if it is the test itself."""
+) -> WideFixture | None:
+    """Return the fixture that is being set up for a test; None if it is the test's own."""
     node = request.node
     if fixture.scope == "function" or node is item:  # scope="class" in a test outside a class
         return None
@@ -77,7 +54,7 @@ def scope_of(
         scope, directory = f"{id_of(node)}{'/' if node.path.is_dir() else ''}", directory_of(node)
     parameter, others = ids.of(fixture, item)
     name = str(fixture_id(scope, fixture.baseid, fixture.argname, parameter, others)).replace("\x00", "(null)")
-    return Scope(name, directory, node)
+    return WideFixture(name, directory, node)
 
 
 def id_of(node: pytest.Item | pytest.Collector) -> str:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+from .marker import arguments_of
+from .scopes import ITEM_ID, id_of
 
 
 class _Named(NamedTuple):
@@ -23,25 +27,44 @@ class Selection:
     """What was collected and not left out. When in doubt, a scope does not run whole: then its old answers stay."""
 
     def __init__(self, config: pytest.Config) -> None:
+        self.collected_ids: list[str] = []
+        """The tests that exist, deselected or not."""
         self._config = config
         self._collected: list[pytest.Item] = []
+        """The tests before -k, -m, --deselect or a plugin leaves some out; [] once that is done."""
         self._in_part: set[str] = set()
         """The node ids of what holds a test that was left out, or could not be collected."""
         self._known: dict[str, bool] = {}
 
-    def collected(self, item: pytest.Item) -> None:
-        """Take note of a test, before -k, -m, --deselect or a plugin leaves some out."""
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(
+        self, collector: pytest.Collector
+    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        report = yield
+        if report.passed:
+            try:
+                for node in report.result:
+                    if isinstance(node, pytest.Item):
+                        arguments_of(node)
+            except pytest.UsageError as error:
+                report.outcome, report.longrepr, report.result = "failed", str(error), []
+        if report.failed:
+            self._in_part |= {node.nodeid for node in collector.listchain()}
+        return report
+
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
         self._collected.append(item)
 
-    def failed(self, collector: pytest.Collector) -> None:
-        """Take note of what could not be collected."""
-        self._in_part |= {node.nodeid for node in collector.listchain()}
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        for item in items:
+            item.stash[ITEM_ID] = item.nodeid
+        self.collected_ids = [id_of(item) for item in items]
 
-    def finish(self, selected: list[pytest.Item]) -> None:
-        """Take note of the tests that are left."""
-        left = set(map(id, selected))
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        selected = set(map(id, session.items))
         for item in self._collected:
-            if id(item) not in left:
+            if id(item) not in selected:
                 self._in_part |= {node.nodeid for node in item.listchain()}
         self._collected = []
 
@@ -71,13 +94,12 @@ class Selection:
 
     def _names(self, path: Path, names: tuple[str, ...] = ()) -> bool:
         """Whether an argument names this file or directory, a class of it, or what it is in."""
-        for one in self._named:
-            if one.names:
-                if path == one.path and one.names == names[: len(one.names)]:
-                    return True
-            elif path.is_relative_to(one.path):
-                return True
-        return False
+        return any(
+            path == named.path and named.names == names[: len(named.names)]
+            if named.names
+            else path.is_relative_to(named.path)
+            for named in self._named
+        )
 
     def _names_all_below(self, directory: Path) -> bool:
         """Whether the arguments name a directory or all there is to run in it."""

@@ -2,63 +2,80 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from .scopes import Running, Scope, ScopeSession
+import pytest
+
+from .parameters import ParameterIds
+from .scopes import WideFixture, wide_fixture
 
 if TYPE_CHECKING:
-    from ..engine.attempt_series import AttemptSeries
+    from ..session import Session
     from .run import Run
 
 
 class WideFixtures:
-    """The wider fixtures of one run. A scope gets a session when its first fixture is set up for a test with one."""
+    """The hooks around wider fixtures. Each gets a session of its own when it is set up for a test with one."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._sessions: dict[str, ScopeSession] = {}
-        self._series: dict[str, AttemptSeries] = {}
-        """Where the calls of each fixture are counted, from its setup to its teardown."""
+        self._parameter_ids = ParameterIds()
+        self._sessions: dict[str, Session] = {}
+        """By the fixture's test id; active only while the fixture runs."""
 
-    def enter(self, scope: Scope, *, is_setup: bool) -> None:
-        """Run a fixture of this scope, in the scope's session if there is one."""
-        if is_setup:
-            self._series.pop(scope.id, None)
-        self._run.enter(Running(scope.id, scope.directory, self._series.get(scope.id), scope.node))
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> Generator[None, object, object]:
+        self._parameter_ids.note(metafunc)
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
+    ) -> Generator[None, object, object]:
+        fixture = wide_fixture(fixturedef, request, self._run.item, self._parameter_ids)
+        if fixture is None:
+            return (yield)
+        self._enter(fixture, is_setup=True)
+        fixturedef.addfinalizer(lambda: self._end(fixture))
+        session = self._sessions.get(fixture.test_id)
+        missed_before = 0 if session is None else len(session.missed)
         try:
-            if scope.id in self._sessions:
-                self._sessions[scope.id].enter()
-            elif is_setup and self._run.has_test_session:
-                _, session = self._run.open_session(scope.node)
+            result = yield
+            if session is not None and self._run.attempt is not None:
+                self._run.attempt.missed_in_fixtures += session.missed[missed_before:]
+            return result
+        finally:
+            self._leave(fixture)
+            # Finalizers run last to first: what the fixture does after its yield runs between these two.
+            fixturedef.addfinalizer(lambda: self._enter(fixture, is_setup=False))
+
+    def _enter(self, fixture: WideFixture, *, is_setup: bool) -> None:
+        was_running = self._run.runs(fixture.test_id)  # one that overrides another of the same plugin or file
+        self._run.enter(fixture)
+        try:
+            if fixture.test_id in self._sessions:
+                if not was_running:
+                    from ..recorder import resume
+
+                    resume(self._sessions[fixture.test_id], is_process_wide=True)
+            elif is_setup and self._run.attempt is not None and self._run.attempt.session is not None:
+                session = self._sessions[fixture.test_id] = self._run.open_session(fixture.node)
                 self._run.fixture_engines.append(session.engine)
-                self._sessions[scope.id] = ScopeSession(session)
-                scope.node.addfinalizer(lambda: self._sessions.pop(scope.id).session.engine.close())
+                fixture.node.addfinalizer(lambda: self._sessions.pop(fixture.test_id).engine.close())
         except BaseException:
-            self._leave(scope)
+            self._run.leave()
             raise
 
-    def leave(self, scope: Scope) -> None:
-        if scope.id in self._sessions:
-            self._sessions[scope.id].leave()
-        self._leave(scope)
+    def _leave(self, fixture: WideFixture) -> None:
+        self._run.leave()
+        if fixture.test_id in self._sessions and not self._run.runs(fixture.test_id):
+            from ..recorder import suspend
 
-    def end(self, scope: Scope) -> None:
+            suspend(self._sessions[fixture.test_id])
+
+    def _end(self, fixture: WideFixture) -> None:
         """Leave a fixture that has been torn down. Raises UnwritableRecording."""
-        self.leave(scope)
-        series = self._series.pop(scope.id, None)
-        if series is not None and (errors := series.finish(is_cut=False)):
+        self._leave(fixture)
+        if fixture.attempt_series is not None and (errors := fixture.attempt_series.finish(is_cut=False)):
             raise errors[0]
-
-    def count_of_misses(self, scope: Scope) -> int:
-        """Return how many calls the fixtures of a scope have missed so far."""
-        return len(self._sessions[scope.id].session.missed) if scope.id in self._sessions else 0
-
-    def note_misses(self, scope: Scope, since: int) -> None:
-        """Note what a fixture missed in a setup that did not fail for it."""
-        if scope.id in self._sessions:
-            self._run.note_fixture_misses(self._sessions[scope.id].session.missed[since:])
-
-    def _leave(self, scope: Scope) -> None:
-        left = self._run.leave()
-        if left.attempt_series is not None:
-            self._series[scope.id] = left.attempt_series

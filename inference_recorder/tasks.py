@@ -64,7 +64,7 @@ class Consumer:
 
     def reads(self) -> None:
         """Note that the running task reads the stream."""
-        task: Any = _asyncio_task()
+        task = _asyncio_task()
         consumers = None if task is None else _consumers_in(task)
         if consumers is self._consumers_of_task:
             return
@@ -75,7 +75,7 @@ class Consumer:
         self._consumers_of_task = consumers
 
 
-def _consumers_in(task: Any) -> weakref.WeakSet[Consumer]:
+def _consumers_in(task: asyncio.Task[object]) -> weakref.WeakSet[Consumer]:
     """Return the streams that a task reads, which are marked when it is cancelled.
 
     asyncio.timeout cancels a task and takes that back in one step, which leaves no trace: a stream that the task was
@@ -87,8 +87,8 @@ def _consumers_in(task: Any) -> weakref.WeakSet[Consumer]:
         return consumers
     consumers, known_task = weakref.WeakSet(), weakref.ref(task)
 
-    def cancel(*args: Any, **kwargs: Any) -> bool:
-        task: Any = known_task()
+    def cancel(*args: object, **kwargs: object) -> bool:
+        task = known_task()
         if task is None:
             return False
         if not task.done():
@@ -97,11 +97,11 @@ def _consumers_in(task: Any) -> weakref.WeakSet[Consumer]:
         return bool(type(task).cancel(task, *args, **kwargs))
 
     setattr(task, _CONSUMERS, consumers)
-    task.cancel = cancel
+    task.cancel = cancel  # type: ignore[method-assign]
     return consumers
 
 
-def _asyncio_task() -> object:
+def _asyncio_task() -> asyncio.Task[object] | None:
     try:
         return asyncio.current_task()
     except RuntimeError:  # this thread runs no event loop of asyncio

@@ -6,7 +6,7 @@ import functools
 import os
 from collections.abc import Callable, Iterator
 from importlib import import_module
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 Kind = Literal["program", "python", "tool"]
 """What a new process runs: some program, the code of this one, or a tool of the system that is not Python."""
@@ -25,25 +25,29 @@ class _Way(NamedTuple):
     module: str
     owner: str
     name: str
-    pid_of: Callable[[Any, tuple[Any, ...]], int | None]
+    pid_of: Callable[[object, tuple[object, ...]], int | None]
     """Takes what it returned and its arguments."""
     kind: Kind = "program"
 
 
-def _pid_of_self(result: Any, args: tuple[Any, ...]) -> int | None:
+def _pid_of_self(result: object, args: tuple[object, ...]) -> int | None:
     pid: int | None = getattr(args[0], "pid", None)
     return pid
 
 
-def _unknown(result: Any, args: tuple[Any, ...]) -> None:
+def _result(result: object, args: tuple[object, ...]) -> int | None:
+    return result if isinstance(result, int) else None
+
+
+def _unknown(result: object, args: tuple[object, ...]) -> None:
     return None
 
 
 _WAYS = (
     _Way("subprocess", "Popen", "__init__", _pid_of_self),  # asyncio, anyio and trio use it too
     _Way("multiprocessing.process", "BaseProcess", "start", _pid_of_self, kind="python"),
-    _Way("os", "", "posix_spawn", lambda result, args: result),
-    _Way("os", "", "posix_spawnp", lambda result, args: result),
+    _Way("os", "", "posix_spawn", _result),
+    _Way("os", "", "posix_spawnp", _result),
     _Way("os", "", "system", _unknown),
     _Way("os", "", "spawnv", _unknown),
     _Way("os", "", "spawnve", _unknown),
@@ -72,7 +76,7 @@ def _replaced(way: _Way, report: Report) -> Callable[[], None]:
         return lambda: None
 
     @functools.wraps(original)
-    def start(*args: Any, **kwargs: Any) -> Any:
+    def start(*args: object, **kwargs: object) -> object:
         result = original(*args, **kwargs)
         kind: Kind = "tool" if way.name == "__init__" and _is_tool(*args[1:], **kwargs) else way.kind
         report(way.pid_of(result, args), kind)
@@ -85,14 +89,14 @@ def _replaced_exec(name: str, report: Report) -> Callable[[], None]:
     original = getattr(os, name)
 
     @functools.wraps(original)
-    def become(*args: Any, **kwargs: Any) -> Any:
+    def become(*args: object, **kwargs: object) -> object:
         report(os.getpid(), "program")
         return original(*args, **kwargs)
 
     return _put(os, name, become, original)
 
 
-def _is_tool(*args: Any, shell: object = False, executable: object = None, **kwargs: Any) -> bool:
+def _is_tool(*args: object, shell: object = False, executable: object = None, **kwargs: object) -> bool:
     """Whether these arguments of `subprocess.Popen` run a tool of the system."""
     command = args[0] if args else kwargs.get("args")
     if len(args) > 1 or shell or executable is not None or not isinstance(command, (list, tuple)) or not command:
@@ -100,7 +104,7 @@ def _is_tool(*args: Any, shell: object = False, executable: object = None, **kwa
     return os.path.basename(os.fsdecode(command[0])) in _TOOLS
 
 
-def _put(owner: Any, name: str, new: Any, original: Any) -> Callable[[], None]:
+def _put(owner: object, name: str, new: object, original: object) -> Callable[[], None]:
     setattr(owner, name, new)
 
     def undo() -> None:

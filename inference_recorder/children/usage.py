@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypedDict
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
     from .started import Kind
@@ -95,7 +95,7 @@ def forks() -> int:
     return _forks
 
 
-def _tell(report: dict[str, Any]) -> None:
+def _tell(report: Mapping[str, object]) -> None:
     line = json.dumps(report).encode() + b"\n"
     for directory in listeners:
         try:

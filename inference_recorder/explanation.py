@@ -93,7 +93,8 @@ def lines_of(explanation: Explanation, test_id: str | None, directory: Path) -> 
             yield f"  and {len(differences) - MOST_DIFFERENCES_SHOWN} more"
     if explanation.renamed_from is not None and test_id is not None:
         yield f"recorded for {explanation.renamed_from}: was this test renamed? Then give it its recordings:"
-        yield f"  {rename_command(explanation.renamed_from, test_id, directory)}"
+        command = ("inference-recorder", "rename-test", explanation.renamed_from, test_id, str(directory))
+        yield f"  {shlex.join(command)}"
     elif explanation.recorded_for and (nearest is None or nearest.reason in ("other request", "other test")):
         yield "the same request is recorded for"
         for other in explanation.recorded_for[:_MOST_TESTS_SHOWN]:
@@ -138,11 +139,6 @@ def shown(value: object, longest: int) -> str:
     """Return a JSON value on one line, cut to `longest` characters."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= longest else f"{text[: longest - 1]}… ({len(text):,} characters)"
-
-
-def rename_command(old_test_id: str, test_id: str, directory: Path) -> str:
-    """Return the command that gives a renamed test its recordings in `directory`."""
-    return shlex.join(("inference-recorder", "rename-test", old_test_id, test_id, str(directory)))
 
 
 def _reason_text(nearest: Nearest, test_id: str | None) -> str:

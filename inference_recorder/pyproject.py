@@ -133,4 +133,3 @@ _READERS: Mapping[str, Callable[[object, str], object]] = {
     "normalize": _normalizers,
 }
 """Key of the table -> what checks its value and returns the one that Table holds. The second argument begins errors."""
-KEYS = tuple(_READERS)

@@ -6,13 +6,14 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from inference_recorder import errors
 from inference_recorder.cli.main import COMMANDS
-from inference_recorder.pyproject import KEYS
+from inference_recorder.config import Table
 from inference_recorder.request.normalizers import BUILT_IN_NAMES
 from inference_recorder.sdk.coverage import coverage_table
 
@@ -63,7 +64,7 @@ def test_every_option_of_the_plugin_is_in_its_table(suite: Suite) -> None:  # no
     """The two ways to set one stand side by side there."""
     lines = "\n".join(suite.run("--help").outlines)
     [table] = re.findall(r"^\| on the command line.*?\n\n", DOCS["pytest.md"], re.DOTALL | re.MULTILINE)
-    known = set(re.findall(r"^  (--inference-[a-z-]+)", lines, re.MULTILINE)) | set(KEYS)
+    known = set(re.findall(r"^  (--inference-[a-z-]+)", lines, re.MULTILINE)) | {field.name for field in fields(Table)}
 
     assert known == {name.rstrip("=[") for name in re.findall(r"`(-*[a-z_-]+[a-z])", table)}
 

@@ -93,5 +93,5 @@ def _beside(root: Path, node_id: str) -> Iterator[Path]:
 def _inside_root(directories: SearchedDirectories) -> Iterator[Path]:
     """Yield the searched directories, except links that leave the root: recorders refuse those too."""
     for directory in directories.searched:
-        if directory == directories.root or is_inside(str(directory), str(directories.root)):
+        if directory == directories.root or is_inside(directory, directories.root):
             yield directory

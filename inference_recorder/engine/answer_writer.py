@@ -89,7 +89,7 @@ class AnswerWriter:
         except LockNotAvailable as error:  # the recording is in place all the same
             warning = error
         # After the new file is there, so that a crash leaves at least one of them.
-        if not is_kept and not self._store.remove_all(superseded, patience, wait=wait):
+        if not is_kept and not all(self._store.remove(changed, patience, wait=wait) for changed in superseded):
             return False
         self._note_stored(decision, position, None if is_kept else kept.content)
         if not is_kept and not state.is_counted:

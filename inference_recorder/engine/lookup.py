@@ -17,8 +17,7 @@ from ..request.keys import EXACT, body_text_as_keyed, request_key
 from ..request.request import Request, with_ids
 from ..request.unshown import Unshown
 from ..storage.catalogue import entry_in
-from ..storage.files import Stored
-from ..storage.store import Store
+from ..storage.store import Store, Stored
 from .series import Series
 
 _NO_IDS: Mapping[str, str] = {}
@@ -120,7 +119,8 @@ def may_answer(stored: Stored, request: Request, test_id: str | None, rules: Req
     """
     try:
         entry = entry_in(Path(stored.path), stored.content)
-        recorded, own_key = entry.asked, entry.exact_key
+        recorded = entry.asked
+        own_key = None if recorded is None else request_key(recorded, entry.test_id)
     except (CorruptRecording, RecursionError):  # decoding its answer reports what is wrong
         return True
     forms = rules.forms(request)

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..recording.layout import recording_name
-from ..storage.files import Stored
 from ..storage.locks import InFlight, Patience
-from ..storage.store import Store
+from ..storage.store import Store, Stored
 
 if TYPE_CHECKING:
     from .decisions import Record

@@ -7,7 +7,6 @@ import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import TypeAlias, cast
 
 from ..errors import RecorderError
@@ -46,9 +45,7 @@ class Normalizer:
         if self.pattern is None:
             return JsonPath(self.path).applied(body, lambda value: self.placeholder)
         pattern = re.compile(self.pattern)
-        return JsonPath(self.path).applied(
-            body, lambda value: map_texts(value, lambda text: pattern.sub(self.placeholder, text))
-        )
+        return JsonPath(self.path).applied(body, lambda value: _substituted(value, pattern, self.placeholder))
 
 
 @dataclass(frozen=True)
@@ -90,29 +87,19 @@ _DATE = re.compile(rf"(?<!\d)\d{{4}}-\d{{2}}-\d{{2}}(?:[T ]{_TIME})?(?!\d)|(?<![
 _CALL_ID_NAMES = frozenset({"tool_call_id", "call_id", "tool_use_id"})
 
 
-def _uuids(body: JsonValue, roots: Sequence[str]) -> JsonValue:
-    return map_texts(body, lambda text: _UUID.sub("__UUID__", text))
-
-
-def _hashes(body: JsonValue, roots: Sequence[str]) -> JsonValue:
-    return map_texts(body, lambda text: _HASH.sub("__HASH__", text))
-
-
-def _dates(body: JsonValue, roots: Sequence[str]) -> JsonValue:
-    return map_texts(body, lambda text: _DATE.sub("__DATE__", text))
+def _substituted(value: JsonValue, pattern: re.Pattern[str], placeholder: str) -> JsonValue:
+    return map_texts(value, lambda text: pattern.sub(placeholder, text))
 
 
 def _cwd(body: JsonValue, roots: Sequence[str]) -> JsonValue:
-    pattern = re.compile(_any_path(roots))
-    return map_texts(body, lambda text: pattern.sub("__CWD__", text))
+    return _substituted(body, re.compile(_any_path(roots)), "__CWD__")
 
 
 def _tmp_path(body: JsonValue, roots: Sequence[str]) -> JsonValue:
     # The paths of pytest's directories have the user, the run and the worker; other temporary directories have a random
     # name. The directory of a single test keeps its name.
     below = r"[\\/]+pytest-of-[^\\/\s\"']+[\\/]+pytest-\d+(?:[\\/]+popen-gw\d+)?|[\\/]+tmp[a-z0-9_]{8}"
-    pattern = re.compile(rf"(?:{_any_path(roots)})(?:{below})?")
-    return map_texts(body, lambda text: pattern.sub("__TMP_PATH__", text))
+    return _substituted(body, re.compile(rf"(?:{_any_path(roots)})(?:{below})?"), "__TMP_PATH__")
 
 
 def _tool_call_ids(body: JsonValue, roots: Sequence[str]) -> JsonValue:
@@ -130,11 +117,11 @@ def _tool_call_ids(body: JsonValue, roots: Sequence[str]) -> JsonValue:
 
 _BUILT_IN: Mapping[str, Callable[[JsonValue, Sequence[str]], JsonValue]] = {
     "cwd": _cwd,
-    "dates": _dates,
-    "hashes": _hashes,
+    "dates": lambda body, roots: _substituted(body, _DATE, "__DATE__"),
+    "hashes": lambda body, roots: _substituted(body, _HASH, "__HASH__"),
     "tmp_path": _tmp_path,
     "tool_call_ids": _tool_call_ids,
-    "uuids": _uuids,
+    "uuids": lambda body, roots: _substituted(body, _UUID, "__UUID__"),
 }
 BUILT_IN_NAMES = tuple(sorted(_BUILT_IN))
 """`cwd` and `tmp_path`: the working directory and temporary directories; `dates`: ISO dates and times; `hashes`: 32 to
@@ -234,14 +221,10 @@ def _any_path(paths: Sequence[str]) -> str:
     return "|".join(patterns)
 
 
-def _working_directory() -> list[str]:
-    return [str(Path.cwd())]
-
-
 def _temporary_roots() -> list[str]:
     directory = tempfile.gettempdir()
     return sorted({directory, os.path.realpath(directory)}, key=len, reverse=True)
 
 
-_ROOTS: Mapping[str, Callable[[], list[str]]] = {"cwd": _working_directory, "tmp_path": _temporary_roots}
+_ROOTS: Mapping[str, Callable[[], list[str]]] = {"cwd": lambda: [os.getcwd()], "tmp_path": _temporary_roots}
 """Built-in rules that depend on the process -> the directories that they replace."""

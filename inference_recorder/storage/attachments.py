@@ -62,21 +62,21 @@ def read_attachment(recording_path: str, digest: str) -> bytes:
         path = path_of(recording, digest)
     except (TypeError, ValueError):
         raise CorruptRecording(recording, "$.response.body.__data__ must be a sha256") from None
-    stored = files.read(str(path))
-    if stored is None:
+    content = files.read(path)
+    if content is None:
         identity = _identity(recording)
         current = digest_in(files.content_of(recording))
         if current is not None and current != digest:  # replaced since the recording was read
             return read_attachment(recording_path, current)
         # If it was replaced twice since then, it may name the same attachment again, which is there by now.
-        stored = files.read(str(path))
-        if stored is None and current is not None and identity != _identity(recording):
+        content = files.read(path)
+        if content is None and current is not None and identity != _identity(recording):
             return read_attachment(recording_path, digest)
-    if stored is None:
+    if content is None:
         raise CorruptRecording(recording, f"its attachment {path.name} is missing")
-    if digest_of(stored.content) != digest:
+    if digest_of(content) != digest:
         raise CorruptRecording(recording, f"its attachment {path.name} has other content than was recorded")
-    return stored.content
+    return content
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

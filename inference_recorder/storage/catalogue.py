@@ -25,7 +25,7 @@ from ..recording.layout import (
     position_in,
 )
 from ..redaction.requests import recorded_request
-from ..request.keys import EXACT, key_version_of, request_key
+from ..request.keys import EXACT, key_version_of
 from ..request.normalizers import Normalizers
 from ..request.request import Request
 from . import files
@@ -71,8 +71,7 @@ class Entry:
     @property
     def model(self) -> str:
         """The requested model, "" if the request names none."""
-        body = self.request.get("body")
-        model = body.get("model") if isinstance(body, dict) else None
+        model = self.body.get("model")
         return model if isinstance(model, str) else ""
 
     @property
@@ -113,12 +112,6 @@ class Entry:
     def is_exact(self) -> bool:
         """Whether it answers only a request equal to its own, and not those that a key version folds with it."""
         return self.request.get("key_version") == EXACT.name
-
-    @property
-    def exact_key(self) -> str | None:
-        """The exact key of its own request; None if it is not a call of the SDK."""
-        request = self.asked
-        return None if request is None else request_key(request, self.test_id)
 
     def recording(self) -> Recording:
         """Return the recording as used for a replay; raises CorruptRecording."""
@@ -162,10 +155,10 @@ def entries_in(directories: Iterable[Path]) -> Iterator[Entry | CorruptRecording
 
 def entry_of(path: Path) -> Entry:
     """Return the recording in this file; raises CorruptRecording."""
-    stored = files.read(str(path))
-    if stored is None:
+    content = files.read(path)
+    if content is None:
         raise CorruptRecording(path, "it does not exist")
-    return entry_in(path, stored.content)
+    return entry_in(path, content)
 
 
 def entry_in(path: Path, content: bytes) -> Entry:

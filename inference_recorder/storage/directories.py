@@ -56,7 +56,7 @@ def check_usable(directories: Directories, mode: InferenceMode) -> None:
     if mode is InferenceMode.RECORD and not os.access(directory, os.W_OK):
         raise UnusableDirectory(directory, "it cannot be written (permission denied or a read-only file system)")
     for below in directories.read:
-        if below != directory and os.path.islink(below) and not is_inside(str(below), str(directory)):
+        if below != directory and os.path.islink(below) and not is_inside(below, directory):
             raise UnusableDirectory(below, f"it is a link out of {directory}")
 
 

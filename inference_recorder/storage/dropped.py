@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import stat
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from hashlib import sha256
@@ -96,22 +95,18 @@ class DroppedCalls:
 
 def dropped_call(directories: Iterable[Path], test_id: str | None, key: str) -> DroppedCall | None:
     """Return the last call with this key that was dropped in this test, None if none is known. Raises nothing."""
-    for directory in directories:
-        if _is_directory(directory / DROPPED_DIRECTORY):
-            for call in _calls_in(directory / DROPPED_DIRECTORY / _file_name(test_id)):
-                if call.key == key:
-                    return call
-    return None
+    paths = (directory / DROPPED_DIRECTORY / _file_name(test_id) for directory in directories)
+    return next((call for path in paths for call in _calls_in(path) if call.key == key), None)
 
 
 def _calls_in(path: Path) -> list[DroppedCall]:
     """Return the calls that a file remembers; none where it is not there or is not one of ours."""
     try:
-        if os.stat(path).st_size > _MOST_BYTES:
+        if not files.is_directory(path.parent) or os.stat(path).st_size > _MOST_BYTES:
             return []
-        stored = files.read(str(path))
-        found = [] if stored is None else json.loads(stored.content)["dropped"]
-        return [_checked(DroppedCall(**call)) for call in found]
+        content = files.read(path)
+        calls = [] if content is None else json.loads(content)["dropped"]
+        return [_checked(DroppedCall(**call)) for call in calls]
     except (OSError, CorruptRecording, ValueError, TypeError, LookupError, RecursionError):
         return []
 
@@ -138,13 +133,6 @@ def _short(text: str) -> str:
 
 def _without(calls: Iterable[DroppedCall], key: str) -> list[DroppedCall]:
     return [call for call in calls if call.key != key]
-
-
-def _is_directory(path: Path) -> bool:
-    try:
-        return stat.S_ISDIR(os.lstat(path).st_mode)
-    except (OSError, ValueError):
-        return False
 
 
 def _file_name(test_id: str | None) -> str:

@@ -8,7 +8,6 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from ..errors import CorruptRecording, UnwritableRecording
 from ..recording.layout import temporary_name
@@ -23,15 +22,8 @@ _WRITE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0
 _IS_A_LINK = (errno.ELOOP, errno.EMLINK)
 
 
-class Stored(NamedTuple):
-    """A file's path and content."""
-
-    path: str
-    content: bytes
-
-
-def read(path: str) -> Stored | None:
-    """Return the file at `path`, or None if it does not exist.
+def read(path: str | Path) -> bytes | None:
+    """Return the content of the file at `path`, or None if it does not exist.
 
     A link is followed only if its target is in the same directory (which may be a link itself). Raises CorruptRecording
     for any other link, and for anything that is not a readable file.
@@ -39,14 +31,14 @@ def read(path: str) -> Stored | None:
     # Opened without looking first: a regular file costs nothing more.
     try:
         if not _NO_LINKS and os.path.islink(path):
-            return Stored(path, _content_at(_link_target(path), path))
-        return Stored(path, _content_at(path, path))
+            return _content_at(_link_target(path), path)
+        return _content_at(path, path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         if error.errno in _IS_A_LINK and os.path.islink(path):
             try:
-                return Stored(path, _content_at(_link_target(path), path))
+                return _content_at(_link_target(path), path)
             except OSError as target_error:
                 error = target_error
         raise CorruptRecording(path, reason(error)) from error
@@ -55,10 +47,9 @@ def read(path: str) -> Stored | None:
 def content_of(path: Path) -> bytes | None:
     """Return the content of the file at `path`; None if it does not exist or cannot be read."""
     try:
-        stored = read(str(path))
+        return read(path)
     except CorruptRecording:
         return None
-    return None if stored is None else stored.content
 
 
 def replace(path: Path, content: bytes, owner: str) -> None:
@@ -119,14 +110,23 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def make_ignored(directory: Path) -> None:
-    """Create a directory that git ignores, unless it exists; raises OSError.
+def is_directory(path: Path) -> bool:
+    """Whether there is a directory at `path`; raises NotADirectoryError for a link or a file.
 
     Follows no link: otherwise a stranger's recordings could make us create files anywhere.
     """
-    if directory.is_symlink() or directory.is_file():
-        raise NotADirectoryError(errno.ENOTDIR, f"{directory} is a link or a file, not a directory")
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        if stat.S_ISDIR(os.lstat(path).st_mode):
+            return True
+    except FileNotFoundError:
+        return False
+    raise NotADirectoryError(errno.ENOTDIR, f"{path} is a link or a file, not a directory")
+
+
+def make_ignored(directory: Path) -> None:
+    """Create a directory that git ignores, unless it exists; raises OSError as `is_directory` does."""
+    if not is_directory(directory):
+        directory.mkdir(parents=True, exist_ok=True)
     with suppress(FileExistsError), open(directory / ".gitignore", "x", encoding="ascii") as ignoring:
         ignoring.write("*\n")
 
@@ -142,7 +142,7 @@ def refusals_of(path: Path) -> Iterator[None]:
         raise UnwritableRecording(path, reason(error)) from error
 
 
-def is_inside(path: str, directory: str) -> bool:
+def is_inside(path: str | Path, directory: str | Path) -> bool:
     """Whether `path` is in `directory`, with all links of both followed."""
     target, root = os.path.realpath(path), os.path.realpath(directory)
     return target == root or target.startswith(root.rstrip(os.sep) + os.sep)
@@ -153,7 +153,7 @@ def reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-def _content_at(target: str, path: str) -> bytes:
+def _content_at(target: str | Path, path: str | Path) -> bytes:
     """Return the content of the file at `target`; raises CorruptRecording for `path` if it is not a regular file."""
     descriptor = os.open(target, _READ_FLAGS)
     try:
@@ -179,7 +179,7 @@ def _whole(descriptor: int, size: int) -> bytes:
     return content
 
 
-def _link_target(path: str) -> str:
+def _link_target(path: str | Path) -> str:
     if not is_inside(path, os.path.dirname(path)):
         raise CorruptRecording(path, f"it is a link out of its directory, to {os.readlink(path)}")
     target = os.path.realpath(path)

@@ -11,9 +11,7 @@ threads hold or wait for need no guard, since each thread changes only entries o
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 import threading
 import time
 from collections.abc import Iterator
@@ -22,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..recording.layout import LOCK_DIRECTORY, in_flight_lock_name, is_lock_name, write_lock_name
+from .files import is_directory, make_ignored
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -58,12 +57,8 @@ class Patience:
     """How long one call waits for all the write locks that it takes."""
 
     def __init__(self, seconds: float | None = None) -> None:
-        self._seconds = LONGEST_WAIT_SECONDS if seconds is None else seconds
-
-    @property
-    def seconds(self) -> float:
+        self.seconds = LONGEST_WAIT_SECONDS if seconds is None else seconds
         """The time left."""
-        return self._seconds
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
@@ -72,7 +67,7 @@ class Patience:
         try:
             yield
         finally:
-            self._seconds = max(0.0, self._seconds - (time.monotonic() - begun))
+            self.seconds = max(0.0, self.seconds - (time.monotonic() - begun))
 
 
 class Locks:
@@ -116,7 +111,7 @@ class Locks:
     def _locked(self, path: Path, patience: Patience | None) -> FileLock | None:
         from filelock import FileLock, Timeout
 
-        self._make_directory()
+        make_ignored(self._directory)
         lock = FileLock(path, thread_local=False)
         try:
             if patience is None:
@@ -132,7 +127,7 @@ class Locks:
         """Remove the lock files of killed processes."""
         from filelock import FileLock, Timeout
 
-        if not self._is_there():
+        if not is_directory(self._directory):
             return
         for name in os.listdir(self._directory):
             path = self._directory / name
@@ -158,7 +153,7 @@ class Locks:
                 return None
             _in_flight[path] = holder
         try:
-            self._make_directory()
+            make_ignored(self._directory)
             lock = FileLock(path, thread_local=False)
             lock.acquire(timeout=0)
         except BaseException as error:
@@ -171,20 +166,6 @@ class Locks:
     def is_in_flight_here(self, key: str) -> bool:
         """Whether this process itself has the request with this key in flight."""
         return self._directory / in_flight_lock_name(key) in _in_flight
-
-    def _make_directory(self) -> None:
-        if not self._is_there():
-            self._directory.mkdir(parents=True, exist_ok=True)
-            (self._directory / ".gitignore").write_text("*\n", encoding="ascii")
-
-    def _is_there(self) -> bool:
-        # Follows no link: otherwise a stranger's recordings could make us create files anywhere.
-        try:
-            if stat.S_ISDIR(os.lstat(self._directory).st_mode):
-                return True
-        except FileNotFoundError:
-            return False
-        raise NotADirectoryError(errno.ENOTDIR, f"{self._directory} is a link or a file, not a directory")
 
 
 class InFlight:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import CorruptRecording, RecordingConflict
-from ..json_tree import JsonObject, JsonValue
+from ..json_tree import JsonObject, map_texts_and_names
 from ..recording import json_bytes
 from ..recording.body import untyped
 from ..recording.layout import OBJECT_START, REQUEST_START, RESPONSE_START, TEST_ID_AT_START, recording_name
@@ -70,7 +70,7 @@ def move_of(entry: Entry, renaming: Renaming) -> Move:
     moved_document["test_id"] = test_id
     for part in ("response", "id_normalization_mapping"):
         if part in document:
-            moved_document[part] = _with_ids(document[part], ids)
+            moved_document[part] = map_texts_and_names(document[part], lambda text: ids.get(text, text))
     content = entry.content
     if request is not None:
         moved_document["request"] = request
@@ -103,15 +103,6 @@ def _has_constant_ids(document: JsonObject) -> bool:
     response = document.get("response")
     body = response.get("body") if isinstance(response, dict) else None
     return any(has_constant_id(untyped(value)) for value in (body if isinstance(body, list) else [body]))
-
-
-def _with_ids(value: JsonValue, ids: dict[str, str]) -> JsonValue:
-    """Return `value` with these ids replaced: strings, and member names, as in an id mapping."""
-    if isinstance(value, dict):
-        return {ids.get(name, name): _with_ids(item, ids) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_with_ids(item, ids) for item in value]
-    return ids.get(value, value) if isinstance(value, str) else value
 
 
 def _with_request(content: bytes, document: JsonObject) -> bytes:

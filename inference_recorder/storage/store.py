@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import LockNotAvailable
 from ..recording.layout import (
@@ -23,8 +24,14 @@ from ..recording.layout import (
 )
 from . import attachments, files
 from .directories import Directories
-from .files import Stored
 from .locks import LONGEST_WAIT_SECONDS, Locks, Patience
+
+
+class Stored(NamedTuple):
+    """The path and content of a recording's file."""
+
+    path: str
+    content: bytes
 
 
 class Store:
@@ -40,8 +47,9 @@ class Store:
     def read(self, name: str) -> Stored | None:
         """Return the first file with this name in the directories to read, or None; raises CorruptRecording."""
         for prefix in self._read_prefixes:
-            if (stored := files.read(f"{prefix}{name}{RECORDING_ENDING}")) is not None:
-                return stored
+            path = f"{prefix}{name}{RECORDING_ENDING}"
+            if (content := files.read(path)) is not None:
+                return Stored(path, content)
         return None
 
     def read_all(self, name_start: str) -> list[Stored]:
@@ -53,7 +61,7 @@ class Store:
         for directory in self.directories.read:
             for path in sorted(directory.glob(f"{name_start}*{RECORDING_ENDING}")):
                 paths.setdefault(path.name, path)
-        return [stored for path in paths.values() if (stored := files.read(str(path))) is not None]
+        return [Stored(str(path), content) for path in paths.values() if (content := files.read(path)) is not None]
 
     def is_before(self, path: str, other_path: str) -> bool:
         """Whether the directory of one recording is searched before that of another."""
@@ -155,10 +163,6 @@ class Store:
             _remove_attachment(path, content, None)
         self._warn_without(is_held, name)
         return True
-
-    def remove_all(self, names: Iterable[str], patience: Patience | None, *, wait: bool) -> bool:
-        """Remove recordings as `remove` does; returns whether all are removed."""
-        return all(self.remove(name, patience, wait=wait) for name in names)
 
     def rename(self, name: str, new_name: str, patience: Patience | None = None) -> None:
         """Rename a recording, replacing the one that has the new name; raises UnwritableRecording.

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 
 from inference_recorder import CorruptRecording
 from inference_recorder.recording import codec
-from inference_recorder.recording.answer import Answer, Failed, Failure, Http, ModelList, Recording, Streamed, Value
+from inference_recorder.recording.answer import (
+    Answer,
+    Failed,
+    Failure,
+    Http,
+    ModelList,
+    Recording,
+    Streamed,
+    Value,
+    items_of,
+)
 from inference_recorder.recording.body import chunk_value, typed, untyped
 from inference_recorder.recording.codec import decode, encode
 from inference_recorder.recording.lines import Lines
@@ -147,7 +157,7 @@ def test_any_bytes_give_an_answer_or_say_that_they_are_corrupt(content: bytes, c
     for damaged in (content, whole[:cut], whole[:cut] + content + whole[cut + len(content) :]):
         try:
             recording = decode(damaged, "f")
-            for chunk in recording.answer.chunks or ():
+            for chunk in items_of(recording.answer):
                 try:
                     chunk_value(chunk, "f")
                 except ValueError:

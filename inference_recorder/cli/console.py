@@ -16,7 +16,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from ..text import visible_line
+from ..text import visible, visible_line
 from ..views.parts import size_of
 
 _Item = TypeVar("_Item")
@@ -48,8 +48,14 @@ def remarks() -> Console:
 
 def remark(text: str, style: str = "dim") -> None:
     """Print one line on stderr."""
-    console = remarks()
-    console.print(Text(encodable(visible_line(text), console.encoding), style))
+    show_text(remarks(), visible_line(text), style=style)
+
+
+def show_text(console: Console, *parts: str | tuple[str, str] | Text, style: str = "", end: str = "\n") -> None:
+    """Print a text, or parts of one with their styles. It is never read as markup or as control characters."""
+    text = Text.assemble(*parts, style=style)
+    text.plain = encodable(visible(text.plain), console.encoding)
+    console.print(text, end=end, soft_wrap=True)  # a path that is broken in two cannot be copied
 
 
 def encodable(text: str, encoding: str) -> str:

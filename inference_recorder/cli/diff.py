@@ -16,8 +16,8 @@ from ..request.jsonable import JsonObject
 from ..storage.catalogue import Entry, entry_of
 from ..text import visible
 from .answers import readable_answer
-from .console import show_json
-from .difference_report import DifferenceReport
+from .console import output, show_json, show_text
+from .difference_report import show_differences, show_lines
 from .directories import takes_dir
 from .named_recordings import series_named
 
@@ -81,12 +81,10 @@ def _answer(entry: Entry) -> JsonObject:
 
 
 def _show(first: Entry, second: Entry, in_request: list[Difference], in_response: list[Difference]) -> None:
-    report = DifferenceReport()
-    for sign, style, entry in (("-", "red", first), ("+", "green", second)):
-        report.line(f"{sign} {entry.path}", style)
-    for title, found in (("request", in_request), ("response", in_response)):
-        report.line(title if found else f"{title}: the same", "bold")
-        report.differences(found, (first.name[:12], second.name[:12]))
+    show_lines([f"- {first.path}", f"+ {second.path}"])
+    for title, differing in (("request", in_request), ("response", in_response)):
+        show_text(output(), title if differing else f"{title}: the same", style="bold")
+        show_differences(differing, (first.name[:12], second.name[:12]))
 
 
 def _key_version_difference(first: Entry, second: Entry) -> Iterator[Difference]:

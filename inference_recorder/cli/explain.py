@@ -24,8 +24,8 @@ from ..request.request import Request, recorded_url
 from ..storage.directories import Directories
 from ..storage.store import Store
 from .configured import configured_table, directory_for
-from .console import remarks, show_json
-from .difference_report import DifferenceReport
+from .console import output, remarks, show_json, show_text
+from .difference_report import show_lines
 
 _OPENAI = "https://api.openai.com/v1"
 
@@ -151,15 +151,12 @@ def _answered_by(question: Question, directories: Directories) -> Path | None:
 
 
 def _show(question: Question, error: MissingRecording, answered_by: Path | None) -> None:
-    report = DifferenceReport()
+    summary, *details = str(error).split("\n")
     if answered_by is not None:
-        report.line(question.request.summary, "bold")
-        report.values([f"  test: {question.test_id or '(outside a test)'}", f"  answered by {answered_by}"])
-    else:
-        summary, *details = str(error).split("\n")
-        report.line(summary, "bold")
-        report.values(details)
-    report.line()
+        summary = question.request.summary
+        details = [f"  test: {question.test_id or '(outside a test)'}", f"  answered by {answered_by}"]
+    show_text(output(), summary, style="bold")
+    show_lines([*details, ""])
 
 
 def _as_json(question: Question, error: MissingRecording, answered_by: Path | None) -> dict[str, object]:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from ..errors import RecorderError
 from ..modes import InferenceMode
 from ..storage.directories import check_usable
 from ..storage.store import Store
@@ -83,21 +82,18 @@ def vcr(
     if test_id is not None and no_test_id:
         raise click.UsageError("--test-id and --no-test-id exclude each other")
     report = ImportReport(is_dry_run=dry_run)
-    try:
-        directories, _ = directory_for(directory)
-        check_usable(directories, InferenceMode.RECORD)
-        importer = Importer(Store(directories), base_url=base_url, overwrites=overwrite, is_dry_run=dry_run)
-        for item in tracked(list(cassettes_in(cassettes)), "Importing"):
-            if isinstance(item, Cassette):
-                own_id = None if no_test_id else test_id or node_id_of(item.path, rootdir)
-                results = importer.import_cassette(item, own_id)
-                report.add(item.path, own_id, results, is_without_test_meant=no_test_id)
-            elif isinstance(item, UnreadableCassette):
-                report.unreadable.append(item)
-            else:
-                report.not_cassettes.append(item)
-    except RecorderError as error:
-        raise click.ClickException(str(error)) from error
+    directories, _ = directory_for(directory)
+    check_usable(directories, InferenceMode.RECORD)
+    importer = Importer(Store(directories), base_url=base_url, overwrites=overwrite, is_dry_run=dry_run)
+    for item in tracked(list(cassettes_in(cassettes)), "Importing"):
+        if isinstance(item, Cassette):
+            own_id = None if no_test_id else test_id or node_id_of(item.path, rootdir)
+            results = importer.import_cassette(item, own_id)
+            report.add(item.path, own_id, results, is_without_test_meant=no_test_id)
+        elif isinstance(item, UnreadableCassette):
+            report.unreadable.append(item)
+        else:
+            report.not_cassettes.append(item)
     if is_json:
         show_json(report.as_json())
     else:

@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from importlib import import_module
 from keyword import iskeyword
 
+from ..errors import RecorderError
+from ..text import visible
+
 
 @contextmanager
 def _extra_installed() -> Iterator[None]:
@@ -43,7 +46,7 @@ COMMANDS = (
 
 
 class _Commands(click.Group):
-    """Imports a command's module only when the command is run or described."""
+    """Imports a command's module only when it is run or described. A RecorderError ends a command with 1."""
 
     def list_commands(self, context: click.Context) -> list[str]:
         return sorted(COMMANDS)
@@ -55,6 +58,12 @@ class _Commands(click.Group):
         with _extra_installed():
             command: click.Command = getattr(import_module(f".{module}", __package__), module)
         return command
+
+    def invoke(self, context: click.Context) -> object:
+        try:
+            return super().invoke(context)
+        except RecorderError as error:
+            raise click.ClickException(visible(str(error))) from error
 
 
 _EPILOG = """

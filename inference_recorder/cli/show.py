@@ -9,14 +9,13 @@ import click
 from rich.console import Console
 from rich.syntax import Syntax
 
-from ..errors import CorruptRecording
 from ..recording import json_bytes
 from ..storage.catalogue import Entry, entry_of
 from ..text import visible
 from ..views.conversation import conversation_of
 from .directories import takes_dir
 from .named_recordings import series_named
-from .transcript import Transcript
+from .transcript import show_transcript
 
 
 @click.command()
@@ -41,10 +40,7 @@ def show(recording: str, directory: Path | None, raw: bool, as_json: bool) -> No
         raise click.UsageError("--raw and --json exclude each other")
     console = Console(highlight=False)
     (series,) = series_named((recording,), directory)
-    try:
-        conversations = [(entry, conversation_of(entry)) for entry in map(entry_of, series)]
-    except CorruptRecording as error:
-        raise click.ClickException(visible(str(error))) from error
+    conversations = [(entry, conversation_of(entry)) for entry in map(entry_of, series)]
     if as_json:
         documents = [_document(entry) | dataclasses.asdict(conversation) for entry, conversation in conversations]
         content = json_bytes.dumps(documents[0] if len(documents) == 1 else documents, indent=True)
@@ -56,7 +52,7 @@ def show(recording: str, directory: Path | None, raw: bool, as_json: bool) -> No
         if raw:
             _show_raw(entry, console)
         else:
-            Transcript(console).show(entry, conversation)
+            show_transcript(console, entry, conversation)
 
 
 def _show_raw(entry: Entry, console: Console) -> None:

@@ -12,7 +12,7 @@ from ..storage.catalogue import Entry
 from ..text import visible, visible_line
 from ..views.conversation import Conversation
 from ..views.parts import Part, Turn, pretty, size_of
-from .console import encodable
+from .console import encodable, show_text
 
 _COLOURS = {"user": "cyan", "prompt": "cyan", "input": "cyan", "tool": "yellow", "failure": "red"}
 _STYLES = {
@@ -26,62 +26,41 @@ _STYLES = {
 }
 
 
-class Transcript:
-    """Prints conversations. Their text is never interpreted as markup or as control characters."""
+def show_transcript(console: Console, entry: Entry, conversation: Conversation) -> None:
+    """Print a recording: its request, its answer and what the answer cost."""
+    words = [
+        f"{entry.request.get('method', '')} {entry.endpoint or 'not a call of the SDK'}".strip(),
+        entry.model,
+        f"answer {entry.position}" if entry.position > 1 else "",
+        size_of(len(entry.content)),
+    ]
+    show_text(console, visible_line(entry.test_id or "(outside a test)"), style="bold")
+    show_text(console, visible_line("  ".join(word for word in words if word)))
+    show_text(console, str(entry.path), style="dim", end="\n\n")
+    for turn in conversation.asked:
+        _show_block(console, turn.role, turn.note, _turn_text(turn), _COLOURS.get(turn.role, "white"))
+    for title, lines, colour in (
+        ("tools offered", [f"{tool.name}  {_first_line(tool.description)}" for tool in conversation.tools], "yellow"),
+        ("settings", [f"{name}: {_on_one_line(value)}" for name, value in conversation.settings.items()], "white"),
+    ):
+        if lines:
+            _show_block(console, title, "", Text("\n".join(visible_line(line.rstrip()) for line in lines)), colour)
+    for turn in conversation.answered:
+        _show_block(console, turn.role, turn.note, _turn_text(turn), "green")
+    if conversation.failure:
+        _show_block(console, "failure", "", Text(conversation.failure), "red")
+    show_text(console, "  ".join(_summary_words(conversation)), style="dim")
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
 
-    def show(self, entry: Entry, conversation: Conversation) -> None:
-        """Print a whole recording."""
-        self._head(entry)
-        for turn in conversation.asked:
-            self._block(turn.role, turn.note, _turn_text(turn), _COLOURS.get(turn.role, "white"))
-        if conversation.tools:
-            offered = "\n".join(
-                visible_line(f"{tool.name}  {_first_line(tool.description)}".rstrip()) for tool in conversation.tools
-            )
-            self._block("tools offered", "", Text(offered), "yellow")
-        if conversation.settings:
-            settings = "\n".join(
-                visible_line(f"{name}: {_on_one_line(value)}") for name, value in conversation.settings.items()
-            )
-            self._block("settings", "", Text(settings), "white")
-        for turn in conversation.answered:
-            self._block(turn.role, turn.note, _turn_text(turn), "green")
-        if conversation.failure:
-            self._block("failure", "", Text(conversation.failure), "red")
-        self._print(Text("  ".join(_summary_words(conversation)), style="dim"))
-
-    def _head(self, entry: Entry) -> None:
-        self._print(Text(visible_line(entry.test_id or "(outside a test)"), style="bold"))
-        words = [
-            f"{entry.request.get('method', '')} {entry.endpoint or 'not a call of the SDK'}".strip(),
-            entry.model,
-            f"answer {entry.position}" if entry.position > 1 else "",
-            size_of(len(entry.content)),
-        ]
-        self._print(Text(visible_line("  ".join(word for word in words if word))))
-        self._print(Text(str(entry.path), style="dim"))
-        self._print(Text(""))
-
-    def _block(self, title: str, note: str, text: Text, colour: str) -> None:
-        name = visible_line(f"{title} ({note})" if note else title)
-        text.plain = self._encodable(visible(text.plain).rstrip("\n"))
-        if self._console.is_terminal:
-            head = Text(self._encodable(name), style="bold")
-            self._console.print(Panel(text, title=head, title_align="left", border_style=colour, padding=(0, 1)))
-        else:
-            self._print(Text(name))
-            self._print(Text("\n".join(f"  {line}".rstrip() for line in text.plain.split("\n"))))
-            self._print(Text(""))
-
-    def _print(self, text: Text) -> None:
-        text.plain = self._encodable(visible(text.plain))
-        self._console.print(text, soft_wrap=True)
-
-    def _encodable(self, text: str) -> str:
-        return encodable(text, self._console.encoding)
+def _show_block(console: Console, title: str, note: str, text: Text, colour: str) -> None:
+    name = visible_line(f"{title} ({note})" if note else title)
+    if console.is_terminal:
+        text.plain = encodable(visible(text.plain).rstrip("\n"), console.encoding)
+        head = Text(encodable(name, console.encoding), style="bold")
+        console.print(Panel(text, title=head, title_align="left", border_style=colour, padding=(0, 1)))
+    else:
+        lines = visible(text.plain).rstrip("\n").split("\n")
+        show_text(console, "\n".join([name, *(f"  {line}".rstrip() for line in lines), ""]))
 
 
 def _turn_text(turn: Turn) -> Text:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 import click
 from rich.console import Console
 
-from ...errors import RecorderError
 from ...recorder import inference_recording
 from ...session import Session
+from ..console import output
 from .call import DemoAnswer, DemoCall
 from .report import DemoReport
 from .server import NO_SUCH_MODEL, PAUSE_SECONDS, running_server
@@ -62,12 +62,8 @@ def demo(live: bool, model: str, directory: Path | None) -> None:
         DemoCall("streamed", model, "Write a haiku about recorded answers.", is_streaming=True),
         DemoCall("failing", NO_SUCH_MODEL, f"Is there a model called {NO_SUCH_MODEL}?", must_fail=True),
     )
-    try:
-        with ExitStack() as stack:
-            target = directory or Path(stack.enter_context(TemporaryDirectory(prefix=_TEMPORARY)))
-            _record_and_replay(calls, target, Console(highlight=False), is_live=live, is_kept=directory is not None)
-    except RecorderError as error:
-        raise click.ClickException(str(error)) from error
+    with TemporaryDirectory(prefix=_TEMPORARY) as temporary:
+        _record_and_replay(calls, directory or Path(temporary), output(), is_live=live, is_kept=directory is not None)
 
 
 def _record_and_replay(
@@ -76,7 +72,6 @@ def _record_and_replay(
     report = DemoReport(console)
     with console.status("Warming up", spinner="line"):
         dead_url = _warm_up(calls)
-
     with _recorded_client(is_live) as client:
         base_url = str(client.base_url).rstrip("/")
         report.heading("1 Record", f"three calls of the OpenAI SDK, to {base_url}")
@@ -96,7 +91,6 @@ def _record_and_replay(
         *_WARM_UP_REMARK,
         _LIVE_REMARK if is_live else _EMBEDDED_REMARK,
     )
-
     report.usage()
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from ...request.jsonable import JsonObject
+from ...json_tree import JsonObject
+from ...views.parts import text_in
 
 if TYPE_CHECKING:
-    from openai import APIError, OpenAI
+    from openai import OpenAI
     from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 _CONSTANT_IN_RECORDINGS = {"id", "created"}
@@ -53,57 +54,40 @@ class DemoCall:
         """Return the answer, also if it is an APIError; `show_text` gets its text as it arrives."""
         import openai
 
-        stopwatch = _Stopwatch()
         parts: list[tuple[type, JsonObject]] = []
         texts: list[str] = []
-        try:
-            for part in self._parts(client, stopwatch):
-                content = part.model_dump(mode="json", exclude_unset=True, exclude=_CONSTANT_IN_RECORDINGS)
-                parts.append((type(part), content))
-                texts.append(_text_of(part))
-                show_text(texts[-1])
-        except openai.APIError as error:
-            status_code = getattr(error, "status_code", None)
-            parts.append((type(error), {"status_code": status_code, "message": error.message, "body": error.body}))
-            texts.append(f"{type(error).__name__}: {_message_of(error)}")
-            show_text(texts[-1])
-        return DemoAnswer(tuple(parts), "".join(texts), stopwatch.milliseconds)
 
-    def _parts(self, client: OpenAI, stopwatch: _Stopwatch) -> Iterator[ChatCompletion | ChatCompletionChunk]:
+        def arrived(kind: type, content: JsonObject, text: str) -> None:
+            parts.append((kind, content))
+            texts.append(text)
+            show_text(text)
+
+        started = perf_counter()
+        try:
+            for part in self._parts(client):
+                shown_from = perf_counter()
+                content = part.model_dump(mode="json", exclude_unset=True, exclude=_CONSTANT_IN_RECORDINGS)
+                arrived(type(part), content, _text_of(part))
+                started += perf_counter() - shown_from
+            ended = perf_counter()
+        except openai.APIError as error:
+            ended = perf_counter()
+            content = {"status_code": getattr(error, "status_code", None), "message": error.message, "body": error.body}
+            arrived(type(error), content, f"{type(error).__name__}: {text_in(error.body, 'message') or error.message}")
+        return DemoAnswer(tuple(parts), "".join(texts), (ended - started) * 1000)
+
+    def _parts(self, client: OpenAI) -> Iterator[ChatCompletion | ChatCompletionChunk]:
         create = client.chat.completions.create
         if not self.is_streaming:
-            with stopwatch:
-                completion = create(model=self.model, messages=[{"role": "user", "content": self.prompt}])
-            yield completion
+            yield create(model=self.model, messages=[{"role": "user", "content": self.prompt}])
             return
-        with stopwatch:
-            stream = create(
-                model=self.model,
-                messages=[{"role": "user", "content": self.prompt}],
-                stream=True,
-                stream_options={"include_usage": True},
-            )
-        with stream:
-            while True:
-                with stopwatch:
-                    chunk = next(stream, None)
-                if chunk is None:
-                    return
-                yield chunk
-
-
-class _Stopwatch:
-    """Runs while it is entered; `milliseconds` is the sum."""
-
-    def __init__(self) -> None:
-        self.milliseconds = 0.0
-        self._started = 0.0
-
-    def __enter__(self) -> None:
-        self._started = perf_counter()
-
-    def __exit__(self, *_: object) -> None:
-        self.milliseconds += (perf_counter() - self._started) * 1000
+        with create(
+            model=self.model,
+            messages=[{"role": "user", "content": self.prompt}],
+            stream=True,
+            stream_options={"include_usage": True},
+        ) as stream:
+            yield from stream
 
 
 def _text_of(part: ChatCompletion | ChatCompletionChunk) -> str:
@@ -112,8 +96,3 @@ def _text_of(part: ChatCompletion | ChatCompletionChunk) -> str:
     choice = part.choices[0]
     message = choice.delta if hasattr(choice, "delta") else choice.message
     return message.content or ""
-
-
-def _message_of(error: APIError) -> str:
-    message = error.body.get("message") if isinstance(error.body, dict) else None
-    return str(message or error.message)

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.text import Text
 
-from ..console import encodable
+from ..console import show_text
 from .call import DemoAnswer, DemoCall
 
 _INDENT = " " * 12
@@ -26,13 +25,10 @@ class DemoReport:
         self._console = console
 
     def heading(self, title: str, explanation: str) -> None:
-        self._show("")
-        self._show((title, "bold cyan"), "  ", explanation)
+        self._show((f"\n{title}", "bold cyan"), "  ", explanation)
 
     def begin_call(self, call: DemoCall) -> None:
-        self._show("")
-        self._show((f"  {call.name:<10}", "bold"), call.prompt)
-        self._show(_INDENT, end="")
+        self._show((f"\n  {call.name:<10}", "bold"), f"{call.prompt}\n{_INDENT}", end="")
 
     def answer_text(self, text: str) -> None:
         """Show a part of an answer's text, at once."""
@@ -43,16 +39,14 @@ class DemoReport:
 
     def recordings(self, calls: Sequence[DemoCall], paths: Sequence[Path], remark: str) -> None:
         """Show the file of each call's recording; all are in one directory."""
-        self._show("")
-        self._show("  Stored in ", (str(paths[0].parent), "bold"), (f"  {remark}" if remark else "", "dim"))
+        self._show("\n  Stored in ", (str(paths[0].parent), "bold"), (f"  {remark}" if remark else "", "dim"))
         for call, path in zip(calls, paths, strict=True):
             size = f"{path.stat().st_size:>8,} bytes"
             self._show((f"  {call.name:<10}", "bold"), f"{path.stem[:12]}…{path.suffix}", (size, "dim"))
 
     def comparison(self, calls: Sequence[DemoCall], live: Sequence[DemoAnswer], replayed: Sequence[DemoAnswer]) -> None:
         """Show how long each call took live and in replay, and whether the answers are the same."""
-        self._show("")
-        self._show((f"{_INDENT}{'live':>9}{'replayed':>12}{'faster':>10}   answer", "dim"))
+        self._show((f"\n{_INDENT}{'live':>9}{'replayed':>12}{'faster':>10}   answer", "dim"))
         for call, live_answer, replayed_answer in zip(calls, live, replayed, strict=True):
             ratio = live_answer.milliseconds / replayed_answer.milliseconds
             self._show(
@@ -65,9 +59,8 @@ class DemoReport:
             )
 
     def remarks(self, *lines: str) -> None:
-        self._show("")
-        for line in lines:
-            self._show((f"  {line}", "dim"))
+        for line in ("", *lines):
+            self._show((f"  {line}".rstrip(), "dim"))
 
     def usage(self) -> None:
         """Show how to use the package in one's own tests."""
@@ -75,10 +68,7 @@ class DemoReport:
         self._show(_USAGE)
 
     def _show(self, *parts: str | tuple[str, str], end: str = "\n") -> None:
-        text = Text.assemble(*parts)
-        text.plain = encodable(text.plain, self._console.encoding)
-        # soft_wrap: a path that is broken in two cannot be copied.
-        self._console.print(text, end=end, soft_wrap=True)
+        show_text(self._console, *parts, end=end)
 
 
 def _duration(answer: DemoAnswer) -> str:

@@ -13,7 +13,7 @@ from ..storage.store import Store
 from ..text import visible
 from .configured import directory_for
 from .console import encodable, output, show_json, tracked
-from .import_vcr.cassettes import Cassette, UnreadableCassette, cassettes_in
+from .import_vcr.cassettes import Cassette, cassettes_in
 from .import_vcr.importer import Importer
 from .import_vcr.node_ids import node_id_of
 from .import_vcr.report import ImportReport
@@ -81,19 +81,18 @@ def vcr(
     """
     if test_id is not None and no_test_id:
         raise click.UsageError("--test-id and --no-test-id exclude each other")
-    report = ImportReport(is_dry_run=dry_run)
+    report = ImportReport(is_dry_run=dry_run, needs_test_ids=not no_test_id)
     directories, _ = directory_for(directory)
     check_usable(directories, InferenceMode.RECORD)
     importer = Importer(Store(directories), base_url=base_url, overwrites=overwrite, is_dry_run=dry_run)
     for item in tracked(list(cassettes_in(cassettes)), "Importing"):
         if isinstance(item, Cassette):
             own_id = None if no_test_id else test_id or node_id_of(item.path, rootdir)
-            results = importer.import_cassette(item, own_id)
-            report.add(item.path, own_id, results, is_without_test_meant=no_test_id)
-        elif isinstance(item, UnreadableCassette):
-            report.unreadable.append(item)
+            report.add(item.path, own_id, importer.import_cassette(item, own_id))
+        elif item.is_other:
+            report.not_cassettes.append(item.path)
         else:
-            report.not_cassettes.append(item)
+            report.unreadable.append(item)
     if is_json:
         show_json(report.as_json())
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .documents import UnreadableDocument, parse_document
@@ -20,34 +20,36 @@ class Cassette:
     interactions: list[object]
 
 
-class UnreadableCassette(Exception):
-    """A cassette that cannot be read. Attributes: `path`, `line` (counted from 1; None if unknown), `reason`."""
+@dataclass(frozen=True, slots=True)
+class UnreadableCassette:
+    """A file that cannot be read as a cassette."""
 
-    def __init__(self, path: Path, line: int | None, reason: str) -> None:
-        self.path = path
-        self.line = line
-        self.reason = reason
-        super().__init__(f"{path}{'' if line is None else f', line {line}'}: {reason}")
+    path: Path
+    line: int | None
+    """Counted from 1; None if unknown."""
+    reason: str
+    is_other: bool = False
+    """Whether it seems to be something else than a cassette."""
+
+    def __str__(self) -> str:
+        return f"{self.path}{'' if self.line is None else f', line {self.line}'}: {self.reason}"
 
 
-class NotACassette(UnreadableCassette):
-    """A readable file that holds something else."""
+def cassettes_in(paths: Iterable[Path]) -> Iterator[Cassette | UnreadableCassette]:
+    """Yield the cassettes in these files and directories, searched recursively, or why one cannot be read.
 
-
-def cassettes_in(paths: Iterable[Path]) -> Iterator[Cassette | UnreadableCassette | Path]:
-    """Yield the cassettes in these files and directories, searched recursively, or the error from reading one.
-
-    A YAML or JSON file of a directory that is not a cassette is yielded as its path.
+    Only files of a directory can be something else than a cassette: others were meant to be one.
     """
     for path in paths:
-        if not path.is_dir():
-            yield _cassette_or_error(path)
-            continue
-        for file in sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file()):
-            yield _cassette_or_path(file)
+        if path.is_dir():
+            files = sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
+            yield from map(_cassette, files)
+        else:
+            cassette = _cassette(path)
+            yield replace(cassette, is_other=False) if isinstance(cassette, UnreadableCassette) else cassette
 
 
-def _cassette_or_error(path: Path) -> Cassette | UnreadableCassette:
+def _cassette(path: Path) -> Cassette | UnreadableCassette:
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -55,19 +57,11 @@ def _cassette_or_error(path: Path) -> Cassette | UnreadableCassette:
     try:
         document = parse_document(content)
     except UnreadableDocument as error:
-        return UnreadableCassette(path, error.line, error.reason)
+        is_other = error.line is not None and b"interactions" not in content
+        return UnreadableCassette(path, error.line, error.reason, is_other)
     if isinstance(document, list) and document and isinstance(document[0], dict) and "request" in document[0]:
-        return UnreadableCassette(path, 1, _OLD_FORMAT)
+        return UnreadableCassette(path, 1, _OLD_FORMAT, is_other=b"interactions" not in content)
     interactions = document.get("interactions") if isinstance(document, dict) else None
     if not isinstance(interactions, list):
-        return NotACassette(path, 1, 'it is not a cassette: it has no list of "interactions"')
+        return UnreadableCassette(path, 1, 'it is not a cassette: it has no list of "interactions"', is_other=True)
     return Cassette(path, interactions)
-
-
-def _cassette_or_path(path: Path) -> Cassette | UnreadableCassette | Path:
-    """Return the cassette, the error from reading it, or the path if the file seems to be something else."""
-    cassette = _cassette_or_error(path)
-    if isinstance(cassette, NotACassette):
-        return path
-    is_malformed = isinstance(cassette, UnreadableCassette) and cassette.line is not None
-    return path if is_malformed and b"interactions" not in path.read_bytes() else cassette

@@ -76,21 +76,16 @@ for _tag, _constructor in _CONSTRUCTORS.items():
     _Loader.add_constructor(f"tag:yaml.org,2002:python/{_tag}", _constructor)
 
 
-class _TooDeep(yaml.YAMLError):
-    def __init__(self, mark: object) -> None:
-        self.problem_mark = mark
-        super().__init__(f"it is nested more than {_MAX_DEPTH} levels deep")
-
-
 def _check_depth(content: bytes) -> None:
-    """Raise _TooDeep for collections nested so deeply (some 50,000 levels) that an older libyaml would crash."""
+    """Raise UnreadableDocument for collections nested so deeply (50,000 levels) that an older libyaml would crash."""
     if content.count(b"[") + content.count(b"{") < _MAX_DEPTH and _DEEP_BLOCK.search(content) is None:
         return
     depth = 0
     for event in yaml.parse(content, _Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _MAX_DEPTH:
-            raise _TooDeep(event.start_mark)
+            reason = f"it cannot be read as YAML: it is nested more than {_MAX_DEPTH} levels deep"
+            raise UnreadableDocument(event.start_mark.line + 1 if event.start_mark else None, reason)
 
 
 def _line(error: yaml.YAMLError, content: bytes) -> int | None:

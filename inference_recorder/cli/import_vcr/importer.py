@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +13,7 @@ from ...recording import json_bytes
 from ...recording.answer import Value
 from ...recording.layout import ATTACHED, recording_name
 from ...recording.sameness import renamed_ids
-from ...request.jsonable import JsonValue
+from ...request.jsonable import JsonObject, JsonValue
 from ...storage.attachments import read_attachment
 from ...storage.catalogue import Entry, entry_of
 from ...storage.store import Store
@@ -46,12 +46,15 @@ class InteractionResult:
     placeholders: tuple[str, ...] = ()
     """JSON paths in the request's body where a filter of the cassette seems to have replaced what was sent."""
 
-
-@dataclass(frozen=True, slots=True)
-class _SeriesResult:
-    outcome: Outcome
-    reason: str
-    paths: list[Path]
+    def as_json(self) -> JsonObject:
+        return {
+            "number": self.number,
+            "request": self.request,
+            "outcome": self.outcome,
+            "reason": self.reason or None,
+            "recording": None if self.recording is None else str(self.recording),
+            "filtered": list(self.placeholders),
+        }
 
 
 class Importer:
@@ -81,61 +84,65 @@ class Importer:
             except NotImportable as error:
                 results.append(InteractionResult(number, request, "skipped", str(error)))
         retried = _retried_numbers(calls)
-        for interaction in (call.interaction for call in calls if call.interaction.number in retried):
-            reason = f"the SDK retried its {interaction.status_code}"
-            results.append(InteractionResult(interaction.number, interaction.summary, "retried", reason))
+        results += [
+            _result(call, "retried", f"the SDK retried its {call.interaction.status_code}")
+            for call in calls
+            if call.interaction.number in retried
+        ]
         results += self._record([call for call in calls if call.interaction.number not in retried], cassette, test_id)
         return sorted(results, key=lambda result: result.number)
 
     def _record(self, calls: Sequence[SdkCall], cassette: Cassette, test_id: str | None) -> Iterator[InteractionResult]:
         series_by_key: dict[str, list[tuple[SdkCall, Entry]]] = {}
         with TemporaryDirectory(prefix="inference-recorder-import-") as name:
-            for call, result in zip(calls, record_calls(calls, Path(name), test_id), strict=True):
-                if result.path is None or result.problem:
-                    interaction = call.interaction
-                    yield InteractionResult(interaction.number, interaction.summary, "skipped", result.problem)
+            for call, recorded in zip(calls, record_calls(calls, Path(name), test_id), strict=True):
+                if isinstance(recorded, str):
+                    yield _result(call, "skipped", recorded)
                 else:
-                    entry = entry_of(result.path)
+                    entry = entry_of(recorded)
                     series_by_key.setdefault(entry.key, []).append((call, entry))
             for key, series in series_by_key.items():
-                stored = self._store_series(key, [entry for _, entry in series], cassette)
-                for (call, _), path in zip(series, stored.paths, strict=True):
-                    interaction, placeholders = call.interaction, tuple(_placeholders(call.body))
-                    yield InteractionResult(
-                        interaction.number, interaction.summary, stored.outcome, stored.reason, path, placeholders
-                    )
+                entries = [entry for _, entry in series]
+                is_series = entries[0].name.startswith(key)  # model lists are not one: each has a name of its own
+                names = [
+                    recording_name(key, position) if is_series else entry.name
+                    for position, entry in enumerate(entries, start=1)
+                ]
+                outcome, reason = self._store_series(key, is_series, dict(zip(names, entries, strict=True)), cassette)
+                for (call, _), name in zip(series, names, strict=True):
+                    yield _result(call, outcome, reason, self._store.path_of(name))
 
-    def _store_series(self, key: str, entries: Sequence[Entry], cassette: Cassette) -> _SeriesResult:
-        """Store the answers to one request, all of them or none."""
-        is_series = entries[0].name.startswith(key)  # model lists are not one: each has a name of its own
-        names = [
-            recording_name(key, position) if is_series else entry.name
-            for position, entry in enumerate(entries, start=1)
-        ]
-        paths = [self._store.path_of(name) for name in names]
-        existing = [self._store.read(name) for name in names]
+    def _store_series(
+        self, key: str, is_series: bool, entries: Mapping[str, Entry], cassette: Cassette
+    ) -> tuple[Outcome, str]:
+        """Store the answers to one request under these names, all of them or none."""
+        existing = [self._store.read(name) for name in entries]
         following = self._store.read(recording_name(key, len(entries) + 1))
         if following is None and all(
             old is not None and _has_same_answer(old.content, entry.content)
-            for old, entry in zip(existing, entries, strict=True)
+            for old, entry in zip(existing, entries.values(), strict=True)
         ):
-            return _SeriesResult("unchanged", "it is recorded already", paths)
+            return "unchanged", "it is recorded already"
         if is_series and key in self._sources:
-            reason = f"the same request of the same test was imported from {self._sources[key]}"
-            return _SeriesResult("skipped", reason, paths)
+            return "skipped", f"the same request of the same test was imported from {self._sources[key]}"
         conflict = next((old.path for old in existing if old is not None), None)
         if conflict is not None and not self._overwrites:
-            reason = f"{conflict} records another answer to it; --overwrite replaces that"
-            return _SeriesResult("skipped", reason, paths)
+            return "skipped", f"{conflict} records another answer to it; --overwrite replaces that"
         self._sources[key] = cassette.path
         if not self._is_dry_run:
-            for name, entry in zip(names, entries, strict=True):
+            for name, entry in entries.items():
                 with self._store.replacing(name) as slot:
                     if slot.old is None or not _has_same_answer(slot.old, entry.content):
                         slot.put(entry.content, _attachment(entry))
             if is_series:
                 self._store.cut_series(key, len(entries))
-        return _SeriesResult("imported", "", paths)
+        return "imported", ""
+
+
+def _result(call: SdkCall, outcome: Outcome, reason: str, path: Path | None = None) -> InteractionResult:
+    interaction = call.interaction
+    placeholders = () if path is None else tuple(_placeholders(call.body))
+    return InteractionResult(interaction.number, interaction.summary, outcome, reason, path, placeholders)
 
 
 def _has_same_answer(old: bytes, new: bytes) -> bool:

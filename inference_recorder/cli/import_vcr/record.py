@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,39 +16,30 @@ from ...sdk.additions import RAW_RESPONSE_HEADER
 from ...sdk.internals import binary_content_type, request_options
 from .calls import SdkCall
 from .interaction import NotImportable
-from .transport import CassetteTransport, cassette_client
+from .transport import CassetteTransport
 
 if TYPE_CHECKING:
     from openai import OpenAI
 
 
-@dataclass(frozen=True, slots=True)
-class CallResult:
-    """The result of recording a call."""
+def record_calls(calls: Sequence[SdkCall], directory: Path, test_id: str | None) -> list[Path | str]:
+    """Record these calls in an empty directory, as made in one test (None: outside a test).
 
-    path: Path | None
-    """The recording; None if the call was not recorded."""
-    problem: str
-    """Why there is no recording, or why it does not hold what the cassette holds; "" for success."""
-
-
-def record_calls(calls: Sequence[SdkCall], directory: Path, test_id: str | None) -> list[CallResult]:
-    """Record these calls in an empty directory, as made in one test (None: outside a test)."""
-    results = []
+    Returns the recording of each, or why there is none that holds what the cassette holds.
+    """
+    results: list[Path | str] = []
     with ExitStack() as stack:
         stack.enter_context(_outside_any_test())
         session = stack.enter_context(inference_recording("record", directory, test_id=test_id, record_errors=True))
-        clients: dict[str, tuple[OpenAI, CassetteTransport]] = {}
+        transport = CassetteTransport()
+        clients: dict[str, OpenAI] = {}
         for call in calls:
             if call.base_url not in clients:
-                clients[call.base_url] = stack.enter_context(cassette_client(call.base_url))
+                clients[call.base_url] = stack.enter_context(transport.client(call.base_url))
             count = len(session.recorded)
-            problem = _try_call(call, *clients[call.base_url])
-            recorded = session.recorded
-            if len(recorded) > count and recorded[-1].path is not None:
-                results.append(CallResult(Path(recorded[-1].path), problem))
-            else:
-                results.append(CallResult(None, problem or "it came to nothing that can be recorded"))
+            problem = _try_call(call, clients[call.base_url], transport)
+            path = session.recorded[-1].path if len(session.recorded) > count else None
+            results.append(problem or (Path(path) if path else "it came to nothing that can be recorded"))
     return results
 
 

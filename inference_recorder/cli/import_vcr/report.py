@@ -18,22 +18,21 @@ class ImportReport:
     """The results of importing a number of files."""
 
     is_dry_run: bool
+    needs_test_ids: bool
+    """Whether calls outside tests are unexpected: --no-test-id was not given."""
     imported: list[tuple[Path, str | None, list[InteractionResult]]] = field(default_factory=list)
     """(cassette, test id, results) of each cassette that could be read."""
     unreadable: list[UnreadableCassette] = field(default_factory=list)
     not_cassettes: list[Path] = field(default_factory=list)
     """Files in a directory that are something else."""
     without_test: list[Path] = field(default_factory=list)
-    """Cassettes whose test is unknown; --no-test-id was not given."""
+    """Cassettes whose test is unknown."""
     counts: Counter[str] = field(default_factory=Counter)
 
-    def add(
-        self, path: Path, test_id: str | None, results: list[InteractionResult], *, is_without_test_meant: bool
-    ) -> None:
+    def add(self, path: Path, test_id: str | None, results: list[InteractionResult]) -> None:
         self.imported.append((path, test_id, results))
         self.counts.update(result.outcome for result in results)
-        has_recordings = any(result.recording is not None for result in results)
-        if test_id is None and not is_without_test_meant and has_recordings:
+        if test_id is None and self.needs_test_ids and any(result.recording is not None for result in results):
             self.without_test.append(path)
 
     @property
@@ -68,7 +67,7 @@ class ImportReport:
             "is_dry_run": self.is_dry_run,
             "counts": {name: self.counts[name] for name in ("imported", "skipped", "unchanged", "retried")},
             "cassettes": [
-                {"cassette": str(path), "test_id": test_id, "interactions": [_result_as_json(item) for item in results]}
+                {"cassette": str(path), "test_id": test_id, "interactions": [result.as_json() for result in results]}
                 for path, test_id, results in self.imported
             ],
             "unreadable": [
@@ -92,14 +91,3 @@ def _cassette_lines(path: Path, test_id: str | None, results: Sequence[Interacti
                 f"  filtered {result.number}, {result.request}: the placeholder at {names} is kept; "
                 "only a call with the same text there is replayed"
             )
-
-
-def _result_as_json(result: InteractionResult) -> JsonObject:
-    return {
-        "number": result.number,
-        "request": result.request,
-        "outcome": result.outcome,
-        "reason": result.reason or None,
-        "recording": None if result.recording is None else str(result.recording),
-        "filtered": list(result.placeholders),
-    }

@@ -6,10 +6,13 @@ pytest that the plugin uses are here. Without them, a parameter is named by its 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from _pytest.python import CallSpec2
 
 
 class ParameterIds:
@@ -21,12 +24,13 @@ class ParameterIds:
 
     def note(self, metafunc: pytest.Metafunc) -> None:
         """Wrap `metafunc.parametrize` so that it notes the ids it gives."""
-        parametrize, test = metafunc.parametrize, metafunc.definition.nodeid
+        parametrize: Callable[..., None] = metafunc.parametrize
+        test = metafunc.definition.nodeid
 
-        def noting(argnames: str | Sequence[str], *args: Any, **kwargs: Any) -> None:
-            before: list[Any] = list(getattr(metafunc, "_calls", ()))
+        def noting(argnames: str | Sequence[str], *args: object, **kwargs: object) -> None:
+            before: list[CallSpec2] = list(getattr(metafunc, "_calls", ()))
             parametrize(argnames, *args, **kwargs)
-            calls: list[Any] = getattr(metafunc, "_calls", [])
+            calls: list[CallSpec2] = getattr(metafunc, "_calls", [])
             names = [name.strip() for name in argnames.split(",")] if isinstance(argnames, str) else argnames
             known = len(getattr(before[0], "_idlist", ())) if before else 0
             for call in calls[: len(calls) // max(len(before), 1)]:

@@ -35,12 +35,17 @@ def prune(
     for recording in needless:
         line = f"  {shown_path(recording.path, config.rootpath)}: {recording.reason} ({recording.test_id})"
         terminal.write_line(visible_line(line))
-    used_ids = {use["test_id"] for use in (*report.calls, *report.used)}
+    used_ids = {use["test_id"] or "" for use in (*report.calls, *report.used)}
+    limit = line_limit(config)
     for reason in sorted({recording.reason for recording in kept}):
         of_reason = [recording for recording in kept if recording.reason == reason]
-        other_ids = used_ids | {recording.test_id for recording in unused if recording.reason != reason}
-        named = _named(of_reason, config, common)
-        _write_kept(terminal, reason, of_reason, {test_id or "" for test_id in other_ids}, named, line_limit(config))
+        counts = Counter("no test id" if each.test_id is None else each.test_id for each in of_reason)
+        lines = [f"{test_id}: {count}" for test_id, count in counts.items()]
+        write_list(terminal, limit, f"kept, since {reason}", lines)
+        other_ids = used_ids | {recording.test_id or "" for recording in unused if recording.reason != reason}
+        ids = [test_id for test_id in list(counts)[:limit] if _is_removable(test_id, other_ids)]
+        if reason in _REMOVABLE and ids:
+            terminal.write_line(f"    to remove them: {_removal(ids, _named(of_reason, config, common))}")
     deletion = Deletion()
     if is_real:
         try:
@@ -69,25 +74,11 @@ def _named(kept: list[Unused], config: pytest.Config, common: Path) -> list[str]
     return sorted(shown_path(directory, config.invocation_params.dir) for directory in directories)
 
 
-def _write_kept(
-    terminal: pytest.TerminalReporter,
-    reason: str,
-    kept: list[Unused],
-    other_ids: set[str],
-    directories: list[str],
-    limit: int | None,
-) -> None:
-    counts = Counter(recording.test_id for recording in kept)
-    lines = [f"{'no test id' if test_id is None else test_id}: {count}" for test_id, count in counts.items()]
-    write_list(terminal, f"kept, since {reason}", lines, limit)
-    if reason not in _REMOVABLE:
-        return
-    ids = [test_id for test_id in list(counts)[:limit] if test_id is not None and _is_removable(test_id, other_ids)]
-    if ids:
-        options = [part for directory in directories for part in ("--dir", directory)]
-        end_of_options = ["--"] if any(test_id.startswith("-") for test_id in ids) else []
-        command = shlex.join(["inference-recorder", "rm", *options, *end_of_options, *ids])
-        terminal.write_line(f"    to remove them: {command}")
+def _removal(ids: list[str], directories: list[str]) -> str:
+    """Return the command that removes the recordings of these tests."""
+    options = [part for directory in directories for part in ("--dir", directory)]
+    end_of_options = ["--"] if any(test_id.startswith("-") for test_id in ids) else []
+    return shlex.join(["inference-recorder", "rm", *options, *end_of_options, *ids])
 
 
 def _is_removable(test_id: str, other_ids: set[str]) -> bool:

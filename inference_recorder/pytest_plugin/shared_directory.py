@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from ..children.usage import Use
 
 
+_RUN_LOG, _PROCESSES, _UNSETTLED = "run_log", "processes", "unsettled"
+
+
 class SharedDirectory:
     """The paths below one shared directory, and what is kept there."""
 
@@ -31,8 +34,8 @@ class SharedDirectory:
         """Make the directory, to be removed when the run ends; None if there cannot be one."""
         try:
             shared = cls(Path(mkdtemp(prefix="inference_recorder-run-")))
-            for path in (shared._run_log, shared._processes, shared._unsettled):
-                path.mkdir()
+            for name in (_RUN_LOG, _PROCESSES, _UNSETTLED):
+                (shared.path / name).mkdir()
         except OSError:
             return None
         config.add_cleanup(partial(rmtree, shared.path, ignore_errors=True))
@@ -44,15 +47,15 @@ class SharedDirectory:
         return cls(Path(path)) if os.path.isdir(path) else None
 
     def run_log(self) -> RunLog:
-        return RunLog(self._run_log)
+        return RunLog(self.path / _RUN_LOG)
 
     def unsettled(self, worker: str) -> Unsettled:
         """Return what a worker needs undone if it crashes."""
-        return Unsettled(self._unsettled / worker)
+        return Unsettled(self.path / _UNSETTLED / worker)
 
     def processes(self, config: pytest.Config, name: str) -> Processes:
         """Make the processes that this one starts report what they use, in a directory of this name."""
-        directory = self._processes / name
+        directory = self.path / _PROCESSES / name
         directory.mkdir()
         config.add_cleanup(begin_run(str(directory)))
         tell_entered(is_live=False)  # this run may have been started by a test of another one
@@ -62,16 +65,4 @@ class SharedDirectory:
 
     def uses(self) -> list[Use]:
         """Return the recordings used by the processes that tests started."""
-        return uses_in_reports(self._processes)
-
-    @property
-    def _run_log(self) -> Path:
-        return self.path / "run_log"
-
-    @property
-    def _processes(self) -> Path:
-        return self.path / "processes"
-
-    @property
-    def _unsettled(self) -> Path:
-        return self.path / "unsettled"
+        return uses_in_reports(self.path / _PROCESSES)

@@ -21,7 +21,7 @@ def line_limit(config: pytest.Config) -> int | None:
     return None if config.option.verbose > 0 else MOST_LINES
 
 
-def write_list(terminal: pytest.TerminalReporter, title: str, lines: list[str], limit: int | None) -> None:
+def write_list(terminal: pytest.TerminalReporter, limit: int | None, title: str, lines: list[str]) -> None:
     """Write a title and at most `limit` lines below it; nothing for an empty list."""
     if not lines:
         return

@@ -44,7 +44,9 @@ LIBRARIES = {
 STATEFUL = {
     "diagnosis/index.py",
     "sdk/context.py",
-    "sdk/calls.py",
+    "sdk/describe.py",
+    "sdk/drivers.py",
+    "sdk/hand_over.py",
     "sdk/patching.py",
     "storage/locks.py",
 }

@@ -31,25 +31,29 @@ STREAM_ENDS = RESPONSE_ENDS | {"error"}
 
 
 class Capture:
-    """An answer that is being recorded while it arrives."""
+    """An answer that is being recorded while it arrives: the result of a resource method."""
 
     def __init__(self, engine: Engine, decision: Record) -> None:
         self.engine = engine
         self.decision = decision
         self.http: Http | None = None
+        self.stores_response = False
+        """Whether the answer is the HTTP response that has arrived, whatever the method makes of it."""
+        self._response: Any = None
         self.is_pulling = False
         """Whether the next chunk is being fetched; at this point only the SDK closes the stream."""
         self._chunks: list[JsonValue] = []
         self._is_at_its_end = False
-        self._received: Callable[[], object] = lambda: None
 
-    def begin(self, so_far: Callable[[], Answer] | None = None, collector: Callable[[], object] | None = None) -> None:
-        """Record a stream from now on.
+    def receive(self, response: Any, *, cast_to: Any, stream_cls: Any, options: Any) -> Answer | None:
+        """Note the HTTP response that has arrived; return the answer if it is to be stored at once."""
+        self.http, self._response = kept(response), response
+        return None
 
-        `so_far` returns what has arrived, `collector` the same as its consumer got it; by default the chunks.
-        """
-        self._received = collector or self._chunks_so_far
-        self.engine.captures.expect(self.decision, so_far or self._left_early)
+    def begin(self) -> None:
+        """Record a stream from now on."""
+        self._response = None
+        self.engine.captures.expect(self.decision, self.left_early)
 
     def pulls(self) -> None:
         """Note that the next chunk is being fetched, and by which task."""
@@ -86,32 +90,36 @@ class Capture:
         beside = page_beside(dumped(page)) if hasattr(page, "model_dump") else None
         return ModelList(models, beside, http=self.http)
 
-    def complete(self) -> Streamed:
+    def complete(self) -> Answer:
         """Return the answer for the chunks so far, as a complete stream."""
-        return self._streamed()
+        return self._of_chunks()
 
-    def failed(self, error: BaseException, response: Any = None) -> Value | Failed | None:
+    def failed(self, error: BaseException) -> Value | Failed | None:
         """Return the answer for a failed call; None if the error did not come from a server.
 
-        If the SDK could not read its `response`, that is the answer: the SDK will fail on it again.
+        If the SDK could not read the response, that is the answer: the SDK will fail on it again.
         """
-        failure = describe_failure(error)
+        failure, response = describe_failure(error), self._response
         if failure is None and response is not None and response.is_closed:
             return replace(kept_as_sent(response.content, media_type_of(response.headers)), http=self.http)
         if failure is None:
             return None
         return Failed(failure, http=self.http or kept(getattr(error, "response", None)))
 
-    def broken(self, error: BaseException) -> Streamed:
+    def broken(self, error: BaseException) -> Answer:
         """Return the answer for a stream that ended with `error`.
 
         An error that did not come from a server cuts the stream short, just as leaving it does.
         """
-        self.decision.state.is_interrupted = self.decision.state.is_interrupted or is_interruption(error)
-        failure = describe_failure(error)
+        failure = self.failure_of(error)
         if isinstance(error, json.JSONDecodeError) and _is_of_its_text(error):
             self._chunks.append(typed(TEXT, error.doc))
-        return self._streamed(failure=failure, is_complete=failure is not None)
+        return self._of_chunks(failure=failure, is_complete=failure is not None)
+
+    def failure_of(self, error: BaseException) -> Failure | None:
+        """Return what a stream that ended with `error` failed with; None if that did not come from a server."""
+        self.decision.state.is_interrupted = self.decision.state.is_interrupted or is_interruption(error)
+        return describe_failure(error)
 
     def keep(self, answer: Answer | None, response: object = None, *, wait: bool = True) -> bool:
         """Store the answer if it is to be recorded; None abandons the call.
@@ -126,7 +134,7 @@ class Capture:
         try:
             return self.engine.captures.save(self.decision, answer, wait=wait)
         except UnwritableRecording as error:
-            error.response = self._received() if response is None else response
+            error.response = self.received_so_far() if response is None else response
             raise
 
     def keep_in_thread(self, answer: Answer, response: object = None) -> None:
@@ -152,17 +160,19 @@ class Capture:
         except Exception as error:
             self.engine.captures.raise_at_close(error)
 
-    def _chunks_so_far(self) -> list[Any]:
+    def received_so_far(self) -> object:
+        """Return what the consumer of a stream has got of it."""
         method = method_for(self.decision.request.endpoint)
         if method is None or not method.chunk:
             return [untyped(chunk) for chunk in self._chunks]
         revived = reviver(method.chunk_type).from_value
         return [untyped(chunk) if is_plain(chunk) else revived(untyped(chunk)) for chunk in self._chunks]
 
-    def _left_early(self) -> Streamed:
-        return self._streamed(is_complete=self._is_at_its_end)
+    def left_early(self) -> Answer:
+        """Return the answer for what has arrived of a stream."""
+        return self._of_chunks(is_complete=self._is_at_its_end)
 
-    def _streamed(self, *, failure: Failure | None = None, is_complete: bool = True) -> Streamed:
+    def _of_chunks(self, *, failure: Failure | None = None, is_complete: bool = True) -> Streamed:
         return Streamed(self._chunks.copy(), failure, http=self.http, is_complete=is_complete)
 
 

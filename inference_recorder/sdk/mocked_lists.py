@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 
-class AsyncItems(list[Any]):
+class Items(list[Any]):
     """Items that an async iterator gave, for `async for`."""
 
     async def __aiter__(self) -> AsyncIterator[Any]:
@@ -14,17 +14,28 @@ class AsyncItems(list[Any]):
             yield item
 
 
-async def awaited_page(pages: Any) -> Any:
+class ReadIterator(Iterator[Any]):
+    """Gives the items of an iterator that was read."""
+
+    def __init__(self, iterator: Iterator[Any]) -> None:
+        self.data = list(iterator)
+        """All of them; a page of the SDK has them under the same name."""
+        self._unread = iter(self.data)
+
+    def __next__(self) -> Any:
+        return next(self._unread)
+
+
+def page_of(list_method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Return the page that a sync list method answers with, or what a mock puts in its place."""
+    page = list_method(*args, **kwargs)
+    return ReadIterator(page) if isinstance(page, Iterator) else page
+
+
+async def awaited_page(list_method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Return the page that an async list method answers with: the SDK's paginator, or what a mock puts in its place."""
+    pages = list_method(*args, **kwargs)
     if not hasattr(pages, "__await__"):
-        return AsyncItems([item async for item in pages])
+        return Items([item async for item in pages])
     page = await pages
-    return AsyncItems(page) if isinstance(page, list) else page
-
-
-def unread(page: Any) -> tuple[Any, Any]:
-    """Return the items to record of what a list method answered with, and the same for its consumer, yet unread."""
-    if not isinstance(page, Iterator):
-        return page, page
-    items = list(page)
-    return items, iter(items)
+    return Items(page) if isinstance(page, list) else page

@@ -5,14 +5,15 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, TypeAlias, get_args
+from typing import Any, TypeAlias, cast, get_args
 
+from ..engine.decisions import Record
+from ..engine.engine import Engine
 from ..recording import json_bytes
-from ..recording.answer import Failed, Failure, ModelList, Streamed, Value
+from ..recording.answer import Answer, Failed, Failure, ModelList, Streamed, Value
 from ..recording.body import TEXT, plain_body, typed, typed_json
 from ..recording.model_lists import MODEL_TYPE, page_beside
 from ..recording.volatile import without_volatile
-from ..redaction.sent import Sent
 from ..request.jsonable import JsonObject, JsonValue
 from .bodies import kept_as_sent, media_type_of
 from .capture import STREAM_ENDS, Capture, notify_on_close
@@ -25,23 +26,17 @@ _Received: TypeAlias = Value | Streamed | ModelList
 """What a response that arrived is recorded as."""
 
 
-class ResponseCapture:
+class ResponseCapture(Capture):
     """Records the response to a client request that was sent. Holds no reference to the response."""
 
-    def __init__(self, capture: Capture, client: Any) -> None:
-        self.capture = capture
-        self.client = client
-        self.has_received = False
+    def __init__(self, engine: Engine, decision: Record, client: Any) -> None:
+        super().__init__(engine, decision)
+        self._client = client
         self._headers: Any = None
         self._cast_to: Any = None
         self._stream_cls: Any = None
         self._ends_at_errors = True
         self._parts: list[bytes] = []
-
-    @property
-    def sent(self) -> Sent:
-        """What takes note of the HTTP requests."""
-        return self.capture.decision.sent
 
     @property
     def _is_download(self) -> bool:
@@ -51,66 +46,63 @@ class ResponseCapture:
 
     @property
     def _method(self) -> Method | None:
-        request = self.capture.decision.request
+        request = self.decision.request
         return method_for(request.endpoint) if request.method == "POST" else None
 
-    def receive(self, response: Any, *, cast_to: Any, stream_cls: Any, options: Any) -> None:
-        """Note the response that arrived; from now on this capture stores it."""
-        self.has_received = True
+    def receive(self, response: Any, *, cast_to: Any, stream_cls: Any, options: Any) -> Answer | None:
+        self.stores_response = True
         self._headers, self._cast_to, self._stream_cls = response.headers, cast_to, stream_cls
         self._ends_at_errors = ends_at_errors(options)
-        self.capture.http = kept(response)
+        self.http = kept(response)
+        if response.is_closed:
+            return self._answer(response.content)
+        self._pass_on_bytes(response)
+        return None
 
-    def whole(self, response: Any) -> _Received:
-        """Return the answer for a response that has been read."""
-        return self._answer(response.content)
-
-    def pass_on_bytes(self, response: Any) -> None:
+    def _pass_on_bytes(self, response: Any) -> None:
         """Record the bytes of an unread response on their way to its reader."""
         is_async = hasattr(response.stream, "__aiter__")
         name, passing = ("aiter_raw", captured_async) if is_async else ("iter_raw", captured)
         original: Callable[..., Any] = getattr(response, name)
-        setattr(response, name, lambda *args, **kwargs: passing(original(*args, **kwargs), self.capture, self))
-        self.capture.begin(self._left_early, self._decoded)
-        notify_on_close(response, self.capture)
-        weakref.finalize(response, self.capture.dropped)
+        setattr(response, name, lambda *args, **kwargs: passing(original(*args, **kwargs), self))
+        self.begin()
+        notify_on_close(response, self)
+        weakref.finalize(response, self.dropped)
 
-    def add(self, part: bytes) -> None:
+    def add(self, chunk: object) -> None:
         """Record bytes that arrived."""
-        self._parts.append(part)
+        self._parts.append(cast(bytes, chunk))
 
-    def complete(self) -> _Received:
+    def complete(self) -> Answer:
         """Return the answer for the bytes so far, as a complete response."""
-        return self._answer(self._decoded())
+        return self._answer(self.received_so_far())
 
-    def broken(self, error: BaseException) -> _Received | Failed:
+    def broken(self, error: BaseException) -> Answer:
         """Return the answer for a response that ended early."""
-        broken = self.capture.broken(error)
-        answer = self._answer(self._decoded(), is_complete=broken.is_complete)
+        failure = self.failure_of(error)
+        answer = self._answer(self.received_so_far(), is_complete=failure is not None)
         if isinstance(answer, Streamed):
-            return replace(answer, failure=broken.failure, is_complete=broken.is_complete)
-        if broken.failure is not None:  # half a file is not an answer
-            return Failed(broken.failure, http=self.capture.http)
-        return replace(answer, is_complete=broken.is_complete)
+            return replace(answer, failure=failure, is_complete=failure is not None)
+        return answer if failure is None else Failed(failure, http=self.http)  # half a file is not an answer
 
-    def _left_early(self) -> _Received:
-        return self._answer(self._decoded(), is_complete=False)
+    def left_early(self) -> Answer:
+        return self._answer(self.received_so_far(), is_complete=False)
 
-    def _decoded(self) -> bytes:
+    def received_so_far(self) -> bytes:
         raw = b"".join(self._parts)
         encoding = self._headers.get("content-encoding")
         if not encoding or not raw:
             return raw
-        content = library_of(self.client).Response(200, headers={"content-encoding": encoding}, content=raw).content
+        content = library_of(self._client).Response(200, headers={"content-encoding": encoding}, content=raw).content
         return bytes(content)
 
     def _answer(self, content: bytes, *, is_complete: bool = True) -> _Received:
         media_type = media_type_of(self._headers)
         if media_type == "text/event-stream":
-            return self._streamed(content, is_complete=is_complete)
-        has_no_body = self._method is None or self.capture.http is None or self.capture.http.status_code == 204
+            return self._of_events(content, is_complete=is_complete)
+        has_no_body = self._method is None or self.http is None or self.http.status_code == 204
         if not content and (not is_complete or (has_no_body and not media_type.endswith("json"))):
-            return Value(is_complete=is_complete, http=self.capture.http)
+            return Value(is_complete=is_complete, http=self.http)
         if not self._is_download and (not media_type or media_type.endswith("json")):
             try:
                 data = json_bytes.loads(content, exactly=True)
@@ -119,27 +111,27 @@ class ResponseCapture:
             else:
                 return self._json(data, is_complete=is_complete)
         kept_so = kept_as_sent(content, media_type)
-        return replace(kept_so, is_complete=is_complete, http=self.capture.http)
+        return replace(kept_so, is_complete=is_complete, http=self.http)
 
     def _json(self, data: JsonValue, *, is_complete: bool) -> Value | ModelList:
-        request, key = self.capture.decision.request, self.capture.decision.key
+        request, key = self.decision.request, self.decision.key
         if request.is_model_list and isinstance(data, dict) and isinstance(data.get("data"), list):
             models = [typed_json(MODEL_TYPE, model) for model in data["data"]]
             page = page_beside(data)
-            return ModelList(models, page, is_complete=is_complete, http=self.capture.http)
+            return ModelList(models, page, is_complete=is_complete, http=self.http)
         method = self._method
         if method is not None and not isinstance(data, dict):
-            return Value(plain_body(data), is_complete=is_complete, http=self.capture.http)
+            return Value(plain_body(data), is_complete=is_complete, http=self.http)
         name = _type_name(self._cast_to if method is None else method.answer_type)
         body = typed_json(name, without_volatile(data, key))
-        return Value(body, is_complete=is_complete, http=self.capture.http)
+        return Value(body, is_complete=is_complete, http=self.http)
 
-    def _streamed(self, content: bytes, *, is_complete: bool) -> Streamed:
+    def _of_events(self, content: bytes, *, is_complete: bool) -> Streamed:
         chunks: list[JsonValue] = []
         failure: Failure | None = None
         is_whole, has_events, is_done = is_complete, False, False
         chunk_type = next(iter(get_args(self._stream_cls)), None)
-        for event in sse_decoder_of(self.client).iter_bytes(iter([content])):
+        for event in sse_decoder_of(self._client).iter_bytes(iter([content])):
             if event.data.startswith("[DONE]"):
                 is_complete = is_done = True
                 break
@@ -157,18 +149,18 @@ class ResponseCapture:
                     failure, is_complete = event_failure, True
                     continue
                 # Replayed as the event that it is, for which a failure has no place.
-                self.capture.decision.state.event_failure = self.capture.decision.state.event_failure or event_failure
+                self.decision.state.event_failure = self.decision.state.event_failure or event_failure
             is_complete = is_complete or event.event in STREAM_ENDS
             chunks.append(self._chunk(data, event.event, chunk_type))
         is_usual = is_done == usually_ends_with_done(has_events=has_events, has_failed=failure is not None)
         is_known = is_done or is_whole
         ends_with_done = is_done if is_known and not is_usual else None
-        return Streamed(chunks, failure, ends_with_done, is_complete=is_complete, http=self.capture.http)
+        return Streamed(chunks, failure, ends_with_done, is_complete=is_complete, http=self.http)
 
     def _chunk(self, data: JsonValue, event: str | None, chunk_type: Any) -> JsonValue:
         name = "object" if chunk_type is None else _type_name(type(constructed(chunk_type, data)))
         is_object = isinstance(data, dict)
-        chunk = typed_json(name, without_volatile(data, self.capture.decision.key)) if is_object else plain_body(data)
+        chunk = typed_json(name, without_volatile(data, self.decision.key)) if is_object else plain_body(data)
         return _with_event(chunk, data, event)
 
 

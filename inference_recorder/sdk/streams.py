@@ -5,15 +5,15 @@ from __future__ import annotations
 import weakref
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
-from ..recording.answer import Answer
 from .capture import Capture, notify_on_close
 from .describe import asked_request
+from .drivers import aperform, perform
+from .flow import Save
 from .http import kept, library_of, memory_response
 from .internals import pass_chunks_through, stream_over
 from .methods import Method
-from .saving import keep_async
 
 
 def record_stream(stream: Any, capture: Capture) -> Any:
@@ -41,20 +41,10 @@ def record_iterable(chunks: Any, capture: Capture, method: Method, client: Any) 
 
 
 def _captured(source: Any, capture: Capture) -> Any:
-    return (captured_async if hasattr(source, "__anext__") else captured)(source, capture, capture)
+    return (captured_async if hasattr(source, "__anext__") else captured)(source, capture)
 
 
-class Collector(Protocol):
-    """Records the items of a stream: its chunks, or the bytes of a response."""
-
-    def add(self, item: Any, /) -> None: ...
-
-    def complete(self) -> Answer: ...
-
-    def broken(self, error: BaseException) -> Answer: ...
-
-
-def captured(source: Iterator[Any], capture: Capture, collector: Collector) -> Iterator[Any]:
+def captured(source: Iterator[Any], capture: Capture) -> Iterator[Any]:
     """Yield the items of `source` as they arrive, each recorded first; store the answer once, however it ends."""
     try:
         while True:
@@ -62,22 +52,22 @@ def captured(source: Iterator[Any], capture: Capture, collector: Collector) -> I
             try:
                 item = next(source)
             except StopIteration:
-                answer = capture.ended(collector.complete())
+                answer = capture.ended(capture.complete())
                 break
             finally:
                 capture.is_pulling = False
-            collector.add(item)
+            capture.add(item)
             yield item
     except Exception as error:
-        capture.keep(capture.ended(collector.broken(error)))
+        perform(Save(capture, capture.ended(capture.broken(error))))
         raise
     except BaseException as error:  # closed or interrupted
         capture.left(is_dropped=isinstance(error, GeneratorExit))
         raise
-    capture.keep(answer)
+    perform(Save(capture, answer))
 
 
-async def captured_async(source: AsyncIterator[Any], capture: Capture, collector: Collector) -> AsyncIterator[Any]:
+async def captured_async(source: AsyncIterator[Any], capture: Capture) -> AsyncIterator[Any]:
     """Yield the items of `source` as they arrive, each recorded first; store the answer once, however it ends."""
     try:
         while True:
@@ -85,16 +75,16 @@ async def captured_async(source: AsyncIterator[Any], capture: Capture, collector
             try:
                 item = await anext(source)
             except StopAsyncIteration:
-                answer = capture.ended(collector.complete())
+                answer = capture.ended(capture.complete())
                 break
             finally:
                 capture.is_pulling = False
-            collector.add(item)
+            capture.add(item)
             yield item
     except Exception as error:
-        await keep_async(capture, capture.ended(collector.broken(error)))
+        await aperform(Save(capture, capture.ended(capture.broken(error))))
         raise
     except BaseException as error:  # closed, cancelled or interrupted
         capture.left(is_dropped=isinstance(error, GeneratorExit))
         raise
-    await keep_async(capture, answer)
+    await aperform(Save(capture, answer))

@@ -19,7 +19,7 @@ import openai
 import pytest
 
 from inference_recorder import Session, inference_recording
-from inference_recorder.sdk.saving import _BIG
+from inference_recorder.sdk.drivers import _BIG
 from inference_recorder.storage.locks import Locks
 
 from ..conftest import HELLO, files_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from unittest.mock import Mock, patch
+from unittest.mock import AsyncMock, Mock, patch
 
 import openai
 import pytest
@@ -16,6 +16,7 @@ from ..conftest import HELLO
 from ..support.openai_server import OpenAIServer, completion
 
 CREATE = "openai.resources.chat.completions.Completions.create"
+ASYNC_CREATE = "openai.resources.chat.completions.AsyncCompletions.create"
 REQUEST = "openai._base_client.SyncAPIClient.request"
 
 
@@ -30,6 +31,26 @@ def test_a_mock_of_a_method_is_recorded_under_the_url_of_its_client(recordings: 
 
     [path] = recordings.glob("*.json")
     assert "http://local.test:9/v1/v1/chat/completions" == json.loads(path.read_text())["request"]["url"]
+
+
+@pytest.mark.parametrize("mode", ["record", "record-if-missing", "live"])
+def test_an_exhausted_mock_raises_its_own_stop_iteration(client: openai.OpenAI, recordings: Path, mode: str) -> None:
+    """Python turns a StopIteration that leaves a generator into a RuntimeError, and a call passes through one."""
+    with patch(CREATE, Mock(side_effect=[])), inference_recording(mode, recordings) as session:
+        with pytest.raises(StopIteration):
+            client.chat.completions.create(**HELLO)
+
+    assert not session.recorded
+
+
+async def test_an_exhausted_async_mock_raises_its_own_stop_async_iteration(recordings: Path) -> None:
+    """The same, for what an AsyncMock raises."""
+    client = openai.AsyncOpenAI(api_key="x", base_url="http://local.test:9/v1")
+    with patch(ASYNC_CREATE, AsyncMock(side_effect=[])), inference_recording("record", recordings) as session:
+        with pytest.raises(StopAsyncIteration):
+            await client.chat.completions.create(**HELLO)
+
+    assert not session.recorded
 
 
 def test_all_methods_are_patched_again_after_a_mock_brought_a_wrapper_back(

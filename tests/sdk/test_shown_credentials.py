@@ -8,6 +8,7 @@ import json
 import pickle
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,7 +20,9 @@ import inference_recorder
 from inference_recorder import CorruptRecording, MissingRecording, UnwritableRecording, inference_recording
 from inference_recorder.engine.capture_state import CaptureState
 from inference_recorder.engine.decisions import Record, Wait
+from inference_recorder.engine.engine import Engine
 from inference_recorder.engine.series import Series
+from inference_recorder.modes import InferenceMode
 from inference_recorder.recording.answer import Failed, Failure
 from inference_recorder.redaction.recordings import RecordingRedactor
 from inference_recorder.redaction.requests import RequestRules
@@ -27,7 +30,11 @@ from inference_recorder.redaction.sent import Sent
 from inference_recorder.request.credentials import Credential
 from inference_recorder.request.request import Request
 from inference_recorder.request.unshown import Unshown, unshown
-from inference_recorder.sdk.calls import HandOver
+from inference_recorder.sdk.capture import Capture
+from inference_recorder.sdk.flow import Invoke, Save
+from inference_recorder.sdk.hand_over import HandOver
+from inference_recorder.storage.directories import Directories
+from inference_recorder.storage.store import Store
 
 from ..conftest import HELLO, Colour, files_of
 from ..support.openai_server import OpenAIServer, error
@@ -71,13 +78,17 @@ def objects() -> dict[str, Any]:
     rules.scope("test", request.credential)
     answer = Failed(Failure("AuthenticationError", f"wrong key: {KEY}", 401, {"message": KEY}))
     record = Record(request, {}, "0" * 64, None, row, None, CaptureState(1, arrived=answer), sent=sent)
+    engine = Engine(InferenceMode.RECORD, Store(Directories(written=Path(), read=())))
+    capture = Capture(engine, record)
     return {
         "credential": request.credential,
         "request": request,
         "sent": sent,
         "plan to record": record,
         "plan to wait": Wait(request, "0" * 64, None, row, 1),
-        "call": repr(HandOver(request, {"extra_headers": {"Authorization": KEY}}, sent=sent)),
+        "hand-over": repr(HandOver(engine, request, capture=capture)),
+        "step to invoke": repr(Invoke(partial(sorted, [KEY]))),
+        "step to save": repr(Save(capture, answer, [KEY])),
         "rules": rules,
         "what rules remember": rules._secrets,
         "hidden": repr(RecordingRedactor(rules.redactor_of(request), request.credential, sent)),

@@ -1,0 +1,189 @@
+"""Drivers: they do what a course yields, in sync or in async code. Nothing else of the SDK's calls awaits.
+
+Holds state: for each event loop, what bounds the threads that store its answers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from ..recording.answer import Answer, Value, items_of
+from ..request.jsonable import JsonValue
+from .capture import Capture
+from .flow import Course, Invoke, Pause, Save, Step
+from .hand_over import HandOver, handed_over
+from .patching import Wrapper
+
+if TYPE_CHECKING:
+    from anyio import CapacityLimiter
+    from anyio.lowlevel import RunVar
+
+_BIG = 64 * 1024
+_BYTES_OF_A_FLOAT = 20
+_MOST_THREADS = 16
+
+
+class _Exhausted(Exception):
+    """Carries a StopIteration, which a mock may raise, through a generator: there it would become a RuntimeError."""
+
+    def __init__(self, error: StopIteration) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+def wrapper(begin: Callable[..., Course]) -> Wrapper:
+    """Return the wrapper of a sync method; `begin` makes a course of (wrapped, instance, args, kwargs)."""
+
+    def intercept(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        __tracebackhide__ = True
+        return drive(begin(wrapped, instance, args, kwargs))
+
+    return intercept
+
+
+def async_wrapper(begin: Callable[..., Course]) -> Wrapper:
+    """Return the wrapper of an async method, as `wrapper` does for a sync one."""
+
+    def intercept(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return adrive(begin(wrapped, instance, args, kwargs))
+
+    return intercept
+
+
+def drive(course: Course) -> Any:
+    """Return what a course returns, and raise what it raises."""
+    __tracebackhide__ = True
+    try:
+        step = course.send(None)
+        while True:
+            try:
+                result = perform(step)
+            except StopIteration as error:
+                step = course.throw(_Exhausted(error))
+            except BaseException as error:
+                step = course.throw(error)
+            else:
+                step = course.send(result)
+    except StopIteration as end:
+        return end.value
+    except _Exhausted as exhausted:
+        raise exhausted.error from None
+
+
+async def adrive(course: Course) -> Any:
+    """Return what a course returns, and raise what it raises."""
+    __tracebackhide__ = True
+    try:
+        step = course.send(None)
+        while True:
+            try:
+                result = await aperform(step)
+            except BaseException as error:
+                step = course.throw(error)
+            else:
+                step = course.send(result)
+    except StopIteration as end:
+        return end.value
+
+
+def perform(step: Step) -> Any:
+    """Do one step, and return what the course goes on with."""
+    __tracebackhide__ = True
+    match step:
+        case Invoke(hand_over=HandOver() as hand_over):
+            with handed_over(hand_over):
+                return step.function()
+        case Invoke():
+            return step.function()
+        case Save():
+            return step.capture.keep(step.answer, step.response)
+        case Pause():
+            if step.engine.is_held_up_by_this_thread(step.wait):
+                return False
+            time.sleep(step.wait.pause_seconds)
+            return True
+
+
+async def aperform(step: Step) -> Any:
+    """Do one step, and return what the course goes on with."""
+    __tracebackhide__ = True
+    match step:
+        case Invoke(hand_over=HandOver() as hand_over):
+            with handed_over(hand_over):
+                return await step.function()
+        case Invoke():
+            return await step.function()
+        case Save():
+            return await _keep(step.capture, step.answer, step.response)
+        case Pause():
+            import anyio
+
+            await anyio.sleep(step.wait.pause_seconds)
+            return True
+
+
+async def _keep(capture: Capture, answer: Answer | None, response: object) -> None:
+    """Store the answer as `Capture.keep` does; a thread does it for a big one, or where another writer is waited for.
+
+    A task that is cancelled meanwhile loses nothing: the answer is stored all the same, and the session's end raises
+    what goes wrong.
+    """
+    capture.ended(answer)
+    is_kept = (answer is None or not _is_big(answer)) and capture.keep(answer, response, wait=False)
+    if is_kept or answer is None:  # giving a call up waits for nobody
+        return
+    import anyio.to_thread
+
+    try:
+        await anyio.to_thread.run_sync(capture.keep_in_thread, answer, response, limiter=_limiter())
+    except Exception as error:
+        capture.engine.captures.discard_error(error)
+        raise
+    except BaseException:  # the task was cancelled, perhaps before a thread began
+        capture.engine.captures.save_later(capture.decision, answer)
+        raise
+
+
+def _limiter() -> CapacityLimiter:
+    """Return what bounds the threads that store for this event loop.
+
+    Not anyio's own limiter: all the threads that it allows may belong to callers who wait for this very answer.
+    """
+    from anyio import CapacityLimiter
+
+    try:
+        return _limiters().get()
+    except LookupError:
+        limiter = CapacityLimiter(_MOST_THREADS)
+        _limiters().set(limiter)
+        return limiter
+
+
+@cache
+def _limiters() -> RunVar[CapacityLimiter]:
+    from anyio.lowlevel import RunVar  # not before something is stored in a thread: a replay has no use for it
+
+    return RunVar("inference_recorder_savers")
+
+
+def _is_big(answer: Answer) -> bool:
+    """Whether encoding and writing an answer would hold up an event loop: some 64 KiB and more."""
+    if isinstance(answer, Value) and answer.attachment is not None:
+        return True
+    size = 0
+    waiting: list[JsonValue] = [answer.body] if isinstance(answer, Value) else [*items_of(answer)]
+    while waiting and size < _BIG:
+        value = waiting.pop()
+        if isinstance(value, (str, bytes)):
+            size += len(value)
+        elif isinstance(value, dict):
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            if value and type(value[0]) is float:
+                size += len(value) * _BYTES_OF_A_FLOAT
+            else:
+                waiting.extend(value)
+    return size >= _BIG

@@ -1,0 +1,139 @@
+"""The course of a call, written once: a generator that yields what is to be done, which a driver does (see `drivers`).
+
+A call is intercepted as a resource method or as the client request below it; each has its adapter.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from ..engine.decisions import Decision, Record, Replay, Wait
+from ..engine.engine import Engine
+from ..recording.answer import Answer
+from ..request.request import Request
+from .capture import Capture
+from .context import current_engine
+from .hand_over import HandOver
+
+
+@dataclass(frozen=True, slots=True)
+class Invoke:
+    """Call a function of the SDK; the course goes on with its result, in async code once that was awaited."""
+
+    function: Callable[[], Any] = field(repr=False)
+    hand_over: HandOver | None = None
+    """What the function is to find as the call that it belongs to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Let another worker go on with its call; the course goes on with whether it may wait again."""
+
+    engine: Engine
+    wait: Wait
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """Store an answer, or give the call up if it is None; an error of storing gets the caller's `response`."""
+
+    capture: Capture
+    answer: Answer | None
+    response: object = field(default=None, repr=False)
+
+
+Step: TypeAlias = Invoke | Pause | Save
+Course: TypeAlias = Generator[Step, Any, Any]
+"""Yields steps, is sent what each came to, and returns what the caller gets."""
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class InterceptedCall(ABC):
+    """One call of the SDK, in one of the two ways in which it is intercepted."""
+
+    wrapped: Callable[..., Any]
+    """The SDK's own method."""
+    instance: Any
+    """The resource or client that it was called on."""
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    is_async: bool = field(kw_only=True)
+    engine: Engine | None = field(default=None, kw_only=True)
+    """The session that the call belongs to; None if that is still to be found."""
+    decision: Replay | None = field(default=None, kw_only=True)
+    """What the resource method above this client request has decided."""
+    is_decided_elsewhere: bool = field(default=False, init=False)
+    """Whether the other level decides or has decided to record; set by `describe`."""
+
+    def original(self) -> Any:
+        """Call what was intercepted."""
+        __tracebackhide__ = True
+        return self.wrapped(*self.args, **self.kwargs)
+
+    def note_live(self, engine: Engine) -> None:  # noqa: B027 - a resource method leaves it to its client request
+        """Log a call that goes out unrecorded."""
+
+    def check(self) -> None:  # noqa: B027 - a client request has been accepted by the SDK
+        """Raise what the SDK raises for arguments that it refuses."""
+
+    @abstractmethod
+    def describe(self) -> Request:
+        """Return its request; raises UnrecordableValue or UnrecordableCall."""
+
+    @abstractmethod
+    def hand_over(self, engine: Engine, request: Request, capture: Capture | None = None) -> HandOver:
+        """Return what to call the original with, to be recorded by `capture` or else by the other level."""
+
+    @abstractmethod
+    def replay(self, engine: Engine, request: Request, decision: Replay) -> Any:
+        """Return the recorded answer, or the step that makes it; raises a recorded failure."""
+
+    @abstractmethod
+    def capture(self, engine: Engine, decision: Record) -> Capture:
+        """Return what records the answer."""
+
+    @abstractmethod
+    def received(self, capture: Capture, result: Any) -> tuple[Any, Answer | None]:
+        """Return what the caller gets, and the answer to store now, None for one that is stored as it arrives."""
+
+
+def course(call: InterceptedCall) -> Course:
+    """Find the session, describe the request, decide; then replay, or make the call and record it."""
+    __tracebackhide__ = True
+    engine = call.engine or current_engine()
+    if engine is None or engine.is_live:
+        if engine is not None:
+            call.note_live(engine)
+        return (yield Invoke(call.original))
+    request = call.describe()
+    if call.is_decided_elsewhere:
+        return (yield Invoke(call.original, call.hand_over(engine, request)))
+    decision: Decision = call.decision or engine.decide(request, call.check)
+    while isinstance(decision, Wait):
+        may_wait = yield Pause(engine, decision)
+        decision = engine.decide_again(decision, may_wait=may_wait)
+    if isinstance(decision, Replay):
+        replayed = call.replay(engine, request, decision)
+        return (yield replayed) if isinstance(replayed, Invoke) else replayed
+    return (yield from _recorded(call, engine, request, call.capture(engine, decision)))
+
+
+def _recorded(call: InterceptedCall, engine: Engine, request: Request, capture: Capture) -> Course:
+    __tracebackhide__ = True
+    try:
+        result = yield Invoke(call.original, call.hand_over(engine, request, capture))
+    except Exception as error:
+        if not capture.stores_response:
+            yield Save(capture, capture.failed(error), error)
+        raise
+    except BaseException:
+        if not capture.stores_response:
+            engine.abandon(capture.decision)
+        raise
+    result, answer = call.received(capture, result)
+    if answer is not None:
+        yield Save(capture, answer, result)
+    return result

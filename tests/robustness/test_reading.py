@@ -37,7 +37,10 @@ _DUMPED = json.dumps(json.loads(WHOLE) | {"response": {}, "id_normalization_mapp
 DAMAGES: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "it is empty"),
     "only blanks": (b" \n\n", "it is empty"),
-    "cut off": (WHOLE[: len(WHOLE) // 2], f"at byte {len(WHOLE) // 2 - 1}|at byte {len(WHOLE) // 2}"),
+    "cut off": (
+        WHOLE[: len(WHOLE) // 2],
+        f": its JSON breaks off or is malformed at byte ({len(WHOLE) // 2 - 1}|{len(WHOLE) // 2})",
+    ),
     "a merge conflict": (WHOLE.replace(b'    "is_str', b'<<<<<<< ours\n    "is_str'), "malformed at byte 2"),
     "binary": (b"\x00\x01\x02", "malformed at byte 0"),
     "not UTF-8": (compact({"test_id": "?"}).replace(b"?", b"\xff"), "not UTF-8 at byte 13"),
@@ -71,6 +74,10 @@ DAMAGES: dict[str, tuple[bytes, str]] = {
     "ids that make it grow by and by": (
         compact({"id_normalization_mapping": {chr(97 + n + 1) * 9: chr(97 + n) for n in range(20)}}),
         "grow to more than 10 times|breaks it",
+    ),
+    "too many ids": (
+        compact({"test_id": " " * 100_000, "id_normalization_mapping": {f"i{n}": "no" for n in range(90_000)}}),
+        r"90000 ids are too many for 100\d\d\d characters",
     ),
     "a newer format": (
         WHOLE.replace(b'{\n  "test_id"', b'{\n  "format_version": 2,\n  "test_id"'),

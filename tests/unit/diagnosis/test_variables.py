@@ -70,6 +70,8 @@ def test_a_variable_that_hid_what_is_asked_in_clear_is_named(
     error = miss(sdk, recordings, text)
 
     assert "with the value of APP_TOKEN" in str(error)
+    assert "set the variable to it" in str(error)
+    assert "exclude the variable and record again" in str(error)
     assert ADVICE in str(error)
     monkeypatch.setenv("APP_TOKEN", VALUE)
     assert_answers(sdk, recordings, text)

@@ -226,3 +226,9 @@ def test_a_malformed_member_is_named(response: Any, reason: str) -> None:
     """A slip in a recording edited by hand has to be found."""
     with pytest.raises(CorruptRecording, match=reason):
         decode(json.dumps({"response": response}).encode(), "f")
+
+
+@pytest.mark.parametrize("value", [{"__data__": 1}, {"__type__": "a.B"}], ids=["no type", "no data"])
+def test_an_object_with_only_one_of_our_two_names_is_a_value_itself(value: Any) -> None:
+    """A server may use such a name for something of its own."""
+    assert value == untyped(value)

@@ -65,3 +65,10 @@ def test_a_stream_of_an_unknown_form_stays_as_it_is() -> None:
     events = [{"type": "image_generation.partial_image", "b64_json": "AA=="}, "a text"]
 
     assert events == joined_answer(events)
+
+
+def test_choices_without_an_index_are_one() -> None:
+    """Half-compatible servers leave the index out of choices too."""
+    chunks = [{"choices": [{"delta": {"content": text}}]} for text in ("Hel", "lo")]
+
+    assert {"choices": [{"message": {"content": "Hello"}}]} == joined_choices(chunks)

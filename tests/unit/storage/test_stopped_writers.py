@@ -149,6 +149,23 @@ def test_a_suite_that_makes_warnings_errors_keeps_the_recording(client: openai.O
     assert not list(recordings.glob(".*.tmp"))
 
 
+def test_a_suite_that_makes_warnings_errors_finishes_every_series(client: openai.OpenAI, recordings: Path) -> None:
+    """One stopped writer must not leave old answers to other requests behind the new ones."""
+    seeds = range(3)
+    with inference_recording("record", recordings) as session:
+        for seed in [*seeds, *seeds]:
+            client.chat.completions.create(**HELLO, seed=seed)
+    keys = [call.key for call in session.recorded][: len(seeds)]
+    with stopped_holder(recordings, recording_name(keys[0], 2)), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(LockNotAvailable):
+            with inference_recording("record", recordings):
+                for seed in seeds:
+                    client.chat.completions.create(**HELLO, seed=seed)
+
+    assert sorted(f"{key}.json" for key in keys) == files_of(recordings)
+
+
 async def test_an_event_loop_goes_on_while_a_call_waits_for_a_stopped_writer(
     client: openai.OpenAI, server: OpenAIServer, recordings: Path
 ) -> None:

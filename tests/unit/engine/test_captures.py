@@ -6,11 +6,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from inference_recorder.engine.observer import NoRun
 
 from inference_recorder import UnwritableRecording
 from inference_recorder.engine.decisions import Record
 from inference_recorder.engine.engine import Engine
+from inference_recorder.engine.test_run import NoTestRun
 from inference_recorder.modes import InferenceMode
 from inference_recorder.recording.answer import Answer, Streamed, Value
 from inference_recorder.recording.layout import recording_name
@@ -72,12 +72,12 @@ def test_a_stream_that_ends_while_its_session_closes_stays_whole(engine: Engine,
 def test_an_interruption_while_a_dropped_stream_is_stored_is_raised_at_once(engine: Engine) -> None:
     """Ctrl-C ends a run now, and not when the session closes."""
 
-    class Interrupted(NoRun):
+    class Interrupted(NoTestRun):
         def about_to_record(self, store: Store, decision: Record, name: str, /) -> None:
             raise KeyboardInterrupt
 
     engine.captures.save(recording_call(engine), Value({"text": "there already"}))
-    again = Engine(InferenceMode.RECORD, engine.store, test_id="test", observer=Interrupted())
+    again = Engine(InferenceMode.RECORD, engine.store, test_id="test", test_run=Interrupted())
     call = recording_call(again)
     again.captures.expect(call, lambda: Streamed([{"text": "a"}], is_complete=False))
 

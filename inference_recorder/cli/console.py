@@ -24,8 +24,8 @@ _PATIENCE_SECONDS = 1.0
 _LEAST_WIDTH = 12
 _KEY = re.compile(r"([0-9a-f]{12})[0-9a-f]{52}")
 
-Cell: TypeAlias = "str | tuple[str, str]"
-"""The text of a table's cell, or two texts: for a terminal and for a pipe ("12.3 kB", "12345")."""
+Cell: TypeAlias = "str | int | tuple[str, str]"
+"""A cell of a table: a text, a number, or two texts: for a terminal and for a pipe ("12.3 kB", "12345")."""
 
 
 class Column(NamedTuple):
@@ -68,10 +68,6 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 
 
-def number_cell(number: int) -> Cell:
-    return f"{number:,}", str(number)
-
-
 def size_cell(size: int) -> Cell:
     """Return a size in bytes: "12.3 kB" for people."""
     return size_of(size), str(size)
@@ -87,20 +83,23 @@ def show_table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> Non
     console = output()
     if not console.is_terminal:
         for row in rows:
-            line = "\t".join(visible_line(cell if isinstance(cell, str) else cell[1]) for cell in row)
-            click.echo(encodable(line, console.encoding))
+            click.echo(encodable("\t".join(_cell_text(cell, is_terminal=False) for cell in row), console.encoding))
         return
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(
-            column.name, justify="right" if column.is_number else "left", no_wrap=not column.gives_way
-        )  # fmt: skip
+        table.add_column(column.name, justify="right" if column.is_number else "left", no_wrap=not column.gives_way)
     for row in rows:
-        texts = [encodable(visible_line(cell if isinstance(cell, str) else cell[0]), console.encoding) for cell in row]
+        texts = [encodable(_cell_text(cell, is_terminal=True), console.encoding) for cell in row]
         table.add_row(
             *(Shortened(text) if column.gives_way else Text(text) for column, text in zip(columns, texts, strict=True))
         )
     console.print(table, soft_wrap=False)
+
+
+def _cell_text(cell: Cell, *, is_terminal: bool) -> str:
+    if isinstance(cell, int):
+        return f"{cell:,}" if is_terminal else str(cell)
+    return visible_line(cell if isinstance(cell, str) else cell[0 if is_terminal else 1])
 
 
 def show_rest(count: int, most: int | None) -> None:
@@ -157,15 +156,12 @@ def tracked(items: Sequence[_Item], activity: str) -> Iterator[_Item]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     bar = Progress(*columns, console=console, transient=True)
     task = bar.add_task(activity, total=len(items))
-    is_shown = False
     try:
         for done, item in enumerate(items):
-            if not is_shown and time.monotonic() - started > _PATIENCE_SECONDS:
-                is_shown = True
-                bar.start()
-            if is_shown:
-                bar.update(task, completed=done)
+            if time.monotonic() - started > _PATIENCE_SECONDS:
+                bar.start()  # once
+            bar.update(task, completed=done)
             yield item
     finally:
-        if is_shown:
+        if bar.live.is_started:
             bar.stop()

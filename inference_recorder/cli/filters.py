@@ -6,8 +6,9 @@ import functools
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
+from typing import Any
 
 import click
 
@@ -66,17 +67,9 @@ def takes_filter(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options that choose among recordings; its function takes `wanted: Filter`."""
 
     @functools.wraps(command)
-    def run(
-        *args: object,
-        test: str | None,
-        model: str | None,
-        endpoint: str | None,
-        older_than: float | None,
-        newer_than: float | None,
-        larger_than: float | None,
-        **kwargs: object,
-    ) -> None:
-        command(*args, wanted=Filter(test, model, endpoint, older_than, newer_than, larger_than), **kwargs)
+    def run(**options: Any) -> None:
+        wanted = Filter(**{field.name: options.pop(field.name) for field in fields(Filter)})
+        command(wanted=wanted, **options)
 
     decorated: Callable[..., None] = run
     for option in reversed(_OPTIONS):

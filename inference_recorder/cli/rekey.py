@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from operator import itemgetter
@@ -17,8 +16,8 @@ from ..request.keys import EXACT, renamed_under, request_key
 from ..request.normalizers import BUILT_IN_NAMES, Normalizers, NormalizeRule, without_roots
 from ..storage.catalogue import Entry
 from ..storage.key_versions import is_shared, key_version
+from ..storage.renames import Renaming
 from .configured import configured_table
-from .console import counted, remark
 from .directories import SearchedDirectories, takes_directories
 from .renaming import PlannedRename, carry_out
 
@@ -76,10 +75,8 @@ def rekey(
     keeps_declared = is_exact and not is_none and not names
     normalizers = None if keeps_declared else Normalizers(() if is_none else names or _configured())
     renames, number = _planned(directories, normalizers, is_exact)
-    accepted, refused = carry_out(renames, is_dry_run=dry_run, is_json=is_json)
-    summary = f"{accepted:,} of {counted(number, 'recording')} {'would be ' if dry_run else ''}renamed"
-    remark(f"{summary}; normalizers: {'as declared' if normalizers is None else normalizers}")
-    sys.exit(1 if refused else 0)
+    note = f"; normalizers: {'as declared' if normalizers is None else normalizers}"
+    carry_out(renames, of=number, note=note, is_dry_run=dry_run, is_json=is_json)
 
 
 def _configured() -> Sequence[NormalizeRule]:
@@ -104,11 +101,11 @@ def _planned(
         if (rename := _rename(entry, normalizers, is_exact)) is not None:
             renames.append(rename)
             if is_exact and not rename.refusal and not entry.name.startswith("models-"):
-                series[entry.path.parent, rename.new_key].append((entry.position, rename))
+                series[entry.path.parent, rename.renaming.key].append((entry.position, rename))
     # Requests that had the same old key shared one series, which is now split.
     for answers in series.values():
         for position, (_, rename) in enumerate(sorted(answers, key=itemgetter(0)), start=1):
-            rename.new_position = position
+            rename.renaming = rename.renaming._replace(position=position)
     return renames, number
 
 
@@ -121,20 +118,20 @@ def _rename(entry: Entry, normalizers: Normalizers | None, is_exact: bool) -> Pl
     is_same = without_roots(entry.normalize) == without_roots(declared)
     if is_same and (not is_exact or old_version is EXACT or is_shared(entry, old_version)):
         return None
-    rename = PlannedRename(entry.path, entry.key, entry.test_id, entry.test_id, entry.key, entry.path)
+    rename = PlannedRename(entry.path, entry.key, entry.test_id, Renaming(entry.key, entry.test_id), entry.path)
+    version = EXACT if is_exact or old_version is None else renamed_under(old_version)
     if old_version is None:
         rename.refusal = "no key version gives its name; record it again"
-        return rename
-    version = EXACT if is_exact else renamed_under(old_version)
-    if version is EXACT and old_version is not EXACT and _hides_an_account(entry):
+    elif version is EXACT and old_version is not EXACT and _hides_an_account(entry):
         rename.refusal = (
             "its request hides a project or an organization, which is part of an exact key; record it again"
         )
-        return rename
-    request = {name: value for name, value in entry.request.items() if name != "normalize"}
-    rename.new_request = with_version(request | ({"normalize": declared} if declared else {}), version)
-    if not is_shared(entry, old_version):
-        rename.new_key = request_key(entry.asked_under(normalizers), entry.test_id, version)
+    else:
+        request = {name: value for name, value in entry.request.items() if name != "normalize"}
+        request = with_version(request | ({"normalize": declared} if declared else {}), version)
+        is_kept = is_shared(entry, old_version)
+        key = entry.key if is_kept else request_key(entry.asked_under(normalizers), entry.test_id, version)
+        rename.renaming = Renaming(key, entry.test_id, request=request)
     return rename
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
 from operator import itemgetter
@@ -13,7 +12,7 @@ from ..fixture_ids import SESSION, parsed_fixture_id
 from ..request.keys import KEY_VERSIONS, KeyVersion, renamed_under, request_key
 from ..storage.catalogue import Entry
 from ..storage.key_versions import is_shared, key_version
-from .console import counted, remark
+from ..storage.renames import Renaming
 from .directories import SearchedDirectories, takes_directories
 from .renaming import PlannedRename, carry_out
 
@@ -56,9 +55,7 @@ def rename_test(old: str, new: str, directories: SearchedDirectories, dry_run: b
         near = "".join(f"\n  {test_id}" for test_id in get_close_matches(old, other_ids, n=3, cutoff=0.4))
         guesses = f"; did you mean one of these?{near}" if near else ""
         raise click.ClickException(f"no recording in {directories.root} is of {old}{guesses}")
-    accepted, refused = carry_out(renames, is_dry_run=dry_run, is_json=is_json)
-    remark(f"{accepted:,} of {counted(len(renames), 'recording')} {'would be ' if dry_run else ''}renamed")
-    sys.exit(1 if refused else 0)
+    carry_out(renames, of=len(renames), is_dry_run=dry_run, is_json=is_json)
 
 
 def renamed(test_id: str, old: str, new: str) -> str | None:
@@ -104,12 +101,13 @@ def _planned(directories: SearchedDirectories, old: str, new: str) -> tuple[list
         if new_id is None:
             other_ids.update(enclosing_ids(test_id))
             continue
-        version = key_version(entry)
-        rename = PlannedRename(entry.path, entry.key, test_id, new_id, _new_key(entry, version, new_id), entry.path)
+        version, refusal = key_version(entry), ""
         if not entry.is_sdk_call:
-            rename.refusal = "it is not a call of the SDK"
+            refusal = "it is not a call of the SDK"
         elif version is None:
-            rename.refusal = "no key version gives its name; record the test again under its new name"
+            refusal = "no key version gives its name; record the test again under its new name"
+        renaming = Renaming(_new_key(entry, version, new_id), new_id)
+        rename = PlannedRename(entry.path, entry.key, test_id, renaming, entry.path, refusal)
         renames.append((len(KEY_VERSIONS) if version is None else KEY_VERSIONS.index(version), rename))
     return [rename for _, rename in sorted(renames, key=itemgetter(0))], other_ids
 

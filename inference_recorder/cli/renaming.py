@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import NoReturn
 
 from ..errors import RecorderError, RecordingConflict
-from ..request.jsonable import JsonObject
 from ..storage.catalogue import entry_of
 from ..storage.renames import Renaming, move_of, moved
-from .console import Column, show_json, show_table, tracked
+from .console import Column, counted, remark, show_json, show_table, tracked
 from .directories import remark_refusal, shown, store_of
 
 _COLUMNS = (Column("test", gives_way=True), Column("recording"), Column("new name"))
@@ -19,54 +20,50 @@ _COLUMNS = (Column("test", gives_way=True), Column("recording"), Column("new nam
 
 @dataclass(slots=True)
 class PlannedRename:
-    """A recording, and the name, test and request that it gets."""
+    """A recording, and what it becomes."""
 
     path: Path
     key: str
     test_id: str | None
-    new_id: str | None
-    new_key: str
+    renaming: Renaming
     new_path: Path
     refusal: str = ""
     """Why it stays as it is."""
     is_moved: bool = False
-    new_position: int | None = None
-    """Its position in the series of its new key; None keeps the one that it has."""
-    new_request: JsonObject | None = None
-    """Its new "request" object; None keeps the one that it has."""
-
-    @property
-    def renaming(self) -> Renaming:
-        return Renaming(self.new_key, self.new_id, self.new_position, self.new_request)
 
     def as_json(self) -> dict[str, object]:
         return {
             "path": shown(self.path),
             "new_path": shown(self.new_path),
             "test_id": self.test_id,
-            "new_test_id": self.new_id,
+            "new_test_id": self.renaming.test_id,
             "refusal": self.refusal or None,
             "is_moved": self.is_moved,
         }
 
 
-def carry_out(renames: Sequence[PlannedRename], *, is_dry_run: bool, is_json: bool) -> tuple[int, int]:
-    """Rename what can be renamed, unless this is a dry run, and print each.
+def carry_out(
+    renames: Sequence[PlannedRename], *, of: int, note: str = "", is_dry_run: bool, is_json: bool
+) -> NoReturn:
+    """Rename what can be renamed, unless this is a dry run, print each and how many `of` how many, and exit.
 
-    Returns how many were accepted and how many were refused.
+    The exit code is 1 if a recording stays as it is, otherwise 0.
     """
     _refuse_conflicts(renames)
     if not is_dry_run:
         _move(renames)
-    refused = [rename for rename in renames if rename.refusal]
+    accepted = [rename for rename in renames if not rename.refusal]
     if is_json:
         show_json([rename.as_json() for rename in renames])
     else:
-        accepted = (rename for rename in renames if not rename.refusal)
-        show_table(_COLUMNS, [(rename.new_id or "", rename.path.name, rename.new_path.name) for rename in accepted])
-    for rename in refused:
-        remark_refusal(rename.path, rename.test_id, rename.refusal)
-    return len(renames) - len(refused), len(refused)
+        rows = [(rename.renaming.test_id or "", rename.path.name, rename.new_path.name) for rename in accepted]
+        show_table(_COLUMNS, rows)
+    for rename in renames:
+        if rename.refusal:
+            remark_refusal(rename.path, rename.test_id, rename.refusal)
+    would_be = "would be " if is_dry_run else ""
+    remark(f"{len(accepted):,} of {counted(of, 'recording')} {would_be}renamed{note}")
+    sys.exit(0 if len(accepted) == len(renames) else 1)
 
 
 def _refuse_conflicts(renames: Sequence[PlannedRename]) -> None:

@@ -62,7 +62,7 @@ def scan(paths: tuple[Path, ...], ignored: tuple[str, ...], is_json: bool) -> No
     else:
         result = "no secrets"
         if leaks:
-            show_table(_COLUMNS, [(path, str(leak.line), leak.kind, leak.shown) for path, leak in leaks])
+            show_table(_COLUMNS, [(path, leak.line, leak.kind, leak.shown) for path, leak in leaks])
             result = f"{counted(len(leaks), 'secret')} in {counted(len({path for path, _ in leaks}), 'file')}"
         remark(f"{result}; {counted(len(files), 'file')} scanned")
     sys.exit(1 if leaks else 0)

@@ -16,7 +16,7 @@ from ..recording.volatile import recorded_id
 from ..request.keys import request_key
 from ..storage.catalogue import Entry
 from ..views.parts import size_of
-from .console import Cell, Column, counted, number_cell, output, remark, show_rest, show_table, size_cell
+from .console import Cell, Column, counted, output, remark, show_rest, show_table, size_cell
 from .directories import SearchedDirectories, shown
 from .filters import Filter, matching
 
@@ -53,7 +53,7 @@ class Tally:
             self.tokens_out += usage.tokens_out
 
     def cells(self) -> list[Cell]:
-        return [number_cell(self.number), size_cell(self.size), *map(number_cell, (self.tokens_in, self.tokens_out))]
+        return [self.number, size_cell(self.size), self.tokens_in, self.tokens_out]
 
 
 @dataclass(slots=True)
@@ -78,10 +78,10 @@ class Duplicate:
         return [
             self.endpoint,
             self.model,
-            number_cell(len(self.paths)),
+            len(self.paths),
             size_cell(self.spare_size),
-            number_cell(len(self.tests)),
-            number_cell(len(self.answers)),
+            len(self.tests),
+            len(self.answers),
             (PurePath(self.paths[0]).stem[:12], self.paths[0]),
         ]
 

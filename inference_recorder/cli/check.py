@@ -12,8 +12,7 @@ import click
 from .configured import configured_redactor
 from .console import Column, counted, output, remark, show_json, show_rest, show_table
 from .directories import SearchedDirectories, takes_directories
-from .examination import Examination, Finding
-from .owners import TestFiles, takes_rootdir
+from .examination import Examination, Finding, TestFiles
 
 _MOST_SHOWN = 10
 _TITLES = {
@@ -32,7 +31,8 @@ _COLUMNS = (Column("file", gives_way=True), Column("test", gives_way=True), Colu
 
 @click.command()
 @takes_directories
-@takes_rootdir
+@click.option("--rootdir", type=click.Path(exists=True, file_okay=False, path_type=Path),
+              help="pytest's rootdir, to which test ids are relative. Default: the working directory.")  # fmt: skip
 @click.option("--strict", is_flag=True, help="Exit with 1 for notes too, except those about key versions.")
 @click.option("--all", "shows_all", is_flag=True, help=f"Print all findings of each kind, not {_MOST_SHOWN}.")
 @click.option("--json", "is_json", is_flag=True, help="Print a JSON object, as described above.")

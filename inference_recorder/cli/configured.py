@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ..config import DEFAULT_DIRECTORY, Config, Table
+from ..config import DEFAULT_DIRECTORY, Config
 from ..errors import RecorderError
 from ..pyproject import nearest_pyproject, table_of
 from ..redaction.redactor import Redactor
@@ -26,14 +26,9 @@ def configured() -> Config:
         raise click.UsageError(str(error)) from None
 
 
-def configured_table() -> Table:
-    """Return `[tool.inference_recorder]`. Raises click.UsageError if the file is invalid."""
-    return configured().table
-
-
 def configured_redactor() -> Redactor:
     """Return what finds the secrets that a recorder would redact. Raises click.UsageError if the file is invalid."""
-    table = configured_table()
+    table = configured().table
     return Redactor(secret_values(table.secret_env), table.redact)
 
 

@@ -22,6 +22,7 @@ from ..views.parts import size_of
 _Item = TypeVar("_Item")
 _PATIENCE_SECONDS = 1.0
 _LEAST_WIDTH = 12
+_DIFF_STYLES = {"- ": "red", "+ ": "green"}
 _KEY = re.compile(r"([0-9a-f]{12})[0-9a-f]{52}")
 
 Cell: TypeAlias = "str | int | tuple[str, str]"
@@ -56,6 +57,12 @@ def show_text(console: Console, *parts: str | tuple[str, str] | Text, style: str
     text = Text.assemble(*parts, style=style)
     text.plain = encodable(visible(text.plain), console.encoding)
     console.print(text, end=end, soft_wrap=True)  # a path that is broken in two cannot be copied
+
+
+def show_lines(lines: Iterable[str], indent: str = "") -> None:
+    """Print lines on stdout; those that begin with "- " or "+ " are coloured, as in a diff."""
+    for line in lines:
+        show_text(output(), f"{indent}{line}", style=_DIFF_STYLES.get(line.lstrip()[:2], ""))
 
 
 def encodable(text: str, encoding: str) -> str:

@@ -10,16 +10,19 @@ import click
 
 from ..diagnosis.differences import differences
 from ..diagnosis.nearest import differences_from, question_in
+from ..diagnosis.text_diff import small_diff
 from ..errors import CorruptRecording
-from ..explanation import Difference
+from ..explanation import Difference, difference_lines
 from ..request.jsonable import JsonObject
 from ..storage.catalogue import Entry, entry_of
 from ..text import visible
 from .answers import readable_answer
-from .console import output, show_json, show_text
-from .difference_report import show_differences, show_lines
+from .console import output, show_json, show_lines, show_text
 from .directories import takes_dir
 from .named_recordings import series_named
+
+_MOST_LINES = 500
+_LONGEST_VALUE = 2_000
 
 
 class _UnreadableRecording(click.ClickException):
@@ -84,7 +87,11 @@ def _show(first: Entry, second: Entry, in_request: list[Difference], in_response
     show_lines([f"- {first.path}", f"+ {second.path}"])
     for title, differing in (("request", in_request), ("response", in_response)):
         show_text(output(), title if differing else f"{title}: the same", style="bold")
-        show_differences(differing, (first.name[:12], second.name[:12]))
+        for difference in differing:
+            if difference.lines:  # more of them than an error shows
+                lines = small_diff(str(difference.recorded), str(difference.asked), _MOST_LINES)
+                difference = difference._replace(lines=lines)
+            show_lines(difference_lines(difference, (first.name[:12], second.name[:12]), _LONGEST_VALUE), "  ")
 
 
 def _key_version_difference(first: Entry, second: Entry) -> Iterator[Difference]:

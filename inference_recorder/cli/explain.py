@@ -23,9 +23,8 @@ from ..request.keys import request_key
 from ..request.request import Request, recorded_url
 from ..storage.directories import Directories
 from ..storage.store import Store
-from .configured import configured_table, directory_for
-from .console import output, remarks, show_json, show_text
-from .difference_report import show_lines
+from .configured import configured, directory_for
+from .console import output, remarks, show_json, show_lines, show_text
 
 _OPENAI = "https://api.openai.com/v1"
 
@@ -95,7 +94,7 @@ def _question_in(content: bytes, endpoint: str | None, base_url: str, test_id: s
         test_id = test_id or (recorded_test_id if isinstance(recorded_test_id, str) else None)
         document = recorded
     request, is_recorded = _request_in(document, endpoint, base_url)
-    configuration = configured_table()
+    configuration = configured().table
     declared = document.get("normalize") if is_recorded else None
     try:
         rules = RequestRules(
@@ -137,7 +136,7 @@ def _request_in(document: JsonObject, endpoint: str | None, base_url: str) -> tu
 
 def _answered_by(question: Question, directories: Directories) -> Path | None:
     """Return the recording that answers now; one that cannot be read answers nothing."""
-    configuration = configured_table()
+    configuration = configured().table
     rules = RequestRules(
         configuration.redact, question.normalizers.declared, question.version, configuration.secret_env
     )

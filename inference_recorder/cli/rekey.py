@@ -17,7 +17,7 @@ from ..request.normalizers import BUILT_IN_NAMES, Normalizers, NormalizeRule, wi
 from ..storage.catalogue import Entry
 from ..storage.key_versions import is_shared, key_version
 from ..storage.renames import Renaming
-from .configured import configured_table
+from .configured import configured
 from .directories import SearchedDirectories, takes_directories
 from .renaming import PlannedRename, carry_out
 
@@ -80,7 +80,7 @@ def rekey(
 
 
 def _configured() -> Sequence[NormalizeRule]:
-    if (declared := configured_table().normalize) is None:
+    if (declared := configured().table.normalize) is None:
         raise click.UsageError(
             "no normalizers are configured; name them with --normalize, or use --none for the names that recordings "
             "have without normalizers"

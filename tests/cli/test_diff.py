@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from inference_recorder import inference_recording
-from inference_recorder.cli import difference_report
+from inference_recorder.cli import console
 from inference_recorder.cli.answers import joined
 from inference_recorder.cli.main import main
 
@@ -193,7 +193,7 @@ def test_colours_are_for_terminals_only(recordings: Path, monkeypatch: pytest.Mo
     assert "\x1b" not in piped
     assert "[red]hello[/red]" in piped
     assert '\x1b[32m    + "Say \\u001b[2Jhi."\x1b[0m' in coloured
-    assert difference_report._STYLES == {"- ": "red", "+ ": "green"}
+    assert console._DIFF_STYLES == {"- ": "red", "+ ": "green"}
 
 
 def delta(**members: Any) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from rich.table import Table
 from ..errors import UnknownMode, UnusableDirectory
 from ..modes import InferenceMode
 from ..sdk.coverage import Covered, coverage
-from ..sdk.internals import INTERNALS, Internal, installed_internals, missing_internals
+from ..sdk.internals import INTERNALS, installed_internals, missing_internals
+from ..sdk.private_names import Internal
 from ..storage.directories import Directories, check_usable
 from .configured import configured, directory_for
 from .console import counted, output

@@ -11,29 +11,14 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib import import_module
 from types import ModuleType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from ..errors import UnsupportedSDK
+from .private_names import Internal, is_being_imported
 from .versions import release_of, sdk_version
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
-
-
-class Internal(NamedTuple):
-    """One name that the SDK does not document.
-
-    `owner` is the class that has it or the function that sets it, "" for a name of the module itself.
-    """
-
-    module: str
-    owner: str
-    name: str
-    since: str = ""
-    """The first SDK version known to have it, "" for all we support."""
-
-    def __str__(self) -> str:
-        return ".".join(part for part in (self.module, self.owner, self.name) if part)
 
 
 INTERNALS: list[Internal] = []
@@ -87,32 +72,8 @@ def missing_internals(modules: Mapping[str, object], version: str) -> list[Inter
         for internal in INTERNALS
         if internal.module in modules
         and release_of(version) >= release_of(internal.since)
-        and not _has(modules[internal.module], internal)
+        and not internal.is_in(modules[internal.module])
     ]
-
-
-def _has(module: object, internal: Internal) -> bool:
-    if not internal.owner:
-        return hasattr(module, internal.name)
-    owner = getattr(module, internal.owner, None)
-    if isinstance(owner, type):
-        return any(_declares(base, internal.name) for base in owner.__mro__)
-    return _names(owner, internal.name)
-
-
-def _declares(owner: type, name: str) -> bool:
-    """Return whether a class has a member, annotates a field, or assigns an attribute in its constructor."""
-    members = vars(owner)
-    return name in members or name in members.get("__annotations__", ()) or _names(members.get("__init__"), name)
-
-
-def _names(function: object, name: str) -> bool:
-    return name in getattr(getattr(function, "__code__", None), "co_names", ())
-
-
-def is_being_imported(module: object) -> bool:
-    """Return whether a module is being imported now."""
-    return getattr(getattr(module, "__spec__", None), "_initializing", False) is True
 
 
 @_uses("openai._resource:SyncAPIResource", "_client")

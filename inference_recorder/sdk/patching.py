@@ -17,7 +17,8 @@ from weakref import WeakKeyDictionary
 import wrapt
 
 from ..errors import UnsupportedSDK
-from .internals import check, is_being_imported
+from .internals import check
+from .private_names import is_being_imported
 from .versions import release_of, sdk_version
 
 Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]

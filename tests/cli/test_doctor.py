@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from inference_recorder.cli.main import main
 from inference_recorder.sdk import coverage, internals, targets
+from inference_recorder.sdk.private_names import Internal
 
 
 def test_it_shows_versions_directories_and_the_source_of_the_mode(
@@ -43,8 +44,8 @@ def test_a_missing_method_fails_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_private_name_that_the_sdk_has_moved_fails_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """A replay relies on some names that the SDK does not document."""
-    moved = internals.Internal("openai._streaming", "Stream", "_moved")
-    gone = internals.Internal("openai._gone", "Stream", "_iterator")
+    moved = Internal("openai._streaming", "Stream", "_moved")
+    gone = Internal("openai._gone", "Stream", "_iterator")
     monkeypatch.setattr(internals, "INTERNALS", [*internals.INTERNALS, moved, gone])
     result = CliRunner().invoke(main, ["doctor"])
 

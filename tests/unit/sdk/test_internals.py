@@ -14,6 +14,7 @@ import inference_recorder
 from inference_recorder import UnsupportedSDK
 from inference_recorder.sdk import internals
 from inference_recorder.sdk.internals import INTERNALS, check, installed_internals, missing_internals
+from inference_recorder.sdk.private_names import Internal
 from inference_recorder.sdk.targets import targets
 
 PACKAGE = Path(inference_recorder.__file__).parent
@@ -105,7 +106,7 @@ def test_patching_an_sdk_that_has_moved_a_name_is_an_error_that_names_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A call would otherwise fail in the middle, or go out unrecorded."""
-    moved = internals.Internal("openai._base_client", "BaseClient", "_moved_away")
+    moved = Internal("openai._base_client", "BaseClient", "_moved_away")
     monkeypatch.setattr(internals, "INTERNALS", [*INTERNALS, moved])
     monkeypatch.setattr(internals, "_checked", {})
     with pytest.raises(UnsupportedSDK, match=r"has no openai\._base_client\.BaseClient\._moved_away, which"):

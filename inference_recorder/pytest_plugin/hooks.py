@@ -1,4 +1,4 @@
-"""What pytest calls first: the options, the fixture, and the set-up of one run with the objects that hold its hooks."""
+"""The set-up of one run, with the objects that hold its hooks, and the fixture `inference_session`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from ..errors import UnknownMode
 from .configuration import check_may_record, config_of
 from .controller import SHARED_DIRECTORY, Controller, Worker
 from .marker import DESCRIPTION
-from .options import add_options
 from .processes import Processes
 from .run import RUN, Run
 from .shared_directory import SharedDirectory
@@ -20,10 +19,6 @@ from .wide_fixtures import WideFixtures
 
 if TYPE_CHECKING:
     from ..session import Session
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -46,19 +46,19 @@ def arguments_of(node: pytest.Item | pytest.Collector) -> Arguments:
     return arguments
 
 
-def open_session(arguments: Arguments, config: Config, pytest_config: pytest.Config) -> Session:
-    """Open a session with a marker's arguments; fail the test, without a traceback, if that is impossible."""
+def open_session(node: pytest.Item | pytest.Collector, config: Config) -> Session:
+    """Open a session with the arguments of a node's markers; fail the test if that is impossible."""
     from ..recorder import enter_process_wide, inference_recording
 
-    options = _recorder_arguments(arguments)
+    options = _recorder_arguments(arguments_of(node))
     if options.get("storage_dir"):
         if config.command_line_directory is not None:
             del options["storage_dir"]
         else:
-            options["storage_dir"] = pytest_config.rootpath / os.path.expanduser(options["storage_dir"])
+            options["storage_dir"] = node.config.rootpath / os.path.expanduser(options["storage_dir"])
     try:
         mode = config.mode(options.get("mode"))
-        check_may_record(pytest_config, mode.value, "the marker" if mode.source == "mode" else mode.source)
+        check_may_record(node.config, mode.value, "the marker" if mode.source == "mode" else mode.source)
         return enter_process_wide(inference_recording(**options))
     except (RecorderError, pytest.UsageError) as error:
         pytest.fail(str(error), pytrace=False)

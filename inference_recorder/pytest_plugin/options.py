@@ -11,8 +11,7 @@ from ..config import DIRECTORY_OPTION, MODE_OPTION
 DRY, DELETE = "dry", "delete"
 
 
-def add_options(parser: pytest.Parser) -> None:
-    """Declare all options."""
+def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("inference_recorder", "recording and replaying of LLM calls")
     group.addoption(
         MODE_OPTION,

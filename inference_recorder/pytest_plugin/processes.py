@@ -51,7 +51,7 @@ class _Process:
 
 
 class Processes:
-    """The processes that have started and not ended yet. Call `begin` and `end` around each test, fixtures included."""
+    """The processes that have started and not ended yet. Call `end` before and after each test, fixtures included."""
 
     def __init__(self, directory: Path | None = None) -> None:
         """`directory` is where the processes report; without it, none is accounted for."""
@@ -80,13 +80,8 @@ class Processes:
             self._end_watch()
             self._end_watch = None
 
-    def begin(self) -> None:
-        """Forget what has ended before the attempt begins."""
-        if self._end_watch is not None:
-            self.end()
-
     def end(self) -> str | None:
-        """Return why not all recordings used since the attempt began are known; None if they are."""
+        """Return why not all recordings used since the last call of this are known; None if they are."""
         if self._end_watch is None:
             return None
         from ..children.started import cost_of_ended_children, is_alive, living_children

@@ -49,6 +49,8 @@ class Run:
         self.selection = Selection(pytest_config)
         self.item: pytest.Item | None = None
         """The test that runs."""
+        self.running: list[RunningTest | WideFixture] = [RunningTest()]
+        """The test, then the wider fixtures that it waits for, the innermost last."""
         self.attempt: Attempt | None = None
         """Of the test that runs."""
         self.fixture_engines: list[Engine] = []
@@ -59,8 +61,6 @@ class Run:
         """In a worker of pytest-xdist, what its controller needs if it crashes."""
         self._directory = config.directory().value
         """Where recorders write that were given no directory, when the run began."""
-        self._running: list[RunningTest | WideFixture] = [RunningTest()]
-        """The test, then the wider fixtures that it waits for, the innermost last."""
         self._guard = threading.Lock()
         """Held while an AttemptSeries is made: calls in several threads may be the first."""
         self._ended: dict[str, Attempt] = {}
@@ -77,15 +77,15 @@ class Run:
 
     @property
     def test_id(self) -> str | None:
-        return self._running[-1].test_id
+        return self.running[-1].test_id
 
     @property
     def test_directory(self) -> Path | None:
-        return self._running[-1].directory
+        return self.running[-1].directory
 
     @property
     def attempt_series(self) -> AttemptSeries | None:
-        running = self._running[-1]
+        running = self.running[-1]
         counter = running if isinstance(running, WideFixture) else self.attempt
         if counter is not None and counter.attempt_series is None:
             from ..engine.attempt_series import AttemptSeries
@@ -120,7 +120,7 @@ class Run:
         return is_given if self.attempt is None else test_id != self.attempt.test_id
 
     def is_kept(self, /) -> bool:
-        running = self._running[-1]
+        running = self.running[-1]
         return isinstance(running, WideFixture) and not self.selection.holds_all_of(running.node)
 
     def answered_from_kept(self, test_id: str | None, /) -> None:
@@ -142,11 +142,11 @@ class Run:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        self.item, self._running = item, [RunningTest(id_of(item), directory_of(item))]
+        self.item, self.running = item, [RunningTest(id_of(item), directory_of(item))]
         try:
             return (yield)
         finally:
-            self.item, self._running = None, [RunningTest()]
+            self.item, self.running = None, [RunningTest()]
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Begin an attempt, with a session if the test is to have one."""
@@ -157,7 +157,7 @@ class Run:
             self.attempt.follow(earlier)
         if self._prunes:
             self._processes.watch()
-        self._processes.begin()
+        self._processes.end()  # what has ended before the attempt does not count
         if self.config.table.auto or is_marked(item) or "inference_session" in getattr(item, "fixturenames", ()):
             self.session_of_test(item)
 
@@ -187,29 +187,13 @@ class Run:
 
     # Called by other parts of the plugin.
 
-    def runs(self, test_id: str) -> bool:
-        """Return whether the wider fixture with this id is being set up or torn down."""
-        return any(running.test_id == test_id for running in self._running)
-
-    def enter(self, fixture: WideFixture) -> None:
-        """Run a wider fixture until `leave`."""
-        self._running.append(fixture)
-
-    def leave(self) -> None:
-        """Run what waited for the wider fixture."""
-        self._running.pop()
-
     def session_of_test(self, item: pytest.Item) -> Session:
         """Return the plugin's session of the running attempt, opened if necessary."""
         attempt = self._attempt_of(item)
         if attempt.session is None:
             attempt.allows_misses = arguments_of(item).get("allow_misses", False)
-            attempt.session = self.open_session(item)
+            attempt.session = open_session(item, self.config)
         return attempt.session
-
-    def open_session(self, node: pytest.Item | pytest.Collector) -> Session:
-        """Open a session with the marker's arguments; fails the test if that is impossible."""
-        return open_session(arguments_of(node), self.config, self._pytest_config)
 
     def finish(self) -> RunReport | None:
         """Return the report of this process, None if it has nothing to say. An interrupted test counts as failed."""
@@ -239,7 +223,7 @@ class Run:
 
     @property
     def _is_in_fixture(self) -> bool:
-        return isinstance(self._running[-1], WideFixture)
+        return isinstance(self.running[-1], WideFixture)
 
     def _attempt_of(self, item: pytest.Item) -> Attempt:
         if self.attempt is None:  # skipped before it began

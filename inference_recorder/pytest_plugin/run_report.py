@@ -93,15 +93,15 @@ class RunReport:
         A call under an id that is not a test's is made by a wider fixture or is shared: that puts all tests in doubt.
         """
         tests = {*self.proven, *self.unproven}
-        if not {call["test_id"] for call in self.of("dropped")} <= tests:
+        if not {call["test_id"] for call in self.calls_with("dropped")} <= tests:
             self.unproven |= dict.fromkeys(self.proven, "a call that tests share failed and was not recorded")
-        missed_in = {call["test_id"] for call in self.of("missed")}
+        missed_in = {call["test_id"] for call in self.calls_with("missed")}
         if not missed_in <= tests:
             self.unproven |= dict.fromkeys(self.proven, "a call that tests share had no recording")
         for test_id in self.proven.keys() & missed_in:
             self.unproven.setdefault(test_id, "their tests made calls that had no recording")
 
-    def of(self, outcome: str) -> list[CallEntry]:
+    def calls_with(self, outcome: str) -> list[CallEntry]:
         """Return the calls with this outcome."""
         return [call for call in self.calls if call["outcome"] == outcome]
 

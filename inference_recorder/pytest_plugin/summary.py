@@ -24,8 +24,8 @@ def summarize(
     needless = [recording for recording in unused if recording.is_needless]
     terminal.write_line(_counted(report, len(needless)), **_colour(report, has_passed=has_passed))
     show = partial(write_list, terminal, line_limit(config))
-    show("missed", _by_test((call["test_id"], _shown_request(call)) for call in report.of("missed")))
-    dropped = report.of("dropped")
+    show("missed", _by_test((call["test_id"], _shown_request(call)) for call in report.calls_with("missed")))
+    dropped = report.calls_with("dropped")
     count, them = ("1 failed call was", "it") if len(dropped) == 1 else (f"{len(dropped)} failed calls were", "them")
     show(
         f"{count} not recorded; record_errors=True records {them}",
@@ -63,7 +63,7 @@ def summarize(
 
 def _counted(report: RunReport, unused: int) -> str:
     counts = Counter(call["outcome"] for call in report.calls)
-    failed = sum(bool(call["failure"]) for call in report.of("recorded"))
+    failed = sum(bool(call["failure"]) for call in report.calls_with("recorded"))
     of_them = f" ({failed} of them {'a failure' if failed == 1 else 'failures'})" if failed else ""
     return (
         f"recordings: {counts['replayed']} replayed, {counts['recorded']} recorded{of_them}, "
@@ -72,9 +72,11 @@ def _counted(report: RunReport, unused: int) -> str:
 
 
 def _colour(report: RunReport, *, has_passed: bool) -> dict[str, bool]:
-    if report.of("missed") and not has_passed:
+    if report.calls_with("missed") and not has_passed:
         return {"red": True}
-    return {"yellow": True} if report.failed_recordings or report.crashed_workers or report.of("dropped") else {}
+    return (
+        {"yellow": True} if report.failed_recordings or report.crashed_workers or report.calls_with("dropped") else {}
+    )
 
 
 def _shown_request(call: CallEntry) -> str:

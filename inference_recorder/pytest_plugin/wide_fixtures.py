@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .marker import open_session
 from .parameters import ParameterIds
 from .scopes import WideFixture, wide_fixture
 
@@ -51,8 +52,8 @@ class WideFixtures:
             fixturedef.addfinalizer(lambda: self._enter(fixture, is_setup=False))
 
     def _enter(self, fixture: WideFixture, *, is_setup: bool) -> None:
-        was_running = self._run.runs(fixture.test_id)  # one that overrides another of the same plugin or file
-        self._run.enter(fixture)
+        was_running = self._is_running(fixture)  # one that overrides another of the same plugin or file
+        self._run.running.append(fixture)
         try:
             if fixture.test_id in self._sessions:
                 if not was_running:
@@ -60,19 +61,22 @@ class WideFixtures:
 
                     resume(self._sessions[fixture.test_id], is_process_wide=True)
             elif is_setup and self._run.attempt is not None and self._run.attempt.session is not None:
-                session = self._sessions[fixture.test_id] = self._run.open_session(fixture.node)
+                session = self._sessions[fixture.test_id] = open_session(fixture.node, self._run.config)
                 self._run.fixture_engines.append(session.engine)
                 fixture.node.addfinalizer(lambda: self._sessions.pop(fixture.test_id).engine.close())
         except BaseException:
-            self._run.leave()
+            self._run.running.pop()
             raise
 
     def _leave(self, fixture: WideFixture) -> None:
-        self._run.leave()
-        if fixture.test_id in self._sessions and not self._run.runs(fixture.test_id):
+        self._run.running.pop()
+        if fixture.test_id in self._sessions and not self._is_running(fixture):
             from ..recorder import suspend
 
             suspend(self._sessions[fixture.test_id])
+
+    def _is_running(self, fixture: WideFixture) -> bool:
+        return any(running.test_id == fixture.test_id for running in self._run.running)
 
     def _end(self, fixture: WideFixture) -> None:
         """Leave a fixture that has been torn down. Raises UnwritableRecording."""

@@ -11,8 +11,8 @@ from ..recording.answer import Failed, Recording, Streamed, failure_of
 from ..recording.codec import decode
 from ..recording.layout import model_list_start
 from ..recording.model_lists import union
-from ..redaction.recordings import given_back, restored_failure
 from ..redaction.requests import RequestRules
+from ..redaction.restoring import given_back, restored_failure
 from ..request.keys import EXACT, body_text_as_keyed, request_key
 from ..request.request import Request, with_ids
 from ..request.unshown import Unshown

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from ..recording import json_bytes
+
 PLACEHOLDER_START = "__REDACTED"
 PLACEHOLDER = "__REDACTED__"
 """Replaces a secret in a key, and in a file a secret that the request does not hold."""
@@ -42,3 +44,8 @@ def is_literal(finding: str) -> bool:
 def as_keyed(finding: str) -> str:
     """Return what replaces a finding of a `Scanner` in a key."""
     return escaped(finding) if is_literal(finding) else PLACEHOLDER
+
+
+def in_a_string(secret: str) -> str:
+    """Return a secret as it is spelled in JSON that is itself a string, such as a tool call's arguments."""
+    return json_bytes.dumps(secret)[1:-1].decode()

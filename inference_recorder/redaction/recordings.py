@@ -1,4 +1,4 @@
-"""A recording: placeholders replace its secrets when it is made, and the present secrets replace them on replay.
+"""A recording that is being made: placeholders replace its secrets (`restoring` puts the present secrets back).
 
 In a file, a secret of the request is `__REDACTED_1__`, the next one `__REDACTED_2__` and so on, in the request and
 wherever the answer repeats it; the client's own API key is number 0. Any other secret of the answer is `__REDACTED__`,
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -22,21 +21,18 @@ from ..errors import assert_never
 from ..json_tree import map_texts_and_names
 from ..recording import json_bytes
 from ..recording.answer import Answer, Failed, Failure, ModelList, Streamed, Value, items_of
-from ..recording.body import BASE64, TEXT, Chunk, chunk_value, line, typed
+from ..recording.body import BASE64, TEXT, chunk_value, line, typed
 from ..recording.failures import failure_from_json, failure_to_json
 from ..recording.joined import joined_texts, rewrite_parts, split_texts
-from ..recording.layout import ATTACHED, IS_REDACTED_MEMBER, LARGE_INTEGERS_MEMBER, digest_of
+from ..recording.layout import ATTACHED, digest_of
 from ..request.credentials import Credential
 from ..request.jsonable import JsonObject, JsonValue, canonical_text
-from . import numbers
 from .placeholders import (
-    ESCAPED_OR_PLACEHOLDER,
     LITERAL_MARK,
-    NUMBERED,
-    NUMBERS,
     PLACEHOLDER,
     PLACEHOLDER_START,
     escaped,
+    in_a_string,
     is_literal,
     unescaped,
 )
@@ -87,7 +83,8 @@ class RecordingRedactor:
         is_clean = all(
             PLACEHOLDER_START not in text and known.is_clean(text) for text in (canonical_text(texts), _searched(lines))
         )
-        answer = _with_items(answer, lines) if is_clean else self._redacted_answer(answer, items, known)
+        if not is_clean:
+            answer = self._redacted_answer(answer, items, known)
         return replace(answer, is_redacted=self._needs_restoring)
 
     def _redacted_answer(self, answer: Answer, items: list[JsonValue], known: Redactor) -> Answer:
@@ -151,13 +148,13 @@ class RecordingRedactor:
         with_marks = (escaped(value) for value in self._redactor.scanner.spellings if PLACEHOLDER_START in value)
         for secret in (*self._numbers, self._credential, *self._sent.values(), *with_marks):
             if secret:
-                yield from {secret, _in_a_string(secret), escaped(secret), escaped(_in_a_string(secret))}
+                yield from {secret, in_a_string(secret), escaped(secret), escaped(in_a_string(secret))}
 
     def _placeholder_of(self, secret: str) -> str:
         """Return the placeholder of a secret in the answer."""
         secret = unescaped(secret)
         for known, number in (*self._numbers.items(), (self._credential, 0)):
-            if secret in (known, _in_a_string(known)):
+            if secret in (known, in_a_string(known)):
                 self._needs_restoring = True
                 return f"__REDACTED_{number}{'' if secret == known else 'J'}__"
         return PLACEHOLDER
@@ -178,18 +175,6 @@ def _beside_items(answer: Answer) -> JsonValue:
             assert_never(answer)
 
 
-def _with_items(answer: Answer, items: Sequence[Chunk]) -> Answer:
-    match answer:
-        case Streamed():
-            return replace(answer, chunks=items)
-        case ModelList():
-            return replace(answer, models=items)
-        case Value() | Failed():
-            return answer
-        case _:
-            assert_never(answer)
-
-
 def _searched(lines: Sequence[bytes]) -> str:
     """Return a text in which a `Redactor` finds what it would find in the canonical text of these lines."""
     in_one = b"\n".join(lines)
@@ -197,93 +182,6 @@ def _searched(lines: Sequence[bytes]) -> str:
     if in_one.isascii() and b"\x7f" not in in_one:
         return in_one.decode()
     return canonical_text({"lines": [json_bytes.loads(one) for one in lines]})
-
-
-def given_back(content: bytes, secrets: Sequence[str]) -> bytes:
-    """Return a recording with the secrets of the request that asks now in place of those that it was recorded with.
-
-    `secrets` are those of the request's body and then of its endpoint, each as often as it occurs, in the order in
-    which a `Redactor` finds them. A number that the recording's own request does not hold is left as it is. What only
-    looks like a placeholder is unescaped.
-    """
-    present = _by_number(content, secrets)
-    content, has_numbers = numbers.numbers_restored(content, present.get)
-    if has_numbers and LARGE_INTEGERS_MEMBER not in content:  # which may be large
-        content = content.replace(
-            IS_REDACTED_MEMBER, b"".join((LARGE_INTEGERS_MEMBER, b" true,", IS_REDACTED_MEMBER)), 1
-        )
-
-    def shown(match: re.Match[bytes]) -> bytes:
-        text = _restored(bool(match[1]), (match[2] or b"").decode(), match[3] == b"J", present)
-        return match[0] if text is None else json_bytes.dumps(text)[1:-1]
-
-    return re.sub(ESCAPED_OR_PLACEHOLDER.pattern.encode(), shown, content)
-
-
-def restored_failure(
-    failure: Failure, content: bytes, secrets: Sequence[str], credential: Credential | None
-) -> Failure:
-    """Return a failure, as it is in a recording, as `given_back` does, and with the client's present API key.
-
-    In a failure alone: a recording from a stranger's pull request could otherwise put the key into a tool call.
-    """
-    present = _by_number(content, secrets)
-
-    def shown(match: re.Match[str]) -> str:
-        own = {"0": credential.text} if credential is not None and credential.text else {}
-        text = _restored(bool(match[1]), match[2] or "", match[3] == "J", present | own)
-        return match[0] if text is None else text
-
-    members = failure_to_json(failure).items()
-    return failure_from_json(
-        {
-            name: map_texts_and_names(value, lambda text: ESCAPED_OR_PLACEHOLDER.sub(shown, text))
-            for name, value in members
-        }
-    )
-
-
-def _by_number(content: bytes, secrets: Sequence[str]) -> dict[str, str]:
-    """Return the secrets of the request that asks now by their numbers in a recording."""
-    try:
-        request = json_bytes.loads(content)["request"]
-        texts = [*_texts(request["body"]), *_texts(request.get("endpoint"))]
-    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
-        return {}  # the codec says what is wrong with it
-    numbers = [number for text in texts for number in NUMBERS.findall(text)]  # of a literal "", as it has no number
-    present = dict(reversed(list(zip(numbers, secrets, strict=False))))
-    return {number: secret for number, secret in present.items() if number not in ("", "0")}
-
-
-def _restored(is_escape: bool, number: str, is_in_a_string: bool, present: Mapping[str, str]) -> str | None:
-    """Return what replaces an escape or a placeholder on replay; None if it stays."""
-    if is_escape:
-        return PLACEHOLDER_START
-    secret = present.get(number)
-    return _in_a_string(secret) if secret is not None and is_in_a_string else secret
-
-
-def _in_a_string(secret: str) -> str:
-    """Return a secret as it is spelled in JSON that is itself a string, such as a tool call's arguments."""
-    return json_bytes.dumps(secret)[1:-1].decode()
-
-
-def _texts(value: JsonValue) -> Iterator[str]:
-    """Yield the texts of a JSON value in the order in which a `Redactor` goes through them."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for name in sorted(value, key=_order_of):
-            yield name
-            yield from _texts(value[name])
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _texts(item)
-
-
-def _order_of(name: str) -> tuple[str, list[tuple[int, str]]]:
-    """Return what sorts a name as it was sorted with its secrets in it."""
-    return NUMBERED.sub(PLACEHOLDER, name), [(len(number), number) for number, _ in NUMBERED.findall(name)]
 
 
 def _without_vectors(value: JsonValue, name: str = "") -> JsonValue:

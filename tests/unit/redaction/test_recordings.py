@@ -17,9 +17,10 @@ from inference_recorder.recording.answer import Answer, Failed, Failure, Http, M
 from inference_recorder.recording.body import chunk_value
 from inference_recorder.recording.codec import decode, encode
 from inference_recorder.redaction import scanner as scanner_module
-from inference_recorder.redaction.recordings import RecordingRedactor, given_back, restored_failure
+from inference_recorder.redaction.recordings import RecordingRedactor
 from inference_recorder.redaction.redactor import Redactor
 from inference_recorder.redaction.requests import RequestRules, recorded_request
+from inference_recorder.redaction.restoring import given_back, restored_failure
 from inference_recorder.request.credentials import Credential
 from inference_recorder.request.jsonable import canonical_text
 from inference_recorder.request.keys import request_key

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 from .explanation import Explanation, lines_of
 from .text import visible
@@ -196,7 +197,8 @@ class UnrecordableCall(RecorderError, RuntimeError):
     """A call that this package cannot record or replay."""
 
 
-class OpenSession(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class OpenSession:
     """An open session as an error names it."""
 
     mode: str

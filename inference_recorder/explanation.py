@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from .text import visible
 
@@ -24,7 +25,8 @@ is there and the one before it is not; "other name": the same request, in a file
 """
 
 
-class Difference(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Difference:
     """One difference between a request and a recording."""
 
     path: str
@@ -40,7 +42,8 @@ class Difference(NamedTuple):
     """For two long texts, a small unified diff; each line begins with "- ", "+ " or "  "."""
 
 
-class Nearest(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Nearest:
     """The recording that is nearest to a request."""
 
     path: Path
@@ -51,7 +54,8 @@ class Nearest(NamedTuple):
     """The first 100 differences; those that explain the miss come first."""
 
 
-class Dropped(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Dropped:
     """A failed call that was not recorded."""
 
     made_at: float
@@ -63,7 +67,8 @@ class Dropped(NamedTuple):
     """Its first 300 characters, without secrets."""
 
 
-class Explanation(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Explanation:
     """Why the recordings of some directories do not answer a request."""
 
     nearest: Nearest | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -90,7 +91,7 @@ def _show(first: Entry, second: Entry, in_request: list[Difference], in_response
         for difference in differing:
             if difference.lines:  # more of them than an error shows
                 lines = small_diff(str(difference.recorded), str(difference.asked), _MOST_LINES)
-                difference = difference._replace(lines=lines)
+                difference = replace(difference, lines=lines)
             show_lines(difference_lines(difference, (first.name[:12], second.name[:12]), _LONGEST_VALUE), "  ")
 
 

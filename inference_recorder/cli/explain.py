@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
+from dataclasses import fields
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO
@@ -17,6 +18,7 @@ from ..diagnosis.nearest import Question, explanation_of
 from ..engine.lookup import Lookup
 from ..engine.series import Series
 from ..errors import CorruptRecording, MissingRecording, RecorderError, UnrecordableValue
+from ..explanation import Difference, Dropped, Nearest
 from ..redaction.requests import RequestRules, with_literals, without_numbers
 from ..request.jsonable import JsonObject, JsonValue, plain_arguments
 from ..request.keys import request_key
@@ -168,15 +170,20 @@ def _as_json(question: Question, error: MissingRecording, answered_by: Path | No
         "answered_by": None if answered_by is None else str(answered_by),
         "nearest": nearest
         and {
-            **nearest._asdict(),
+            **_members(nearest),
             "path": str(nearest.path),
-            "differences": [difference._asdict() for difference in nearest.differences],
+            "differences": [_members(difference) for difference in nearest.differences],
         },
         "recorded_for": explanation.recorded_for,
         "renamed_from": explanation.renamed_from,
-        "dropped": dropped and {**dropped._asdict(), "made_at": _iso_time(dropped.made_at)},
+        "dropped": dropped and {**_members(dropped), "made_at": _iso_time(dropped.made_at)},
         "remarks": explanation.remarks,
     }
+
+
+def _members(value: Nearest | Difference | Dropped) -> dict[str, object]:
+    # `asdict` would copy the JSON in it too, and not get to the bottom of a deep one.
+    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 def _iso_time(seconds: float) -> str:

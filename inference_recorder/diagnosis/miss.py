@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 from ..errors import MissingRecording
 from ..explanation import Dropped, Explanation
@@ -40,7 +41,7 @@ def explained(
     call = dropped_call(directories.read, question.test_id, question.key)
     if call is not None:
         failure = reason_of(Failure(call.type, call.message, call.status_code))
-        explanation = explanation._replace(dropped=Dropped(call.made_at, call.mode, failure, call.message))
+        explanation = replace(explanation, dropped=Dropped(call.made_at, call.mode, failure, call.message))
     return MissingRecording(
         key=question.key,
         summary=question.request.summary,

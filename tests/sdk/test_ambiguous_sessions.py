@@ -16,6 +16,7 @@ import openai
 import pytest
 
 from inference_recorder import AmbiguousSession, Session, inference_recording
+from inference_recorder.errors import OpenSession
 
 from ..conftest import HELLO, Colour
 from ..support.openai_server import OpenAIServer
@@ -92,7 +93,8 @@ def test_a_call_between_sessions_is_refused(
         error = in_a_thread(lambda: call(sdk))
 
     assert isinstance(error, AmbiguousSession)
-    assert [(mode, recordings / str(n), f"test {n}") for n, mode in enumerate(modes)] == list(error.sessions)
+    expected = [OpenSession(mode, recordings / str(n), f"test {n}") for n, mode in enumerate(modes)]
+    assert expected == list(error.sessions)
     assert all(f"{mode} in {recordings / str(n)}, test: test {n}" in str(error) for n, mode in enumerate(modes))
     assert 0 == server.count
     assert [{}] * len(modes) == [session.counts for session, _ in entered]

@@ -16,6 +16,7 @@ import pytest
 
 from inference_recorder import MissingRecording, inference_recording
 from inference_recorder.engine.test_run import PYTEST_VARIABLE
+from inference_recorder.explanation import Difference
 
 from ...conftest import HELLO, Colour
 from ...support.openai_server import OpenAIServer
@@ -76,7 +77,7 @@ def test_the_parts_are_attributes(sdk: Colour, recordings: Path, monkeypatch: py
     assert "t.py::test_old" == error.renamed_from
     assert error.nearest is not None
     assert ("other test", "t.py::test_old") == (error.nearest.reason, error.nearest.test_id)
-    assert [("test_id", "t.py::test_old", "t.py::test_new")] == [one[:3] for one in error.nearest.differences]
+    assert (Difference("test_id", "t.py::test_old", "t.py::test_new"),) == error.nearest.differences
     assert error.command is None
     assert str(error).endswith(
         "to record it, run once with a key and LLAMA_STACK_TEST_INFERENCE_MODE=record-if-missing (or mode=...)"

@@ -11,7 +11,7 @@ import pytest
 from inference_recorder.diagnosis import index as index_module
 from inference_recorder.diagnosis.index import Index, index_of
 from inference_recorder.diagnosis.nearest import explanation_of
-from inference_recorder.explanation import Explanation, lines_of
+from inference_recorder.explanation import Difference, Explanation, lines_of
 from inference_recorder.request.keys import EXACT, FOLDING, KeyVersion
 from inference_recorder.request.normalizers import Normalizers
 
@@ -33,7 +33,8 @@ def test_a_recording_of_the_same_test_comes_nearest(recordings: Path) -> None:
     explanation = explain(recordings, question(asks("Be brief.", "Say hello to them.")))
 
     assert explanation.nearest is not None
-    assert (own, "other request", TEST) == explanation.nearest[:3]
+    nearest = explanation.nearest
+    assert (own, "other request", TEST) == (nearest.path, nearest.reason, nearest.test_id)
     assert ["$.messages[0].content", "$.messages[1].content"] == paths(explanation)
 
 
@@ -148,8 +149,8 @@ def test_another_base_path_is_reported(recordings: Path) -> None:
 
     assert explanation.nearest is not None
     assert "other url" == explanation.nearest.reason
-    (difference,) = explanation.nearest.differences
-    assert ("url", "/openai/v1/v1/chat/completions", "/v1/v1/chat/completions") == difference[:3]
+    url = Difference("url", "/openai/v1/v1/chat/completions", "/v1/v1/chat/completions")
+    assert (url,) == explanation.nearest.differences
     assert () == explanation.recorded_for  # renaming would not help
 
 
@@ -165,7 +166,7 @@ def test_another_set_of_normalizers_is_reported(recordings: Path) -> None:
     assert other.nearest is not None
     assert same.nearest is not None
     assert "other normalizers" == other.nearest.reason
-    assert [("normalize", None, ["dates"])] == [one[:3] for one in other.nearest.differences]
+    assert (Difference("normalize", None, ["dates"]),) == other.nearest.differences
     assert "other name" == same.nearest.reason
 
 
@@ -230,7 +231,7 @@ def test_what_is_shown_of_a_recording_is_redacted_first(recordings: Path) -> Non
 
     assert explanation.nearest is not None
     (difference,) = explanation.nearest.differences
-    assert ("The key is __REDACTED__.", "The key is __REDACTED__. Again.") == difference[1:3]
+    assert ("The key is __REDACTED__.", "The key is __REDACTED__. Again.") == (difference.recorded, difference.asked)
 
 
 @pytest.mark.parametrize("recorded", [SECRETS[0].one, "__REDACTED_1__"], ids=["recorded with it", "recorded without"])

@@ -11,8 +11,8 @@ from pathlib import PurePath
 from ..errors import CorruptRecording
 from ..recording import json_bytes
 from ..recording.answer import Answer, Recording, Value, failure_of, items_of
+from ..recording.stability import recorded_id
 from ..recording.usage import Usage, usage_of
-from ..recording.volatile import recorded_id
 from ..request.keys import request_key
 from ..storage.catalogue import Entry
 from ..views.parts import size_of

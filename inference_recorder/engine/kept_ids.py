@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..recording.layout import RESPONSE_START
-from ..recording.sameness import renamed_ids, with_old_headers
+from ..recording.stability import renamed_ids, with_old_headers
 from ..request.request import ids_in, with_ids
 from .decisions import Record
 from .run_log import RunLog

@@ -14,7 +14,7 @@ from .credentials import Credential
 from .jsonable import canonical_text
 
 MODEL_LIST_ENDPOINT = "/v1/models"
-# Ids are found by their shape, since a run knows thousands of them: letters, a separator and the rest (see `sameness`).
+# Ids are found by their shape, since a run knows thousands: letters, a separator and the rest (see `stability`).
 _ID = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z]+[_-][A-Za-z0-9_-]{6,}")
 _WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,18}")
 

@@ -18,7 +18,7 @@ from ..recording.body import LIST, PLAIN, TEXT, data_in, is_plain, plain_body, t
 from ..recording.deep_json import dumped
 from ..recording.failures import describe_failure
 from ..recording.model_lists import page_beside
-from ..recording.volatile import without_volatile
+from ..recording.stability import without_volatile
 from ..request.jsonable import JsonValue, as_recorded
 from ..tasks import is_interruption
 from .bodies import kept_as_sent, media_type_of

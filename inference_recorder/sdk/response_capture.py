@@ -13,7 +13,7 @@ from ..recording import json_bytes
 from ..recording.answer import Answer, Failed, Failure, ModelList, Streamed, Value
 from ..recording.body import TEXT, plain_body, typed, typed_json
 from ..recording.model_lists import MODEL_TYPE, page_beside
-from ..recording.volatile import without_volatile
+from ..recording.stability import without_volatile
 from ..request.jsonable import JsonObject, JsonValue
 from .bodies import kept_as_sent, media_type_of
 from .capture import STREAM_ENDS, Capture, notify_on_close

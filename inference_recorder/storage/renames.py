@@ -10,8 +10,7 @@ from ..json_tree import JsonObject, map_texts_and_names
 from ..recording import json_bytes
 from ..recording.body import untyped
 from ..recording.layout import OBJECT_START, REQUEST_START, RESPONSE_START, TEST_ID_AT_START, recording_name
-from ..recording.sameness import renamed_ids
-from ..recording.volatile import has_constant_id, recorded_id
+from ..recording.stability import has_constant_id, recorded_id, renamed_ids
 from .attachments import digest_in, read_attachment
 from .catalogue import Entry
 from .store import Store

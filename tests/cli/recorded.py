@@ -17,7 +17,7 @@ from inference_recorder.recording.answer import Answer, Value
 from inference_recorder.recording.body import typed
 from inference_recorder.recording.codec import encode
 from inference_recorder.recording.layout import recording_name
-from inference_recorder.recording.volatile import recorded_id
+from inference_recorder.recording.stability import recorded_id
 from inference_recorder.request.jsonable import canonical_text
 from inference_recorder.request.keys import EXACT, KeyVersion, request_key
 from inference_recorder.request.request import Request

@@ -25,7 +25,7 @@ from inference_recorder import (
     UnwritableRecording,
     inference_recording,
 )
-from inference_recorder.recording.sameness import renamed_ids
+from inference_recorder.recording.stability import renamed_ids
 
 from ..conftest import HELLO, Colour, files_of
 from ..support.differences import differences, stable

@@ -12,7 +12,7 @@ from typing import Literal
 from ...recording import json_bytes
 from ...recording.answer import Value
 from ...recording.layout import ATTACHED, recording_name
-from ...recording.sameness import renamed_ids
+from ...recording.stability import renamed_ids
 from ...request.jsonable import JsonObject, JsonValue
 from ...storage.attachments import read_attachment
 from ...storage.catalogue import Entry, entry_of

@@ -1,4 +1,8 @@
-"""Whether a new recording says the same as the one it replaces, and what it keeps of it if not."""
+"""Keeps a recording as it is when it is made again: values that say nothing are constants, or stay the old file's.
+
+Source of the constants: llama-stack `api_recorder.py`, `_normalize_response`. Unlike llama-stack we keep every id that
+a later request may name (a response's, a file's, a tool call's), and the type of each field.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,9 @@ from ..request.jsonable import JsonValue
 from . import json_bytes
 from .codec import with_http
 from .headers import with_old_values
-from .volatile import is_number
 
+_OBJECTS_NOBODY_NAMES = frozenset({"chat.completion", "chat.completion.chunk", "text_completion"})
+_EPOCH = "1970-01-01T00:00:00.000000Z"
 _ID_NAME = re.compile(r"(?:.*_)?ids?")
 _ID = re.compile(r"([A-Za-z]+[_-])[A-Za-z0-9_-]{6,}")
 _OF_ONE_MOMENT = frozenset({"obfuscation"})
@@ -20,13 +25,44 @@ _EARLIEST_TIME = 1_000_000_000
 """Seconds since 1970: a number from this on counts as a time, a smaller one as a length or a count."""
 
 
+def recorded_id(key: str) -> str:
+    """Return the id that an answer to this key carries in its recording."""
+    return f"rec-{key[:12]}"
+
+
+def has_constant_id(data: JsonValue) -> bool:
+    """Whether an object of an answer carries `recorded_id` in its recording, since no later request can name it."""
+    return isinstance(data, dict) and data.get("object") in _OBJECTS_NOBODY_NAMES
+
+
+def without_volatile(data: JsonValue, key: str) -> JsonValue:
+    """Return the object of an answer with id and times made constant, at its top level only; `data` is left alone."""
+    if not isinstance(data, dict):
+        return data
+    kind = data.get("object")
+    stable = dict(data)
+    if has_constant_id(data) and isinstance(data.get("id"), str):
+        stable["id"] = recorded_id(key)
+    if kind != "model" and _is_number(data.get("created")):
+        stable["created"] = 0
+    if "created_at" in data:
+        if isinstance(data["created_at"], str):
+            stable["created_at"] = _EPOCH
+        elif _is_number(data["created_at"]):
+            stable["created_at"] = 0
+    for name, value in data.items():
+        if name.endswith("_duration") and _is_number(value):
+            stable[name] = 0
+    return stable
+
+
 def renamed_ids(old: bytes, new: bytes) -> dict[str, str] | None:
     """Return the ids that a server renewed, {new: old}, if two files differ in nothing else, or None.
 
-    These are not differences: response headers, the padding that OpenAI puts into its chunks, and
-    times, which are numbers below names such as "created_at" and "expires_at", and "created" of a Model. Ids are the
-    texts below names such as "id", "call_id" and "file_ids", but for that of a Model, which is its name; one stands for
-    the same one throughout.
+    These are not differences: response headers, the padding that OpenAI puts into its chunks, and times, which are
+    numbers below names such as "created_at" and "expires_at", and "created" of a Model. Ids are the texts below names
+    such as "id", "call_id" and "file_ids", but for that of a Model, which is its name; one stands for the same one
+    throughout.
     """
     try:
         one, other = (json_bytes.loads(content, exactly=True) for content in (old, new))
@@ -78,7 +114,7 @@ def _is_same(old: JsonValue, new: JsonValue, name: str, renamed: dict[str, str])
 
 def _is_same_of_model(old: JsonValue, new: JsonValue, name: str, renamed: dict[str, str]) -> bool:
     """Whether a member of a Model says the same: its "id" is a name that lasts, its "created" may be any number."""
-    if name == "created" and is_number(old) and is_number(new):
+    if name == "created" and _is_number(old) and _is_number(new):
         return True
     return old == new if name == "id" else _is_same(old, new, name, renamed)
 
@@ -95,3 +131,8 @@ def _without_headers(document: JsonValue) -> JsonValue:
     if not isinstance(response, dict) or not isinstance(response.get("http"), dict):
         return document
     return {**document, "response": {**response, "http": {**response["http"], "headers": None}}}
+
+
+def _is_number(value: JsonValue) -> bool:
+    """Whether a JSON value is a number and not a boolean."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -15,7 +14,6 @@ from typing import Literal
 from ..children import usage as process_usage
 from ..errors import CorruptRecording
 from ..recording.answer import Failure, reason_of
-from ..recording.layout import file_of
 from ..recording.usage import Usage, usage_of
 from ..redaction.requests import RequestRules, recorded_request
 from ..redaction.sent import Sent
@@ -62,12 +60,11 @@ class CallLog:
     """
 
     def __init__(self, store: Store, mode: str) -> None:
-        self._prefix = f"{store.directories.written}{os.sep}"
         self._mode = mode
         self._dropped = DroppedCalls(store)
         self._numbers = count(1)
-        self._replays: list[tuple[str, str, str, str | None, str | None, float, int]] = []
-        """The fields of a Call, made when it is read: no path if the file has the name of its key."""
+        self._replays: list[tuple[str, str, str, str | None, str, float, int]] = []
+        """The fields of a Call, which is made when it is read."""
         self._others: dict[Outcome, list[Call]] = {"recorded": [], "missed": [], "dropped": [], "live": []}
         self._unanswered: list[tuple[int, Request, Sent]] = []
         """The number and the request of each call that no recording answered, and what it has sent."""
@@ -80,9 +77,8 @@ class CallLog:
         """Log a call that a recording answers."""
         if process_usage.listeners:
             process_usage.tell_use("replayed", test_id, key, path)
-        other_path = None if path == f"{self._prefix}{file_of(key)}" else path
         number = next(self._numbers)
-        self._replays.append((request.endpoint, request.model, key, test_id, other_path, time.time(), number))
+        self._replays.append((request.endpoint, request.model, key, test_id, path, time.time(), number))
 
     def made(self, decision: Record) -> None:
         """Log a call that is made to be recorded."""
@@ -143,7 +139,7 @@ class CallLog:
         if outcome != "replayed":
             return tuple(self._others[outcome])
         return tuple(
-            Call(endpoint, model, key, test_id, path or f"{self._prefix}{file_of(key)}", started, number=number)
+            Call(endpoint, model, key, test_id, path, started, number=number)
             for endpoint, model, key, test_id, path, started, number in self._replays
         )
 

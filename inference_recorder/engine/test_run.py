@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class TestRun(Protocol):
-    """What recorders and engines ask a test run, and tell it; the pytest plugin's `Run` is one."""
+    """A test run as recorders and engines see it; the pytest plugin's `Run` is one."""
 
     config: Config
     run_log: RunLog

@@ -163,13 +163,13 @@ class Attempt:
         ):
             raise errors[0]
 
-    def settle(self, call_log: RunLog, *, keeps_failed: bool, with_tokens: bool) -> list[Session]:
+    def settle(self, run_log: RunLog, *, keeps_failed: bool, with_tokens: bool) -> list[Session]:
         """End the attempt: move what it recorded to .failed if it failed, and list its calls.
 
         Returns the sessions that are still open; their calls are not listed yet.
         """
         moved: dict[Path, Path] = {}
-        self.keeps_new_recordings = self.has_failed and not keeps_failed and self._depends_on_new_answers(call_log)
+        self.keeps_new_recordings = self.has_failed and not keeps_failed and self._depends_on_new_answers(run_log)
         stays = keeps_failed or self.keeps_new_recordings
         for before in self._before.values():
             try:
@@ -192,14 +192,14 @@ class Attempt:
         self._release_sessions()
         return still_open
 
-    def _depends_on_new_answers(self, call_log: RunLog) -> bool:
+    def _depends_on_new_answers(self, run_log: RunLog) -> bool:
         """Whether a request is new because it repeats a new shared answer, so that its old recording is unreachable."""
-        call_log.refresh()
-        if not call_log.texts:
+        run_log.refresh()
+        if not run_log.texts:
             return False
         from ..recording.texts import repeats_one
 
-        return any(repeats_one(request, call_log.texts) for request in self._new_requests)
+        return any(repeats_one(request, run_log.texts) for request in self._new_requests)
 
     def supersede(self) -> None:
         """Remove the new recordings of this failed attempt: the test runs again."""

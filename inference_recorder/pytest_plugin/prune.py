@@ -15,7 +15,7 @@ from ..text import visible_line
 from .options import DELETE
 from .run_report import RunReport
 from .terminal import line_limit, shown_path, write_list
-from .unused import NOT_FOUND, NOT_RUN, OF_FIXTURES, Unused, own_directories
+from .unused import NOT_FOUND, NOT_RUN, OF_FIXTURES, Unused
 
 _REMOVABLE = (NOT_FOUND, NOT_RUN, OF_FIXTURES)
 """Reasons to keep a recording of which only the user knows whether it is needed."""
@@ -24,11 +24,15 @@ _REMOVABLE = (NOT_FOUND, NOT_RUN, OF_FIXTURES)
 def prune(
     report: RunReport,
     unused: list[Unused],
+    own_directories: list[Path],
     config: pytest.Config,
     common: Path,
     terminal: pytest.TerminalReporter,
 ) -> None:
-    """List all unused recordings, and delete the needless ones with `--inference-prune=delete`."""
+    """List all unused recordings, and delete the needless ones with `--inference-prune=delete`.
+
+    `own_directories` are those whose trash the run may empty of what has expired.
+    """
     needless = [recording for recording in unused if recording.is_needless]
     kept = [recording for recording in unused if not recording.is_needless]
     is_real = config.getoption("inference_prune") == DELETE
@@ -49,9 +53,7 @@ def prune(
     deletion = Deletion()
     if is_real:
         try:
-            deletion.discard(
-                (recording.path for recording in needless), own_directories(report, config.rootpath, common)
-            )
+            deletion.discard((recording.path for recording in needless), own_directories)
         except UnwritableRecording as error:
             terminal.write_line(f"  {error}", red=True)
         needless = [recording for recording in needless if recording.path in deletion.moved]

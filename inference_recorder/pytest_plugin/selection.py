@@ -24,7 +24,7 @@ class _Named(NamedTuple):
 
 
 class Selection:
-    """What was collected and not left out. When in doubt, a scope does not run whole: then its old answers stay."""
+    """The hooks of collection, which note what is left out. When in doubt, a scope does not run whole."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.collected_ids: list[str] = []
@@ -34,12 +34,14 @@ class Selection:
         """The tests before -k, -m, --deselect or a plugin leaves some out; [] once that is done."""
         self._in_part: set[str] = set()
         """The node ids of what holds a test that was left out, or could not be collected."""
-        self._known: dict[str, bool] = {}
+        self._whole: dict[str, bool] = {}
+        """Node id -> whether all its tests run, as far as it was asked for."""
 
     @pytest.hookimpl(wrapper=True)
     def pytest_make_collect_report(
         self, collector: pytest.Collector
     ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        """Make a wrong marker an error of its file, and note what could not be collected."""
         report = yield
         if report.passed:
             try:
@@ -70,9 +72,9 @@ class Selection:
 
     def holds_all_of(self, node: pytest.Item | pytest.Collector) -> bool:
         """Whether all tests of a class, a file, a directory or the session run."""
-        if node.nodeid not in self._known:
-            self._known[node.nodeid] = self._holds_all_of(node)
-        return self._known[node.nodeid]
+        if node.nodeid not in self._whole:
+            self._whole[node.nodeid] = self._holds_all_of(node)
+        return self._whole[node.nodeid]
 
     def _holds_all_of(self, node: pytest.Item | pytest.Collector) -> bool:
         option = self._config.getoption

@@ -11,7 +11,7 @@ import pytest
 
 from .run_report import CallEntry, RunReport
 from .terminal import line_limit, shown_path, write_list
-from .unused import unused_recordings
+from .unused import RunRecordings
 
 
 def summarize(
@@ -20,7 +20,8 @@ def summarize(
     """Write the summary of a run and prune if asked to; `common` is the directory of recorders that name none."""
     report.doubt_tests_without_answers()
     prunes = bool(config.getoption("inference_prune"))
-    unused = list(unused_recordings(report, config.rootpath, common, of=None if prunes else report.proven))
+    recordings = RunRecordings(report, config.rootpath, common)
+    unused = list(recordings.unused(of=None if prunes else report.proven))
     needless = [recording for recording in unused if recording.is_needless]
     terminal.write_line(_counted(report, len(needless)), **_colour(report, has_passed=has_passed))
     show = partial(write_list, terminal, line_limit(config))
@@ -58,7 +59,7 @@ def summarize(
     if prunes:
         from .prune import prune
 
-        prune(report, unused, config, common, terminal)
+        prune(report, unused, recordings.own_directories(), config, common, terminal)
 
 
 def _counted(report: RunReport, unused: int) -> str:

@@ -38,46 +38,12 @@ class Unused(NamedTuple):
     """Whether its own test has shown in this run that it does not need it."""
 
 
-def unused_recordings(
-    report: RunReport, root: Path, common: Path, *, of: Container[str | None] | None = None
-) -> Iterator[Unused]:
-    """Yield the recordings that nothing used, of these tests or of all.
-
-    A recording is needless if its own test ran and passed in this run and all recordings that the test used are known.
-    It is never needless if other tests or suites may need it: if it is shared, in a directory that this run only reads,
-    or outside `root` (pytest's rootdir), where another suite may even have a test with the same id.
-    """
-    used, judge = _Used(chain(report.calls, report.used)), _Judge(report, root, common)
-    for directory in _directories_of_run(report, root, common):
-        for entry in entries_in([directory]):
-            if isinstance(entry, CorruptRecording) or not entry.is_sdk_call:
-                continue
-            if (of is None or entry.test_id in of) and not used.holds(entry):
-                reason = judge.reason_to_keep(entry)
-                needless = "its test passed and did not use it"
-                yield Unused(entry.path, entry.test_id, reason or needless, is_needless=reason is None)
-
-
-def own_directories(report: RunReport, root: Path, common: Path) -> list[Path]:
-    """Return the directories below `root` that this run writes to, and in which it may delete."""
-    judge = _Judge(report, root, common)
-    return [directory for directory in _directories_of_run(report, root, common) if judge.is_own(directory)]
-
-
-def _directories_of_run(report: RunReport, root: Path, common: Path) -> list[Path]:
-    """Return the directories of this run's recordings: those below `root`, and those that recorders use by default."""
-    directories = [*directories_from(common).read, *map(Path, report.directories)]
-    return [
-        directory
-        for directory in dict.fromkeys(directories)
-        if directory.is_relative_to(root) or directory in directories[:3]
-    ]
-
-
-class _Judge:
-    """Judges unused recordings by what the run shows."""
+class RunRecordings:
+    """The recordings in the directories of a run: those that it wrote to or read, and that recorders use by default."""
 
     def __init__(self, report: RunReport, root: Path, common: Path) -> None:
+        """`root` is pytest's rootdir, `common` the directory of recorders that name none."""
+        self._used = _Used(chain(report.calls, report.used))
         self._reasons = report.unproven
         real = {path: _real(Path(path)) for path in chain.from_iterable(report.proven.values())}
         self._proven = {
@@ -87,16 +53,38 @@ class _Judge:
         }
         self._collected = set(report.collected)
         self._root = _real(root)
+        by_default = directories_from(common).read
+        self._directories = [
+            directory
+            for directory in dict.fromkeys((*by_default, *map(Path, report.directories)))
+            if directory in by_default or directory.is_relative_to(root)
+        ]
         written = (common, *map(Path, report.written))
         self._written = {_real(directory) for path in written for directory in directories_from(path).read}
         workers = ", ".join([*report.crashed_workers, *report.silent_workers])
         self._lost = f"worker {workers} ended without reporting what its tests used" if workers else None
 
-    def is_own(self, directory: Path) -> bool:
-        """Whether this run may delete in a directory."""
-        return _real(directory) in self._written and _real(directory).is_relative_to(self._root)
+    def unused(self, *, of: Container[str | None] | None = None) -> Iterator[Unused]:
+        """Yield the recordings that nothing used, of these tests or of all.
 
-    def reason_to_keep(self, entry: Entry) -> str | None:
+        A recording is needless if its own test ran and passed in this run and all recordings that the test used are
+        known. It is never needless if other tests or suites may need it: if it is shared, in a directory that this run
+        only reads, or outside rootdir, where another suite may even have a test with the same id.
+        """
+        for entry in entries_in(self._directories):
+            if isinstance(entry, CorruptRecording) or not entry.is_sdk_call:
+                continue
+            if (of is None or entry.test_id in of) and not self._used.holds(entry):
+                reason = self._reason_to_keep(entry)
+                needless = "its test passed and did not use it"
+                yield Unused(entry.path, entry.test_id, reason or needless, is_needless=reason is None)
+
+    def own_directories(self) -> list[Path]:
+        """Return the directories below rootdir that this run writes to, and in which it may delete."""
+        own = {directory for directory in self._written if directory.is_relative_to(self._root)}
+        return [directory for directory in self._directories if _real(directory) in own]
+
+    def _reason_to_keep(self, entry: Entry) -> str | None:
         """Return why a recording may be needed, as a clause about several of them; None if it is needless."""
         test_id, directory = entry.test_id, _real(entry.path.parent)
         if test_id is None:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
+from ..json_tree import JsonValue
 from ..storage.catalogue import Entry
 from ..text import visible, visible_line
 from ..views.conversation import Conversation
@@ -104,5 +105,5 @@ def _first_line(text: str) -> str:
     return text.strip().partition("\n")[0]
 
 
-def _on_one_line(value: object) -> str:
+def _on_one_line(value: JsonValue) -> str:
     return " ".join(pretty(value).split())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ..json_tree import JsonObject, JsonValue
 from ..recording.joined import joined_choices
-from ..request.jsonable import JsonObject, JsonValue
 from .parts import Part, Turn, content_parts, described_media, object_in, objects_in, pretty, result_text, text_in
 from .reply import Reply
 

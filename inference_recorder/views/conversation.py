@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..errors import CorruptRecording, assert_never
+from ..json_tree import JsonObject, JsonValue
 from ..recording import json_bytes
 from ..recording.answer import Failed, Failure, ModelList, Streamed, Value, failure_of, is_complete
 from ..recording.body import Chunk, untyped
 from ..recording.usage import Usage, usage_of
-from ..request.jsonable import JsonObject, JsonValue
 from ..storage.catalogue import Entry
 from . import others
 from .chat import chat_characters, chat_reply, request_messages, request_prompts, streamed_chat

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..request.jsonable import JsonObject, JsonValue
+from ..json_tree import JsonObject, JsonValue
 from .parts import Part, Turn, content_parts, described_media, objects_in, pretty, size_of, text_in
 from .reply import Reply
 
@@ -14,18 +14,20 @@ _FLOAT_BYTES = 4
 def request_input(body: JsonObject) -> Iterator[Turn]:
     """Yield the input of a request for embeddings, a moderation or speech; tokens are counted."""
     given = body.get("input")
-    if isinstance(given, list) and given and all(isinstance(one, int) for one in given):
-        yield Turn("input", (Part("attachment", f"{len(given):,} tokens"),))
-    elif isinstance(given, list) and given and all(isinstance(one, list) for one in given):
-        count = sum(len(one) for one in given)
-        yield Turn("input", (Part("attachment", f"{len(given):,} inputs of {count:,} tokens together"),))
+    items = given if isinstance(given, list) else []
+    lengths = [len(item) for item in items if isinstance(item, list)]
+    if items and all(isinstance(item, int) for item in items):
+        yield Turn("input", (Part("attachment", f"{len(items):,} tokens"),))
+    elif items and len(lengths) == len(items):
+        yield Turn("input", (Part("attachment", f"{len(items):,} inputs of {sum(lengths):,} tokens together"),))
     elif given is not None:
         yield Turn("input", tuple(content_parts(given)))
 
 
 def request_prompt(body: JsonObject) -> Iterator[Turn]:
     """Yield the prompt and the files of a request for an image, a transcription or a translation."""
-    parts = [Part("text", body["prompt"])] if text_in(body, "prompt") else []
+    prompt = text_in(body, "prompt")
+    parts = [Part("text", prompt)] if prompt else []
     files = body.get("files")
     for file in files if isinstance(files, list) else ():
         words = [word for word in file if isinstance(word, str)] if isinstance(file, list) else [pretty(file)]

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from ..json_tree import JsonObject, JsonValue
 from ..recording import json_bytes
-from ..request.jsonable import JsonObject, JsonValue
 
 PartKind = Literal["text", "reasoning", "refusal", "call", "result", "attachment", "json"]
 
@@ -130,12 +130,12 @@ def described_media(item: JsonObject, kind: str) -> str:
 
 
 def _item_parts(item: JsonValue) -> Iterator[Part]:
-    if isinstance(item, str):
-        yield Part("text", item)
+    if not isinstance(item, dict):
+        yield Part("text", item) if isinstance(item, str) else Part("json", pretty(item))
         return
-    kind = text_in(item, "type")
-    if kind in _TEXTS and isinstance(item.get("text"), str):
-        yield Part("text", item["text"])
+    kind, text = text_in(item, "type"), item.get("text")
+    if kind in _TEXTS and isinstance(text, str):
+        yield Part("text", text)
         for cited in objects_in(item, "annotations"):
             yield Part("attachment", f"cites {text_in(cited, 'title', 'filename', 'url', 'file_id') or pretty(cited)}")
     elif kind in _REASONING:

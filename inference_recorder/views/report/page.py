@@ -10,8 +10,8 @@ from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 
+from ...json_tree import JsonObject
 from ...recording import json_bytes
-from ...request.jsonable import JsonObject
 from .page_data import PageData
 
 _LARGEST_PAGE = 16_000_000

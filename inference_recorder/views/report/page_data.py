@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ...errors import CorruptRecording
-from ...request.jsonable import JsonObject, JsonValue
+from ...json_tree import JsonObject, JsonValue
 from ...storage.catalogue import Entry, entries_in, entry_of
 from ..conversation import Conversation, Tool, conversation_of
 from ..parts import Part, Turn, pretty
@@ -113,18 +113,21 @@ class _Recording:
         return call
 
     def to_json(self, turns: _Once, tools: _Once, longest: int) -> JsonObject:
-        file = {"file": _shown(self.path), "bytes": self.size}
+        file: JsonObject = {"file": _shown(self.path), "bytes": self.size}
         conversation = self.conversation
         if conversation is None:
-            return file | {"problem": self.problem}
-        settings = {_name(name): _cut(pretty(value), longest)[0] for name, value in conversation.settings.items()}
+            return {**file, "problem": self.problem}
+        settings: JsonObject = {
+            _name(name): _cut(pretty(value), longest)[0] for name, value in conversation.settings.items()
+        }
         usage = conversation.usage
-        return file | {
+        return {
+            **file,
             "asked": [turns.index_of(turn, _turn_json(turn, longest)) for turn in conversation.asked],
             "answered": [turns.index_of(turn, _turn_json(turn, longest)) for turn in conversation.answered],
             "tools": [tools.index_of(tool, _tool_json(tool, longest)) for tool in conversation.tools],
             "settings": settings,
-            "usage": usage and [usage.tokens_in, usage.tokens_out, usage.cached, usage.reasoning],
+            "usage": None if usage is None else [usage.tokens_in, usage.tokens_out, usage.cached, usage.reasoning],
             "failure": _cut(conversation.failure, longest)[0],
             "chunks": None if conversation.chunk_sizes is None else _bars(conversation.chunk_sizes),
             "left": not conversation.is_complete,
@@ -149,7 +152,7 @@ def _is_same(call: JsonObject, miss: JsonObject) -> bool:
 def _call_json(call: JsonObject, indexes: dict[str, int], longest: int) -> JsonObject:
     path = call.get("path")
     offsets = call.get("chunk_seconds")
-    tokens = [_count(call.get("tokens_in")), _count(call.get("tokens_out"))]
+    tokens: list[JsonValue] = [_count(call.get("tokens_in")), _count(call.get("tokens_out"))]
     members: JsonObject = {
         "outcome": str(call.get("outcome", "")),
         "test": _name(call.get("test_id")),
@@ -213,8 +216,9 @@ def _step(count: int) -> int:
 
 def _number(value: JsonValue) -> float | None:
     # NaN and the infinities have no JSON that a browser reads.
-    is_finite = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e15
-    return round(float(value), 6) if is_finite else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e15:
+        return None
+    return round(float(value), 6)
 
 
 def _count(value: JsonValue) -> int:

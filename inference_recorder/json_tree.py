@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 JsonScalar: TypeAlias = "str | int | float | bool | None"
 JsonValue: TypeAlias = "JsonScalar | list[JsonValue] | dict[str, JsonValue]"
 JsonObject: TypeAlias = "dict[str, JsonValue]"
+SameKind = TypeVar("SameKind", str, "list[JsonValue]", "JsonObject", "JsonValue")
+"""For a function that gives an object for an object, a list for a list and a text for a text."""
 
 
 def walk(value: JsonValue, name: str = "") -> Iterator[tuple[str, JsonValue]]:
@@ -38,7 +40,7 @@ def map_texts(value: JsonValue, change: Callable[[str], str]) -> JsonValue:
     return map_scalars(value, lambda scalar: change(scalar) if isinstance(scalar, str) else scalar)
 
 
-def map_texts_and_names(value: JsonValue, change: Callable[[str], str]) -> JsonValue:
+def map_texts_and_names(value: SameKind, change: Callable[[str], str]) -> SameKind:
     """Return a copy of a value in which each text and each name of a member is changed."""
     if isinstance(value, dict):
         return {change(name): map_texts_and_names(item, change) for name, item in value.items()}

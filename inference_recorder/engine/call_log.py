@@ -166,8 +166,8 @@ class CallLog:
 def _shown(request: Request, sent: Sent, rules: RequestRules) -> Request:
     # The bodies kept are the callers', who go on appending to their lists.
     request = rules.shown(request._replace(body=json.loads(request.body_text)))
-    hidden = sent.without_values({"body": request.body, "endpoint": request.endpoint, "url": request.url})
-    return request.with_body(hidden["body"])._replace(endpoint=hidden["endpoint"], url=hidden["url"])
+    endpoint, url = sent.without_values(request.endpoint, "endpoint"), sent.without_values(request.url, "url")
+    return request.with_body(sent.without_values(request.body, "body"))._replace(endpoint=endpoint, url=url)
 
 
 def _call(decision: Record, request: JsonObject, failure: Failure | None) -> Call:

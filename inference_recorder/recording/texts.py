@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 
 from ..errors import CorruptRecording
-from ..request.jsonable import JsonValue
+from ..json_tree import JsonValue
 from .answer import Value, items_of
 from .body import chunk_value, untyped
 from .codec import decode

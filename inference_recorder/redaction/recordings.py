@@ -12,13 +12,11 @@ everything that starts like one.
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from ..errors import assert_never
-from ..json_tree import map_texts_and_names
+from ..json_tree import JsonObject, JsonValue, SameKind, map_texts_and_names
 from ..recording import json_bytes
 from ..recording.answer import Answer, Failed, Failure, ModelList, Streamed, Value, items_of
 from ..recording.body import BASE64, TEXT, chunk_value, line, typed
@@ -26,16 +24,8 @@ from ..recording.failures import failure_from_json, failure_to_json
 from ..recording.joined import joined_texts, rewrite_parts, split_texts
 from ..recording.layout import ATTACHED, digest_of
 from ..request.credentials import Credential
-from ..request.jsonable import JsonObject, JsonValue, canonical_text
-from .placeholders import (
-    LITERAL_MARK,
-    PLACEHOLDER,
-    PLACEHOLDER_START,
-    escaped,
-    in_a_string,
-    is_literal,
-    unescaped,
-)
+from ..request.jsonable import canonical_text
+from .placeholders import LITERAL_MARK, PLACEHOLDER, PLACEHOLDER_START, escaped, in_a_string, is_literal, unescaped
 from .redactor import Redactor
 from .sent import SHORTEST_SENT, Sent
 
@@ -58,14 +48,14 @@ class RecordingRedactor:
     def request(self, recorded: JsonObject) -> JsonObject:
         """Return a recording's "request" object without secrets."""
         if not self._redactor.is_clean(canonical_text(recorded)):
-            redacted = {}
+            redacted: JsonObject = {}
             # The body first: its secrets have the first numbers.
             for name in sorted(recorded, key=lambda name: name != "body"):
-                is_path = name in ("endpoint", "url") and isinstance(recorded[name], str)
+                value = recorded[name]
                 redacted[name] = (
-                    self._redactor.replaced_in_path(recorded[name], self._numbered)
-                    if is_path
-                    else self._redactor.replaced(recorded[name], self._numbered, "" if name == "body" else name)
+                    self._redactor.replaced_in_path(value, self._numbered)
+                    if name in ("endpoint", "url") and isinstance(value, str)
+                    else self._redactor.replaced(value, self._numbered, "" if name == "body" else name)
                 )
             recorded = {name: redacted[name] for name in recorded}
         return self._sent.without_values(recorded)
@@ -77,8 +67,8 @@ class RecordingRedactor:
             answer = _without_secret_bytes(answer, known)
         items = [chunk_value(item, "") for item in items_of(answer)]
         lines = list(map(line, items_of(answer)))
-        headers = {} if answer.http is None else dict(answer.http.headers)
-        beside = [part for part in (_beside_items(answer), headers) if part]
+        headers: JsonObject = {} if answer.http is None else {**answer.http.headers}
+        beside: list[JsonValue] = [part for part in (_beside_items(answer), headers) if part]
         texts = {"beside": _without_vectors(beside), "texts": [*joined_texts(items), *joined_texts(beside)]}
         is_clean = all(
             PLACEHOLDER_START not in text and known.is_clean(text) for text in (canonical_text(texts), _searched(lines))
@@ -96,7 +86,7 @@ class RecordingRedactor:
                 failure = answer.failure and self._redacted_failure(answer.failure, known)
                 return replace(answer, chunks=self._redacted(items, known), failure=failure, http=http)
             case ModelList():
-                page = self._redacted(answer.page, known)
+                page = None if answer.page is None else self._redacted(answer.page, known)
                 return replace(answer, models=self._redacted(items, known), page=page, http=http)
             case Failed():
                 return replace(answer, failure=self._redacted_failure(answer.failure, known), http=http)
@@ -108,7 +98,7 @@ class RecordingRedactor:
         known = self._redactor.knowing(self._in_the_answer(), is_for_requests=False)
         return PLACEHOLDER_START not in text and text == known.replaced(text, lambda secret: PLACEHOLDER, name)
 
-    def _redacted(self, value: Any, known: Redactor) -> Any:
+    def _redacted(self, value: SameKind, known: Redactor) -> SameKind:
         """Return a copy of the value without secrets, in which texts that look like a placeholder are escaped."""
         value = map_texts_and_names(value, self._escaped)  # a copy, since texts that span chunks are replaced in place
         for parts in split_texts(value if isinstance(value, list) else [value]):
@@ -124,7 +114,7 @@ class RecordingRedactor:
             redacted["text"] = known.replaced_in_document(self._escaped(failure.text), self._placeholder_of)
         return failure_from_json({"is_exception": True, "exception_data": {**data, **redacted}})
 
-    def _redacted_headers(self, headers: Mapping[str, str], known: Redactor) -> JsonObject:
+    def _redacted_headers(self, headers: Mapping[str, str], known: Redactor) -> dict[str, str]:
         """Return headers without secrets, except the content type, which the SDK reads the answer by."""
         return {
             name: value
@@ -203,9 +193,12 @@ def _without_secret_bytes(answer: Value, known: Redactor) -> Value:
     body = answer.body
     if not isinstance(body, dict) or body.get("__type__") not in (BASE64, ATTACHED):
         return answer
+    data = body["__data__"]
+    if not isinstance(data, str):
+        return answer
     try:
-        content = answer.attachment if answer.attachment is not None else base64.b64decode(body["__data__"])
-    except (binascii.Error, TypeError, ValueError):
+        content = answer.attachment if answer.attachment is not None else base64.b64decode(data)
+    except ValueError:
         return answer
     try:
         text = content.decode()

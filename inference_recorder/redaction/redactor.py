@@ -21,7 +21,7 @@ from ..api_schema import (
     member_names_in,
     prescribed_in_path,
 )
-from ..request.jsonable import JsonValue
+from ..json_tree import JsonValue, SameKind
 from . import numbers
 from .placeholders import PLACEHOLDER, as_keyed, is_literal
 from .scanner import DECLARED, Finding, RedactRule, Scanner
@@ -59,8 +59,8 @@ class Redactor:
         return latest[1]
 
     def replaced(
-        self, value: JsonValue, substitute: Callable[[str], str], name: str = "", *, is_free: bool = False
-    ) -> JsonValue:
+        self, value: SameKind, substitute: Callable[[str], str], name: str = "", *, is_free: bool = False
+    ) -> SameKind:
         """Return a copy of a JSON value with each secret replaced by what `substitute` returns for it.
 
         Declared secrets are not searched in what the API prescribes. Where `is_free`, as below "metadata", it
@@ -76,19 +76,21 @@ class Redactor:
             is_free = is_free or name in FREE
             for item in sorted(value, key=partial(self._order_of, is_free=is_free)):
                 redacted_name = self._replaced_in(item, substitute, "", is_prescribed=not is_free and is_member(item))
-                is_secret = isinstance(value[item], str) and is_secret_by_name(name, item, value[item])
-                redacted_item = (
-                    self._replaced_by_name(value[item], substitute, item)
-                    if is_secret
-                    else self.replaced(value[item], substitute, item, is_free=is_free)
+                member = value[item]
+                redacted[item] = (
+                    redacted_name,
+                    (
+                        self._replaced_by_name(member, substitute, item)
+                        if isinstance(member, str) and is_secret_by_name(name, item, member)
+                        else self.replaced(member, substitute, item, is_free=is_free)
+                    ),
                 )
-                redacted[item] = redacted_name, redacted_item
             return dict(self._without_collisions(redacted[item] for item in value))
         if isinstance(value, (list, tuple)):
             if name in ENCODED and not is_free and not self._is_for_requests:
                 return list(value)  # a vector has thousands of numbers
             return [self.replaced(item, substitute, name, is_free=is_free) for item in value]
-        if type(value) in (int, float):
+        if type(value) is int or type(value) is float:
             return self._replaced_number(value, substitute, name, is_free=is_free)
         return value
 
@@ -184,7 +186,7 @@ class Redactor:
         return _changed(text, self.changes(text, findings, substitute))
 
 
-def redacted_request(body: JsonValue) -> JsonValue:
+def redacted_request(body: SameKind) -> SameKind:
     """Return a copy of a request's body with the secrets replaced that have a known shape, as used for the key.
 
     Placeholders stay as they are.

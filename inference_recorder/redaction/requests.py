@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from json.encoder import encode_basestring_ascii
 
 from ..errors import RecorderError
+from ..json_tree import JsonObject
 from ..request.credentials import Credential
-from ..request.jsonable import JsonObject, canonical_text
+from ..request.jsonable import canonical_text
 from ..request.keys import EXACT, KeyVersion, further_keys, is_folded, request_key
 from ..request.normalizers import Normalizers
 from ..request.request import Request
@@ -160,12 +161,11 @@ class RequestRules:
         if (test_id, credential) == secrets.clean_scope:
             return test_id
         if credential is not None and any(spelling in test_id for spelling in secrets.spellings_of(credential)):
-            return str(secrets.redactor.knowing([credential.text]).replaced(test_id, lambda secret: PLACEHOLDER))
+            return secrets.redactor.knowing([credential.text]).replaced(test_id, lambda secret: PLACEHOLDER)
         if secrets.redactor.is_clean(encode_basestring_ascii(test_id)):
             secrets.clean_scope = test_id, credential
             return test_id
-        redacted: str = secrets.redactor.replaced(test_id, lambda secret: PLACEHOLDER)
-        return redacted
+        return secrets.redactor.replaced(test_id, lambda secret: PLACEHOLDER)
 
     def secrets_of(self, request: Request) -> list[str]:
         """Return the secrets of a request's body and endpoint in their order, each as often as it occurs.
@@ -255,8 +255,10 @@ def recorded_request(recorded: JsonObject, normalizers: Normalizers | None = Non
     method, endpoint, url, body = (recorded.get(name) for name in ("method", "endpoint", "url", "body"))
     if not (isinstance(method, str) and isinstance(endpoint, str) and isinstance(url, str) and isinstance(body, dict)):
         raise ValueError('"request" must hold method, endpoint and url as strings and body as an object')
+    declared = recorded.get("normalize") or []
+    if not isinstance(declared, list):
+        raise ValueError('"normalize" is not a list of normalizers')
     try:
-        declared = recorded.get("normalize") or ()
         normalizers = Normalizers(declared) if normalizers is None else normalizers.rooted_as(declared)
     except (RecorderError, TypeError) as error:
         raise ValueError(f'"normalize" is not a list of normalizers: {error}') from None

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from ..json_tree import map_texts_and_names
+from ..json_tree import JsonValue, map_texts_and_names
 from ..recording import json_bytes
 from ..recording.answer import Failure
 from ..recording.failures import failure_from_json, failure_to_json
 from ..recording.layout import IS_REDACTED_MEMBER, LARGE_INTEGERS_MEMBER
 from ..request.credentials import Credential
-from ..request.jsonable import JsonValue
 from . import numbers
 from .placeholders import ESCAPED_OR_PLACEHOLDER, NUMBERED, NUMBERS, PLACEHOLDER, PLACEHOLDER_START, in_a_string
 

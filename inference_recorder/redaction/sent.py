@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from ..api_schema import FREE, is_enumerated, is_member, is_setting, lies_in, prescribed_in_path
+from ..json_tree import SameKind
 from ..recording.headers import names_a_secret
-from ..request.jsonable import JsonObject
 from . import numbers
 from .placeholders import LITERAL_MARK, PLACEHOLDER
 from .scanner import Scanner
@@ -45,10 +45,11 @@ class Sent:
         values = {value for headers, url in self._requests for value in _values(headers, url)}
         return frozenset(value for value in values if len(value) >= SHORTEST_SENT and value not in LITERAL_MARK)
 
-    def without_values(self, value: JsonObject) -> JsonObject:
-        """Return a recording's "request", whose other secrets are redacted already, without the sent values.
+    def without_values(self, value: SameKind, name: str = "") -> SameKind:
+        """Return a recording's "request", or its member `name`, without the sent values.
 
-        They get no number: a replay sends nothing, so that its key is computed without knowing them.
+        Its other secrets are redacted already. These get no number: a replay sends nothing, so that its key is computed
+        without knowing them.
         """
         # Not with a `Redactor`: it would redact the numbered placeholders below names of secrets again.
         spellings = "|".join(map(re.escape, Scanner(self.values()).spellings))
@@ -59,8 +60,7 @@ class Sent:
         def redacted(text: str, prescribed: list[tuple[int, int]]) -> str:
             return pattern.sub(lambda match: match[0] if lies_in(prescribed, *match.span()) else PLACEHOLDER, text)
 
-        redacted_value: JsonObject = _map_free_texts(value, redacted)
-        return redacted_value
+        return _map_free_texts(value, redacted, name)
 
     def __reduce__(self) -> tuple[type[Sent], tuple[()]]:
         return Sent, ()
@@ -93,26 +93,29 @@ def _in_a_header(value: str) -> Iterator[str]:
         yield from (decoded, user, password)
 
 
-def _map_free_texts(value: Any, changed: Callable[[str, list[tuple[int, int]]], str]) -> Any:
-    """Return a copy of a recording's "request" with its texts changed, except what the API prescribes.
+def _map_free_texts(
+    value: SameKind, changed: Callable[[str, list[tuple[int, int]]], str], name: str, *, is_free: bool = False
+) -> SameKind:
+    """Return a copy of a recording's "request", or its member `name`, with its texts changed.
 
-    A number becomes a text if its text changes. `changed` takes a text and the spans of it that the API prescribes.
+    What the API prescribes stays. A number becomes a text if its text changes. `changed` takes a text and the spans of
+    it that the API prescribes.
     """
-
-    def copy(value: Any, name: str, *, is_free: bool) -> Any:
-        if isinstance(value, str):
-            if not is_free and is_enumerated(name, value):
-                return value
-            return changed(value, prescribed_in_path(value) if not is_free and name in ("endpoint", "url") else [])
-        if isinstance(value, dict):
-            is_free = is_free or name in FREE
-            return {
-                item if not is_free and is_member(item) else changed(item, []): copy(value[item], item, is_free=is_free)
-                for item in value
-            }
-        if type(value) in (int, float) and (is_free or not is_setting(name)):
-            text = numbers.spelled(value)
-            return value if (new := changed(text, [])) == text else new
-        return [copy(item, name, is_free=is_free) for item in value] if isinstance(value, (list, tuple)) else value
-
-    return copy(value, "", is_free=False)
+    if isinstance(value, str):
+        if not is_free and is_enumerated(name, value):
+            return value
+        return changed(value, prescribed_in_path(value) if not is_free and name in ("endpoint", "url") else [])
+    if isinstance(value, dict):
+        is_free = is_free or name in FREE
+        return {
+            member if not is_free and is_member(member) else changed(member, []): _map_free_texts(
+                item, changed, member, is_free=is_free
+            )
+            for member, item in value.items()
+        }
+    if (type(value) is int or type(value) is float) and (is_free or not is_setting(name)):
+        text = numbers.spelled(value)
+        return value if (new := changed(text, [])) == text else new
+    if isinstance(value, (list, tuple)):
+        return [_map_free_texts(item, changed, name, is_free=is_free) for item in value]
+    return value

@@ -67,7 +67,7 @@ def size_of(count: int) -> str:
     return f"{count / factor:,.1f} {unit}" if unit else f"{count} bytes"
 
 
-def text_in(value: JsonValue, *names: str) -> str:
+def text_in(value: object, *names: str) -> str:
     """Return the first of these members of an object that is a non-empty string, or ""."""
     if isinstance(value, dict):
         for name in names:

@@ -160,7 +160,7 @@ def _attachment(entry: Entry) -> bytes | None:
     body = answer.body if isinstance(answer, Value) else None
     if not isinstance(body, dict) or body.get("__type__") != ATTACHED:
         return None
-    return read_attachment(str(entry.path), body["__data__"])
+    return read_attachment(str(entry.path), str(body["__data__"]))
 
 
 def _retried_numbers(calls: Sequence[SdkCall]) -> frozenset[int]:

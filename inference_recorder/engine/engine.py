@@ -117,15 +117,12 @@ class Engine:
             recording = self._lookup.find(series, request, test_id, position, may_grow=False)
         if recording is not None:
             return self._replay(recording, request, key, test_id)
-        try:
-            if self._has_other_key(request, key):  # a secret was put into the environment since
-                self._take_back(series)
-                return self.decide(request, before_miss)
-            if before_miss is not None:
-                before_miss()
-        except BaseException:
-            self._take_back(series)
-            raise
+        with series.guard:
+            series.position -= 1  # this call gets no answer
+        if self._has_other_key(request, key):  # a secret was put into the environment since
+            return self.decide(request, before_miss)
+        if before_miss is not None:
+            before_miss()
         raise self._miss(keyed_request, request, key, test_id, position)
 
     def _prepared(self, request: Request, attempt_series: AttemptSeries) -> Request:
@@ -150,11 +147,6 @@ class Engine:
         self._rules.refresh()
         test_id = self._rules.scope(self._test_id(), request.credential)
         return self._rules.keyed(request, test_id)[1] != key
-
-    def _take_back(self, series: Series) -> None:
-        """Count one call less, since it was not decided about."""
-        with series.guard:
-            series.position -= 1
 
     def _miss(
         self, keyed_request: Request, request: Request, key: str, test_id: str | None, position: int

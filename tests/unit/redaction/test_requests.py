@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from inference_recorder.redaction.placeholders import NUMBERED, PLACEHOLDER, as_keyed
-from inference_recorder.redaction.requests import RequestRules, without_numbers
+from inference_recorder.redaction.requests import RequestRules, recorded_request, without_numbers
 from inference_recorder.redaction.scanner import SHORTEST_VALUE
 from inference_recorder.request.credentials import Credential
 from inference_recorder.request.jsonable import canonical_text
@@ -121,3 +121,12 @@ def test_no_thread_misses_what_is_put_into_the_environment(monkeypatch: pytest.M
                     assert [f'{{"input": "it is {PLACEHOLDER}"}}', f"test[{PLACEHOLDER}]"] == actual
     finally:
         sys.setswitchinterval(before)
+
+
+@pytest.mark.parametrize("declared", [7, [7], ["no such"], "dates"])
+def test_a_recording_with_invalid_normalizers_holds_no_request(declared: Any) -> None:
+    """A stranger's file must not break the reading of the others."""
+    recorded = {"method": "POST", "endpoint": "/v1/x", "url": "https://host/v1/x", "body": {}, "normalize": declared}
+
+    with pytest.raises(ValueError, match="not a list of normalizers"):
+        recorded_request(recorded)

@@ -17,10 +17,10 @@ import pydantic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from openai._types import NotGiven
+from openai._types import NotGiven, Omit
 
 from inference_recorder import UnrecordableValue, inference_recording
-from inference_recorder.request.jsonable import _canonical_parts, canonical_text, plain, plain_arguments
+from inference_recorder.request.jsonable import _canonical_parts, canonical_text, omitted_names, plain, plain_arguments
 
 from ...conftest import HELLO, Colour
 from ...support.openai_server import OpenAIServer
@@ -182,6 +182,11 @@ def test_marks_for_not_given_are_no_part_of_the_request(sdk: Colour, recordings:
 
     assert {"replayed": 1} == session.counts
     assert HELLO == json.loads(next(recordings.glob("*.json")).read_text())["request"]["body"]
+
+
+def test_only_omit_in_extra_body_leaves_an_argument_out() -> None:
+    """Any other value there replaces the argument, and the recording shows both."""
+    assert {"a"} == omitted_names({"a": Omit(), "b": 1, "c": None})
 
 
 def test_an_unrecordable_call_is_not_sent(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:

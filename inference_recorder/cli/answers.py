@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ..errors import assert_never
+from ..json_tree import JsonObject, JsonValue
 from ..recording.answer import Failed, ModelList, Recording, Streamed, Value, failure_of, is_complete
 from ..recording.body import chunk_value, untyped
 from ..recording.joined import joined_answer
 from ..recording.model_lists import models_in
-from ..request.jsonable import JsonObject, JsonValue
 
 
 def readable_answer(recording: Recording) -> JsonObject:

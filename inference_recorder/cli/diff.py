@@ -14,7 +14,7 @@ from ..diagnosis.nearest import differences_from, question_in
 from ..diagnosis.text_diff import small_diff
 from ..errors import CorruptRecording
 from ..explanation import Difference, difference_lines
-from ..request.jsonable import JsonObject
+from ..json_tree import JsonObject
 from ..storage.catalogue import Entry, entry_of
 from ..text import visible
 from .answers import readable_answer

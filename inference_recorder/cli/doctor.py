@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from ..errors import UnknownMode, UnusableDirectory
-from ..modes import InferenceMode
 from ..sdk.coverage import Covered, coverage
 from ..sdk.internals import INTERNALS, installed_internals, missing_internals
-from ..sdk.private_names import Internal
-from ..storage.directories import Directories, check_usable
+from ..storage.directories import check_usable
 from .configured import configured, directory_for
-from .console import counted, output
+from .console import counted, output, show_lines, show_text
 from .directories import takes_dir
 
 _PACKAGES = ("inference-recorder", "openai", "wrapt", "orjson", "filelock", "pydantic", "httpx", "httpx2", "pytest")
@@ -35,73 +31,48 @@ def doctor(directory: Path | None) -> None:
       0  the SDK has everything that should be intercepted
       1  the SDK lacks a name that it should have, the mode is unknown, or the directory cannot be used
     """
-    console = output()
-    targets = coverage(_version("openai"))
-    _show_versions(console)
-    _show_coverage(console, targets)
-    missing = missing_internals(installed_internals(), _version("openai"))
-    _show_internals(console, missing)
-    _show_directories(console, *directory_for(directory))
-    mode = _show_mode(console)
-    is_usable = mode is not None and _show_usable(console, directory_for(directory)[0], mode)
+    openai_version = _version("openai")
+    versions = [("python", platform.python_version()), *((name, _version(name)) for name in _PACKAGES)]
+    _show("Versions", _aligned(versions))
+    targets = coverage(openai_version)
+    _show("\nIntercepted methods of the SDK", _aligned([(target.name, _state(target)) for target in targets]))
+    missing = missing_internals(installed_internals(), openai_version)
+    names = [*(f"{name}: missing" for name in missing), f"{len(INTERNALS) - len(missing)} of {len(INTERNALS)} found"]
+    _show("\nUndocumented names of the SDK that are relied on", names)
+    directories, source = directory_for(directory)
+    read = [f"read from {path}: {_content(path)}" for path in directories.read]
+    _show("\nRecordings", [f"written to {directories.written} (chosen by {source})", *read])
+    try:
+        mode = configured().mode()
+        lines, is_usable = [f"{mode.value} (chosen by {mode.source})"], True
+        check_usable(directories, mode.value)
+    except UnknownMode as error:
+        lines, is_usable = [str(error)], False
+    except UnusableDirectory as error:
+        lines, is_usable = [*lines, str(error)], False
+    _show("\nMode", lines)
     if not is_usable or missing or any(target.state == "missing" for target in targets):
         sys.exit(1)
 
 
-def _show_versions(console: Console) -> None:
-    versions = ((name, _version(name)) for name in _PACKAGES)
-    _show_grid(console, "Versions", [("python", platform.python_version()), *versions])
+def _show(title: str, lines: Iterable[str]) -> None:
+    show_text(output(), title, style="bold")
+    show_lines(lines, "  ")
 
 
-def _show_coverage(console: Console, targets: list[Covered]) -> None:
-    rows = [
-        (target.name, f"{target.state} (since {target.since})" if target.since else target.state) for target in targets
-    ]
-    _show_grid(console, "\nIntercepted methods of the SDK", rows)
+def _aligned(rows: Sequence[tuple[str, str]]) -> list[str]:
+    width = max(len(name) for name, _ in rows)
+    return [f"{name:<{width}}  {value}" for name, value in rows]
 
 
-def _show_grid(console: Console, title: str, rows: Iterable[tuple[str, str]]) -> None:
-    console.print(title, style="bold")
-    table = Table.grid(padding=(0, 2))
-    for name, value in rows:
-        table.add_row(f"  {name}", value)
-    console.print(table)
+def _state(target: Covered) -> str:
+    return f"{target.state} (since {target.since})" if target.since else target.state
 
 
-def _show_internals(console: Console, missing: list[Internal]) -> None:
-    console.print("\n[bold]Undocumented names of the SDK that are relied on[/bold]")
-    for internal in missing:
-        console.print(f"  {internal}: missing", markup=False)
-    console.print(f"  {len(INTERNALS) - len(missing)} of {len(INTERNALS)} found")
-
-
-def _show_directories(console: Console, directories: Directories, source: str) -> None:
-    console.print("\n[bold]Recordings[/bold]")
-    console.print(f"  written to {directories.written}", f"(chosen by {source})", markup=False)
-    for directory in directories.read:
-        count = sum(1 for _ in directory.glob("*.json")) if directory.is_dir() else None
-        content = "does not exist" if count is None else counted(count, "recording")
-        console.print(f"  read from {directory}: {content}", markup=False)
-
-
-def _show_usable(console: Console, directories: Directories, mode: InferenceMode) -> bool:
-    try:
-        check_usable(directories, mode)
-    except UnusableDirectory as error:
-        console.print(f"  {error}", markup=False)
-        return False
-    return True
-
-
-def _show_mode(console: Console) -> InferenceMode | None:
-    console.print("\n[bold]Mode[/bold]")
-    try:
-        mode = configured().mode()
-    except UnknownMode as error:
-        console.print(f"  {error}", markup=False)
-        return None
-    console.print(f"  {mode.value} (chosen by {mode.source})", markup=False)
-    return mode.value
+def _content(directory: Path) -> str:
+    if not directory.is_dir():
+        return "does not exist"
+    return counted(sum(1 for _ in directory.glob("*.json")), "recording")
 
 
 def _version(package: str) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import click
 
@@ -17,14 +18,16 @@ from ..diagnosis.miss import explained
 from ..diagnosis.nearest import Question, explanation_of
 from ..engine.lookup import Lookup
 from ..engine.series import Series
-from ..errors import CorruptRecording, MissingRecording, RecorderError, UnrecordableValue
+from ..errors import CorruptRecording, MissingRecording, RecorderError
 from ..explanation import Difference, Dropped, Nearest
+from ..json_tree import JsonObject, JsonValue
 from ..redaction.requests import RequestRules, with_literals, without_numbers
-from ..request.jsonable import JsonObject, JsonValue, plain_arguments
+from ..request.jsonable import plain_arguments
 from ..request.keys import request_key
 from ..request.request import Request, recorded_url
 from ..storage.directories import Directories
 from ..storage.store import Store
+from ..views.parts import object_in, text_in
 from .configured import configured, directory_for
 from .console import output, remarks, show_json, show_lines, show_text
 
@@ -71,11 +74,11 @@ def explain(
       2  the options are wrong, or the request cannot be read
     """
     directories, _ = directory_for(directory)
-    question = _question_in(file.read(), endpoint, base_url, test_id)
+    question, rules = _question_in(file.read(), endpoint, base_url, test_id)
     with remarks().status("Reading recordings"):
         index = Index(directories.read)
     error = explained(question, directories, explanation_of(question, index))
-    answered_by = _answered_by(question, directories)
+    answered_by = _answered_by(question, rules, directories)
     if is_json:
         show_json(_as_json(question, error, answered_by))
     else:
@@ -83,8 +86,10 @@ def explain(
     sys.exit(1 if answered_by is None else 0)
 
 
-def _question_in(content: bytes, endpoint: str | None, base_url: str, test_id: str | None) -> Question:
-    """Return the question that a JSON text holds; raises click.UsageError."""
+def _question_in(
+    content: bytes, endpoint: str | None, base_url: str, test_id: str | None
+) -> tuple[Question, RequestRules]:
+    """Return the question that a JSON text holds, and the rules of its key; raises click.UsageError."""
     try:
         document: JsonValue = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -92,59 +97,40 @@ def _question_in(content: bytes, endpoint: str | None, base_url: str, test_id: s
     if not isinstance(document, dict):
         raise click.UsageError(f"--request must hold an object, not a {type(document).__name__}")
     if isinstance(recorded := document.get("request"), dict):
-        recorded_test_id = document.get("test_id")
-        test_id = test_id or (recorded_test_id if isinstance(recorded_test_id, str) else None)
+        test_id = test_id or text_in(document, "test_id") or None
         document = recorded
-    request, is_recorded = _request_in(document, endpoint, base_url)
-    configuration = configured().table
-    declared = document.get("normalize") if is_recorded else None
+    is_recorded = isinstance(document.get("body"), dict) and isinstance(document.get("endpoint"), str)
+    table = configured().table
     try:
-        rules = RequestRules(
-            configuration.redact,
-            (configuration.normalize if declared is None else declared) or (),
-            secret_env=configuration.secret_env,
-        )
+        request = _request(document if is_recorded else {"body": document}, endpoint, base_url)
+        declared = document.get("normalize") if is_recorded else None
+        normalize = cast("Sequence[object]", table.normalize if declared is None else declared)  # checked there
+        rules = RequestRules(table.redact, normalize or (), secret_env=table.secret_env)
         keyed = rules.asked(without_numbers(request))
         keyed = with_literals(keyed) if is_recorded else keyed
     except (RecorderError, TypeError) as error:
         raise click.UsageError(f"--request: {error}") from None
-    return Question(keyed, request_key(keyed, test_id), test_id, 1, rules.normalizers)
+    return Question(keyed, request_key(keyed, test_id), test_id, 1, rules.normalizers), rules
 
 
-def _request_in(document: JsonObject, endpoint: str | None, base_url: str) -> tuple[Request, bool]:
-    """Return the request, and whether the document is one of a recording; raises click.UsageError."""
-    is_recorded = isinstance(document.get("body"), dict) and isinstance(document.get("endpoint"), str)
-    path = endpoint or (document["endpoint"] if is_recorded else None)
-    if path is None:
+def _request(recorded: JsonObject, endpoint: str | None, base_url: str) -> Request:
+    """Return the request of a recording, or of arguments alone; raises click.UsageError or UnrecordableValue."""
+    path = endpoint or text_in(recorded, "endpoint")
+    if not path:
         raise click.UsageError(
             "--request holds only the arguments of a call; add its --endpoint, such as /v1/chat/completions"
         )
     if not path.startswith("/"):
         path = f"/v1/{path}"
-    try:
-        body, text, _ = plain_arguments(document["body"] if is_recorded else document)
-    except UnrecordableValue as error:
-        raise click.UsageError(f"--request: {error}") from None
-    method, url = (document.get("method"), document.get("url")) if is_recorded else (None, None)
-    request = Request(
-        method if isinstance(method, str) else "POST",
-        path,
-        url if isinstance(url, str) and endpoint is None else recorded_url(base_url, path),
-        body,
-        text,
-    )
-    return request, is_recorded
+    url = "" if endpoint else text_in(recorded, "url")
+    body, text, _ = plain_arguments(object_in(recorded, "body"))
+    return Request(text_in(recorded, "method") or "POST", path, url or recorded_url(base_url, path), body, text)
 
 
-def _answered_by(question: Question, directories: Directories) -> Path | None:
+def _answered_by(question: Question, rules: RequestRules, directories: Directories) -> Path | None:
     """Return the recording that answers now; one that cannot be read answers nothing."""
-    configuration = configured().table
-    rules = RequestRules(
-        configuration.redact, question.normalizers.declared, question.version, configuration.secret_env
-    )
-    series = Series(question.key, threading.Condition())
+    lookup, series = Lookup(Store(directories), rules), Series(question.key, threading.Condition())
     try:
-        lookup = Lookup(Store(directories), rules)
         recording = lookup.find(series, question.request, question.test_id, question.position, may_grow=False)
     except CorruptRecording:
         return None

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from urllib.parse import parse_qsl, urlsplit
 
-from ...request.jsonable import NOT_PART_OF_A_REQUEST, JsonObject, JsonValue
+from ...json_tree import JsonObject, JsonValue
+from ...request.jsonable import NOT_PART_OF_A_REQUEST
 from ...sdk.methods import METHODS, Method
 from .forms import File, parse_form, unflatten
 from .interaction import Interaction, NotImportable
@@ -40,14 +41,14 @@ class SdkCall:
     path: str
     """Below the base URL, with a leading slash."""
     method: Method | None
-    body: JsonValue = None
+    body: JsonValue | bytes = None
     """The JSON that was sent (an object, for a resource method), bytes for anything else, None for nothing."""
     query: JsonObject = field(default_factory=dict)
     files: list[File] | None = None
 
     def arguments(self, method: Method) -> JsonObject:
         """Return the resource method's keyword arguments. Members that it does not take become extra_body."""
-        body = dict(self.body or {})
+        body = dict(self.body) if isinstance(self.body, dict) else {}
         if method.name == "embeddings.create" and body.get("encoding_format") == "base64":
             # The SDK adds it if the caller gave none; see openai/resources/embeddings.py.
             del body["encoding_format"]
@@ -149,7 +150,7 @@ def _azure_base_url(base: str, body: bytes | JsonObject) -> str:
     return start if separator and model == deployment else base
 
 
-def _body(interaction: Interaction, content_type: str) -> JsonValue:
+def _body(interaction: Interaction, content_type: str) -> JsonValue | bytes:
     body = interaction.body
     if isinstance(body, dict) or not body:
         return body or None
@@ -160,7 +161,8 @@ def _body(interaction: Interaction, content_type: str) -> JsonValue:
 
 def _json_or_none(content: bytes) -> JsonValue:
     try:
-        return json.loads(content)
+        value: JsonValue = json.loads(content)
+        return value
     except (ValueError, RecursionError):
         return None
 

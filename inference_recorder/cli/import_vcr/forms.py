@@ -11,7 +11,7 @@ from email.message import Message
 from email.parser import HeaderParser
 from typing import TypeAlias
 
-from ...request.jsonable import JsonObject, JsonValue
+from ...json_tree import JsonObject, JsonValue
 from .interaction import NotImportable
 
 _NUMBERS = frozenset({
@@ -71,19 +71,16 @@ def unflatten(items: Iterable[tuple[str, str]]) -> JsonObject:
     root: JsonObject = {}
     for name, text in items:
         *path, last = re.split(r"\[|\]\[", name.removesuffix("]"))
-        container: JsonValue = root
-        for step, following in zip(path, [*path, last][1:], strict=True):
-            container = container.setdefault(step, {} if following else [])
-            if not isinstance(container, dict if following else list) or (not following and step is not path[-1]):
-                raise NotImportable(f"its form or query gives {name} in an unknown shape")
-        value = _value(name, text)
-        if isinstance(container, list):
-            container.append(value)
-        elif last in container:
-            earlier = container[last]
-            container[last] = [*(earlier if isinstance(earlier, list) else [earlier]), value]
-        else:
-            container[last] = value
+        is_item = bool(path) and not last
+        *path, last = path if is_item else [*path, last]
+        holder: JsonValue = root
+        for step in path:
+            holder = holder.setdefault(step, {}) if isinstance(holder, dict) else None
+        earlier = holder.get(last, []) if isinstance(holder, dict) else None
+        if not isinstance(holder, dict) or "" in (*path, last)[1:] or (is_item and not isinstance(earlier, list)):
+            raise NotImportable(f"its form or query gives {name} in an unknown shape")
+        value, is_repeated = _value(name, text), is_item or last in holder
+        holder[last] = [*(earlier if isinstance(earlier, list) else [earlier]), value] if is_repeated else value
     return root
 
 
@@ -92,7 +89,8 @@ def _value(name: str, text: str) -> JsonValue:
         return _BOOLEANS[text]
     if name in _NUMBERS:
         try:
-            return json.loads(text)
+            number: JsonValue = json.loads(text)
+            return number
         except ValueError:
             pass
     return text

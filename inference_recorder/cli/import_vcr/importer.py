@@ -9,11 +9,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
+from ...json_tree import JsonObject
 from ...recording import json_bytes
 from ...recording.answer import Value
 from ...recording.layout import ATTACHED, recording_name
 from ...recording.stability import renamed_ids
-from ...request.jsonable import JsonObject, JsonValue
 from ...storage.attachments import read_attachment
 from ...storage.catalogue import Entry, entry_of
 from ...storage.store import Store
@@ -188,7 +188,7 @@ def _is_retried_by_the_sdk(interaction: Interaction) -> bool:
     return interaction.status_code in _RETRIED_STATUS_CODES or interaction.status_code >= 500
 
 
-def _placeholders(value: JsonValue, path: str = "$") -> Iterator[str]:
+def _placeholders(value: object, path: str = "$") -> Iterator[str]:
     if isinstance(value, str) and _PLACEHOLDER.fullmatch(value):
         yield path
     for name, item in value.items() if isinstance(value, dict) else ():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from urllib.parse import urlsplit
 
-from ...request.jsonable import JsonObject
+from ...json_tree import JsonObject
 
 _TRANSFER_HEADERS = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 """Headers about how the body was transferred; here it is kept decoded."""

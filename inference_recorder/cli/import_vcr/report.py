@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...request.jsonable import JsonObject
+from ...json_tree import JsonObject
 from ..console import counted
 from .cassettes import UnreadableCassette
 from .importer import InteractionResult

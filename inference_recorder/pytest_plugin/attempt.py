@@ -67,10 +67,10 @@ class Attempt:
 
     def note_phase(self, report: pytest.TestReport) -> None:
         """Note how a phase ended."""
-        self.has_failed = self.has_failed or report.failed
-        self.has_failed_as_expected = self.has_failed_as_expected or (report.skipped and hasattr(report, "wasxfail"))
-        self.is_whole = self.is_whole and report.passed
-        self.has_called = self.has_called or report.when == "call"
+        self.has_failed |= report.failed
+        self.has_failed_as_expected |= report.skipped and hasattr(report, "wasxfail")
+        self.is_whole &= report.passed
+        self.has_called |= report.when == "call"
 
     def note_directories(self, sessions: Iterable[Session]) -> None:
         """Note that the test's calls were in these sessions."""

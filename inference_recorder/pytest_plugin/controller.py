@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _REPORT = "inference_recorder"
 SHARED_DIRECTORY = "inference_recorder_directory"
-"""The worker's input that names the directory that all processes of the run share; "" if there is none."""
+"""The worker's input that names the directory that all processes of the run share; "" without one."""
 
 
 class Worker:

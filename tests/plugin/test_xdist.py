@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from .conftest import Suite, line_of
@@ -94,3 +96,22 @@ def test_a_text_that_has_no_utf8_does_not_end_a_worker(suite: Suite) -> None:
 
     result.assert_outcomes(passed=1)
     assert "recordings: 0 replayed, 0 recorded, 1 missed, 0 live, 0 unused" == line_of(result, "recordings:")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a file system that takes any bytes as a name")
+def test_a_directory_whose_name_has_no_utf8_is_known_to_the_controller(suite: Suite) -> None:
+    """Otherwise nothing in it would count as unused."""
+    text = """
+        import os
+
+        def test_it():
+            with inference_recording(storage_dir=os.fsdecode(b"recordings\\xff")):
+                ask("one"){more}
+        """
+    suite.write("test_it.py", text.format(more="; ask('two')"))
+    suite.run_apart("-n1", "--inference-mode=record").assert_outcomes(passed=1)
+    suite.write("test_it.py", text.format(more=""))
+
+    result = suite.run_apart("-n1")
+
+    assert "recordings: 1 replayed, 0 recorded, 0 missed, 0 live, 1 unused" == line_of(result, "recordings:")

@@ -1,9 +1,10 @@
-"""Sizes and ages as people write and read them."""
+"""Sizes, ages and times as people write and read them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime, timezone
 
 import click
 
@@ -26,6 +27,11 @@ def age_text(seconds: float) -> str:
     """Return an age in its largest whole unit: "3d"."""
     unit, factor = next(((unit, factor) for unit, factor in reversed(_SECONDS.items()) if seconds >= factor), ("s", 1))
     return f"{max(int(seconds // factor), 0)}{unit}"
+
+
+def iso_time(seconds: float) -> str:
+    """Return a time, in seconds since 1970, in ISO 8601: "2026-01-31T12:00:00+00:00"."""
+    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="seconds")
 
 
 def _amount(text: str, units: Mapping[str, int], example: str) -> float:

@@ -20,6 +20,8 @@ from ..text import visible, visible_line
 from ..views.parts import size_of
 
 _Item = TypeVar("_Item")
+OUTSIDE_A_TEST = "(outside a test)"
+"""What is shown in place of a test id where there is none."""
 _PATIENCE_SECONDS = 1.0
 _LEAST_WIDTH = 12
 _DIFF_STYLES = {"- ": "red", "+ ": "green"}

@@ -11,10 +11,8 @@ from typing import TypeVar
 import click
 
 from ..errors import CorruptRecording
-from ..recording.layout import RECORDING_ENDING, is_key_name, is_model_list_name, name_of
+from ..recording.layout import RECORDING_ENDING, is_key_name, name_of
 from ..storage.catalogue import Entry, entry_of, paths_in
-from ..storage.directories import Directories
-from ..storage.store import Store
 from ..storage.walk import unhidden
 from .configured import directory_for
 from .console import counted, remark, tracked
@@ -35,13 +33,9 @@ class SearchedDirectories:
     searched: tuple[Path, ...]
     """The directories whose files are read, in order; all exist."""
 
-    def paths(self) -> list[Path]:
-        """Return all files that should be recordings, by directory and then by name."""
-        return list(paths_in(self.searched))
-
     def entries(self, activity: str = "Reading recordings") -> Iterator[Entry | CorruptRecording]:
         """Yield each recording, or the error that reading it gave; a terminal gets a progress bar."""
-        for path in tracked(self.paths(), activity):
+        for path in tracked(list(paths_in(self.searched)), activity):
             try:
                 yield entry_of(path)
             except CorruptRecording as error:
@@ -107,17 +101,6 @@ def directories_from(directory: Path | None, *, is_recursive: bool = False) -> S
     number = counted(len(below), "directory", "directories")
     remark(f"{root} has no recordings of its own; searching {number} below it")
     return SearchedDirectories(root, below)
-
-
-def short_name(entry: Entry) -> str:
-    """Return a recording's name with only the first 12 digits of its key: "792f5c2603ba.2"."""
-    name = entry.name.replace(entry.key, entry.key[:12], 1)
-    return name.rpartition("-")[0] if is_model_list_name(name) else name
-
-
-def store_of(path: Path) -> Store:
-    """Return a store that reads and writes in the directory of this file."""
-    return Store(Directories(written=path.parent, read=(path.parent,)))
 
 
 def directories_below(root: Path) -> Iterator[Path]:

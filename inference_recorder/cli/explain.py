@@ -7,7 +7,6 @@ import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import fields
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO, cast
 
@@ -28,8 +27,9 @@ from ..request.request import Request, recorded_url
 from ..storage.directories import Directories
 from ..storage.store import Store
 from ..views.parts import object_in, text_in
+from .amounts import iso_time
 from .configured import configured, directory_for
-from .console import output, remarks, show_json, show_lines, show_text
+from .console import OUTSIDE_A_TEST, output, remarks, show_json, show_lines, show_text
 
 _OPENAI = "https://api.openai.com/v1"
 
@@ -141,7 +141,7 @@ def _show(question: Question, error: MissingRecording, answered_by: Path | None)
     summary, *details = str(error).split("\n")
     if answered_by is not None:
         summary = question.request.summary
-        details = [f"  test: {question.test_id or '(outside a test)'}", f"  answered by {answered_by}"]
+        details = [f"  test: {question.test_id or OUTSIDE_A_TEST}", f"  answered by {answered_by}"]
     show_text(output(), summary, style="bold")
     show_lines([*details, ""])
 
@@ -162,7 +162,7 @@ def _as_json(question: Question, error: MissingRecording, answered_by: Path | No
         },
         "recorded_for": explanation.recorded_for,
         "renamed_from": explanation.renamed_from,
-        "dropped": dropped and {**_members(dropped), "made_at": _iso_time(dropped.made_at)},
+        "dropped": dropped and {**_members(dropped), "made_at": iso_time(dropped.made_at)},
         "remarks": explanation.remarks,
     }
 
@@ -170,7 +170,3 @@ def _as_json(question: Question, error: MissingRecording, answered_by: Path | No
 def _members(value: Nearest | Difference | Dropped) -> dict[str, object]:
     # `asdict` would copy the JSON in it too, and not get to the bottom of a deep one.
     return {field.name: getattr(value, field.name) for field in fields(value)}
-
-
-def _iso_time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="seconds")

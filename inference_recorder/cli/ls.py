@@ -6,17 +6,17 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
 
 import click
 
 from ..errors import CorruptRecording
 from ..recording.answer import Streamed, failure_of, is_complete
+from ..recording.layout import is_model_list_name
 from ..storage.catalogue import Entry
 from ..views.parts import size_of
-from .amounts import age_text
+from .amounts import age_text, iso_time
 from .console import Cell, Column, counted, output, remark, show_json, show_table, size_cell
-from .directories import SearchedDirectories, short_name, shown, takes_directories
+from .directories import SearchedDirectories, shown, takes_directories
 from .filters import Filter, matching, takes_filter
 from .statistics import remark_uncounted, show_statistics, statistics_of
 
@@ -73,12 +73,12 @@ class ListedFile:
             self.model or "",
             self.answer,
             size_cell(self.size),
-            (age_text(now - self.modified), _iso(self.modified)),
+            (age_text(now - self.modified), iso_time(self.modified)),
             (self.short_name, self.path),
         ]
 
     def as_json(self) -> dict[str, object]:
-        fields = asdict(self) | {"modified": _iso(self.modified)}
+        fields = asdict(self) | {"modified": iso_time(self.modified)}
         del fields["short_name"]
         return fields
 
@@ -210,9 +210,11 @@ def _listed_file(entry: Entry | CorruptRecording, path: str, file: os.stat_resul
         is_streaming=None if answer is None else isinstance(answer, Streamed),
         is_complete=None if answer is None else is_complete(answer),
         is_failed=None if answer is None else failure_of(answer) is not None,
-        short_name=short_name(entry),
+        short_name=_short_name(entry),
     )
 
 
-def _iso(modified: float) -> str:
-    return datetime.fromtimestamp(modified, timezone.utc).isoformat(timespec="seconds")
+def _short_name(entry: Entry) -> str:
+    """Return a recording's name with only the first 12 digits of its key: "792f5c2603ba.2"."""
+    name = entry.name.replace(entry.key, entry.key[:12], 1)
+    return name.rpartition("-")[0] if is_model_list_name(name) else name

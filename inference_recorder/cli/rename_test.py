@@ -52,9 +52,8 @@ def rename_test(old: str, new: str, directories: SearchedDirectories, dry_run: b
         raise click.UsageError("OLD and NEW must be two different test ids")
     renames, other_ids = _planned(directories, old, new)
     if not renames:
-        near = "".join(f"\n  {test_id}" for test_id in get_close_matches(old, other_ids, n=3, cutoff=0.4))
-        guesses = f"; did you mean one of these?{near}" if near else ""
-        raise click.ClickException(f"no recording in {directories.root} is of {old}{guesses}")
+        lines = "\n".join(guesses(old, other_ids))
+        raise click.ClickException(f"no recording in {directories.root} is of {old}{lines and f'; {lines}'}")
     carry_out(renames, of=len(renames), is_dry_run=dry_run, is_json=is_json)
 
 
@@ -89,6 +88,12 @@ def _renamed(test_id: str, old: str, new: str, *, has_parameters: bool) -> str |
 def enclosing_ids(test_id: str) -> Iterable[str]:
     """Return a test's id, its file, and the test without parameters: what a mistyped id may have meant."""
     return test_id, test_id.partition("::")[0], test_id.partition("[")[0]
+
+
+def guesses(test_id: str, test_ids: Iterable[str]) -> list[str]:
+    """Return lines that ask whether an id was mistyped; [] if no id is similar."""
+    similar = get_close_matches(test_id, test_ids, n=3, cutoff=0.4)
+    return ["did you mean one of these?", *(f"  {other}" for other in similar)] if similar else []
 
 
 def _planned(directories: SearchedDirectories, old: str, new: str) -> tuple[list[PlannedRename], set[str]]:

@@ -11,9 +11,11 @@ from typing import NoReturn
 
 from ..errors import RecorderError, RecordingConflict
 from ..storage.catalogue import entry_of
+from ..storage.directories import Directories
 from ..storage.renames import Renaming, move_of, moved
+from ..storage.store import Store
 from .console import Column, counted, remark, show_json, show_table, tracked
-from .directories import remark_refusal, shown, store_of
+from .directories import remark_refusal, shown
 
 _COLUMNS = (Column("test", gives_way=True), Column("recording"), Column("new name"))
 
@@ -75,7 +77,7 @@ def _refuse_conflicts(renames: Sequence[PlannedRename]) -> None:
             continue
         try:
             move = move_of(entry_of(rename.path), rename.renaming)
-            store = store_of(rename.path)
+            store = _store_of(rename)
             rename.new_path = store.path_of(move.name)
             digest = sha256(move.content).digest()
             first, first_digest = claimed.setdefault(rename.new_path, (rename.path, digest))
@@ -94,8 +96,13 @@ def _move(renames: Sequence[PlannedRename]) -> None:
     """Rename the files that are not refused."""
     for rename in tracked([rename for rename in renames if not rename.refusal], "Renaming"):
         try:
-            store, entry = store_of(rename.path), entry_of(rename.path)
+            store, entry = _store_of(rename), entry_of(rename.path)
             rename.new_path = moved(store, entry, rename.renaming)
             rename.is_moved = True
         except RecorderError as error:  # the file has just changed, or cannot be written
             rename.refusal = str(error)
+
+
+def _store_of(rename: PlannedRename) -> Store:
+    directory = rename.path.parent
+    return Store(Directories(written=directory, read=(directory,)))

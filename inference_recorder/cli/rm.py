@@ -6,7 +6,6 @@ import shlex
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 
 import click
@@ -18,7 +17,7 @@ from ..storage.trash import Deletion
 from ..text import visible_line
 from .console import Column, counted, remark, show_json, show_table
 from .directories import SearchedDirectories, remark_refusal, remark_unreadable, shown
-from .rename_test import enclosing_ids, renamed
+from .rename_test import enclosing_ids, guesses, renamed
 from .suite_directories import directories_of_tests, from_rootdir, other_directories
 
 _COLUMNS = (Column("recording", gives_way=True), Column("test", gives_way=True))
@@ -137,8 +136,8 @@ def _not_found(
         if containing := [directory for directory, matched_ids in elsewhere.items() if node_id in matched_ids]:
             options = [part for directory in containing for part in ("--dir", shown(directory))]
             lines.append(f"there are some elsewhere: {shlex.join(['inference-recorder', 'rm', node_id, *options])}")
-        elif index < _MOST_GUESSES and (near := get_close_matches(node_id, other_ids, n=3, cutoff=0.4)):
-            lines += ["did you mean one of these?", *(f"  {test_id}" for test_id in near)]
+        elif index < _MOST_GUESSES:
+            lines += guesses(node_id, other_ids)
     return "\n".join(map(visible_line, lines))
 
 

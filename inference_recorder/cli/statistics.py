@@ -16,11 +16,10 @@ from ..recording.usage import Usage, usage_of
 from ..request.keys import request_key
 from ..storage.catalogue import Entry
 from ..views.parts import size_of
-from .console import Cell, Column, counted, output, remark, show_rest, show_table, size_cell
+from .console import OUTSIDE_A_TEST, Cell, Column, counted, output, remark, show_rest, show_table, size_cell
 from .directories import SearchedDirectories, shown
 from .filters import Filter, matching
 
-_OUTSIDE = "(outside a test)"
 _NO_MODEL = "(none)"
 _MOST_SHOWN = 15
 _NUMBERS = tuple(Column(name, is_number=True) for name in ("number", "size", "tokens in", "tokens out"))
@@ -116,7 +115,7 @@ class Statistics:
         """
         size, usage, request = len(entry.content), usage_of(recording), entry.asked
         key = None if request is None else request_key(request, None)
-        names = {"endpoint": entry.endpoint, "model": entry.model or _NO_MODEL, "test": entry.test_id or _OUTSIDE}
+        names = {"endpoint": entry.endpoint, "model": entry.model or _NO_MODEL, "test": entry.test_id or OUTSIDE_A_TEST}
         for tally in (self.total, *(self.by[kind][name] for kind, name in names.items())):
             tally.add(size, usage)
         if key is None:
@@ -124,7 +123,7 @@ class Statistics:
         duplicate = self.requests.setdefault(key, Duplicate(entry.endpoint, entry.model))
         duplicate.paths.append(path)
         duplicate.keys.add(entry.key)
-        duplicate.tests.add(entry.test_id or _OUTSIDE)
+        duplicate.tests.add(entry.test_id or OUTSIDE_A_TEST)
         duplicate.answers.add(_answer_digest(entry, recording.answer))
         duplicate.sizes.append(size)
 

@@ -13,7 +13,7 @@ from ..storage.catalogue import Entry
 from ..text import visible, visible_line
 from ..views.conversation import Conversation
 from ..views.parts import Part, Turn, pretty, size_of
-from .console import encodable, show_text
+from .console import OUTSIDE_A_TEST, encodable, show_text
 
 _COLOURS = {"user": "cyan", "prompt": "cyan", "input": "cyan", "tool": "yellow", "failure": "red"}
 _STYLES = {
@@ -35,7 +35,7 @@ def show_transcript(console: Console, entry: Entry, conversation: Conversation) 
         f"answer {entry.position}" if entry.position > 1 else "",
         size_of(len(entry.content)),
     ]
-    show_text(console, visible_line(entry.test_id or "(outside a test)"), style="bold")
+    show_text(console, visible_line(entry.test_id or OUTSIDE_A_TEST), style="bold")
     show_text(console, visible_line("  ".join(word for word in words if word)))
     show_text(console, str(entry.path), style="dim", end="\n\n")
     for turn in conversation.asked:

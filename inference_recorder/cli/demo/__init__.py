@@ -15,23 +15,29 @@ from rich.console import Console
 
 from ...recorder import inference_recording
 from ...session import Session
-from ..console import output
+from ..console import output, show_text
 from .call import DemoAnswer, DemoCall
-from .report import DemoReport
+from .report import show_call, show_comparison, show_heading, show_recordings
 from .server import NO_SUCH_MODEL, PAUSE_SECONDS, running_server
 
 if TYPE_CHECKING:
     from openai import OpenAI
 
 _TEMPORARY = "inference-recorder-demo-"
-_WARM_UP_REMARK = (
-    "Every call was recorded and replayed once before, untimed, so that neither time includes imports.",
-    "The live times include storing the answers.",
+_SILENT = Console(quiet=True)
+_REMARKS = (
+    "  Every call was recorded and replayed once before, untimed, so that neither time includes imports.",
+    "  The live times include storing the answers.",
 )
 _EMBEDDED_REMARK = (
-    f"The server waits {PAUSE_SECONDS * 1000:.0f} ms before each chunk and has no model; a real one takes longer."
+    f"  The server waits {PAUSE_SECONDS * 1000:.0f} ms before each chunk and has no model; a real one takes longer."
 )
-_LIVE_REMARK = "The first live call includes connecting to the API."
+_LIVE_REMARK = "  The first live call includes connecting to the API."
+_USAGE = """
+  from inference_recorder import inference_recording
+
+  with inference_recording("record-if-missing", "tests/recordings"):
+      answer = client.chat.completions.create(...)  # asks the API once, then never again"""
 
 
 @click.command()
@@ -69,29 +75,26 @@ def demo(live: bool, model: str, directory: Path | None) -> None:
 def _record_and_replay(
     calls: Sequence[DemoCall], directory: Path, console: Console, *, is_live: bool, is_kept: bool
 ) -> None:
-    report = DemoReport(console)
     with console.status("Warming up", spinner="line"):
         dead_url = _warm_up(calls)
     with _recorded_client(is_live) as client:
         base_url = str(client.base_url).rstrip("/")
-        report.heading("1 Record", f"three calls of the OpenAI SDK, to {base_url}")
-        session, live = _make_calls("record", directory, client, calls, report)
+        show_heading(console, "1 Record", f"three calls of the OpenAI SDK, to {base_url}")
+        session, live = _make_calls("record", directory, client, calls, console)
     paths = [session.store.path_of(call.key) for call in session.recorded]
-    report.recordings(calls, paths, "" if is_kept else "(removed at the end; --dir DIR keeps them)")
+    show_recordings(console, calls, paths, "" if is_kept else "  (removed at the end; --dir DIR keeps them)")
 
     replay_url = dead_url.removesuffix("/v1") + urlsplit(base_url).path if is_live else base_url
     reason = "without a key, and" if is_live else "the server is stopped:"
-    report.heading("2 Replay", f"the same calls; {reason} nothing listens at {replay_url}")
+    show_heading(console, "2 Replay", f"the same calls; {reason} nothing listens at {replay_url}")
     with _keyless_client(replay_url) as client:
-        session, replayed = _make_calls("replay", directory, client, calls, _silent_report())
-    report.comparison(calls, live, replayed)
+        session, replayed = _make_calls("replay", directory, client, calls, _SILENT)
+    show_comparison(console, calls, live, replayed)
     check_replayed(calls, live, replayed, session)
-    report.remarks(
-        f"{len(session.replayed)} calls replayed, 0 requests sent.",
-        *_WARM_UP_REMARK,
-        _LIVE_REMARK if is_live else _EMBEDDED_REMARK,
-    )
-    report.usage()
+    result = f"\n  {len(session.replayed)} calls replayed, 0 requests sent."
+    remarks = [result, *_REMARKS, _LIVE_REMARK if is_live else _EMBEDDED_REMARK]
+    show_text(console, "\n".join(remarks), style="dim")
+    show_heading(console, "3 Your tests", f"these lines are all it takes:\n{_USAGE}")
 
 
 def _warm_up(calls: Sequence[DemoCall]) -> str:
@@ -104,21 +107,19 @@ def _warm_up(calls: Sequence[DemoCall]) -> str:
         running_server(pause_seconds=0) as base_url,
         _keyless_client(base_url) as client,
     ):
-        _make_calls("record", Path(directory), client, calls, _silent_report())
-        _make_calls("replay", Path(directory), client, calls, _silent_report())
+        _make_calls("record", Path(directory), client, calls, _SILENT)
+        _make_calls("replay", Path(directory), client, calls, _SILENT)
     return base_url
 
 
 def _make_calls(
-    mode: Literal["record", "replay"], directory: Path, client: OpenAI, calls: Sequence[DemoCall], report: DemoReport
+    mode: Literal["record", "replay"], directory: Path, client: OpenAI, calls: Sequence[DemoCall], console: Console
 ) -> tuple[Session, list[DemoAnswer]]:
     """Make all calls in a session of this mode; returns the session, closed, and the answers."""
     answers = []
     with inference_recording(mode, directory) as session:
         for call in calls:
-            report.begin_call(call)
-            answer = call.make(client, report.answer_text)
-            report.end_call()
+            answer = show_call(console, call, client)
             if answer.is_failure != call.must_fail:
                 result = "failed" if answer.is_failure else "succeeded"
                 raise click.ClickException(f"the {call.name} call {result}: {answer.text}")
@@ -159,7 +160,3 @@ def _keyless_client(base_url: str) -> OpenAI:
 
     # trust_env=False: a proxy from the environment would also get the requests to 127.0.0.1.
     return OpenAI(base_url=base_url, api_key="none", http_client=DefaultHttpxClient(trust_env=False))
-
-
-def _silent_report() -> DemoReport:
-    return DemoReport(Console(quiet=True))

@@ -4,71 +4,57 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from ..console import show_text
 from .call import DemoAnswer, DemoCall
 
+if TYPE_CHECKING:
+    from openai import OpenAI
+
 _INDENT = " " * 12
-_USAGE = """
-  from inference_recorder import inference_recording
-
-  with inference_recording("record-if-missing", "tests/recordings"):
-      answer = client.chat.completions.create(...)  # asks the API once, then never again"""
 
 
-class DemoReport:
-    """Writes the demo's output from top to bottom. Texts of prompts and answers are never read as rich's markup."""
+def show_heading(console: Console, title: str, explanation: str) -> None:
+    show_text(console, (f"\n{title}", "bold cyan"), "  ", explanation)
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
 
-    def heading(self, title: str, explanation: str) -> None:
-        self._show((f"\n{title}", "bold cyan"), "  ", explanation)
+def show_call(console: Console, call: DemoCall, client: OpenAI) -> DemoAnswer:
+    """Make a call; shows its prompt, and its answer as it arrives."""
+    show_text(console, "\n", _name(call), f"{call.prompt}\n{_INDENT}", end="")
+    answer = call.make(client, lambda text: show_text(console, (text.replace("\n", f"\n{_INDENT}"), "green"), end=""))
+    show_text(console, "")
+    return answer
 
-    def begin_call(self, call: DemoCall) -> None:
-        self._show((f"\n  {call.name:<10}", "bold"), f"{call.prompt}\n{_INDENT}", end="")
 
-    def answer_text(self, text: str) -> None:
-        """Show a part of an answer's text, at once."""
-        self._show((text.replace("\n", f"\n{_INDENT}"), "green"), end="")
+def show_recordings(console: Console, calls: Sequence[DemoCall], paths: Sequence[Path], remark: str) -> None:
+    """Show the file of each call's recording; all are in one directory."""
+    show_text(console, "\n  Stored in ", (str(paths[0].parent), "bold"), (remark, "dim"))
+    for call, path in zip(calls, paths, strict=True):
+        size = f"{path.stat().st_size:>8,} bytes"
+        show_text(console, _name(call), f"{path.stem[:12]}…{path.suffix}", (size, "dim"))
 
-    def end_call(self) -> None:
-        self._show("")
 
-    def recordings(self, calls: Sequence[DemoCall], paths: Sequence[Path], remark: str) -> None:
-        """Show the file of each call's recording; all are in one directory."""
-        self._show("\n  Stored in ", (str(paths[0].parent), "bold"), (f"  {remark}" if remark else "", "dim"))
-        for call, path in zip(calls, paths, strict=True):
-            size = f"{path.stat().st_size:>8,} bytes"
-            self._show((f"  {call.name:<10}", "bold"), f"{path.stem[:12]}…{path.suffix}", (size, "dim"))
+def show_comparison(
+    console: Console, calls: Sequence[DemoCall], live: Sequence[DemoAnswer], replayed: Sequence[DemoAnswer]
+) -> None:
+    """Show how long each call took live and in replay, and whether the answers are the same."""
+    show_text(console, f"\n{_INDENT}{'live':>9}{'replayed':>12}{'faster':>10}   answer", style="dim")
+    for call, live_answer, replayed_answer in zip(calls, live, replayed, strict=True):
+        show_text(
+            console,
+            _name(call),
+            f"{_duration(live_answer):>9}{_duration(replayed_answer):>12}",
+            (f"{live_answer.milliseconds / replayed_answer.milliseconds:>9,.0f}x   ", "bold green"),
+            ("same ", "green") if live_answer == replayed_answer else ("DIFFERENT ", "bold red"),
+            replayed_answer.summary,
+        )
 
-    def comparison(self, calls: Sequence[DemoCall], live: Sequence[DemoAnswer], replayed: Sequence[DemoAnswer]) -> None:
-        """Show how long each call took live and in replay, and whether the answers are the same."""
-        self._show((f"\n{_INDENT}{'live':>9}{'replayed':>12}{'faster':>10}   answer", "dim"))
-        for call, live_answer, replayed_answer in zip(calls, live, replayed, strict=True):
-            ratio = live_answer.milliseconds / replayed_answer.milliseconds
-            self._show(
-                (f"  {call.name:<10}", "bold"),
-                f"{_duration(live_answer):>9}{_duration(replayed_answer):>12}",
-                (f"{ratio:>9,.0f}x", "bold green"),
-                "   ",
-                ("same ", "green") if live_answer == replayed_answer else ("DIFFERENT ", "bold red"),
-                replayed_answer.summary,
-            )
 
-    def remarks(self, *lines: str) -> None:
-        for line in ("", *lines):
-            self._show((f"  {line}".rstrip(), "dim"))
-
-    def usage(self) -> None:
-        """Show how to use the package in one's own tests."""
-        self.heading("3 Your tests", "these lines are all it takes:")
-        self._show(_USAGE)
-
-    def _show(self, *parts: str | tuple[str, str], end: str = "\n") -> None:
-        show_text(self._console, *parts, end=end)
+def _name(call: DemoCall) -> tuple[str, str]:
+    return f"  {call.name:<10}", "bold"
 
 
 def _duration(answer: DemoAnswer) -> str:

@@ -1,4 +1,4 @@
-"""What a call came to: a value, a stream, a model list or a failure; and a recording, which is one with its path."""
+"""The answer to a call: a value, a stream, a model list or a failure; and a recording, an answer with its path."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import TypeAlias
 
+from ..errors import assert_never
 from ..json_tree import JsonObject, JsonValue
 from .body import Chunk
 
@@ -124,6 +125,9 @@ class Failed:
     is_redacted: bool = False
     """As for a `Value`."""
 
+    def __repr__(self) -> str:
+        return f"<Failed: {self.failure!r}>"
+
 
 Answer: TypeAlias = Value | Streamed | ModelList | Failed
 
@@ -143,16 +147,34 @@ def reason_of(failure: Failure) -> str:
 
 def failure_of(answer: Answer) -> Failure | None:
     """Return the failure that a call ended with, None if it did not fail."""
-    return answer.failure if isinstance(answer, (Streamed, Failed)) else None
+    match answer:
+        case Streamed() | Failed():
+            return answer.failure
+        case Value() | ModelList():
+            return None
+        case _:
+            assert_never(answer)
 
 
 def items_of(answer: Answer) -> Sequence[Chunk]:
     """Return the chunks of a stream or the models of a list, () for an answer without any."""
-    if isinstance(answer, Streamed):
-        return answer.chunks
-    return answer.models if isinstance(answer, ModelList) else ()
+    match answer:
+        case Streamed():
+            return answer.chunks
+        case ModelList():
+            return answer.models
+        case Value() | Failed():
+            return ()
+        case _:
+            assert_never(answer)
 
 
 def is_complete(answer: Answer) -> bool:
     """Return whether the consumer stayed to the end of an answer."""
-    return isinstance(answer, Failed) or answer.is_complete
+    match answer:
+        case Value() | Streamed() | ModelList():
+            return answer.is_complete
+        case Failed():
+            return True
+        case _:
+            assert_never(answer)

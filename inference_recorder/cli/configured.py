@@ -6,12 +6,11 @@ from pathlib import Path
 
 import click
 
-from ..config import DEFAULT_DIRECTORY, Config
+from ..config import DEFAULT_DIRECTORY, Config, Setting
 from ..errors import RecorderError
 from ..pyproject import nearest_pyproject, table_of
 from ..redaction.redactor import Redactor
 from ..redaction.secret_env import secret_values
-from ..storage.directories import Directories, directories_from
 
 _ROOT_FILES = ("pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", "setup.py")
 
@@ -32,14 +31,13 @@ def configured_redactor() -> Redactor:
     return Redactor(secret_values(table.secret_env), table.redact)
 
 
-def directory_for(directory: Path | None) -> tuple[Directories, str]:
-    """Return the directories that a command reads, and what chose them: `directory`, or what recorders would use.
+def chosen_directory(directory: Path | None) -> Setting[Path]:
+    """Return the directory of a command, and what chose it: `directory`, or what recorders would use.
 
     The default is "recordings" in the current directory if that exists, otherwise in the project's root. Raises
     click.UsageError if the configuration is invalid.
     """
-    setting = (Config() if directory else configured()).directory(directory)
-    return directories_from(setting.value), setting.source
+    return (Config() if directory else configured()).directory(directory)
 
 
 def nearest_rootdir(directory: Path) -> Path | None:

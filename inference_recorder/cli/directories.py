@@ -13,8 +13,9 @@ import click
 from ..errors import CorruptRecording
 from ..recording.layout import RECORDING_ENDING, is_key_name, name_of
 from ..storage.catalogue import Entry, entry_of, paths_in
+from ..storage.directories import directories_from
 from ..storage.walk import unhidden
-from .configured import directory_for
+from .configured import chosen_directory
 from .console import counted, remark, tracked
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
@@ -72,7 +73,7 @@ def takes_directories(command: _Command) -> _Command:
     def searched(context: click.Context, parameter: click.Parameter, value: Path | None) -> SearchedDirectories | None:
         if context.resilient_parsing:  # a shell asks for completions
             return None
-        return directories_from(value, is_recursive=bool(context.params.pop("recursive")))
+        return searched_directories(value, is_recursive=bool(context.params.pop("recursive")))
 
     command = click.argument(
         "directories", metavar="[DIR]", required=False, type=click.Path(path_type=Path), callback=searched
@@ -82,18 +83,18 @@ def takes_directories(command: _Command) -> _Command:
     )(command)
 
 
-def directories_from(directory: Path | None, *, is_recursive: bool = False) -> SearchedDirectories:
+def searched_directories(directory: Path | None, *, is_recursive: bool = False) -> SearchedDirectories:
     """Return the directories that `inference_recording()` would read, and those below if `is_recursive`.
 
     A directory without recordings of its own stands for those below it. Raises click.UsageError if it does not exist.
     """
-    directories, source = directory_for(directory)
-    root = directories.written
+    setting = chosen_directory(directory)
+    root = setting.value
     if not root.is_dir():
         reason = "is a file, not a directory" if root.exists() else "does not exist"
-        chosen_by = "" if directory else f" (chosen by {source})"
+        chosen_by = "" if directory else f" (chosen by {setting.source})"
         raise click.UsageError(f"the directory {root}{chosen_by} {reason}; name the directory of recordings as DIR")
-    own = tuple(path for path in directories.read if path.is_dir())
+    own = tuple(path for path in directories_from(root).read if path.is_dir())
     if is_recursive:
         return SearchedDirectories(root, tuple(dict.fromkeys((*own, *directories_below(root)))))
     if any(map(_has_recordings, own)) or not (below := tuple(directories_below(root))):

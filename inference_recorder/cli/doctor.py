@@ -13,8 +13,8 @@ import click
 from ..errors import UnknownMode, UnusableDirectory
 from ..sdk.coverage import Covered, coverage
 from ..sdk.internals import INTERNALS, installed_internals, missing_internals
-from ..storage.directories import check_usable
-from .configured import configured, directory_for
+from ..storage.directories import check_usable, directories_from
+from .configured import chosen_directory, configured
 from .console import counted, output, show_lines, show_text
 from .directories import takes_dir
 
@@ -39,9 +39,10 @@ def doctor(directory: Path | None) -> None:
     missing = missing_internals(installed_internals(), openai_version)
     names = [*(f"{name}: missing" for name in missing), f"{len(INTERNALS) - len(missing)} of {len(INTERNALS)} found"]
     _show("\nUndocumented names of the SDK that are relied on", names)
-    directories, source = directory_for(directory)
+    setting = chosen_directory(directory)
+    directories = directories_from(setting.value)
     read = [f"read from {path}: {_content(path)}" for path in directories.read]
-    _show("\nRecordings", [f"written to {directories.written} (chosen by {source})", *read])
+    _show("\nRecordings", [f"written to {setting.value} (chosen by {setting.source})", *read])
     try:
         mode = configured().mode()
         lines, is_usable = [f"{mode.value} (chosen by {mode.source})"], True

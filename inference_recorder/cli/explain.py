@@ -24,11 +24,11 @@ from ..redaction.requests import RequestRules, with_literals, without_numbers
 from ..request.jsonable import plain_arguments
 from ..request.keys import request_key
 from ..request.request import Request, recorded_url
-from ..storage.directories import Directories
+from ..storage.directories import Directories, directories_from
 from ..storage.store import Store
 from ..views.parts import object_in, text_in
 from .amounts import iso_time
-from .configured import configured, directory_for
+from .configured import chosen_directory, configured
 from .console import OUTSIDE_A_TEST, output, remarks, show_json, show_lines, show_text
 
 _OPENAI = "https://api.openai.com/v1"
@@ -73,7 +73,7 @@ def explain(
       1  no recording answers it
       2  the options are wrong, or the request cannot be read
     """
-    directories, _ = directory_for(directory)
+    directories = directories_from(chosen_directory(directory).value)
     question, rules = _question_in(file.read(), endpoint, base_url, test_id)
     with remarks().status("Reading recordings"):
         index = Index(directories.read)

@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 
 from ..modes import InferenceMode
-from ..storage.directories import check_usable
+from ..storage.directories import check_usable, directories_from
 from ..storage.store import Store
 from ..text import visible
-from .configured import directory_for
+from .configured import chosen_directory
 from .console import encodable, output, show_json, tracked
 from .import_vcr.cassettes import Cassette, cassettes_in
 from .import_vcr.importer import Importer
@@ -82,7 +82,7 @@ def vcr(
     if test_id is not None and no_test_id:
         raise click.UsageError("--test-id and --no-test-id exclude each other")
     report = ImportReport(is_dry_run=dry_run, needs_test_ids=not no_test_id)
-    directories, _ = directory_for(directory)
+    directories = directories_from(chosen_directory(directory).value)
     check_usable(directories, InferenceMode.RECORD)
     importer = Importer(Store(directories), base_url=base_url, overwrites=overwrite, is_dry_run=dry_run)
     for item in tracked(list(cassettes_in(cassettes)), "Importing"):

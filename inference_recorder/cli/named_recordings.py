@@ -11,7 +11,7 @@ import click
 from ..recording.layout import MODEL_LIST_START, file_of, name_of
 from ..storage.catalogue import key_of, paths_in
 from ..text import visible_line
-from .directories import directories_from
+from .directories import searched_directories
 
 _MOST_LISTED = 10
 
@@ -24,7 +24,7 @@ def series_named(names: Sequence[str], directory: Path | None) -> list[list[Path
     """
     if all(map(os.path.isfile, names)):
         return [[Path(name)] for name in names]
-    directories = directories_from(directory).searched
+    directories = searched_directories(directory).searched
     paths = list(paths_in(directories))
     return [[Path(name)] if os.path.isfile(name) else _series(name, paths, directories) for name in names]
 

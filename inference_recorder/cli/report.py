@@ -11,7 +11,7 @@ from ..storage.catalogue import paths_in
 from ..views import report as page
 from ..views.parts import size_of
 from .console import counted, remarks
-from .directories import directories_from
+from .directories import searched_directories
 
 
 @click.command()
@@ -33,7 +33,7 @@ def report(directory: Path | None, file: Path) -> None:
       1  the page cannot be written
       2  the directory does not exist, or has no recordings
     """
-    directories = directories_from(directory)
+    directories = searched_directories(directory)
     count = sum(1 for _ in paths_in(directories.searched))
     if not count:
         raise click.UsageError(f"{directories.root} has no recordings; name the directory of recordings as DIR")

@@ -12,7 +12,7 @@ import click
 
 from ..recording.layout import LOCK_DIRECTORY
 from ..redaction.leaks import leaks_in
-from .configured import configured_redactor, directory_for
+from .configured import chosen_directory, configured_redactor
 from .console import Column, counted, remark, show_json, show_table, tracked
 
 _COLUMNS = (Column("file", gives_way=True), Column("line", is_number=True), Column("kind"), Column("secret"))
@@ -69,7 +69,7 @@ def scan(paths: tuple[Path, ...], ignored: tuple[str, ...], is_json: bool) -> No
 
 
 def _default_directory() -> Path:
-    directory = directory_for(None)[0].written
+    directory = chosen_directory(None).value
     if not directory.is_dir():
         raise click.UsageError(f"the directory {directory} does not exist; name files or directories to scan")
     return directory

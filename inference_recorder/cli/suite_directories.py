@@ -10,12 +10,12 @@ import click
 
 from ..config import DEFAULT_DIRECTORY, absolute
 from ..fixture_ids import parsed_fixture_id
-from ..storage.directories import directories_from as directories_at
+from ..storage.directories import directories_from
 from ..storage.files import is_inside
 from ..storage.trash import TRASH_DIRECTORY
 from ..storage.walk import unhidden
-from .configured import directory_for, nearest_rootdir
-from .directories import SearchedDirectories, directories_below, directories_from
+from .configured import chosen_directory, nearest_rootdir
+from .directories import SearchedDirectories, directories_below, searched_directories
 
 
 def directories_of_tests(dirs: Sequence[Path], node_ids: Iterable[str], *, is_recursive: bool) -> SearchedDirectories:
@@ -24,14 +24,14 @@ def directories_of_tests(dirs: Sequence[Path], node_ids: Iterable[str], *, is_re
     The result is empty if the suite has recordings only elsewhere. Raises click.UsageError if it has none.
     """
     if dirs:
-        given = [directories_from(directory, is_recursive=is_recursive) for directory in dirs]
+        given = [searched_directories(directory, is_recursive=is_recursive) for directory in dirs]
         return _combined(given[0].root, [path for directories in given for path in _inside_root(directories)])
     root = _root()
     beside = [path for node_id in node_ids for path in _beside(root, node_id)]
-    configured = directory_for(None)[0].written
+    configured = chosen_directory(None).value
     if not configured.is_dir() and (beside or any(directories_below(root))):
         return _combined(configured, beside)
-    common = directories_from(None, is_recursive=is_recursive)
+    common = searched_directories(None, is_recursive=is_recursive)
     return _combined(common.root, [*_inside_root(common), *beside])
 
 
@@ -64,7 +64,7 @@ def directories_with_trash(dirs: Sequence[Path]) -> list[Path]:
     for directory in dirs:
         if not directory.is_dir():
             raise click.UsageError(f"the directory {directory} does not exist")
-    roots = [Path(os.path.abspath(directory)) for directory in dirs] or [directory_for(None)[0].written, _root()]
+    roots = [Path(os.path.abspath(directory)) for directory in dirs] or [chosen_directory(None).value, _root()]
     walked = (found for root in roots for found in unhidden(root))
     return list(dict.fromkeys(directory for directory, names, _ in walked if TRASH_DIRECTORY in names))
 
@@ -86,7 +86,7 @@ def _beside(root: Path, node_id: str) -> Iterator[Path]:
     else:
         beside = [path.parent / DEFAULT_DIRECTORY]
     for directory in beside:
-        existing = filter(os.path.isdir, directories_at(absolute(directory)).read)
+        existing = filter(os.path.isdir, directories_from(absolute(directory)).read)
         yield from _inside_root(SearchedDirectories(directory, tuple(existing)))
 
 

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from ...json_tree import JsonObject, JsonValue
 from ...request.jsonable import NOT_PART_OF_A_REQUEST
+from ...sdk.additions import ADDITIONS
 from ...sdk.methods import METHODS, Method
 from .forms import File, parse_form, unflatten
 from .interaction import Interaction, NotImportable
@@ -49,9 +50,9 @@ class SdkCall:
     def arguments(self, method: Method) -> JsonObject:
         """Return the resource method's keyword arguments. Members that it does not take become extra_body."""
         body = dict(self.body) if isinstance(self.body, dict) else {}
-        if method.name == "embeddings.create" and body.get("encoding_format") == "base64":
-            # The SDK adds it if the caller gave none; see openai/resources/embeddings.py.
-            del body["encoding_format"]
+        for addition in ADDITIONS:
+            if addition.endpoint == method.endpoint and body.get(addition.name) == addition.value:
+                del body[addition.name]
         parameters = _parameters(method)
         extra_body = {name: body.pop(name) for name in list(body) if name not in parameters}
         if extra_body:

@@ -12,6 +12,13 @@ SameKind = TypeVar("SameKind", str, "list[JsonValue]", "JsonObject", "JsonValue"
 """For a function that gives an object for an object, a list for a list and a text for a text."""
 
 
+def member(value: JsonValue, *names: str) -> JsonValue:
+    """Return what these names of members lead to, one below the other; None if one of them is not there."""
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
 def walk(value: JsonValue, name: str = "") -> Iterator[tuple[str, JsonValue]]:
     """Yield a value and every value inside it, parents first, each with the name of the member that holds it.
 

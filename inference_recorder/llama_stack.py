@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from . import recorder
 from .engine.test_run import current_test_run, running_test_id
@@ -115,7 +115,7 @@ class ResponseStorage:
         if stored is None:
             return None
         decode_thoroughly(stored.content, stored.path)
-        recording: dict[str, Any] = loads(stored.content)
+        recording = cast("dict[str, Any]", loads(stored.content))  # it has been checked
         method = method_for(str(recording["request"].get("endpoint", "")))
         body = recording["response"].get("body")
         if isinstance(body, list):

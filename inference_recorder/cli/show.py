@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 from rich.syntax import Syntax
 
+from ..json_tree import JsonObject, JsonValue
 from ..recording import json_bytes
 from ..storage.catalogue import Entry, entry_of
 from ..text import visible
@@ -42,7 +43,9 @@ def show(recording: str, directory: Path | None, raw: bool, as_json: bool) -> No
     (series,) = series_named((recording,), directory)
     conversations = [(entry, conversation_of(entry)) for entry in map(entry_of, series)]
     if as_json:
-        documents = [_document(entry) | dataclasses.asdict(conversation) for entry, conversation in conversations]
+        documents: list[JsonValue] = [
+            {**_document(entry), **dataclasses.asdict(conversation)} for entry, conversation in conversations
+        ]
         content = json_bytes.dumps(documents[0] if len(documents) == 1 else documents, indent=True)
         click.echo(visible(content.decode()).encode())
         return
@@ -64,7 +67,7 @@ def _show_raw(entry: Entry, console: Console) -> None:
         click.echo(text.encode(), nl=not text.endswith("\n"))
 
 
-def _document(entry: Entry) -> dict[str, object]:
+def _document(entry: Entry) -> JsonObject:
     return {
         "path": str(entry.path),
         "key": entry.key,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from ..errors import CorruptRecording
-from ..request.jsonable import JsonObject, JsonValue
+from ..json_tree import JsonObject, JsonValue
 from . import json_bytes
 from .deep_json import is_deep, json_text
 from .layout import DATA_MARK, TYPE_MARK
@@ -61,9 +61,10 @@ def data_in(body: JsonValue, path: Path | str) -> JsonValue:
     if not isinstance(body, dict) or body.get("__type__") != JSON_TEXT:
         return data
     try:
-        return json.loads(data)
-    except (TypeError, ValueError) as error:
+        value: JsonValue = json.loads(data if isinstance(data, str) else "")
+    except ValueError as error:
         raise CorruptRecording(path, f"the text of a {JSON_TEXT!r} in $.response cannot be read: {error}") from None
+    return value
 
 
 def typed_data(body: JsonValue, path: Path | str) -> JsonValue:
@@ -74,7 +75,8 @@ def typed_data(body: JsonValue, path: Path | str) -> JsonValue:
     data = data_in(body, path)
     if data is body:
         return None
-    return data if type(data) is dict or (type(data) is list and body["__type__"] in (LIST, JSON_TEXT)) else None
+    is_list = type(data) is list and isinstance(body, dict) and body["__type__"] in (LIST, JSON_TEXT)
+    return data if is_list or type(data) is dict else None
 
 
 def is_plain(body: JsonValue) -> bool:

@@ -11,9 +11,10 @@ body, and conflict markers.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import cast
 
 from ..errors import CorruptRecording, assert_never
-from ..request.jsonable import JsonObject, JsonValue
+from ..json_tree import JsonObject, JsonValue, member
 from . import json_bytes
 from .answer import (
     Answer,
@@ -91,12 +92,17 @@ def encode(test_id: str | None, request: JsonObject, answer: Answer) -> bytes:
     items = items_of(answer)
     # A line is read exactly, whatever is in it.
     parsed = [] if _is_read_by_line(items) else [chunk_value(item, "") for item in items]
-    if json_bytes.has_large_integers((request, response, parsed)):
+    if json_bytes.has_large_integers([request, response, parsed]):
         response["has_large_integers"] = True
-    document = {"test_id": test_id, "request": request, "response": response, "id_normalization_mapping": {}}
+    document: JsonObject = {
+        "test_id": test_id,
+        "request": request,
+        "response": response,
+        "id_normalization_mapping": {},
+    }
     content = json_bytes.dumps(document, indent=True) + b"\n"
     if answer.http is not None:
-        http = {"status_code": answer.http.status_code, "headers": dict(answer.http.headers)}
+        http: JsonObject = {"status_code": answer.http.status_code, "headers": {**answer.http.headers}}
         content = with_http(content, lambda _: http)
     if not items:
         return content
@@ -183,8 +189,11 @@ def _response_and_lines(content: bytes) -> tuple[JsonObject, Sequence[Chunk] | N
         if content.rfind(BODY_MEMBER) != body_start:
             raise ValueError("it has two bodies, or another member comes first")
         if end - start > _BIG_FILE:
-            return json_bytes.loads_sparingly(content)["response"], None
-        return json_bytes.loads_quickly(content[body_start - 1 : end]), None
+            response = member(json_bytes.loads_sparingly(content), "response")
+            if not isinstance(response, dict):
+                raise ValueError("its response is not an object")
+            return response, None
+        return json_bytes.loads_object(content[body_start - 1 : end]), None
     if content.rfind(RESPONSE_MEMBER) != start or content.rfind(BODY_MEMBER, list_end) >= 0:
         raise ValueError("it was merged badly")
     # `list_end` is the list's own: no other member that we write is a list, and a string holds no line break.
@@ -195,7 +204,7 @@ def _response_and_lines(content: bytes) -> tuple[JsonObject, Sequence[Chunk] | N
         lines = content[first_line:list_end].split(LINE_SEPARATOR)
     else:
         lines = Lines(content, first_line, list_end, LINE_SEPARATOR)
-    return json_bytes.loads_quickly(content[body_start - 1 : list_start] + content[list_end + 1 : end]), lines
+    return json_bytes.loads_object(content[body_start - 1 : list_start] + content[list_end + 1 : end]), lines
 
 
 def _check_head(content: bytes, start: int) -> None:
@@ -280,7 +289,7 @@ def _http(value: JsonValue, path: str) -> Http:
         status_code, headers = value.get("status_code"), value.get("headers")
         has_headers = isinstance(headers, dict) and _ONLY_STRINGS.issuperset(map(type, headers.values()))
         if has_headers and type(status_code) is int and 100 <= status_code <= 599:
-            return Http(status_code, headers or {})
+            return Http(status_code, cast("Mapping[str, str]", headers))
     raise CorruptRecording(path, "$.response.http must hold a status_code of 100 to 599 and headers, names to strings")
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import refuse
-from ..request.jsonable import JsonValue, plain
+from ..json_tree import JsonValue
+from ..request.jsonable import plain
 from . import json_bytes
 
 _DEEPEST = 100
@@ -68,9 +69,10 @@ def dumped(model: Any) -> JsonValue:
     Raises UnrecordableValue, naming the place, where a value has no JSON form or holds itself.
     """
     try:
-        return model.model_dump(mode="json", exclude_unset=True, by_alias=True, warnings=False)
+        value: JsonValue = model.model_dump(mode="json", exclude_unset=True, by_alias=True, warnings=False)
     except (ValueError, RecursionError):  # pydantic takes a deep value for one that holds itself
         return _dumped_level_by_level(model)
+    return value
 
 
 @dataclass(slots=True)

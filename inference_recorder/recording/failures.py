@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import CorruptRecording
-from ..request.jsonable import JsonObject, JsonValue
+from ..json_tree import JsonObject, JsonValue
 from . import json_bytes
 from .answer import Failed, Failure, Http, Streamed, raw_headers, response_headers
 from .body import JSON_TEXT
@@ -33,6 +33,11 @@ _UNDECODABLE = "surrogateescape"
 
 def failure_to_json(failure: Failure) -> JsonObject:
     """Return the members of a recording's "response" that describe a failure."""
+    return {"is_exception": True, "exception_data": exception_data(failure), "exception_message": failure.message}
+
+
+def exception_data(failure: Failure) -> JsonObject:
+    """Return the member "exception_data" of a recording's "response"."""
     body: JsonValue = failure.body
     if is_deep(body):
         body = {"__type__": JSON_TEXT, "__data__": json_text(body)}
@@ -48,7 +53,7 @@ def failure_to_json(failure: Failure) -> JsonObject:
         data["body"] = body
     if failure.text is not None:
         data["text"] = failure.text
-    return {"is_exception": True, "exception_data": data, "exception_message": failure.message}
+    return data
 
 
 def failure_from_json(response: JsonObject) -> Failure:
@@ -64,7 +69,8 @@ def failure_from_json(response: JsonObject) -> Failure:
         raise ValueError(f"status_code {status_code!r} is none of HTTP's")
     text, body = data.get("text"), data.get("body")
     if isinstance(body, dict) and body.get("__type__") == JSON_TEXT:
-        body = json.loads(body.get("__data__") or "")
+        body_text = body.get("__data__")
+        body = json.loads(body_text if isinstance(body_text, str) else "")
     return Failure(
         type=str(data.get("type", "APIError")),
         message=str(data.get("message", response.get("exception_message", ""))),
@@ -200,7 +206,7 @@ def _is_transport_error(kind: type) -> bool:
 
 def _response_text(body: JsonValue) -> str:
     # The SDK hands out what lies under "error"; see openai/_client.py, _make_status_error.
-    value = body if isinstance(body, str) else {"error": body}
+    value: JsonValue = body if isinstance(body, str) else {"error": body}
     return json_text(value) if is_deep(value) else json_bytes.dumps(value).decode()
 
 
@@ -212,7 +218,7 @@ def _says_the_same(body: JsonValue, text: str) -> bool:
         return False
 
 
-def _parsed(text: str) -> JsonValue:
+def _parsed(text: str) -> object:
     try:
         return json_bytes.loads(text.encode(), exactly=True)
     except (ValueError, RecursionError):

@@ -21,6 +21,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
+from ..json_tree import JsonObject
+
 
 class Kind(enum.Enum):
     """What a header means to a recording. Only those that vary are kept."""
@@ -83,7 +85,7 @@ def kept_headers(headers: Mapping[str, object]) -> dict[str, str]:
     }
 
 
-def with_old_values(headers: Mapping[str, str], old: Mapping[str, str]) -> dict[str, str]:
+def with_old_values(headers: JsonObject, old: Mapping[str, str]) -> JsonObject:
     """Return the headers of a new answer, those that vary with their value in an old one where it has them."""
     return {
         name: old[name] if name in old and kind_of(name) is Kind.VARIES else value for name, value in headers.items()

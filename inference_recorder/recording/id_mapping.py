@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import CorruptRecording
-from ..request.jsonable import JsonObject
+from ..json_tree import JsonObject
 from . import json_bytes
 
 _LARGEST_GROWTH = 10
@@ -20,11 +20,13 @@ def with_ids_normalised(document: JsonObject, path: str) -> JsonObject:
     mapping = document.get("id_normalization_mapping") or {}
     if not mapping:
         return document
-    if not isinstance(mapping, dict) or not all(type(original) is str for original in mapping.values()):
+    members = mapping if isinstance(mapping, dict) else {}
+    originals = {name: original for name, original in members.items() if isinstance(original, str)}
+    if not originals or len(originals) < len(members):
         raise CorruptRecording(path, "$.id_normalization_mapping must hold strings")
     try:
         text = json_bytes.dumps({**document, "id_normalization_mapping": {}}).decode()
-        replaced = json_bytes.loads(_with_ids_replaced(text, mapping).encode(), exactly=True)
+        replaced = json_bytes.loads(_with_ids_replaced(text, originals).encode(), exactly=True)
     except (ValueError, RecursionError) as error:
         raise CorruptRecording(path, f"$.id_normalization_mapping breaks it: {error}") from None
     if not isinstance(replaced, dict):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 from ..api_schema import is_enumerated
-from ..request.jsonable import JsonObject, JsonValue
+from ..json_tree import JsonObject, JsonValue, member
 from .answer import RESPONSE_ENDS
 
 _EVENT_POSITION = ("type", "item_id", "output_index", "content_index", "summary_index", "index")
@@ -92,9 +92,8 @@ def joined_response(events: Iterable[JsonValue]) -> JsonObject:
 
 def text_added(event: JsonValue) -> str:
     """Return the text that an event of the Responses API adds to an item, "" for none."""
-    is_delta = isinstance(event, dict) and isinstance(event.get("type"), str) and event["type"] in _DELTAS
-    delta = event.get("delta") if is_delta else None
-    return delta if isinstance(delta, str) else ""
+    kind, delta = member(event, "type"), member(event, "delta")
+    return delta if isinstance(kind, str) and kind in _DELTAS and isinstance(delta, str) else ""
 
 
 def _join(whole: JsonObject, delta: JsonObject) -> None:
@@ -144,18 +143,18 @@ def _are_different_calls(item: JsonObject, delta: JsonObject) -> bool:
 def _with_texts(item: JsonObject, texts: dict[tuple[str, str], list[str]]) -> JsonObject:
     """Return an item that did not end, with the texts that its events added."""
     whole = dict(item)
-    for (kind, member), parts in texts.items():
+    for (kind, name), parts in texts.items():
         whole.setdefault("type", kind)
         text = "".join(parts)
         if kind == "message":
             content = whole.get("content")
             before = [item for item in content if isinstance(item, dict)] if isinstance(content, list) else []
-            part = {"type": member, ("text" if member == "output_text" else member): text}
+            part: JsonObject = {"type": name, ("text" if name == "output_text" else name): text}
             whole["content"] = [*before, part]
         elif kind == "reasoning":
-            whole[member] = [{"text": text}]
+            whole[name] = [{"text": text}]
         else:
-            whole[member] = text
+            whole[name] = text
     return whole
 
 
@@ -235,8 +234,9 @@ def _grouped(values: Iterable[JsonValue], made: Callable[[Any, str | int, bool],
 
     for value in values:
         data = value.get("__data__", value) if isinstance(value, dict) else value
-        is_event = isinstance(data, dict) and not _EVENT_NAMES.isdisjoint(data)
-        event = tuple(str(data.get(name)) for name in _EVENT_POSITION) if is_event else ()
+        event: _Path = ()
+        if isinstance(data, dict) and not _EVENT_NAMES.isdisjoint(data):
+            event = tuple(str(data.get(name)) for name in _EVENT_POSITION)
         _find(data, event, add)
     return [parts for parts in texts.values() if len(parts) > 1]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from ..request.jsonable import JsonObject, JsonValue
+from ..json_tree import JsonObject, JsonValue
 
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 _LONG = 16
@@ -36,7 +36,7 @@ def dumps(value: JsonValue, *, indent: bool = False) -> bytes:
     return text.encode()
 
 
-def _with_numbers_in_rows(value: JsonValue) -> JsonValue:
+def _with_numbers_in_rows(value: JsonValue) -> object:
     if isinstance(value, dict):
         return {name: _with_numbers_in_rows(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -51,12 +51,15 @@ def loads(content: bytes, *, exactly: bool = False) -> JsonValue:
 
     `exactly` reads integers beyond 64 bits as such; orjson turns them into floats without a word.
     """
+    value: JsonValue
     if not exactly:
         try:
-            return orjson.loads(content)
+            value = orjson.loads(content)
+            return value
         except orjson.JSONDecodeError:
             pass
-    return json.loads(_text(content))
+    value = json.loads(_text(content))
+    return value
 
 
 def loads_sparingly(content: bytes) -> JsonValue:
@@ -66,12 +69,17 @@ def loads_sparingly(content: bytes) -> JsonValue:
     """
     from pydantic_core import from_json
 
-    return from_json(content)
+    value: JsonValue = from_json(content)
+    return value
 
 
-def loads_quickly(content: bytes) -> JsonValue:
-    """Return the value of JSON bytes; raises ValueError for anything that orjson does not read, even if it is JSON."""
-    return orjson.loads(content)
+def loads_object(content: bytes) -> JsonObject:
+    """Return the object of JSON bytes that begin with a brace.
+
+    Raises ValueError for anything that orjson does not read, even if it is JSON.
+    """
+    value: JsonObject = orjson.loads(content)
+    return value
 
 
 def loads_strictly(content: bytes) -> JsonValue:
@@ -91,7 +99,7 @@ def loads_strictly(content: bytes) -> JsonValue:
                 seen.add(name)
         return found
 
-    value = json.loads(_text(content), object_pairs_hook=object_of)
+    value: JsonValue = json.loads(_text(content), object_pairs_hook=object_of)
     if duplicates:
         for where, item in _walked(value):
             if id(item) in duplicates:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import CorruptRecording, assert_never
-from ..request.jsonable import JsonObject, JsonValue
+from ..json_tree import JsonObject, JsonValue
 from .answer import Answer, Failed, Http, ModelList, Recording, Streamed, Value, failure_of, is_complete
 from .body import JSON_TEXT, chunk_value, data_in, typed, untyped
 from .deep_json import is_deep, json_text
@@ -87,10 +87,10 @@ def union(recordings: Sequence[Recording]) -> Recording:
     if len(recordings) == 1:
         return _as_list(recordings[0]) if has_models(recordings[0].answer) else recordings[0]
     by_id = {
-        model["id"]: model
+        name: model
         for recording in recordings
         for model in models_in(recording.answer, recording.path)
-        if isinstance(model, dict) and isinstance(model.get("id"), str)
+        if isinstance(model, dict) and isinstance(name := model.get("id"), str)
     }
     last = recordings[-1]
     page = last.answer.page if isinstance(last.answer, ModelList) else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from ..request.jsonable import JsonValue
+from ..json_tree import JsonValue, member
 from . import json_bytes
 from .codec import with_http
 from .headers import with_old_values
@@ -83,31 +83,39 @@ def with_old_headers(old: bytes, new: bytes, is_clean: Callable[[str, str], bool
     value may be kept: it may be a secret by now.
     """
     try:
-        headers = json_bytes.loads(old)["response"]["http"]["headers"]
-        old_values = {
-            name: value for name, value in headers.items() if isinstance(value, str) and is_clean(name, value)
-        }
-    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
-        return new  # it has none, or is not a recording
-    return with_http(new, lambda http: http | {"headers": with_old_values(http["headers"], old_values)})
+        headers = member(json_bytes.loads(old), "response", "http", "headers")
+    except (ValueError, RecursionError):
+        return new
+    if not isinstance(headers, dict):
+        return new
+    old_values = {name: value for name, value in headers.items() if isinstance(value, str) and is_clean(name, value)}
+
+    def changed(http: JsonValue) -> JsonValue:
+        new_headers = member(http, "headers")
+        if not isinstance(http, dict) or not isinstance(new_headers, dict):
+            return http
+        return {**http, "headers": with_old_values(new_headers, old_values)}
+
+    return with_http(new, changed)
 
 
 def _is_same(old: JsonValue, new: JsonValue, name: str, renamed: dict[str, str]) -> bool:
     if type(old) is not type(new):  # for ==, 1 is True and 1.0
         return False
-    if isinstance(old, dict):
+    if isinstance(old, dict) and isinstance(new, dict):
         if list(old) != list(new):
             return False
         if old.get("object") == new.get("object") == "model":
             return all(_is_same_of_model(old[item], new[item], item, renamed) for item in old)
         return all(item in _OF_ONE_MOMENT or _is_same(old[item], new[item], item, renamed) for item in old)
-    if isinstance(old, list):
+    if isinstance(old, list) and isinstance(new, list):
         return len(old) == len(new) and all(
             _is_same(one, other, name, renamed) for one, other in zip(old, new, strict=True)
         )
-    if isinstance(old, (int, float)) and min(old, new) >= _EARLIEST_TIME and _TIME_NAME.fullmatch(name) is not None:
-        return True
-    if isinstance(old, str) and old != new:
+    if isinstance(old, (int, float)) and isinstance(new, (int, float)):
+        if min(old, new) >= _EARLIEST_TIME and _TIME_NAME.fullmatch(name) is not None:
+            return True
+    elif isinstance(old, str) and isinstance(new, str) and old != new:
         return _is_renamed(old, new, name) and renamed.setdefault(new, old) == old
     return bool(old == new) or (old != old and new != new)  # NaN
 
@@ -127,10 +135,10 @@ def _is_renamed(old: str, new: str, name: str) -> bool:
 
 
 def _without_headers(document: JsonValue) -> JsonValue:
-    response = document.get("response") if isinstance(document, dict) else None
-    if not isinstance(response, dict) or not isinstance(response.get("http"), dict):
+    response, http = member(document, "response"), member(document, "response", "http")
+    if not isinstance(document, dict) or not isinstance(response, dict) or not isinstance(http, dict):
         return document
-    return {**document, "response": {**response, "http": {**response["http"], "headers": None}}}
+    return {**document, "response": {**response, "http": {**http, "headers": None}}}
 
 
 def _is_number(value: JsonValue) -> bool:

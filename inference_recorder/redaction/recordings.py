@@ -20,7 +20,7 @@ from ..json_tree import JsonObject, JsonValue, SameKind, map_texts_and_names
 from ..recording import json_bytes
 from ..recording.answer import Answer, Failed, Failure, ModelList, Streamed, Value, items_of
 from ..recording.body import BASE64, TEXT, chunk_value, line, typed
-from ..recording.failures import failure_from_json, failure_to_json
+from ..recording.failures import exception_data, failure_from_json, failure_to_json
 from ..recording.joined import joined_texts, rewrite_parts, split_texts
 from ..recording.layout import ATTACHED, digest_of
 from ..request.credentials import Credential
@@ -108,8 +108,8 @@ class RecordingRedactor:
 
     def _redacted_failure(self, failure: Failure, known: Redactor) -> Failure:
         # As JSON, where a deeply nested body is a text.
-        data = failure_to_json(failure)["exception_data"]
-        redacted = {name: self._redacted(data[name], known) for name in ("message", "body") if name in data}
+        data = exception_data(failure)
+        redacted: JsonObject = {name: self._redacted(data[name], known) for name in ("message", "body") if name in data}
         if failure.text is not None:
             redacted["text"] = known.replaced_in_document(self._escaped(failure.text), self._placeholder_of)
         return failure_from_json({"is_exception": True, "exception_data": {**data, **redacted}})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from ..json_tree import JsonValue, map_texts_and_names
+from ..json_tree import JsonValue, map_texts_and_names, member
 from ..recording import json_bytes
 from ..recording.answer import Failure
 from ..recording.failures import failure_from_json, failure_to_json
@@ -62,9 +62,11 @@ def restored_failure(
 def _by_number(content: bytes, secrets: Sequence[str]) -> dict[str, str]:
     """Return the secrets of the request that asks now by their numbers in a recording."""
     try:
-        request = json_bytes.loads(content)["request"]
+        request = member(json_bytes.loads(content), "request")
+        if not isinstance(request, dict) or "body" not in request:
+            return {}
         texts = [*_texts(request["body"]), *_texts(request.get("endpoint"))]
-    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+    except (ValueError, RecursionError):
         return {}  # the codec says what is wrong with it
     numbers = [number for text in texts for number in NUMBERS.findall(text)]  # of a literal "", as it has no number
     present = dict(reversed(list(zip(numbers, secrets, strict=False))))

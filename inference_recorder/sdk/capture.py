@@ -87,7 +87,8 @@ class Capture:
         """Return the answer for a page of models, or for a list of them that a mock returned."""
         items: Any = getattr(page, "data", page)
         models = [body_of(item, self.decision.key) for item in items]
-        beside = page_beside(dumped(page)) if hasattr(page, "model_dump") else None
+        members = dumped(page) if hasattr(page, "model_dump") else None
+        beside = page_beside(members) if isinstance(members, dict) else None
         return ModelList(models, beside, http=self.http)
 
     def complete(self) -> Answer:

@@ -188,7 +188,7 @@ def revived_chunks(
         if start is None or type(chunk) is not bytes or not chunk.startswith(start):
             start = chunk_data_start(chunk)
             length = 0 if start is None else len(start)
-        built = None if start is None else from_json(chunk[length:-1])
+        built = None if start is None else from_json(chunk[length:-1])  # type: ignore[index, arg-type]  # then bytes
         yield _revived_slowly(chunk, path, chunk_reviver) if built is None else built
     if answer.failure is not None:
         raise revived()

@@ -163,7 +163,7 @@ def entry_of(path: Path) -> Entry:
 
 def entry_in(path: Path, content: bytes) -> Entry:
     """Return the recording with this content; raises CorruptRecording."""
-    document = _head(content)
+    document: JsonValue = _head(content)
     if document is None:
         try:
             document = json_bytes.loads(content, exactly=LARGE_INTEGERS_NAME in content)

@@ -149,9 +149,11 @@ def _has_same_answer(old: bytes, new: bytes) -> bool:
     """Whether two recordings of one key differ at most in the order of the request's arguments."""
     try:
         documents = [json_bytes.loads(content, exactly=True) for content in (old, new)]
-        old_answer, new_answer = (json_bytes.dumps(document | {"request": None}) for document in documents)
-        return renamed_ids(old_answer, new_answer) == {}
-    except (TypeError, ValueError, RecursionError):
+        answers = [
+            json_bytes.dumps({**document, "request": None}) for document in documents if isinstance(document, dict)
+        ]
+        return len(answers) == len(documents) and renamed_ids(*answers) == {}
+    except (ValueError, RecursionError):
         return False
 
 

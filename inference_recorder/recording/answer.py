@@ -1,4 +1,8 @@
-"""The answer to a call: a value, a stream, a model list or a failure; and a recording, an answer with its path."""
+"""The answer to a call: a value, a stream, a model list or a failure; and a recording, an answer with its path.
+
+Treat all of these as immutable, and change one with `dataclasses.replace`. They are not frozen, since a replay makes
+three: frozen ones set each field in a slower way, which takes it 0.9 of 20 us.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ RESPONSE_ENDS = frozenset({"response.completed", "response.incomplete", "respons
 """Events that end a stream of the Responses API; their "response" is the whole answer, as far as it came."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Http:
     """The HTTP response of an answer; recordings of llama-stack's recorder have none."""
 
@@ -59,7 +63,7 @@ class Failure:
         return f"<Failure {self.type}>"  # its texts may repeat a credential, and a traceback shows a repr
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Value:
     """One body: the JSON of an object, or a text or bytes (see `body`)."""
 
@@ -78,7 +82,7 @@ class Value:
         return f"<Value: {'no body' if self.body is None else 'a body'}>"  # see `Failure`
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Streamed:
     """The chunks of a stream, and the failure that it ended with, if it did."""
 
@@ -97,7 +101,7 @@ class Streamed:
         return f"<Streamed: {len(self.chunks)} chunks{'' if self.failure is None else f', {self.failure!r}'}>"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ModelList:
     """A list of models; in a file of llama-stack's recorder any list."""
 
@@ -115,7 +119,7 @@ class ModelList:
         return f"<ModelList: {len(self.models)} models>"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Failed:
     """A call that failed, with nothing but its failure."""
 
@@ -132,7 +136,7 @@ class Failed:
 Answer: TypeAlias = Value | Streamed | ModelList | Failed
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Recording:
     """A recording as read from `path`."""
 

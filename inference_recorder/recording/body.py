@@ -72,11 +72,12 @@ def typed_data(body: JsonValue, path: Path | str) -> JsonValue:
 
     Raises CorruptRecording, naming the `path` it was read from.
     """
-    data = data_in(body, path)
-    if data is body:
+    if not isinstance(body, dict) or "__type__" not in body or "__data__" not in body:
         return None
-    is_list = type(data) is list and isinstance(body, dict) and body["__type__"] in (LIST, JSON_TEXT)
-    return data if is_list or type(data) is dict else None
+    type_name, data = body["__type__"], body["__data__"]
+    if type_name == JSON_TEXT:
+        data = data_in(body, path)
+    return data if type(data) is dict or (type(data) is list and type_name in (LIST, JSON_TEXT)) else None
 
 
 def is_plain(body: JsonValue) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from ..engine.decisions import Record, Replay
+from ..engine.decisions import Decision, Record, Replay
 from ..engine.engine import Engine
 from ..errors import UnrecordableCall
 from ..recording.answer import Answer
@@ -44,8 +44,8 @@ def targets() -> list[Target]:
 def _request(is_async: bool, *called: Any) -> Course:
     __tracebackhide__ = True
     handed = take()
-    engine, decision = (None, None) if handed is None else (handed.engine, handed.replay)
-    call = _ClientRequest(*called, is_async=is_async, engine=engine, decision=decision, handed=handed)
+    engine = None if handed is None else handed.engine
+    call = _ClientRequest(*called, is_async=is_async, engine=engine, handed=handed)
     return (yield from course(call))
 
 
@@ -86,6 +86,11 @@ class _ClientRequest(InterceptedCall):
         options.headers = unshown(options.headers)  # a traceback may show the locals
         self.is_decided_elsewhere = self.handed is not None and self.handed.capture is not None
         return described_options(self.instance, options) if self.handed is None else self.handed.request
+
+    def decide(self, engine: Engine, request: Request) -> Decision:
+        __tracebackhide__ = True
+        decided = None if self.handed is None else self.handed.replay
+        return decided or engine.decide(request)
 
     def hand_over(self, engine: Engine, request: Request, capture: Capture | None = None) -> HandOver:
         if capture is None and self.handed is not None:

@@ -50,7 +50,13 @@ def credential_of(client: object) -> Credential:
     """Return a client's API key; an empty one if it has none yet, or a function that returns one for each call."""
     key = getattr(client, "api_key", None)
     # With a provider it is the key of an earlier call; a replay calls no provider.
-    return Credential(key) if type(key) is str and not has_key_provider(client) else _NO_CREDENTIAL
+    return _credential(key) if type(key) is str and not has_key_provider(client) else _NO_CREDENTIAL
+
+
+@lru_cache(maxsize=16)
+def _credential(key: str) -> Credential:
+    # One object for each key: comparing two equal ones takes two percent of a replay.
+    return Credential(key)
 
 
 def asked_request(client: Any, method: Method, library: Any) -> Any:
@@ -82,10 +88,9 @@ def _url(client: Any, endpoint: str) -> str:
     return url  # not from the table: another thread may have cleared it
 
 
-def is_raw(kwargs: Mapping[str, Any]) -> bool:
-    """Whether a raw wrapper of the SDK makes this call and wants the HTTP response."""
-    headers = kwargs.get("extra_headers")
-    return headers is not None and isinstance(headers, Mapping) and RAW_RESPONSE_HEADER in headers
+def is_raw(extra_headers: object) -> bool:
+    """Return whether a raw wrapper of the SDK makes this call and wants the HTTP response."""
+    return isinstance(extra_headers, Mapping) and RAW_RESPONSE_HEADER in extra_headers
 
 
 def described_options(client: Any, options: Any) -> Request:

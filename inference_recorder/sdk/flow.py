@@ -63,9 +63,7 @@ class InterceptedCall(ABC):
     is_async: bool = field(kw_only=True)
     engine: Engine | None = field(default=None, kw_only=True)
     """The session that the call belongs to; None if that is still to be found."""
-    decision: Replay | None = field(default=None, kw_only=True)
-    """What the resource method above this client request has decided."""
-    is_decided_elsewhere: bool = field(default=False, init=False)
+    is_decided_elsewhere: bool = field(init=False)
     """Whether the other level decides or has decided to record; set by `describe`."""
 
     def original(self) -> Any:
@@ -76,12 +74,13 @@ class InterceptedCall(ABC):
     def note_live(self, engine: Engine) -> None:  # noqa: B027 - a resource method leaves it to its client request
         """Log a call that goes out unrecorded."""
 
-    def check(self) -> None:  # noqa: B027 - a client request has been accepted by the SDK
-        """Raise what the SDK raises for arguments that it refuses."""
-
     @abstractmethod
     def describe(self) -> Request:
         """Return its request; raises UnrecordableValue or UnrecordableCall."""
+
+    @abstractmethod
+    def decide(self, engine: Engine, request: Request) -> Decision:
+        """Return the engine's decision about the request, which may have been made at the other level."""
 
     @abstractmethod
     def hand_over(self, engine: Engine, request: Request, capture: Capture | None = None) -> HandOver:
@@ -111,7 +110,7 @@ def course(call: InterceptedCall) -> Course:
     request = call.describe()
     if call.is_decided_elsewhere:
         return (yield Invoke(call.original, call.hand_over(engine, request)))
-    decision: Decision = call.decision or engine.decide(request, call.check)
+    decision = call.decide(engine, request)
     while isinstance(decision, Wait):
         may_wait = yield Pause(engine, decision)
         decision = engine.decide_again(decision, may_wait=may_wait)

@@ -27,7 +27,7 @@ def is_revived_here(method: Method, recording: Recording, request: Request) -> b
     if isinstance(answer, (Streamed, Failed)):
         return True
     body = answer.body if isinstance(answer, Value) else None
-    if is_plain(body) and answer.http is None:
+    if answer.http is None and is_plain(body):
         return True  # a mock returned it, whatever it was asked for
     if request.is_streaming:
         return False  # the server answered a streamed call with something else, and the SDK makes a stream of it

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..engine.decisions import Record, Replay
+from ..engine.decisions import Decision, Record, Replay
 from ..engine.engine import Engine
 from ..errors import UnrecordableValue
 from ..recording.answer import Answer
@@ -15,8 +15,8 @@ from ..request.unshown import unshown
 from .capture import Capture
 from .context import current_engine
 from .describe import described, is_raw
-from .drivers import adrive, async_wrapper, wrapper
-from .flow import Course, InterceptedCall, Invoke, course
+from .drivers import adrive, drive
+from .flow import InterceptedCall, Invoke, course
 from .hand_over import HandOver
 from .internals import client_of, paginator_of, validates_strictly
 from .methods import METHODS, Method
@@ -30,18 +30,28 @@ from .streams import record_iterable, record_stream
 def targets() -> list[Target]:
     """Return the methods to patch: two for each row of the table."""
     return [
-        Target(method.module, start + method.owner, method.attribute, wrapped_by, method.since)
+        Target(method.module, start + method.owner, method.attribute, wrapper, method.since)
         for method in METHODS
-        for start, wrapped_by in (("", wrapper(_begin(method, is_async=False))), ("Async", _async_wrapper(method)))
+        for start, wrapper in (("", _wrapper(method)), ("Async", _async_wrapper(method)))
     ]
 
 
-def _begin(method: Method, *, is_async: bool) -> Callable[..., Course]:
-    return lambda *called: course(_MethodCall(*called, is_async=is_async, method=method))
+def _wrapper(method: Method) -> Wrapper:
+    def intercept(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        __tracebackhide__ = True
+        return drive(course(_MethodCall(wrapped, instance, args, kwargs, is_async=False, method=method)))
+
+    return intercept
 
 
 def _async_wrapper(method: Method) -> Wrapper:
-    return _paginator_wrapper(method) if method.is_list else async_wrapper(_begin(method, is_async=True))
+    if method.is_list:
+        return _paginator_wrapper(method)
+
+    def intercept(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return adrive(course(_MethodCall(wrapped, instance, args, kwargs, is_async=True, method=method)))
+
+    return intercept
 
 
 def _paginator_wrapper(method: Method) -> Wrapper:
@@ -76,6 +86,7 @@ class _MethodCall(InterceptedCall):
     """A call of a resource method."""
 
     method: Method = field(kw_only=True)
+    client: Any = field(init=False)
 
     def original(self) -> Any:
         __tracebackhide__ = True
@@ -86,25 +97,31 @@ class _MethodCall(InterceptedCall):
     def describe(self) -> Request:
         __tracebackhide__ = True
         kwargs: Any = self.kwargs
-        if "extra_headers" in kwargs:  # a traceback may show the locals
-            kwargs["extra_headers"] = unshown(kwargs["extra_headers"])
-        # Only the SDK itself can give the HTTP response, or do its own strict validation.
-        self.is_decided_elsewhere = is_raw(kwargs) or validates_strictly(client_of(self.instance))
+        self.client = client_of(self.instance)
+        # Only the SDK itself can do its own strict validation, or give the HTTP response.
+        self.is_decided_elsewhere = validates_strictly(self.client)
+        if "extra_headers" in kwargs:
+            kwargs["extra_headers"] = unshown(kwargs["extra_headers"])  # a traceback may show the locals
+            self.is_decided_elsewhere = self.is_decided_elsewhere or is_raw(kwargs["extra_headers"])
         try:
             if self.args:
                 count = len(self.args)
                 raise UnrecordableValue(
                     f"{self.method.name} takes keyword arguments only; {count} were passed by position"
                 )
-            request, self.kwargs = described(self.method, client_of(self.instance), kwargs)
+            request, self.kwargs = described(self.method, self.client, kwargs)
         except UnrecordableValue:
-            self.check()
+            self._raise_refusal()
             raise
         return request
 
-    def check(self) -> None:
+    def _raise_refusal(self) -> None:
         __tracebackhide__ = True
         raise_refusal(self.wrapped, self.instance, self.args, self.kwargs)
+
+    def decide(self, engine: Engine, request: Request) -> Decision:
+        __tracebackhide__ = True
+        return engine.decide(request, self._raise_refusal)
 
     def hand_over(self, engine: Engine, request: Request, capture: Capture | None = None) -> HandOver:
         return HandOver(engine, request, capture=capture)
@@ -112,7 +129,7 @@ class _MethodCall(InterceptedCall):
     def replay(self, engine: Engine, request: Request, decision: Replay) -> Any:
         __tracebackhide__ = True
         if is_revived_here(self.method, decision.recording, request):
-            return revived_answer(self.method, decision.recording, client_of(self.instance), is_async=self.is_async)
+            return revived_answer(self.method, decision.recording, self.client, is_async=self.is_async)
         return Invoke(self.original, HandOver(engine, request, decision))
 
     def capture(self, engine: Engine, decision: Record) -> Capture:
@@ -125,7 +142,7 @@ class _MethodCall(InterceptedCall):
             return record_stream(result, capture), None
         is_iterable = hasattr(result, "__aiter__") or hasattr(result, "__next__") or isinstance(result, (list, tuple))
         if is_iterable and capture.decision.request.is_streaming:
-            return record_iterable(result, capture, self.method, client_of(self.instance)), None
+            return record_iterable(result, capture, self.method, self.client), None
         try:
             return result, capture.models(result) if self.method.is_list else capture.whole(result)
         except BaseException:

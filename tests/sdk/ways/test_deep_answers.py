@@ -230,3 +230,24 @@ def test_what_a_mock_answers_that_has_no_json_form_is_refused_with_its_place(
 
     with inference_recording("record", recordings), pytest.raises(UnrecordableValue, match=place):
         client.chat.completions.create(**HELLO)
+
+
+def test_an_event_that_is_nested_too_deep_is_passed_on_as_its_bytes(
+    client: openai.OpenAI, server: OpenAIServer, recordings: Path
+) -> None:
+    """Who reads the bytes of a stream parses none of them."""
+    deep = opening(TOO_DEEP)
+    content = f"data: {json.dumps(chunk({'content': 'a'}))}\n\ndata: {deep}\n\ndata: [DONE]\n\n".encode()
+    server.answers("/v1/chat/completions", Reply(content=content, media_type="text/event-stream"))
+
+    def read() -> bytes:
+        with client.chat.completions.with_streaming_response.create(**HELLO, stream=True) as response:
+            return b"".join(response.iter_bytes())
+
+    with inference_recording("record", recordings):
+        live = read()
+    with inference_recording("replay", recordings):
+        replayed = read()
+
+    assert content == live
+    assert [f"data: {deep}".encode()] == [line for line in replayed.split(b"\n") if line.endswith(b"[")]

@@ -188,3 +188,12 @@ def test_under_its_own_key_only_the_test_changes(store: Store) -> None:
     moved(store, entry_of(path), Renaming(OLD, "new"))
 
     assert json.dumps(document(test_id="new")) == path.read_text()
+
+
+def test_what_cannot_be_read_under_the_new_name_is_in_the_way(store: Store) -> None:
+    """A command that renames many recordings says so before it renames the first one."""
+    move = move_of(entry_of(written(store, json.dumps(document()))), Renaming(NEW, "new"))
+
+    assert move.obstacle(store) is None
+    store.path_of(NEW).mkdir()
+    assert store.path_of(NEW) == move.obstacle(store)

@@ -220,6 +220,29 @@ def test_an_undo_replaces_nothing(recordings: Path) -> None:
     assert found.conflict[path].exists()
 
 
+def test_an_undo_that_was_killed_is_completed_by_the_next(recordings: Path) -> None:
+    """It had copied the recording back and not yet emptied the trash: the same file is in both places."""
+    path = record(recordings)
+    [in_trash] = deleted(path).moved.values()
+    shutil.copy(in_trash, path)
+
+    assert [path] == undone(recordings)
+    assert_whole(path)
+    assert not in_trash.exists()
+
+
+def test_a_recording_whose_attachment_is_gone_can_be_deleted(recordings: Path) -> None:
+    """`rm` is what one does with it."""
+    path = record(recordings, answer=ATTACHED, attachment=SOUND)
+    [attachment] = recordings.glob("*.bin")
+    attachment.unlink()
+
+    deletion = deleted(path)
+
+    assert [path] == list(deletion.moved)
+    assert not path.exists()
+
+
 def test_a_series_comes_back_whole_or_not_at_all(recordings: Path) -> None:
     """The old second answer after a new first one is a conversation that nobody had."""
     paths = series(recordings)

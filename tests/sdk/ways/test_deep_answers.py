@@ -250,4 +250,4 @@ def test_an_event_that_is_nested_too_deep_is_passed_on_as_its_bytes(
         replayed = read()
 
     assert content == live
-    assert [f"data: {deep}".encode()] == [line for line in replayed.split(b"\n") if line.endswith(b"[")]
+    assert f"data: {deep}".encode() in replayed.split(b"\n")

@@ -21,7 +21,7 @@ from ..views.parts import size_of
 
 _Item = TypeVar("_Item")
 OUTSIDE_A_TEST = "(outside a test)"
-"""What is shown in place of a test id where there is none."""
+"""Shown in place of a missing test id."""
 _PATIENCE_SECONDS = 1.0
 _LEAST_WIDTH = 12
 _DIFF_STYLES = {"- ": "red", "+ ": "green"}

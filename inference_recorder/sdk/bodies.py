@@ -39,7 +39,7 @@ def kept_as_sent(content: bytes, media_type: str) -> Value:
     return Value(typed(BASE64, base64.b64encode(content).decode()))
 
 
-def is_kept_as_sent(body: Any) -> bool:
+def is_kept_as_sent(body: JsonValue) -> bool:
     """Whether a recorded body is bytes that only an HTTP response can hand out."""
     return isinstance(body, dict) and body.get("__type__") in AS_SENT
 
@@ -94,7 +94,7 @@ def _is_json(http: Http | None) -> bool:
     return media_type.partition(";")[0].strip().lower().endswith("json")
 
 
-def _json(value: Any, path: str) -> bytes:
+def _json(value: JsonValue, path: str) -> bytes:
     try:
         return sendable(value)
     except ValueError as error:

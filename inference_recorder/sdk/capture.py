@@ -177,7 +177,7 @@ class Capture:
         return Streamed(self._chunks.copy(), failure, http=self.http, is_complete=is_complete)
 
 
-def notify_on_close(response: Any, capture: Capture) -> None:
+def notify_on_close(response: object, capture: Capture) -> None:
     """Make a response notify its capture when it is closed early, by its stream or by a helper that holds only it."""
     for name in ("close", "aclose"):
         original = getattr(response, name, None)
@@ -185,8 +185,8 @@ def notify_on_close(response: Any, capture: Capture) -> None:
             setattr(response, name, _notifying(original, capture))
 
 
-def _notifying(close: Callable[[], Any], capture: Capture) -> Callable[[], Any]:
-    def close_and_notify() -> Any:
+def _notifying(close: Callable[[], object], capture: Capture) -> Callable[[], object]:
+    def close_and_notify() -> object:
         if not capture.is_pulling:
             capture.left()
         return close()

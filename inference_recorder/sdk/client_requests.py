@@ -6,7 +6,6 @@ pages are then the SDK's work. Recording takes the response that reaches `_proce
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -23,7 +22,7 @@ from .drivers import async_wrapper, wrapper
 from .flow import Course, InterceptedCall, Invoke, Save, course
 from .hand_over import HandOver, capture_of_response, note_sent, take
 from .internals import overridden_cast_to, process_response
-from .patching import Target
+from .patching import Args, Kwargs, Original, Target
 from .replay import recorded_response
 from .response_capture import ResponseCapture
 
@@ -49,15 +48,13 @@ def _request(is_async: bool, *called: Any) -> Course:
     return (yield from course(call))
 
 
-def _build_request(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _build_request(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> object:
     request = wrapped(*args, **kwargs)  # once for each try, with the key of that one
     note_sent(request)
     return request
 
 
-def _process_response(
-    wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Course:
+def _process_response(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> Course:
     __tracebackhide__ = True
     capture = capture_of_response()
     if capture is not None:
@@ -97,7 +94,7 @@ class _ClientRequest(InterceptedCall):
             return self.handed
         return HandOver(engine, request, capture=capture, is_taken=True)
 
-    def replay(self, engine: Engine, request: Request, decision: Replay) -> Any:
+    def replay(self, engine: Engine, request: Request, decision: Replay) -> object:
         __tracebackhide__ = True
         options = self._options
         response = recorded_response(decision.recording, request, self.instance, options, is_async=self.is_async)
@@ -114,7 +111,7 @@ class _ClientRequest(InterceptedCall):
     def capture(self, engine: Engine, decision: Record) -> Capture:
         return ResponseCapture(engine, decision, self.instance)
 
-    def received(self, capture: Capture, result: Any) -> tuple[Any, Answer | None]:
+    def received(self, capture: Capture, result: object) -> tuple[object, Answer | None]:
         if not capture.stores_response:
             capture.engine.abandon(capture.decision)
             raise UnrecordableCall(

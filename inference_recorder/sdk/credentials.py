@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from ..modes import InferenceMode
 from ..request.unshown import Unshown
 from .context import possible_engines
-from .patching import Target
+from .patching import Args, Kwargs, Original, Target
 
 PLACEHOLDER_KEY = "made-in-replay-without-a-key"
 _CREDENTIALS = (
@@ -30,7 +29,7 @@ def targets() -> list[Target]:
     ]
 
 
-def _make(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _make(wrapped: Original, instance: Any, args: Args, kwargs: Kwargs) -> object:
     # A client may be made where nothing says which session it will be used in: only its calls belong to one.
     is_for_replay = any(engine.mode is InferenceMode.REPLAY for engine in possible_engines())
     has_credentials, given = _has_credentials(kwargs), Unshown((args, kwargs))
@@ -51,5 +50,5 @@ def _make(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwa
     return made
 
 
-def _has_credentials(kwargs: dict[str, Any]) -> bool:
+def _has_credentials(kwargs: Kwargs) -> bool:
     return any(kwargs.get(name) is not None for name in _CREDENTIALS)

@@ -59,7 +59,7 @@ def _credential(key: str) -> Credential:
     return Credential(key)
 
 
-def asked_request(client: Any, method: Method, library: Any) -> Any:
+def asked_request(client: object, method: Method, library: Any) -> Any:
     """Return the HTTP request that a replayed answer names: the url that the SDK uses, no credentials, no body."""
     base_url = str(getattr(client, "base_url", None) or _NO_BASE_URL).rstrip("/")
     url = _http_url(library, base_url + method.endpoint.removeprefix("/v1"))
@@ -72,7 +72,7 @@ def _http_url(library: Any, text: str) -> Any:
     return library.URL(text)
 
 
-def _url(client: Any, endpoint: str) -> str:
+def _url(client: object, endpoint: str) -> str:
     # Formatting a base url, which is immutable, costs as much as reading a small recording.
     base_url = base_url_of(client)
     cache_key = (type(client), id(base_url), endpoint)

@@ -15,7 +15,7 @@ from ..request.jsonable import JsonValue
 from .capture import Capture
 from .flow import Course, Invoke, Pause, Save, Step
 from .hand_over import HandOver, handed_over
-from .patching import Wrapper
+from .patching import Args, Kwargs, Original, Wrapper
 
 if TYPE_CHECKING:
     from anyio import CapacityLimiter
@@ -37,7 +37,7 @@ class _Exhausted(Exception):
 def wrapper(begin: Callable[..., Course]) -> Wrapper:
     """Return the wrapper of a sync method; `begin` makes a course of (wrapped, instance, args, kwargs)."""
 
-    def intercept(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def intercept(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> object:
         __tracebackhide__ = True
         return drive(begin(wrapped, instance, args, kwargs))
 
@@ -47,13 +47,13 @@ def wrapper(begin: Callable[..., Course]) -> Wrapper:
 def async_wrapper(begin: Callable[..., Course]) -> Wrapper:
     """Return the wrapper of an async method, as `wrapper` does for a sync one."""
 
-    def intercept(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def intercept(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> object:
         return adrive(begin(wrapped, instance, args, kwargs))
 
     return intercept
 
 
-def drive(course: Course) -> Any:
+def drive(course: Course) -> object:
     """Return what a course returns, and raise what it raises."""
     __tracebackhide__ = True
     try:
@@ -73,7 +73,7 @@ def drive(course: Course) -> Any:
         raise exhausted.error from None
 
 
-async def adrive(course: Course) -> Any:
+async def adrive(course: Course) -> object:
     """Return what a course returns, and raise what it raises."""
     __tracebackhide__ = True
     try:
@@ -89,7 +89,7 @@ async def adrive(course: Course) -> Any:
         return end.value
 
 
-def perform(step: Step) -> Any:
+def perform(step: Step) -> object:
     """Do one step, and return what the course goes on with."""
     __tracebackhide__ = True
     match step:

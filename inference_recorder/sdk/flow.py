@@ -17,6 +17,7 @@ from ..request.request import Request
 from .capture import Capture
 from .context import current_engine
 from .hand_over import HandOver
+from .patching import Args, Original
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Save:
-    """Store an answer, or give the call up if it is None; an error of storing gets the caller's `response`."""
+    """Store an answer; None gives the call up. An error of storing carries `response`, what the caller would get."""
 
     capture: Capture
     answer: Answer | None
@@ -46,7 +47,7 @@ class Save:
 
 
 Step: TypeAlias = Invoke | Pause | Save
-Course: TypeAlias = Generator[Step, Any, Any]
+Course: TypeAlias = Generator[Step, Any, object]
 """Yields steps, is sent what each came to, and returns what the caller gets."""
 
 
@@ -54,11 +55,11 @@ Course: TypeAlias = Generator[Step, Any, Any]
 class InterceptedCall(ABC):
     """One call of the SDK, in one of the two ways in which it is intercepted."""
 
-    wrapped: Callable[..., Any]
+    wrapped: Original
     """The SDK's own method."""
     instance: Any
     """The resource or client that it was called on."""
-    args: tuple[Any, ...]
+    args: Args
     kwargs: Mapping[str, Any]
     is_async: bool = field(kw_only=True)
     engine: Engine | None = field(default=None, kw_only=True)
@@ -66,7 +67,7 @@ class InterceptedCall(ABC):
     is_decided_elsewhere: bool = field(init=False)
     """Whether the other level decides or has decided to record; set by `describe`."""
 
-    def original(self) -> Any:
+    def original(self) -> object:
         """Call what was intercepted."""
         __tracebackhide__ = True
         return self.wrapped(*self.args, **self.kwargs)
@@ -87,7 +88,7 @@ class InterceptedCall(ABC):
         """Return what to call the original with, to be recorded by `capture` or else by the other level."""
 
     @abstractmethod
-    def replay(self, engine: Engine, request: Request, decision: Replay) -> Any:
+    def replay(self, engine: Engine, request: Request, decision: Replay) -> object:
         """Return the recorded answer, or the step that makes it; raises a recorded failure."""
 
     @abstractmethod
@@ -95,7 +96,7 @@ class InterceptedCall(ABC):
         """Return what records the answer."""
 
     @abstractmethod
-    def received(self, capture: Capture, result: Any) -> tuple[Any, Answer | None]:
+    def received(self, capture: Capture, result: object) -> tuple[object, Answer | None]:
         """Return what the caller gets, and the answer to store now, None for one that is stored as it arrives."""
 
 

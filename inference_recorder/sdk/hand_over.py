@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..engine.decisions import Replay
 from ..engine.engine import Engine
@@ -55,7 +54,7 @@ def take() -> HandOver | None:
     return hand_over
 
 
-def note_sent(request: Any) -> None:
+def note_sent(request: object) -> None:
     """Note an HTTP request that is about to be sent, for the call whose answer is recorded."""
     hand_over = _current.get()
     if hand_over is not None and hand_over.capture is not None and not hand_over.has_response:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
+
+from .patching import Original
 
 
 class Items(list[Any]):
@@ -26,13 +28,13 @@ class ReadIterator(Iterator[Any]):
         return next(self._unread)
 
 
-def page_of(list_method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def page_of(list_method: Original, *args: Any, **kwargs: Any) -> object:
     """Return the page that a sync list method answers with, or what a mock puts in its place."""
     page = list_method(*args, **kwargs)
     return ReadIterator(page) if isinstance(page, Iterator) else page
 
 
-async def awaited_page(list_method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+async def awaited_page(list_method: Original, *args: Any, **kwargs: Any) -> object:
     """Return the page that an async list method answers with: the SDK's paginator, or what a mock puts in its place."""
     pages = list_method(*args, **kwargs)
     if not hasattr(pages, "__await__"):

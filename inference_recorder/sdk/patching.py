@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 from weakref import WeakKeyDictionary
 
 import wrapt
@@ -21,7 +21,11 @@ from .internals import check
 from .private_names import is_being_imported
 from .versions import release_of, sdk_version
 
-Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
+Original: TypeAlias = Callable[..., Any]
+"""A function of the SDK that is wrapped."""
+Args: TypeAlias = tuple[Any, ...]
+Kwargs: TypeAlias = dict[str, Any]
+Wrapper: TypeAlias = Callable[[Original, Any, Args, Kwargs], object]
 """(wrapped, instance, args, kwargs) -> the result of the call."""
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from .internals import replace_sending
+from .patching import Args, Original
 
 
 class _WouldSend(BaseException):
     """The SDK accepts the call."""
 
 
-def raise_refusal(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+def raise_refusal(wrapped: Original, instance: object, args: Args, kwargs: Mapping[str, Any]) -> None:
     """Raise what the SDK's method raises for these arguments before it sends anything; what a mock does is not asked.
 
     The method runs on a copy of its resource that cannot send.

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from ..errors import CorruptRecording, IncompleteRecording, assert_never
+from ..json_tree import JsonObject, JsonValue
 from ..recording.answer import Answer, Failed, ModelList, Recording, Streamed, Value, is_complete, items_of
 from ..recording.body import Chunk, chunk_data_start, chunk_value, data_in, is_plain, is_text, typed_data, untyped
 from ..recording.failures import revive_failure
@@ -39,12 +40,12 @@ def is_revived_here(method: Method, recording: Recording, request: Request) -> b
     return not is_empty and not is_kept_as_sent(body)
 
 
-def _has_encoded_embeddings(data: Any) -> bool:
+def _has_encoded_embeddings(data: JsonValue) -> bool:
     items = data.get("data") if isinstance(data, dict) else None
     return isinstance(items, list) and any(map(_is_encoded, items))
 
 
-def _is_encoded(item: Any) -> bool:
+def _is_encoded(item: JsonValue) -> bool:
     return isinstance(item, dict) and isinstance(item.get("embedding"), str)
 
 
@@ -62,7 +63,7 @@ def _with_encoded_embeddings(method: Method, data: Any) -> Any:
     return result
 
 
-def revived_answer(method: Method, recording: Recording, client: Any, *, is_async: bool) -> Any:
+def revived_answer(method: Method, recording: Recording, client: object, *, is_async: bool) -> object:
     """Return the recorded answer as the SDK's object, stream or page; raises a recorded failure.
 
     Raises CorruptRecording for what the SDK cannot make an object of.
@@ -85,7 +86,7 @@ def revived_answer(method: Method, recording: Recording, client: Any, *, is_asyn
             assert_never(answer)
 
 
-def _revived_value(method: Method, answer: Value | ModelList, path: str) -> Any:
+def _revived_value(method: Method, answer: Value | ModelList, path: str) -> object:
     body = answer.body if isinstance(answer, Value) else None
     data = typed_data(body, path)
     if data is None:
@@ -105,12 +106,12 @@ def _revived_value(method: Method, answer: Value | ModelList, path: str) -> Any:
     return result
 
 
-def _add_request_id(result: Any, answer: Answer) -> None:
+def _add_request_id(result: object, answer: Answer) -> None:
     if is_model(result):
         set_request_id(result, None if answer.http is None else answer.http.headers.get("x-request-id"))
 
 
-def _page(method: Method, content: dict[str, Any], client: Any, answer: Answer, *, is_async: bool) -> Any:
+def _page(method: Method, content: JsonObject, client: object, answer: Answer, *, is_async: bool) -> object:
     from openai.pagination import AsyncPage, SyncPage
 
     kind: Any = AsyncPage if is_async else SyncPage
@@ -120,7 +121,7 @@ def _page(method: Method, content: dict[str, Any], client: Any, answer: Answer, 
     return page
 
 
-def list_options(method: Method) -> Any:
+def list_options(method: Method) -> object:
     """Return the request options of a list method, as its page keeps them."""
     return request_options("get", method.endpoint.removeprefix("/v1"))
 
@@ -155,7 +156,7 @@ def _then_incomplete(content: bytes, check_end: Callable[[], None]) -> Iterator[
     check_end()
 
 
-def replayed_stream(answer: Streamed, path: str, method: Method, client: Any, *, is_async: bool) -> Any:
+def replayed_stream(answer: Streamed, path: str, method: Method, client: object, *, is_async: bool) -> object:
     """Return a stream that yields the recorded chunks and then ends, or fails, as the recorded one did."""
     library = library_of(client)
     request = asked_request(client, method, library)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +20,7 @@ from .hand_over import HandOver
 from .internals import client_of, paginator_of, validates_strictly
 from .methods import METHODS, Method
 from .mocked_lists import awaited_page, page_of
-from .patching import Target, Wrapper
+from .patching import Args, Kwargs, Original, Target, Wrapper
 from .refusals import raise_refusal
 from .replay import is_revived_here, list_options, revived_answer
 from .streams import record_iterable, record_stream
@@ -37,7 +36,7 @@ def targets() -> list[Target]:
 
 
 def _wrapper(method: Method) -> Wrapper:
-    def intercept(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def intercept(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> object:
         __tracebackhide__ = True
         return drive(course(_MethodCall(wrapped, instance, args, kwargs, is_async=False, method=method)))
 
@@ -48,7 +47,7 @@ def _async_wrapper(method: Method) -> Wrapper:
     if method.is_list:
         return _paginator_wrapper(method)
 
-    def intercept(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def intercept(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> object:
         return adrive(course(_MethodCall(wrapped, instance, args, kwargs, is_async=True, method=method)))
 
     return intercept
@@ -57,7 +56,7 @@ def _async_wrapper(method: Method) -> Wrapper:
 def _paginator_wrapper(method: Method) -> Wrapper:
     """Return the wrapper of an async list method, which is a plain function that returns a paginator."""
 
-    def intercept(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def intercept(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> object:
         __tracebackhide__ = True
         engine = current_engine()
         if engine is None:
@@ -88,7 +87,7 @@ class _MethodCall(InterceptedCall):
     method: Method = field(kw_only=True)
     client: Any = field(init=False)
 
-    def original(self) -> Any:
+    def original(self) -> object:
         __tracebackhide__ = True
         if not self.method.is_list:
             return self.wrapped(*self.args, **self.kwargs)
@@ -126,7 +125,7 @@ class _MethodCall(InterceptedCall):
     def hand_over(self, engine: Engine, request: Request, capture: Capture | None = None) -> HandOver:
         return HandOver(engine, request, capture=capture)
 
-    def replay(self, engine: Engine, request: Request, decision: Replay) -> Any:
+    def replay(self, engine: Engine, request: Request, decision: Replay) -> object:
         __tracebackhide__ = True
         if is_revived_here(self.method, decision.recording, request):
             return revived_answer(self.method, decision.recording, self.client, is_async=self.is_async)
@@ -135,7 +134,7 @@ class _MethodCall(InterceptedCall):
     def capture(self, engine: Engine, decision: Record) -> Capture:
         return Capture(engine, decision)
 
-    def received(self, capture: Capture, result: Any) -> tuple[Any, Answer | None]:
+    def received(self, capture: Capture, result: object) -> tuple[object, Answer | None]:
         from openai import AsyncStream, Stream
 
         if isinstance(result, (Stream, AsyncStream)):

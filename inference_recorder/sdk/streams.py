@@ -16,7 +16,7 @@ from .internals import pass_chunks_through, stream_over
 from .methods import Method
 
 
-def record_stream(stream: Any, capture: Capture) -> Any:
+def record_stream(stream: object, capture: Capture) -> object:
     """Return the SDK's stream, whose chunks now pass `capture` on their way; it is the same object."""
     response = getattr(stream, "response", None)
     capture.http = kept(response) or capture.http
@@ -27,7 +27,7 @@ def record_stream(stream: Any, capture: Capture) -> Any:
     return stream
 
 
-def record_iterable(chunks: Any, capture: Capture, method: Method, client: Any) -> Any:
+def record_iterable(chunks: Any, capture: Capture, method: Method, client: object) -> object:
     """Return a real stream over what a mock returned in a stream's place."""
     is_async = hasattr(chunks, "__aiter__")
     passing = _captured(aiter(chunks) if is_async else iter(chunks), capture)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from typing import Any
 
 from ..errors import UnrecordableCall
 from ..modes import InferenceMode
 from .context import current_engine
-from .patching import Target
+from .patching import Args, Kwargs, Original, Target
 
 _RESOURCES = "openai.resources."
 CONNECTS = (
@@ -34,7 +32,7 @@ def targets() -> list[Target]:
     ]
 
 
-def _connect(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _connect(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> object:
     engine = current_engine()
     if engine is not None:
         name = f"{type(instance).__name__}.connect"

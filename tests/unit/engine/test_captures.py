@@ -40,7 +40,7 @@ def recorded_answer(directory: Path, call: Record) -> Answer:
 
 
 def test_an_answer_that_a_thread_could_not_store_is_an_error_of_the_session(engine: Engine, tmp_path: Path) -> None:
-    """Nobody waits for that thread, so its caller cannot be told."""
+    """Nobody waits for that thread, so no caller gets its error."""
     call = recording_call(engine)
     (tmp_path / f"{call.key}.json").mkdir()
     engine.captures.save_later(call, Value({"text": "paid for"}))

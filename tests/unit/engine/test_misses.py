@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("sessions_are_runs")
 
 
 def test_a_miss_that_is_repeated_gets_the_same_explanation(client: openai.OpenAI, recordings: Path) -> None:
-    """A loop that tries again was told that all recordings are used up, while the first one was gone."""
+    """A loop that tries again read that all recordings are used up, while the first one was gone."""
     with inference_recording("record", recordings) as session:
         for _ in range(2):
             client.chat.completions.create(**HELLO)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ..errors import LockNotAvailable
+from ..json_tree import JsonObject
 from ..modes import InferenceMode
 from ..recording.answer import Answer, Failed, Failure, Value, failure_of
 from ..recording.codec import encode
@@ -14,7 +15,6 @@ from ..recording.layout import recording_name
 from ..recording.model_lists import model_list_name
 from ..redaction.recordings import RecordingRedactor
 from ..redaction.requests import RequestRules
-from ..request.jsonable import JsonObject
 from ..storage.locks import Patience
 from ..storage.store import Store
 from .call_log import CallLog

@@ -13,11 +13,11 @@ from typing import Literal
 
 from ..children import usage as process_usage
 from ..errors import CorruptRecording
+from ..json_tree import JsonObject
 from ..recording.answer import Failure, reason_of
 from ..recording.usage import Usage, usage_of
 from ..redaction.requests import RequestRules, recorded_request
 from ..redaction.sent import Sent
-from ..request.jsonable import JsonObject
 from ..request.request import Request
 from ..storage.catalogue import entry_of
 from ..storage.dropped import DroppedCall, DroppedCalls

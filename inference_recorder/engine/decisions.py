@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from ..json_tree import JsonObject
 from ..recording.answer import Recording
 from ..redaction.sent import Sent
-from ..request.jsonable import JsonObject
 from ..request.request import Request
 from ..storage.locks import InFlight
 from .capture_state import CaptureState

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from ..json_tree import JsonValue
 from ..recording.answer import Failure
-from ..request.jsonable import JsonValue
 
 _STATUS_CODES = frozenset({401, 402, 403, 408, 409, 429})
 _TYPES = frozenset({"APIConnectionError", "APITimeoutError", "OAuthError"})

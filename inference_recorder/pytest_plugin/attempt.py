@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..engine.decisions import Record
     from ..engine.run_log import RunLog
     from ..engine.series import Series
-    from ..request.jsonable import JsonObject
+    from ..json_tree import JsonObject
     from ..session import Session
     from ..storage.rollback import Rollback
     from ..storage.store import Store

@@ -8,14 +8,10 @@ import enum
 import json
 import json.encoder
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeAlias, cast, overload
+from typing import Any, cast, overload
 
-from .. import json_tree
 from ..errors import UnrecordableValue, refuse
-
-JsonValue: TypeAlias = Any
-"""An unchecked `json_tree.JsonValue`, for the rooms that do not use that yet."""
-JsonObject: TypeAlias = dict[str, JsonValue]
+from ..json_tree import JsonObject, JsonValue
 
 NOT_PART_OF_A_REQUEST = frozenset({"extra_headers", "timeout"})
 """Keyword arguments of every SDK method that change how the call is made and not what is requested. They are not part
@@ -56,7 +52,7 @@ def canonical_text(arguments: Mapping[str, object]) -> str:
 
 def plain_arguments(
     kwargs: Mapping[str, object], as_sent: Callable[[Mapping[str, object]], Mapping[str, object]] | None = None
-) -> tuple[json_tree.JsonObject, str, Mapping[str, object]]:
+) -> tuple[JsonObject, str, Mapping[str, object]]:
     """Return the request's body, its canonical text and the keyword arguments to call the SDK with.
 
     The body holds `kwargs` without sentinels and without `NOT_PART_OF_A_REQUEST`. One-shot iterables are read once: the
@@ -71,7 +67,7 @@ def plain_arguments(
     }
     try:
         text = canonical_text(arguments)
-        return cast("json_tree.JsonObject", arguments), text, kwargs  # it has a text, so it is JSON
+        return cast("JsonObject", arguments), text, kwargs  # it has a text, so it is JSON
     except (_NotPlainJson, TypeError, ValueError, RecursionError):
         pass
     read_kwargs = {name: _with_iterators_read(value) for name, value in kwargs.items()}
@@ -85,10 +81,10 @@ def plain_arguments(
 
 
 @overload
-def plain(value: Mapping[str, object], where: str = "$") -> json_tree.JsonObject: ...
+def plain(value: Mapping[str, object], where: str = "$") -> JsonObject: ...
 @overload
-def plain(value: object, where: str = "$") -> json_tree.JsonValue: ...
-def plain(value: object, where: str = "$") -> json_tree.JsonValue:
+def plain(value: object, where: str = "$") -> JsonValue: ...
+def plain(value: object, where: str = "$") -> JsonValue:
     """Return `value` in JSON's own types, as the SDK would send it.
 
     If all names of a mapping are numbers, they stay numbers: `canonical_text` sorts them as numbers.
@@ -98,16 +94,16 @@ def plain(value: object, where: str = "$") -> json_tree.JsonValue:
 
 
 @overload
-def as_recorded(value: Mapping[str, object], where: str = "$") -> json_tree.JsonObject: ...
+def as_recorded(value: Mapping[str, object], where: str = "$") -> JsonObject: ...
 @overload
-def as_recorded(value: object, where: str = "$") -> json_tree.JsonValue: ...
-def as_recorded(value: object, where: str = "$") -> json_tree.JsonValue:
+def as_recorded(value: object, where: str = "$") -> JsonValue: ...
+def as_recorded(value: object, where: str = "$") -> JsonValue:
     """Return `plain(value)` as a file holds it: every name is a text. Raises UnrecordableValue as `plain` does."""
-    recorded: json_tree.JsonValue = json.loads(json.dumps(plain(value, where)))
+    recorded: JsonValue = json.loads(json.dumps(plain(value, where)))
     return recorded
 
 
-def _plain(value: object, where: str, parents: tuple[int, ...]) -> json_tree.JsonValue:
+def _plain(value: object, where: str, parents: tuple[int, ...]) -> JsonValue:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value.value if isinstance(value, enum.Enum) else value
     if id(value) in parents or len(parents) > _DEEPEST:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ..request.jsonable import JsonObject
+from ..json_tree import JsonObject
 
 RAW_RESPONSE_HEADER = "X-Stainless-Raw-Response"
 """Set by the SDK's raw wrappers on the calls they make. Source: openai/_constants.py."""

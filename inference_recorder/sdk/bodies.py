@@ -7,12 +7,12 @@ import binascii
 from typing import Any
 
 from ..errors import CorruptRecording
+from ..json_tree import JsonValue
 from ..recording.answer import Http, ModelList, Value, response_headers
 from ..recording.body import BASE64, TEXT, chunk_value, data_in, is_plain, is_text, typed, typed_data, untyped
 from ..recording.deep_json import sendable
 from ..recording.layout import ATTACHED, digest_of
 from ..recording.model_lists import page_in
-from ..request.jsonable import JsonValue
 from ..storage.attachments import read_attachment
 from .methods import Method
 

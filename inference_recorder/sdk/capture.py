@@ -13,13 +13,14 @@ from ..engine.captures import answer_so_far
 from ..engine.decisions import Record
 from ..engine.engine import Engine
 from ..errors import UnwritableRecording
+from ..json_tree import JsonValue
 from ..recording.answer import RESPONSE_ENDS, Answer, Failed, Failure, Http, ModelList, Streamed, Value
 from ..recording.body import LIST, PLAIN, TEXT, data_in, is_plain, plain_body, typed, typed_json, untyped
 from ..recording.deep_json import dumped
 from ..recording.failures import describe_failure
 from ..recording.model_lists import page_beside
 from ..recording.stability import without_volatile
-from ..request.jsonable import JsonValue, as_recorded
+from ..request.jsonable import as_recorded
 from ..tasks import is_interruption
 from .bodies import kept_as_sent, media_type_of
 from .http import event_name, kept

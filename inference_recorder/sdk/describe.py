@@ -12,9 +12,10 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from ..errors import UnrecordableCall
+from ..json_tree import JsonObject, JsonValue
 from ..request.credentials import Credential
 from ..request.exact_body import WRAPPED, means_something_else
-from ..request.jsonable import JsonObject, JsonValue, canonical_text, is_sentinel, omitted_names, plain, plain_arguments
+from ..request.jsonable import canonical_text, is_sentinel, omitted_names, plain, plain_arguments
 from ..request.request import Request, recorded_url
 from ..request.unshown import Unshown
 from .additions import POLL_MARK, RAW_RESPONSE_HEADER, without_additions

@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ..recording.answer import Answer, Value, items_of
-from ..request.jsonable import JsonValue
+from ..recording.body import Chunk
 from .capture import Capture
 from .flow import Course, Invoke, Pause, Save, Step
 from .hand_over import HandOver, handed_over
@@ -174,7 +174,7 @@ def _is_big(answer: Answer) -> bool:
     if isinstance(answer, Value) and answer.attachment is not None:
         return True
     size = 0
-    waiting: list[JsonValue] = [answer.body] if isinstance(answer, Value) else [*items_of(answer)]
+    waiting: list[Chunk] = [answer.body] if isinstance(answer, Value) else [*items_of(answer)]
     while waiting and size < _BIG:
         value = waiting.pop()
         if isinstance(value, (str, bytes)):

@@ -12,11 +12,11 @@ from types import ModuleType
 from typing import Any
 
 from ..errors import CorruptRecording
+from ..json_tree import JsonValue
 from ..recording.answer import Http, Streamed, raw_headers, response_headers
 from ..recording.body import chunk_value, data_in, is_text
 from ..recording.deep_json import sendable
 from ..recording.headers import kept_headers
-from ..request.jsonable import JsonValue
 from .additions import POLL_MARK
 from .bodies import check_chunk
 from .internals import http_client_of
@@ -95,7 +95,12 @@ def usually_ends_with_done(*, has_events: bool, has_failed: bool) -> bool:
 def _event(name: str | None, data: JsonValue, path: str, *, is_text: bool = False) -> bytes:
     try:
         start = b"" if name is None else b"event: " + name.encode() + b"\n"
-        lines = data.encode().split(b"\n") if is_text else [_on_one_line(sendable(data))]
+        if not is_text:
+            lines = [_on_one_line(sendable(data))]
+        elif isinstance(data, str):
+            lines = data.encode().split(b"\n")
+        else:
+            raise ValueError("its text is not a string")
         return start + b"".join(b"data: " + line + b"\n" for line in lines) + b"\n"
     except (AttributeError, ValueError) as error:
         raise CorruptRecording(path, f"a chunk of $.response.body cannot be sent: {error}") from None

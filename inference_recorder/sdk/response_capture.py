@@ -9,12 +9,12 @@ from typing import Any, TypeAlias, cast, get_args
 
 from ..engine.decisions import Record
 from ..engine.engine import Engine
+from ..json_tree import JsonObject, JsonValue
 from ..recording import json_bytes
 from ..recording.answer import Answer, Failed, Failure, ModelList, Streamed, Value
 from ..recording.body import TEXT, plain_body, typed, typed_json
 from ..recording.model_lists import MODEL_TYPE, page_beside
 from ..recording.stability import without_volatile
-from ..request.jsonable import JsonObject, JsonValue
 from .bodies import kept_as_sent, media_type_of
 from .capture import STREAM_ENDS, Capture, notify_on_close
 from .http import event_name, kept, library_of, usually_ends_with_done
@@ -115,8 +115,8 @@ class ResponseCapture(Capture):
 
     def _json(self, data: JsonValue, *, is_complete: bool) -> Value | ModelList:
         request, key = self.decision.request, self.decision.key
-        if request.is_model_list and isinstance(data, dict) and isinstance(data.get("data"), list):
-            models = [typed_json(MODEL_TYPE, model) for model in data["data"]]
+        if request.is_model_list and isinstance(data, dict) and isinstance(items := data.get("data"), list):
+            models: list[JsonValue] = [typed_json(MODEL_TYPE, model) for model in items]
             page = page_beside(data)
             return ModelList(models, page, is_complete=is_complete, http=self.http)
         method = self._method

@@ -16,7 +16,7 @@ from operator import eq
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
-from ..request.jsonable import JsonValue
+from ..json_tree import JsonValue
 from .internals import constructed, core_schema_of, forget_extra_fields, is_generic, validator_of
 
 if TYPE_CHECKING:

@@ -8,9 +8,10 @@ from typing import Any
 from inference_recorder.diagnosis.index import Index
 from inference_recorder.diagnosis.nearest import Question, explanation_of
 from inference_recorder.explanation import Explanation
+from inference_recorder.json_tree import JsonObject, JsonValue
 from inference_recorder.recording.answer import Value
 from inference_recorder.recording.codec import encode
-from inference_recorder.request.jsonable import JsonObject, JsonValue, plain_arguments
+from inference_recorder.request.jsonable import plain_arguments
 from inference_recorder.request.keys import request_key
 from inference_recorder.request.request import Request
 

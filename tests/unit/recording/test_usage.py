@@ -6,10 +6,10 @@ import json
 
 import pytest
 
+from inference_recorder.json_tree import JsonObject, JsonValue
 from inference_recorder.recording.answer import Answer, Failed, Failure, Recording, Streamed, Value
 from inference_recorder.recording.body import typed
 from inference_recorder.recording.usage import Usage, usage_of
-from inference_recorder.request.jsonable import JsonObject, JsonValue
 
 CHAT = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
 RESPONSE = {"input_tokens": 5, "output_tokens": 6, "total_tokens": 11}

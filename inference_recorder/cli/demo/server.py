@@ -74,15 +74,22 @@ class _Handler(BaseHTTPRequestHandler):
             return
         text = HAIKU if "haiku" in prompt.lower() else GREETING
         counts = {"prompt_tokens": len(_WORD.findall(prompt)), "completion_tokens": len(_WORD.findall(text))}
-        usage = {**counts, "total_tokens": sum(counts.values())}
+        usage = {
+            **counts,
+            "total_tokens": sum(counts.values()),
+            "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+            "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
+        }
         shared = {"id": f"chatcmpl-{secrets.token_hex(14)}", "created": int(time.time()), "model": model}
+        shared |= {"service_tier": "default", "system_fingerprint": "fp_embedded"}
         if model == NO_SUCH_MODEL:
             self._send_error(404, f"The model `{model}` does not exist", code="model_not_found")
         elif body.get("stream"):
             self._send_chunks(shared, text, usage if body.get("stream_options") else None)
         else:
-            choice = _choice("message", {"role": "assistant", "content": text, "refusal": None}, "stop")
-            self._send_json(200, {**shared, "object": "chat.completion", "choices": [choice], "usage": usage})
+            message: _Object = {"role": "assistant", "content": text, "refusal": None, "annotations": []}
+            choices = [_choice("message", message, "stop")]
+            self._send_json(200, {**shared, "object": "chat.completion", "choices": choices, "usage": usage})
 
     def _send_chunks(self, shared: _Object, text: str, usage: _Object | None) -> None:
         """Send the role, one word a chunk, the end and, if it is requested, the usage."""
@@ -110,6 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status_code)
         self.send_header("content-type", content_type)
         self.send_header("x-request-id", f"req_{secrets.token_hex(16)}")
+        self.send_header("openai-version", "2020-10-01")
         self.end_headers()
 
 

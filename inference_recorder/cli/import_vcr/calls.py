@@ -79,8 +79,8 @@ def sdk_call_of(interaction: Interaction, base_url: str | None = None) -> SdkCal
     query = unflatten((name, value) for name, value in parameters if name.lower() not in _CLIENT_QUERY)
     content_type = interaction.headers.get("content-type", "")
     if isinstance(interaction.body, bytes) and content_type.lower().startswith("multipart/form-data"):
-        form = parse_form(interaction.body, content_type)
-        return SdkCall(interaction, base, interaction.method, path, method, form.fields, query, form.files)
+        fields, files = parse_form(interaction.body, content_type)
+        return SdkCall(interaction, base, interaction.method, path, method, fields, query, files)
     body = _body(interaction, content_type)
     if method is not None and not isinstance(body, dict) and not (method.is_list and body is None):
         raise NotImportable(f"its body is not a JSON object, which {method.name} sends")

@@ -6,7 +6,6 @@ import json
 import mimetypes
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from email.message import Message
 from email.parser import HeaderParser
 from typing import TypeAlias
@@ -30,16 +29,8 @@ File: TypeAlias = tuple[str, FileContent]
 """(field name, file)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
-    """A multipart form."""
-
-    fields: JsonObject
-    files: list[File]
-
-
-def parse_form(content: bytes, content_type: str) -> Form:
-    """Return the form in a multipart body; raises NotImportable for a malformed one.
+def parse_form(content: bytes, content_type: str) -> tuple[JsonObject, list[File]]:
+    """Return the fields and the files of a multipart body; raises NotImportable for a malformed one.
 
     A media type that httpx guesses from the file's name counts as not given, and so does its name for an unnamed file.
     """
@@ -60,7 +51,7 @@ def parse_form(content: bytes, content_type: str) -> Form:
             fields.append((name, value.decode("utf-8", "surrogateescape")))
         else:
             files.append((name, _file(file_name, value, header.get_content_type())))
-    return Form(unflatten(fields), files)
+    return unflatten(fields), files
 
 
 def unflatten(items: Iterable[tuple[str, str]]) -> JsonObject:

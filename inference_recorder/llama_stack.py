@@ -61,7 +61,9 @@ def setup_inference_recording() -> inference_recording | None:
     return None if mode is InferenceMode.LIVE else inference_recording(mode)
 
 
-def normalize_inference_request(method: str, url: str, headers: Mapping[str, Any], body: Mapping[str, Any]) -> str:
+def normalize_inference_request(
+    method: str, url: str, headers: Mapping[str, object], body: Mapping[str, object]
+) -> str:
     """Return the key of a request in the test that runs now: 64 hex digits. `headers` do not matter."""
     arguments: JsonObject = plain(body)
     request = Request(method.upper(), "", url, arguments, canonical_text(arguments))
@@ -83,7 +85,7 @@ class ResponseStorage:
             Directories(written=directory, read=(directory, self.base_dir / "responses", self.base_dir))
         )
 
-    def store_recording(self, request_hash: str, request: Mapping[str, Any], response: Mapping[str, Any]) -> None:
+    def store_recording(self, request_hash: str, request: Mapping[str, object], response: Mapping[str, Any]) -> None:
         """Store a request and its response, {"body": a value or typed object or list of them, "is_streaming": bool}.
 
         Secrets are replaced as a session replaces them; `find_recording` returns their placeholders. Raises

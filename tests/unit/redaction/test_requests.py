@@ -123,7 +123,7 @@ def test_no_thread_misses_what_is_put_into_the_environment(monkeypatch: pytest.M
         sys.setswitchinterval(before)
 
 
-@pytest.mark.parametrize("declared", [7, [7], ["no such"], "dates"])
+@pytest.mark.parametrize("declared", [7, [7], ["no such"], "dates", {"dates": 1}])
 def test_a_recording_with_invalid_normalizers_holds_no_request(declared: Any) -> None:
     """A stranger's file must not break the reading of the others."""
     recorded = {"method": "POST", "endpoint": "/v1/x", "url": "https://host/v1/x", "body": {}, "normalize": declared}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Dict
@@ -275,3 +276,26 @@ def _managed(sdk: Colour, method: str) -> Callable[..., Any]:
     for part in (*owner.split("."), "with_streaming_response", attribute):
         managed = getattr(managed, part)
     return managed  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("name", ["event: response.created\n", ""], ids=["named", "unnamed"])
+@pytest.mark.parametrize("end", ["data: [DONE]\n\n", ""], ids=["with an end", "without one"])
+def test_a_stream_of_events_ends_as_the_server_ended_it(
+    name: str, end: str, client: openai.OpenAI, server: OpenAIServer, recordings: Path
+) -> None:
+    """Clients of their own wait for "[DONE]", also after named events, where most servers send none."""
+    data = json.dumps({"type": "response.created", "sequence_number": 0} if name else {"object": "x"})
+    content = f"{name}data: {data}\n\n{end}".encode()
+    server.answers("/v1/responses", Reply(content=content, media_type="text/event-stream"))
+
+    def read() -> bytes:
+        with client.responses.with_streaming_response.create(model="m", input="x", stream=True) as response:
+            return b"".join(response.iter_bytes())
+
+    with inference_recording("record", recordings):
+        live = read()
+    with inference_recording("replay", recordings):
+        replayed = read()
+
+    assert content == live
+    assert (b"[DONE]" in content) == (b"[DONE]" in replayed)

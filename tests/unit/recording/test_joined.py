@@ -72,3 +72,10 @@ def test_choices_without_an_index_are_one() -> None:
     chunks = [{"choices": [{"delta": {"content": text}}]} for text in ("Hel", "lo")]
 
     assert {"choices": [{"message": {"content": "Hello"}}]} == joined_choices(chunks)
+
+
+def test_an_error_in_the_stream_is_part_of_the_response() -> None:
+    """It is why there is nothing more."""
+    event = {"type": "error", "code": "server_error", "message": "down"}
+
+    assert {"error": event} == joined_response([event])

@@ -130,3 +130,13 @@ def test_a_recording_with_invalid_normalizers_holds_no_request(declared: Any) ->
 
     with pytest.raises(ValueError, match="not a list of normalizers"):
         recorded_request(recorded)
+
+
+@pytest.mark.parametrize("length", [SHORTEST_VALUE - 1, SHORTEST_VALUE])
+def test_a_clients_key_is_a_secret_from_the_shortest_length_on(length: int) -> None:
+    """A shorter one may be a word of the prompt."""
+    key = "amsterdam-of-the-north"[:length]
+    request = asked({"input": f"Say {key}!"}, "https://host", "/v1/x", key)
+
+    text = key if length < SHORTEST_VALUE else PLACEHOLDER
+    assert {"input": f"Say {text}!"} == RequestRules().keyed(request, None)[0].body

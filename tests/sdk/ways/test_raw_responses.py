@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from inference_recorder import inference_recording
 
-from ...conftest import HELLO, Colour
+from ...conftest import HELLO, Colour, files_of
 from ...support.differences import differences
 from ...support.openai_server import OpenAIServer, Reply, completion, error
 from .server_scripts import HEADERS, with_headers
@@ -278,13 +279,17 @@ def _managed(sdk: Colour, method: str) -> Callable[..., Any]:
     return managed  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("name", ["event: response.created\n", ""], ids=["named", "unnamed"])
+@pytest.mark.parametrize(
+    "name",
+    ["event: response.created\n", "event: ping\n", ""],
+    ids=["named as in its data", "with a name of its own", "unnamed"],
+)
 @pytest.mark.parametrize("end", ["data: [DONE]\n\n", ""], ids=["with an end", "without one"])
 def test_a_stream_of_events_ends_as_the_server_ended_it(
     name: str, end: str, client: openai.OpenAI, server: OpenAIServer, recordings: Path
 ) -> None:
     """Clients of their own wait for "[DONE]", also after named events, where most servers send none."""
-    data = json.dumps({"type": "response.created", "sequence_number": 0} if name else {"object": "x"})
+    data = json.dumps({"type": "response.created", "sequence_number": 0} if "." in name else {"object": "x"})
     content = f"{name}data: {data}\n\n{end}".encode()
     server.answers("/v1/responses", Reply(content=content, media_type="text/event-stream"))
 
@@ -299,3 +304,15 @@ def test_a_stream_of_events_ends_as_the_server_ended_it(
 
     assert content == live
     assert (b"[DONE]" in content) == (b"[DONE]" in replayed)
+    assert name.encode() == replayed[: replayed.index(b"data:")]
+
+
+def test_a_response_that_is_dropped_unread_is_stored_at_once(client: openai.OpenAI, recordings: Path) -> None:
+    """Another worker waits for it, and would wait until the session ends."""
+    with inference_recording("record-if-missing", recordings):
+        response = client.chat.completions.with_streaming_response.create(**HELLO).__enter__()
+        del response
+        gc.collect()
+        stored = files_of(recordings)
+
+    assert 1 == len(stored)

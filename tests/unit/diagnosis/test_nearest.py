@@ -92,6 +92,15 @@ def test_another_endpoint_is_named_when_the_test_has_no_other(recordings: Path) 
     assert ["endpoint", "$.messages", "$.input"] == paths(explanation)
 
 
+def test_another_http_method_is_named(recordings: Path) -> None:
+    """The same path lists with GET and creates with POST."""
+    put(recordings, {"model": "m"}, endpoint="/v1/batches")
+    asked = question({"model": "m"}, endpoint="/v1/batches")
+    explanation = explain(recordings, asked._replace(request=asked.request._replace(method="GET")))
+
+    assert ["method"] == paths(explanation)
+
+
 def test_a_renamed_test_is_recognised(recordings: Path) -> None:
     """Renaming a test used to cost a new recording of all its calls."""
     put(recordings, asks("Say hello."), "tests/test_c.py::test_hi")

@@ -46,7 +46,10 @@ class Session:
 
     @property
     def counts(self) -> Counter[Outcome]:
-        """How many calls were replayed, recorded, missed, dropped and live, without those that are zero."""
+        """How many calls were replayed, recorded, missed, dropped and live, without those that are zero.
+
+        Streams that were dropped unread are stored first, as by all of these properties.
+        """
         self.engine.captures.store_put_off()
         return self.engine.call_log.counts()
 

@@ -118,7 +118,8 @@ class Captures:
         with self._guard:
             if self._is_closed:
                 return False
-            self._put_off[decision] = running_task()
+            # asyncio closes a dropped generator in a task of its own, after its consumer's.
+            self._put_off.setdefault(decision, running_task())
         return True
 
     def store_put_off(self, task: object = None) -> None:

@@ -65,7 +65,7 @@ class Engine:
         self._has_own_id = is_shared or test_id is not None
         self._rules = rules or RequestRules()
         self._lookup = Lookup(store, self._rules)
-        self._part = f"{mode} {store.directories.written}"
+        self._mode_and_directory = f"{mode} {store.directories.written}"
         self._attempt_series = AttemptSeries()
         """Counts the calls that are made outside test attempts."""
         self._counts_on = False
@@ -105,7 +105,7 @@ class Engine:
         test_id = self._rules.scope(unredacted_test_id, request.credential)
         keyed_request, key = self._rules.keyed(request, test_id)
         with attempt_series.guard:
-            series = attempt_series.get(self._part, key)
+            series = attempt_series.get(self._mode_and_directory, key)
             if series is None:
                 series = self._new_series(attempt_series, key, unredacted_test_id)
             if mode is _RECORD_IF_MISSING or (series.is_wide and mode is _RECORD):
@@ -140,7 +140,7 @@ class Engine:
         is_wide = test_run.is_wide(test_id, self._has_own_id)
         # What is shared under another id than the fixture's own is not the fixture's alone.
         is_kept = is_wide and test_id == test_run.test_id and self.mode is _RECORD and test_run.is_kept()
-        return attempt_series.added(self._part, key, is_wide=is_wide, is_kept=is_kept)
+        return attempt_series.added(self._mode_and_directory, key, is_wide=is_wide, is_kept=is_kept)
 
     def _has_other_key(self, request: Request, key: str) -> bool:
         """Return whether secrets in the environment have changed the key of a request."""
@@ -233,7 +233,7 @@ class Engine:
         with series.guard:
             series.is_own = True
             series.in_flight_position = position
-            series.position = max(series.position, position)  # the call that gave this position up has given it back
+            series.position = max(series.position, position)  # a call that gave it up may have lowered it
             return self._record(wait.request, wait.key, wait.test_id, series, position, in_flight)
 
     def is_held_up_by_this_thread(self, wait: Wait) -> bool:
@@ -253,7 +253,14 @@ class Engine:
 
         Otherwise the inner session would begin at the first position again and replace what the outer one recorded.
         """
-        outer = next((engine for engine in outer_engines if engine.is_open and engine._part == self._part), None)
+        outer = next(
+            (
+                engine
+                for engine in outer_engines
+                if engine.is_open and engine._mode_and_directory == self._mode_and_directory
+            ),
+            None,
+        )
         if outer is not None:
             self._attempt_series, self._counts_on = outer._attempt_series, True
 

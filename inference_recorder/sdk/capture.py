@@ -1,4 +1,4 @@
-"""One call being recorded: keeps what arrives and stores it exactly once, however the call ends."""
+"""One call being recorded: keeps what arrives and stores it once, however the call ends."""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ from ..engine.decisions import Record
 from ..engine.engine import Engine
 from ..errors import UnwritableRecording
 from ..json_tree import JsonValue
-from ..recording.answer import RESPONSE_ENDS, Answer, Failed, Failure, Http, ModelList, Streamed, Value
-from ..recording.body import LIST, PLAIN, TEXT, data_in, is_plain, plain_body, typed, typed_json, untyped
+from ..recording.answer import RESPONSE_ENDS, Answer, Failed, Failure, Http, ModelList, Streamed, Value, items_of
+from ..recording.body import LIST, PLAIN, TEXT, Chunk, data_in, is_plain, plain_body, typed, typed_json, untyped
 from ..recording.deep_json import dumped
 from ..recording.failures import describe_failure
 from ..recording.model_lists import page_beside
 from ..recording.stability import without_volatile
 from ..request.jsonable import as_recorded
-from ..tasks import is_interruption
+from ..tasks import is_interruption, runs_an_event_loop
 from .bodies import kept_as_sent, media_type_of
 from .http import event_name, kept
 from .methods import method_for
 from .revive import reviver
 
+_BIG = 64 * 1024
+_BYTES_OF_A_FLOAT = 20
 STREAM_ENDS = RESPONSE_ENDS | {"error"}
 """Events after which a stream of the Responses API sends nothing more; leaving it then loses nothing."""
 
@@ -61,14 +63,13 @@ class Capture:
         self.is_pulling = True
         self.decision.state.consumer.reads()
 
-    def ended(self, answer: Answer | None) -> Answer | None:
-        """Note the final answer, before anything else can happen, and return it.
+    def ended(self, answer: Answer) -> None:
+        """Note the final answer. From now on nothing else is stored, even if the stream or the session is closed."""
+        self.engine.captures.expect_final(self.decision, answer)
 
-        From now on nothing else is stored, even if the stream or the session is closed.
-        """
-        if answer is not None:
-            self.engine.captures.expect_final(self.decision, answer)
-        return answer
+    def abandon(self) -> None:
+        """Give the call up, whose answer cannot be stored."""
+        self.engine.abandon(self.decision)
 
     def add(self, chunk: object) -> None:
         """Record one chunk as it is now: its consumer may change it."""
@@ -123,16 +124,13 @@ class Capture:
         self.decision.state.is_interrupted = self.decision.state.is_interrupted or is_interruption(error)
         return describe_failure(error)
 
-    def keep(self, answer: Answer | None, response: object = None, *, wait: bool = True) -> bool:
-        """Store the answer if it is to be recorded; None abandons the call.
+    def keep(self, answer: Answer, response: object = None, *, wait: bool = True) -> bool:
+        """Store the answer if it is to be recorded.
 
         If storing fails, the error holds `response`, or by default what was received of the stream.
 
         Returns False, with nothing stored, if another writer holds the lock and `wait` is False.
         """
-        if answer is None:
-            self.engine.abandon(self.decision)
-            return True
         try:
             return self.engine.captures.save(self.decision, answer, wait=wait)
         except UnwritableRecording as error:
@@ -149,10 +147,12 @@ class Capture:
 
     def left(self, *, is_dropped: bool = False) -> None:
         """Store what was received of a stream whose consumer closed it, dropped it or was interrupted."""
+        if self.decision.state.final is not None:  # what called `ended` stores it; a big answer in a thread
+            return
         if self.decision.state.is_over or self.engine.captures.puts_off(self.decision, is_dropped=is_dropped):
             return
         answer = answer_so_far(self.decision)
-        if not self.keep(answer, wait=False):
+        if (is_big(answer) and runs_an_event_loop()) or not self.keep(answer, wait=False):
             self.engine.captures.save_later(self.decision, answer)
 
     def dropped(self) -> None:
@@ -176,6 +176,26 @@ class Capture:
 
     def _of_chunks(self, *, failure: Failure | None = None, is_complete: bool = True) -> Streamed:
         return Streamed(self._chunks.copy(), failure, http=self.http, is_complete=is_complete)
+
+
+def is_big(answer: Answer) -> bool:
+    """Return whether encoding and writing an answer would hold up an event loop: about 64 KiB or more."""
+    if isinstance(answer, Value) and answer.attachment is not None:
+        return True
+    size = 0
+    waiting: list[Chunk] = [answer.body] if isinstance(answer, Value) else [*items_of(answer)]
+    while waiting and size < _BIG:
+        value = waiting.pop()
+        if isinstance(value, (str, bytes)):
+            size += len(value)
+        elif isinstance(value, dict):
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            if value and type(value[0]) is float:
+                size += len(value) * _BYTES_OF_A_FLOAT
+            else:
+                waiting.extend(value)
+    return size >= _BIG
 
 
 def notify_on_close(response: object, capture: Capture) -> None:

@@ -113,7 +113,6 @@ class _ClientRequest(InterceptedCall):
 
     def received(self, capture: Capture, result: object) -> tuple[object, Answer | None]:
         if not capture.stores_response:
-            capture.engine.abandon(capture.decision)
             raise UnrecordableCall(
                 f"{capture.decision.request.summary} was answered by {type(self.instance).__qualname__} without "
                 "a response passing its _process_response; it cannot be recorded"

@@ -1,4 +1,4 @@
-"""Drivers: they do what a course yields, in sync or in async code. Nothing else of the SDK's calls awaits.
+"""Drivers: they do what a course yields, in sync or in async code.
 
 Holds state: for each event loop, what bounds the threads that store its answers.
 """
@@ -10,9 +10,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from ..recording.answer import Answer, Value, items_of
-from ..recording.body import Chunk
-from .capture import Capture
+from ..recording.answer import Answer
+from .capture import Capture, is_big
 from .flow import Course, Invoke, Pause, Save, Step
 from .hand_over import HandOver, handed_over
 from .patching import Args, Kwargs, Original, Wrapper
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from anyio import CapacityLimiter
     from anyio.lowlevel import RunVar
 
-_BIG = 64 * 1024
-_BYTES_OF_A_FLOAT = 20
 _MOST_THREADS = 16
 
 
@@ -74,7 +71,7 @@ def drive(course: Course) -> object:
 
 
 async def adrive(course: Course) -> object:
-    """Return what a course returns, and raise what it raises."""
+    """Return what a course returns, and raise what it raises; a coroutine cannot raise StopIteration anyway."""
     __tracebackhide__ = True
     try:
         step = course.send(None)
@@ -99,6 +96,10 @@ def perform(step: Step) -> object:
         case Invoke():
             return step.function()
         case Save():
+            if step.answer is None:
+                step.capture.abandon()
+                return None
+            step.capture.ended(step.answer)
             return step.capture.keep(step.answer, step.response)
         case Pause():
             if step.engine.is_held_up_by_this_thread(step.wait):
@@ -131,9 +132,11 @@ async def _keep(capture: Capture, answer: Answer | None, response: object) -> No
     A task that is cancelled meanwhile loses nothing: the answer is stored all the same, and the session's end raises
     what goes wrong.
     """
+    if answer is None:
+        capture.abandon()
+        return
     capture.ended(answer)
-    is_kept = (answer is None or not _is_big(answer)) and capture.keep(answer, response, wait=False)
-    if is_kept or answer is None:  # giving a call up waits for nobody
+    if not is_big(answer) and capture.keep(answer, response, wait=False):
         return
     import anyio.to_thread
 
@@ -167,23 +170,3 @@ def _limiters() -> RunVar[CapacityLimiter]:
     from anyio.lowlevel import RunVar  # not before something is stored in a thread: a replay has no use for it
 
     return RunVar("inference_recorder_savers")
-
-
-def _is_big(answer: Answer) -> bool:
-    """Whether encoding and writing an answer would hold up an event loop: some 64 KiB and more."""
-    if isinstance(answer, Value) and answer.attachment is not None:
-        return True
-    size = 0
-    waiting: list[Chunk] = [answer.body] if isinstance(answer, Value) else [*items_of(answer)]
-    while waiting and size < _BIG:
-        value = waiting.pop()
-        if isinstance(value, (str, bytes)):
-            size += len(value)
-        elif isinstance(value, dict):
-            waiting.extend(value.values())
-        elif isinstance(value, list):
-            if value and type(value[0]) is float:
-                size += len(value) * _BYTES_OF_A_FLOAT
-            else:
-                waiting.extend(value)
-    return size >= _BIG

@@ -17,7 +17,7 @@ from ..request.request import Request
 from .capture import Capture
 from .context import current_engine
 from .hand_over import HandOver
-from .patching import Args, Original
+from .patching import Args, Original, kept_patched
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,16 +124,21 @@ def course(call: InterceptedCall) -> Course:
 def _recorded(call: InterceptedCall, engine: Engine, request: Request, capture: Capture) -> Course:
     __tracebackhide__ = True
     try:
-        result = yield Invoke(call.original, call.hand_over(engine, request, capture))
+        with kept_patched():  # the session may be closed before the response arrives
+            result = yield Invoke(call.original, call.hand_over(engine, request, capture))
     except Exception as error:
         if not capture.stores_response:
             yield Save(capture, capture.failed(error), error)
         raise
     except BaseException:
         if not capture.stores_response:
-            engine.abandon(capture.decision)
+            capture.abandon()
         raise
-    result, answer = call.received(capture, result)
+    try:
+        result, answer = call.received(capture, result)
+    except BaseException:
+        capture.abandon()
+        raise
     if answer is not None:
         yield Save(capture, answer, result)
     return result

@@ -6,7 +6,7 @@ Holds state: the hand-over while a call runs, in one ContextVar.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -29,6 +29,7 @@ class HandOver:
     is_taken: bool = False
     """Whether the client request has begun. Further requests that it causes are calls of their own."""
     has_response: bool = False
+    """Whether the response has arrived, or is no longer waited for."""
 
 
 _current: ContextVar[HandOver | None] = ContextVar("inference_recorder_call", default=None)
@@ -41,8 +42,9 @@ def handed_over(hand_over: HandOver) -> Iterator[None]:
     try:
         yield
     finally:
-        _current.reset(token)
         hand_over.is_taken = hand_over.has_response = True  # a task that was started in the block may outlive it
+        with suppress(ValueError):  # a coroutine that nobody finished is collected in another context
+            _current.reset(token)
 
 
 def take() -> HandOver | None:

@@ -36,7 +36,7 @@ def library_of(client: object) -> ModuleType:
 
 
 def kept(response: Any) -> Http | None:
-    """Return what a recording keeps of a response: its status, and its headers but for those of `format.headers`."""
+    """Return what a recording keeps of a response: its status, and the headers that `recording.headers` keeps."""
     headers = getattr(response, "headers", None)
     status_code = getattr(response, "status_code", None)
     if not isinstance(status_code, int) or not isinstance(headers, Mapping):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, TypeAlias, cast
@@ -142,6 +143,18 @@ def hold(targets: Iterable[Target]) -> None:
     except BaseException:
         let_go()
         raise
+
+
+@contextmanager
+def kept_patched() -> Iterator[None]:
+    """Keep patched what is patched now, even if the last owner lets go during the block."""
+    global _owners
+    with _guard:
+        _owners += 1
+    try:
+        yield
+    finally:
+        let_go()
 
 
 def let_go() -> None:

@@ -32,7 +32,7 @@ def is_revived_here(method: Method, recording: Recording, request: Request) -> b
         return True  # a mock returned it, whatever it was asked for
     if request.is_streaming:
         return False  # the server answered a streamed call with something else, and the SDK makes a stream of it
-    # Embeddings in base64 were recorded by a raw call: the SDK decodes what it asked for so, for who asked for nothing.
+    # The SDK asks for base64 itself, and decodes it, if the caller named no encoding.
     is_decoded_by_the_sdk = method.name == "embeddings.create" and "encoding_format" not in request.body
     if is_decoded_by_the_sdk and _has_encoded_embeddings(untyped(body)):
         return False
@@ -185,7 +185,7 @@ def revived_chunks(
     for chunk in answer.chunks:
         if response.is_closed:
             return
-        # The lines of one stream begin alike but for a few: what names their type is looked for again only then.
+        # Most chunks start with the same bytes; look for the start again only where it differs.
         if start is None or type(chunk) is not bytes or not chunk.startswith(start):
             start = chunk_data_start(chunk)
             length = 0 if start is None else len(start)

@@ -142,8 +142,4 @@ class _MethodCall(InterceptedCall):
         is_iterable = hasattr(result, "__aiter__") or hasattr(result, "__next__") or isinstance(result, (list, tuple))
         if is_iterable and capture.decision.request.is_streaming:
             return record_iterable(result, capture, self.method, self.client), None
-        try:
-            return result, capture.models(result) if self.method.is_list else capture.whole(result)
-        except BaseException:
-            capture.engine.abandon(capture.decision)
-            raise
+        return result, capture.models(result) if self.method.is_list else capture.whole(result)

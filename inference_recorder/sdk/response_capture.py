@@ -50,14 +50,14 @@ class ResponseCapture(Capture):
         return method_for(request.endpoint) if request.method == "POST" else None
 
     def receive(self, response: Any, *, cast_to: Any, stream_cls: Any, options: Any) -> Answer | None:
-        self.stores_response = True
         self._headers, self._cast_to, self._stream_cls = response.headers, cast_to, stream_cls
         self._ends_at_errors = ends_at_errors(options)
         self.http = kept(response)
-        if response.is_closed:
-            return self._answer(response.content)
-        self._pass_on_bytes(response)
-        return None
+        answer = self._answer(response.content) if response.is_closed else None
+        if answer is None:
+            self._pass_on_bytes(response)
+        self.stores_response = True
+        return answer
 
     def _pass_on_bytes(self, response: Any) -> None:
         """Record the bytes of an unread response on their way to its reader."""

@@ -36,6 +36,7 @@ def record_iterable(chunks: Any, capture: Capture, method: Method, client: objec
     response = memory_response(library, request, None, b"", "text/event-stream")
     stream = stream_over(passing, method.chunk_type, client, response, is_async=is_async)
     capture.begin()
+    notify_on_close(response, capture)
     weakref.finalize(stream, capture.dropped)
     return stream
 
@@ -52,14 +53,15 @@ def captured(source: Iterator[Any], capture: Capture) -> Iterator[Any]:
             try:
                 item = next(source)
             except StopIteration:
-                answer = capture.ended(capture.complete())
+                answer = capture.complete()
+                capture.ended(answer)
                 break
             finally:
                 capture.is_pulling = False
             capture.add(item)
             yield item
     except Exception as error:
-        perform(Save(capture, capture.ended(capture.broken(error))))
+        perform(Save(capture, capture.broken(error)))
         raise
     except BaseException as error:  # closed or interrupted
         capture.left(is_dropped=isinstance(error, GeneratorExit))
@@ -75,14 +77,15 @@ async def captured_async(source: AsyncIterator[Any], capture: Capture) -> AsyncI
             try:
                 item = await anext(source)
             except StopAsyncIteration:
-                answer = capture.ended(capture.complete())
+                answer = capture.complete()
+                capture.ended(answer)
                 break
             finally:
                 capture.is_pulling = False
             capture.add(item)
             yield item
     except Exception as error:
-        await aperform(Save(capture, capture.ended(capture.broken(error))))
+        await aperform(Save(capture, capture.broken(error)))
         raise
     except BaseException as error:  # closed, cancelled or interrupted
         capture.left(is_dropped=isinstance(error, GeneratorExit))

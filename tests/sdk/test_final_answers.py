@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import operator
 import subprocess
 import sys
 import textwrap
@@ -17,13 +18,16 @@ from typing import Any
 import anyio.to_thread
 import openai
 import pytest
+import wrapt
+from openai._base_client import AsyncAPIClient
 
 from inference_recorder import Session, inference_recording
-from inference_recorder.sdk.drivers import _BIG
+from inference_recorder.engine.answer_writer import AnswerWriter
+from inference_recorder.sdk.capture import _BIG
 from inference_recorder.storage.locks import Locks
 
 from ..conftest import HELLO, files_of
-from ..support.openai_server import OpenAIServer, Reply, chunks, completion
+from ..support.openai_server import OpenAIServer, ReceivedRequest, Reply, chunks, completion
 
 pytestmark = pytest.mark.usefixtures("sessions_are_runs")
 
@@ -310,3 +314,78 @@ def test_a_large_stream_is_recorded_whole_under_trio(server: OpenAIServer, recor
 
     assert 2 == len(files_of(recordings))
     assert all(is_complete(path) for path in recordings.glob("*.json"))
+
+
+@pytest.mark.parametrize("read", [read_named, read_raw, read_lines])
+async def test_a_large_stream_is_written_outside_the_event_loop(
+    read: Callable[[openai.AsyncOpenAI], Any], server: OpenAIServer, recordings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The SDK closes the response once the stream has ended, which wrote the file where other tasks wait."""
+    server.answers(CHAT, Reply(events=chunks(*LARGE)))
+    threads: list[threading.Thread] = []
+    write = AnswerWriter.write
+
+    def noted_write(*args: Any, **kwargs: Any) -> bool:
+        threads.append(threading.current_thread())
+        return write(*args, **kwargs)
+
+    monkeypatch.setattr(AnswerWriter, "write", noted_write)
+    async with openai.AsyncOpenAI(api_key="x", base_url=server.base_url) as client:
+        with inference_recording("record", recordings):
+            await read(client)
+
+    [thread] = threads
+    assert threading.main_thread() is not thread
+    assert is_complete(*recordings.glob("*.json"))
+
+
+@pytest.mark.parametrize("call", ["create", "with_raw_response.create"])
+def test_an_answer_that_arrives_after_the_session_is_stored(call: str, server: OpenAIServer, recordings: Path) -> None:
+    """A thread outlives the block: its call is paid for, and the SDK is not patched for anybody else any more."""
+    has_arrived, may_answer = threading.Event(), threading.Event()
+
+    def answer(request: ReceivedRequest, number: int) -> Reply:
+        has_arrived.set()
+        may_answer.wait(10)
+        return Reply(json=completion("late"))
+
+    server.scripts[CHAT] = answer
+    with openai.OpenAI(api_key="x", base_url=server.base_url) as client, ThreadPoolExecutor(1) as pool:
+        with inference_recording("record", recordings):
+            create = operator.attrgetter(call)(client.chat.completions)
+            future = pool.submit(create, **HELLO)
+            assert has_arrived.wait(10)
+        may_answer.set()
+        future.result()
+
+        with inference_recording("replay", recordings):
+            replayed = client.chat.completions.create(**HELLO)
+
+    assert "late" == replayed.choices[0].message.content
+    assert 1 == server.count
+    assert not isinstance(vars(AsyncAPIClient)["request"], wrapt.FunctionWrapper)
+
+
+async def test_a_dropped_async_stream_is_stored_at_the_next_call_of_its_task(
+    server: OpenAIServer, recordings: Path
+) -> None:
+    """asyncio closes its generator in a task of its own, which makes no further call."""
+    async with openai.AsyncOpenAI(api_key="x", base_url=server.base_url) as client:
+        with inference_recording("record", recordings):
+            await read_named(client)
+        [path] = recordings.glob("*.json")
+        with inference_recording("record", recordings):
+            await read_one_chunk(client)
+            for _ in range(4):  # asyncio closes one generator after the other
+                await asyncio.sleep(0)
+                gc.collect()
+            before = is_complete(path)
+            await client.chat.completions.create(**HELLO)
+
+            assert before
+            assert not is_complete(path)
+
+
+async def read_one_chunk(client: openai.AsyncOpenAI) -> None:
+    stream = await client.chat.completions.create(**STREAMED)
+    await anext(aiter(stream))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextvars
 import json
+import types
+from collections.abc import Generator
 from pathlib import Path
 from unittest.mock import AsyncMock, Mock, patch
 
 import openai
 import pytest
-from openai.types.chat import ChatCompletion
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from inference_recorder import inference_recording
 
@@ -17,6 +20,7 @@ from ..support.openai_server import OpenAIServer, completion
 
 CREATE = "openai.resources.chat.completions.Completions.create"
 ASYNC_CREATE = "openai.resources.chat.completions.AsyncCompletions.create"
+CHUNK = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": []}
 REQUEST = "openai._base_client.SyncAPIClient.request"
 
 
@@ -51,6 +55,38 @@ async def test_an_exhausted_async_mock_raises_its_own_stop_async_iteration(recor
             await client.chat.completions.create(**HELLO)
 
     assert not session.recorded
+
+
+def test_a_mocked_stream_that_is_closed_early_is_stored_at_once(client: openai.OpenAI, recordings: Path) -> None:
+    """As one of the SDK's is."""
+    chunk = ChatCompletionChunk.model_validate(CHUNK)
+    with patch(CREATE, Mock(return_value=iter([chunk, chunk]))), inference_recording("record", recordings):
+        stream = client.chat.completions.create(**HELLO, stream=True)
+        next(iter(stream))
+        stream.close()
+
+        [path] = recordings.glob("*.json")
+    assert 1 == len(json.loads(path.read_text())["response"]["body"])
+
+
+def test_a_call_that_nobody_finishes_may_be_collected_in_another_context(recordings: Path) -> None:
+    """A ContextVar cannot be set back there."""
+
+    async def unfinished(*args: object, **kwargs: object) -> None:
+        await suspended()
+
+    client = openai.AsyncOpenAI(api_key="x", base_url="http://local.test:9/v1")
+    with patch(ASYNC_CREATE, unfinished), inference_recording("record", recordings) as session:
+        coroutine = client.chat.completions.create(**HELLO)
+        contextvars.copy_context().run(coroutine.send, None)
+        coroutine.close()
+
+    assert not session.recorded
+
+
+@types.coroutine
+def suspended() -> Generator[None, None, None]:
+    yield
 
 
 def test_all_methods_are_patched_again_after_a_mock_brought_a_wrapper_back(

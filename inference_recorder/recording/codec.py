@@ -1,6 +1,4 @@
-"""The bytes of a file <-> a recording.
-
-Whatever is wrong with a file is raised as CorruptRecording.
+"""The bytes of a file <-> a recording. Whatever is wrong with a file is raised as CorruptRecording.
 
 `decode` parses only the response of a file in our layout, and leaves the chunks of a stream as lines. It therefore
 misses a damaged request, and a name that an object of the response has twice; `decode_thoroughly` finds both. What a

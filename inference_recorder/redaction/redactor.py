@@ -67,25 +67,27 @@ class Redactor:
         prescribes nothing.
 
         Objects are walked in the order of their redacted names, so that two spellings of one request have their secrets
-        in the same order. A name comes before its value.
+        in the same order. A name comes before its value. `restoring` walks a recording in the same order.
         """
         if isinstance(value, str):
             return self._replaced_in(value, substitute, name, is_prescribed=not is_free and is_enumerated(name, value))
         if isinstance(value, dict):
             redacted: dict[str, tuple[str, JsonValue]] = {}
             is_free = is_free or name in FREE
-            for item in sorted(value, key=partial(self._order_of, is_free=is_free)):
-                redacted_name = self._replaced_in(item, substitute, "", is_prescribed=not is_free and is_member(item))
-                member = value[item]
-                redacted[item] = (
+            for member in sorted(value, key=partial(self._order_of, is_free=is_free)):
+                redacted_name = self._replaced_in(
+                    member, substitute, "", is_prescribed=not is_free and is_member(member)
+                )
+                item = value[member]
+                redacted[member] = (
                     redacted_name,
                     (
-                        self._replaced_by_name(member, substitute, item)
-                        if isinstance(member, str) and is_secret_by_name(name, item, member)
-                        else self.replaced(member, substitute, item, is_free=is_free)
+                        self._replaced_by_name(item, substitute, member)
+                        if isinstance(item, str) and is_secret_by_name(name, member, item)
+                        else self.replaced(item, substitute, member, is_free=is_free)
                     ),
                 )
-            return dict(self._without_collisions(redacted[item] for item in value))
+            return dict(self._without_collisions(redacted[member] for member in value))
         if isinstance(value, (list, tuple)):
             if name in ENCODED and not is_free and not self._is_for_requests:
                 return list(value)  # a vector has thousands of numbers

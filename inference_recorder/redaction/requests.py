@@ -168,7 +168,7 @@ class RequestRules:
         return secrets.redactor.replaced(test_id, lambda secret: PLACEHOLDER)
 
     def secrets_of(self, request: Request) -> list[str]:
-        """Return the secrets of a request's body and endpoint in their order, each as often as it occurs.
+        """Return the secrets of a request's body and endpoint in the order of `Redactor.replaced`, with repetitions.
 
         Texts that look like a placeholder are among them (see `placeholders.LITERAL`).
         """

@@ -82,7 +82,7 @@ def _restored(is_escape: bool, number: str, is_in_a_string: bool, present: Mappi
 
 
 def _texts(value: JsonValue) -> Iterator[str]:
-    """Yield the texts of a JSON value in the order in which a `Redactor` goes through them."""
+    """Yield the texts of a JSON value in the order of `Redactor.replaced`, by which secrets have their numbers."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
@@ -95,5 +95,5 @@ def _texts(value: JsonValue) -> Iterator[str]:
 
 
 def _order_of(name: str) -> tuple[str, list[tuple[int, str]]]:
-    """Return what sorts a name as it was sorted with its secrets in it."""
+    """Return what sorts a redacted name to where `Redactor.replaced` had it when its secrets were in it."""
     return NUMBERED.sub(PLACEHOLDER, name), [(len(number), number) for number, _ in NUMBERED.findall(name)]

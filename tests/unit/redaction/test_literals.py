@@ -48,7 +48,7 @@ def recorded(asked: Request, answer: Answer, rules: RequestRules) -> bytes:
 
 
 def replayed(asked: Request, content: bytes, rules: RequestRules) -> Answer:
-    """Return the answer as `rows` reads it from a recording."""
+    """Return the answer as a replay reads it from a recording."""
     answer = decode(content, "").answer
     if not answer.is_redacted:
         return answer

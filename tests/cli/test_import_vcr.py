@@ -12,6 +12,9 @@ import openai
 import pytest
 
 from inference_recorder import inference_recording
+from inference_recorder.cli.import_vcr import calls
+from inference_recorder.sdk import methods
+from inference_recorder.sdk.methods import METHODS, Method
 
 from ..conftest import HELLO
 from ..support.openai_server import OpenAIServer, Reply, default_reply, error
@@ -165,6 +168,31 @@ def test_a_call_that_vcrpy_recorded_is_replayed_after_its_import(
     assert (0, 0) == (result.exit_code, server.count), result.output
     assert plain(live) == plain(replayed)
     assert {"replayed"} == set(session.counts)
+
+
+def test_a_call_of_a_method_that_only_a_later_sdk_has_is_imported_as_a_client_request(
+    client: openai.OpenAI, server: OpenAIServer, recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table that is ahead of the installed SDK must not cost a user of vcrpy the recording."""
+    later = Method("later.create", "/v1/later", "openai.resources.no_such_module", "Later",
+                   answer="openai.types:NoSuchAnswer", params="openai.types:NoSuchParams", since="99.0.0")  # fmt: skip
+    server.answers("/v1/later", Reply({"id": "later-1", "results": []}))
+
+    def call() -> Any:
+        return client.post("/later", body={"query": "q"}, cast_to=object)
+
+    with cassette_written(tmp_path / "call.yaml"):
+        live = call()
+    for module in (calls, methods):
+        monkeypatch.setattr(module, "METHODS", (*METHODS, later))
+    result = run("import", "vcr", "-o", recordings, "--test-id", ID, tmp_path)
+    server.received.clear()
+    with inference_recording("replay", recordings, test_id=ID):
+        replayed = call()
+
+    assert (0, 0) == (result.exit_code, server.count), result.output
+    assert "1 call imported, 0 skipped" in result.output
+    assert live == replayed
 
 
 @pytest.mark.parametrize("name", ["plain", "streamed", "failure", "embeddings", "response", "models"])

@@ -29,23 +29,24 @@ from inference_recorder.recording.stability import renamed_ids
 
 from ..conftest import HELLO, Colour, files_of
 from ..support.differences import differences, stable
+from ..support.example_calls import EXAMPLES, ROWS, case, plain_calls
 from ..support.openai_server import OpenAIServer, Reply, chunks, completion, error, response
 
-CALLS: dict[str, tuple[str, dict[str, Any]]] = {
-    "chat": ("chat.completions.create", HELLO),
+CALLS: dict[str, tuple[str, dict[str, Any]]] = plain_calls() | {
     "chat streamed": ("chat.completions.create", HELLO | {"stream": True, "stream_options": {"include_usage": True}}),
-    "completions": ("completions.create", {"model": "m", "prompt": "Say hi"}),
     "completions streamed": ("completions.create", {"model": "m", "prompt": "Say hi", "stream": True}),
-    "embeddings": ("embeddings.create", {"model": "text-embedding-3-small", "input": ["a", "bcd"]}),
     "embeddings in base64": ("embeddings.create", {"model": "m", "input": "a", "encoding_format": "base64"}),
-    "responses": ("responses.create", {"model": "gpt-4o", "input": "Say hello."}),
     "responses streamed": ("responses.create", {"model": "gpt-4o", "input": "Say hello.", "stream": True}),
-    "moderations": ("moderations.create", {"input": "I like you."}),
-    "images": ("images.generate", {"model": "gpt-image-1", "prompt": "a cat"}),
 }
 
 
-@pytest.mark.parametrize(("name", "kwargs"), CALLS.values(), ids=CALLS)
+@pytest.mark.parametrize("name", ROWS)
+def test_every_method_of_the_table_has_example_arguments(name: str) -> None:
+    """The tests of all ways of calling take their calls from there."""
+    assert name in EXAMPLES, f"add arguments of {name} to EXAMPLES in tests/support/example_calls.py"
+
+
+@pytest.mark.parametrize(("name", "kwargs"), [case(call[0], *call, case_id=name) for name, call in CALLS.items()])
 def test_every_method_of_the_table_replays_what_was_answered(
     name: str, kwargs: dict[str, Any], sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:

@@ -17,6 +17,7 @@ from inference_recorder import inference_recording
 
 from ...conftest import Colour
 from ...support.differences import differences
+from ...support.example_calls import ROWS, is_installed, plain_calls
 from ...support.openai_server import OpenAIServer, ReceivedRequest, Reply, chunks, completion, response, response_events
 from .watching import described, entered, parsed, parsed_line, stable
 
@@ -99,7 +100,10 @@ RAW_STREAM: dict[str, Read] = {
     "raw, lines": lambda sdk, raw: [parsed_line(line) for line in sdk.items(_lines_of(sdk, raw.http_response))],
 }
 KINDS: dict[str, tuple[str, dict[str, Any], dict[str, Read]]] = {
-    "chat": ("chat.completions.create", {"model": "m", "messages": MESSAGES}, WHOLE),
+    name: (method, kwargs, {"all": all_of} if ROWS[method].is_list else WHOLE)
+    for name, (method, kwargs) in plain_calls().items()
+    if is_installed(method)
+} | {
     "chat, streamed": ("chat.completions.create", {"model": "m", "messages": MESSAGES, "stream": True}, STREAMED),
     "chat, raw": ("chat.completions.with_raw_response.create", {"model": "m", "messages": MESSAGES}, RAW),
     "chat, raw and streamed": (
@@ -107,20 +111,12 @@ KINDS: dict[str, tuple[str, dict[str, Any], dict[str, Read]]] = {
         {"model": "m", "messages": MESSAGES, "stream": True},
         RAW_STREAM,
     ),
-    "completions": ("completions.create", {"model": "m", "prompt": "Say"}, WHOLE),
     "completions, streamed": ("completions.create", {"model": "m", "prompt": "Say", "stream": True}, STREAMED),
-    "responses": ("responses.create", {"model": "m", "input": "Say"}, WHOLE),
     "responses, streamed": ("responses.create", {"model": "m", "input": "Say", "stream": True}, STREAMED),
-    "embeddings": ("embeddings.create", {"model": "m", "input": ["a", "b"]}, WHOLE),
     "embeddings, floats": ("embeddings.create", {"model": "m", "input": "a", "encoding_format": "float"}, WHOLE),
-    "moderations": ("moderations.create", {"input": "Say"}, WHOLE),
-    "images": ("images.generate", {"model": "m", "prompt": "a cat"}, WHOLE),
-    "models": ("models.list", {}, {"all": all_of}),
     "post": ("post", {"path": "/odd", "body": {"n": 1}, "cast_to": object}, WHOLE),
 }
-_ENDPOINTS = (
-    "chat/completions", "completions", "responses", "embeddings", "moderations", "images/generations", "models", "odd"
-)  # fmt: skip
+_ENDPOINTS = (*(row.endpoint for row in ROWS.values()), "/v1/odd")
 
 
 def text_of(size: int, seed: int) -> str:
@@ -205,7 +201,7 @@ def seen(case: Case, sdk: Colour, server: OpenAIServer) -> list[Any]:
 def assert_the_same_thrice(case: Case, sdk: Colour, server: OpenAIServer) -> None:
     """Assert that a case gives the same live, recorded and replayed, and that its replay sends nothing."""
     script = answered(case)
-    server.scripts.update({f"/v1/{endpoint}": script for endpoint in _ENDPOINTS})
+    server.scripts.update(dict.fromkeys(_ENDPOINTS, script))
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         live = seen(case, sdk, server)

@@ -6,6 +6,7 @@ import enum
 import importlib.util
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,10 @@ from inference_recorder.redaction.requests import recorded_request
 from inference_recorder.request.exact_body import exact_body
 from inference_recorder.request.keys import request_key
 from inference_recorder.sdk.internals import constructed
-from inference_recorder.sdk.methods import METHODS, Method
+from inference_recorder.sdk.methods import Method
 
 from ...conftest import HELLO, AsyncColour, Colour, files_of
+from ...support.example_calls import ROWS, case, is_installed, plain_calls
 from ...support.openai_server import OpenAIServer, Reply, completion, response
 from .watching import entered
 
@@ -34,7 +36,6 @@ OMIT = openai._types.Omit()
 _SENT: Any = maybe_transform({"messages": [{"role": "user", "name": openai.NOT_GIVEN}]}, CompletionCreateParams)
 NESTED = {"strict": openai.NOT_GIVEN} if _SENT == {"messages": [{"role": "user"}]} else {}
 """A mark of "not given" within an argument, which the oldest SDKs refuse to send."""
-RESOURCE_METHODS = {method.name: method for method in METHODS}
 
 
 class City(pydantic.BaseModel):
@@ -81,7 +82,8 @@ def _chat(**more: Any) -> dict[str, Any]:
 
 
 CALLS: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
-    "chat": ("chat.completions.create", lambda: _chat()),
+    name: (method, partial(dict, arguments)) for name, (method, arguments) in plain_calls().items()
+} | {  # odd ones take the place of some plain ones
     "chat, streamed": ("chat.completions.create", lambda: _chat(stream=True, stream_options={"include_usage": True})),
     "chat, everything odd": (
         "chat.completions.create",
@@ -132,6 +134,7 @@ CALLS: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "images": ("images.generate", lambda: {"prompt": "a", "n": 1, "extra_body": {"seed": 2**70}}),
     "models": ("models.list", lambda: {"extra_query": {"limit": 2}}),
 }
+EACH_CALL = [case(method, name) for name, (method, _) in CALLS.items()]
 
 
 def by_the_method(sdk: Colour, method: Method, kwargs: dict[str, Any], kept: Any, sent: Sent) -> None:
@@ -194,12 +197,12 @@ def as_json(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("name", EACH_CALL)
 def test_the_exact_body_is_what_goes_over_the_wire(
     name: str, sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
     """What the key leaves out, two requests may differ in; what it adds, no server can tell."""
-    method, make = RESOURCE_METHODS[CALLS[name][0]], CALLS[name][1]
+    method, make = ROWS[CALLS[name][0]], CALLS[name][1]
 
     with inference_recording("record", recordings, test_id=TEST):
         by_the_method(sdk, method, make(), None, Any)  # type: ignore[arg-type]
@@ -215,13 +218,13 @@ def test_the_exact_body_is_what_goes_over_the_wire(
     assert file.removeprefix("models-").startswith(request_key(recorded_request(document["request"]), TEST))
 
 
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("name", EACH_CALL)
 @pytest.mark.parametrize("recorded_by", WAYS)
 def test_each_way_of_making_a_request_replays_what_any_other_recorded(
     recorded_by: Callable[..., None], name: str, sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
     """Adding `with_raw_response` to see a header must not cost a recording."""
-    method, make = RESOURCE_METHODS[CALLS[name][0]], CALLS[name][1]
+    method, make = ROWS[CALLS[name][0]], CALLS[name][1]
     kept = attrgetter(method.name)(sdk.client)
     by_the_method(sdk, method, make(), kept, Any)  # type: ignore[arg-type]
     sent = Sent(server, method, make())
@@ -242,7 +245,7 @@ def test_each_way_of_making_a_request_replays_what_any_other_recorded(
 
 def test_every_series_of_the_table_is_tried() -> None:
     """A row that is added later has to show its wire too."""
-    assert set(RESOURCE_METHODS) == {name for name, _ in CALLS.values()}
+    assert set(ROWS) == {name for name, _ in CALLS.values()}
 
 
 CLIENTS: dict[str, tuple[dict[str, Any], str]] = {
@@ -263,7 +266,7 @@ def test_other_clients_have_one_key_too(kind: str, is_async: bool, server: OpenA
     server.answers(path, Reply(completion()))
     given = {name: value.format(root=server.base_url.removesuffix("/v1")) for name, value in options.items()}
     sdk = _caller(given, is_async=is_async)
-    method, call = RESOURCE_METHODS["chat.completions.create"], _chat(extra_body={"top_k": 1})
+    method, call = ROWS["chat.completions.create"], _chat(extra_body={"top_k": 1})
     kept = attrgetter(method.name)(sdk.client)
     by_the_method(sdk, method, call, kept, Any)  # type: ignore[arg-type]
     sent = Sent(server, method, call)
@@ -334,9 +337,9 @@ def test_no_argument_has_another_name_on_the_wire() -> None:
             for name, hint in get_type_hints(kind, include_extras=True).items():
                 look(hint, f"{kind.__name__}.{name}")
 
-    for method in METHODS:
-        if method.params:
-            look(_type_named(method.params), method.name)
+    for name, method in ROWS.items():
+        if method.params and is_installed(name):
+            look(_type_named(method.params), name)
 
     assert len(seen) > 50
     assert [] == renamed

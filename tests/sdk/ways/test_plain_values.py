@@ -17,17 +17,11 @@ from inference_recorder.recording.body import typed
 from ...cli.recorded import run
 from ...conftest import HELLO, Colour
 from ...support.differences import differences
+from ...support.example_calls import ROWS, case, plain_calls
 from ...support.openai_server import OpenAIServer, Reply, chunk, completion
 
-METHODS: dict[str, tuple[str, dict[str, Any]]] = {
-    "chat": ("chat.completions.create", HELLO),
-    "completions": ("completions.create", {"model": "m", "prompt": "Hi"}),
-    "embeddings": ("embeddings.create", {"model": "m", "input": "a"}),
-    "responses": ("responses.create", {"model": "m", "input": "Hi"}),
-    "moderations": ("moderations.create", {"input": "Hi"}),
-    "images": ("images.generate", {"model": "m", "prompt": "a cat"}),
-    "models": ("models.list", {}),
-}
+METHODS = plain_calls()
+_NOT_LISTS = [name for name, (method, _) in METHODS.items() if not ROWS[method].is_list]
 LEFT_BY_SOMEBODY: dict[str, Any] = {
     "null": None,
     "a number": 7,
@@ -77,8 +71,8 @@ def put(path: Path, body: Any, *, indent: int | None = 2, **members: Any) -> Non
 
 @pytest.mark.parametrize(
     ("body", "name"),
-    [(body, name) for name in METHODS for body in LEFT_BY_SOMEBODY]
-    + [(body, name) for name in METHODS if name != "models" for body in WITHOUT_AN_OBJECT],  # which are lists of models
+    [case(METHODS[name][0], body, name) for name in METHODS for body in LEFT_BY_SOMEBODY]
+    + [case(METHODS[name][0], body, name) for name in _NOT_LISTS for body in WITHOUT_AN_OBJECT],
 )
 def test_a_body_that_is_not_an_object_of_the_method_is_corrupt(
     body: str, name: str, sdk: Colour, server: OpenAIServer, recordings: Path
@@ -118,7 +112,7 @@ def test_a_chunk_that_is_not_an_object_is_corrupt(is_raw: bool, body: str, sdk: 
 
 @pytest.mark.parametrize(
     ("value", "name"),
-    [(value, name) for name in METHODS if name != "models" for value in RETURNED_BY_A_MOCK]
+    [case(METHODS[name][0], value, name) for name in _NOT_LISTS for value in RETURNED_BY_A_MOCK]
     + [(value, "chat") for value in ANSWERS_OF_A_MOCK],
 )
 def test_what_a_mock_returns_replays_as_it_is(value: str, name: str, sdk: Colour, recordings: Path) -> None:

@@ -15,20 +15,17 @@ from inference_recorder import inference_recording
 
 from ...conftest import HELLO, Colour, files_of
 from ...support.differences import differences
+from ...support.example_calls import case, plain_calls
 from ...support.openai_server import OpenAIServer, Reply, completion, error
 from .server_scripts import HEADERS, with_headers
 from .watching import Way, check, entered, lived, parsed, parsed_line, stable, used
 
 ASK = {"model": "gpt-4o", "input": "Say hello."}
 CALLS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any]]] = {
-    "chat": ("chat.completions.create", (), HELLO),
-    "completions": ("completions.create", (), {"model": "m", "prompt": "Say hi"}),
-    "responses": ("responses.create", (), ASK),
-    "embeddings": ("embeddings.create", (), {"model": "m", "input": ["a", "bc"]}),
+    "models list" if name == "models" else name: (method, (), kwargs)
+    for name, (method, kwargs) in plain_calls().items()
+} | {
     "embeddings as floats": ("embeddings.create", (), {"model": "m", "input": "a", "encoding_format": "float"}),
-    "moderations": ("moderations.create", (), {"input": "I like you."}),
-    "images": ("images.generate", (), {"model": "gpt-image-1", "prompt": "a cat"}),
-    "models list": ("models.list", (), {}),
     "model": ("models.retrieve", ("gpt-4o",), {}),
     "model deletion": ("models.delete", ("gpt-4o",), {}),
     "files list": ("files.list", (), {}),
@@ -37,7 +34,7 @@ CALLS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any]]] = {
     "speech": ("audio.speech.create", (), {"model": "tts-1", "voice": "alloy", "input": "Hi"}),
     "transcription": ("audio.transcriptions.create", (), {"model": "whisper-1", "file": ("a.wav", b"sound")}),
     "search by POST": ("vector_stores.search", ("vs_1",), {"query": "x"}),
-}  # fmt: skip
+}
 STREAMED_CALLS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any]]] = {
     "chat streamed": ("chat.completions.create", (), HELLO | {"stream": True}),
     "completions streamed": ("completions.create", (), {"model": "m", "prompt": "Say hi", "stream": True}),
@@ -45,6 +42,7 @@ STREAMED_CALLS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any]]] = {
     "images streamed": ("images.generate", (), {"model": "gpt-image-1", "prompt": "a cat", "stream": True}),
     "kept response streamed": ("responses.retrieve", ("resp_00000007",), {"stream": True}),
 }
+EACH_CALL = [case(method, name) for name, (method, *_) in (CALLS | STREAMED_CALLS).items()]
 SEEN_OF_A_RESPONSE: dict[str, Callable[[Colour, Any], Any]] = {
     "parse": lambda sdk, raw: _unwrapped(sdk, sdk.wait(raw.parse())),
     "json": lambda sdk, raw: sdk.wait(raw.json()),
@@ -63,7 +61,7 @@ SEEN_OF_A_RESPONSE: dict[str, Callable[[Colour, Any], Any]] = {
 _NOT_JSON = {"file content", "speech"}
 
 
-@pytest.mark.parametrize("name", [*CALLS, *STREAMED_CALLS])
+@pytest.mark.parametrize("name", EACH_CALL)
 def test_a_raw_response_replays_with_all_its_parts(
     name: str, sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
@@ -145,13 +143,7 @@ def test_a_raw_response_keeps_the_headers_that_say_something_and_no_secret(
         assert secret not in text
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *CALLS,
-        *STREAMED_CALLS,
-    ],
-)
+@pytest.mark.parametrize("name", EACH_CALL)
 def test_raw_and_plain_calls_serve_each_other(name: str, sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
     """A framework that goes over to raw calls must not have its users record everything again."""
     method, args, kwargs = (CALLS | STREAMED_CALLS)[name]

@@ -16,21 +16,12 @@ from inference_recorder import MissingRecording, inference_recording
 from inference_recorder.sdk.methods import METHODS
 
 from ...conftest import HELLO, Colour
+from ...support.example_calls import EXAMPLES, case
 from ...support.openai_server import OpenAIServer
 
-ENOUGH: dict[str, dict[str, Any]] = {
-    "chat.completions.create": HELLO,
-    "completions.create": {"model": "m", "prompt": "Say hi"},
-    "embeddings.create": {"model": "m", "input": "a"},
-    "responses.create": {"model": "m", "input": "Say hi"},
-    "moderations.create": {"input": "Say hi"},
-    "images.generate": {"prompt": "a cat"},
-    "models.list": {},
-}
-"""Arguments that each method of the table takes."""
 REFUSED = {
     f"{name}, {what}": (name, args, kwargs)
-    for name, enough in ENOUGH.items()
+    for name, enough in EXAMPLES.items()
     for what, args, kwargs in [
         ("no arguments", (), {}),
         ("an unknown keyword", (), {**enough, "mesages": []}),
@@ -61,15 +52,15 @@ def refusal(sdk: Colour, name: str, args: tuple[Any, ...], kwargs: dict[str, Any
 
 def test_all_methods_of_the_table_are_tried() -> None:
     """A row added to the table is tried here too."""
-    assert {method.name for method in METHODS} == set(ENOUGH)
+    assert {method.name for method in METHODS} == set(EXAMPLES)
 
 
-@pytest.mark.parametrize("case", REFUSED)
+@pytest.mark.parametrize("refused", [case(call[0], name) for name, call in REFUSED.items()])
 def test_a_call_that_the_sdk_refuses_is_refused_the_same_in_replay(
-    case: str, sdk: Colour, server: OpenAIServer, recordings: Path
+    refused: str, sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
     """A typing mistake must not look like something to record."""
-    name, args, kwargs = REFUSED[case]
+    name, args, kwargs = REFUSED[refused]
     live = refusal(sdk, name, args, kwargs)
     is_refused = server.count == 0
     server.received.clear()
@@ -85,11 +76,11 @@ def test_a_call_that_the_sdk_refuses_is_refused_the_same_in_replay(
         assert {"missed": 1} == session.counts
 
 
-@pytest.mark.parametrize("name", ENOUGH)
+@pytest.mark.parametrize("name", [case(name, name) for name in EXAMPLES])
 def test_a_call_that_the_sdk_accepts_is_a_miss(name: str, sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
     """Asking the SDK first must neither hide a miss nor send anything."""
     with inference_recording("replay", recordings) as session, pytest.raises(MissingRecording):
-        sdk.call(name, **ENOUGH[name])
+        sdk.call(name, **EXAMPLES[name])
 
     assert {"missed": 1} == session.counts
     assert 0 == server.count

@@ -101,6 +101,13 @@ def test_a_path_names_its_places(path: str, expected: Any) -> None:
     assert expected == JsonPath(path).applied(value, lambda item: "X")
 
 
+def test_a_rule_without_a_pattern_replaces_the_whole_value() -> None:
+    """It may be a number, in which no pattern could be."""
+    rules = Normalizers([{"path": "$.a", "placeholder": "X"}])
+
+    assert {"a": "X", "b": 2} == rules.applied({"a": 1, "b": 2})
+
+
 @pytest.mark.parametrize("path", ["a", "$a", "$.", "$.a[", "$.a[x]", "$.a b", "$[?(@.a)]"])
 def test_an_invalid_path_is_refused(path: str) -> None:
     """A rule that never applies would be noticed as a miss, on another machine."""

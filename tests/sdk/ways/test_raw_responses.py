@@ -14,9 +14,10 @@ import pytest
 from inference_recorder import inference_recording
 
 from ...conftest import HELLO, Colour, files_of
+from ...robustness.in_memory import http
 from ...support.differences import differences
 from ...support.example_calls import case, plain_calls
-from ...support.openai_server import OpenAIServer, Reply, completion, error
+from ...support.openai_server import OpenAIServer, Reply, chunks, completion, error
 from .server_scripts import HEADERS, with_headers
 from .watching import Way, check, entered, lived, parsed, parsed_line, stable, used
 
@@ -308,3 +309,25 @@ def test_a_response_that_is_dropped_unread_is_stored_at_once(client: openai.Open
         stored = files_of(recordings)
 
     assert 1 == len(stored)
+
+
+def test_a_raw_stream_that_breaks_replays_its_events_and_breaks_again(
+    client: openai.OpenAI, server: OpenAIServer, recordings: Path
+) -> None:
+    """What arrived was paid for, and code that reads events itself has to see the same end."""
+    server.answers("/v1/chat/completions", Reply(events=chunks("so", "far"), breaks=True))
+
+    def read() -> tuple[int, type[Exception]]:
+        parts: list[bytes] = []
+        with client.chat.completions.with_streaming_response.create(**HELLO, stream=True) as response:
+            with pytest.raises(http.TransportError) as caught:
+                parts.extend(response.iter_bytes())
+        return b"".join(parts).count(b"data: "), caught.type
+
+    with inference_recording("record", recordings, record_errors=True):
+        live = read()
+    with inference_recording("replay", recordings):
+        replayed = read()
+
+    assert live[0] >= 2
+    assert live == replayed

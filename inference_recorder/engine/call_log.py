@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from operator import itemgetter
 from pathlib import Path
+from sys import intern
 from typing import Literal
 
 from ..children import usage as process_usage
@@ -78,6 +79,7 @@ class CallLog:
         if process_usage.listeners:
             process_usage.tell_use("replayed", test_id, key, path)
         number = next(self._numbers)
+        key, path = intern(key), intern(path)  # a loop that asks again and again holds them once
         self._replays.append((request.endpoint, request.model, key, test_id, path, time.time(), number))
 
     def made(self, decision: Record) -> None:

@@ -45,7 +45,6 @@ STATEFUL = {
     "diagnosis/index.py",
     "sdk/context.py",
     "sdk/describe.py",
-    "sdk/drivers.py",
     "sdk/hand_over.py",
     "sdk/patching.py",
     "storage/locks.py",

@@ -1,7 +1,4 @@
-"""Drivers: they do what a course yields, in sync or in async code.
-
-Holds state: for each event loop, what bounds the threads that store its answers.
-"""
+"""Drivers: they do what a course yields, in sync or in async code."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Session:
     def counts(self) -> Counter[Outcome]:
         """How many calls were replayed, recorded, missed, dropped and live, without those that are zero.
 
-        Streams that were dropped unread are stored first, as by all of these properties.
+        Streams that were collected before their end are stored first, as by all of these properties.
         """
         self.engine.captures.store_put_off()
         return self.engine.call_log.counts()

@@ -104,10 +104,10 @@ def _question_in(
     try:
         request = _request(document if is_recorded else {"body": document}, endpoint, base_url)
         declared = document.get("normalize") if is_recorded else None
-        normalize = cast(
-            "Sequence[object]", table.normalize if declared is None else declared
-        )  # RequestRules checks it
-        rules = RequestRules(table.redact, normalize or (), secret_env=table.secret_env)
+        normalize = cast("Sequence[object]", declared or ())  # RequestRules checks it
+        if declared is None:
+            normalize = table.normalize or ()
+        rules = RequestRules(table.redact, normalize, secret_env=table.secret_env)
         keyed = rules.asked(without_numbers(request))
         keyed = with_literals(keyed) if is_recorded else keyed
     except (RecorderError, TypeError) as error:

@@ -102,7 +102,7 @@ def _event(name: str | None, data: JsonValue, path: str, *, is_text: bool = Fals
         else:
             raise ValueError("its text is not a string")
         return start + b"".join(b"data: " + line + b"\n" for line in lines) + b"\n"
-    except (AttributeError, ValueError) as error:
+    except ValueError as error:
         raise CorruptRecording(path, f"a chunk of $.response.body cannot be sent: {error}") from None
 
 

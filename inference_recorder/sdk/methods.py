@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import Any
 
 from .internals import transformed
+from .versions import release_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,13 @@ class Method:
     def answer_type(self) -> Any:
         """The type of a whole answer (of an item, for a list)."""
         return _type_named(self.answer)
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether the installed SDK has it."""
+        import openai
+
+        return release_of(openai.__version__) >= release_of(self.since)
 
     def as_sent(self, kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return keyword arguments as the SDK turns them into a body: models as it dumps them, iterables as lists.

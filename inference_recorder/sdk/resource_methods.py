@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from ..engine.decisions import Decision, Record, Replay
@@ -14,8 +15,8 @@ from ..request.unshown import unshown
 from .capture import Capture
 from .context import current_engine
 from .describe import described, is_raw
-from .drivers import adrive, drive
-from .flow import InterceptedCall, Invoke, course
+from .drivers import adrive, async_wrapper, wrapper
+from .flow import Course, InterceptedCall, Invoke, course
 from .hand_over import HandOver
 from .internals import client_of, paginator_of, validates_strictly
 from .methods import METHODS, Method
@@ -29,28 +30,18 @@ from .streams import record_iterable, record_stream
 def targets() -> list[Target]:
     """Return the methods to patch: two for each row of the table."""
     return [
-        Target(method.module, start + method.owner, method.attribute, wrapper, method.since)
+        Target(method.module, start + method.owner, method.attribute, wrapped_by, method.since)
         for method in METHODS
-        for start, wrapper in (("", _wrapper(method)), ("Async", _async_wrapper(method)))
+        for start, wrapped_by in (("", wrapper(partial(_begin, method, False))), ("Async", _async_wrapper(method)))
     ]
 
 
-def _wrapper(method: Method) -> Wrapper:
-    def intercept(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> object:
-        __tracebackhide__ = True
-        return drive(course(_MethodCall(wrapped, instance, args, kwargs, is_async=False, method=method)))
-
-    return intercept
+def _begin(method: Method, is_async: bool, wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> Course:
+    return course(_MethodCall(wrapped, instance, args, kwargs, is_async=is_async, method=method))
 
 
 def _async_wrapper(method: Method) -> Wrapper:
-    if method.is_list:
-        return _paginator_wrapper(method)
-
-    def intercept(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> object:
-        return adrive(course(_MethodCall(wrapped, instance, args, kwargs, is_async=True, method=method)))
-
-    return intercept
+    return _paginator_wrapper(method) if method.is_list else async_wrapper(partial(_begin, method, True))
 
 
 def _paginator_wrapper(method: Method) -> Wrapper:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeAlias, cast, get_args
 
@@ -49,14 +48,6 @@ class ResponseCapture(Capture):
     def _method(self) -> Method | None:
         request = self.decision.request
         return method_for(request.endpoint) if request.method == "POST" else None
-
-    @property
-    def _answer_type(self) -> Any:
-        """The type that the table's method answers with, else what the caller asked for."""
-        if self._method is not None:
-            with suppress(ImportError, AttributeError):  # the installed SDK may not have the method yet
-                return self._method.answer_type
-        return self._cast_to
 
     def receive(self, response: Any, *, cast_to: Any, stream_cls: Any, options: Any) -> Answer | None:
         self._headers, self._cast_to, self._stream_cls = response.headers, cast_to, stream_cls
@@ -131,7 +122,8 @@ class ResponseCapture(Capture):
         method = self._method
         if method is not None and not isinstance(data, dict):
             return Value(plain_body(data), is_complete=is_complete, http=self.http)
-        body = typed_json(_type_name(self._answer_type), without_volatile(data, key))
+        answer_type = self._cast_to if method is None or not method.is_installed else method.answer_type
+        body = typed_json(_type_name(answer_type), without_volatile(data, key))
         return Value(body, is_complete=is_complete, http=self.http)
 
     def _of_events(self, content: bytes, *, is_complete: bool) -> Streamed:

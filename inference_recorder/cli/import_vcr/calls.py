@@ -137,17 +137,9 @@ def _method_paths() -> list[str]:
 
 def _method(http_method: str, path: str) -> Method | None:
     method = next((method for method in METHODS if method.endpoint == f"/v1{path}"), None)
-    if method is None or http_method != ("GET" if method.is_list else "POST"):
+    if method is None or not method.is_installed:
         return None
-    return method if _is_installed(method) else None
-
-
-def _is_installed(method: Method) -> bool:
-    try:
-        module = import_module(method.module)
-    except ImportError:
-        return False
-    return hasattr(getattr(module, method.owner, None), method.attribute)
+    return method if http_method == ("GET" if method.is_list else "POST") else None
 
 
 def _azure_base_url(base: str, body: bytes | JsonObject) -> str:

@@ -9,7 +9,6 @@ body, and conflict markers.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import cast
 
 from ..errors import CorruptRecording, assert_never
 from ..json_tree import JsonObject, JsonValue, member
@@ -287,7 +286,7 @@ def _http(value: JsonValue, path: str) -> Http:
         status_code, headers = value.get("status_code"), value.get("headers")
         has_headers = isinstance(headers, dict) and _ONLY_STRINGS.issuperset(map(type, headers.values()))
         if has_headers and type(status_code) is int and 100 <= status_code <= 599:
-            return Http(status_code, cast("Mapping[str, str]", headers))
+            return Http(status_code, headers)  # type: ignore[arg-type]  # as was just checked
     raise CorruptRecording(path, "$.response.http must hold a status_code of 100 to 599 and headers, names to strings")
 
 

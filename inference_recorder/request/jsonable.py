@@ -8,7 +8,7 @@ import enum
 import json
 import json.encoder
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, cast, overload
+from typing import Any, overload
 
 from ..errors import UnrecordableValue, refuse
 from ..json_tree import JsonObject, JsonValue
@@ -67,7 +67,7 @@ def plain_arguments(
     }
     try:
         text = canonical_text(arguments)
-        return cast("JsonObject", arguments), text, kwargs  # it has a text, so it is JSON
+        return arguments, text, kwargs  # type: ignore[return-value]  # it has a text, so it is JSON
     except (_NotPlainJson, TypeError, ValueError, RecursionError):
         pass
     read_kwargs = {name: _with_iterators_read(value) for name, value in kwargs.items()}

@@ -6,7 +6,7 @@ pages are then the SDK's work. Recording takes the response that reaches `_proce
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -18,8 +18,8 @@ from ..request.request import Request
 from ..request.unshown import unshown
 from .capture import Capture
 from .describe import described_options, endpoint_of
-from .drivers import async_wrapper, wrapper
-from .flow import Course, InterceptedCall, Invoke, Save, course
+from .drivers import Called, async_wrapper, wrapper
+from .flow import Course, InterceptedCall, Invoke, Save, begin, invoked
 from .hand_over import HandOver, capture_of_response, note_sent, take
 from .internals import overridden_cast_to, process_response
 from .patching import Args, Kwargs, Original, Target
@@ -40,12 +40,11 @@ def targets() -> list[Target]:
     ]
 
 
-def _request(is_async: bool, *called: Any) -> Course:
+def _request(is_async: bool, called: Called) -> object:
     __tracebackhide__ = True
     handed = take()
     engine = None if handed is None else handed.engine
-    call = _ClientRequest(*called, is_async=is_async, engine=engine, handed=handed)
-    return (yield from course(call))
+    return begin(_ClientRequest(*called, is_async, engine, handed))
 
 
 def _build_request(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> object:
@@ -54,8 +53,9 @@ def _build_request(wrapped: Original, instance: object, args: Args, kwargs: Kwar
     return request
 
 
-def _process_response(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> Course:
+def _process_response(called: Called) -> Course:
     __tracebackhide__ = True
+    wrapped, _, args, kwargs = called
     capture = capture_of_response()
     if capture is not None:
         answer = capture.receive(
@@ -73,7 +73,7 @@ def _process_response(wrapped: Original, instance: object, args: Args, kwargs: K
 class _ClientRequest(InterceptedCall):
     """A request of a client, its own or that of the resource method which handed it over."""
 
-    handed: HandOver | None = field(kw_only=True)
+    handed: HandOver | None
 
     def note_live(self, engine: Engine) -> None:
         engine.note_live(endpoint_of(self._options.url))
@@ -106,7 +106,7 @@ class _ClientRequest(InterceptedCall):
             "stream_cls": self.kwargs.get("stream_cls"),
             "retries_taken": 0,
         }
-        return Invoke(partial(process_response, self.instance, arguments))
+        return invoked(Invoke(partial(process_response, self.instance, arguments)))
 
     def capture(self, engine: Engine, decision: Record) -> Capture:
         return ResponseCapture(engine, decision, self.instance)

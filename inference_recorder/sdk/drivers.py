@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from types import GeneratorType
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from ..recording.answer import Answer
 from .capture import Capture, is_big
-from .flow import Course, Invoke, Pause, Save, Step
+from .flow import Invoke, Pause, Save, Step
 from .hand_over import HandOver, handed_over
 from .patching import Args, Kwargs, Original, Wrapper
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from anyio.lowlevel import RunVar
 
 _MOST_THREADS = 16
+_T = TypeVar("_T")
+Called: TypeAlias = tuple[Original, Any, Args, Kwargs]
+"""What a wrapper is called with: (wrapped, instance, args, kwargs)."""
 
 
 class _Exhausted(Exception):
@@ -28,28 +32,31 @@ class _Exhausted(Exception):
         self.error = error
 
 
-def wrapper(begin: Callable[..., Course]) -> Wrapper:
-    """Return the wrapper of a sync method; `begin` makes a course of (wrapped, instance, args, kwargs)."""
+def wrapper(begin: Callable[[Called], object]) -> Wrapper:
+    """Return the wrapper of a sync method, which is driven."""
 
-    def intercept(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> object:
+    def intercept(*called: Any) -> object:
         __tracebackhide__ = True
-        return drive(begin(wrapped, instance, args, kwargs))
+        return drive(begin, called)
 
     return intercept
 
 
-def async_wrapper(begin: Callable[..., Course]) -> Wrapper:
-    """Return the wrapper of an async method, as `wrapper` does for a sync one."""
+def async_wrapper(begin: Callable[[Called], object]) -> Wrapper:
+    """Return the wrapper of an async method, which is driven."""
 
-    def intercept(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> object:
-        return adrive(begin(wrapped, instance, args, kwargs))
+    def intercept(*called: Any) -> object:
+        return adrive(begin, called)
 
     return intercept
 
 
-def drive(course: Course) -> object:
-    """Return what a course returns, and raise what it raises."""
+def drive(begin: Callable[[_T], object], call: _T) -> object:
+    """Return what `begin` returns of a call, or what that returns if it is a course. Raises what they raise."""
     __tracebackhide__ = True
+    course = begin(call)
+    if not isinstance(course, GeneratorType):
+        return course
     try:
         step = course.send(None)
         while True:
@@ -67,9 +74,12 @@ def drive(course: Course) -> object:
         raise exhausted.error from None
 
 
-async def adrive(course: Course) -> object:
-    """Return what a course returns, and raise what it raises; a coroutine cannot raise StopIteration anyway."""
+async def adrive(begin: Callable[[_T], object], call: _T) -> object:
+    """Return and raise as `drive` does; a coroutine cannot raise StopIteration anyway."""
     __tracebackhide__ = True
+    course = begin(call)
+    if not isinstance(course, GeneratorType):
+        return course
     try:
         step = course.send(None)
         while True:

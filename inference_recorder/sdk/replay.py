@@ -70,6 +70,12 @@ def revived_answer(method: Method, recording: Recording, client: object, *, is_a
     """
     path, answer = recording.path, recording.answer
     match answer:
+        case Value() | ModelList():
+            if not answer.is_complete:
+                raise IncompleteRecording(path, len(items_of(answer)))
+            if method.is_list:
+                return _page(method, page_in(answer, path), client, answer, is_async=is_async)
+            return _revived_value(method, answer, path)
         case Streamed():
             if not method.chunk:
                 raise CorruptRecording(path, f"it holds a stream, and {method.name} answers with none")
@@ -77,11 +83,6 @@ def revived_answer(method: Method, recording: Recording, client: object, *, is_a
         case Failed():
             library = library_of(client)
             raise revive_failure(answer, path, library, asked_request(client, method, library))
-        case Value() | ModelList():
-            check_complete(answer, path)
-            if method.is_list:
-                return _page(method, page_in(answer, path), client, answer, is_async=is_async)
-            return _revived_value(method, answer, path)
         case _:
             assert_never(answer)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from ..engine.decisions import Decision, Record, Replay
@@ -15,8 +14,8 @@ from ..request.unshown import unshown
 from .capture import Capture
 from .context import current_engine
 from .describe import described, is_raw
-from .drivers import adrive, async_wrapper, wrapper
-from .flow import Course, InterceptedCall, Invoke, course
+from .drivers import adrive, drive
+from .flow import InterceptedCall, Invoke, begin, invoked
 from .hand_over import HandOver
 from .internals import client_of, paginator_of, validates_strictly
 from .methods import METHODS, Method
@@ -32,16 +31,26 @@ def targets() -> list[Target]:
     return [
         Target(method.module, start + method.owner, method.attribute, wrapped_by, method.since)
         for method in METHODS
-        for start, wrapped_by in (("", wrapper(partial(_begin, method, False))), ("Async", _async_wrapper(method)))
+        for start, wrapped_by in (("", _wrapper(method)), ("Async", _async_wrapper(method)))
     ]
 
 
-def _begin(method: Method, is_async: bool, wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> Course:
-    return course(_MethodCall(wrapped, instance, args, kwargs, is_async=is_async, method=method))
+def _wrapper(method: Method) -> Wrapper:
+    def intercept(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> object:
+        __tracebackhide__ = True
+        return drive(begin, _MethodCall(wrapped, instance, args, kwargs, False, None, method))
+
+    return intercept
 
 
 def _async_wrapper(method: Method) -> Wrapper:
-    return _paginator_wrapper(method) if method.is_list else async_wrapper(partial(_begin, method, True))
+    if method.is_list:
+        return _paginator_wrapper(method)
+
+    def intercept(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> object:
+        return adrive(begin, _MethodCall(wrapped, instance, args, kwargs, True, None, method))
+
+    return intercept
 
 
 def _paginator_wrapper(method: Method) -> Wrapper:
@@ -57,15 +66,12 @@ def _paginator_wrapper(method: Method) -> Wrapper:
 
         page_type: Any = AsyncPage
 
-        def call() -> _MethodCall:
-            return _MethodCall(wrapped, instance, args, kwargs, is_async=True, engine=engine, method=method)
-
         return paginator_of(
             client_of(instance),
             list_options(method),
             page_type[method.answer_type],
             method.answer_type,
-            lambda: adrive(course(call())),
+            lambda: adrive(begin, _MethodCall(wrapped, instance, args, kwargs, True, engine, method)),
         )
 
     return intercept
@@ -75,7 +81,7 @@ def _paginator_wrapper(method: Method) -> Wrapper:
 class _MethodCall(InterceptedCall):
     """A call of a resource method."""
 
-    method: Method = field(kw_only=True)
+    method: Method
     client: Any = field(init=False)
 
     def original(self) -> object:
@@ -120,7 +126,7 @@ class _MethodCall(InterceptedCall):
         __tracebackhide__ = True
         if is_revived_here(self.method, decision.recording, request):
             return revived_answer(self.method, decision.recording, self.client, is_async=self.is_async)
-        return Invoke(self.original, HandOver(engine, request, decision))
+        return invoked(Invoke(self.original, HandOver(engine, request, decision)))
 
     def capture(self, engine: Engine, decision: Record) -> Capture:
         return Capture(engine, decision)

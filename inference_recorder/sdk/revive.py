@@ -142,12 +142,14 @@ def _model_forgetter(model: type[pydantic.BaseModel], above: frozenset[Any]) -> 
         if forget is not None:
             below.append((name, forget))
 
+    if not below:
+        return forget_extra_fields
+
     def forget_extras(value: Any) -> None:
         forget_extra_fields(value)
-        if below:
-            fields = value.__dict__  # where pydantic keeps them
-            for name, forget in below:
-                forget(fields[name])
+        fields = value.__dict__  # where pydantic keeps them
+        for name, forget in below:
+            forget(fields[name])
 
     return forget_extras
 

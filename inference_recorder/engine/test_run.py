@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakSet
 
 from ..config import Config
@@ -100,6 +100,9 @@ class NoTestRun:
 
 
 PYTEST_VARIABLE = "PYTEST_CURRENT_TEST"
+_ENVIRONMENT: Any = getattr(os.environ, "_data", None) if os.name == "posix" else None
+"""The dictionary behind `os.environ`, by encoded names."""
+_ENCODED_VARIABLE = os.fsencode(PYTEST_VARIABLE)
 
 _test_run: TestRun | None = None
 opened_outside: WeakSet[Engine] = WeakSet()
@@ -126,6 +129,9 @@ def running_node_id() -> str | None:
     Source: pytest sets PYTEST_CURRENT_TEST to "<node id> (<phase>)"; the phase is cut off, since a call keeps its
     recording when it moves from a test into one of the test's fixtures.
     """
+    # `os.environ.get` raises and catches two errors for a missing variable, which takes 1 of the 27 us of a replay.
+    if _ENVIRONMENT is not None and _ENCODED_VARIABLE not in _ENVIRONMENT:
+        return None
     current = os.environ.get(PYTEST_VARIABLE)
     if not current:
         return None

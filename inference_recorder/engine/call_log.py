@@ -79,7 +79,7 @@ class CallLog:
         if process_usage.listeners:
             process_usage.tell_use("replayed", test_id, key, path)
         number = next(self._numbers)
-        key, path = intern(key), intern(path)  # a loop that asks again and again holds them once
+        path = intern(path)
         self._replays.append((request.endpoint, request.model, key, test_id, path, time.time(), number))
 
     def made(self, decision: Record) -> None:

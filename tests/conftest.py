@@ -29,7 +29,7 @@ settings.load_profile("ours")
 NEEDS_BROWSER = "no chromium on the PATH"
 SHARED = Path(__file__).parents[2] / "shared"
 MOST_QUICK_CASES = 20
-"""The number of cases of one test that the quick run takes."""
+"""The number of cases of one test that the quick run takes, unless the marker `quick_cases` gives another."""
 HELLO: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Say hello."}]}
 
 
@@ -114,13 +114,14 @@ async def _collected(stream: AsyncIterator[Any]) -> list[Any]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark most cases of a test with very many quick ones as slow; the test's name determines which."""
+    """Mark most cases of a test with very many as slow, or of one whose cases take long; its name determines which."""
     cases_by_test: dict[str, list[pytest.Item]] = defaultdict(list)
     for item in items:
         if item.get_closest_marker("slow") is None:
             cases_by_test[item.nodeid.partition("[")[0]].append(item)
     for name, cases in cases_by_test.items():
-        surplus = max(0, len(cases) - MOST_QUICK_CASES)
+        marker = cases[0].get_closest_marker("quick_cases")
+        surplus = max(0, len(cases) - (MOST_QUICK_CASES if marker is None else marker.args[0]))
         for item in random.Random(name).sample(cases, surplus):
             item.add_marker(pytest.mark.slow)
 

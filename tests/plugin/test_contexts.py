@@ -76,6 +76,7 @@ def filled(suite: str, framework: str, scope: str) -> str:
     return text.replace("SCOPE", scope)
 
 
+@pytest.mark.quick_cases(6)
 @pytest.mark.parametrize("scope", ["function", "module", "session"])
 @pytest.mark.parametrize("framework", MARKS)
 def test_threads_of_async_fixtures_and_tests_belong_to_the_plugins_session(

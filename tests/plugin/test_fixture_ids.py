@@ -65,6 +65,7 @@ PARAMETERS = {
 }
 
 
+@pytest.mark.quick_cases(8)
 @SCOPES
 @pytest.mark.parametrize("kind", PARAMETERS)
 def test_parameters_with_equal_requests_are_distinguished(kind: str, scope: str, suite: Suite) -> None:

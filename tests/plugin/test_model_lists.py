@@ -63,6 +63,7 @@ def models_file(suite: Suite, test_id: str, version: int, name: str) -> Path:
     return put(path.parent, path.name.split("-")[1], [model(name)], base_url=suite.server.base_url, test_id=test_id)
 
 
+@pytest.mark.quick_cases(4)
 @pytest.mark.parametrize("mode", ["record", "record-if-missing"])
 @pytest.mark.parametrize("kinds", [(REFUSED, LISTED), (REFUSED_ASYNC, LISTED_ASYNC)], ids=["sync", "async"])
 @pytest.mark.parametrize("is_list_first", [False, True], ids=["401 first", "list first"])

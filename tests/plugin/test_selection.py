@@ -59,6 +59,7 @@ def asked_live(suite: Suite, since: int) -> set[str]:
     return {text for text in texts if " " not in text}
 
 
+@pytest.mark.quick_cases(6)
 @pytest.mark.parametrize(
     ("arguments", "recorded_again"),
     [

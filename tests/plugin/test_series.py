@@ -15,6 +15,7 @@ RECORD, IF_MISSING = "--inference-mode=record", "--inference-mode=record-if-miss
 MODES = pytest.mark.parametrize("mode", [RECORD, IF_MISSING])
 
 
+@pytest.mark.quick_cases(6)
 @MODES
 @pytest.mark.parametrize(
     ("body", "count"),

@@ -249,6 +249,7 @@ PROGRAM = """
 """
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
 @pytest.mark.parametrize(
     "is_there", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["recorded before", "nothing there"]

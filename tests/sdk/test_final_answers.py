@@ -237,6 +237,7 @@ async def test_a_cancelled_task_leaves_the_answer_that_had_arrived(server: OpenA
     assert 2 == server.count
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize("threads", ["anyio", "asyncio"])
 @pytest.mark.parametrize("is_large", [False, True], ids=["small", "large"])
 async def test_storing_needs_no_thread_that_callers_may_all_hold(

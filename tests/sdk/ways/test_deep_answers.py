@@ -118,6 +118,7 @@ def assert_replays(one: Use, other: Use, sdk: Colour, recordings: Path) -> Any:
     return other_live
 
 
+@pytest.mark.quick_cases(5)
 @pytest.mark.parametrize("streamed", [{}, {"stream": True}], ids=["plain", "streamed"])
 @pytest.mark.parametrize("recorded_by", LIBRARIES)
 def test_an_answer_of_any_depth_that_the_sdk_reads_replays(

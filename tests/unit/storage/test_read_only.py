@@ -86,6 +86,7 @@ def record(client: openai.OpenAI, directory: Path, *seeds: int, mode: str = "rec
             client.chat.completions.create(**HELLO, seed=seed)
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize("has_locks", [False, True], ids=["without .locks", "with .locks"])
 @pytest.mark.parametrize("count", [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(5, marks=pytest.mark.slow)])
 def test_what_a_read_only_directory_holds_replays(
@@ -104,6 +105,7 @@ def test_what_a_read_only_directory_holds_replays(
     assert [*(f"Hello {number}!" for number in range(count)), {"replayed": count}] == seen
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize(
     "has_locks",
     [False, pytest.param(True, marks=pytest.mark.slow)],
@@ -133,6 +135,7 @@ def test_a_miss_in_a_read_only_directory_is_refused_before_it_is_sent(
     assert files == files_of(recordings)
 
 
+@pytest.mark.quick_cases(1)
 def test_a_miss_where_no_directory_can_be_made_is_refused_before_it_is_sent(
     colour: str, server: OpenAIServer, tmp_path: Path
 ) -> None:
@@ -151,6 +154,7 @@ def test_a_miss_where_no_directory_can_be_made_is_refused_before_it_is_sent(
     assert f"{parent} cannot be written" in refused[1]
 
 
+@pytest.mark.quick_cases(1)
 def test_a_miss_where_no_lock_can_be_made_is_refused_before_it_is_sent(
     colour: str, client: openai.OpenAI, server: OpenAIServer, recordings: Path
 ) -> None:
@@ -165,6 +169,7 @@ def test_a_miss_where_no_lock_can_be_made_is_refused_before_it_is_sent(
     assert ("Hello 0!", "UnusableDirectory", {"replayed": 1}) == (answer, refused[0], counts)
 
 
+@pytest.mark.quick_cases(1)
 def test_recording_into_a_read_only_directory_is_refused_at_entry(
     colour: str, client: openai.OpenAI, server: OpenAIServer, recordings: Path
 ) -> None:

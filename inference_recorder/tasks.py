@@ -13,24 +13,15 @@ _CONSUMERS = "_inference_recorder_consumers"
 
 def running_task() -> object:
     """Return the task that runs now, of asyncio or trio, otherwise the thread's identity."""
-    task = _asyncio_task()
-    if task is not None:
-        return task
-    trio: Any = sys.modules.get("trio")
-    if trio is not None:
-        try:
-            return trio.lowlevel.current_task()
-        except RuntimeError:  # this thread does not run trio
-            pass
-    return threading.get_ident()
+    return _asyncio_task() or _trio_task() or threading.get_ident()
 
 
 def runs_an_event_loop() -> bool:
-    """Return whether this thread is inside a running asyncio event loop."""
+    """Return whether this thread is inside a running event loop of asyncio or trio."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return False
+        return _trio_task() is not None
     return True
 
 
@@ -105,4 +96,12 @@ def _asyncio_task() -> asyncio.Task[object] | None:
     try:
         return asyncio.current_task()
     except RuntimeError:  # this thread runs no event loop of asyncio
+        return None
+
+
+def _trio_task() -> object:
+    trio: Any = sys.modules.get("trio")
+    try:
+        return None if trio is None else trio.lowlevel.current_task()
+    except RuntimeError:  # this thread does not run trio
         return None

@@ -13,6 +13,7 @@ import sys
 import textwrap
 import threading
 import time
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -190,6 +191,30 @@ async def test_a_sync_call_does_not_wait_for_a_task_of_its_own_event_loop(
             await asked
 
     assert seconds < 5
+
+
+def test_a_sync_call_does_not_wait_for_a_task_of_its_own_trio_loop(
+    server: OpenAIServer, client: openai.OpenAI, recordings: Path
+) -> None:
+    """As with asyncio; it waited for two minutes."""
+    trio = pytest.importorskip("trio", reason="trio is not installed")
+    server.answers("/v1/chat/completions", Reply(completion(), delay_seconds=0.3), Reply(completion()))
+
+    async def seconds_of_a_sync_call() -> float:
+        async with (
+            openai.AsyncOpenAI(base_url=server.base_url, api_key="x") as async_client,
+            trio.open_nursery() as nursery,
+        ):
+            nursery.start_soon(partial(async_client.chat.completions.create, **HELLO))
+            await trio.sleep(0.1)
+            begun = time.monotonic()
+            client.chat.completions.create(**HELLO)
+            return time.monotonic() - begun
+
+    with inference_recording("record-if-missing", recordings):
+        assert trio.run(seconds_of_a_sync_call) < 5
+
+    assert 2 == server.count
 
 
 def test_a_stream_collected_as_garbage_releases_its_in_flight_request_anywhere(tmp_path: Path) -> None:

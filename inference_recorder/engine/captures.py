@@ -30,7 +30,10 @@ class Captures:
         self._unfinished: set[Record] = set()
         """Guarded by `_guard`."""
         self._put_off: dict[Record, object] = {}
-        """Dropped streams, and the task or thread that dropped each: see `puts_off`. Guarded by `_guard`."""
+        """Streams that were collected as garbage, and the task or thread they were lost in: see `puts_off`.
+
+        Guarded by `_guard`.
+        """
         self._saving: list[threading.Thread] = []
         """Guarded by `_guard`."""
         self._unsaved: list[Exception] = []
@@ -99,35 +102,35 @@ class Captures:
             decision.state.arrived, decision.state.reader = answer, os.getpid()
             self._expect(decision)
 
-    def puts_off(self, decision: Record, *, is_dropped: bool) -> bool:
+    def puts_off(self, decision: Record, *, is_collected: bool) -> bool:
         """Return whether a stream that its consumer left is stored only at the next call or at the session's end.
 
-        Frames that an exception unwinds drop their streams before anybody can see the exception. An interruption must
-        not replace a recording, and whether it is one is known by then.
+        Frames that an exception unwinds lose their streams, which are collected before anybody can see the exception.
+        An interruption must not replace a recording, and whether it is one is known by then.
         """
         state = decision.state
         if state.final is not None:
             return False
         state.is_interrupted = state.is_interrupted or state.consumer.was_cancelled or is_interrupted_here()
-        # An HTTP library closes its response when its own generator is dropped.
-        is_dropped = is_dropped or isinstance(sys.exc_info()[1], GeneratorExit)
-        if not is_dropped or state.is_interrupted or decision.in_flight is not None:
+        # An HTTP library closes its response when its own generator is collected.
+        is_collected = is_collected or isinstance(sys.exc_info()[1], GeneratorExit)
+        if not is_collected or state.is_interrupted or decision.in_flight is not None:
             return False
         if not self._store.holds(recording_name(decision.key, state.position)):
             return False
         with self._guard:
             if self._is_closed:
                 return False
-            # asyncio closes a dropped generator in a task of its own, after its consumer's.
+            # asyncio closes a collected generator in a task of its own, after its consumer's.
             self._put_off.setdefault(decision, running_task())
         return True
 
     def store_put_off(self, task: object = None) -> None:
-        """Store the dropped streams of one task or thread, or of all."""
+        """Store the collected streams of one task or thread, or of all."""
         if not self._put_off:  # without the lock, since every call comes here; one added just now is stored later
             return
         with self._guard:
-            decisions = [each for each, dropped_in in self._put_off.items() if task is None or dropped_in == task]
+            decisions = [each for each, lost_in in self._put_off.items() if task is None or lost_in == task]
             for decision in decisions:
                 del self._put_off[decision]
         for decision in decisions:

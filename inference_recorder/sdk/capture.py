@@ -145,20 +145,20 @@ class Capture:
             self.engine.captures.raise_at_close(error)
             raise
 
-    def left(self, *, is_dropped: bool = False) -> None:
-        """Store what was received of a stream whose consumer closed it, dropped it or was interrupted."""
+    def left(self, *, is_collected: bool = False) -> None:
+        """Store what was received of a stream whose consumer closed it, lost it or was interrupted."""
         if self.decision.state.final is not None:  # what called `ended` stores it; a big answer in a thread
             return
-        if self.decision.state.is_over or self.engine.captures.puts_off(self.decision, is_dropped=is_dropped):
+        if self.decision.state.is_over or self.engine.captures.puts_off(self.decision, is_collected=is_collected):
             return
         answer = answer_so_far(self.decision)
         if (is_big(answer) and runs_an_event_loop()) or not self.keep(answer, wait=False):
             self.engine.captures.save_later(self.decision, answer)
 
-    def dropped(self) -> None:
+    def collected(self) -> None:
         """Like `left`, for a stream that was collected as garbage, where no error can be raised."""
         try:
-            self.left(is_dropped=True)
+            self.left(is_collected=True)
         except Exception as error:
             self.engine.captures.raise_at_close(error)
 

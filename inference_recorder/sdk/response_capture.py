@@ -67,7 +67,7 @@ class ResponseCapture(Capture):
         setattr(response, name, lambda *args, **kwargs: passing(original(*args, **kwargs), self))
         self.begin()
         notify_on_close(response, self)
-        weakref.finalize(response, self.dropped)
+        weakref.finalize(response, self.collected)
 
     def add(self, chunk: object) -> None:
         """Record bytes that arrived."""

@@ -23,7 +23,7 @@ def record_stream(stream: object, capture: Capture) -> object:
     pass_chunks_through(stream, partial(_captured, capture=capture))
     capture.begin()
     notify_on_close(response, capture)
-    weakref.finalize(stream, capture.dropped)
+    weakref.finalize(stream, capture.collected)
     return stream
 
 
@@ -37,7 +37,7 @@ def record_iterable(chunks: Any, capture: Capture, method: Method, client: objec
     stream = stream_over(passing, method.chunk_type, client, response, is_async=is_async)
     capture.begin()
     notify_on_close(response, capture)
-    weakref.finalize(stream, capture.dropped)
+    weakref.finalize(stream, capture.collected)
     return stream
 
 
@@ -64,7 +64,7 @@ def captured(source: Iterator[Any], capture: Capture) -> Iterator[Any]:
         perform(Save(capture, capture.broken(error)))
         raise
     except BaseException as error:  # closed or interrupted
-        capture.left(is_dropped=isinstance(error, GeneratorExit))
+        capture.left(is_collected=isinstance(error, GeneratorExit))
         raise
     perform(Save(capture, answer))
 
@@ -88,6 +88,6 @@ async def captured_async(source: AsyncIterator[Any], capture: Capture) -> AsyncI
         await aperform(Save(capture, capture.broken(error)))
         raise
     except BaseException as error:  # closed, cancelled or interrupted
-        capture.left(is_dropped=isinstance(error, GeneratorExit))
+        capture.left(is_collected=isinstance(error, GeneratorExit))
         raise
     await aperform(Save(capture, answer))

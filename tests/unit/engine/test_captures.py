@@ -69,7 +69,7 @@ def test_a_stream_that_ends_while_its_session_closes_stays_whole(engine: Engine,
     assert [False] == [stored[call].is_complete for call in calls if call not in ended]
 
 
-def test_an_interruption_while_a_dropped_stream_is_stored_is_raised_at_once(engine: Engine) -> None:
+def test_an_interruption_while_a_collected_stream_is_stored_is_raised_at_once(engine: Engine) -> None:
     """Ctrl-C ends a run now, and not when the session closes."""
 
     class Interrupted(NoTestRun):
@@ -81,7 +81,7 @@ def test_an_interruption_while_a_dropped_stream_is_stored_is_raised_at_once(engi
     call = recording_call(again)
     again.captures.expect(call, lambda: Streamed([{"text": "a"}], is_complete=False))
 
-    assert again.captures.puts_off(call, is_dropped=True)
+    assert again.captures.puts_off(call, is_collected=True)
     with pytest.raises(KeyboardInterrupt):
         again.captures.store_put_off()
 

@@ -246,7 +246,7 @@ def _is_model(value: object) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _name_of_model(kind: Any) -> str | None:
+def _name_of_model(kind: type[Any]) -> str | None:
     """Return the full name of a pydantic model, None for another type."""
     is_model = callable(getattr(kind, "model_dump", None)) and isinstance(getattr(kind, "model_fields", None), dict)
     return f"{kind.__module__}.{kind.__qualname__}" if is_model else None

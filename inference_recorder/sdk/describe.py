@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import sha256
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from ..errors import UnrecordableCall
@@ -37,7 +38,7 @@ class _Upload(NamedTuple):
     media_type: str | None
 
 
-def described(method: Method, client: object, kwargs: Mapping[str, Any]) -> tuple[Request, Mapping[str, Any]]:
+def described(method: Method, client: object, kwargs: Mapping[str, object]) -> tuple[Request, Mapping[str, object]]:
     """Return the request that a resource method makes of keyword arguments, and those to call the SDK with.
 
     Raises UnrecordableValue for an argument that has no JSON form.
@@ -60,7 +61,7 @@ def _credential(key: str) -> Credential:
     return Credential(key)
 
 
-def asked_request(client: object, method: Method, library: Any) -> Any:
+def asked_request(client: object, method: Method, library: ModuleType) -> Any:
     """Return the HTTP request that a replayed answer names: the url that the SDK uses, no credentials, no body."""
     base_url = str(getattr(client, "base_url", None) or _NO_BASE_URL).rstrip("/")
     url = _http_url(library, base_url + method.endpoint.removeprefix("/v1"))
@@ -68,7 +69,7 @@ def asked_request(client: object, method: Method, library: Any) -> Any:
 
 
 @lru_cache(maxsize=256)
-def _http_url(library: Any, text: str) -> Any:
+def _http_url(library: ModuleType, text: str) -> object:
     # Parsing a url costs half of opening a replayed stream. A url is immutable.
     return library.URL(text)
 
@@ -122,7 +123,7 @@ def endpoint_of(path: str) -> str:
     return "/v1/" + path.partition("?")[0].lstrip("/")
 
 
-def memory_request(client: Any, options: Any, library: Any) -> Any:
+def memory_request(client: object, options: Any, library: ModuleType) -> object:
     """Return the HTTP request of a replayed response: method, url and the SDK's raw mark; no credentials, no body."""
     headers = options.headers if isinstance(options.headers, Mapping) else {}
     mark = next((value for name, value in headers.items() if name.lower() == RAW_RESPONSE_HEADER.lower()), None)

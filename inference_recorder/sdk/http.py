@@ -44,7 +44,7 @@ def kept(response: Any) -> Http | None:
     return Http(status_code, kept_headers(headers))
 
 
-def memory_response(library: ModuleType, request: Any, http: Http | None, content: Any, media_type: str) -> Any:
+def memory_response(library: ModuleType, request: Any, http: Http | None, content: object, media_type: str) -> object:
     """Return a response of `library` with this content: bytes, or an iterator of bytes to stream.
 
     `media_type` is that of a recording which does not hold the response's own headers.

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 from typing import Any, TypeAlias, cast
 from weakref import WeakKeyDictionary
 
@@ -67,7 +69,7 @@ _classes: WeakKeyDictionary[type, list[Target]] = WeakKeyDictionary()
 """Every class that was found to have targets, and which. A module taken out of sys.modules leaves clients behind."""
 _patched: dict[type, list[tuple[str, object, object]]] = {}
 """Class -> (method, what was there, what is there now)"""
-_patched_modules: dict[str, Any] = {}
+_patched_modules: dict[str, ModuleType] = {}
 """The modules whose classes are patched now; one that is imported again is another."""
 _owners = 0
 _guard = threading.RLock()
@@ -95,7 +97,9 @@ class _Finder:
     def __init__(self) -> None:
         self._asking = threading.local()
 
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         if not _owners or name not in _targets or getattr(self._asking, "name", None) == name:
             return None
         before, self._asking.name = getattr(self._asking, "name", None), name  # another finder may ask this one again
@@ -110,7 +114,7 @@ class _Finder:
         return spec
 
 
-_finder: Any = _Finder()
+_finder = _Finder()
 
 
 def hold(targets: Iterable[Target]) -> None:
@@ -175,7 +179,7 @@ def let_go() -> None:
                     setattr(owner, method, original)
 
 
-def missing_targets(targets: Iterable[Target], modules: Mapping[str, Any], version: str) -> list[Target]:
+def missing_targets(targets: Iterable[Target], modules: Mapping[str, ModuleType], version: str) -> list[Target]:
     """Return the targets that the SDK of this version should have, but that `modules` lacks."""
     return [
         target
@@ -186,7 +190,7 @@ def missing_targets(targets: Iterable[Target], modules: Mapping[str, Any], versi
     ]
 
 
-def _patch_module(module: Any, name: str) -> None:
+def _patch_module(module: ModuleType, name: str) -> None:
     version = sdk_version()
     if missing := missing_targets(_targets[name], {name: module}, version):
         target = missing[0]
@@ -221,12 +225,12 @@ def _patch_class(owner: type, targets: Iterable[Target]) -> None:
         patched.append((target.method, original, wrapped))
 
 
-def _is_loaded_by_us(module: Any) -> bool:
+def _is_loaded_by_us(module: ModuleType) -> bool:
     """Whether a module is being loaded now by a loader that patches it at the end."""
     return type(getattr(getattr(module, "__spec__", None), "loader", None)) is _Loader
 
 
-def owner_of(target: Target, module: Any) -> type | None:
+def owner_of(target: Target, module: ModuleType) -> type | None:
     """Return the class that has the target's method itself, None where the module has no such class or method."""
     owner = getattr(module, target.owner, None)
     return owner if isinstance(owner, type) and target.method in owner.__dict__ else None

@@ -127,7 +127,9 @@ def list_options(method: Method) -> object:
     return request_options("get", method.endpoint.removeprefix("/v1"))
 
 
-def recorded_response(recording: Recording, request: Request, client: Any, options: Any, *, is_async: bool) -> Any:
+def recorded_response(
+    recording: Recording, request: Request, client: object, options: object, *, is_async: bool
+) -> object:
     """Return a response in memory of which the client makes the recorded answer; raises a recorded failure."""
     path, answer, library = recording.path, recording.answer, library_of(client)
     http_request = memory_request(client, options, library)
@@ -173,7 +175,7 @@ def replayed_stream(answer: Streamed, path: str, method: Method, client: object,
 
 def revived_chunks(
     answer: Streamed, path: str, chunk_reviver: Reviver, revived: Callable[[], BaseException], response: Any
-) -> Iterator[Any]:
+) -> Iterator[object]:
     """Yield the recorded chunks as the SDK's objects, built when asked for; then raise the failure there was, if any.
 
     Ends where `response` is closed, as a stream does whose connection is.
@@ -203,14 +205,14 @@ def check_complete(answer: Answer, path: str) -> None:
         raise IncompleteRecording(path, len(items_of(answer)))
 
 
-def _closing(chunks: Iterator[Any], response: Any) -> Iterator[Any]:
+def _closing(chunks: Iterator[object], response: Any) -> Iterator[object]:
     try:
         yield from chunks
     finally:
         response.close()
 
 
-async def _closing_async(chunks: Iterator[Any], response: Any) -> AsyncIterator[Any]:
+async def _closing_async(chunks: Iterator[object], response: Any) -> AsyncIterator[object]:
     try:
         for chunk in chunks:
             yield chunk
@@ -218,7 +220,7 @@ async def _closing_async(chunks: Iterator[Any], response: Any) -> AsyncIterator[
         await response.aclose()
 
 
-def _revived_slowly(chunk: Chunk, path: str, chunk_reviver: Reviver) -> Any:
+def _revived_slowly(chunk: Chunk, path: str, chunk_reviver: Reviver) -> object:
     item = chunk_value(chunk, path)
     if is_plain(item):
         return untyped(item)

@@ -29,7 +29,7 @@ _Received: TypeAlias = Value | Streamed | ModelList
 class ResponseCapture(Capture):
     """Records the response to a client request that was sent. Holds no reference to the response."""
 
-    def __init__(self, engine: Engine, decision: Record, client: Any) -> None:
+    def __init__(self, engine: Engine, decision: Record, client: object) -> None:
         super().__init__(engine, decision)
         self._client = client
         self._headers: Any = None
@@ -157,7 +157,7 @@ class ResponseCapture(Capture):
         ends_with_done = is_done if is_known and not is_usual else None
         return Streamed(chunks, failure, ends_with_done, is_complete=is_complete, http=self.http)
 
-    def _chunk(self, data: JsonValue, event: str | None, chunk_type: Any) -> JsonValue:
+    def _chunk(self, data: JsonValue, event: str | None, chunk_type: object) -> JsonValue:
         name = "object" if chunk_type is None else _type_name(type(constructed(chunk_type, data)))
         is_object = isinstance(data, dict)
         chunk = typed_json(name, without_volatile(data, self.decision.key)) if is_object else plain_body(data)
@@ -176,6 +176,6 @@ def _event_failure(error: JsonValue) -> Failure:
     return Failure("APIError", text, body=error)
 
 
-def _type_name(kind: Any) -> str:
+def _type_name(kind: object) -> str:
     kind = getattr(kind, "__origin__", kind)
     return f"{getattr(kind, '__module__', '')}.{getattr(kind, '__qualname__', kind)}"

@@ -41,11 +41,11 @@ def record_iterable(chunks: Any, capture: Capture, method: Method, client: objec
     return stream
 
 
-def _captured(source: Any, capture: Capture) -> Any:
+def _captured(source: Any, capture: Capture) -> object:
     return (captured_async if hasattr(source, "__anext__") else captured)(source, capture)
 
 
-def captured(source: Iterator[Any], capture: Capture) -> Iterator[Any]:
+def captured(source: Iterator[object], capture: Capture) -> Iterator[object]:
     """Yield the items of `source` as they arrive, each recorded first; store the answer once, however it ends."""
     try:
         while True:
@@ -69,7 +69,7 @@ def captured(source: Iterator[Any], capture: Capture) -> Iterator[Any]:
     perform(Save(capture, answer))
 
 
-async def captured_async(source: AsyncIterator[Any], capture: Capture) -> AsyncIterator[Any]:
+async def captured_async(source: AsyncIterator[object], capture: Capture) -> AsyncIterator[object]:
     """Yield the items of `source` as they arrive, each recorded first; store the answer once, however it ends."""
     try:
         while True:

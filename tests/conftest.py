@@ -114,7 +114,7 @@ async def _collected(stream: AsyncIterator[Any]) -> list[Any]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark most cases of a test with very many as slow, or of one whose cases take long; its name determines which."""
+    """Mark the cases of a test beyond its quick ones as slow; the test's name determines which."""
     cases_by_test: dict[str, list[pytest.Item]] = defaultdict(list)
     for item in items:
         if item.get_closest_marker("slow") is None:

@@ -173,9 +173,14 @@ def run(text: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
-@pytest.mark.quick_cases(3)
-@pytest.mark.parametrize("when", WHEN)
-@pytest.mark.parametrize("way", WAYS)
+QUICK = set(zip(WAYS, [*WHEN, "inside a session"], strict=True))
+"""Each way once, and each moment."""
+CASES = [
+    pytest.param(way, when, marks=() if (way, when) in QUICK else pytest.mark.slow) for way in WAYS for when in WHEN
+]
+
+
+@pytest.mark.parametrize(("way", "when"), CASES)
 def test_the_sdk_imported_again_is_intercepted(way: str, when: str, server: OpenAIServer, recordings: Path) -> None:
     """Its calls went to the network in replay, or came back as types of the module that was thrown away."""
     server.answers("/v1/files/missing", error(404))

@@ -135,7 +135,6 @@ def test_a_miss_in_a_read_only_directory_is_refused_before_it_is_sent(
     assert files == files_of(recordings)
 
 
-@pytest.mark.quick_cases(1)
 def test_a_miss_where_no_directory_can_be_made_is_refused_before_it_is_sent(
     colour: str, server: OpenAIServer, tmp_path: Path
 ) -> None:
@@ -154,7 +153,6 @@ def test_a_miss_where_no_directory_can_be_made_is_refused_before_it_is_sent(
     assert f"{parent} cannot be written" in refused[1]
 
 
-@pytest.mark.quick_cases(1)
 def test_a_miss_where_no_lock_can_be_made_is_refused_before_it_is_sent(
     colour: str, client: openai.OpenAI, server: OpenAIServer, recordings: Path
 ) -> None:
@@ -169,7 +167,6 @@ def test_a_miss_where_no_lock_can_be_made_is_refused_before_it_is_sent(
     assert ("Hello 0!", "UnusableDirectory", {"replayed": 1}) == (answer, refused[0], counts)
 
 
-@pytest.mark.quick_cases(1)
 def test_recording_into_a_read_only_directory_is_refused_at_entry(
     colour: str, client: openai.OpenAI, server: OpenAIServer, recordings: Path
 ) -> None:

@@ -103,5 +103,5 @@ def _trio_task() -> object:
     trio: Any = sys.modules.get("trio")
     try:
         return None if trio is None else trio.lowlevel.current_task()
-    except RuntimeError:  # this thread does not run trio
+    except (RuntimeError, AttributeError):  # this thread does not run trio, or trio is still being imported
         return None

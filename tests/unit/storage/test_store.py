@@ -196,7 +196,7 @@ async def test_a_sync_call_does_not_wait_for_a_task_of_its_own_event_loop(
 def test_a_sync_call_does_not_wait_for_a_task_of_its_own_trio_loop(
     server: OpenAIServer, client: openai.OpenAI, recordings: Path
 ) -> None:
-    """As with asyncio; it waited for two minutes."""
+    """It used to wait for two minutes, since trio was not taken for an event loop."""
     trio = pytest.importorskip("trio", reason="trio is not installed")
     server.answers("/v1/chat/completions", Reply(completion(), delay_seconds=0.3), Reply(completion()))
 

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 from weakref import WeakSet
 
 from ..config import Config
@@ -100,9 +100,8 @@ class NoTestRun:
 
 
 PYTEST_VARIABLE = "PYTEST_CURRENT_TEST"
-_ENVIRONMENT: Any = getattr(os.environ, "_data", None) if os.name == "posix" else None
-"""The dictionary behind `os.environ`, by encoded names."""
-_ENCODED_VARIABLE = os.fsencode(PYTEST_VARIABLE)
+_ENCODED_VARIABLE = os.fsencode(PYTEST_VARIABLE) if os.name == "posix" else None
+"""As the dictionary behind `os.environ` has it; None where that encodes no names."""
 
 _test_run: TestRun | None = None
 opened_outside: WeakSet[Engine] = WeakSet()
@@ -130,7 +129,8 @@ def running_node_id() -> str | None:
     recording when it moves from a test into one of the test's fixtures.
     """
     # `os.environ.get` raises and catches two errors for a missing variable, which takes 1 of the 27 us of a replay.
-    if _ENVIRONMENT is not None and _ENCODED_VARIABLE not in _ENVIRONMENT:
+    known = getattr(os.environ, "_data", None)
+    if _ENCODED_VARIABLE is not None and known is not None and _ENCODED_VARIABLE not in known:
         return None
     current = os.environ.get(PYTEST_VARIABLE)
     if not current:

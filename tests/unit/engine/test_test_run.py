@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from inference_recorder.engine import test_run
 from inference_recorder.engine.test_run import PYTEST_VARIABLE, running_node_id
 
 
-@pytest.mark.parametrize("knows_dictionary", [True, False])
+@pytest.mark.parametrize("environment", ["usual", "replaced", "Windows"])
 @pytest.mark.parametrize(
     ("variable", "node_id"),
     [
@@ -22,11 +24,13 @@ from inference_recorder.engine.test_run import PYTEST_VARIABLE, running_node_id
     ],
 )
 def test_the_node_id_is_read_each_time(
-    variable: str | None, node_id: str | None, knows_dictionary: bool, monkeypatch: pytest.MonkeyPatch
+    variable: str | None, node_id: str | None, environment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where the dictionary behind `os.environ`, which saves a microsecond, is not to be had."""
-    if not knows_dictionary:
-        monkeypatch.setattr(test_run, "_ENVIRONMENT", None)
+    """Also where there is no dictionary behind `os.environ`, or one with other names."""
+    if environment == "Windows":
+        monkeypatch.setattr(test_run, "_ENCODED_VARIABLE", None)
+    if environment == "replaced":
+        monkeypatch.setattr(os, "environ", {PYTEST_VARIABLE: ""})
     for value in ("test_before.py::test_it (call)", variable):
         if value is None:
             monkeypatch.delenv(PYTEST_VARIABLE)

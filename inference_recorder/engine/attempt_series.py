@@ -32,14 +32,14 @@ class AttemptSeries:
         """Return the series of a key in this mode and directory, None if there is none yet. Hold `guard`."""
         return self._series.get((part, key))
 
-    def added(self, part: str, key: str, is_wide: bool, is_kept: bool) -> Series:
+    def added(self, part: str, key: str, *, is_wide: bool = False, is_kept: bool = False) -> Series:
         """Add and return the series of a key in this mode and directory. Hold `guard`."""
         sibling = partial(self._sibling, part)
         series = self._series[part, key] = Series(key, self._written, is_wide, is_kept, self._ids, sibling)
         return series
 
     def _sibling(self, part: str, key: str) -> Series:
-        return self.get(part, key) or self.added(part, key, False, False)
+        return self.get(part, key) or self.added(part, key)
 
     def holds(self, series: Series) -> bool:
         """Return whether a series is one of these."""

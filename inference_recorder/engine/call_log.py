@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from itertools import count
 from operator import itemgetter
 from pathlib import Path
-from sys import intern
 from typing import Literal
 
 from ..children import usage as process_usage
@@ -79,7 +78,6 @@ class CallLog:
         if process_usage.listeners:
             process_usage.tell_use("replayed", test_id, key, path)
         number = next(self._numbers)
-        path = intern(path)
         self._replays.append((request.endpoint, request.model, key, test_id, path, time.time(), number))
 
     def made(self, decision: Record) -> None:

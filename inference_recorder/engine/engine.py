@@ -116,7 +116,7 @@ class Engine:
                 return self._record(request, key, test_id, series, position, None)
             recording = self._lookup.find(series, request, test_id, position, may_grow=False)
         if recording is not None:
-            return self._replay(recording, request, series.key, test_id)
+            return self._replay(recording, request, series, test_id)
         with series.guard:
             series.position -= 1  # this call gets no answer
         if self._has_other_key(request, key):  # a secret was put into the environment since
@@ -140,7 +140,7 @@ class Engine:
         is_wide = test_run.is_wide(test_id, self._has_own_id)
         # What is shared under another id than the fixture's own is not the fixture's alone.
         is_kept = is_wide and test_id == test_run.test_id and self.mode is _RECORD and test_run.is_kept()
-        return attempt_series.added(self._mode_and_directory, key, is_wide, is_kept)
+        return attempt_series.added(self._mode_and_directory, key, is_wide=is_wide, is_kept=is_kept)
 
     def _has_other_key(self, request: Request, key: str) -> bool:
         """Return whether secrets in the environment have changed the key of a request."""
@@ -178,7 +178,7 @@ class Engine:
         series.position += 1
         recording = self._find(request, test_id, series, series.position)
         if recording is not None:
-            return self._replay(recording, request, series.key, test_id)
+            return self._replay(recording, request, series, test_id)
         try:
             check_writable(self.store.directories, request.summary)
         except UnusableDirectory:
@@ -229,7 +229,7 @@ class Engine:
             raise
         if recording is not None:
             self._release(series, position, in_flight)
-            return self._replay(recording, wait.request, series.key, wait.test_id)
+            return self._replay(recording, wait.request, series, wait.test_id)
         with series.guard:
             series.is_own = True
             series.in_flight_position = position
@@ -279,8 +279,10 @@ class Engine:
         if errors:
             raise errors[0]
 
-    def _replay(self, recording: Recording, request: Request, key: str, test_id: str | None) -> Replay:
-        self.call_log.replayed(request, key, test_id, recording.path)
+    def _replay(self, recording: Recording, request: Request, series: Series, test_id: str | None) -> Replay:
+        if series.path != recording.path:
+            series.path = recording.path
+        self.call_log.replayed(request, series.key, test_id, series.path)
         return Replay(recording)
 
     def _record(

@@ -40,6 +40,8 @@ class Series:
     """How many calls of all requests that this key folds together it has answered."""
     position: int = 0
     """The last position that a call has."""
+    path: str = ""
+    """That of the latest replay. The log of a loop that replays one recording again and again holds one text."""
     last: int | None = None
     """The last position with a recording, once a call was made at a later one."""
     is_own: bool = False

@@ -197,9 +197,11 @@ def transformed(data: object, params_type: object) -> Any:
 
 
 @_uses("openai._models:add_request_id", "_request_id")
+@_uses("openai._models:BaseModel", "__pydantic_fields_set__")
 def set_request_id(answer: object, request_id: str | None) -> None:
     """Set the request id that the SDK adds to the outermost object of every answer (`add_request_id`)."""
-    vars(answer)["_request_id"] = request_id
+    if hasattr(answer, "__pydantic_fields_set__"):  # a model; a list has none
+        vars(answer)["_request_id"] = request_id
 
 
 @_uses("openai._base_client:BaseSyncPage", "_set_private_attributes")
@@ -272,12 +274,6 @@ def is_generic(model: Any) -> bool:
 def core_schema_of(model: Any) -> Any:
     """Return the schema that pydantic-core validates a model by."""
     return model.__pydantic_core_schema__
-
-
-@_uses("openai._models:BaseModel", "__pydantic_fields_set__")
-def is_model(value: object) -> bool:
-    """Return whether a value is an object of a pydantic model."""
-    return hasattr(value, "__pydantic_fields_set__")
 
 
 @_uses("openai._models:BaseModel", "__pydantic_extra__")

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import CorruptRecording, IncompleteRecording, assert_never
 from ..json_tree import JsonObject, JsonValue
-from ..recording.answer import Answer, Failed, ModelList, Recording, Streamed, Value, is_complete, items_of
+from ..recording.answer import Answer, Failed, ModelList, Recording, Streamed, Value, items_of
 from ..recording.body import Chunk, chunk_data_start, chunk_value, data_in, is_plain, is_text, typed_data, untyped
 from ..recording.failures import revive_failure
 from ..recording.model_lists import page_in
@@ -17,7 +17,7 @@ from ..request.request import Request
 from .bodies import body_bytes, check_body, check_chunk, is_kept_as_sent
 from .describe import asked_request, memory_request
 from .http import asynchronously, library_of, memory_response, server_sent_text
-from .internals import constructed, is_model, request_options, set_page_source, set_request_id, stream_over
+from .internals import constructed, request_options, set_page_source, set_request_id, stream_over
 from .methods import Method, method_for
 from .revive import Reviver, reviver
 
@@ -25,9 +25,11 @@ from .revive import Reviver, reviver
 def is_revived_here(method: Method, recording: Recording, request: Request) -> bool:
     """Return whether `revived_answer` can give what the SDK would; otherwise the SDK itself has to, from a response."""
     answer = recording.answer
-    if isinstance(answer, (Streamed, Failed)):
+    body = None
+    if isinstance(answer, Value):
+        body = answer.body
+    elif not isinstance(answer, ModelList):
         return True
-    body = answer.body if isinstance(answer, Value) else None
     if answer.http is None and is_plain(body):
         return True  # a mock returned it, whatever it was asked for
     if request.is_streaming:
@@ -71,8 +73,7 @@ def revived_answer(method: Method, recording: Recording, client: object, *, is_a
     path, answer = recording.path, recording.answer
     match answer:
         case Value() | ModelList():
-            if not answer.is_complete:
-                raise IncompleteRecording(path, len(items_of(answer)))
+            check_complete(answer, path)
             if method.is_list:
                 return _page(method, page_in(answer, path), client, answer, is_async=is_async)
             return _revived_value(method, answer, path)
@@ -108,8 +109,7 @@ def _revived_value(method: Method, answer: Value | ModelList, path: str) -> obje
 
 
 def _add_request_id(result: object, answer: Answer) -> None:
-    if is_model(result):
-        set_request_id(result, None if answer.http is None else answer.http.headers.get("x-request-id"))
+    set_request_id(result, None if answer.http is None else answer.http.headers.get("x-request-id"))
 
 
 def _page(method: Method, content: JsonObject, client: object, answer: Answer, *, is_async: bool) -> object:
@@ -201,7 +201,7 @@ def revived_chunks(
 
 def check_complete(answer: Answer, path: str) -> None:
     """Raise IncompleteRecording where the answer recorded at `path` was left before its end."""
-    if not is_complete(answer):
+    if not isinstance(answer, Failed) and not answer.is_complete:
         raise IncompleteRecording(path, len(items_of(answer)))
 
 

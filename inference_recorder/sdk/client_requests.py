@@ -19,7 +19,7 @@ from ..request.unshown import unshown
 from .capture import Capture
 from .describe import described_options, endpoint_of
 from .drivers import Called, async_wrapper, wrapper
-from .flow import Course, InterceptedCall, Invoke, Save, begin, invoked
+from .flow import Course, InterceptedCall, Invoke, Save, begin, course_of
 from .hand_over import HandOver, capture_of_response, note_sent, take
 from .internals import overridden_cast_to, process_response
 from .patching import Args, Kwargs, Original, Target
@@ -106,7 +106,7 @@ class _ClientRequest(InterceptedCall):
             "stream_cls": self.kwargs.get("stream_cls"),
             "retries_taken": 0,
         }
-        return invoked(Invoke(partial(process_response, self.instance, arguments)))
+        return course_of(Invoke(partial(process_response, self.instance, arguments)))
 
     def capture(self, engine: Engine, decision: Record) -> Capture:
         return ResponseCapture(engine, decision, self.instance)

@@ -33,30 +33,34 @@ class _Exhausted(Exception):
 
 
 def wrapper(begin: Callable[[Called], object]) -> Wrapper:
-    """Return the wrapper of a sync method, which is driven."""
+    """Return the wrapper of a sync method: it drives what `begin` returns."""
 
-    def intercept(*called: Any) -> object:
+    def intercept(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> object:
         __tracebackhide__ = True
-        return drive(begin, called)
+        return drive(begin, (wrapped, instance, args, kwargs))
 
     return intercept
 
 
 def async_wrapper(begin: Callable[[Called], object]) -> Wrapper:
-    """Return the wrapper of an async method, which is driven."""
+    """Return the wrapper of an async method: it drives what `begin` returns."""
 
-    def intercept(*called: Any) -> object:
-        return adrive(begin, called)
+    def intercept(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> object:
+        return adrive(begin, (wrapped, instance, args, kwargs))
 
     return intercept
 
 
 def drive(begin: Callable[[_T], object], call: _T) -> object:
-    """Return what `begin` returns of a call, or what that returns if it is a course. Raises what they raise."""
+    """Return what `begin(call)` returns, or, of a course, what the course returns; and raise what it raises."""
     __tracebackhide__ = True
-    course = begin(call)
-    if not isinstance(course, GeneratorType):
-        return course
+    try:
+        begun = begin(call)
+    except StopIteration as error:  # of a caller's iterable; it raises that in the SDK too, which reads in a generator
+        raise RuntimeError("an argument raised StopIteration") from error
+    if not isinstance(begun, GeneratorType):
+        return begun
+    course = begun
     try:
         step = course.send(None)
         while True:
@@ -77,9 +81,10 @@ def drive(begin: Callable[[_T], object], call: _T) -> object:
 async def adrive(begin: Callable[[_T], object], call: _T) -> object:
     """Return and raise as `drive` does; a coroutine cannot raise StopIteration anyway."""
     __tracebackhide__ = True
-    course = begin(call)
-    if not isinstance(course, GeneratorType):
-        return course
+    begun = begin(call)
+    if not isinstance(begun, GeneratorType):
+        return begun
+    course = begun
     try:
         step = course.send(None)
         while True:

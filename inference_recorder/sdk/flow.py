@@ -110,18 +110,18 @@ def begin(call: InterceptedCall) -> object:
     if engine is None or engine.is_live:
         if engine is not None:
             call.note_live(engine)
-        return invoked(Invoke(call.original))
+        return course_of(Invoke(call.original))
     request = call.describe()
     if call.is_decided_elsewhere:
-        return invoked(Invoke(call.original, call.hand_over(engine, request)))
+        return course_of(Invoke(call.original, call.hand_over(engine, request)))
     decision = call.decide(engine, request)
     if isinstance(decision, Replay):
         return call.replay(engine, request, decision)
     return _course(call, engine, request, decision)
 
 
-def invoked(step: Invoke) -> Course:
-    """The course of a call that is only passed on."""
+def course_of(step: Invoke) -> Course:
+    """Return the course that takes one step and returns its result."""
     __tracebackhide__ = True
     return (yield step)
 

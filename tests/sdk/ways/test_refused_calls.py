@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -74,6 +74,32 @@ def test_a_call_that_the_sdk_refuses_is_refused_the_same_in_replay(
     else:
         assert isinstance(replayed, MissingRecording)
         assert {"missed": 1} == session.counts
+
+
+class Stopping(Mapping[str, str]):
+    """Raises StopIteration when it is read."""
+
+    def __iter__(self) -> Iterator[str]:
+        raise StopIteration("nothing more")
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, name: str) -> str:
+        return name
+
+
+@pytest.mark.parametrize("mode", ["replay", "record", "record-if-missing"])
+def test_a_stop_iteration_of_an_argument_is_what_it_is_in_the_sdk(
+    mode: str, sdk: Colour, server: OpenAIServer, recordings: Path
+) -> None:
+    """As itself it would end a loop of the caller's without a word."""
+    live = refusal(sdk, "chat.completions.create", (), {**HELLO, "metadata": Stopping()})
+    with inference_recording(mode, recordings):
+        recorded = refusal(sdk, "chat.completions.create", (), {**HELLO, "metadata": Stopping()})
+
+    assert RuntimeError is type(live) is type(recorded)
+    assert 0 == server.count
 
 
 @pytest.mark.parametrize("name", [case(name, name) for name in EXAMPLES])

@@ -146,7 +146,7 @@ class Capture:
             raise
 
     def left(self, *, is_collected: bool = False) -> None:
-        """Store what was received of a stream whose consumer closed it, lost it or was interrupted."""
+        """Store what was received of a stream whose consumer closed it, let go of it or was interrupted."""
         if self.decision.state.final is not None:  # what called `ended` stores it; a big answer in a thread
             return
         if self.decision.state.is_over or self.engine.captures.puts_off(self.decision, is_collected=is_collected):

@@ -64,7 +64,7 @@ def captured(source: Iterator[object], capture: Capture) -> Iterator[object]:
         perform(Save(capture, capture.broken(error)))
         raise
     except BaseException as error:  # closed or interrupted
-        capture.left(is_collected=isinstance(error, GeneratorExit))
+        capture.left(is_collected=isinstance(error, GeneratorExit))  # or closed, which looks the same
         raise
     perform(Save(capture, answer))
 
@@ -88,6 +88,6 @@ async def captured_async(source: AsyncIterator[object], capture: Capture) -> Asy
         await aperform(Save(capture, capture.broken(error)))
         raise
     except BaseException as error:  # closed, cancelled or interrupted
-        capture.left(is_collected=isinstance(error, GeneratorExit))
+        capture.left(is_collected=isinstance(error, GeneratorExit))  # or closed, which looks the same
         raise
     await aperform(Save(capture, answer))

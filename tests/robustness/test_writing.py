@@ -127,7 +127,7 @@ def test_a_failed_call_that_cannot_be_stored_keeps_its_failure(
 
 
 def test_a_stream_dropped_on_a_full_disk_is_reported_at_the_end(client: openai.OpenAI, recordings: Path) -> None:
-    """Garbage collection of a dropped stream cannot raise an error; the session can."""
+    """Garbage collection of a stream cannot raise an error; the session can."""
     with pytest.raises(UnwritableRecording, match=os.strerror(errno.EFBIG)) as caught:
         with inference_recording("record", recordings):
             with no_file_longer_than(100):

@@ -115,9 +115,8 @@ class Engine:
                 series.is_own = True
                 return self._record(request, key, test_id, series, position, None)
             recording = self._lookup.find(series, request, test_id, position, may_grow=False)
-        if recording is not None:
-            return self._replay(recording, request, series, test_id)
-        with series.guard:
+            if recording is not None:
+                return self._replay(recording, request, series, test_id)
             series.position -= 1  # this call gets no answer
         if self._has_other_key(request, key):  # a secret was put into the environment since
             return self.decide(request, before_miss)
@@ -227,10 +226,10 @@ class Engine:
         except BaseException:
             self._release(series, position, in_flight)
             raise
-        if recording is not None:
-            self._release(series, position, in_flight)
-            return self._replay(recording, wait.request, series, wait.test_id)
         with series.guard:
+            if recording is not None:
+                series.release(position, in_flight)
+                return self._replay(recording, wait.request, series, wait.test_id)
             series.is_own = True
             series.in_flight_position = position
             series.position = max(series.position, position)  # a call that gave it up may have lowered it
@@ -280,6 +279,7 @@ class Engine:
             raise errors[0]
 
     def _replay(self, recording: Recording, request: Request, series: Series, test_id: str | None) -> Replay:
+        """Log a replay and return the decision for it. Hold the series' guard."""
         if series.path != recording.path:
             series.path = recording.path
         self.call_log.replayed(request, series.key, test_id, series.path)

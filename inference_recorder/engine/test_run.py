@@ -101,7 +101,7 @@ class NoTestRun:
 
 PYTEST_VARIABLE = "PYTEST_CURRENT_TEST"
 _ENCODED_VARIABLE = os.fsencode(PYTEST_VARIABLE) if os.name == "posix" else None
-"""As the dictionary behind `os.environ` has it; None where that encodes no names."""
+"""The name as it is stored behind `os.environ`; None on Windows, where names are not encoded."""
 
 _test_run: TestRun | None = None
 opened_outside: WeakSet[Engine] = WeakSet()

@@ -26,7 +26,7 @@ from inference_recorder.engine.test_run import PYTEST_VARIABLE, running_node_id
 def test_the_node_id_is_read_each_time(
     variable: str | None, node_id: str | None, environment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where there is no dictionary behind `os.environ`, or one with other names."""
+    """Also where `os.environ` is a plain dictionary, and on Windows, where names are not encoded."""
     if environment == "Windows":
         monkeypatch.setattr(test_run, "_ENCODED_VARIABLE", None)
     if environment == "replaced":

@@ -35,8 +35,8 @@ _Result = TypeVar("_Result")
 class inference_recording:  # noqa: N801 - it is used as a function
     """Record the SDK's calls in the block, or answer them from recordings.
 
-    Used with `with`, in sync and async code, or as a decorator of a function, coroutine function or generator; each
-    run of a decorated function is a session of its own. Yields the `Session`.
+    Used with `with`, in sync and async code, with `async with`, which does the same, or as a decorator of a function,
+    coroutine function or generator; each run of a decorated function is a session of its own. Yields the `Session`.
 
     Args:
         mode: "live", "record", "replay" or "record-if-missing". By default LLAMA_STACK_TEST_INFERENCE_MODE, then
@@ -139,6 +139,14 @@ class inference_recording:  # noqa: N801 - it is used as a function
         self._entered.remove(engine)
         suspend(Session(engine))
         engine.close(error)
+
+    async def __aenter__(self) -> Session:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, traceback)
 
     def __call__(self, function: _Function) -> _Function:
         if inspect.isasyncgenfunction(function):

@@ -164,6 +164,54 @@ async def test_two_tasks_have_their_own_contexts(server: OpenAIServer, recording
     assert 3 == len(files_of(recordings / "a")) == len(files_of(recordings / "b"))
 
 
+async def test_async_with_opens_a_session_for_its_task_and_the_tasks_in_it(
+    server: OpenAIServer, recordings: Path
+) -> None:
+    """Async code is full of `async with`; the same recorder may be entered by several tasks at a time."""
+    inner = inference_recording("record", recordings / "inner")
+    both_in = asyncio.Event()
+
+    async def run(client: openai.AsyncOpenAI, entered: list[Session]) -> None:
+        async with inner as session:
+            entered.append(session)
+            if len(entered) == 2:
+                both_in.set()
+            await both_in.wait()
+            await asyncio.create_task(client.chat.completions.create(**HELLO))
+        await client.chat.completions.create(**HELLO)
+
+    async with openai.AsyncOpenAI(base_url=server.base_url, api_key="x") as client:
+        async with inference_recording("record", recordings) as outer:
+            entered: list[Session] = []
+            await asyncio.gather(run(client, entered), run(client, entered))
+            assert outer.is_open
+        assert not outer.is_open
+        await client.chat.completions.create(**HELLO)
+
+    assert [{"recorded": 1}, {"recorded": 1}] == [session.counts for session in entered]
+    assert {"recorded": 2} == outer.counts
+    assert 5 == server.count
+
+
+@pytest.mark.usefixtures("sessions_are_runs")
+async def test_async_with_is_left_by_a_cancellation_as_with_is(server: OpenAIServer, recordings: Path) -> None:
+    """A stream that a cancellation broke off replaces no recording, whichever `with` it was in."""
+    async with openai.AsyncOpenAI(base_url=server.base_url, api_key="x") as client:
+        async with inference_recording("record", recordings):
+            whole = [chunk async for chunk in await client.chat.completions.create(**HELLO, stream=True)]
+        with pytest.raises(asyncio.CancelledError):
+            async with inference_recording("record", recordings):
+                stream = await client.chat.completions.create(**HELLO, stream=True)
+                await anext(stream)
+                raise asyncio.CancelledError
+        await stream.close()
+        async with inference_recording("replay", recordings) as session:
+            replayed = [chunk async for chunk in await client.chat.completions.create(**HELLO, stream=True)]
+
+    assert len(whole) == len(replayed) > 1
+    assert {"replayed": 1} == session.counts
+
+
 def test_a_mock_that_outlives_the_context_leaves_no_wrapper_behind(client: openai.OpenAI, recordings: Path) -> None:
     """`patch` puts back what it found, which was our wrapper; it must let everything pass and go at the next exit."""
     original = Completions.__dict__["create"]

@@ -38,6 +38,11 @@ async def coroutine(number: int) -> str:
     return str(number)
 
 
+async def coroutine_with_a_session() -> None:
+    async with inference_recording() as session:
+        assert_type(session, Session)
+
+
 @inference_recording("record")
 def fixture() -> Iterator[int]:
     yield 1

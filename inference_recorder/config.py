@@ -32,6 +32,11 @@ class Setting(Generic[_T]):
     value: _T
     source: str
 
+    @property
+    def is_explicit(self) -> bool:
+        """Whether an argument or an option named this directory: then no other one is looked in."""
+        return self.source in ("storage_dir", DIRECTORY_OPTION)
+
 
 @dataclass(frozen=True, slots=True)
 class Table:

@@ -43,7 +43,8 @@ class inference_recording:  # noqa: N801 - it is used as a function
             OGX_TEST_INFERENCE_MODE, the configuration, "replay". pytest's `--inference-mode` overrides all of these.
         storage_dir: the directory of recordings, which no option of pytest changes. By default pytest's
             `--inference-recordings`, then LLAMA_STACK_TEST_RECORDING_DIR, OGX_TEST_RECORDING_DIR, the configuration,
-            "recordings". Its `recordings/` and `responses/` are searched too.
+            "recordings". Its `recordings/` and `responses/` are searched too; under pytest also `recordings/` beside
+            the test, unless argument or option names the directory.
         test_id: part of every request's identity. By default the test that runs when the call is made, or null.
         scope: "test", or "shared" for requests that many tests make: they are stored once, under no test's id.
         record_errors: whether failed calls are recorded: True all of them, False none. By default, in both recording
@@ -162,12 +163,12 @@ class inference_recording:  # noqa: N801 - it is used as a function
         return cast(_Function, functools.wraps(function)(decorated))
 
     def _directories(self, config: Config, test_directory: Path | None) -> Directories:
-        directory = config.directory(self._storage_dir).value
-        if self._storage_dir or test_directory is None:
-            return directories_from(directory)
+        directory = config.directory(self._storage_dir)
+        if directory.is_explicit or test_directory is None:
+            return directories_from(directory.value)
         # What tests share is beside none of them.
         is_beside = config.table.recordings_beside_tests and self._scope != "shared"
-        return directories_from(directory, test_directory / DEFAULT_DIRECTORY, is_beside=is_beside)
+        return directories_from(directory.value, test_directory / DEFAULT_DIRECTORY, is_beside=is_beside)
 
     def _rules_under(self, table: Table) -> RequestRules:
         if _rules_of(table) == _rules_of(self._configured):

@@ -61,7 +61,8 @@ class Controller:
 
     def pytest_report_header(self) -> str:
         mode, directory = self._run.config.mode(), self._run.config.directory()
-        beside = "beside each test file and in " if self._run.config.table.recordings_beside_tests else "in "
+        is_beside = self._run.config.table.recordings_beside_tests and not directory.is_explicit
+        beside = "beside each test file and in " if is_beside else "in "
         return (
             f"inference_recorder: {mode.value} ({_shown_source(mode.source)}), recordings {beside}"
             f"{shown_path(directory.value, self._config.rootpath)} ({_shown_source(directory.source)})"

@@ -21,7 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         DIRECTORY_OPTION,
         metavar="DIR",
-        help="The directory of recordings. Overrides everything except a storage_dir= in code.",
+        help="The only directory of recordings. Overrides everything except a storage_dir= in code.",
     )
     group.addoption(
         "--inference-allow-recording",

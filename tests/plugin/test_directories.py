@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from itertools import takewhile
 
 import pytest
 
-from .conftest import Suite
+from .conftest import Suite, line_of
 
 RECORD = "--inference-mode=record"
 MARKED = "@pytest.mark.inference_recording({})\ndef test_it(): ask()\n"
@@ -107,6 +108,45 @@ def test_both_kinds_of_directories_are_looked_in(is_beside: bool, suite: Suite) 
     assert 1 == suite.server.count
 
 
+@pytest.mark.parametrize(
+    ("option", "marker"), [(["--inference-recordings=only"], ""), ([], 'storage_dir="only"')], ids=["option", "marker"]
+)
+def test_an_explicit_directory_is_the_only_one(option: list[str], marker: str, suite: Suite) -> None:
+    """A run that names a directory must not be green because of another one."""
+    suite.configure("recordings_beside_tests = true")
+    suite.write("a/test_a.py", MARKED.format(""))
+    suite.run(RECORD)
+    suite.run(RECORD, "--inference-recordings=recordings")
+    assert [1, 1] == [len(suite.files("a/recordings")), len(suite.files())]
+    suite.write("a/test_a.py", MARKED.format(marker))
+
+    missed = suite.run(*option)
+    suite.run(RECORD, *option).assert_outcomes(passed=1)
+    (suite.directory / "only").rename(suite.directory / "kept")
+    (suite.directory / "only").mkdir()
+    (suite.directory / "kept").rename(suite.directory / "only/recordings")
+    suite.run(*option).assert_outcomes(passed=1)
+
+    missed.assert_outcomes(failed=1)
+    assert [f"{suite.directory}/only (does not exist)"] == _looked_in(missed)
+    assert bool(marker) == ("beside each test file" in line_of(missed, "inference_recorder: "))
+
+
+@pytest.mark.parametrize("source", ["variable", "table"])
+def test_a_common_directory_leaves_those_beside_tests(
+    source: str, suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """llama-stack's variable names the common directory, and its recordings are beside the tests."""
+    suite.write("a/test_a.py", "def test_a(inference_session): ask()")
+    suite.configure("recordings_beside_tests = true")
+    suite.run(RECORD)
+    suite.configure('recordings = "common"' if source == "table" else "")
+    if source == "variable":
+        monkeypatch.setenv("LLAMA_STACK_TEST_RECORDING_DIR", "common")
+
+    suite.run().assert_outcomes(passed=1)
+
+
 def test_a_miss_names_all_directories_that_were_looked_in(suite: Suite) -> None:
     """With recordings in two directories, the error has to show both."""
     suite.write("a/test_a.py", "def test_a(inference_session): ask()")
@@ -117,3 +157,10 @@ def test_a_miss_names_all_directories_that_were_looked_in(suite: Suite) -> None:
     result = suite.run()
 
     result.stdout.fnmatch_lines([f"*{suite.directory}/recordings", f"*{suite.directory}/a/recordings"])
+
+
+def _looked_in(result: pytest.RunResult) -> list[str]:
+    """Return the directories that the first miss of a run names."""
+    lines = [line.removeprefix("E").strip() for line in result.outlines]
+    start = lines.index("looked in:") + 1
+    return list(takewhile(lambda line: line.startswith("/"), lines[start:]))

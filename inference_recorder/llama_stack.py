@@ -25,7 +25,7 @@ from .request.jsonable import as_recorded, canonical_text, plain
 from .request.keys import FOLDING, request_key
 from .request.request import Request
 from .sdk.capture import body_of
-from .sdk.methods import method_for
+from .sdk.methods import Method, method_for
 from .sdk.revive import reviver
 from .storage.directories import Directories
 from .storage.store import Store
@@ -121,11 +121,19 @@ class ResponseStorage:
         method = method_for(str(recording["request"].get("endpoint", "")))
         body = recording["response"].get("body")
         if isinstance(body, list):
-            kind = None if method is None else method.answer_type if method.is_list else method.chunk_type
+            kind = _type_of(method, is_chunk=method is not None and not method.is_list)
             recording["response"]["body"] = [_revived(item, kind) for item in body]
         else:
-            recording["response"]["body"] = _revived(body, None if method is None else method.answer_type)
+            recording["response"]["body"] = _revived(body, _type_of(method, is_chunk=False))
         return recording
+
+
+def _type_of(method: Method | None, *, is_chunk: bool) -> Any:
+    """Return the SDK's type for the answer, a chunk or an item; None where the installed SDK has none."""
+    try:
+        return None if method is None else method.chunk_type if is_chunk else method.answer_type
+    except (AttributeError, ImportError):  # it came with a later release
+        return None
 
 
 def _revived(body: JsonValue, kind: Any) -> Any:

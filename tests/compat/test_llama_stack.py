@@ -91,6 +91,20 @@ def test_a_response_storage_gives_typed_bodies_back(is_streaming: bool, tmp_path
         assert "typed" == found["response"]["body"].choices[0].message.content
 
 
+def test_a_response_storage_gives_json_where_the_sdk_has_no_type(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Streamed images came with a release of the SDK that is newer than the oldest that we support."""
+    storage, event = ancestor.ResponseStorage(tmp_path), {"type": "image_generation.completed", "b64_json": ""}
+    body = {"body": [event], "is_streaming": True}
+    storage.store_recording("abc", {"endpoint": "/v1/images/generations"}, body)
+    monkeypatch.delattr(openai.types, "ImageGenStreamEvent", raising=False)
+    found = storage.find_recording("abc")
+
+    assert found is not None
+    assert [event] == found["response"]["body"]
+
+
 @pytest.mark.parametrize("is_streaming", [False, True])
 def test_a_response_storage_writes_no_secret(is_streaming: bool, tmp_path: Path) -> None:
     """Its callers bring their own requests, which no session has looked at."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
 from ..explanation import Difference
 from ..json_tree import JsonValue
-from ..request.jsonable import canonical_text
+from ..request.keys import EXACT, KeyVersion, compared_text
 from .text_diff import small_diff
 
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -18,24 +19,28 @@ _MOST_ALIGNED = 128
 _SAYS_WHAT_IT_IS = ("role", "type", "name")
 
 
-def differences(recorded: JsonValue, asked: JsonValue, path: str = "$") -> Iterator[Difference]:
+def differences(
+    recorded: JsonValue, asked: JsonValue, path: str = "$", version: KeyVersion = EXACT
+) -> Iterator[Difference]:
     """Yield each difference between `asked` and `recorded`, in the order of `asked`.
 
-    Two values are the same if their canonical texts are: 1, 1.0 and True are three. An inserted or removed list
-    item is one difference; the items after it are compared with their own counterparts.
+    Two values are the same if this key version sees the same in them: 1, 1.0 and True are three. An inserted or
+    removed list item is one difference; the items after it are compared with their own counterparts.
     """
     if isinstance(recorded, dict) and isinstance(asked, dict):
-        yield from _of_objects(recorded, asked, path)
+        yield from _of_objects(recorded, asked, path, version)
     elif isinstance(recorded, (list, tuple)) and isinstance(asked, (list, tuple)):
-        yield from _of_lists(list(recorded), list(asked), path)
-    elif _text(recorded) != _text(asked):
+        yield from _of_lists(list(recorded), list(asked), path, version)
+    elif compared_text(recorded, version) != compared_text(asked, version):
         yield Difference(path, recorded, asked, lines=_lines(recorded, asked))
 
 
-def _of_objects(recorded: dict[str, JsonValue], asked: dict[str, JsonValue], path: str) -> Iterator[Difference]:
+def _of_objects(
+    recorded: dict[str, JsonValue], asked: dict[str, JsonValue], path: str, version: KeyVersion
+) -> Iterator[Difference]:
     for name, value in asked.items():
         if name in recorded:
-            yield from differences(recorded[name], value, _member(path, name))
+            yield from differences(recorded[name], value, _member(path, name), version)
         else:
             yield Difference(_member(path, name), None, value, "request")
     for name, value in recorded.items():
@@ -43,8 +48,10 @@ def _of_objects(recorded: dict[str, JsonValue], asked: dict[str, JsonValue], pat
             yield Difference(_member(path, name), value, None, "recording")
 
 
-def _of_lists(recorded: list[JsonValue], asked: list[JsonValue], path: str) -> Iterator[Difference]:
-    for old, new in _differing(recorded, asked):
+def _of_lists(
+    recorded: list[JsonValue], asked: list[JsonValue], path: str, version: KeyVersion
+) -> Iterator[Difference]:
+    for old, new in _differing(recorded, asked, version):
         # Where they differ, a system message is compared with a system message, as long as there is one.
         for i, j in _paired(recorded, asked, old, new):
             if i is None and j is not None:
@@ -52,7 +59,7 @@ def _of_lists(recorded: list[JsonValue], asked: list[JsonValue], path: str) -> I
             elif j is None and i is not None:
                 yield Difference(f"{path}[{i}]", recorded[i], None, "recording")
             elif i is not None and j is not None:
-                yield from differences(recorded[i], asked[j], f"{path}[{j}]")
+                yield from differences(recorded[i], asked[j], f"{path}[{j}]", version)
 
 
 def _paired(
@@ -70,9 +77,9 @@ def _paired(
         yield from ((None, j) for j in new[j1 + both : j2])
 
 
-def _differing(recorded: list[JsonValue], asked: list[JsonValue]) -> Iterator[tuple[range, range]]:
+def _differing(recorded: list[JsonValue], asked: list[JsonValue], version: KeyVersion) -> Iterator[tuple[range, range]]:
     """Yield the stretches of both lists that differ, between those that are the same."""
-    old, new = [_text(item) for item in recorded], [_text(item) for item in asked]
+    old, new = ([compared_text(item, version) for item in items] for items in (recorded, asked))
     shortest = min(len(old), len(new))
     start = next((position for position in range(shortest) if old[position] != new[position]), shortest)
     ends = range(shortest - start)
@@ -89,15 +96,11 @@ def _differing(recorded: list[JsonValue], asked: list[JsonValue]) -> Iterator[tu
 def _kind(item: JsonValue) -> str:
     if not isinstance(item, dict):
         return type(item).__name__
-    return _text([item.get(name) for name in _SAYS_WHAT_IT_IS])
-
-
-def _text(value: JsonValue) -> str:
-    return canonical_text({"": value})
+    return compared_text([item.get(name) for name in _SAYS_WHAT_IT_IS])
 
 
 def _member(path: str, name: str) -> str:
-    return f"{path}.{name}" if _PLAIN_NAME.fullmatch(name) else f"{path}[{_text(name)[5:-1]}]"
+    return f"{path}.{name}" if _PLAIN_NAME.fullmatch(name) else f"{path}[{json.dumps(name)}]"
 
 
 def _lines(recorded: JsonValue, asked: JsonValue) -> tuple[str, ...]:

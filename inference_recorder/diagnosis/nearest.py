@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from heapq import nlargest
 from itertools import islice
@@ -13,7 +12,7 @@ from ..errors import CorruptRecording
 from ..explanation import Difference, Explanation, Nearest, Reason
 from ..redaction.redactor import redacted_request
 from ..redaction.requests import recorded_request
-from ..request.keys import EXACT, KeyVersion, body_text_as_keyed
+from ..request.keys import EXACT, KeyVersion, body_text_as_keyed, compared_body
 from ..request.normalizers import NONE, Normalizers, without_roots
 from ..request.request import Request
 from ..storage.catalogue import Entry, entry_of
@@ -106,7 +105,8 @@ def _compared(question: Question, entry: Entry) -> Nearest:
 def differences_from(entry: Entry, question: Question) -> Iterator[Difference]:
     """Yield where a request differs from what a recording answers: beside the body first, then in it.
 
-    The bodies are compared as used for the key, so that values that are not part of it do not differ.
+    The bodies are compared as used for the key, so that values that are not part of it do not differ; what differs is
+    shown as it is requested, except for secrets and what normalizers replace.
     """
     request, recorded = question.request, recorded_request(entry.request, question.normalizers)
     if recorded.method != request.method:
@@ -122,8 +122,8 @@ def differences_from(entry: Entry, question: Question) -> Iterator[Difference]:
         yield Difference("test_id", entry.test_id, question.test_id)
     recorded = recorded.with_body(shown_without(question.variables, recorded.frozen_body()))
     shown = (one.with_body(redacted_request(one.frozen_body())) for one in (recorded, request))
-    old, new = (json.loads(body_text_as_keyed(one, question.version)) for one in shown)
-    yield from differences(old, new)
+    old, new = (compared_body(one, question.version) for one in shown)
+    yield from differences(old, new, version=question.version)
 
 
 def question_in(entry: Entry) -> Question:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
 from typing import TypeAlias
 from urllib.parse import urlparse
 
+from ..json_tree import JsonObject, JsonValue
 from . import exact_body, legacy_folding
 from .jsonable import canonical_text
 from .legacy_folding import BodyRules
@@ -117,6 +118,25 @@ def body_text_as_keyed(request: Request, version: KeyVersion = EXACT) -> str:
     if legacy_folding.is_untouched(request.body_text, is_bedrock=is_bedrock):
         return request.body_text
     return canonical_text(legacy_folding.folded(request.body, version.body_rules, is_bedrock=is_bedrock))
+
+
+def compared_body(request: Request, version: KeyVersion = EXACT) -> JsonObject:
+    """Return the body without the members that its key leaves out. Its texts and numbers are those of the request."""
+    if version.body_rules is None:
+        body: JsonObject = json.loads(exact_body.exact_text(request))
+        return body
+    rules = replace(version.body_rules, hides_file_search=False, rounds_floats=False)
+    kept = legacy_folding.folded(request.body, rules, is_bedrock=_is_bedrock(request.url))
+    body = json.loads(canonical_text(kept))
+    return body
+
+
+def compared_text(value: JsonValue, version: KeyVersion = EXACT) -> str:
+    """Return the canonical text of a value in a body, as the key sees it: two with the same text are the same."""
+    wrapped: JsonObject = {"": value}
+    if version.body_rules is not None:
+        wrapped = legacy_folding.folded(wrapped, version.body_rules, is_bedrock=False)
+    return canonical_text(wrapped)
 
 
 def is_folded(request: Request) -> bool:

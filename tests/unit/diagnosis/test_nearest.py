@@ -216,6 +216,17 @@ def test_what_a_key_does_not_see_is_not_a_difference(version: KeyVersion, record
     assert sorted([*hidden, "$.messages[1].content"]) == sorted(paths(explanation))
 
 
+def test_the_difference_shows_what_was_requested(recordings: Path) -> None:
+    """llama-stack's keys round numbers and take a zero from order 007; nobody finds such a text in a prompt."""
+    put(recordings, asks("Order 007.12345: score: 3", extra_body={"project_id": "a"}))
+    asked = question(asks("Order 008.12345: score: 5", extra_body={"project_id": "b"}))._replace(version=FOLDING[0])
+    explanation = explain(recordings, asked)
+
+    assert explanation.nearest is not None
+    [difference] = explanation.nearest.differences
+    assert ("Order 007.12345: score: 3", "Order 008.12345: score: 5") == (difference.recorded, difference.asked)
+
+
 def test_the_nearest_recording_differs_by_what_folding_hides(recordings: Path) -> None:
     """The advice must not be that of an equal request, such as to record the test again for one answer more."""
     put(recordings, asks("score: 1"))

@@ -14,9 +14,8 @@ from .text import visible
 _RECORDING = "LLAMA_STACK_TEST_INFERENCE_MODE=record-if-missing"
 _NO_OTHER_MODE = " and no other mode=... in the code"  # the plugin's option goes before one
 _NOTHING_KNOWN = Explanation()
-_NOT_RECORDED = (
-    "  a lost connection, timeout, 401, 402, 403, 408, 409, 429 or 5xx is recorded only with record_errors=True"
-)
+GIT_CONFLICT = "unresolved git conflict"
+"""How the reason of a CorruptRecording begins that holds conflict markers."""
 
 
 def assert_never(value: NoReturn) -> NoReturn:
@@ -102,7 +101,6 @@ class MissingRecording(RecorderError, RuntimeError):
                 if directory == self.looked_in[0] or directory not in absent
             ),
             *(f"  {line}" for line in lines_of(explanation, test_id, next(iter(self.looked_in), Path()))),
-            *([_NOT_RECORDED] if explanation.dropped is None else []),
             f"  to record it, run once with a key and {_RECORDING} (or mode=...)"
             if self.command is None
             else f"  to record it, with a key{_NO_OTHER_MODE if is_without_plugin else ''}:\n    {self.command}",

@@ -60,7 +60,6 @@ def test_the_text_shows_what_came_nearest_and_ends_with_the_command(
               + "Say goodbye."
             $.temperature (only in this request)
               + 0.5
-          a lost connection, timeout, 401, 402, 403, 408, 409, 429 or 5xx is recorded only with record_errors=True
           to record it, with a key and no other mode=... in the code:
             LLAMA_STACK_TEST_INFERENCE_MODE=record-if-missing pytest '{TEST}[a b]'"""
 

@@ -132,9 +132,12 @@ class CorruptRecording(RecorderError, ValueError):
     def __init__(self, path: Path | str, reason: str) -> None:
         self.path = Path(path)
         self.reason = reason
+        sides = (
+            f" (git checkout --ours {shlex.quote(str(path))}, or --theirs)" if reason.startswith(GIT_CONFLICT) else ""
+        )
         super().__init__(
             f"{path} is not a readable recording: {reason}\n"
-            "  restore it from version control, or delete it and record it again "
+            f"  restore it from version control{sides}, or delete it and record it again "
             "(LLAMA_STACK_TEST_INFERENCE_MODE=record-if-missing)"
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from ..errors import GIT_CONFLICT
 from .json_bytes import DuplicateNames, byte_offset
 from .layout import CONFLICT_MARKERS, RESPONSE_MEMBER
 
@@ -19,12 +20,15 @@ def unreadable(content: bytes, error: ValueError | RecursionError) -> str:
     if isinstance(error, DuplicateNames):
         return f"{error}, as after a bad merge"
     if isinstance(error, json.JSONDecodeError):
-        reason = f"its JSON breaks off or is malformed at byte {byte_offset(error)}: {error}"
-        return f"{_left_by_a_merge(content)}{reason}"
+        if (line := _line_of_conflict(content)) is not None:
+            return f"{GIT_CONFLICT} at line {line}; take one side"
+        two = "it holds two recordings, as after a bad merge; " if content.count(RESPONSE_MEMBER) > 1 else ""
+        return f"{two}its JSON breaks off or is malformed at byte {byte_offset(error)}: {error}"
     return f"its JSON cannot be read: {error}"
 
 
-def _left_by_a_merge(content: bytes) -> str:
-    if any(marker in b"\n" + content for marker in CONFLICT_MARKERS):
-        return "it holds the conflict markers of a merge; "
-    return "it holds two recordings, as after a bad merge; " if content.count(RESPONSE_MEMBER) > 1 else ""
+def _line_of_conflict(content: bytes) -> int | None:
+    """Return the number of the first line that is a marker of a merge conflict, None if no line is."""
+    lines = b"\n" + content
+    start = min((at for marker in CONFLICT_MARKERS if (at := lines.find(marker)) >= 0), default=None)
+    return None if start is None else lines.count(b"\n", 0, start + 1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from inference_recorder import CorruptRecording, inference_recording
+from inference_recorder.errors import GIT_CONFLICT
 from inference_recorder.recording import json_bytes
 from inference_recorder.recording.answer import Answer, Failed, Failure, Http, ModelList, Streamed, Value
 from inference_recorder.recording.body import typed
@@ -167,7 +170,7 @@ def test_a_bad_merge_of_big_files_is_corrupt(size: int, merge: Any) -> None:
     [
         (two_documents, "it holds two recordings, as after a bad merge"),
         (theirs_first, r"\$ has 'response' more than once, as after a bad merge"),
-        (conflict_of_requests, "it holds the conflict markers of a merge"),
+        (conflict_of_requests, "unresolved git conflict at line 4; take one side"),
     ],
 )
 @pytest.mark.parametrize("is_streaming", [False, True], ids=["plain", "streamed"])
@@ -197,6 +200,40 @@ def test_a_replay_and_check_say_what_is_wrong_and_the_advice_works(
     assert re.search(reason, checked.stdout)
     assert 1 == checked.exit_code
     assert "Theirs" == replayed
+
+
+@pytest.mark.usefixtures("sessions_are_runs")
+@pytest.mark.parametrize("side", ["--ours", "--theirs"])
+def test_the_command_for_a_git_conflict_takes_one_side(
+    side: str, sdk: Colour, server: OpenAIServer, recordings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two people recorded the same test again; git leaves both answers in the file."""
+    recordings.mkdir()
+    for name in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{name}_NAME", "A")
+        monkeypatch.setenv(f"GIT_{name}_EMAIL", "a@example.org")
+
+    def git(*arguments: str) -> int:
+        return subprocess.run(["git", *arguments], cwd=recordings, capture_output=True, check=False).returncode
+
+    git("init", "-b", "ours")
+    git("commit", "--allow-empty", "-m", "start")
+    for branch, text in (("theirs", "Theirs"), ("ours", "Ours")):
+        git("checkout", "-B", branch, "HEAD" if branch == "theirs" else "theirs~1")
+        server.answers("/v1/chat/completions", Reply(completion(text)))
+        with inference_recording("record", recordings):
+            ask(sdk, is_streaming=False)
+        git("add", ".")
+        git("commit", "-m", text)
+    assert 1 == git("merge", "theirs")
+
+    with inference_recording("replay", recordings), pytest.raises(CorruptRecording, match=GIT_CONFLICT) as caught:
+        ask(sdk, is_streaming=False)
+    [command] = re.findall(r"\((git checkout --ours .*), or --theirs\)", str(caught.value))
+    assert 0 == git(*shlex.split(command.replace("--ours", side))[1:])
+
+    with inference_recording("replay", recordings):
+        assert side == f"--{ask(sdk, is_streaming=False).lower()}"
 
 
 def ask(sdk: Colour, is_streaming: bool) -> str:

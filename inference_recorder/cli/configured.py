@@ -40,6 +40,12 @@ def chosen_directory(directory: Path | None) -> Setting[Path]:
     return (Config() if directory else configured()).directory(directory)
 
 
+def root_of_beside() -> Path | None:
+    """Return the directory below which recordings are beside the tests; None if they are not configured to be."""
+    pyproject = nearest_pyproject(Path.cwd())
+    return pyproject.parent if pyproject is not None and configured().table.recordings_beside_tests else None
+
+
 def nearest_rootdir(directory: Path) -> Path | None:
     """Return the nearest directory, here or above, with a file that marks pytest's rootdir; None without any."""
     parents = (directory, *directory.parents)

@@ -10,12 +10,14 @@ from typing import TypeVar
 
 import click
 
+from ..config import DEFAULT_DIRECTORY, absolute
 from ..errors import CorruptRecording
 from ..recording.layout import RECORDING_ENDING, is_key_name, name_of
 from ..storage.catalogue import Entry, entry_of, paths_in
 from ..storage.directories import directories_from
+from ..storage.files import is_inside
 from ..storage.walk import unhidden
-from .configured import chosen_directory
+from .configured import chosen_directory, root_of_beside
 from .console import counted, remark, tracked
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
@@ -86,15 +88,17 @@ def takes_directories(command: _Command) -> _Command:
 def searched_directories(directory: Path | None, *, is_recursive: bool = False) -> SearchedDirectories:
     """Return the directories that `inference_recording()` would read, and those below if `is_recursive`.
 
-    A directory without recordings of its own stands for those below it. Raises click.UsageError if it does not exist.
+    With `recordings_beside_tests`, they include those beside all tests, unless `directory` is given. A directory
+    without recordings of its own stands for those below it. Raises click.UsageError if it does not exist.
     """
     setting = chosen_directory(directory)
-    root = setting.value
-    if not root.is_dir():
+    root, tests = setting.value, None if directory else root_of_beside()
+    beside = () if tests is None else tuple(directories_beside(tests))
+    if not root.is_dir() and not beside:
         reason = "is a file, not a directory" if root.exists() else "does not exist"
         chosen_by = "" if directory else f" (chosen by {setting.source})"
         raise click.UsageError(f"the directory {root}{chosen_by} {reason}; name the directory of recordings as DIR")
-    own = tuple(path for path in directories_from(root).read if path.is_dir())
+    own = tuple(dict.fromkeys((*(path for path in directories_from(root).read if path.is_dir()), *beside)))
     if is_recursive:
         return SearchedDirectories(root, tuple(dict.fromkeys((*own, *directories_below(root)))))
     if any(map(_has_recordings, own)) or not (below := tuple(directories_below(root))):
@@ -102,6 +106,24 @@ def searched_directories(directory: Path | None, *, is_recursive: bool = False) 
     number = counted(len(below), "directory", "directories")
     remark(f"{root} has no recordings of its own; searching {number} below it")
     return SearchedDirectories(root, below)
+
+
+def directories_beside(path: Path) -> Iterator[Path]:
+    """Yield the directories of recordings beside a test file, or beside all test files below a directory."""
+    if os.path.isdir(path):  # unlike Path.is_dir, False also for an impossible name
+        beside = [directory for directory, _, _ in unhidden(path) if directory.name == DEFAULT_DIRECTORY]
+    else:
+        beside = [path.parent / DEFAULT_DIRECTORY]
+    for directory in beside:
+        existing = filter(os.path.isdir, directories_from(absolute(directory)).read)
+        yield from inside_root(SearchedDirectories(directory, tuple(existing)))
+
+
+def inside_root(directories: SearchedDirectories) -> Iterator[Path]:
+    """Yield the searched directories, except links that leave the root: recorders refuse those too."""
+    for directory in directories.searched:
+        if directory == directories.root or is_inside(directory, directories.root):
+            yield directory
 
 
 def directories_below(root: Path) -> Iterator[Path]:

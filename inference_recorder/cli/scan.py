@@ -12,8 +12,9 @@ import click
 
 from ..recording.layout import LOCK_DIRECTORY
 from ..redaction.leaks import leaks_in
-from .configured import chosen_directory, configured_redactor
+from .configured import chosen_directory, configured_redactor, root_of_beside
 from .console import Column, counted, remark, show_json, show_table, tracked
+from .directories import directories_beside
 
 _COLUMNS = (Column("file", gives_way=True), Column("line", is_number=True), Column("kind"), Column("secret"))
 _LARGEST_BYTES = 64 * 1024 * 1024
@@ -50,7 +51,7 @@ def scan(paths: tuple[Path, ...], ignored: tuple[str, ...], is_json: bool) -> No
         patterns = [re.compile(pattern) for pattern in ignored]
     except re.error as error:
         raise click.UsageError(f"--ignore takes a regular expression: {error}") from None
-    files = list(_files(paths or (_default_directory(),)))
+    files = list(_files(paths or _default_directories()))
     redactor = configured_redactor()
     leaks = [
         (str(path), leak)
@@ -68,11 +69,13 @@ def scan(paths: tuple[Path, ...], ignored: tuple[str, ...], is_json: bool) -> No
     sys.exit(1 if leaks else 0)
 
 
-def _default_directory() -> Path:
-    directory = chosen_directory(None).value
-    if not directory.is_dir():
-        raise click.UsageError(f"the directory {directory} does not exist; name files or directories to scan")
-    return directory
+def _default_directories() -> list[Path]:
+    """Return the directories that recorders use, except those that are in another one."""
+    common, tests = chosen_directory(None).value, root_of_beside()
+    directories = [path for path in (common, *(() if tests is None else directories_beside(tests))) if path.is_dir()]
+    if not directories:
+        raise click.UsageError(f"the directory {common} does not exist; name files or directories to scan")
+    return [path for path in dict.fromkeys(directories) if not any(parent in directories for parent in path.parents)]
 
 
 def _files(paths: Sequence[Path]) -> Iterator[Path]:

@@ -8,14 +8,17 @@ from pathlib import Path
 
 import click
 
-from ..config import DEFAULT_DIRECTORY, absolute
 from ..fixture_ids import parsed_fixture_id
-from ..storage.directories import directories_from
-from ..storage.files import is_inside
 from ..storage.trash import TRASH_DIRECTORY
 from ..storage.walk import unhidden
 from .configured import chosen_directory, nearest_rootdir
-from .directories import SearchedDirectories, directories_below, searched_directories
+from .directories import (
+    SearchedDirectories,
+    directories_below,
+    directories_beside,
+    inside_root,
+    searched_directories,
+)
 
 
 def directories_of_tests(dirs: Sequence[Path], node_ids: Iterable[str], *, is_recursive: bool) -> SearchedDirectories:
@@ -25,14 +28,14 @@ def directories_of_tests(dirs: Sequence[Path], node_ids: Iterable[str], *, is_re
     """
     if dirs:
         given = [searched_directories(directory, is_recursive=is_recursive) for directory in dirs]
-        return _combined(given[0].root, [path for directories in given for path in _inside_root(directories)])
+        return _combined(given[0].root, [path for directories in given for path in inside_root(directories)])
     root = _root()
     beside = [path for node_id in node_ids for path in _beside(root, node_id)]
     configured = chosen_directory(None).value
     if not configured.is_dir() and (beside or any(directories_below(root))):
         return _combined(configured, beside)
     common = searched_directories(None, is_recursive=is_recursive)
-    return _combined(common.root, [*_inside_root(common), *beside])
+    return _combined(common.root, [*inside_root(common), *beside])
 
 
 def from_rootdir(node_id: str) -> str:
@@ -80,18 +83,4 @@ def _root() -> Path:
 def _beside(root: Path, node_id: str) -> Iterator[Path]:
     """Yield the directories of recordings beside a test's file, or beside all test files below a directory."""
     fixture = parsed_fixture_id(node_id)
-    path = root / (node_id if fixture is None else fixture.node_id).partition("::")[0]
-    if os.path.isdir(path):  # unlike Path.is_dir, False also for an impossible name
-        beside = [directory for directory, _, _ in unhidden(path) if directory.name == DEFAULT_DIRECTORY]
-    else:
-        beside = [path.parent / DEFAULT_DIRECTORY]
-    for directory in beside:
-        existing = filter(os.path.isdir, directories_from(absolute(directory)).read)
-        yield from _inside_root(SearchedDirectories(directory, tuple(existing)))
-
-
-def _inside_root(directories: SearchedDirectories) -> Iterator[Path]:
-    """Yield the searched directories, except links that leave the root: recorders refuse those too."""
-    for directory in directories.searched:
-        if directory == directories.root or is_inside(directory, directories.root):
-            yield directory
+    return directories_beside(root / (node_id if fixture is None else fixture.node_id).partition("::")[0])

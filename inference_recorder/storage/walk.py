@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-_NEVER_ENTERED = frozenset({"__pycache__", "node_modules"})
+_NEVER_ENTERED = frozenset({"__pycache__", "node_modules", "venv"})
 
 
 def unhidden(root: Path) -> Iterator[tuple[Path, list[str], list[str]]]:

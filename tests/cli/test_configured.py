@@ -193,3 +193,24 @@ def test_from_a_directory_of_tests_the_rootdirs_recordings_are_found(project: Pa
     record(project / "recordings")
 
     assert 1 == len(json.loads(run("ls", "--json").stdout))
+
+
+@pytest.mark.parametrize("has_common", [True, False], ids=["with the common directory", "without it"])
+def test_recordings_beside_the_tests_are_found(has_common: bool, project: Path) -> None:
+    """`check` was green over a broken file: it looked only into the directory that all tests share."""
+    (project / "pyproject.toml").write_text("[tool.inference_recorder]\nrecordings_beside_tests = true\n")
+    ids = [f"{name}/test_a.py::test_b" for name in ("tests", "tests/deep", "tests/deep/er")]
+    beside = [record(project / test_id.partition("/test_a")[0] / "recordings", test_id) for test_id in ids]
+    if has_common:
+        record(project / "recordings", "shared")
+    expected = {*ids, *(["shared"] if has_common else [])}
+
+    listed = json.loads(run("ls", "--json").stdout)
+    beside[2].write_text("{")
+    checked, scanned = run("check"), run("scan")
+
+    assert expected == {recording["test_id"] for recording in listed}
+    assert 1 == checked.exit_code
+    assert f"unreadable\terror\t{beside[2].relative_to(Path.cwd())}" in checked.stdout
+    assert f"{len(expected)} files scanned" in scanned.stderr
+    assert "1 recording" in run("check", project / "tests" / "deep" / "recordings").stderr

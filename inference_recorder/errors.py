@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from .explanation import Explanation, lines_of
+from .network import is_loopback
 from .text import visible
 
 _RECORDING = "LLAMA_STACK_TEST_INFERENCE_MODE=record-if-missing"
@@ -63,10 +64,10 @@ class UnusableDirectory(RecorderError, OSError):
 class MissingRecording(RecorderError, RuntimeError):
     """A call in replay without a recording; nothing was sent.
 
-    Attributes: `key` (64 hex digits), `summary` (endpoint and model), `test_id`, `looked_in` (directories, in order),
-    `explanation` (why it has none) and from it `nearest` (the nearest recording, with its
-    `differences`, or None), `renamed_from` (the test id this test probably had, or None), `command` (the shell
-    command that records the call; None outside pytest).
+    Attributes: `key` (64 hex digits), `summary` (endpoint and model), `host` (that it was meant for, "" if unknown),
+    `test_id`, `looked_in` (directories, in order), `explanation` (why it has none) and from it `nearest` (the nearest
+    recording, with its `differences`, or None), `renamed_from` (the test id this test probably had, or None), `command`
+    (the shell command that records the call; None outside pytest).
     """
 
     def __init__(
@@ -80,9 +81,11 @@ class MissingRecording(RecorderError, RuntimeError):
         node_id: str | None = None,
         explanation: Explanation = _NOTHING_KNOWN,
         is_without_plugin: bool = False,
+        host: str = "",
     ) -> None:
         self.key = key
         self.summary = summary
+        self.host = host
         self.test_id = test_id
         self.looked_in = tuple(looked_in)
         self.explanation = explanation
@@ -94,6 +97,7 @@ class MissingRecording(RecorderError, RuntimeError):
             f"Recording not found for {summary}",
             f"  test: {test_id or '(outside a test)'}",
             f"  key: {key}",
+            *([f"  host: {host}"] if host and not is_loopback(host) else []),
             "  looked in:",
             *(
                 f"    {directory}{' (does not exist)' if directory in absent else ''}"

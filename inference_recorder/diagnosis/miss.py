@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from ..errors import MissingRecording
 from ..explanation import Dropped, Explanation
+from ..network import place_of
 from ..recording.answer import Failure, reason_of
 from ..request.request import Request
 from ..storage.directories import Directories
@@ -51,4 +52,5 @@ def explained(
         node_id=node_id,
         explanation=explanation,
         is_without_plugin=is_without_plugin,
+        host=place_of(question.request.url)[0],
     )

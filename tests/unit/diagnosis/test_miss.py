@@ -83,6 +83,16 @@ def test_the_parts_are_attributes(sdk: Colour, recordings: Path, monkeypatch: py
     )
 
 
+def test_a_miss_names_the_host_that_the_call_was_meant_for(recordings: Path) -> None:
+    """Where a base url comes from the environment, nothing else tells; for this machine, the text needs none."""
+    with openai.OpenAI(api_key="sk-test", base_url="https://llm.example.org:8443/v1") as client:
+        with inference_recording("replay", recordings), pytest.raises(MissingRecording) as caught:
+            client.chat.completions.create(**HELLO)
+
+    assert "llm.example.org" == caught.value.host
+    assert "  host: llm.example.org" in str(caught.value).splitlines()
+
+
 def test_the_request_is_shown_as_it_was_asked(client: openai.OpenAI, recordings: Path) -> None:
     """Agents go on appending to the list of messages after a call failed."""
     record_with, messages = asks("Be brief.", "Hello."), asks("Be brief.", "Hi.")["messages"]

@@ -1,0 +1,39 @@
+"""Hosts of connections: which are this machine, and which a session lets through."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from urllib.parse import urlsplit
+
+_LOOPBACK = re.compile(r"localhost|.*\.localhost|127(\.\d+){3}|::ffff:127(\.\d+){3}|::1|0\.0\.0\.0|::", re.DOTALL)
+_DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkRules:
+    """What a session says about connections that are not its own calls."""
+
+    blocks_all: bool = False
+    """Whether every connection to another machine is refused."""
+    allow_hosts: tuple[str, ...] = ()
+    """Hosts that are never refused: names or addresses, with "*" for any text, and ":port" for one port."""
+
+    def allows(self, host: str, port: int) -> bool:
+        """Return whether `allow_hosts` names the host."""
+        return any(fnmatchcase(text, pattern) for pattern in self.allow_hosts for text in (host, f"{host}:{port}"))
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a name or address is this machine."""
+    return _LOOPBACK.fullmatch(host) is not None
+
+
+def place_of(url: str) -> tuple[str, int]:
+    """Return the host and port of a url; ("", 0) for one that names none."""
+    try:
+        parts = urlsplit(url)
+        return parts.hostname or "", parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
+    except ValueError:
+        return "", 0

@@ -13,7 +13,7 @@ from typing import Literal, ParamSpec, TypeVar, cast
 from .children import usage as process_usage
 from .config import DEFAULT_DIRECTORY, Config, Table
 from .engine.engine import Engine
-from .engine.test_run import current_test_run
+from .engine.test_run import current_test_run, running_test_id
 from .modes import InferenceMode
 from .redaction.requests import RequestRules
 from .redaction.scanner import RedactRule
@@ -24,6 +24,7 @@ from .sdk import context, patching, targets
 from .session import Session
 from .storage.directories import Directories, check_usable, directories_from
 from .storage.store import Store
+from .unittest_classes import is_test_case, open_around_tests
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 _Arguments = ParamSpec("_Arguments")
@@ -36,7 +37,8 @@ class inference_recording:  # noqa: N801 - it is used as a function
     """Record the SDK's calls in the block, or answer them from recordings.
 
     Used with `with`, in sync and async code, with `async with`, which does the same, or as a decorator of a function,
-    coroutine function or generator; each run of a decorated function is a session of its own. Yields the `Session`.
+    coroutine function or generator; each run of a decorated function is a session of its own. On a class of unittest,
+    it opens one around each test with its setUp and tearDown. Yields the `Session`.
 
     Args:
         mode: "live", "record", "replay" or "record-if-missing". By default LLAMA_STACK_TEST_INFERENCE_MODE, then
@@ -156,8 +158,14 @@ class inference_recording:  # noqa: N801 - it is used as a function
             decorated = self._around_coroutine(function)
         elif inspect.isgeneratorfunction(function):
             decorated = self._around_generator(function)
+        elif is_test_case(function):
+            open_around_tests(function, self._copy_for)
+            return cast(_Function, function)
         elif inspect.isclass(function) or not callable(function):
-            raise TypeError(f"inference_recording decorates functions, not {function!r}")
+            raise TypeError(
+                f"inference_recording decorates functions and classes of unittest.TestCase, not {function!r}; decorate "
+                "its methods, or mark it with @pytest.mark.inference_recording if pytest runs it"
+            )
         else:
             decorated = self._around_function(function)
         return cast(_Function, functools.wraps(function)(decorated))
@@ -179,6 +187,13 @@ class inference_recording:  # noqa: N801 - it is used as a function
         secret_env = (*table.secret_env, *self._secret_env)
         self._rules = RequestRules((*table.redact, *self._redact), normalize or (), self._written, secret_env)
         return self._rules
+
+    def _copy_for(self, node_id: str) -> inference_recording:
+        """Return a copy that has this test id if nothing else gives one: pytest knows the id of its test."""
+        copy = self._copy()
+        if self._scope == "test" and self._test_id is None and running_test_id() is None:
+            copy._test_id = node_id
+        return copy
 
     def _copy(self) -> inference_recording:
         return type(self)(

@@ -15,6 +15,7 @@ import inference_recorder
 PACKAGE = Path(inference_recorder.__file__).parent
 LAYERS = (
     ("config", "errors", "explanation", "fixture_ids", "json_tree", "modes", "network", "tasks", "text"),
+    ("unittest_classes",),
     ("api_schema", "prefilter"),
     ("request",),
     ("recording",),

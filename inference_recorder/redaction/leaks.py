@@ -13,7 +13,7 @@ from ..errors import CorruptRecording
 from ..recording.answer import items_of
 from ..recording.body import chunk_value
 from ..recording.codec import decode
-from ..recording.joined import split_texts
+from ..recording.joined import joined_texts
 from .redactor import Redactor
 from .scanner import DECLARED
 
@@ -76,8 +76,7 @@ def _in_chunks(content: bytes, redactor: Redactor, ignored: Sequence[re.Pattern[
     except (CorruptRecording, ValueError, RecursionError):
         return  # `check` reports it
     first_line = content.partition(b'"body": [')[0].count(b"\n") + 2
-    for parts in split_texts(values):
-        text = "".join(part.text for part in parts)
+    for text in joined_texts(values):
         yield from (leak._replace(line=first_line) for leak in _in_text(text, 0, text, redactor, ignored))
 
 

@@ -99,10 +99,11 @@ class Scanner:
         if not is_prescribed:
             self._add_declared(found, text, is_number=False)
         before = "?" if name == "?" else f"{name}: " if SECRET_NAME.fullmatch(name) else ""
-        # Tested here too: with patterns of the user's every text is scanned, and the shapes take 1 ms for 1,000
-        # characters.
-        if may_have_a_shape((before + text).encode(errors="replace").decode()):
-            for shape in SHAPES:
+        # Tested here too: with patterns of the user's every text is scanned. And then for each shape: all of them take
+        # 600 ms for a million characters, and these tests 5 ms.
+        searched = (before + text).encode(errors="replace").decode()
+        if may_have_a_shape(searched):
+            for shape in (shape for shape in SHAPES if prefilter(shape.prefilter)(searched)):
                 spans = (_secret_span(match) for match in shape.pattern.finditer(before + text))
                 self._add(found, shape.kind, ((max(start - len(before), 0), end - len(before)) for start, end in spans))
         if self.is_for_requests:

@@ -21,6 +21,11 @@ class Shape(NamedTuple):
     def pattern(self) -> re.Pattern[str]:
         return _compiled(self.text)
 
+    @property
+    def prefilter(self) -> str:
+        """One pattern, without look-around, that matches every text in which the shape matches, canonical or not."""
+        return _without_look_around(self.text)
+
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
@@ -109,15 +114,18 @@ _LOOK_AROUND = re.compile(r"\(\?<?[=!](?:[^()\\\[]|\\.|\[(?:[^\]\\]|\\.)*\]|\((?
 
 
 def shapes_prefilter() -> str:
-    r"""Return one pattern, without look-around, that matches every canonical text in which a shape matches.
+    """Return one pattern, without look-around, that matches every canonical text in which a shape matches."""
+    accounts = "|".join(sorted(_ACCOUNT_NAMES))
+    return "|".join([*(shape.prefilter for shape in SHAPES), rf'"(?:{accounts})": ?"', r'"extra_query": ?(?:\{"|\[)'])
+
+
+@cache
+def _without_look_around(pattern: str) -> str:
+    r"""Return a pattern that also matches in canonical text.
 
     In such a text a line break is the two characters \n, and a quote follows a backslash. It may have no spaces.
     """
-    parts = []
-    for shape in SHAPES:
-        part = _LOOK_AROUND.sub("", shape.text).replace("?P<secret>", "?:")
-        part = re.sub(r"\\s(?![^\[]*\])", r"(?:\\s|\\\\[nrt])", part)
-        is_caseless, part = part.startswith("(?i)"), part.removeprefix("(?i)")
-        parts.append(f"(?i:{part})" if is_caseless else f"(?:{part})")
-    accounts = "|".join(sorted(_ACCOUNT_NAMES))
-    return "|".join([*parts, rf'"(?:{accounts})": ?"', r'"extra_query": ?(?:\{"|\[)'])
+    pattern = _LOOK_AROUND.sub("", pattern).replace("?P<secret>", "?:")
+    pattern = re.sub(r"\\s(?![^\[]*\])", r"(?:\\s|\\\\[nrt])", pattern)
+    is_caseless, pattern = pattern.startswith("(?i)"), pattern.removeprefix("(?i)")
+    return f"(?i:{pattern})" if is_caseless else f"(?:{pattern})"

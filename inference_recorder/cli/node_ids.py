@@ -10,9 +10,8 @@ from pathlib import Path
 import click
 
 from ..errors import CorruptRecording
-from ..storage.catalogue import Entry
 from ..text import visible_line
-from .directories import SearchedDirectories, shown
+from .directories import SearchedDirectories, remark_unreadable, shown
 from .rename_test import enclosing_ids, guesses, renamed
 from .suite_directories import directories_of_tests, from_rootdir, other_directories
 
@@ -22,59 +21,62 @@ _MOST_GUESSES = 3
 
 @dataclass(slots=True)
 class TestRecordings:
-    """The recordings of some tests."""
+    """The recordings of the tests that some node ids name."""
 
     node_ids: tuple[str, ...]
     """Relative to rootdir, each once."""
-    dirs: tuple[Path, ...]
-    """As the command line names them."""
     directories: SearchedDirectories
-    entries: list[Entry] = field(default_factory=list)
+    test_ids: dict[Path, str] = field(default_factory=dict)
+    """The recordings, each with the id of its test."""
     unreadable: list[CorruptRecording] = field(default_factory=list)
-    """All files that cannot be read; some may be answers of the same series as one of the entries."""
-    matched_ids: set[str] = field(default_factory=set)
-    """The node ids that match something."""
+    """All files that cannot be read; some may be answers of the same series as one of the recordings."""
     other_ids: set[str] = field(default_factory=set)
     """The ids of other tests, and of their files and functions."""
 
-    def of(self, node_id: str) -> list[Entry]:
-        """Return the entries of one of the node ids, which may be relative to the working directory."""
+    @property
+    def missing(self) -> list[str]:
+        """The node ids that match nothing."""
+        found = set(self.test_ids.values())
+        return [node_id for node_id in self.node_ids if not any(is_part_of(test_id, node_id) for test_id in found)]
+
+    def of(self, node_id: str) -> dict[Path, str]:
+        """Return the recordings of one of the node ids, given as on the command line."""
         wanted = from_rootdir(node_id)
-        return [entry for entry in self.entries if is_part_of(entry.test_id or "", wanted)]
-
-    def check_all_found(self, command: str, effect: str = "", *, dir_option: str = "--dir") -> None:
-        """Raise click.UsageError, with similar ids, if one of the node ids matches nothing.
-
-        `command` is what to run with `dir_option` if there are recordings elsewhere; `effect` ends the first line.
-        """
-        missing = [node_id for node_id in self.node_ids if node_id not in self.matched_ids]
-        if not missing:
-            return
-        searched = ", ".join(map(shown, self.directories.searched or (self.directories.root,)))
-        elsewhere = {
-            directory: _read(missing, SearchedDirectories(directory, (directory,))).matched_ids
-            for directory in (() if self.dirs else other_directories(self.directories))
-        }
-        lines: list[str] = []
-        for index, node_id in enumerate(missing):
-            lines.append(f"no recording in {searched} is of {node_id}{effect}")
-            if containing := [directory for directory, matched_ids in elsewhere.items() if node_id in matched_ids]:
-                options = [part for directory in containing for part in (dir_option, shown(directory)) if part]
-                words = ["inference-recorder", command, node_id, *options]
-                lines.append(f"there are some elsewhere: {shlex.join(words)}")
-            elif index < _MOST_GUESSES:
-                lines += guesses(node_id, self.other_ids)
-        raise click.UsageError("\n".join(map(visible_line, lines)))
+        return {path: test_id for path, test_id in self.test_ids.items() if is_part_of(test_id, wanted)}
 
 
-def recordings_of(node_ids: Sequence[str], dirs: Sequence[Path], *, is_recursive: bool = False) -> TestRecordings:
-    """Return the recordings of these tests, in `dirs` or where the suite's recorders and its tests have them.
+def recordings_of(
+    node_ids: Sequence[str], dirs: Sequence[Path], command: str, effect: str = "", *, is_recursive: bool = False
+) -> TestRecordings:
+    """Return the recordings of these tests, in `dirs`, or by default where recorders and these tests have them.
 
     A node id is that of a test, with or without parameters, of a class, file or directory, or of a fixture. It is
-    relative to rootdir or to the working directory. Raises click.UsageError if there is no directory to search.
+    relative to rootdir or to the working directory. Raises click.UsageError if one matches nothing: with similar ids,
+    or if there are recordings elsewhere, with the `command` that finds them; `effect` says what was not done.
     """
     ids = tuple(dict.fromkeys(map(from_rootdir, node_ids)))
-    return _read(ids, directories_of_tests(dirs, ids, is_recursive=is_recursive), dirs)
+    recordings = recordings_in(directories_of_tests(dirs, ids, is_recursive=is_recursive), ids)
+    if missing := recordings.missing:
+        for error in recordings.unreadable:
+            remark_unreadable(error)  # it may be what was meant
+        other_places = () if dirs else other_directories(recordings.directories)
+        raise click.UsageError(_not_found(missing, recordings, other_places, command, effect))
+    return recordings
+
+
+def recordings_in(directories: SearchedDirectories, node_ids: Iterable[str]) -> TestRecordings:
+    """Return the recordings of these tests in some directories; the node ids are relative to rootdir."""
+    recordings = TestRecordings(tuple(node_ids), directories)
+    for entry in directories.entries():
+        if isinstance(entry, CorruptRecording):
+            recordings.unreadable.append(entry)
+            continue
+        test_id = entry.test_id or ""
+        if any(is_part_of(test_id, node_id) for node_id in recordings.node_ids):
+            recordings.test_ids[entry.path] = test_id
+        elif test_id:
+            recordings.other_ids.update(enclosing_ids(test_id))
+    return recordings
 
 
 def is_part_of(test_id: str, node_id: str) -> bool:
@@ -86,17 +88,22 @@ def is_part_of(test_id: str, node_id: str) -> bool:
     return renamed(test_id, node_id, node_id) is not None
 
 
-def _read(node_ids: Iterable[str], directories: SearchedDirectories, dirs: Sequence[Path] = ()) -> TestRecordings:
-    recordings = TestRecordings(tuple(node_ids), tuple(dirs), directories)
-    for entry in directories.entries():
-        if isinstance(entry, CorruptRecording):
-            recordings.unreadable.append(entry)
-            continue
-        test_id = entry.test_id or ""
-        matched = {node_id for node_id in recordings.node_ids if is_part_of(test_id, node_id)}
-        if matched:
-            recordings.entries.append(entry)
-            recordings.matched_ids |= matched
-        elif test_id:
-            recordings.other_ids.update(enclosing_ids(test_id))
-    return recordings
+def _not_found(
+    missing: Sequence[str], recordings: TestRecordings, other_places: Iterable[Path], command: str, effect: str
+) -> str:
+    directories = recordings.directories
+    searched = ", ".join(map(shown, directories.searched or (directories.root,)))
+    elsewhere = {
+        directory: set(missing) - {*recordings_in(SearchedDirectories(directory, (directory,)), missing).missing}
+        for directory in other_places
+    }
+    lines: list[str] = []
+    for index, node_id in enumerate(missing):
+        lines.append(f"no recording in {searched} is of {node_id}{effect}")
+        if containing := [directory for directory, found in elsewhere.items() if node_id in found]:
+            options = [part for directory in containing for part in ("--dir", shown(directory))]
+            words = shlex.join(["inference-recorder", *command.split(), node_id, *options])
+            lines.append(f"there are some elsewhere: {words}")
+        elif index < _MOST_GUESSES:
+            lines += guesses(node_id, recordings.other_ids)
+    return "\n".join(map(visible_line, lines))

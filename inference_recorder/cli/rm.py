@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from ..errors import UnwritableRecording
-from ..storage.catalogue import series_of
+from ..storage.catalogue import entry_of, series_of
 from ..storage.key_versions import is_shared, key_version
 from ..storage.trash import Deletion
 from .console import Column, counted, remark, show_json, show_table
@@ -49,28 +49,24 @@ def rm(node_ids: tuple[str, ...], dirs: tuple[Path, ...], recursive: bool, dry_r
       1  a recording stays, or cannot be moved
       2  an id matches nothing (then nothing is moved), the directory does not exist, or the options are wrong
     """
-    recordings = recordings_of(node_ids, dirs, is_recursive=recursive)
-    refusals = {
-        entry.path: "it answers other tests too" for entry in recordings.entries if is_shared(entry, key_version(entry))
-    }
-    paths = [entry.path for entry in recordings.entries if entry.path not in refusals]
+    recordings = recordings_of(node_ids, dirs, "rm", "; nothing was moved", is_recursive=recursive)
+    entries = [entry_of(path) for path in recordings.test_ids]
+    refusals = {entry.path: "it answers other tests too" for entry in entries if is_shared(entry, key_version(entry))}
+    paths = [path for path in recordings.test_ids if path not in refusals]
     series = set(map(series_of, paths))
-    unreadable = [error for error in recordings.unreadable if series_of(error.path) in series]
+    unreadable = [error.path for error in recordings.unreadable if series_of(error.path) in series]
     for error in recordings.unreadable:
-        if error not in unreadable:
+        if error.path not in unreadable:
             remark_unreadable(error)
-    recordings.check_all_found("rm", "; nothing was moved")
     deletion, failure = Deletion(), None
     try:
-        deletion.discard(
-            [*paths, *(error.path for error in unreadable)], recordings.directories.searched, is_dry_run=dry_run
-        )
+        deletion.discard([*paths, *unreadable], recordings.directories.searched, is_dry_run=dry_run)
     except UnwritableRecording as error:
         failure = error
     refusals |= dict.fromkeys(
         deletion.kept, "a later answer to its request stays, which would be replayed in its place"
     )
-    tests = {error.path: "" for error in unreadable} | {entry.path: entry.test_id or "" for entry in recordings.entries}
+    tests = dict.fromkeys(unreadable, "") | recordings.test_ids
     _show(deletion, refusals, dict(sorted(tests.items())), is_dry_run=dry_run, is_json=is_json)
     if failure is not None:
         remark(str(failure), "bold red")

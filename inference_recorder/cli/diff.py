@@ -1,10 +1,11 @@
-"""`inference-recorder diff`: where two recordings differ, in their requests and in their answers."""
+"""`inference-recorder diff`: where recordings differ, in their requests and in their answers."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 
 import click
@@ -16,11 +17,12 @@ from ..errors import CorruptRecording
 from ..explanation import Difference, difference_lines
 from ..json_tree import JsonObject
 from ..storage.catalogue import Entry, entry_of
+from ..storage.rollback import FAILED_DIRECTORY
 from ..text import visible
 from .answers import readable_answer
 from .console import output, show_json, show_lines, show_text
-from .directories import takes_dir
-from .named_recordings import series_named
+from .directories import takes_dirs
+from .named_recordings import recordings_named
 
 _MOST_LINES = 500
 _LONGEST_VALUE = 2_000
@@ -30,19 +32,46 @@ class _UnreadableRecording(click.ClickException):
     exit_code = 2  # 1 means that they differ
 
 
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """Two recordings and where they differ; one of them is None if a test has no such call."""
+
+    a: Entry | None
+    b: Entry | None
+    request: list[Difference]
+    response: list[Difference]
+
+    @property
+    def is_same(self) -> bool:
+        return self.a is not None and self.b is not None and not self.request and not self.response
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "a": self.a and str(self.a.path),
+            "b": self.b and str(self.b.path),
+            "is_same": self.is_same,
+            "request": list(map(_as_json, self.request)),
+            "response": list(map(_as_json, self.response)),
+        }
+
+
 @click.command()
 @click.argument("a")
-@click.argument("b")
-@takes_dir
+@click.argument("b", required=False)
+@takes_dirs
 @click.option("--json", "is_json", is_flag=True, help="Print a JSON object, as described above.")
-def diff(a: str, b: str, directory: Path | None, is_json: bool) -> None:
-    """Show where two recordings differ.
+def diff(a: str, b: str | None, dirs: tuple[Path, ...], is_json: bool) -> None:
+    """Show where two recordings, or the calls of two tests, differ.
 
-    A and B are files, keys, or the first digits of keys. A key stands for its first answer, KEY.2 for the second one.
-    Requests are compared as in their keys, and answers as people read them, with the chunks of a stream joined.
+    A and B are files, keys, the first digits of keys, or node ids of tests. A key stands for its first answer, KEY.2
+    for the second one. The calls of two tests are compared one after the other, in the order of `show`. Requests are
+    compared as in their keys, and answers as people read them, with the chunks of a stream joined.
+
+    Without B, the recordings of A are compared with those that a failed run set aside (in .failed).
 
     \b
-    --json gives {"a", "b"} (paths), "is_same", and "request" and "response", lists of one object a difference:
+    --json gives {"a", "b"} (paths, or null for a call that only the other test has), "is_same", and "request" and
+    "response", lists of one object a difference; if there are several calls to compare, a list of such objects:
       path       a JSON path, or url, method, endpoint, normalize, test_id, key_version
       a, b       the two values, or null
       only_in    "a" or "b" if only one has the path, or null
@@ -53,19 +82,45 @@ def diff(a: str, b: str, directory: Path | None, is_json: bool) -> None:
       1  they differ
       2  a recording does not exist or cannot be read
     """
-    first, second = (_entry(series[0]) for series in series_named((a, b), directory))
+    comparisons = [_compared(*pair) for pair in _pairs(a, b, dirs)]
+    if is_json:
+        documents = [comparison.as_json() for comparison in comparisons]
+        show_json(documents[0] if len(documents) == 1 else documents)
+    else:
+        for index, comparison in enumerate(comparisons):
+            show_lines([""] if index else [])
+            _show(comparison)
+    sys.exit(0 if all(comparison.is_same for comparison in comparisons) else 1)
+
+
+def _pairs(a: str, b: str | None, dirs: Sequence[Path]) -> Iterator[tuple[Path | None, Path | None, bool]]:
+    """Yield the recordings to compare, and whether both are known to be of different tests."""
+    if b is None:
+        ((paths, _),) = recordings_named((a,), dirs, "diff")
+        set_aside = [(path, path.parent / FAILED_DIRECTORY / path.name, False) for path in paths]
+        pairs = [pair for pair in set_aside if pair[1].is_file()]
+        if not pairs:
+            raise click.UsageError(f"no failed run has set an answer of {a} aside; name what to compare it with as B")
+        yield from pairs
+        return
+    first, second = recordings_named((a, b), dirs, "diff")
+    if first.is_test or second.is_test:
+        yield from ((*pair, True) for pair in zip_longest(first.paths, second.paths))
+    else:
+        yield first.paths[0], second.paths[0], False
+
+
+def _compared(a: Path | None, b: Path | None, are_tests: bool) -> _Comparison:
+    first, second = (None if path is None else _entry(path) for path in (a, b))
+    if first is None or second is None:
+        return _Comparison(first, second, [], [])
     if first.is_sdk_call and second.is_sdk_call:
         in_request = [*differences_from(first, question_in(second)), *_key_version_difference(first, second)]
     else:  # llama-stack's recorder also records other calls, whose requests have other members
         in_request = list(differences(first.request, second.request))
-    in_response = list(differences(_answer(first), _answer(second)))
-    is_same = not in_request and not in_response
-    if is_json:
-        lists = {"request": list(map(_as_json, in_request)), "response": list(map(_as_json, in_response))}
-        show_json({"a": str(first.path), "b": str(second.path), "is_same": is_same} | lists)
-    else:
-        _show(first, second, in_request, in_response)
-    sys.exit(0 if is_same else 1)
+    if are_tests:
+        in_request = [difference for difference in in_request if difference.path != "test_id"]
+    return _Comparison(first, second, in_request, list(differences(_answer(first), _answer(second))))
 
 
 def _entry(path: Path) -> Entry:
@@ -84,9 +139,12 @@ def _answer(entry: Entry) -> JsonObject:
         raise _UnreadableRecording(visible(f"{entry.path} has a chunk that is not JSON: {error}")) from None
 
 
-def _show(first: Entry, second: Entry, in_request: list[Difference], in_response: list[Difference]) -> None:
-    show_lines([f"- {first.path}", f"+ {second.path}"])
-    for title, differing in (("request", in_request), ("response", in_response)):
+def _show(comparison: _Comparison) -> None:
+    first, second = comparison.a, comparison.b
+    show_lines([f"- {first.path if first else 'no such call'}", f"+ {second.path if second else 'no such call'}"])
+    if first is None or second is None:
+        return
+    for title, differing in (("request", comparison.request), ("response", comparison.response)):
         show_text(output(), title if differing else f"{title}: the same", style="bold")
         for difference in differing:
             if difference.lines:  # more of them than an error shows

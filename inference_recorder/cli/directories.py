@@ -27,6 +27,12 @@ takes_dir = click.option(
 )
 
 
+takes_dirs = click.option(
+    "-d", "--dir", "dirs", metavar="DIR", multiple=True, type=click.Path(path_type=Path),
+    help="Search DIR, not the directories that recorders use.",
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class SearchedDirectories:
     """The directories that DIR stands for."""

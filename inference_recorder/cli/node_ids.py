@@ -79,6 +79,11 @@ def recordings_in(directories: SearchedDirectories, node_ids: Iterable[str]) -> 
     return recordings
 
 
+def is_node_id(name: str) -> bool:
+    """Whether a name on the command line has the form of a node id, which no key and no file of a recording has."""
+    return not name.endswith(".json") and ("::" in name or "@" in name or "/" in name or name.endswith(".py"))
+
+
 def is_part_of(test_id: str, node_id: str) -> bool:
     """Whether a test or fixture has this id, or is in the class, file or directory that has it."""
     if not test_id or (not test_id.startswith(node_id) and "@" not in test_id):  # saves most files the slower check

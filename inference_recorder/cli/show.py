@@ -14,34 +14,37 @@ from ..recording import json_bytes
 from ..storage.catalogue import Entry, entry_of
 from ..text import visible
 from ..views.conversation import conversation_of
-from .directories import takes_dir
-from .named_recordings import series_named
+from .directories import takes_dirs
+from .named_recordings import recordings_named
 from .transcript import show_transcript
 
 
 @click.command()
-@click.argument("recording", metavar="FILE|KEY")
-@takes_dir
+@click.argument("recording", metavar="FILE|KEY|NODEID")
+@takes_dirs
 @click.option("--raw", is_flag=True, help="Show the file's JSON.")
 @click.option("--json", "as_json", is_flag=True, help="Print the conversation as JSON, for programs.")
-def show(recording: str, directory: Path | None, raw: bool, as_json: bool) -> None:
-    """Show a request and its answer as a conversation.
+def show(recording: str, dirs: tuple[Path, ...], raw: bool, as_json: bool) -> None:
+    """Show requests and their answers as conversations.
 
     FILE is a recording. KEY is the 64 digits of its name, or enough of the first ones to identify it. If a key has
-    several answers, all are shown in order; KEY.2 is the second one. Keys are searched in --dir, or by default in the
-    directory that recorders use here.
+    several answers, all are shown in order; KEY.2 is the second one. NODEID is pytest's id of a test, class or file,
+    or a fixture's id as `ls` shows it; all their calls are shown, each test's by the length of their histories, since
+    no file holds the time of its call. Keys and tests are searched in --dir, or by default where recorders look.
+
+    --json prints an object, or for several recordings a list of objects.
 
     \b
     Exit codes:
       0  the recording was shown
       1  the file cannot be read
-      2  no recording matches, or several keys begin with these digits
+      2  no recording matches (similar test ids are suggested), or several keys begin with these digits
     """
     if raw and as_json:
         raise click.UsageError("--raw and --json exclude each other")
     console = Console(highlight=False)
-    (series,) = series_named((recording,), directory)
-    conversations = [(entry, conversation_of(entry)) for entry in map(entry_of, series)]
+    ((paths, _),) = recordings_named((recording,), dirs, "show")
+    conversations = [(entry, conversation_of(entry)) for entry in map(entry_of, paths)]
     if as_json:
         documents: list[JsonValue] = [
             {**_document(entry), **dataclasses.asdict(conversation)} for entry, conversation in conversations

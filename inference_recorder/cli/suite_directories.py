@@ -21,14 +21,21 @@ from .directories import (
 )
 
 
+def searched_in(dirs: Sequence[Path], *, is_recursive: bool = False) -> SearchedDirectories:
+    """Return the directories given, or by default those that recorders would use; raises click.UsageError."""
+    if not dirs:
+        return searched_directories(None, is_recursive=is_recursive)
+    given = [searched_directories(directory, is_recursive=is_recursive) for directory in dirs]
+    return _combined(given[0].root, [path for directories in given for path in inside_root(directories)])
+
+
 def directories_of_tests(dirs: Sequence[Path], node_ids: Iterable[str], *, is_recursive: bool) -> SearchedDirectories:
     """Return the directories given, or by default those that recorders would use and those beside these tests.
 
     The result is empty if the suite has recordings only elsewhere. Raises click.UsageError if it has none.
     """
     if dirs:
-        given = [searched_directories(directory, is_recursive=is_recursive) for directory in dirs]
-        return _combined(given[0].root, [path for directories in given for path in inside_root(directories)])
+        return searched_in(dirs, is_recursive=is_recursive)
     root = _root()
     beside = [path for node_id in node_ids for path in _beside(root, node_id)]
     configured = chosen_directory(None).value

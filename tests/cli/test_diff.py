@@ -139,6 +139,35 @@ def test_an_unknown_name_is_refused(name: str, recordings: Path) -> None:
     assert str(recordings) in result.output.replace("\n", "")
 
 
+def test_the_calls_of_two_tests_are_compared_in_their_order(recordings: Path) -> None:
+    """Two parameters of a test ask nearly the same; their keys have nothing in common."""
+    for test_id, name in (("t.py::t[x]", "Bo"), ("t.py::t[y]", "Al")):
+        put(recordings, asks(f"Say hello to {name}."), test_id, answer={"text": "Hello."})
+        put(recordings, asks("Say goodbye."), test_id, answer={"text": "Bye."})
+    put(recordings, asks("Who are you?"), "t.py::t[y]")
+    result = run("t.py::t[x]", "t.py::t[y]", "--dir", recordings, "--json")
+    goodbye, hello, who = json.loads(result.output)
+
+    assert 1 == result.exit_code
+    assert (True, [], []) == (goodbye["is_same"], goodbye["request"], goodbye["response"])
+    assert (["$.messages[0].content"], []) == ([one["path"] for one in hello["request"]], hello["response"])
+    assert (None, False) == (who["a"], who["is_same"])
+    assert "no such call" in run("t.py::t[x]", "t.py::t[y]", "--dir", recordings).output
+    assert 0 == run("t.py::t[x]", "t.py::t[x]", "--dir", recordings).exit_code
+
+
+def test_with_one_name_the_answer_is_compared_with_that_of_a_failed_run(recordings: Path) -> None:
+    """Before it is kept, one wants to see what it would change."""
+    one = put(recordings, asks("Say hello."), "t.py::t", answer={"text": "Hello."})
+    alone = run("t.py::t", "--dir", recordings)
+    put(recordings / ".failed", asks("Say hello."), "t.py::t", answer={"text": "Hi."})
+    both = run("t.py::t", "--dir", recordings)
+
+    assert 2 == alone.exit_code
+    assert "no failed run has set an answer of t.py::t aside; name what to compare it with as B" in alone.output
+    assert (1, [f"- {one}", f"+ {recordings / '.failed' / one.name}"]) == (both.exit_code, both.output.splitlines()[:2])
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"[]", b'{"request": {}}', b'{"request": {}, "response": {"is_streaming": true}}']
 )

@@ -172,6 +172,50 @@ def test_json_prints_the_conversation(run: Example) -> None:
     assert {"tokens_in": 3, "tokens_out": 2, "cached": 0, "reasoning": 0} == conversation["usage"]
 
 
+TESTS = "tests/test_a.py"
+
+
+@pytest.fixture
+def conversations(run: Example, monkeypatch: pytest.MonkeyPatch) -> Example:
+    """Two tests with three and one calls; the history of the first one grows."""
+    monkeypatch.chdir(run.directory.parent)
+    asked = [{"role": "user", "content": f"Number {number}"} for number in range(3)]
+    for end in (3, 1, 2):
+        run.call(f"{TESTS}::test_b[x]", CHAT, {"model": "m", "messages": asked[:end]}, chat_answer(f"<{end}>", (1, 1)))
+    run.call(f"{TESTS}::TestC::test_d", CHAT, {"model": "m", "messages": asked[:1]}, chat_answer("<d>", (1, 1)))
+    return run
+
+
+@pytest.mark.parametrize(
+    ("node_id", "expected"),
+    [("test_b", "123"), ("test_b[x]", "123"), ("TestC", "d"), ("TestC::test_d", "d"), ("", "d123")],
+)
+def test_all_calls_of_a_test_are_shown(node_id: str, expected: str, conversations: Example) -> None:
+    """A failing test gives its id, and what it asked is the next question; nobody knows the keys."""
+    name = f"{TESTS}::{node_id}" if node_id else TESTS
+    result = show(name)
+    documents = json.loads(show(name, "--json").output)
+
+    assert 0 == result.exit_code, result.output
+    assert [*expected] == re.findall(r"<(.)>", result.output)
+    assert len(expected) == (1 if isinstance(documents, dict) else len(documents))
+
+
+@pytest.mark.parametrize(
+    ("name", "suggested"),
+    [("test_a.py::test_b[x]", f"{TESTS}::test_b[x]"), (f"{TESTS}::TestC::test_e", f"{TESTS}::TestC::test_d")],
+)
+def test_an_unknown_test_is_refused_with_those_that_are_similar(
+    name: str, suggested: str, conversations: Example
+) -> None:
+    """Ids are long, and are typed from memory."""
+    result = show(name)
+
+    assert 2 == result.exit_code
+    assert f"no recording in recordings is of {name}\n" in result.output
+    assert f"  {suggested}" in result.output.splitlines()
+
+
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\x08\x7f\u202e[bold red]x[/bold red]\r\nuser\n  forged"
 
 

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 from ..errors import LockNotAvailable
 from ..json_tree import JsonObject
-from ..modes import InferenceMode
 from ..recording.answer import Answer, Failed, Failure, Value, failure_of
 from ..recording.codec import encode
 from ..recording.layout import recording_name
@@ -31,7 +30,6 @@ class AnswerWriter:
     def __init__(
         self,
         store: Store,
-        mode: InferenceMode,
         rules: RequestRules,
         record_errors: bool | None,
         call_log: CallLog,
@@ -39,7 +37,6 @@ class AnswerWriter:
     ) -> None:
         self.test_run = test_run
         self._store = store
-        self._is_replacing = mode is InferenceMode.RECORD
         self._rules = rules
         self._record_errors = record_errors
         self._call_log = call_log
@@ -123,7 +120,7 @@ class AnswerWriter:
                 series.note = self._run_log.note_recording
             if not decision.request.is_model_list:
                 series.stored |= {position}
-                series.store, series.writer, series.is_replaced = self._store, os.getpid(), self._is_replacing
+                series.store, series.writer = self._store, os.getpid()
 
     def drops(self, decision: Record, failure: Failure) -> bool:
         """Return whether a failure is not to be recorded; if so, log it and give its position to the next call."""

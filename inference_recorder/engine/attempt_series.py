@@ -62,15 +62,16 @@ class AttemptSeries:
         """Close the gaps in the series that this process stored; with `is_cut`, remove what follows their ends.
 
         Nothing is removed if a call was dropped: without its answer, later requests may not have been made. With
-        `is_rolled_back`, only wide series are finished: the others have been restored. Call it once no further
-        calls will be counted. Returns the errors, since each series is finished whatever happened to another.
+        `is_rolled_back`, the series of a test in mode record are left alone: they have been restored. Call it once no
+        further calls will be counted. Returns the errors, since each series is finished whatever happened to another.
         """
         errors: list[UnwritableRecording | LockNotAvailable] = []
         patience = patience or Patience()
         with self.guard:
             is_cut = is_cut and not self.has_dropped
             for series in tuple(self._series.values()):
-                if series.writer == os.getpid() and (series.is_wide or not is_rolled_back):
+                is_restored = is_rolled_back and series.is_replaced and not series.is_wide
+                if series.writer == os.getpid() and not is_restored:
                     try:
                         series.finish(patience, is_cut=is_cut)
                     except (UnwritableRecording, LockNotAvailable) as error:

@@ -73,7 +73,7 @@ class Engine:
         self._test_run = test_run or NoTestRun()
         self._run_log = self._test_run.run_log
         self.call_log = CallLog(store, mode.value)
-        self._writer = AnswerWriter(store, mode, self._rules, record_errors, self.call_log, self._test_run)
+        self._writer = AnswerWriter(store, self._rules, record_errors, self.call_log, self._test_run)
         self.captures = Captures(store, self._writer)
 
     def join(self, test_run: TestRun) -> None:
@@ -292,6 +292,7 @@ class Engine:
         number, state = self.call_log.next_number(), CaptureState(position)
         decision = Record(request, request.frozen_body(), key, test_id, series, in_flight, state, number)
         series.pending += (decision,)
+        series.is_replaced = self.mode is _RECORD
         self.call_log.made(decision)
         return decision
 

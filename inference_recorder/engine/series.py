@@ -53,7 +53,7 @@ class Series:
     store: Store | None = None
     """Where they were stored."""
     is_replaced: bool = False
-    """Whether they replace everything that was recorded before."""
+    """Whether they replace everything that was recorded before (mode record); known before the first is stored."""
     has_dropped: bool = False
     """Whether a call failed and was not recorded: then nobody knows which of the older answers are still needed."""
     freed: tuple[int, ...] = ()

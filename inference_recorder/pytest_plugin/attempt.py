@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,14 @@ class Attempt:
         """Whether a session was live: then it is not known which recordings the test needs."""
         self.attempt_series: AttemptSeries | None = None
         """Where its calls are counted, once there is a session."""
-        self._before: dict[Path, Rollback] = {}
+        self._replaced: dict[Path, Rollback] = {}
+        """By directory, what it recorded in mode record: if it fails, that is rolled back."""
+        self._added: dict[Path, Rollback] = {}
+        """By directory, what it recorded in record-if-missing: that was paid for, replaces nothing, and stays."""
+        self._superseded: list[Rollback] = []
+        """What earlier attempts of the same test recorded."""
+        self._recorded_as: str | None = None
+        """Its test id as recordings have it, without secrets."""
         self._new_requests: list[JsonObject] = []
         """The requests that it recorded and that had no recording before."""
         self.keeps_new_recordings = False
@@ -63,6 +71,8 @@ class Attempt:
         self.calls: list[CallEntry] = []
         self.failed_recordings: list[str] = []
         """Where its recordings were moved after it failed."""
+        self.kept_recordings = 0
+        """How many of its recordings stay in place although it failed."""
         self.troubles: list[str] = []
 
     def note_phase(self, report: pytest.TestReport) -> None:
@@ -106,11 +116,22 @@ class Attempt:
         report.live += [self.test_id] if self.was_live else []
         report.calls += self.calls
         report.failed_recordings += self.failed_recordings
+        report.kept_recordings += [] if self.keeps_new_recordings else [self.test_id] * self.kept_recordings
         report.failed_but_kept += [self.test_id] if self.keeps_new_recordings else []
         report.troubles += self.troubles
 
     def follow(self, earlier: Attempt) -> None:
-        """Make this a rerun: what the earlier attempt used is needed too, and what is not known of it stays unknown."""
+        """Make this a rerun: what the earlier attempt used is needed too, and what is not known of it stays unknown.
+
+        What it recorded moves to `.failed`, so that this attempt asks again.
+        """
+        self._superseded = [*earlier._superseded, *earlier._replaced.values(), *earlier._added.values()]
+        self.failed_recordings = [*earlier.failed_recordings]
+        for rollback in self._superseded:
+            try:
+                self.failed_recordings += map(str, rollback.roll_back().values())
+            except (RecorderError, OSError):
+                pass  # this attempt replaces what is still in place
         self.used_before = [*earlier.used_before, *(call for call in earlier.calls if call["path"] is not None)]
         self.was_live, self.unreported, self.has_dropped = earlier.was_live, earlier.unreported, earlier.has_dropped
 
@@ -122,13 +143,15 @@ class Attempt:
         """Remember what this store is about to overwrite; in `unsettled`, for another process too."""
         from ..storage.rollback import Rollback
 
-        directory = store.directories.written
-        if directory not in self._before:
-            self._before[directory] = Rollback(store)
-        remembered = self._before[directory].remember(decision.key, name)
+        directory, self._recorded_as = store.directories.written, decision.test_id
+        if not decision.series.is_replaced:
+            self._added.setdefault(directory, Rollback(store)).remember(decision.key, name)
+            return
+        rollback = self._replaced.setdefault(directory, Rollback(store))
+        remembered = rollback.remember(decision.key, name)
         if unsettled is not None:
             unsettled.note(directory, remembered)
-        if self._before[directory].is_new(decision.key):
+        if rollback.is_new(decision.key):
             self._new_requests.append(decision.body)
 
     def close_session(self) -> None:
@@ -164,33 +187,40 @@ class Attempt:
             raise errors[0]
 
     def settle(self, run_log: RunLog, *, keeps_failed: bool, with_tokens: bool) -> list[Session]:
-        """End the attempt: move what it recorded to .failed if it failed, and list its calls.
+        """End the attempt: if it failed, move what it recorded in mode record to .failed; and list its calls.
 
         Returns the sessions that are still open; their calls are not listed yet.
         """
         moved: dict[Path, Path] = {}
         self.keeps_new_recordings = self.has_failed and not keeps_failed and self._depends_on_new_answers(run_log)
         stays = keeps_failed or self.keeps_new_recordings
-        for before in self._before.values():
-            try:
-                if not self.has_failed:
-                    before.remove_failed()
-                elif not stays:
-                    moved |= before.roll_back()
-            except (RecorderError, OSError) as error:
-                self.troubles.append(f"{self.test_id} failed, and its recordings are still in place: {error}")
+        rollbacks = [*self._replaced.values(), *self._added.values()]
+        if rollbacks or not self.has_failed:  # otherwise the answers of the attempt before are the last ones
+            self.failed_recordings = []
+            for rollback in [*self._superseded, *rollbacks]:
+                with self._noting_trouble("older recordings in .failed cannot be removed"):
+                    rollback.remove_failed()
         if self.has_failed:
-            try:
+            for rollback in () if stays else self._replaced.values():
+                with self._noting_trouble("it failed, and its recordings are still in place"):
+                    moved |= rollback.roll_back()
+            with self._noting_trouble("a gap in its recordings cannot be closed"):
                 self.finish_series(is_rolled_back=not stays)
-            except (RecorderError, OSError) as error:
-                self.troubles.append(f"{self.test_id}: {error}")
-        self.failed_recordings = [str(path) for path in moved.values()]
+            self.kept_recordings = sum(rollback.note_failed(self._recorded_as) for rollback in rollbacks)
+        self.failed_recordings += map(str, moved.values())
         for session in self.sessions:
             if not session.is_open:
                 self.calls += calls_of(session, self.test_id, moved, with_tokens=with_tokens)
         still_open = [session for session in self.sessions if session.is_open]
-        self._release_sessions()
+        self._release_sessions(keeps_failed=keeps_failed)
         return still_open
+
+    @contextmanager
+    def _noting_trouble(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (RecorderError, OSError) as error:
+            self.troubles.append(f"{self.test_id}: {what}: {error}")
 
     def _depends_on_new_answers(self, run_log: RunLog) -> bool:
         """Whether a request is new because it repeats a new shared answer, so that its old recording is unreachable."""
@@ -201,21 +231,13 @@ class Attempt:
 
         return any(repeats_one(request, run_log.texts) for request in self._new_requests)
 
-    def supersede(self) -> None:
-        """Remove the new recordings of this failed attempt: the test runs again."""
-        for before in self._before.values():
-            try:
-                if self.keeps_new_recordings:
-                    before.roll_back()
-                before.remove_failed()
-            except (RecorderError, OSError):
-                pass  # git ignores where they are, and the next attempt replaces them
-
-    def _release_sessions(self) -> None:
+    def _release_sessions(self, *, keeps_failed: bool) -> None:
         """Free the sessions, and the old recordings unless they may be restored: a run has many tests."""
         self.was_live = self.was_live or any(session.is_live for session in self.sessions)
         self.has_dropped = self.has_dropped or (self.attempt_series is not None and self.attempt_series.has_dropped)
         self.sessions, self.session, self.attempt_series = [], None, None
         self._new_requests = []
         if not self.failed_recordings and not self.keeps_new_recordings:
-            self._before = {}
+            self._replaced = {}
+        if not self.has_failed or keeps_failed:
+            self._added = {}

@@ -31,7 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--inference-keep-failed",
         action="store_true",
-        help="Keep the recordings of failing tests in place. By default they are moved to DIR/.failed.",
+        help="In mode record, leave the recordings of failing tests in place, not in DIR/.failed.",
     )
     group.addoption(
         "--inference-report",

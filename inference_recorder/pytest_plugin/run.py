@@ -14,6 +14,7 @@ from ..engine.run_log import RunLog
 from ..engine.test_run import opened_outside
 from ..errors import RecorderError
 from ..session import Session
+from . import failed_runs
 from .attempt import Attempt
 from .configuration import check_may_record
 from .marker import arguments_of, is_marked, open_session
@@ -153,7 +154,6 @@ class Run:
         # This runs after pytest has evaluated skip marks and before it sets up fixtures.
         self.attempt = Attempt(id_of(item))
         if (earlier := self._ended.pop(self.attempt.test_id, None)) is not None:
-            earlier.supersede()
             self.attempt.follow(earlier)
         if self._prunes:
             self._processes.watch()
@@ -181,7 +181,12 @@ class Run:
         attempt.note_phase(report)
         if report.when == "call":  # by the teardown, a session of a wider fixture may be closed
             attempt.note_directories(session for session, _ in self._other_sessions if session.is_open)
+        sessions = [*attempt.sessions, *(session for session, _ in self._other_sessions if session.is_open)]
+        if report.failed and (remark := failed_runs.remark(sessions, item.nodeid, self._pytest_config.rootpath)):
+            report.sections.append((failed_runs.SECTION, remark))
         if report.when == "teardown":
+            if attempt.has_passed or attempt.has_failed_as_expected:
+                failed_runs.forget(sessions)
             self._settle(attempt)
         return report
 

@@ -59,6 +59,8 @@ class RunReport:
     """The tests with a live session, whose calls are not counted."""
     failed_recordings: list[str] = field(default_factory=list)
     """Where the new recordings of failed tests were moved."""
+    kept_recordings: list[str] = field(default_factory=list)
+    """The test of each recording that stays in place although its test failed."""
     failed_but_kept: list[str] = field(default_factory=list)
     """The failed tests whose new recordings stay, since the old ones cannot be reached any more."""
     not_recorded_again: list[str] = field(default_factory=list)

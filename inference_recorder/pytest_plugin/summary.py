@@ -45,6 +45,10 @@ def summarize(
             yellow=True,
         )
     show(
+        f"{len(report.kept_recordings)} recorded by tests that failed, and kept (--inference-mode=record asks again)",
+        _by_test((test_id, "") for test_id in report.kept_recordings),
+    )
+    show(
         "failed, but their new recordings stay: their requests repeat a shared answer that this run recorded again",
         list(dict.fromkeys(report.failed_but_kept)),
     )

@@ -59,7 +59,7 @@ class DroppedCalls:
 
     def remember(self, test_id: str | None, call: DroppedCall) -> None:
         """Remember a call of this test in the place of an earlier one with the same key. Raises nothing."""
-        name, failed_with = _file_name(test_id), (call.type, call.status_code)
+        name, failed_with = file_name_of(test_id), (call.type, call.status_code)
         remembered = self._remembered[name]
         is_known = remembered.get(call.key) == failed_with and os.path.lexists(self._directory / name)
         if is_known or (call.key not in remembered and len(remembered) >= _MOST_CALLS):
@@ -69,7 +69,7 @@ class DroppedCalls:
 
     def forget(self, test_id: str | None, key: str) -> None:
         """Forget the call with this key, since its request is recorded now. Raises nothing."""
-        name = _file_name(test_id)
+        name = file_name_of(test_id)
         self._remembered[name].pop(key, None)
         if os.path.lexists(self._directory / name):
             self._change(name, test_id, lambda calls: _without(calls, key))
@@ -95,7 +95,7 @@ class DroppedCalls:
 
 def dropped_call(directories: Iterable[Path], test_id: str | None, key: str) -> DroppedCall | None:
     """Return the last call with this key that was dropped in this test, None if none is known. Raises nothing."""
-    paths = (directory / DROPPED_DIRECTORY / _file_name(test_id) for directory in directories)
+    paths = (directory / DROPPED_DIRECTORY / file_name_of(test_id) for directory in directories)
     return next((call for path in paths for call in _calls_in(path) if call.key == key), None)
 
 
@@ -135,7 +135,7 @@ def _without(calls: Iterable[DroppedCall], key: str) -> list[DroppedCall]:
     return [call for call in calls if call.key != key]
 
 
-def _file_name(test_id: str | None) -> str:
+def file_name_of(test_id: str | None) -> str:
     """Return the name of a test's file: what a person recognizes of its id, and a digest of all of it."""
     digest = sha256(repr(test_id).encode(errors="backslashreplace")).hexdigest()[:16]
     readable = re.sub(r"[^A-Za-z0-9_]+", "-", test_id or "outside a test")[-60:].strip("-")

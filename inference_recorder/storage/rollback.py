@@ -1,15 +1,15 @@
-"""What a test's recordings replaced: if the test fails, the new ones move to `.failed` and the old ones come back."""
+"""What a test recorded, and what was there before: if it fails, the new ones may move to `.failed` again."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
 from ..recording.layout import recording_name
-from . import attachments, files
+from . import attachments, failed_runs, files
 from .directories import Directories
 from .store import Store
 
@@ -61,11 +61,8 @@ class Rollback:
         Each file is copied before it is replaced, in one step. Returns {where a file was: where it is now}.
         """
         moved: dict[Path, Path] = {}
-        for name, old in self._old.items():
-            path = self._store.path_of(name)
-            new = _files_at(path)
-            if new == old:
-                continue
+        for name, new in self._changed():
+            old, path = self._old[name], self._store.path_of(name)
             if new is not None:
                 with files.refusals_of(path):
                     files.make_ignored(self._failed.directories.written)
@@ -76,6 +73,17 @@ class Rollback:
             else:
                 self._store.write(name, old.content, attachment=old.attachment)
         return moved
+
+    def note_failed(self, test_id: str | None) -> int:
+        """Note that what was written since and is in place was recorded while its test failed; returns its number."""
+        contents = {name: new.content for name, new in self._changed() if new is not None}
+        failed_runs.note(self._store.directories.written, test_id, contents)
+        return len(contents)
+
+    def _changed(self) -> Iterator[tuple[str, Files | None]]:
+        for name, old in self._old.items():
+            if (new := _files_at(self._store.path_of(name))) != old:
+                yield name, new
 
     def remove_failed(self) -> None:
         """Remove earlier failed recordings with these names: the test has recorded them and did not fail."""

@@ -43,14 +43,15 @@ def test_what_is_recorded_one_way_replays_every_other(dist: str, suite: Suite) -
     times = 2 if dist == "each" else 1
     recorded.assert_outcomes(passed=5 * times, failed=times)
     alone.assert_outcomes(passed=5, deselected=1)
-    recorded.stdout.fnmatch_lines(["*by tests that failed: moved to recordings/.failed*"])
-    assert ["test_it.py::test_failing"] == suite.test_ids("recordings/.failed")
+    recorded.stdout.fnmatch_lines(["*recorded by tests that failed, and kept *", "    test_it.py::test_failing: *"])
+    assert [] == suite.files("recordings/.failed")
     start = "test_it.py::"
     grouped = [f"{start}test_grouped[{n}]" for n in range(3)]
     assert [
         "session@test_it.py::wide",
         f"{start}TestClass::test_method",
         f"{start}test_async",
+        f"{start}test_failing",
         *grouped,
     ] == suite.test_ids()
     assert "recordings: 6 replayed, 0 recorded, 0 missed, 0 live, 0 unused" == line_of(alone, "recordings:")

@@ -1,0 +1,56 @@
+"""Answers that were recorded while their test failed: shown where it fails again, forgotten once it passes."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .terminal import shown_path
+
+if TYPE_CHECKING:
+    from ..session import Session
+
+SECTION = "recordings"
+_MOST_PATHS = 3
+
+
+def remark(sessions: Iterable[Session], node_id: str, root: Path) -> str:
+    """Return what a failing test shows of such answers that it replayed; "" if there are none."""
+    replayed: dict[str, None] = {}
+    for session, directory, test_id in _noted(sessions):
+        from ..storage.failed_runs import recorded_in_failed_run
+
+        if recorded := recorded_in_failed_run(directory, test_id):
+            replayed |= dict.fromkeys(call.path for call in session.replayed if call.path in recorded)
+    if not replayed:
+        return ""
+    paths = [shown_path(Path(path), root) for path in replayed]
+    more = [f"and {len(paths) - _MOST_PATHS} more"] if len(paths) > _MOST_PATHS else []
+    return "\n".join(
+        [
+            "This test replayed what was first recorded while it failed:",
+            *(f"  {line}" for line in [*paths[:_MOST_PATHS], *more]),
+            "If that answer is the reason, record the test again, with a key:",
+            f"  {shlex.join(['pytest', '--inference-mode=record', node_id])}",
+        ]
+    )
+
+
+def forget(sessions: Iterable[Session]) -> None:
+    """Forget that answers of the running test were recorded while it failed: it has passed with them."""
+    for _, directory, test_id in _noted(sessions):
+        from ..storage.failed_runs import forget
+
+        forget(directory, test_id)
+
+
+def _noted(sessions: Iterable[Session]) -> Iterator[tuple[Session, Path, str | None]]:
+    """Yield each session in whose directory something is noted, the directory, and the running test's id there."""
+    for session in sessions:
+        from ..storage.failed_runs import has_notes  # a test without a session does not need it
+
+        directory = session.store.directories.written
+        if has_notes(directory):
+            yield session, directory, session.engine.current_test_id()

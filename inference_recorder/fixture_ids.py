@@ -10,8 +10,10 @@ unless it has parameters.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 SESSION = "session"
@@ -69,6 +71,33 @@ def parsed_fixture_id(test_id: str) -> FixtureId | None:
         return None
     fixture = FixtureId(*match.group("scope", "place", "name", "parameters"))
     return fixture if fixture.scope == SESSION or _are_related(fixture.node_id, fixture.definer.rstrip("/:")) else None
+
+
+def moved_id(test_id: str, root: Path, new_root: Path) -> str | None:
+    """Return the id, relative to `new_root`, of a test or fixture whose id is relative to `root`.
+
+    None if it is not below `new_root`: its file, or for a fixture of the whole session, where that is defined.
+    """
+    fixture = parsed_fixture_id(test_id)
+    if fixture is None:
+        return _moved(test_id, root, new_root)
+    node_id = "" if fixture.scope == SESSION else fixture.node_id
+    scope = _moved(node_id, root, new_root) if node_id else ""
+    # Rootdir itself has the node id "". What is defined above the new root is, as pytest sees it there, defined in it.
+    defined_in = _moved(fixture.definer.rstrip("/:") if fixture.definer else node_id, root, new_root)
+    if scope is None or (defined_in is None and not node_id):
+        return None
+    is_directory = fixture.scope.endswith("/")
+    new = fixture_id(f"{scope}/" if is_directory else scope or SESSION, defined_in or "", fixture.name, None, ())
+    return str(new._replace(parameters=fixture.parameters))
+
+
+def _moved(node_id: str, root: Path, new_root: Path) -> str | None:
+    file, separator, names = node_id.partition("::")
+    path = os.path.relpath(os.path.join(root, file), new_root).replace(os.sep, "/")
+    if path == ".." or path.startswith("../"):
+        return None
+    return ("" if path == "." else path) + separator + names
 
 
 def _are_related(scope: str, definer: str) -> bool:

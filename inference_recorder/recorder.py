@@ -6,14 +6,13 @@ import functools
 import inspect
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Literal, ParamSpec, TypeVar, cast
 
 from .children import usage as process_usage
-from .config import DEFAULT_DIRECTORY, Config, Table
+from .config import DEFAULT, DEFAULT_DIRECTORY, Table
 from .engine.engine import Engine
-from .engine.test_run import current_test_run, running_test_id
+from .engine.test_run import TestRun, current_test_run, running_test_id
 from .modes import InferenceMode
 from .redaction.requests import RequestRules
 from .redaction.scanner import RedactRule
@@ -22,7 +21,7 @@ from .request.keys import EXACT
 from .request.normalizers import NormalizeRule
 from .sdk import context, patching, targets
 from .session import Session
-from .storage.directories import Directories, check_usable, directories_from
+from .storage.directories import Directories, Roots, check_usable, directories_from
 from .storage.store import Store
 from .unittest_classes import is_test_case, open_around_tests
 
@@ -112,7 +111,7 @@ class inference_recording:  # noqa: N801 - it is used as a function
         config = test_run.config
         setting = config.mode(self._mode)
         mode = setting.value
-        directories = self._directories(config, test_run.test_directory)
+        directories = self._directories(test_run)
         test_run.about_to_open(mode, setting.source, directories.written)
         if mode is not InferenceMode.LIVE:
             check_usable(directories, mode)
@@ -170,13 +169,22 @@ class inference_recording:  # noqa: N801 - it is used as a function
             decorated = self._around_function(function)
         return cast(_Function, functools.wraps(function)(decorated))
 
-    def _directories(self, config: Config, test_directory: Path | None) -> Directories:
-        directory = config.directory(self._storage_dir)
-        if directory.is_explicit or test_directory is None:
-            return directories_from(directory.value)
-        # What tests share is beside none of them.
-        is_beside = config.table.recordings_beside_tests and self._scope != "shared"
-        return directories_from(directory.value, test_directory / DEFAULT_DIRECTORY, is_beside=is_beside)
+    def _directories(self, test_run: TestRun) -> Directories:
+        config, is_shared = test_run.config, self._scope == "shared"
+        common = config.directory(self._storage_dir)
+        if common.is_explicit or config.root is None:
+            return directories_from(common.value)
+        directories = [common.value]
+        if common.source == DEFAULT and (nearest := test_run.directory_of_project(is_shared)) is not None:
+            directories.insert(0, nearest)
+        if test_run.test_directory is not None:
+            # What tests share is beside none of them.
+            is_beside = config.table.recordings_beside_tests and not is_shared
+            directories.insert(0 if is_beside else len(directories), test_run.test_directory / DEFAULT_DIRECTORY)
+        roots = [config.root if each == common.value else test_run.root_of(each) or config.root for each in directories]
+        of_recordings = tuple(dict.fromkeys((*roots, config.root)))
+        has_others = of_recordings != (config.root,)
+        return directories_from(*directories, roots=Roots(config.root, of_recordings) if has_others else None)
 
     def _rules_under(self, table: Table) -> RequestRules:
         if _rules_of(table) == _rules_of(self._configured):

@@ -23,6 +23,7 @@ from .capture_state import CaptureState
 from .captures import Captures
 from .decisions import Decision, Record, Replay, Wait
 from .lookup import Lookup
+from .recorded_ids import RecordedIds
 from .series import Series
 from .test_run import NoTestRun, TestRun, running_node_id
 
@@ -64,7 +65,8 @@ class Engine:
         self._given_test_id = test_id
         self._has_own_id = is_shared or test_id is not None
         self._rules = rules or RequestRules()
-        self._lookup = Lookup(store, self._rules)
+        self.ids = RecordedIds(None if self._has_own_id else store.directories.roots)
+        self._lookup = Lookup(store, self._rules, self.ids)
         self._mode_and_directory = f"{mode} {store.directories.written}"
         self._attempt_series = AttemptSeries()
         """Counts the calls that are made outside test attempts."""
@@ -86,7 +88,7 @@ class Engine:
 
     def current_test_id(self) -> str | None:
         """Return the test id of a call that is made now, without secrets."""
-        return self._rules.scope(self._test_id())
+        return self._rules.scope(self.ids.of(self._test_id()))
 
     def _test_id(self) -> str | None:
         return self._given_test_id if self._has_own_id else self._test_run.test_id
@@ -102,7 +104,7 @@ class Engine:
         if mode is not _REPLAY:
             request = self._prepared(request, attempt_series)
         unredacted_test_id = self._test_id()
-        test_id = self._rules.scope(unredacted_test_id, request.credential)
+        test_id = self._rules.scope(self.ids.of(unredacted_test_id), request.credential)
         keyed_request, key = self._rules.keyed(request, test_id)
         with attempt_series.guard:
             series = attempt_series.get(self._mode_and_directory, key)
@@ -144,7 +146,7 @@ class Engine:
     def _has_other_key(self, request: Request, key: str) -> bool:
         """Return whether secrets in the environment have changed the key of a request."""
         self._rules.refresh()
-        test_id = self._rules.scope(self._test_id(), request.credential)
+        test_id = self._rules.scope(self.ids.of(self._test_id()), request.credential)
         return self._rules.keyed(request, test_id)[1] != key
 
     def _miss(
@@ -252,15 +254,8 @@ class Engine:
 
         Otherwise the inner session would begin at the first position again and replace what the outer one recorded.
         """
-        outer = next(
-            (
-                engine
-                for engine in outer_engines
-                if engine.is_open and engine._mode_and_directory == self._mode_and_directory
-            ),
-            None,
-        )
-        if outer is not None:
+        same = (each for each in outer_engines if each.is_open and each._mode_and_directory == self._mode_and_directory)
+        if (outer := next(same, None)) is not None:
             self._attempt_series, self._counts_on = outer._attempt_series, True
 
     def close(self, left_by: BaseException | None = None) -> None:

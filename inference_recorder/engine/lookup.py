@@ -18,6 +18,7 @@ from ..request.request import Request, with_ids
 from ..request.unshown import Unshown
 from ..storage.catalogue import entry_in
 from ..storage.store import Store, Stored
+from .recorded_ids import RecordedIds
 from .series import Series
 
 _NO_IDS: Mapping[str, str] = {}
@@ -26,9 +27,10 @@ _NO_IDS: Mapping[str, str] = {}
 class Lookup:
     """Finds recordings in one store, with the rules of one session."""
 
-    def __init__(self, store: Store, rules: RequestRules) -> None:
+    def __init__(self, store: Store, rules: RequestRules, ids: RecordedIds | None = None) -> None:
         self._store = store
         self._rules = rules
+        self._ids = ids or RecordedIds(None)
 
     def find(
         self,
@@ -65,11 +67,15 @@ class Lookup:
         return None if stored is None else self._recording(stored, request, ids)
 
     def _older_key(self, key: str, request: Request, test_id: str | None) -> str | None:
-        """Return the first older key under which a recording answers, None if none does."""
-        for _, older_key in self._rules.further_keys(request, test_id, key):
-            stored = self._store.read(older_key)
-            if stored is not None and may_answer(stored, request, test_id, self._rules):
-                return older_key
+        """Return the first older key under which a recording answers, or the key under another id of the same test.
+
+        None if none does.
+        """
+        for further_id in (test_id, *self._ids.further(test_id)):
+            for _, older_key in self._rules.further_keys(request, further_id, key):
+                stored = self._store.read(older_key)
+                if stored is not None and may_answer(stored, request, further_id, self._rules):
+                    return older_key
         return None
 
     def _models(self, key: str, request: Request, test_id: str | None) -> Recording | None:
@@ -81,7 +87,9 @@ class Lookup:
         if failure is not None and (not lists or self._store.is_before(failure.path, lists[0].path)):
             return failure
         if not lists:
-            for _, older_key in self._rules.further_keys(request, test_id, key):
+            ids = (test_id, *self._ids.further(test_id))
+            older_keys = (older for each in ids for _, older in self._rules.further_keys(request, each, key))
+            for older_key in dict.fromkeys(older_keys):
                 older_lists, older_failure = self._model_lists(older_key, request)
                 lists = older_lists + lists  # the newest list decides about a model that is in several
                 failure = failure or older_failure

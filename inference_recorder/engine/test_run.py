@@ -38,6 +38,12 @@ class TestRun(Protocol):
     def test_directory(self) -> Path | None:
         """The directory of the running test's file."""
 
+    def directory_of_project(self, is_shared: bool, /) -> Path | None:
+        """The directory of recordings that runs with another rootdir use for the running test; None for the default."""
+
+    def root_of(self, directory: Path, /) -> Path | None:
+        """What the test ids in a directory of recordings are relative to; None if nobody knows."""
+
     @property
     def attempt_series(self) -> AttemptSeries | None:
         """The series of the running attempt or wider fixture; None between tests."""
@@ -76,6 +82,14 @@ class NoTestRun:
     def test_id(self) -> str | None:
         """pytest's own id of the running test."""
         return running_node_id()
+
+    def directory_of_project(self, is_shared: bool, /) -> Path | None:
+        """Return None: nobody knows the rootdir."""
+        return None
+
+    def root_of(self, directory: Path, /) -> Path | None:
+        """Return None."""
+        return None
 
     def about_to_open(self, mode: InferenceMode, source: str, directory: Path, /) -> None:
         """Do nothing."""

@@ -47,7 +47,9 @@ def prune(
         lines = [f"{test_id}: {count}" for test_id, count in counts.items()]
         write_list(terminal, limit, f"kept, since {reason}", lines)
         other_ids = used_ids | {recording.test_id or "" for recording in unused if recording.reason != reason}
-        ids = [test_id for test_id in list(counts)[:limit] if _is_removable(test_id, other_ids)]
+        moved_ids = {each.test_id for each in of_reason if each.test_id != each.recorded_id}  # `rm` knows the recorded
+        shown_ids = [test_id for test_id in list(counts)[:limit] if test_id not in moved_ids]
+        ids = [test_id for test_id in shown_ids if _is_removable(test_id, other_ids)]
         if reason in _REMOVABLE and ids:
             terminal.write_line(f"    to remove them: {_removal(ids, _named(of_reason, config, common))}")
     deletion = Deletion()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from ..engine.decisions import Record
     from ..engine.engine import Engine
     from ..modes import InferenceMode
+    from ..storage.projects import Projects
     from ..storage.store import Store
 
 RUN = pytest.StashKey["Run"]()
@@ -69,6 +71,8 @@ class Run:
         """Sessions that belong to no attempt of a test, and the test that ran when they were opened."""
         self._read: dict[Path, None] = {}
         self._written: dict[Path, None] = {}
+        self._roots: dict[Path, Path] = {}
+        """What the test ids in directories of other projects are relative to."""
         self._not_recorded_again: dict[str, None] = {}
         """The wider fixtures that were answered from older recordings while this run records."""
         self._with_tokens = bool(pytest_config.getoption("inference_report"))
@@ -84,6 +88,23 @@ class Run:
     def test_directory(self) -> Path | None:
         return self.running[-1].directory
 
+    def directory_of_project(self, is_shared: bool, /) -> Path | None:
+        running = self.running[-1]
+        if isinstance(running, WideFixture) and running.directory is None:
+            start, is_shared = running.defined_in, True
+        else:
+            start = running.directory
+        return None if start is None else self._projects.nearest(start, is_shared=is_shared)
+
+    def root_of(self, directory: Path, /) -> Path | None:
+        return self._projects.root_of(directory)
+
+    @cached_property
+    def _projects(self) -> Projects:
+        from ..storage.projects import Projects
+
+        return Projects(self._pytest_config.rootpath)
+
     @property
     def attempt_series(self) -> AttemptSeries | None:
         running = self.running[-1]
@@ -97,9 +118,8 @@ class Run:
 
     def about_to_open(self, mode: InferenceMode, source: str, directory: Path, /) -> None:
         # A test that records into a directory of its own tests recording.
-        if directory != self._directory and not (
-            self.config.table.recordings_beside_tests and directory.parent == self.test_directory
-        ):
+        is_beside = self.config.table.recordings_beside_tests and directory.parent == self.test_directory
+        if directory != self._directory and not is_beside and not self._projects.holds(directory):
             return
         try:
             check_may_record(self._pytest_config, mode, "inference_recording()" if source == "mode" else source)
@@ -110,6 +130,8 @@ class Run:
         self._processes.watch()
         self._read |= dict.fromkeys(engine.store.directories.read)
         self._written[engine.store.directories.written] = None
+        if (roots := engine.store.directories.roots) is not None:
+            self._roots[engine.store.directories.written] = roots.of_recordings[0]
         if self.attempt is None or self._is_in_fixture:
             self._other_sessions.append((Session(engine), self.test_id))
         else:
@@ -214,6 +236,7 @@ class Run:
         report = RunReport(
             directories=[str(directory) for directory in self._read],
             written=[str(directory) for directory in self._written],
+            roots={str(directory): str(root) for directory, root in self._roots.items()},
             collected=self.selection.collected_ids if self._prunes else [],
             not_recorded_again=list(self._not_recorded_again),
         )

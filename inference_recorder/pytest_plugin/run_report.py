@@ -47,6 +47,8 @@ class RunReport:
     """The directories that sessions read."""
     written: list[str] = field(default_factory=list)
     """The directories that sessions write to."""
+    roots: dict[str, str] = field(default_factory=dict)
+    """The directories with recordings of another rootdir -> what the test ids in them are relative to."""
     used: list[Use] = field(default_factory=list)
     """The recordings used by processes that tests started, and by earlier attempts of tests that ran again."""
     proven: dict[str, list[str]] = field(default_factory=dict)
@@ -115,9 +117,10 @@ def calls_of(
 
     `moved` maps the paths of recordings that were moved to their new ones.
     """
+    in_run = session.engine.ids.in_run
     calls = [(outcome, call) for outcome in OUTCOMES for call in getattr(session, outcome)]
     return [
-        _entry(outcome, call, test_id if outcome == "live" else call.test_id, moved, with_tokens)
+        _entry(outcome, call, test_id if outcome == "live" else in_run(call.test_id), moved, with_tokens)
         for outcome, call in sorted(calls, key=lambda outcome_and_call: outcome_and_call[1].number)
     ]
 

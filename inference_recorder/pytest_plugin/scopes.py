@@ -37,6 +37,8 @@ class WideFixture:
     """Of its scope's tests; None for the whole session, whose recordings are beside no test."""
     node: pytest.Item | pytest.Collector
     """The class, file, directory or session whose tests share it."""
+    defined_in: Path | None = None
+    """The directory that defines a fixture of the whole session."""
     attempt_series: AttemptSeries | None = None
     """Where its calls are counted."""
 
@@ -54,7 +56,8 @@ def wide_fixture(
         scope, directory = f"{id_of(node)}{'/' if node.path.is_dir() else ''}", directory_of(node)
     parameter, others = ids.of(fixture, item)
     name = str(fixture_id(scope, fixture.baseid, fixture.argname, parameter, others)).replace("\x00", "(null)")
-    return WideFixture(name, directory, node)
+    defined_in = node.config.rootpath / fixture.baseid.partition("::")[0]
+    return WideFixture(name, directory, node, defined_in if defined_in.is_dir() else defined_in.parent)
 
 
 def id_of(node: pytest.Item | pytest.Collector) -> str:

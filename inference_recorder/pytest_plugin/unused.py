@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ..children.usage import Use
 from ..errors import CorruptRecording
-from ..fixture_ids import parsed_fixture_id
+from ..fixture_ids import moved_id, parsed_fixture_id
 from ..recording.layout import is_model_list_name
 from ..request.keys import request_key
 from ..storage.catalogue import Entry, entries_in, key_of
@@ -33,9 +33,12 @@ class Unused(NamedTuple):
 
     path: Path
     test_id: str | None
+    """In this run."""
     reason: str
     is_needless: bool = False
     """Whether its own test has shown in this run that it does not need it."""
+    recorded_id: str | None = None
+    """The test id in the file, which is relative to another directory than rootdir if it differs."""
 
 
 class RunRecordings:
@@ -52,7 +55,10 @@ class RunRecordings:
             if test_id not in self._reasons
         }
         self._collected = set(report.collected)
-        self._root = _real(root)
+        self._root, self._rootdir = _real(root), root
+        self._roots = {
+            path: Path(root) for name, root in report.roots.items() for path in directories_from(Path(name)).read
+        }
         by_default = directories_from(common).read
         self._directories = [
             directory
@@ -74,19 +80,27 @@ class RunRecordings:
         for entry in entries_in(self._directories):
             if isinstance(entry, CorruptRecording) or not entry.is_sdk_call:
                 continue
-            if (of is None or entry.test_id in of) and not self._used.holds(entry):
-                reason = self._reason_to_keep(entry)
+            test_id = self._in_run(entry)
+            if (of is None or test_id in of) and not self._used.holds(entry):
+                reason = self._reason_to_keep(entry, test_id)
                 needless = "its test passed and did not use it"
-                yield Unused(entry.path, entry.test_id, reason or needless, is_needless=reason is None)
+                yield Unused(entry.path, test_id, reason or needless, reason is None, entry.test_id)
 
     def own_directories(self) -> list[Path]:
         """Return the directories below rootdir that this run writes to, and in which it may delete."""
         own = {directory for directory in self._written if directory.is_relative_to(self._root)}
         return [directory for directory in self._directories if _real(directory) in own]
 
-    def _reason_to_keep(self, entry: Entry) -> str | None:
+    def _in_run(self, entry: Entry) -> str | None:
+        """Return the id that the test of a recording has in this run."""
+        root = self._roots.get(entry.path.parent)
+        if root is None or entry.test_id is None:
+            return entry.test_id
+        return moved_id(entry.test_id, root, self._rootdir) or entry.test_id
+
+    def _reason_to_keep(self, entry: Entry, test_id: str | None) -> str | None:
         """Return why a recording may be needed, as a clause about several of them; None if it is needless."""
-        test_id, directory = entry.test_id, _real(entry.path.parent)
+        directory = _real(entry.path.parent)
         if test_id is None:
             return NO_TEST_ID
         if not directory.is_relative_to(self._root):

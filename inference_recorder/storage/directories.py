@@ -17,22 +17,29 @@ _LLAMA_STACK_DIRECTORIES = ("recordings", "responses")
 
 
 @dataclass(frozen=True, slots=True)
+class Roots:
+    """The directories that test ids are relative to."""
+
+    of_run: Path
+    """pytest's rootdir, for the ids of the tests that run."""
+    of_recordings: tuple[Path, ...]
+    """For the ids in recordings, the first for those that are written."""
+
+
+@dataclass(frozen=True, slots=True)
 class Directories:
     """`written` takes new recordings; `read` are searched for a recording, in this order."""
 
     written: Path
     read: tuple[Path, ...]
+    roots: Roots | None = None
+    """None if the ids of all recordings are those that the tests have in this run."""
 
 
-def directories_from(directory: Path, beside: Path | None = None, *, is_beside: bool = False) -> Directories:
-    """Return the directories of a session that records into `directory`.
-
-    `beside`, the directory next to the test file, is searched too; with `is_beside`, recordings are written there.
-    """
-    if beside is None:
-        return Directories(directory, _searched(directory))
-    directories = (beside, directory) if is_beside else (directory, beside)
-    return Directories(directories[0], tuple(dict.fromkeys(path for each in directories for path in _searched(each))))
+def directories_from(directory: Path, *others: Path, roots: Roots | None = None) -> Directories:
+    """Return the directories of a session that records into `directory` and searches the others too."""
+    read = dict.fromkeys(path for each in (directory, *others) for path in _searched(each))
+    return Directories(directory, tuple(read), roots)
 
 
 def check_usable(directories: Directories, mode: InferenceMode) -> None:

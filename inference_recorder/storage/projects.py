@@ -1,0 +1,106 @@
+"""Which directory of recordings a test uses, and what the ids in it are relative to, in a repository of many projects.
+
+pytest's rootdir depends on where it is started, and so do the ids of tests and the default directory. What was recorded
+from one directory is to be found from the other.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from ..config import DEFAULT_DIRECTORY
+from ..errors import CorruptRecording
+from ..fixture_ids import SESSION, parsed_fixture_id
+from ..recording.layout import RECORDING_ENDING, is_key_name, name_of
+from .catalogue import entry_without_answer
+from .directories import directories_from
+
+_MOST_READ = 2000
+
+
+class Projects:
+    """Finds what other runs, with another rootdir, have recorded for the tests of this run.
+
+    It looks at each directory only once.
+    """
+
+    def __init__(self, rootdir: Path) -> None:
+        self._rootdir = rootdir
+        parents = (rootdir, *rootdir.parents)
+        self._top = next((parent for parent in parents if (parent / ".git").exists()), rootdir)
+        """Where the search ends: at the root of the git repository; at rootdir outside of one."""
+        self._roots: dict[Path, Path | None] = {}
+        self._nearest: dict[tuple[Path, bool], Path | None] = {}
+        """(where the search began, whether for what tests share) -> the directory found."""
+
+    def holds(self, directory: Path) -> bool:
+        """Whether this directory was found for a test."""
+        return directory in self._nearest.values()
+
+    def nearest(self, start: Path, *, is_shared: bool) -> Path | None:
+        """Return the nearest directory of recordings, at `start` or above, that has recordings of another rootdir.
+
+        None if the default directory is nearer, or if there is none. Directories beside tests are not for what tests
+        share. Above rootdir, the recordings must be of tests below rootdir.
+        """
+        if (start, is_shared) not in self._nearest:
+            self._nearest[start, is_shared] = self._found_nearest(start, is_shared)
+        return self._nearest[start, is_shared]
+
+    def _found_nearest(self, start: Path, is_shared: bool) -> Path | None:
+        if not start.is_relative_to(self._rootdir):
+            return None
+        for parent in (start, *start.parents):
+            directory = parent / DEFAULT_DIRECTORY
+            if parent == self._rootdir:
+                if any(next(_recordings_in(path), None) for path in directories_from(directory).read):
+                    return None
+            elif (root := self.root_of(directory)) != self._rootdir and (root == parent or not is_shared):
+                return directory
+            if parent == self._top:
+                return None
+        return None
+
+    def root_of(self, directory: Path) -> Path:
+        """Return what the test ids in a directory of recordings are relative to: rootdir, unless they show otherwise.
+
+        It is the nearest directory above that has the file of a recorded test, if that is a test below rootdir.
+        """
+        if directory not in self._roots:
+            self._roots[directory] = next(self._found_roots(directory), None)
+        return self._roots[directory] or self._rootdir
+
+    def _found_roots(self, directory: Path) -> Iterator[Path]:
+        for path in islice(_recordings_in(directory), _MOST_READ):
+            file = _test_file(path)
+            for root in directory.parents if file else ():
+                test = root / file
+                if test.is_relative_to(self._rootdir) and os.path.exists(test):
+                    yield root
+                if root == self._top:
+                    break
+
+
+def _recordings_in(directory: Path) -> Iterator[Path]:
+    try:
+        with os.scandir(directory) as found:
+            for entry in found:
+                if entry.name.endswith(RECORDING_ENDING) and is_key_name(name_of(entry.name)):
+                    yield directory / entry.name
+    except OSError:
+        return
+
+
+def _test_file(path: Path) -> str:
+    """Return the file, relative to some root, of the test that a recording is of; "" if it names none."""
+    try:
+        node_id = entry_without_answer(path).test_id or ""
+    except CorruptRecording:
+        return ""
+    if (fixture := parsed_fixture_id(node_id)) is not None:
+        node_id = fixture.definer.rstrip("/:") if fixture.scope == SESSION else fixture.node_id
+    file = node_id.partition("::")[0]
+    return "" if os.path.isabs(file) or ".." in file.split("/") else file  # a stranger's recording names no other file

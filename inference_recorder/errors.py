@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from .explanation import Explanation, lines_of
+from .explanation import RECORD_COMMAND, Advice, Explanation, cause_of, lines_of
 from .network import is_loopback
 from .text import visible
 
@@ -91,11 +91,12 @@ class MissingRecording(RecorderError, RuntimeError):
         self.explanation = explanation
         self.nearest = explanation.nearest
         self.renamed_from = explanation.renamed_from
-        start = f"{_RECORDING} pytest" if is_without_plugin else "pytest --inference-mode=record-if-missing"
+        start = f"{_RECORDING} pytest" if is_without_plugin else shlex.join(RECORD_COMMAND)
+        self._node_id = node_id
         self.command = None if node_id is None else f"{start} {shlex.quote(node_id)}"
         lines = [
             f"Recording not found for {summary}",
-            f"  test: {test_id or '(outside a test)'}",
+            f"  test: {test_id or ('shared' if explanation.is_shared else '(outside a test)')}",
             f"  key: {key}",
             *([f"  host: {host}"] if host and not is_loopback(host) else []),
             "  looked in:",
@@ -110,6 +111,11 @@ class MissingRecording(RecorderError, RuntimeError):
             else f"  to record it, with a key{_NO_OTHER_MODE if is_without_plugin else ''}:\n    {self.command}",
         ]
         super().__init__(visible("\n".join(lines)))
+
+    @property
+    def cause(self) -> Advice | None:
+        """What this miss may have in common with others, and how to end it for all of them."""
+        return cause_of(self.explanation, self.test_id, self._node_id)
 
 
 class IncompleteRecording(RecorderError, RuntimeError):

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from .text import visible
 
+RECORD_COMMAND = ("pytest", "--inference-mode=record-if-missing")
 MOST_DIFFERENCES_SHOWN = 5
-_MOST_TESTS_SHOWN = 3
 _LONGEST_VALUE = 160
 
 Reason = Literal["other request", "other test", "other url", "other normalizers", "used up", "gap", "other name"]
@@ -67,6 +67,21 @@ class Dropped:
     """Its first 300 characters, without secrets."""
 
 
+class Advice(NamedTuple):
+    """What a miss comes of and how to end it, in words that are the same for all misses of that cause."""
+
+    lines: tuple[str, ...]
+    command: tuple[str, ...] = ()
+    """The arguments of a shell command; () where only a setting is to be changed."""
+    target: str = ""
+    """The last argument of the command, if it is this test or its file."""
+
+    @property
+    def shell_command(self) -> str:
+        """The command as it is pasted into a shell, "" for none."""
+        return shlex.join([*self.command, *([self.target] if self.target else [])])
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """Why the recordings of some directories do not answer a request."""
@@ -76,6 +91,14 @@ class Explanation:
     """Other tests with a recording of the same request, the most similar id first; None stands for no test."""
     renamed_from: str | None = None
     """The test id that this test probably had before."""
+    renamed_in: Path | None = None
+    """The directory in which its recording was found."""
+    advice: Advice | None = None
+    """What answers the request without a call, as far as that is certain."""
+    is_file_renamed: bool = False
+    """Whether no test that was recorded in that one's file exists any more."""
+    is_shared: bool = False
+    """Whether the request is made under no test's id because of scope="shared"."""
     remarks: tuple[str, ...] = ()
     """What limits the explanation, such as unreadable files, and other likely causes."""
     dropped: Dropped | None = None
@@ -87,7 +110,7 @@ def lines_of(explanation: Explanation, test_id: str | None, directory: Path) -> 
     nearest = explanation.nearest
     if nearest is not None:
         yield f"nearest: {nearest.path}"
-        yield f"  {_reason_text(nearest, test_id)}"
+        yield f"  {_reason_text(nearest, test_id, is_shared=explanation.is_shared)}"
         # Its test has been named.
         differences = [one for one in nearest.differences if one.path != "test_id"]
         if differences:
@@ -96,20 +119,32 @@ def lines_of(explanation: Explanation, test_id: str | None, directory: Path) -> 
             yield from (f"  {line}" for line in difference_lines(difference))
         if len(differences) > MOST_DIFFERENCES_SHOWN:
             yield f"  and {len(differences) - MOST_DIFFERENCES_SHOWN} more"
-    if explanation.renamed_from is not None and test_id is not None:
+    if explanation.advice is not None:
+        yield from explanation.advice.lines
+        yield from (f"  {line}" for line in [explanation.advice.shell_command] if line)
+    elif explanation.renamed_from is not None and test_id is not None:
         yield f"recorded for {explanation.renamed_from}: was this test renamed? Then give it its recordings:"
-        command = ("inference-recorder", "rename-test", explanation.renamed_from, test_id, str(directory))
-        yield f"  {shlex.join(command)}"
-    elif explanation.recorded_for and (nearest is None or nearest.reason in ("other request", "other test")):
-        yield "the same request is recorded for"
-        for other in explanation.recorded_for[:_MOST_TESTS_SHOWN]:
-            yield f"  {other or 'no test: it was recorded outside of one'}"
-        if len(explanation.recorded_for) > _MOST_TESTS_SHOWN:
-            yield f"  and {len(explanation.recorded_for) - _MOST_TESTS_SHOWN} more"
-        yield "  but a test is answered from its own recordings only, unless test_id=... names another"
-    yield from explanation.remarks
-    if explanation.dropped is not None:
+        found_in = str(explanation.renamed_in or directory)
+        yield f"  {shlex.join(('inference-recorder', 'rename-test', explanation.renamed_from, test_id, found_in))}"
+    elif explanation.dropped is not None:
         yield from _dropped_lines(explanation.dropped)
+    elif explanation.recorded_for and (nearest is None or nearest.reason in ("other request", "other test")):
+        yield from _lines_of_tests(explanation)
+    yield from explanation.remarks
+
+
+def _lines_of_tests(explanation: Explanation) -> Iterator[str]:
+    yield "the same request is recorded for"
+    first, *others = explanation.recorded_for
+    yield f"  {first or 'no test: it is shared, or was recorded outside of one'}"
+    if others:
+        yield f"  and {len(others)} more"
+    if explanation.is_shared:
+        yield '  but scope="shared" has recordings of its own: record it once more, as below'
+    elif None in explanation.recorded_for:
+        yield '  scope="shared", in the marker or in code, answers this test from that one'
+    else:
+        yield '  to share one recording, set scope="shared" in the markers of all of them, or in code, and record it'
 
 
 def _dropped_lines(dropped: Dropped) -> Iterator[str]:
@@ -120,6 +155,29 @@ def _dropped_lines(dropped: Dropped) -> Iterator[str]:
     )
     yield f"  {dropped.failure}: {dropped.message}"
     yield "  record it again, as below; or keep the failure, with record_errors=True beside that"
+
+
+def cause_of(explanation: Explanation, test_id: str | None, node_id: str | None) -> Advice | None:
+    """Return what a miss may have in common with others; `node_id` is pytest's id of the test, for its command."""
+    nearest, old = explanation.nearest, explanation.renamed_from
+    if explanation.advice is not None:
+        return explanation.advice
+    if old is not None and test_id is not None:
+        old_file, _, old_name = old.partition("::")
+        file, _, name = test_id.partition("::")
+        if not explanation.is_file_renamed or old_name != name:
+            return None
+        command = ("inference-recorder", "rename-test", old_file, file, str(explanation.renamed_in))
+        return Advice((f"recorded for {old_file}: was the file renamed? Then give it its recordings:",), command)
+    lines: tuple[str, ...] = explanation.remarks[:1]
+    if explanation.dropped is not None:
+        lines = (f"the calls failed with {explanation.dropped.failure} while recording, and were not recorded",)
+    elif nearest is not None and (nearest.test_id != test_id or nearest.reason != "other request"):
+        return None
+    elif nearest is not None:
+        shown_lines = [line for one in nearest.differences[:MOST_DIFFERENCES_SHOWN] for line in difference_lines(one)]
+        lines = ("- the recording, + the request:", *(line for line in shown_lines if not line.startswith("    ")))
+    return Advice(lines, RECORD_COMMAND, node_id) if node_id and lines else None
 
 
 def difference_lines(
@@ -146,16 +204,16 @@ def shown(value: object, longest: int) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}… ({len(text):,} characters)"
 
 
-def _reason_text(nearest: Nearest, test_id: str | None) -> str:
+def _reason_text(nearest: Nearest, test_id: str | None, *, is_shared: bool) -> str:
     if nearest.test_id is None:
-        of_test = "recorded outside a test"
+        of_test = "shared" if is_shared else "recorded outside a test"
     else:
         of_test = "of this test" if nearest.test_id == test_id else f"of {nearest.test_id}"
     return {
         "other request": f"another request, {of_test}",
         "other test": f"the same request, {of_test}",
         "other url": f"the same request at another path, {of_test}",
-        "other normalizers": f"the same request under other normalizers, {of_test} (see inference-recorder rekey)",
+        "other normalizers": f"the same request under other normalizers, {of_test}",
         "used up": "the same request, of which all recordings are used up: this call is one more than were recorded",
         "gap": "the same request, recorded as a later answer; the file of the first one is missing",
         "other name": f"the same request, {of_test}, but no look-up finds a file of this name",

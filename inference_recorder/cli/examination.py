@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import CorruptRecording, assert_never
-from ..fixture_ids import SESSION, parsed_fixture_id
 from ..recording import body, codec, damage, json_bytes
 from ..recording.answer import Failed, ModelList, Streamed, Value
 from ..recording.layout import (
@@ -28,6 +27,7 @@ from ..sdk.methods import method_for
 from ..storage import attachments
 from ..storage.catalogue import Entry
 from ..storage.key_versions import is_shared, key_version
+from ..test_files import file_of_test
 from .directories import SearchedDirectories, shown
 
 _ERRORS = frozenset({"unreadable", "secret"})
@@ -46,7 +46,7 @@ class TestFiles:
 
     def missing(self, entry: Entry, version: KeyVersion | None) -> str | None:
         """Return the file or directory that is missing; None if it exists, or if the recording is shared."""
-        if entry.test_id is None or (name := _file_of(entry.test_id)) is None:
+        if entry.test_id is None or (name := file_of_test(entry.test_id)) is None:
             return None
         try:
             exists = (self.rootdir / name).exists()
@@ -59,15 +59,6 @@ class TestFiles:
     def are_all_missing(self) -> bool:
         """Whether files were named and none of them exists, so that `rootdir` is probably not pytest's."""
         return self._exist[False] > 0 and not self._exist[True]
-
-
-def _file_of(test_id: str) -> str | None:
-    """Return the Python file of a test or fixture, or the directory of a fixture; None for ids of another form."""
-    fixture = parsed_fixture_id(test_id)
-    if fixture is not None and fixture.scope != SESSION and fixture.scope.endswith("/"):
-        return fixture.scope
-    file, separator, _ = (test_id if fixture is None else fixture.scope).partition("::")
-    return file if file.endswith(".py") and (separator or fixture is not None) else None
 
 
 @dataclass(frozen=True, slots=True)

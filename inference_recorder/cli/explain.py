@@ -14,21 +14,24 @@ import click
 
 from ..diagnosis.index import Index
 from ..diagnosis.miss import explained
-from ..diagnosis.nearest import Question, explanation_of
+from ..diagnosis.nearest import explanation_of
+from ..diagnosis.question import Question
 from ..engine.lookup import Lookup
 from ..engine.series import Series
 from ..errors import CorruptRecording, MissingRecording, RecorderError
-from ..explanation import Difference, Dropped, Nearest
+from ..explanation import Difference, Dropped, Explanation, Nearest
 from ..json_tree import JsonObject, JsonValue
 from ..redaction.requests import RequestRules, with_literals, without_numbers
 from ..request.jsonable import plain_arguments
 from ..request.keys import request_key
+from ..request.normalizers import Normalizers
 from ..request.request import Request, recorded_url
 from ..storage.directories import Directories, directories_from
 from ..storage.store import Store
+from ..test_files import is_in_its_file
 from ..views.parts import object_in, text_in
 from .amounts import iso_time
-from .configured import chosen_directory, configured
+from .configured import chosen_directory, configured, nearest_rootdir
 from .console import OUTSIDE_A_TEST, output, remarks, show_json, show_lines, show_text
 
 _OPENAI = "https://api.openai.com/v1"
@@ -77,7 +80,9 @@ def explain(
     question, rules = _question_in(file.read(), endpoint, base_url, test_id)
     with remarks().status("Reading recordings"):
         index = Index(directories.read)
-    error = explained(question, directories, explanation_of(question, index))
+    rootdir = nearest_rootdir(Path.cwd()) or Path.cwd()
+    explanation = explanation_of(question, index, has_test=lambda test_id: is_in_its_file(test_id, rootdir))
+    error = explained(question, directories, explanation)
     answered_by = _answered_by(question, rules, directories)
     if is_json:
         show_json(_as_json(question, error, answered_by))
@@ -112,7 +117,11 @@ def _question_in(
         keyed = with_literals(keyed) if is_recorded else keyed
     except (RecorderError, TypeError) as error:
         raise click.UsageError(f"--request: {error}") from None
-    return Question(keyed, request_key(keyed, test_id), test_id, 1, rules.normalizers), rules
+    is_configured = declared is None or [*normalize] == Normalizers(table.normalize or ()).declared
+    question = Question(
+        keyed, request_key(keyed, test_id), test_id, normalizers=rules.normalizers, is_configured=is_configured
+    )
+    return question, rules
 
 
 def _request(recorded: JsonObject, endpoint: str | None, base_url: str) -> Request:
@@ -165,8 +174,13 @@ def _as_json(question: Question, error: MissingRecording, answered_by: Path | No
         "recorded_for": explanation.recorded_for,
         "renamed_from": explanation.renamed_from,
         "dropped": dropped and {**_members(dropped), "made_at": iso_time(dropped.made_at)},
-        "remarks": explanation.remarks,
+        "remarks": [*_advised(explanation), *explanation.remarks],
     }
+
+
+def _advised(explanation: Explanation) -> list[str]:
+    advice = explanation.advice
+    return [] if advice is None else [line for line in (*advice.lines, advice.shell_command) if line]
 
 
 def _members(value: Nearest | Difference | Dropped) -> dict[str, object]:

@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 
 from ..errors import MissingRecording
-from ..explanation import Dropped, Explanation
+from ..explanation import Advice, Dropped, Explanation
 from ..network import place_of
 from ..recording.answer import Failure, reason_of
+from ..recording.layout import file_of, recording_name
 from ..request.request import Request
 from ..storage.directories import Directories
 from ..storage.dropped import dropped_call
+from ..storage.rollback import FAILED_DIRECTORY
 from .index import index_of
-from .nearest import Question, explanation_of
+from .nearest import explanation_of
+from .question import Question
 
 
 def missing_recording(
-    question: Question, directories: Directories, node_id: str | None, plain: Request, is_without_plugin: bool
+    question: Question,
+    directories: Directories,
+    node_id: str | None,
+    plain: Request,
+    has_test: Callable[[str], bool],
+    is_without_plugin: bool,
 ) -> MissingRecording:
     """Return the error to raise for a miss in a session of these directories. Raises nothing itself.
 
     `node_id` is pytest's id of the running test; `plain` is the request with the environment's secrets, used only for
-    comparison.
+    comparison; `has_test` tells whether a test still exists.
     """
     try:
-        explanation = explanation_of(question, index_of(directories.read), plain)
+        explanation = explanation_of(question, index_of(directories.read), plain, has_test)
     except Exception as error:  # a fault in the explanation must not hide the miss
-        explanation = Explanation(remarks=(f"the nearest recording is unknown: {type(error).__name__}: {error}",))
+        explanation = Explanation(
+            remarks=(f"the nearest recording is unknown: {type(error).__name__}: {error}",),
+            is_shared=question.is_shared,
+        )
     return explained(question, directories, explanation, node_id, is_without_plugin)
 
 
@@ -38,11 +50,17 @@ def explained(
     node_id: str | None = None,
     is_without_plugin: bool = False,
 ) -> MissingRecording:
-    """Return the error with this explanation, completed by the last call that failed and was not recorded."""
+    """Return the error with this explanation, completed by what earlier runs made of the request and did not keep."""
     call = dropped_call(directories.read, question.test_id, question.key)
     if call is not None:
         failure = reason_of(Failure(call.type, call.message, call.status_code))
         explanation = replace(explanation, dropped=Dropped(call.made_at, call.mode, failure, call.message))
+    name = recording_name(question.key, question.position)
+    if any(os.path.lexists(directory / FAILED_DIRECTORY / file_of(name)) for directory in directories.read):
+        cause = "a run that failed recorded the answer, which was set aside; to keep it:"
+        explanation = replace(
+            explanation, advice=Advice((cause,), ("inference-recorder", "keep"), question.test_id or "")
+        )
     return MissingRecording(
         key=question.key,
         summary=question.request.summary,

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from heapq import nlargest
 from itertools import islice
 from operator import itemgetter
-from typing import NamedTuple
 
 from ..errors import CorruptRecording
 from ..explanation import Difference, Explanation, Nearest, Reason
 from ..redaction.redactor import redacted_request
 from ..redaction.requests import recorded_request
-from ..request.keys import EXACT, KeyVersion, body_text_as_keyed, compared_body
-from ..request.normalizers import NONE, Normalizers, without_roots
+from ..request.keys import body_text_as_keyed, compared_body
+from ..request.normalizers import Normalizers, without_roots
 from ..request.request import Request
 from ..storage.catalogue import Entry, entry_of
 from .differences import differences
 from .index import Asked, Index, path_of
+from .normalizing import normalizer_advice
+from .question import Question
 from .text_diff import common_length
-from .variables import shown_without, variable_remarks
+from .variables import shown_without, variable_advice
 
 _MOST_DIFFERENCES = 100
 _MOST_COMPARED = 5
@@ -27,33 +28,23 @@ _AS_GOOD = 0.9
 """The part of the best similarity, which knows words only, that leaves the choice to the number of differences."""
 
 
-class Question(NamedTuple):
-    """A request without a recording."""
-
-    request: Request
-    key: str
-    test_id: str | None
-    position: int = 1
-    """Which of the session's calls with this key it is, counted from 1."""
-    normalizers: Normalizers = NONE
-    """What the session's requests are normalised by, beside the rules of the format."""
-    version: KeyVersion = EXACT
-    """The key version that names what the session records."""
-    variables: tuple[str, ...] = ()
-    """The names of the environment variables whose values are secrets of the request."""
-
-
-def explanation_of(question: Question, index: Index, plain: Request | None = None) -> Explanation:
+def explanation_of(
+    question: Question,
+    index: Index,
+    plain: Request | None = None,
+    has_test: Callable[[str], bool] = lambda test_id: False,
+) -> Explanation:
     """Return why no recording of `index` answers `question`. Values from recordings are redacted.
 
-    `plain` is the request with the secrets of the environment in it, where they are known.
+    `plain` is the request with the secrets of the environment in it, where they are known; `has_test` tells whether a
+    test still exists.
 
     The nearest is the same request of the same test; else one of the same test and endpoint; else the same request of
     another test; else one of the same endpoint and model; else one of the same endpoint; else one of the same test.
     """
     request, test_id = question.request, question.test_id
     of_endpoint = index.by_endpoint.get(request.endpoint, [])
-    of_test = index.by_test.get(test_id, []) if test_id is not None else []
+    of_test = index.by_test.get(test_id, []) if test_id is not None or question.is_shared else []
     text = body_text_as_keyed(request)
     same = [one for one in index.by_body.get(hash(text), ()) if one.endpoint == request.endpoint]
     path = path_of(request.url)
@@ -67,18 +58,31 @@ def explanation_of(question: Question, index: Index, plain: Request | None = Non
         of_test,
     )
     # The tiers are made as they are needed: ranking thousands takes longer than all else.
-    found = (_nearest(question, text, tier) for tier in tiers)
-    nearest = next((one for one in found if one is not None), None)
-    others = dict.fromkeys(one.test_id for one in same if one.test_id != test_id and one.url_path == path)
-    recorded_for = tuple(others)
+    found = next((compared for tier in tiers if (compared := _most_similar(question, text, tier))), [])
+    nearest = min((one for one, _ in found), key=lambda one: len(one.differences), default=None)
+    advice = variable_advice(request, test_id, question.variables, plain or request, index)
+    if advice is None and (normalized := normalizer_advice(question, found, index)) is not None:
+        nearest, advice = normalized
+    others = [one for one in same if one.test_id != test_id and one.url_path == path]
     is_renamed = nearest is not None and nearest.reason == "other test" and not of_test and index.is_whole
-    renamed_from = next((other for other in recorded_for if other is not None), None) if is_renamed else None
-    by_variable = variable_remarks(request, test_id, question.variables, plain or request, index)
-    remarks = (*by_variable, *_remarks(index, request, nearest))
-    return Explanation(nearest, recorded_for, renamed_from, remarks)
+    gone = (one for one in others if one.test_id is not None and is_renamed and not has_test(one.test_id))
+    renamed = next(gone, None)
+    file = "" if renamed is None else f"{str(renamed.test_id).partition('::')[0]}::"
+    tests_of_file = (each for each in index.by_test if each is not None and each.startswith(file))
+    return Explanation(
+        nearest,
+        tuple(dict.fromkeys(one.test_id for one in others)),
+        None if renamed is None else renamed.test_id,
+        None if renamed is None else renamed.path.parent,
+        advice,
+        renamed is not None and not any(map(has_test, tests_of_file)),
+        question.is_shared,
+        tuple(_remarks(index, request, nearest)),
+    )
 
 
-def _nearest(question: Question, text: str, tier: Iterable[Asked]) -> Nearest | None:
+def _most_similar(question: Question, text: str, tier: Iterable[Asked]) -> list[tuple[Nearest, Entry]]:
+    """Return the recordings of a tier whose words are most like the request's."""
     words = set(text.split())
 
     def similarity(one: Asked) -> float:
@@ -91,10 +95,11 @@ def _nearest(question: Question, text: str, tier: Iterable[Asked]) -> Nearest | 
         if likeness < best[0][0] * _AS_GOOD:
             break
         try:
-            found.append(_compared(question, entry_of(one.path)))
+            entry = entry_of(one.path)
+            found.append((_compared(question, entry), entry))
         except (CorruptRecording, ValueError, TypeError, RecursionError):
             pass  # it is another file than the one that the index has seen
-    return min(found, key=lambda nearest: len(nearest.differences), default=None)
+    return found
 
 
 def _compared(question: Question, entry: Entry) -> Nearest:

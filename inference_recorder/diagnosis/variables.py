@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 from ..errors import CorruptRecording
+from ..explanation import Advice
 from ..json_tree import JsonObject
 from ..redaction.redactor import Redactor
 from ..redaction.scanner import SHORTEST_LITERAL, SHORTEST_VALUE
@@ -22,10 +22,10 @@ _HIDDEN = re.compile(r'"[0-9.eE+-]*__REDACTED_N__[0-9.eE+-]*"|__REDACTED__')
 _IN_A_VALUE = re.compile(r'(?:[^"\\]|\\.)+')
 
 
-def variable_remarks(
+def variable_advice(
     request: Request, test_id: str | None, variables: Sequence[str], plain: Request, index: Index
-) -> Iterator[str]:
-    """Yield which variable keeps a recording from answering, and what to do about it.
+) -> Advice | None:
+    """Return which variable keeps a recording from answering, and what to do about it; None if none does.
 
     `variables` are those with a secret of the request, which `plain` is with that secret in it.
     """
@@ -40,12 +40,11 @@ def variable_remarks(
         except (CorruptRecording, ValueError, TypeError, RecursionError):
             continue  # it is another file than the one that the index has seen
         if variables and recorded != text and (recorded == plain_text or _fillings(text, recorded)):
-            yield from _hidden_now(asked.path, variables)
-            return
+            return _hidden_now(variables)
         fillings = _fillings(recorded, plain_text) if hidden_then else None
         if names := [name for name in hidden_then if _may_have_been(fillings or (), name, plain_text)]:
-            yield from _hidden_then(asked.path, names)
-            return
+            return _hidden_then(names)
+    return None
 
 
 def _recorded(asked: Asked) -> tuple[str, tuple[str, ...]]:
@@ -96,26 +95,28 @@ def shown_without(variables: Sequence[str], body: JsonObject) -> JsonObject:
     return body
 
 
-def _hidden_now(path: Path, names: Sequence[str]) -> Iterator[str]:
-    yield f"this request holds the value of {_listed(names)} in the environment, which is hidden as a secret."
-    yield f"  It was not hidden when {path} was recorded."
-    yield "  If it is not a secret, exclude the variable:"
-    yield f"  {_setting(names)}"
+def _hidden_now(names: Sequence[str]) -> Advice:
+    return Advice(
+        (
+            f"this request holds the value of {', '.join(names)} in the environment, which is hidden as a secret",
+            "  and was not when it was recorded. If it is not a secret, exclude the variable:",
+            f"  {_setting(names)}",
+        )
+    )
 
 
-def _hidden_then(path: Path, names: Sequence[str]) -> Iterator[str]:
-    yield f"{path}"
-    yield f"  is the same request with the value of {_listed(names)} in the environment hidden."
-    yield "  If that was the text that this request has there, set the variable to it."
-    yield "  If it is not a secret, exclude the variable and record again:"
-    yield f"  {_setting(names)}"
+def _hidden_then(names: Sequence[str]) -> Advice:
+    return Advice(
+        (
+            f"the same request is recorded with the value of {', '.join(names)} in the environment hidden as a secret.",
+            "  If that was the text that this request has there, set the variable to it.",
+            "  If it is not a secret, exclude the variable and record again:",
+            f"  {_setting(names)}",
+        )
+    )
 
 
 def _setting(names: Sequence[str]) -> str:
     """Return the line of a configuration that leaves these variables out."""
     excluded = json.dumps([f"!{name}" for name in names])
-    return f"secret_env = {excluded}  (in [tool.inference_recorder]; else inference_secret_env, or the argument)"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names)
+    return f"secret_env = {excluded}  (in [tool.inference_recorder]; or secret_env= of the marker or in code)"

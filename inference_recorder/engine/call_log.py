@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from ..children import usage as process_usage
-from ..errors import CorruptRecording
+from ..errors import CorruptRecording, MissingRecording
+from ..explanation import Advice
 from ..json_tree import JsonObject
 from ..recording.answer import Failure, reason_of
 from ..recording.usage import Usage, usage_of
@@ -48,6 +49,8 @@ class Call:
     """For a missed call the text of its error; for a dropped one, how it failed and that it was not recorded."""
     number: int = 0
     """Position among all calls of the session, in the order they were made; a clock may stand still or go back."""
+    cause: Advice | None = None
+    """What a missed call comes of, as far as other calls may miss for the same reason."""
     failure: str = ""
     """What a recorded or dropped call failed with, such as "429 RateLimitError"; "" for one that did not fail."""
 
@@ -112,15 +115,16 @@ class CallLog:
             decision.test_id, DroppedCall(call.key, call.endpoint, call.model, self._mode, call.started, *failed_with)
         )
 
-    def missed(self, request: Request, key: str, test_id: str | None, explanation: str) -> None:
-        """Log a call that no recording answers; `explanation` is the text of its error."""
+    def missed(self, request: Request, key: str, test_id: str | None, error: MissingRecording) -> None:
+        """Log a call that no recording answers, for which this error is raised."""
         if process_usage.listeners:
             process_usage.tell_unanswered()
         number = next(self._numbers)
         self._unanswered.append((number, request, Sent()))
         missed = Call(
-            request.endpoint, request.model, key, test_id, None, time.time(), explanation=explanation, number=number
-        )
+            request.endpoint, request.model, key, test_id, None, time.time(), explanation=str(error), number=number,
+            cause=error.cause,
+        )  # fmt: skip
         self._others["missed"].append(missed)
 
     def live(self, endpoint: str, model: str) -> None:

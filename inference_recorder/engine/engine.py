@@ -25,7 +25,7 @@ from .decisions import Decision, Record, Replay, Wait
 from .lookup import Lookup
 from .recorded_ids import RecordedIds
 from .series import Series
-from .test_run import NoTestRun, TestRun, running_node_id
+from .test_run import NoTestRun, TestRun
 
 # An enumeration's members are looked up slowly, and decide() runs for every call.
 _RECORD, _RECORD_IF_MISSING, _REPLAY = InferenceMode.RECORD, InferenceMode.RECORD_IF_MISSING, InferenceMode.REPLAY
@@ -153,17 +153,14 @@ class Engine:
         self, keyed_request: Request, request: Request, key: str, test_id: str | None, position: int
     ) -> MissingRecording:
         # Imported here, since only a miss has to pay for them.
-        from ..diagnosis.miss import missing_recording
-        from ..diagnosis.nearest import Question
+        from ..diagnosis.question import Question
+        from .misses import missing_recording
 
-        rules, names = self._rules, self._rules.variables_in(request)
         keyed_request = keyed_request._replace(body=keyed_request.frozen_body(), credential=None)
-        question = Question(keyed_request, key, test_id, position, rules.normalizers, rules.key_version, names)
-        node_id = rules.scope(running_node_id(), request.credential)
-        directories, is_without_plugin = self.store.directories, isinstance(self._test_run, NoTestRun)
-        # The request without the environment's secrets gets no name: pytest may show this frame.
-        error = missing_recording(question, directories, node_id, rules.without_environment(request), is_without_plugin)
-        self.call_log.missed(keyed_request, key, test_id, str(error))
+        is_shared = self._has_own_id and self._given_test_id is None
+        question = Question(keyed_request, key, test_id, position, is_shared=is_shared)
+        error = missing_recording(question, request, self._rules, self._test_run, self.store.directories)
+        self.call_log.missed(keyed_request, key, test_id, error)
         return error
 
     def _find_or_wait(self, request: Request, key: str, test_id: str | None, series: Series) -> Decision:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from weakref import WeakSet
 
 from ..config import Config
+from ..test_files import is_in_its_file
 from .run_log import RunLog
 
 if TYPE_CHECKING:
@@ -60,6 +61,9 @@ class TestRun(Protocol):
     def is_kept(self) -> bool:
         """Return whether recordings of earlier runs answer now, since not all tests that need them run."""
 
+    def has_test(self, test_id: str, /) -> bool:
+        """Return whether a test still exists."""
+
     def answered_from_kept(self, test_id: str | None, /) -> None:
         """Note that a recording of an earlier run has answered."""
 
@@ -105,6 +109,10 @@ class NoTestRun:
     def is_kept(self) -> bool:
         """Return False."""
         return False
+
+    def has_test(self, test_id: str, /) -> bool:
+        """Return whether a test is in its file, below the current directory."""
+        return is_in_its_file(test_id, Path.cwd())
 
     def answered_from_kept(self, test_id: str | None, /) -> None:
         """Do nothing."""

@@ -146,6 +146,9 @@ class Run:
         running = self.running[-1]
         return isinstance(running, WideFixture) and not self.selection.holds_all_of(running.node)
 
+    def has_test(self, test_id: str, /) -> bool:
+        return self.selection.has_test(test_id)
+
     def answered_from_kept(self, test_id: str | None, /) -> None:
         self._not_recorded_again[test_id or ""] = None
 

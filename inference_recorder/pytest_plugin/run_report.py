@@ -34,6 +34,8 @@ class CallEntry(TypedDict):
     tokens_out: int | None
     failure: str
     """How a recorded or dropped call failed, such as "429 RateLimitError"; "" for one that succeeded."""
+    cause: tuple[list[str], list[str], str] | None
+    """The lines, the command and its target of the `Advice` for a missed call, if others may miss for that reason."""
     explanation: str
     """The text of the error that a missed or dropped call raised; "" for another."""
 
@@ -141,6 +143,7 @@ def _entry(outcome: str, call: Call, test_id: str | None, moved: Mapping[Path, P
         tokens_in=None if usage is None else usage.tokens_in,
         tokens_out=None if usage is None else usage.tokens_out,
         failure=call.failure,
+        cause=None if call.cause is None else (list(call.cause.lines), list(call.cause.command), call.cause.target),
         explanation=call.explanation,
     )
 

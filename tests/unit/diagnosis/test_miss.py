@@ -15,8 +15,9 @@ import openai
 import pytest
 
 from inference_recorder import MissingRecording, inference_recording
+from inference_recorder.diagnosis.variables import _hidden_then
 from inference_recorder.engine.test_run import PYTEST_VARIABLE
-from inference_recorder.explanation import Difference
+from inference_recorder.explanation import Difference, Dropped, Explanation, Nearest
 
 from ...conftest import HELLO, Colour
 from ...support.openai_server import OpenAIServer
@@ -130,6 +131,49 @@ def test_an_explanation_that_fails_hides_no_miss(
 
     assert "the nearest recording is unknown: ArithmeticError: it broke" in str(error)
     assert error.nearest is None
+
+
+def test_an_answer_that_was_set_aside_is_named_with_the_command_that_keeps_it(sdk: Colour, recordings: Path) -> None:
+    """It was paid for, in a run whose test failed for another reason."""
+    record(sdk, recordings, **HELLO)
+    (file,) = recordings.glob("*.json")
+    (recordings / ".failed").mkdir()
+    file.rename(recordings / ".failed" / file.name)
+    error, other = miss(sdk, recordings, **HELLO), miss(sdk, recordings, **GOODBYE)
+
+    assert f"which was set aside; to keep it:\n    inference-recorder keep {TEST}\n" in str(error)
+    assert "inference-recorder keep" not in str(other)
+
+
+DIFFERENT = tuple(Difference(f"$.member_{number}", 1, 2) for number in range(9))
+NEAREST = Nearest(Path("recordings/a.json"), "other request", TEST, DIFFERENT)
+DROPPED = Dropped(0.0, "record", "429 RateLimitError", "Slow down.")
+FULL = {
+    "advice": Explanation(NEAREST, ("a", "b", "c"), advice=_hidden_then(["A", "B"]), dropped=DROPPED, remarks=("c",)),
+    "renamed": Explanation(NEAREST, ("a", "b"), "t.py::test_old", dropped=DROPPED, remarks=("c",)),
+    "recorded for others": Explanation(NEAREST, ("a", "b", "c", "d"), remarks=("c",)),
+    "dropped": Explanation(NEAREST, ("a", "b", "c", "d"), dropped=DROPPED, remarks=("c",)),
+}
+
+
+@pytest.mark.parametrize("explanation", FULL.values(), ids=FULL.keys())
+def test_a_miss_has_no_more_than_15_lines_beside_the_diff(explanation: Explanation) -> None:
+    """Forty of them are read in a terminal."""
+    directory = Path("recordings")
+    error = MissingRecording(
+        key="a",
+        summary="POST /v1/x",
+        host="a.com",
+        test_id=TEST,
+        looked_in=[directory],
+        explanation=explanation,
+        node_id=TEST,
+    )
+    lines = str(error).split("\n")
+    start = lines.index("    - the recording, + this request:")
+    end = lines.index("    and 4 more")
+
+    assert 15 >= len(lines) - (end - start + 1)
 
 
 def raise_a_miss(base_url: str, directory: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from .common_causes import write_common_causes
 from .run_report import CallEntry, RunReport
 from .terminal import line_limit, shown_path, write_list
 from .unused import RunRecordings
@@ -26,6 +27,7 @@ def summarize(
     terminal.write_line(_counted(report, len(needless)), **_colour(report, has_passed=has_passed))
     show = partial(write_list, terminal, line_limit(config))
     show("missed", _by_test((call["test_id"], _shown_request(call)) for call in report.calls_with("missed")))
+    write_common_causes(report, config, terminal)
     dropped = report.calls_with("dropped")
     count, them = ("1 failed call was", "it") if len(dropped) == 1 else (f"{len(dropped)} failed calls were", "them")
     show(

@@ -12,14 +12,15 @@ from typing import Literal, ParamSpec, TypeVar, cast
 from .children import usage as process_usage
 from .config import DEFAULT, DEFAULT_DIRECTORY, Table
 from .engine.engine import Engine
-from .engine.test_run import TestRun, current_test_run, running_test_id
+from .engine.test_run import NoTestRun, TestRun, current_test_run, running_test_id
 from .modes import InferenceMode
 from .redaction.requests import RequestRules
 from .redaction.scanner import RedactRule
 from .redaction.secret_env import checked_names
 from .request.keys import EXACT
 from .request.normalizers import NormalizeRule
-from .sdk import context, patching, targets
+from .sdk import context, credentials, patching
+from .sdk.targets import targets
 from .session import Session
 from .storage.directories import Directories, Roots, check_usable, directories_from
 from .storage.store import Store
@@ -277,7 +278,7 @@ def enter_process_wide(recorder: inference_recording) -> Session:
 def resume(session: Session, *, is_process_wide: bool = False) -> None:
     """Activate a session. Raises UnsupportedSDK and leaves it inactive if the SDK cannot be patched."""
     if session.mode is not InferenceMode.LIVE:
-        patching.hold(_targets())
+        patching.hold(targets())
     session.engine.is_open = True
     context.enter(session.engine, is_process_wide=is_process_wide)
 
@@ -290,6 +291,5 @@ def suspend(session: Session) -> None:
     session.engine.is_open = False
 
 
-@functools.cache
-def _targets() -> tuple[patching.Target, ...]:
-    return tuple(targets.targets())
+if isinstance(current_test_run(), NoTestRun):
+    credentials.explain_uncaught()

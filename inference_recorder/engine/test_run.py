@@ -30,6 +30,8 @@ class TestRun(Protocol):
 
     config: Config
     run_log: RunLog
+    lets_clients_lack_keys: bool
+    """Whether a client that is made outside sessions needs no key, since recordings may answer its calls."""
 
     @property
     def test_id(self) -> str | None:
@@ -76,6 +78,7 @@ class NoTestRun:
 
     config = Config()
     """Only arguments and environment count."""
+    lets_clients_lack_keys = False
     test_directory: Path | None = None
     attempt_series: AttemptSeries | None = None
 
@@ -119,6 +122,12 @@ class NoTestRun:
 
     def about_to_record(self, store: Store, decision: Record, name: str, /) -> None:
         """Do nothing."""
+
+
+class UnconfiguredRun(NoTestRun):
+    """The test run of the plugin before it is configured, while the first conftest.py files are imported."""
+
+    lets_clients_lack_keys = True
 
 
 PYTEST_VARIABLE = "PYTEST_CURRENT_TEST"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 
 import pytest
@@ -12,9 +13,13 @@ from ..modes import InferenceMode, parsed_mode
 from ..pyproject import nearest_pyproject, table_of
 
 
-def config_of(config: pytest.Config) -> Config:
-    """Return the configuration of this run. Raises pytest.UsageError if any of it is invalid."""
-    mode, directory = config.getoption("inference_mode"), config.getoption("inference_recordings")
+def config_of(config: pytest.Config, options: argparse.Namespace | None = None) -> Config:
+    """Return the configuration of this run, whose options are `options` if it is not configured yet.
+
+    Raises pytest.UsageError if any of it is invalid.
+    """
+    options = config.option if options is None else options
+    mode, directory = options.inference_mode, options.inference_recordings
     try:
         return Config(
             command_line_mode=None if mode is None else parsed_mode(mode, MODE_OPTION),

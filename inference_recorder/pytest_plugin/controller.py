@@ -9,6 +9,7 @@ import pytest
 
 from ..config import DEFAULT
 from ..errors import RecorderError
+from ..modes import InferenceMode
 from .run import Run
 from .run_report import RunReport
 from .shared_directory import SharedDirectory
@@ -67,6 +68,18 @@ class Controller:
             f"inference_recorder: {mode.value} ({_shown_source(mode.source)}), recordings {beside}"
             f"{shown_path(directory.value, self._config.rootpath)} ({_shown_source(directory.source)})"
         )
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionstart(self) -> None:
+        """Say that a key is missing before each test fails for it."""
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        if terminal is None or self._run.config.mode().value is not InferenceMode.RECORD:
+            return
+        from ..sdk.credentials import without_key
+
+        if reason := without_key():
+            terminal.write_line(f"inference_recorder: mode record sends every call, and {reason}", yellow=True)
+            terminal.write_line("  set it if your clients get no other key; --inference-mode=replay needs none")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: _WorkerNode) -> None:

@@ -12,6 +12,7 @@ from ..errors import UnknownMode
 from .configuration import check_may_record, config_of
 from .controller import SHARED_DIRECTORY, Controller, Worker
 from .marker import DESCRIPTION
+from .module_clients import prepare
 from .processes import Processes
 from .run import RUN, Run
 from .shared_directory import SharedDirectory
@@ -21,8 +22,14 @@ if TYPE_CHECKING:
     from ..session import Session
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    prepare(early_config, early_config.known_args_namespace)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", DESCRIPTION)
+    prepare(config, config.option)
     settings = config_of(config)
     if config.getoption("inference_recordings"):  # workers of pytest-xdist may run elsewhere
         config.option.inference_recordings = str(settings.directory().value)

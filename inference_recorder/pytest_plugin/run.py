@@ -14,6 +14,7 @@ from ..config import Config
 from ..engine.run_log import RunLog
 from ..engine.test_run import opened_outside
 from ..errors import RecorderError
+from ..modes import InferenceMode
 from ..session import Session
 from . import failed_runs
 from .attempt import Attempt
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from ..engine.attempt_series import AttemptSeries
     from ..engine.decisions import Record
     from ..engine.engine import Engine
-    from ..modes import InferenceMode
     from ..storage.projects import Projects
     from ..storage.store import Store
 
@@ -49,6 +49,7 @@ class Run:
     ) -> None:
         self.config = config
         self.run_log = run_log
+        self.lets_clients_lack_keys = config.mode().value in (InferenceMode.REPLAY, InferenceMode.RECORD_IF_MISSING)
         self.selection = Selection(pytest_config)
         self.item: pytest.Item | None = None
         """The test that runs."""

@@ -115,6 +115,19 @@ def validates_strictly(client: object) -> bool:
     return getattr(client, "_strict_response_validation", False) is True
 
 
+@_uses("openai._base_client:BaseClient", "_build_request")
+def check_requests(client: Any, check: Callable[[Any], None]) -> None:
+    """Have a client call `check` with each HTTP request that it is about to send."""
+
+    def build(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        request = type(client)._build_request(client, *args, **kwargs)
+        check(request)
+        return request
+
+    client._build_request = build
+
+
 @_uses("openai._base_client:BaseClient", "_make_sse_decoder")
 def sse_decoder_of(client: object) -> Any:
     """Return a new decoder of server-sent events as this client uses it, None if it has none."""

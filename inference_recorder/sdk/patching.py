@@ -1,7 +1,8 @@
 """wrapt on and off. Holds state: which methods are wrapped now, and for how many.
 
 Targets are patched while at least one owner holds them, those of a module that is not imported yet, or imported again,
-as soon as it is. When the last owner lets go, every target is the identical object it was.
+as soon as it is. When the last owner lets go, every target is the identical object it was. A session holds all targets;
+other owners hold the lasting ones.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ Wrapper: TypeAlias = Callable[[Original, Any, Args, Kwargs], object]
 """(wrapped, instance, args, kwargs) -> the result of the call."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Target:
     """One method of one class to wrap. `since` is the first SDK version that has it, "" for all we support."""
 
@@ -41,6 +42,8 @@ class Target:
     method: str
     wrapper: Wrapper
     since: str = ""
+    is_lasting: bool = False
+    """Whether it is patched outside sessions too. There, an SDK that lacks it is left alone."""
 
 
 class _Wrapped(wrapt.FunctionWrapper):  # type: ignore[type-arg]  # wrapt is typed since 2.0, generic only for checkers
@@ -67,11 +70,14 @@ class _BoundMock(wrapt.ObjectProxy):  # type: ignore[type-arg]  # as above
 _targets: dict[str, list[Target]] = {}
 _classes: WeakKeyDictionary[type, list[Target]] = WeakKeyDictionary()
 """Every class that was found to have targets, and which. A module taken out of sys.modules leaves clients behind."""
-_patched: dict[type, list[tuple[str, object, object]]] = {}
-"""Class -> (method, what was there, what is there now)"""
+_patched: dict[type, dict[Target, tuple[object, object]]] = {}
+"""Class -> target -> (what was there, what is there now)"""
 _patched_modules: dict[str, ModuleType] = {}
 """The modules whose classes are patched now; one that is imported again is another."""
 _owners = 0
+"""How many hold all targets."""
+_lasting_owners = 0
+"""How many hold the lasting ones only."""
 _guard = threading.RLock()
 """Guards all of these. Not held while waiting for an import, whose thread may want it."""
 
@@ -86,9 +92,13 @@ class _Loader(wrapt.ObjectProxy):  # type: ignore[type-arg]  # as above
             if module.__spec__.loader is self:
                 module.__spec__.loader = module.__loader__ = self.__wrapped__
         with _guard:
-            if _owners:
-                check()
-                _patch_module(module, module.__spec__.name)
+            if _owners or _lasting_owners:
+                try:
+                    check()
+                    _patch_module(module, module.__spec__.name)
+                except UnsupportedSDK:
+                    if _owners:
+                        raise
 
 
 class _Finder:
@@ -100,7 +110,8 @@ class _Finder:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if not _owners or name not in _targets or getattr(self._asking, "name", None) == name:
+        is_held = _owners or _lasting_owners
+        if not is_held or name not in _targets or getattr(self._asking, "name", None) == name:
             return None
         before, self._asking.name = getattr(self._asking, "name", None), name  # another finder may ask this one again
         try:
@@ -117,17 +128,21 @@ class _Finder:
 _finder = _Finder()
 
 
-def hold(targets: Iterable[Target]) -> None:
-    """Patch all targets for one more owner. Every owner passes the same targets.
+def hold(targets: Iterable[Target], *, lasting: bool = False) -> None:
+    """Patch all targets, or the lasting ones, for one more owner. Every owner passes the same targets.
 
-    Raises UnsupportedSDK, with nothing patched, where an imported module lacks a target it should have.
+    Raises UnsupportedSDK, with nothing held, where an imported module lacks a target it should have.
     """
-    global _owners
+    global _owners, _lasting_owners
     with _guard:
         if not _targets:
             for target in targets:
                 _targets.setdefault(target.module, []).append(target)
-        _owners += 1
+        is_first = not (_owners or (lasting and _lasting_owners))
+        if lasting:
+            _lasting_owners += 1
+        else:
+            _owners += 1
         if _finder not in sys.meta_path:
             sys.meta_path.insert(0, _finder)
     try:
@@ -141,17 +156,17 @@ def hold(targets: Iterable[Target]) -> None:
                 module = sys.modules.get(name)
                 if module is not None and module is not _patched_modules.get(name) and not _is_loaded_by_us(module):
                     _patch_module(module, name)
-            if len(_patched) < len(_classes):  # some are of modules that sys.modules no longer has
+            if is_first:  # some are perhaps of modules that sys.modules no longer has
                 for owner, targets_of_owner in list(_classes.items()):
                     _patch_class(owner, targets_of_owner)
     except BaseException:
-        let_go()
+        let_go(lasting=lasting)
         raise
 
 
 @contextmanager
 def kept_patched() -> Iterator[None]:
-    """Keep patched what is patched now, even if the last owner lets go during the block."""
+    """Keep patched what is patched now, even if the last session lets go during the block."""
     global _owners
     with _guard:
         _owners += 1
@@ -161,22 +176,31 @@ def kept_patched() -> Iterator[None]:
         let_go()
 
 
-def let_go() -> None:
-    """Take one owner's hold away; after the last one nothing is patched."""
-    global _owners
+def let_go(*, lasting: bool = False) -> None:
+    """Take one owner's hold away; what nobody holds then is not patched."""
+    global _owners, _lasting_owners
     with _guard:
-        _owners = max(0, _owners - 1)
+        if lasting:
+            _lasting_owners = max(0, _lasting_owners - 1)
+        else:
+            _owners = max(0, _owners - 1)
         if _owners:
             return
-        if _finder in sys.meta_path:
-            sys.meta_path.remove(_finder)
-        _patched_modules.clear()
-        while _patched:
-            owner, methods = _patched.popitem()
-            for method, original, wrapped in methods:
+        for owner, originals in list(_patched.items()):
+            for target in [target for target in originals if not _is_held(target)]:
+                original, wrapped = originals.pop(target)
                 # A patch on top of ours that was not undone stays; ours below it passes every call on.
-                if owner.__dict__.get(method) is wrapped:
-                    setattr(owner, method, original)
+                if owner.__dict__.get(target.method) is wrapped:
+                    setattr(owner, target.method, original)
+        if not _lasting_owners:
+            _patched.clear()
+            _patched_modules.clear()
+            if _finder in sys.meta_path:
+                sys.meta_path.remove(_finder)
+
+
+def _is_held(target: Target) -> bool:
+    return bool(_owners or (target.is_lasting and _lasting_owners))
 
 
 def missing_targets(targets: Iterable[Target], modules: Mapping[str, ModuleType], version: str) -> list[Target]:
@@ -209,20 +233,18 @@ def _patch_module(module: ModuleType, name: str) -> None:
 
 
 def _patch_class(owner: type, targets: Iterable[Target]) -> None:
-    if owner in _patched:
-        return
-    patched = _patched[owner] = []
+    originals = _patched.setdefault(owner, {})
     for target in targets:
         original = owner.__dict__.get(target.method)
-        if original is None:
+        if original is None or target in originals or not _is_held(target):
             continue
         if isinstance(original, _Wrapped):  # somebody's mock was undone after we left and brought our wrapper back
-            patched.append((target.method, original.__wrapped__, original))
+            originals[target] = original.__wrapped__, original
             continue
         kind = _Wrapped if hasattr(type(original), "__get__") else _WrappedMock
         wrapped = kind(original, target.wrapper)
         setattr(owner, target.method, wrapped)
-        patched.append((target.method, original, wrapped))
+        originals[target] = original, wrapped
 
 
 def _is_loaded_by_us(module: ModuleType) -> bool:

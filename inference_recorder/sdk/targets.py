@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache, partial
+
+from ..errors import UnsupportedSDK
 from . import client_requests, credentials, resource_methods, websockets
-from .patching import Target
+from .patching import Target, hold, let_go
 
 
-def targets() -> list[Target]:
+@cache
+def targets() -> tuple[Target, ...]:
     """Return every method to patch, resource methods first."""
-    return [*resource_methods.targets(), *client_requests.targets(), *credentials.targets(), *websockets.targets()]
+    return (*resource_methods.targets(), *client_requests.targets(), *credentials.targets(), *websockets.targets())
+
+
+def patch_lasting_targets() -> Callable[[], None]:
+    """Patch what is to be patched outside sessions too; returns a function that ends this.
+
+    Nothing is patched if the SDK is one that sessions cannot patch: they raise the error.
+    """
+    try:
+        hold(targets(), lasting=True)
+    except UnsupportedSDK:
+        return lambda: None
+    return partial(let_go, lasting=True)

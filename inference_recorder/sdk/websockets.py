@@ -7,6 +7,8 @@ import warnings
 from ..errors import UnrecordableCall
 from ..modes import InferenceMode
 from .context import current_engine
+from .credentials import check_key
+from .internals import client_of
 from .patching import Args, Kwargs, Original, Target
 
 _RESOURCES = "openai.resources."
@@ -26,7 +28,7 @@ CONNECTS = (
 def targets() -> list[Target]:
     """Return the methods to patch: every `connect`, sync and async."""
     return [
-        Target(_RESOURCES + module, start + owner, "connect", _connect, since)
+        Target(_RESOURCES + module, start + owner, "connect", _connect, since, is_lasting=True)
         for _, module, owner, since in CONNECTS
         for start in ("", "Async")
     ]
@@ -44,4 +46,5 @@ def _connect(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) ->
         if engine.mode.writes and all(call.endpoint != name for call in engine.call_log.calls("live")):
             warnings.warn(f"{name} opens a websocket, which is not recorded; replay will raise here", stacklevel=3)
         engine.note_live(name)
+    check_key(client_of(instance))
     return wrapped(*args, **kwargs)

@@ -26,7 +26,7 @@ from inference_recorder import (
     UnusableDirectory,
     inference_recording,
 )
-from inference_recorder.recorder import _targets
+from inference_recorder.sdk.targets import targets
 
 from ..conftest import HELLO, files_of
 from ..support.openai_server import OpenAIServer
@@ -34,7 +34,7 @@ from ..support.openai_server import OpenAIServer
 
 def patched_methods() -> dict[str, object]:
     """Return what stands in the place of every target now."""
-    owners = {target: getattr(sys.modules.get(target.module), target.owner, object) for target in _targets()}
+    owners = {target: getattr(sys.modules.get(target.module), target.owner, object) for target in targets()}
     return {
         f"{target.module}.{target.owner}.{target.method}": owner.__dict__[target.method]
         for target, owner in owners.items()

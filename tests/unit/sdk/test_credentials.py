@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +14,7 @@ import pytest
 
 from inference_recorder import MissingRecording, inference_recording
 
-from ...conftest import HELLO
+from ...conftest import HELLO, Colour
 from ...support.openai_server import OpenAIServer
 
 AZURE: dict[str, Any] = {"azure_endpoint": "https://test.openai.azure.com", "api_version": "2024-06-01"}
@@ -26,7 +30,9 @@ AZURE: dict[str, Any] = {"azure_endpoint": "https://test.openai.azure.com", "api
     ],
     ids=["sync", "async", "Azure", "async Azure"],
 )
-def test_a_client_made_in_replay_needs_no_key(kind: Any, options: dict[str, Any], recordings: Path) -> None:
+def test_a_client_made_in_replay_needs_no_key(
+    kind: Any, options: dict[str, Any], recordings: Path, without_plugin: None
+) -> None:
     """CI has none, and contributors have none; the code under test makes its client as always."""
     with inference_recording("replay", recordings):
         assert kind is type(kind(**options))
@@ -59,3 +65,58 @@ def test_a_key_that_is_there_is_used(server: OpenAIServer, recordings: Path) -> 
     client.close()
 
     assert "Bearer sk-real" == server.received[0].headers["authorization"]
+
+
+@pytest.mark.parametrize("is_copy", [False, True], ids=["the client", "a copy"])
+def test_a_made_up_key_is_never_sent(
+    is_copy: bool, make_sdk: Callable[..., Colour], server: OpenAIServer, recordings: Path
+) -> None:
+    """A reader of a 401 looks for a wrong key, and there is none."""
+    with inference_recording("replay", recordings):
+        sdk = make_sdk(api_key=None)
+        if is_copy:
+            sdk.client = sdk.client.with_options(timeout=5)
+    for mode in ("record", "live"):
+        with inference_recording(mode, recordings) as session:
+            with pytest.raises(openai.OpenAIError, match=r"was made without one\n  .* set OPENAI_API_KEY"):
+                sdk.call("chat.completions.create", **HELLO)
+        assert not session.recorded + session.dropped
+    with pytest.raises(openai.OpenAIError, match=r"test_a_made_up_key_is_never_sent.*\n.*is in no session"):
+        sdk.call("chat.completions.create", **HELLO)
+    sdk.client.api_key = "sk-real"
+    sdk.call("chat.completions.create", **HELLO)
+
+    assert ["Bearer sk-real"] == [request.headers["authorization"] for request in server.received]
+
+
+def test_no_websocket_is_opened_with_a_made_up_key() -> None:
+    """It goes past the client's requests."""
+    with openai.OpenAI() as client, pytest.raises(openai.OpenAIError, match="was made without one"):
+        client.beta.realtime.connect(model="gpt-4o")
+
+
+SCRIPT = """
+import sys
+from inference_recorder import inference_recording
+from openai import OpenAI
+client = OpenAI(base_url=sys.argv[1])
+with inference_recording("replay", sys.argv[2], scope="shared"):
+    client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "Say hello."}])
+"""
+
+
+@pytest.mark.slow
+def test_outside_pytest_the_sdks_error_says_when_a_client_needs_no_key(
+    client: openai.OpenAI, server: OpenAIServer, recordings: Path, sessions_are_runs: None
+) -> None:
+    """A script that makes its client first fails before any session could help; what it advises works."""
+    with inference_recording("record", recordings, scope="shared"):
+        client.chat.completions.create(**HELLO)
+    command = [sys.executable, "-c", SCRIPT, server.base_url, str(recordings)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+
+    failed = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    replayed = subprocess.run(command, capture_output=True, check=False, env={**environment, "OPENAI_API_KEY": "any"})
+
+    assert "inference_recorder: a client needs no key if it is made inside" in failed.stderr.splitlines()[-1]
+    assert (1, 0) == (failed.returncode, replayed.returncode)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from inference_recorder import UnsupportedSDK
-from inference_recorder.recorder import _targets
 from inference_recorder.sdk.internals import keeps_its_base_url
 from inference_recorder.sdk.methods import METHODS
 from inference_recorder.sdk.patching import Target, _patch_module, missing_targets
+from inference_recorder.sdk.targets import targets
 
 
 class Resource:
@@ -50,7 +50,7 @@ def test_a_missing_method_is_an_error_that_names_the_version(monkeypatch: pytest
 
 def test_every_method_of_the_table_is_wrapped_in_both_colours() -> None:
     """One row, two targets."""
-    wrapped = {(one.module, one.owner, one.method) for one in _targets()}
+    wrapped = {(one.module, one.owner, one.method) for one in targets()}
     for method in METHODS:
         for start in ("", "Async"):
             assert (method.module, start + method.owner, method.attribute) in wrapped

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.syntax import Syntax
 
+from ..errors import CorruptRecording
 from ..json_tree import JsonObject, JsonValue
 from ..recording import json_bytes
 from ..storage.catalogue import Entry, entry_of
@@ -23,8 +23,9 @@ from .transcript import show_transcript
 @click.argument("recording", metavar="FILE|KEY|NODEID")
 @takes_dirs
 @click.option("--raw", is_flag=True, help="Show the file's JSON.")
+@click.option("--textconv", is_flag=True, help="Show FILE for `git diff`: without its path and size.")
 @click.option("--json", "as_json", is_flag=True, help="Print the conversation as JSON, for programs.")
-def show(recording: str, dirs: tuple[Path, ...], raw: bool, as_json: bool) -> None:
+def show(recording: str, dirs: tuple[Path, ...], raw: bool, textconv: bool, as_json: bool) -> None:
     """Show requests and their answers as conversations.
 
     FILE is a recording. KEY is the 64 digits of its name, or enough of the first ones to identify it. If a key has
@@ -32,7 +33,8 @@ def show(recording: str, dirs: tuple[Path, ...], raw: bool, as_json: bool) -> No
     or a fixture's id as `ls` shows it; all their calls are shown, each test's by the length of their histories, since
     no file holds the time of its call. Keys and tests are searched in --dir, or by default where recorders look.
 
-    --json prints an object, or for several recordings a list of objects.
+    --json prints an object, or for several recordings a list of objects. --textconv prints a file that is not a
+    recording as it is, since git would end with an error; docs/pytest.md says how to set it up.
 
     \b
     Exit codes:
@@ -40,8 +42,11 @@ def show(recording: str, dirs: tuple[Path, ...], raw: bool, as_json: bool) -> No
       1  the file cannot be read
       2  no recording matches (similar test ids are suggested), or several keys begin with these digits
     """
-    if raw and as_json:
-        raise click.UsageError("--raw and --json exclude each other")
+    if raw + textconv + as_json > 1:
+        raise click.UsageError("--raw, --textconv and --json exclude each other")
+    if textconv:
+        _show_for_git(Path(recording))
+        return
     console = Console(highlight=False)
     ((paths, _),) = recordings_named((recording,), dirs, "show")
     conversations = [(entry, conversation_of(entry)) for entry in map(entry_of, paths)]
@@ -61,9 +66,20 @@ def show(recording: str, dirs: tuple[Path, ...], raw: bool, as_json: bool) -> No
             show_transcript(console, entry, conversation)
 
 
+def _show_for_git(path: Path) -> None:
+    console = Console(highlight=False, force_terminal=False)  # git reads it, whatever FORCE_COLOR says
+    try:
+        entry = entry_of(path)
+        show_transcript(console, entry, conversation_of(entry), has_file=False)
+    except CorruptRecording:
+        click.echo(visible(path.read_text(errors="replace")), nl=False)
+
+
 def _show_raw(entry: Entry, console: Console) -> None:
     text = visible(entry.content.decode(errors="replace"))
     if console.is_terminal:
+        from rich.syntax import Syntax  # not for git, which starts a process for each file
+
         # Printing the Syntax itself would cut it to the terminal's width.
         console.print(Syntax("", "json", background_color="default").highlight(text), soft_wrap=True)
     else:

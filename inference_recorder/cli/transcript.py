@@ -27,17 +27,17 @@ _STYLES = {
 }
 
 
-def show_transcript(console: Console, entry: Entry, conversation: Conversation) -> None:
-    """Print a recording: its request, its answer and what the answer cost."""
+def show_transcript(console: Console, entry: Entry, conversation: Conversation, *, has_file: bool = True) -> None:
+    """Print a recording: its request, its answer and what the answer cost; `has_file` for path and size too."""
     words = [
         f"{entry.request.get('method', '')} {entry.endpoint or 'not a call of the SDK'}".strip(),
         entry.model,
         f"answer {entry.position}" if entry.position > 1 else "",
-        size_of(len(entry.content)),
+        size_of(len(entry.content)) if has_file else "",
     ]
     show_text(console, visible_line(entry.test_id or OUTSIDE_A_TEST), style="bold")
     show_text(console, visible_line("  ".join(word for word in words if word)))
-    show_text(console, str(entry.path), style="dim", end="\n\n")
+    show_text(console, f"{entry.path}\n" if has_file else "", style="dim")
     for turn in conversation.asked:
         _show_block(console, turn.role, turn.note, _turn_text(turn), _COLOURS.get(turn.role, "white"))
     for title, lines, colour in (

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +219,45 @@ def test_an_unknown_test_is_refused_with_those_that_are_similar(
     assert f"  {suggested}" in result.output.splitlines()
 
 
+def test_git_shows_what_changed_in_a_recording(run: Example, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reviewer reads two answers, not the JSON of two files; git gives the old one under another name."""
+    repository = run.directory.parent
+    monkeypatch.chdir(repository)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    for name, value in GIT.items():
+        monkeypatch.setenv(name, value)
+    body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Say hello."}]}
+    path = run.call("test_a.py::test_b", CHAT, body, chat_answer("Good morning!", (1, 1)))
+    Path(".gitattributes").write_text("recordings/*.json diff=inference-recording\n")
+    git("init", "-q")
+    git("config", "diff.inference-recording.textconv", "inference-recorder show --textconv")
+    git("add", ".")
+    path.write_bytes(path.read_bytes().replace(b"Good morning!", b"Good evening, all!"))
+
+    changes = [line for line in git("diff").splitlines() if line.startswith(("-", "+", " "))]
+
+    context = ["   Say hello.", " ", " assistant (stop)"]
+    assert [*context, "-  Good morning!", "+  Good evening, all!", " ", " 1 tokens in, 1 out"] == changes[2:]
+
+
+@pytest.mark.parametrize("content", ["<<<<<<< ours\n", "{}", ""])
+def test_for_git_a_file_that_is_no_recording_is_shown_as_it_is(content: str, tmp_path: Path) -> None:
+    """git would end with an error and show no other file."""
+    path = tmp_path / "git-blob-Xy/ab.json"
+    path.parent.mkdir()
+    path.write_text(content)
+
+    result = show(path, "--textconv")
+
+    assert 0 == result.exit_code
+    assert content in result.output
+
+
+def git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], check=True, capture_output=True, text=True).stdout
+
+
+GIT = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "FORCE_COLOR": "1"}
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\x08\x7f\u202e[bold red]x[/bold red]\r\nuser\n  forged"
 
 

@@ -156,6 +156,11 @@ class CallLog:
         others = ((number, _shown(request, sent, rules)) for number, request, sent in self._unanswered)
         return tuple(request for _, request in sorted((*replayed, *others), key=itemgetter(0)))
 
+    def unanswered(self, rules: RequestRules) -> dict[int, Request]:
+        """Return the requests of the missed and dropped calls by the calls' numbers, without secrets."""
+        numbers = {call.number for call in (*self._others["missed"], *self._others["dropped"])}
+        return {number: _shown(request, sent, rules) for number, request, sent in self._unanswered if number in numbers}
+
     def usage(self) -> dict[str, Usage]:
         """Return the tokens used, by requested model; raises CorruptRecording."""
         used: dict[str, Usage] = {}

@@ -86,6 +86,10 @@ class Engine:
         """Return the requests so far, in order and without secrets; raises CorruptRecording."""
         return self.call_log.requests(self._rules)
 
+    def unanswered(self) -> dict[int, Request]:
+        """Return the requests of the missed and dropped calls by the calls' numbers, without secrets."""
+        return self.call_log.unanswered(self._rules)
+
     def current_test_id(self) -> str | None:
         """Return the test id of a call that is made now, without secrets."""
         return self._rules.scope(self.ids.of(self._test_id()))

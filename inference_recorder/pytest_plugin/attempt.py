@@ -91,6 +91,15 @@ class Attempt:
         """Whether the test ran, with every phase passed: no failure, skip or expected failure."""
         return self.has_called and self.is_whole and not self.has_failed
 
+    @property
+    def outcome(self) -> str:
+        """Its end in a word, for people."""
+        if self.has_failed:
+            return "failed"
+        if self.has_failed_as_expected:
+            return "xfailed"
+        return "passed" if self.has_passed else "skipped"
+
     def reason_against(self) -> str | None:
         """Return why this attempt does not show which recordings its test needs; None if it does."""
         if not self.has_passed:
@@ -112,6 +121,7 @@ class Attempt:
             report.proven[self.test_id] = sorted(self.directories)
         else:
             report.unproven[self.test_id] = reason
+        report.outcomes[self.test_id] = self.outcome
         report.used += self.used_before
         report.live += [self.test_id] if self.was_live else []
         report.calls += self.calls
@@ -186,7 +196,7 @@ class Attempt:
         ):
             raise errors[0]
 
-    def settle(self, run_log: RunLog, *, keeps_failed: bool, with_tokens: bool) -> list[Session]:
+    def settle(self, run_log: RunLog, *, keeps_failed: bool, for_page: bool) -> list[Session]:
         """End the attempt: if it failed, move what it recorded in mode record to .failed; and list its calls.
 
         Returns the sessions that are still open; their calls are not listed yet.
@@ -210,7 +220,7 @@ class Attempt:
         self.failed_recordings += map(str, moved.values())
         for session in self.sessions:
             if not session.is_open:
-                self.calls += calls_of(session, self.test_id, moved, with_tokens=with_tokens)
+                self.calls += calls_of(session, self.test_id, moved, for_page=for_page)
         still_open = [session for session in self.sessions if session.is_open]
         self._release_sessions(keeps_failed=keeps_failed)
         return still_open

@@ -132,7 +132,7 @@ def _write_page(file: Path, report: RunReport) -> None:
     from ..views.report import write
 
     directories = [Path(directory) for directory in dict.fromkeys(report.directories)]
-    write(file, directories, report.calls, [])  # type: ignore[arg-type]  # each call is a dict
+    write(file, directories, report.calls, [], report.outcomes)  # type: ignore[arg-type]  # each call is a dict
 
 
 def _restored(worker: str, shared: SharedDirectory) -> RunReport:

@@ -76,7 +76,7 @@ class Run:
         """What the test ids in directories of other projects are relative to."""
         self._not_recorded_again: dict[str, None] = {}
         """The wider fixtures that were answered from older recordings while this run records."""
-        self._with_tokens = bool(pytest_config.getoption("inference_report"))
+        self._for_page = bool(pytest_config.getoption("inference_report"))
         self._prunes = bool(pytest_config.getoption("inference_prune"))
 
     # Called by recorders: see TestRun.
@@ -250,7 +250,7 @@ class Run:
         for attempt in self._ended.values():
             attempt.add_to(report, beside_live_session=has_live_session)
         for session, opened_in in self._other_sessions:
-            report.calls += calls_of(session, opened_in, {}, with_tokens=self._with_tokens)
+            report.calls += calls_of(session, opened_in, {}, for_page=self._for_page)
         return report
 
     @property
@@ -268,7 +268,7 @@ class Run:
         attempt.directories |= self._processes.directories
         attempt.note_directories(attempt.sessions)
         keeps_failed = self._pytest_config.getoption("inference_keep_failed")
-        still_open = attempt.settle(self.run_log, keeps_failed=keeps_failed, with_tokens=self._with_tokens)
+        still_open = attempt.settle(self.run_log, keeps_failed=keeps_failed, for_page=self._for_page)
         if self._unsettled is not None:
             self._unsettled.settle()
         self._other_sessions += [(session, attempt.test_id) for session in still_open]

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, TypedDict
 if TYPE_CHECKING:
     from ..children.usage import Use
     from ..engine.call_log import Call
+    from ..json_tree import JsonObject
     from ..recording.usage import Usage
+    from ..request.request import Request
     from ..session import Session
 
 OUTCOMES = ("replayed", "recorded", "missed", "dropped", "live")
@@ -38,6 +40,8 @@ class CallEntry(TypedDict):
     """The lines, the command and its target of the `Advice` for a missed call, if others may miss for that reason."""
     explanation: str
     """The text of the error that a missed or dropped call raised; "" for another."""
+    request: JsonObject | None
+    """For the page: endpoint and body of a missed or dropped call, without secrets; None for another."""
 
 
 @dataclass(slots=True)
@@ -57,6 +61,8 @@ class RunReport:
     """Each test that ran and passed and whose uses are all known -> the directories of its sessions."""
     unproven: dict[str, str] = field(default_factory=dict)
     """Each other test that ran -> why its uses are not all known, as a clause about several tests."""
+    outcomes: dict[str, str] = field(default_factory=dict)
+    """For the page: each test that ran -> "passed", "failed", "skipped" or "xfailed"."""
     collected: list[str] = field(default_factory=list)
     """The tests that exist, deselected or not."""
     live: list[str] = field(default_factory=list)
@@ -112,24 +118,31 @@ class RunReport:
         return [call for call in self.calls if call["outcome"] == outcome]
 
 
-def calls_of(
-    session: Session, test_id: str | None, moved: Mapping[Path, Path], *, with_tokens: bool
-) -> list[CallEntry]:
+def calls_of(session: Session, test_id: str | None, moved: Mapping[Path, Path], *, for_page: bool) -> list[CallEntry]:
     """Return the calls of a session that was opened in this test, in the order they were made.
 
-    `moved` maps the paths of recordings that were moved to their new ones.
+    `moved` maps the paths of recordings that were moved to their new ones. The page shows tokens and requests too.
     """
     in_run = session.engine.ids.in_run
     calls = [(outcome, call) for outcome in OUTCOMES for call in getattr(session, outcome)]
+    requests = session.engine.unanswered() if for_page else {}
     return [
-        _entry(outcome, call, test_id if outcome == "live" else in_run(call.test_id), moved, with_tokens)
+        _entry(outcome, call, test_id if outcome == "live" else in_run(call.test_id), moved, for_page, requests)
         for outcome, call in sorted(calls, key=lambda outcome_and_call: outcome_and_call[1].number)
     ]
 
 
-def _entry(outcome: str, call: Call, test_id: str | None, moved: Mapping[Path, Path], with_tokens: bool) -> CallEntry:
+def _entry(
+    outcome: str,
+    call: Call,
+    test_id: str | None,
+    moved: Mapping[Path, Path],
+    for_page: bool,
+    requests: Mapping[int, Request],
+) -> CallEntry:
     path = None if call.path is None else str(moved.get(Path(call.path), call.path))
-    usage = _usage(path) if with_tokens and path is not None else None
+    usage = _usage(path) if for_page and path is not None else None
+    request = requests.get(call.number)
     return CallEntry(
         outcome=outcome,
         test_id=test_id,
@@ -145,6 +158,7 @@ def _entry(outcome: str, call: Call, test_id: str | None, moved: Mapping[Path, P
         failure=call.failure,
         cause=None if call.cause is None else (list(call.cause.lines), list(call.cause.command), call.cause.target),
         explanation=call.explanation,
+        request=None if request is None else {"endpoint": request.endpoint, "body": request.body},
     )
 
 

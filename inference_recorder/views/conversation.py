@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ..errors import CorruptRecording, assert_never
@@ -56,7 +56,6 @@ def conversation_of(entry: Entry) -> Conversation:
     recording = entry.recording()
     answer = recording.answer
     kind = _kind_of(entry.endpoint) if entry.is_sdk_call else _UNKNOWN
-    body = entry.body if entry.is_sdk_call else entry.request
     reply, chunk_sizes = Reply(()), None
     match answer:
         case Value():
@@ -71,16 +70,24 @@ def conversation_of(entry: Entry) -> Conversation:
         case _:
             assert_never(answer)
     failures = [reply.failure, _failure_text(failure_of(answer))]
-    return Conversation(
-        asked=tuple(kind.asked(body)),
+    return replace(
+        request_of(entry),
         answered=reply.turns,
-        tools=tuple(_tools(body)),
-        settings=_settings(kind, body),
         usage=usage_of(recording),
         failure="\n".join(text for text in failures if text),
         chunk_sizes=chunk_sizes,
         is_complete=is_complete(answer),
     )
+
+
+def request_of(entry: Entry) -> Conversation:
+    """Return what was asked, without an answer."""
+    kind = _kind_of(entry.endpoint) if entry.is_sdk_call else _UNKNOWN
+    body = entry.body if entry.is_sdk_call else entry.request
+    return Conversation(
+        asked=tuple(kind.asked(body)), answered=(), tools=tuple(_tools(body)), settings=_settings(kind, body),
+        usage=None, failure="", chunk_sizes=None, is_complete=True,
+    )  # fmt: skip
 
 
 class _Kind(NamedTuple):

@@ -46,7 +46,7 @@ def test_calls_keep_their_order_when_the_clock_does_not_help(
             ask(sdk, word)
 
     assert list(words) == [request.model for request in session.requests]
-    assert list(words) == [call["model"] for call in calls_of(session, None, {}, with_tokens=False)]
+    assert list(words) == [call["model"] for call in calls_of(session, None, {}, for_page=False)]
 
 
 def test_misses_and_replays_keep_their_order_when_time_is_frozen(
@@ -65,4 +65,4 @@ def test_misses_and_replays_keep_their_order_when_time_is_frozen(
                 continue
 
     assert list("bacab") == [request.model for request in session.requests]
-    assert list("bacab") == [call["model"] for call in calls_of(session, None, {}, with_tokens=False)]
+    assert list("bacab") == [call["model"] for call in calls_of(session, None, {}, for_page=False)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -25,19 +25,25 @@ _PLACEHOLDER = re.compile(r"<!--(POLICY|STYLE|DATA|SCRIPT)-->")
 _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
-def write(file: Path, directories: Sequence[Path], calls: Sequence[JsonObject], misses: Sequence[JsonObject]) -> None:
+def write(
+    file: Path,
+    directories: Sequence[Path],
+    calls: Sequence[JsonObject],
+    misses: Sequence[JsonObject],
+    outcomes: Mapping[str, str] | None = None,
+) -> None:
     """Write the page of a run's calls, or, where there are none, of every recording in the directories.
 
     A call holds outcome ("replayed", "recorded", "missed", "dropped" or "live"), test_id, endpoint, model, key, path
     (of its recording, or None), started (unix seconds), seconds, tokens_in, tokens_out and, of a stream, chunk_seconds
     (when each chunk came, counted from the call's start). A miss holds the same and an explanation, as does a dropped
-    call; a miss that is among the calls too is shown once. What is absent is shown as unknown. A recording that cannot
-    be read is shown as such.
+    call, and may hold a request (endpoint and body); a miss that is among the calls too is shown once. `outcomes` says
+    how tests ended. What is absent is shown as unknown. A recording that cannot be read is shown as such.
 
     Texts are cut, and marked, where the page would be too large. The file is replaced as a whole; its directory is
     created. Raises OSError where it cannot be written.
     """
-    page_data = PageData(directories, calls, misses)
+    page_data = PageData(directories, calls, misses, outcomes or {})
     for longest in _LONGEST_TEXTS:
         content = json_bytes.dumps(page_data.to_json(longest))
         if len(content) <= _LARGEST_PAGE:

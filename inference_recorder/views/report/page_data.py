@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ...errors import CorruptRecording
 from ...json_tree import JsonObject, JsonValue
 from ...storage.catalogue import Entry, entries_in, entry_of
-from ..conversation import Conversation, Tool, conversation_of
+from ..conversation import Conversation, Tool, conversation_of, request_of
 from ..parts import Part, Turn, pretty
 
 _MOST_BARS = 240
@@ -23,7 +23,14 @@ _LONGEST_NAME = 1_000
 class PageData:
     """The data of one page, read once; `to_json` cuts its texts to a length."""
 
-    def __init__(self, directories: Sequence[Path], calls: Sequence[JsonObject], misses: Sequence[JsonObject]) -> None:
+    def __init__(
+        self,
+        directories: Sequence[Path],
+        calls: Sequence[JsonObject],
+        misses: Sequence[JsonObject],
+        outcomes: Mapping[str, str],
+    ) -> None:
+        self._outcomes = outcomes
         self._directories = [directory.absolute() for directory in directories]
         self._recordings: dict[str, _Recording] = {}
         if calls or misses:
@@ -49,10 +56,19 @@ class PageData:
             "directories": len(self._directories),
             "longest": longest,
             "recordings": [recording.to_json(turns, tools, longest) for recording in self._recordings.values()],
-            "calls": [_call_json(call, indexes, longest) for call in self._calls],
+            "calls": [
+                _call_json(call, indexes, longest)
+                | self._outcome_json(call)
+                | _request_json(call, turns, tools, longest)
+                for call in self._calls
+            ],
             "turns": turns.items,
             "tools": tools.items,
         }
+
+    def _outcome_json(self, call: JsonObject) -> JsonObject:
+        outcome = self._outcomes.get(str(call.get("test_id")))
+        return {} if outcome is None else {"result": outcome}
 
 
 class _Once:
@@ -117,16 +133,10 @@ class _Recording:
         conversation = self.conversation
         if conversation is None:
             return {**file, "problem": self.problem}
-        settings: JsonObject = {
-            _name(name): _cut(pretty(value), longest)[0] for name, value in conversation.settings.items()
-        }
         usage = conversation.usage
         return {
             **file,
-            "asked": [turns.index_of(turn, _turn_json(turn, longest)) for turn in conversation.asked],
-            "answered": [turns.index_of(turn, _turn_json(turn, longest)) for turn in conversation.answered],
-            "tools": [tools.index_of(tool, _tool_json(tool, longest)) for tool in conversation.tools],
-            "settings": settings,
+            **_conversation_json(conversation, turns, tools, longest),
             "usage": None if usage is None else [usage.tokens_in, usage.tokens_out, usage.cached, usage.reasoning],
             "failure": _cut(conversation.failure, longest)[0],
             "chunks": None if conversation.chunk_sizes is None else _bars(conversation.chunk_sizes),
@@ -167,6 +177,27 @@ def _call_json(call: JsonObject, indexes: dict[str, int], longest: int) -> JsonO
         "explanation": _cut(str(call.get("explanation") or ""), longest)[0],
     }
     return {name: value for name, value in members.items() if value not in (None, "")}
+
+
+def _conversation_json(conversation: Conversation, turns: _Once, tools: _Once, longest: int) -> JsonObject:
+    settings: JsonObject = {
+        _name(name): _cut(pretty(value), longest)[0] for name, value in conversation.settings.items()
+    }
+    return {
+        "asked": [turns.index_of(turn, _turn_json(turn, longest)) for turn in conversation.asked],
+        "answered": [turns.index_of(turn, _turn_json(turn, longest)) for turn in conversation.answered],
+        "tools": [tools.index_of(tool, _tool_json(tool, longest)) for tool in conversation.tools],
+        "settings": settings,
+    }
+
+
+def _request_json(call: JsonObject, turns: _Once, tools: _Once, longest: int) -> JsonObject:
+    """Return what a call without a recording asked, where that is known."""
+    request = call.get("request")
+    if not isinstance(request, dict):
+        return {}
+    conversation = request_of(Entry(Path(), b"", None, request))
+    return {"request": _conversation_json(conversation, turns, tools, longest)}
 
 
 def _turn_json(turn: Turn, longest: int) -> JsonValue:

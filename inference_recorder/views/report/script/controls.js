@@ -1,29 +1,41 @@
+// A name is in pieces, between which it may be broken.
+function piecesFrom(piece) {
+  const pieces = [piece];
+  while (pieces.at(-1).nextSibling?.nodeName === "WBR") pieces.push(pieces.at(-1).nextSibling.nextSibling);
+  return pieces;
+}
+function markIn(pieces, ranges) {
+  const whole = pieces.map((piece) => piece.data).join(""), text = whole.toLowerCase();
+  if (text.length !== whole.length) return;
+  const place = (at, piece = 0) => (at > pieces[piece].length ? place(at - pieces[piece].length, piece + 1) : [pieces[piece], at]);
+  for (const word of words) {
+    for (let at = text.indexOf(word); at >= 0 && ranges.length < 2000; at = text.indexOf(word, at + word.length)) {
+      const range = new Range();
+      range.setStart(...place(at));
+      range.setEnd(...place(at + word.length));
+      ranges.push(range);
+    }
+  }
+}
 // Marks what was searched for, where the browser can do so without touching the page.
 function mark() {
   if (!window.CSS || !CSS.highlights) return;
   CSS.highlights.delete("found");
   if (!words.length) return;
+  for (const folded of main.querySelectorAll(".clamped")) {
+    const text = folded.textContent.toLowerCase();
+    if (words.some((word) => text.includes(word))) unfold(folded);
+  }
   const ranges = [];
-  const walker = document.createTreeWalker(main, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode() && ranges.length < 2000) {
-    const text = walker.currentNode.data.toLowerCase();
-    if (text.length !== walker.currentNode.data.length) continue;
-    for (const word of words) {
-      for (let at = text.indexOf(word); at >= 0 && ranges.length < 2000; at = text.indexOf(word, at + word.length)) {
-        const range = new Range();
-        range.setStart(walker.currentNode, at);
-        range.setEnd(walker.currentNode, at + word.length);
-        ranges.push(range);
-      }
-    }
+  for (const root of [tree, main]) {
+    const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT, (node) =>
+      node.previousSibling?.nodeName === "WBR" ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT);
+    while (walker.nextNode() && ranges.length < 2000) markIn(piecesFrom(walker.currentNode), ranges);
   }
   CSS.highlights.set("found", new Highlight(...ranges));
 }
 
-function addressed() {
-  const [place, ordinal] = location.hash.slice(1).split(".").map(Number);
-  return { test: location.hash.length > 1 ? tests[place] : undefined, ordinal: ordinal || 0 };
-}
+const addressed = () => addressIn(location.hash);
 function show() {
   const { test, ordinal } = addressed();
   document.body.dataset.view = test ? "main" : "side";
@@ -54,9 +66,10 @@ function clearSearch() {
 function drawOutcomes() {
   const counts = new Map();
   for (const call of data.calls) counts.set(call.outcome, (counts.get(call.outcome) || 0) + 1);
-  if (counts.size < 2) return;
-  byId("outcomes").replaceChildren(...[...counts].map(([name, count]) => {
-    const chip = button("", `${name} ${number.format(count)}`, () => {
+  const failed = tests.filter((test) => test.result === "failed").length;
+  if (counts.size < 2 && !failed) return;
+  byId("outcomes").replaceChildren(...[...(failed ? [["failed", failed]] : []), ...counts].map(([name, count]) => {
+    const chip = button("", `${name === "failed" ? "failed tests" : name} ${number.format(count)}`, () => {
       outcome = outcome === name ? "" : name;
       drawOutcomes();
       searched();
@@ -91,13 +104,13 @@ function step(by) {
   const current = addressed().test;
   const at = current ? order.indexOf(current) : by > 0 ? -1 : order.length;
   const next = order[Math.min(order.length - 1, Math.max(0, at + by))];
-  location.hash = String(next.place);
+  location.hash = hrefOf(next);
 }
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.target === search) {
     if (event.key === "Escape") { clearSearch(); search.blur(); }
-    if (event.key === "Enter") { clearTimeout(pause); searched(); const first = matching.keys().next().value; if (first) location.hash = String(first.place); }
+    if (event.key === "Enter") { clearTimeout(pause); searched(); const first = matching.keys().next().value; if (first) location.hash = hrefOf(first); }
     return;
   }
   const links = () => [...tree.querySelectorAll("summary, a, button")].filter((one) => one.checkVisibility ? one.checkVisibility() : true);

@@ -2,12 +2,11 @@
 function clampable(node, length) {
   if (length <= LONG) return [node];
   node.classList.add("clamped");
-  const open = button("quiet unclamp", `Show all ${number.format(length)} characters`, () => {
-    node.classList.remove("clamped");
-    open.remove();
-    mark();
-  });
-  return [node, open];
+  return [node, button("quiet unclamp", `Show all ${number.format(length)} characters`, () => unfold(node))];
+}
+function unfold(node) {
+  node.classList.remove("clamped");
+  node.nextElementSibling.remove();
 }
 function cutOff(whole) {
   return whole > 0 && el("p", "cutoff", `Cut here: the recording has ${number.format(whole)} characters.`);
@@ -94,7 +93,7 @@ function callFacts(call) {
   if (call.tokens) facts.push([el("b", "", number.format(call.tokens[0])), " tokens in, ", el("b", "", number.format(call.tokens[1])), " out"]);
   if (record && record.usage && record.usage[2]) facts.push([`${number.format(record.usage[2])} cached`]);
   if (record && record.usage && record.usage[3]) facts.push([`${number.format(record.usage[3])} for reasoning`]);
-  if (call.seconds !== undefined) facts.push([duration(call.seconds)]);
+  if (call.seconds) facts.push([duration(call.seconds)]);
   return el("div", "facts", facts.map((one) => el("span", "", one)));
 }
 // How many of the messages are those of the call before and its answer: an agent sends them all again.
@@ -109,13 +108,16 @@ function repeated(asked, before) {
   return same < 2 ? 0 : same;
 }
 const OUTCOMES = { replayed: "replayed", recorded: "recorded", missed: "missed", dropped: "failed, not recorded", live: "sent, not recorded", unreadable: "cannot be read" };
-function callNode(call, ordinal, before) {
+function callNode(call, before) {
   const record = call.record;
+  const link = el("a", "no", number.format(call.ordinal));
+  link.href = hrefOf(shown, call.ordinal);
+  link.setAttribute("aria-label", `Call ${call.ordinal}`);
   const node = el("article", "call",
     el("header", "call-head",
-      el("h2", "", el("span", "no", number.format(ordinal)), call.model || (call.endpoint ? "" : "Recording"), el("span", "endpoint", call.endpoint || "")),
+      el("h2", "", link, call.model || (call.endpoint ? "" : "Recording"), el("span", "endpoint", call.endpoint || "")),
       OUTCOMES[call.outcome] && el("span", `tag ${call.outcome}`, OUTCOMES[call.outcome]), callFacts(call)));
-  node.id = `call-${ordinal}`;
+  node.id = `call-${call.ordinal}`;
   if (call.explanation) node.append(explanationNode(call.explanation));
   if (!record) {
     if (!call.explanation) node.append(el("p", "soft", call.outcome === "live" ? "It went past the recorder; nothing was kept." : "There is no recording of it."));
@@ -144,21 +146,21 @@ function callNode(call, ordinal, before) {
       settings.length > 0 && details("aside", many(settings.length, "setting"), () =>
         el("pre", "block", settings.map(([name, value]) => `${name}: ${value}`).join("\n")))));
   }
-  node.append(el("p", "file", `${record.file}, ${bytes(record.bytes)}`));
+  if (record.file) node.append(el("p", "file", `${record.file}, ${bytes(record.bytes)}`));
   return node;
 }
 function ganttNode(calls) {
-  const timed = calls.map((call, place) => [call, place]).filter(([call]) => call.started !== undefined && call.seconds !== undefined);
+  const timed = calls.filter((call) => call.started !== undefined && call.seconds);
   if (timed.length < 2) return null;
-  const begin = Math.min(...timed.map(([call]) => call.started));
-  const length = Math.max(...timed.map(([call]) => call.started + call.seconds)) - begin || 1;
-  return el("div", "gantt", timed.slice(0, 40).map(([call, place]) => {
+  const begin = Math.min(...timed.map((call) => call.started));
+  const length = Math.max(...timed.map((call) => call.started + call.seconds)) - begin || 1;
+  return el("div", "gantt", timed.slice(0, 40).map((call) => {
     const bar = el("span", call.outcome === "missed" ? "missed" : "");
     bar.style.left = `${((call.started - begin) / length) * 99}%`;
     bar.style.width = `${Math.max(0.4, (call.seconds / length) * 99)}%`;
-    const row = el("a", "", el("span", "", number.format(place + 1)), el("span", "lane", bar), el("span", "when", duration(call.seconds)));
-    row.href = `#${shown.place}.${place + 1}`;
-    row.setAttribute("aria-label", `Call ${place + 1}: after ${duration(call.started - begin)}, for ${duration(call.seconds)}`);
+    const row = el("a", "", el("span", "", number.format(call.ordinal)), el("span", "lane", bar), el("span", "when", duration(call.seconds)));
+    row.href = hrefOf(shown, call.ordinal);
+    row.setAttribute("aria-label", `Call ${call.ordinal}: after ${duration(call.started - begin)}, for ${duration(call.seconds)}`);
     return row;
   }));
 }

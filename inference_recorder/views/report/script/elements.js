@@ -7,7 +7,7 @@ const main = byId("main"), tree = byId("tree"), search = byId("search"), found =
 
 const number = new Intl.NumberFormat("en");
 const many = (count, noun) => `${number.format(count)} ${noun}${count === 1 ? "" : "s"}`;
-const duration = (seconds) =>
+const duration = (seconds) => seconds < 1e-5 ? "under 0.01 ms" :
   seconds >= 60 ? `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`
   : seconds >= 1 ? `${seconds.toFixed(seconds >= 10 ? 1 : 2)} s`
   : `${(seconds * 1000).toFixed(seconds >= 0.01 ? 0 : seconds >= 0.001 ? 1 : 2)} ms`;
@@ -31,7 +31,7 @@ function details(className, label, fill, isOpen = false) {
   const made = el("details", className, el("summary", "", label));
   let isFilled = false;
   const open = () => { if (!isFilled) { isFilled = true; made.append(...[fill()].flat()); } };
-  made.addEventListener("toggle", () => made.open && open());
+  made.addEventListener("toggle", () => { if (made.open && !isFilled) { open(); mark(); } });
   if (isOpen) { open(); made.open = true; }
   return made;
 }

@@ -7,7 +7,7 @@ function turnText(place) {
 }
 function callText(call) {
   const record = call.record;
-  return call.text ??= [call.test, call.model, call.endpoint, call.key, call.outcome, call.explanation,
+  return call.text ??= [call.test, call.result, call.model, call.endpoint, call.key, call.outcome, call.explanation,
     record && record.failure, record && record.file, record && record.problem].join("\n").toLowerCase();
 }
 function matcher() {
@@ -17,7 +17,7 @@ function matcher() {
     if (is === undefined) turnsWith[index].set(place, is = turnText(place).includes(word));
     return is;
   };
-  return (call) => (!outcome || call.outcome === outcome) && words.every((word, index) =>
+  return (call) => (!outcome || call.outcome === outcome || call.result === outcome) && words.every((word, index) =>
     callText(call).includes(word) || (call.record && call.record.asked &&
       (call.record.asked.some((place) => says(word, place, index)) || call.record.answered.some((place) => says(word, place, index)))));
 }

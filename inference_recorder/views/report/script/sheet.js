@@ -6,11 +6,13 @@ function drawTest(test, ordinal) {
   drawn = calls;
   const tokens = calls.reduce((sum, { tokens: one }) => (one ? [sum[0] + one[0], sum[1] + one[1]] : sum), [0, 0]);
   const seconds = calls.reduce((sum, call) => sum + (call.seconds || 0), 0);
-  const list = el("div", "");
+  const list = el("div", ""), link = el("a", "", breakable(test.isTest ? idOf(test) : test.file));
+  link.href = hrefOf(test);
   const sheet = el("div", "sheet", backLink(),
-    el("p", "crumb", test.file),
+    el("p", "crumb", link),
     el("h1", "", breakable(test.name), test.params && el("span", "params", test.params)),
-    el("div", "facts", el("span", "", el("b", "", number.format(calls.length)), calls.length === 1 ? " call" : " calls"),
+    el("div", "facts", RESULTS[test.result] && el("span", `tag ${test.result}`, RESULTS[test.result]),
+      el("span", "", el("b", "", number.format(calls.length)), calls.length === 1 ? " call" : " calls"),
       tokens[0] + tokens[1] > 0 && el("span", "", el("b", "", number.format(tokens[0])), " tokens in, ", el("b", "", number.format(tokens[1])), " out"),
       seconds > 0 && el("span", "", el("b", "", duration(seconds))),
       test.trouble > 0 && !test.isUnreadable && el("span", "bad", `${number.format(test.trouble)} missed`)),
@@ -20,10 +22,7 @@ function drawTest(test, ordinal) {
   if (watcher) watcher.disconnect();
   let from = 0;
   const next = (upTo) => {
-    for (; from < Math.min(upTo, calls.length); from += 1) {
-      const before = from > 0 ? calls[from - 1].record : null;
-      list.append(callNode(calls[from], from + 1, before));
-    }
+    for (; from < Math.min(upTo, calls.length); from += 1) list.append(callNode(calls[from], from > 0 ? calls[from - 1].record : null));
     mark();
   };
   next(Math.max(BATCH, ordinal));
@@ -78,20 +77,23 @@ function drawAll() {
   const isRun = !counts.has("stored") && [...counts.keys()].some((one) => one !== "unreadable");
   const outcomes = Object.keys(OUTCOMES).filter((one) => counts.has(one))
     .map((one) => figure(counts.get(one), OUTCOMES[one], one === "missed" || one === "unreadable" ? "bad" : ""));
-  const troubled = tests.filter((test) => test.trouble && !test.isUnreadable);
+  const results = Object.keys(RESULTS).map((name) => [name, tests.filter((test) => test.result === name)]).filter(([, ended]) => ended.length);
+  const listed = (title, some) => some.length > 0 && [el("h2", "title bad", title), el("ul", `${title.toLowerCase()}-list`, some.slice(0, 50).map((test) => {
+    const link = el("a", "", `${test.file}${test.isTest ? "::" : ", "}${test.name}${test.params ? `[${test.params}]` : ""}`);
+    link.href = hrefOf(test);
+    return el("li", "", link);
+  }))];
   const written = new Date(data.written * 1000);
   main.replaceChildren(el("div", "sheet", backLink(),
     el("p", "crumb", breakable(data.directory), data.directories > 1 && `, ${data.directories} directories`),
     el("h1", "", isRun ? "What the tests asked" : "What is recorded"),
     el("p", "soft", `Written ${written.toLocaleString("en-GB", { dateStyle: "long", timeStyle: "short" })}.`,
       data.recordings.length > 0 && ` Texts longer than ${number.format(data.longest)} characters are cut and say so.`),
-    el("dl", "figures", figure(tests.filter((test) => test.isTest).length, "tests"), isRun ? outcomes : [figure(counts.get("stored") || 0, "recordings"), outcomes],
+    el("dl", "figures", figure(tests.filter((test) => test.isTest).length, "tests"),
+      results.map(([name, ended]) => figure(ended.length, RESULTS[name], name === "failed" ? "bad" : "")), isRun ? outcomes : [figure(counts.get("stored") || 0, "recordings"), outcomes],
       figure(total[0], "tokens in"), figure(total[1], "tokens out")),
-    troubled.length > 0 && [el("h2", "title bad", "Missed"), el("ul", "missed-list", troubled.slice(0, 50).map((test) => {
-      const link = el("a", "", `${test.file}${test.isTest ? "::" : ", "}${test.name}${test.params ? `[${test.params}]` : ""}`);
-      link.href = `#${test.place}`;
-      return el("li", "", link);
-    }))],
+    listed("Failed", tests.filter((test) => test.result === "failed")),
+    listed("Missed", tests.filter((test) => test.trouble && !test.isUnreadable)),
     tableNode("By model", "Model", (call) => call.model, false),
     tableNode("By endpoint", "Endpoint", (call) => call.endpoint, false),
     data.calls.length === 0 && el("p", "empty", "There are no recordings here.")));

@@ -3,11 +3,13 @@ let shown = null;
 const rows = new Map();
 function testRow(test) {
   const calls = matching.get(test);
-  const row = el("a", "",
+  const sign = RESULTS[test.result] && el("span", `result ${test.result}`, { passed: "✓", failed: "✗" }[test.result] || "–");
+  if (sign) { sign.role = "img"; sign.ariaLabel = sign.title = RESULTS[test.result]; }
+  const row = el("a", "", sign,
     el("span", "name", el("span", "", breakable(test.name)), test.params && [" ", el("i", "", test.params)]),
     test.trouble > 0 && el("span", "trouble", `${number.format(test.trouble)} ${test.isUnreadable ? "unreadable" : "missed"}`),
     calls.length > 1 && el("span", "count", number.format(calls.length)));
-  row.href = `#${test.place}`;
+  row.href = hrefOf(test);
   row.title = test.params ? `${test.name}[${test.params}]` : test.name;
   const count = row.querySelector(".count");
   if (count) count.setAttribute("aria-label", many(calls.length, "call"));

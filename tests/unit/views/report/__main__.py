@@ -22,7 +22,7 @@ def main() -> None:
         os.chdir(directory)  # the page names files from here
         run = travel_agency(Path("recordings"))
         page_file = Path(directory, "report.html")
-        report.write(page_file, [run.directory], run.calls, run.misses)
+        report.write(page_file, [run.directory], run.calls, run.misses, run.outcomes)
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         page.goto(page_file.as_uri())

@@ -61,6 +61,9 @@ _MISS = """Recording not found for POST /v1/chat/completions (model gpt-4o)
     pytest "tests/chat/test_greeting.py::test_a_guest_is_greeted_by_name" --inference-mode=record-if-missing"""
 
 
+_CONCIERGE = "You are the concierge of a small hotel.\nGreet the guest by first name, in the language of the guest."
+
+
 class Example:
     """Recordings in a folder, and the calls and misses of a run that met them."""
 
@@ -68,6 +71,7 @@ class Example:
         self.directory = directory
         self.calls: list[dict[str, Any]] = []
         self.misses: list[dict[str, Any]] = []
+        self.outcomes: dict[str, str] = {}
         self._now = START
         directory.mkdir(parents=True, exist_ok=True)
 
@@ -99,9 +103,11 @@ class Example:
         self.calls.append(entry)
         return path
 
-    def miss(self, test_id: str | None, endpoint: str, model: str, explanation: str) -> None:
+    def miss(self, test_id: str | None, endpoint: str, model: str, explanation: str, **arguments: Any) -> None:
         """Note that the run asked for what is not recorded."""
-        entry = self._entry(test_id, endpoint, model, "0f" * 32, "missed", 0.004) | {"path": None}
+        entry = self._entry(test_id, endpoint, model, "0f" * 32, "missed", 0) | {"path": None}
+        if arguments:
+            entry["request"] = {"endpoint": endpoint, "body": {"model": model, **arguments}}
         self.calls.append(entry)
         self.misses.append({**entry, "explanation": explanation})
 
@@ -156,7 +162,9 @@ def travel_agency(directory: Path) -> Example:
     answer = Value(typed("openai.types.create_embedding_response.CreateEmbeddingResponse", data))
     body = {"model": "text-embedding-3-small", "input": cities}
     run.call(SEARCH, "/v1/embeddings", body, answer, tokens=(192, 0), seconds=0.0021)
-    run.miss(GREETING, "/v1/chat/completions", "gpt-4o", _MISS)
+    messages = [{"role": "system", "content": _CONCIERGE}, {"role": "user", "content": "Anna from Lyon is here."}]
+    run.miss(GREETING, "/v1/chat/completions", "gpt-4o", _MISS, messages=messages, temperature=0)
+    run.outcomes = dict.fromkeys((AGENT, HAIKU, PLAN, SEARCH, LIMIT), "passed") | {GREETING: "failed", PHOTO: "xfailed"}
     return run
 
 

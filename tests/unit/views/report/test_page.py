@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from inference_recorder.views import report
 
 from ....conftest import NEEDS_BROWSER
-from .example import AGENT, GREETING, Example, chat_answer, chat_stream, travel_agency
+from .example import AGENT, GREETING, SEARCH, Example, chat_answer, chat_stream, travel_agency
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NEEDS_BROWSER)
@@ -46,7 +47,7 @@ def open_page(browser: Any, tmp_path: Path) -> Iterator[Open]:
         if file is None:
             assert run is not None
             file = tmp_path / "report.html"
-            report.write(file, [run.directory], run.calls, run.misses)
+            report.write(file, [run.directory], run.calls, run.misses, run.outcomes)
         context = browser.new_context(**{"viewport": {"width": 1400, "height": 900}} | options)
         contexts.append(context)
         page = context.new_page()
@@ -98,6 +99,54 @@ def test_a_click_shows_the_conversation(open_page: Open, travel: Example) -> Non
     assert "I need to be in Porto" not in last  # the previous call's messages are folded away
 
 
+def test_it_shows_how_tests_ended(open_page: Open, travel: Example) -> None:
+    """After a red run one looks for the failed tests first; a word beside the sign is there for those who hear it."""
+    page = open_page(travel)
+    assert GREETING == page.locator(".failed-list").inner_text()
+    signs = [(sign.inner_text(), sign.get_attribute("aria-label")) for sign in page.locator("#tree .result").all()]
+    assert Counter({("✓", "passed"): 5, ("✗", "failed"): 1, ("–", "failed as expected"): 1}) == Counter(signs)
+
+    page.get_by_role("button", name="failed tests 1").click()
+    _expect(page, "#found", "Found 1 call in 1 test")
+    _look_at(page, "test_a_guest")
+    assert "failed" == page.locator(".sheet > .facts .tag").inner_text()
+
+
+def test_a_test_and_a_call_have_an_address_that_stays(open_page: Open, travel: Example) -> None:
+    """A link into the page of one run shows the same test in the page of the next, whatever else has run."""
+    page = open_page(travel)
+    _look_at(page, "an_agent_finds")
+    link = page.locator(".crumb a")
+    assert AGENT == link.inner_text()
+    href, of_call = link.get_attribute("href"), page.locator(".call-head a").last.get_attribute("href")
+    travel.calls = [call for call in travel.calls if call["test_id"] != SEARCH][:2]
+
+    page = open_page(travel)
+    page.evaluate(f"location.hash = {of_call!r}")
+    _expect(page, "h1", "test_an_agent_finds")
+    assert 1 == page.locator(f'#call-2 a[href="{of_call}"]').count()
+    page.goto(f"{page.url.partition('#')[0]}#{AGENT}")
+    _expect(page, ".crumb", AGENT)
+    assert f"{href}.2" == of_call
+
+
+@pytest.mark.slow
+def test_what_is_searched_for_is_marked(open_page: Open, travel: Example) -> None:
+    """In names too, which are in pieces so that they may be broken, and in a text that was folded."""
+    long = "x " * 2000 + "needle"
+    body = {"model": "m", "messages": [{"role": "user", "content": long}]}
+    travel.call(AGENT, "/v1/chat/completions", body, chat_answer("A needle.", (1, 1)), outcome="recorded")
+    page = open_page(travel)
+    _look_at(page, "an_agent_finds")
+    assert 1 == page.locator(".clamped").count()
+    page.locator("#search").fill("NEEDLE agent_finds")
+    _expect(page, "#found", "Found 1 call")
+
+    marked = page.evaluate("[...CSS.highlights.get('found')].map((range) => range.toString())")
+    assert Counter({"needle": 2, "agent_finds": 3}) == Counter(marked)
+    assert 0 == page.locator(".clamped").count()
+
+
 @pytest.mark.slow
 def test_chunks_lie_on_a_time_line_or_in_their_order(open_page: Open, travel: Example) -> None:
     """A replay's chunks have no times; bars that look like times would be a lie."""
@@ -122,6 +171,10 @@ def test_a_miss_is_shown_once_with_its_explanation(open_page: Open, travel: Exam
     assert 1 == page.locator(".call").count()
     assert "in the language of the guest" in page.locator(".explanation .come").inner_text()
     assert "- Greet the guest by first name." == page.locator(".explanation .gone").inner_text().strip()
+    assert "Anna from Lyon is here." == page.locator(".turn.ask .what").inner_text()
+    assert " ms" not in page.locator("main").inner_text()
+    page.locator("#search").fill("Lyon")
+    _expect(page, "#found", "Found 1 call in 1 test")
 
 
 @pytest.mark.slow

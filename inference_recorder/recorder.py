@@ -20,7 +20,7 @@ from .redaction.secret_env import checked_names
 from .request.keys import EXACT
 from .request.normalizers import NormalizeRule
 from .sdk import context, credentials, patching
-from .sdk.targets import targets
+from .sdk.targets import targets_to_hold
 from .session import Session
 from .storage.directories import Directories, Roots, check_usable, directories_from
 from .storage.store import Store
@@ -278,7 +278,7 @@ def enter_process_wide(recorder: inference_recording) -> Session:
 def resume(session: Session, *, is_process_wide: bool = False) -> None:
     """Activate a session. Raises UnsupportedSDK and leaves it inactive if the SDK cannot be patched."""
     if session.mode is not InferenceMode.LIVE:
-        patching.hold(targets())
+        patching.hold(targets_to_hold())
     session.engine.is_open = True
     context.enter(session.engine, is_process_wide=is_process_wide)
 

@@ -10,10 +10,15 @@ from . import client_requests, credentials, resource_methods, websockets
 from .patching import Target, hold, let_go
 
 
-@cache
-def targets() -> tuple[Target, ...]:
+def targets() -> list[Target]:
     """Return every method to patch, resource methods first."""
-    return (*resource_methods.targets(), *client_requests.targets(), *credentials.targets(), *websockets.targets())
+    return [*resource_methods.targets(), *client_requests.targets(), *credentials.targets(), *websockets.targets()]
+
+
+@cache
+def targets_to_hold() -> tuple[Target, ...]:
+    """Return the same, made once: each session holds them."""
+    return tuple(targets())
 
 
 def patch_lasting_targets() -> Callable[[], None]:
@@ -22,7 +27,7 @@ def patch_lasting_targets() -> Callable[[], None]:
     Nothing is patched if the SDK is one that sessions cannot patch: they raise the error.
     """
     try:
-        hold(targets(), lasting=True)
+        hold(targets_to_hold(), lasting=True)
     except UnsupportedSDK:
         return lambda: None
     return partial(let_go, lasting=True)

@@ -1,16 +1,19 @@
-"""`inference-recorder doctor`: what is installed, what of it is intercepted, and what a recorder would do here."""
+"""`inference-recorder doctor`: what a recorder would do here and why, what is installed, and what is intercepted."""
 
 from __future__ import annotations
 
 import platform
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import click
 
+from ..config import TABLE, Table
 from ..errors import UnknownMode, UnusableDirectory
+from ..pyproject import nearest_pyproject
 from ..sdk.coverage import Covered, coverage
 from ..sdk.internals import INTERNALS, installed_internals, missing_internals
 from ..storage.directories import check_usable, directories_from
@@ -19,30 +22,39 @@ from .console import counted, output, show_lines, show_text
 from .directories import takes_dir
 
 _PACKAGES = ("inference-recorder", "openai", "wrapt", "orjson", "filelock", "pydantic", "httpx", "httpx2", "pytest")
+_DEFAULTS = Table()
 
 
 @click.command()
 @takes_dir
 def doctor(directory: Path | None) -> None:
-    """Show versions, directories, the mode and what is intercepted.
+    """Show mode, directories and other settings, each with its source, versions, and what is intercepted.
+
+    The settings are those of a pytest run that is started here without options.
 
     \b
     Exit codes:
       0  the SDK has everything that should be intercepted
       1  the SDK lacks a name that it should have, the mode is unknown, or the directory cannot be used
     """
+    is_usable = _show_mode_and_directories(directory)
+    _show_settings()
     openai_version = _version("openai")
     versions = [("python", platform.python_version()), *((name, _version(name)) for name in _PACKAGES)]
-    _show("Versions", _aligned(versions))
+    _show("\nVersions", _aligned(versions))
     targets = coverage(openai_version)
     _show("\nIntercepted methods of the SDK", _aligned([(target.name, _state(target)) for target in targets]))
     missing = missing_internals(installed_internals(), openai_version)
     names = [*(f"{name}: missing" for name in missing), f"{len(INTERNALS) - len(missing)} of {len(INTERNALS)} found"]
     _show("\nUndocumented names of the SDK that are relied on", names)
+    if not is_usable or missing or any(target.state == "missing" for target in targets):
+        sys.exit(1)
+
+
+def _show_mode_and_directories(directory: Path | None) -> bool:
+    """Print what matters most when a test misses its recording; return whether a recorder can work with it."""
     setting = chosen_directory(directory)
     directories = directories_from(setting.value)
-    read = [f"read from {path}: {_content(path)}" for path in directories.read]
-    _show("\nRecordings", [f"written to {setting.value} (chosen by {setting.source})", *read])
     try:
         mode = configured().mode()
         lines, is_usable = [f"{mode.value} (chosen by {mode.source})"], True
@@ -51,9 +63,22 @@ def doctor(directory: Path | None) -> None:
         lines, is_usable = [str(error)], False
     except UnusableDirectory as error:
         lines, is_usable = [*lines, str(error)], False
-    _show("\nMode", lines)
-    if not is_usable or missing or any(target.state == "missing" for target in targets):
-        sys.exit(1)
+    _show("Mode", lines)
+    read = [f"read from {path}: {_content(path)}" for path in directories.read]
+    _show("\nRecordings", [f"written to {setting.value} (chosen by {setting.source})", *read])
+    return is_usable
+
+
+def _show_settings() -> None:
+    table, path = configured().table, nearest_pyproject(Path.cwd())
+    rows = []
+    for setting in fields(Table):
+        value, default = getattr(table, setting.name), getattr(_DEFAULTS, setting.name)
+        # Patterns and names of variables may say what is secret: their number says enough.
+        shown = counted(len(value), "rule") if isinstance(value, tuple) else str(value)
+        rows.append((setting.name, "not set" if value == default else shown))
+    file = "there is no pyproject.toml here or above" if path is None else f"{TABLE} of {path}"
+    _show(f"\nSettings ({file})", _aligned(rows))
 
 
 def _show(title: str, lines: Iterable[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import openai
@@ -9,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from inference_recorder.cli.main import main
+from inference_recorder.config import Table
 from inference_recorder.sdk import coverage, internals, targets
 from inference_recorder.sdk.private_names import Internal
 
@@ -29,6 +31,23 @@ def test_it_shows_versions_directories_and_the_source_of_the_mode(
     assert "record (chosen by LLAMA_STACK_TEST_INFERENCE_MODE)" in result.output
     assert "AsyncCompletions.create" in result.output
     assert "missing" not in result.output
+
+
+def test_mode_and_directory_come_first_and_every_setting_names_its_source(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What is installed is rarely the reason, and a forgotten line of a file often is."""
+    (tmp_path / "pyproject.toml").write_text('[tool.inference_recorder]\nauto = true\nredact = ["my-secret"]\n')
+    monkeypatch.chdir(tmp_path)
+
+    lines = CliRunner().invoke(main, ["doctor"]).output.splitlines()
+
+    assert ["Mode", "  replay (chosen by default)", "", "Recordings"] == lines[:4]
+    assert f"  written to {tmp_path}/recordings (chosen by default)" == lines[4]
+    start = lines.index(f"Settings ([tool.inference_recorder] of {tmp_path}/pyproject.toml)")
+    settings = dict(line.split(maxsplit=1) for line in lines[start + 1 : lines.index("", start)])
+    assert {field.name for field in fields(Table)} == settings.keys()
+    assert ["True", "1 rule", "not set"] == [settings[name] for name in ("auto", "redact", "normalize")]
 
 
 def test_a_missing_method_fails_it(monkeypatch: pytest.MonkeyPatch) -> None:

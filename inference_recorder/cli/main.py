@@ -33,6 +33,7 @@ COMMANDS = (
     "doctor",
     "explain",
     "import",
+    "init",
     "ls",
     "rekey",
     "rename-test",

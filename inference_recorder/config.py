@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from .errors import RecorderError
 from .modes import InferenceMode, parsed_mode
+from .network import NetworkRules
 
 MODE_OPTION = "--inference-mode"
 MODE_VARIABLES = ("LLAMA_STACK_TEST_INFERENCE_MODE", "OGX_TEST_INFERENCE_MODE")
@@ -56,6 +58,10 @@ class Table:
     """Environment variables whose values are secrets, in addition to those named in code; "!NAME" excludes one."""
     normalize: tuple[str | Mapping[str, str], ...] | None = None
     """Normalizers of recorders that declare none: names, and mappings of path, pattern and placeholder."""
+    block_network: bool = False
+    """Whether connections to other machines are refused, beside the calls that are recorded."""
+    allow_hosts: tuple[str, ...] = ()
+    """Hosts that are never refused, in addition to those named in code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,7 @@ class Config:
     command_line_mode: InferenceMode | None = None
     command_line_directory: Path | None = None
     table: Table = field(default_factory=Table)
+    command_line_block_network: bool = False
     root: Path | None = None
     """Where the default directory is; None for the current directory."""
 
@@ -101,10 +108,26 @@ class Config:
             return Setting(self.table.recordings, TABLE)
         return Setting(absolute(DEFAULT_DIRECTORY, self.root), DEFAULT)
 
+    def network(self, blocks_all: bool | None = None, allow_hosts: tuple[str, ...] = ()) -> NetworkRules:
+        """Return the rules for connections of a recorder that was given these arguments."""
+        table_or_argument = self.table.block_network if blocks_all is None else blocks_all
+        allowed = (*self.table.allow_hosts, *allow_hosts)
+        return NetworkRules(self.command_line_block_network or table_or_argument, allowed)
+
     def record_errors(self, argument: bool | None, default: bool | None) -> bool | None:
         """Return whether a recorder that was given `argument` records failures; None for the rule of each failure."""
         settings = (argument, self.table.record_errors, default)
         return next((setting for setting in settings if setting is not None), None)
+
+
+def checked_hosts(hosts: object, where: str) -> tuple[str, ...]:
+    """Return host patterns in lower case. Raises RecorderError, which names `where`, for an invalid one."""
+    if not isinstance(hosts, (list, tuple)):
+        raise RecorderError(f'{where} is {hosts!r}; it must be a list of hosts, such as ["*.example.org"]')
+    for host in hosts:
+        if not isinstance(host, str) or not host or "/" in host:
+            raise RecorderError(f'{where} holds {host!r}; it takes hosts, such as "api.example.org" or "*.example.org"')
+    return tuple(host.lower() for host in hosts)
 
 
 def absolute(path: str | os.PathLike[str], base: Path | None = None) -> Path:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 from .explanation import RECORD_COMMAND, Advice, Explanation, cause_of, lines_of
 from .network import is_loopback
@@ -116,6 +116,46 @@ class MissingRecording(RecorderError, RuntimeError):
     def cause(self) -> Advice | None:
         """What this miss may have in common with others, and how to end it for all of them."""
         return cause_of(self.explanation, self.test_id, self._node_id)
+
+
+Refusal = Literal["replay", "network", "unmarked"]
+"""Why a connection is refused: its session replays; the network is blocked; the SDK is called without a session."""
+_REFUSED: Mapping[Refusal, str] = {
+    "replay": """\
+  nothing reaches a model in replay, and only calls made through the openai package are answered from recordings
+  make the call through that package, mock it, or let it out, in the marker, inference_recording() or
+  [tool.inference_recorder]: allow_hosts=["{host}"]""",
+    "network": """\
+  block_network (or --inference-block-network) refuses every connection to another machine
+  let this one out, in the marker, inference_recording() or [tool.inference_recorder]: allow_hosts=["{host}"]""",
+    "unmarked": """\
+  the openai package was called without a session, which unmarked = "error" refuses
+  to record and replay the calls of a test, mark it:
+    @pytest.mark.inference_recording
+  or let this host be called, in [tool.inference_recorder]: allow_hosts = ["{host}"]""",
+}
+
+
+class LiveCallBlocked(RecorderError, RuntimeError):
+    """A connection was refused before anything was sent over it.
+
+    Attributes: `host`, `port`, `test_id`, `line` (of the user's own code, as "tests/test_a.py:12 in test_b"; None if
+    none is on the stack), `reason`: "replay", "network" or "unmarked".
+    """
+
+    def __init__(self, host: str, port: int, test_id: str | None, line: str | None, reason: Refusal) -> None:
+        self.host = host
+        self.port = port
+        self.test_id = test_id
+        self.line = line
+        self.reason = reason
+        lines = [
+            f"Live call to {host}:{port} refused; nothing was sent",
+            f"  test: {test_id or '(outside a test)'}",
+            *([] if line is None else [f"  called by: {line}"]),
+            _REFUSED[reason].format(host=host),
+        ]
+        super().__init__(visible("\n".join(lines)))
 
 
 class IncompleteRecording(RecorderError, RuntimeError):

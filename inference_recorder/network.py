@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
@@ -20,9 +21,10 @@ class NetworkRules:
     allow_hosts: tuple[str, ...] = ()
     """Hosts that are never refused: names or addresses, with "*" for any text, and ":port" for one port."""
 
-    def allows(self, host: str, port: int) -> bool:
-        """Return whether `allow_hosts` names the host."""
-        return any(fnmatchcase(text, pattern) for pattern in self.allow_hosts for text in (host, f"{host}:{port}"))
+    def allows(self, names: Iterable[str], port: int) -> bool:
+        """Return whether `allow_hosts` names a host by one of its names or its address."""
+        texts = [text for name in names for text in (name, f"{name}:{port}")]
+        return any(fnmatchcase(text, pattern) for pattern in self.allow_hosts for text in texts)
 
 
 def is_loopback(host: str) -> bool:

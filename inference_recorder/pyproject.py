@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from .config import TABLE, Table, absolute
+from .config import TABLE, Table, absolute, checked_hosts
 from .errors import RecorderError
 from .modes import InferenceMode, parsed_mode
 
@@ -131,5 +131,7 @@ _READERS: Mapping[str, Callable[[object, str], object]] = {
     "redact": _patterns,
     "secret_env": _variables,
     "normalize": _normalizers,
+    "block_network": _boolean,
+    "allow_hosts": checked_hosts,
 }
 """Key of the table -> what checks its value and returns the one that Table holds. The second argument begins errors."""

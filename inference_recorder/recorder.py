@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import os
@@ -10,9 +11,10 @@ from types import TracebackType
 from typing import Literal, ParamSpec, TypeVar, cast
 
 from .children import usage as process_usage
-from .config import DEFAULT, DEFAULT_DIRECTORY, Table
+from .config import DEFAULT, DEFAULT_DIRECTORY, Table, checked_hosts
 from .engine.engine import Engine
 from .engine.test_run import NoTestRun, TestRun, current_test_run, running_test_id
+from .guard import patches as guard
 from .modes import InferenceMode
 from .redaction.requests import RequestRules
 from .redaction.scanner import RedactRule
@@ -64,6 +66,9 @@ class inference_recording:  # noqa: N801 - it is used as a function
             configuration; [] declares none.
         secret_env: names, or patterns such as "DB_*", of environment variables whose values are secrets too, from 4
             characters on; "!NAME" leaves one out. They are added to those of the configuration.
+        block_network: whether every connection to another machine is refused, beside the calls that are recorded. In
+            replay, one to a model host or to the base url of an SDK client is refused anyway.
+        allow_hosts: never refused, as is what the configuration allows: names or addresses, "*.example.org", "host:80".
 
     The configuration is `[tool.inference_recorder]` of pyproject.toml; argument and environment override it.
 
@@ -85,6 +90,8 @@ class inference_recording:  # noqa: N801 - it is used as a function
         redact: Sequence[RedactRule] = (),
         normalize: Sequence[NormalizeRule] | None = None,
         secret_env: Sequence[str] = (),
+        block_network: bool | None = None,
+        allow_hosts: Sequence[str] = (),
     ) -> None:
         if callable(mode):
             raise TypeError(f"write @inference_recording() with parentheses; {mode!r} was passed as the mode")
@@ -100,6 +107,7 @@ class inference_recording:  # noqa: N801 - it is used as a function
         self._redact = tuple(redact)
         self._normalize = None if normalize is None else tuple(normalize)
         self._secret_env = checked_names(secret_env, "secret_env=")
+        self._block_network, self._allow_hosts = block_network, checked_hosts(allow_hosts, "allow_hosts=")
         self._configured = Table()
         self._rules = RequestRules(redact, normalize or (), self._written, self._secret_env)
         self._entered: list[Engine] = []
@@ -125,6 +133,7 @@ class inference_recording:  # noqa: N801 - it is used as a function
             rules=self._rules_under(config.table),
             test_run=test_run,
         )
+        engine.network = config.network(self._block_network, self._allow_hosts)
         if process_usage.listeners:
             process_usage.tell_entered(directories.read, is_live=engine.is_live)
         engine.count_on_in(context.around_here())
@@ -205,16 +214,9 @@ class inference_recording:  # noqa: N801 - it is used as a function
         return copy
 
     def _copy(self) -> inference_recording:
-        return type(self)(
-            self._mode,
-            self._storage_dir,
-            test_id=self._test_id,
-            scope=self._scope,
-            record_errors=self._record_errors,
-            redact=self._redact,
-            normalize=self._normalize,
-            secret_env=self._secret_env,
-        )
+        copied = copy.copy(self)
+        copied._entered = []
+        return copied
 
     def _around_function(self, function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
         def run(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
@@ -279,6 +281,7 @@ def resume(session: Session, *, is_process_wide: bool = False) -> None:
     """Activate a session. Raises UnsupportedSDK and leaves it inactive if the SDK cannot be patched."""
     if session.mode is not InferenceMode.LIVE:
         patching.hold(targets_to_hold())
+        guard.hold()
     session.engine.is_open = True
     context.enter(session.engine, is_process_wide=is_process_wide)
 
@@ -287,6 +290,7 @@ def suspend(session: Session) -> None:
     """Deactivate a session; it may be resumed."""
     context.leave(session.engine)
     if session.mode is not InferenceMode.LIVE:
+        guard.let_go()
         patching.let_go()
     session.engine.is_open = False
 

@@ -27,6 +27,7 @@ LAYERS = (
     ("engine",),
     ("session",),
     ("sdk",),
+    ("guard",),
     ("recorder",),
     ("__init__", "llama_stack"),
     ("cli", "pytest_plugin"),
@@ -44,6 +45,9 @@ LIBRARIES = {
 }
 STATEFUL = {
     "diagnosis/index.py",
+    "guard/judge.py",
+    "guard/patches.py",
+    "guard/resolved.py",
     "sdk/context.py",
     "sdk/describe.py",
     "sdk/hand_over.py",

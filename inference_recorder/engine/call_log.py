@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..children import usage as process_usage
-from ..errors import CorruptRecording, MissingRecording
+from ..errors import CorruptRecording, LiveCallBlocked, MissingRecording
 from ..explanation import Advice
 from ..json_tree import JsonObject
 from ..recording.answer import Failure, reason_of
@@ -35,8 +35,9 @@ class Call:
     endpoint: str
     model: str
     key: str
-    """"" for a live call, whose key nobody computed."""
+    """"" for a live call, whose key nobody computed, and a call past the SDK, which has none."""
     test_id: str | None
+    """None for a live call of the SDK too."""
     path: str | None = None
     """The recording's file as it was named then, or None."""
     started: float = 0.0
@@ -53,6 +54,8 @@ class Call:
     """What a missed call comes of, as far as other calls may miss for the same reason."""
     failure: str = ""
     """What a recorded or dropped call failed with, such as "429 RateLimitError"; "" for one that did not fail."""
+    host: str = ""
+    """Of a live or missed call that went past the SDK; "" for any other."""
 
 
 class CallLog:
@@ -69,6 +72,8 @@ class CallLog:
         self._replays: list[tuple[str, str, str, str | None, str, float, int]] = []
         """The fields of a Call, which is made when it is read."""
         self._others: dict[Outcome, list[Call]] = {"recorded": [], "missed": [], "dropped": [], "live": []}
+        self.urls: set[str] = set()
+        """What the calls were meant for."""
         self._unanswered: list[tuple[int, Request, Sent]] = []
         """The number and the request of each call that no recording answered, and what it has sent."""
 
@@ -127,10 +132,18 @@ class CallLog:
         )  # fmt: skip
         self._others["missed"].append(missed)
 
-    def live(self, endpoint: str, model: str) -> None:
-        """Log a call that goes to the network unrecorded."""
-        call = Call(endpoint, model, "", None, started=time.time(), number=next(self._numbers))
+    def live(self, endpoint: str, *, test_id: str | None = None, host: str = "") -> None:
+        """Log a call that goes to the network unrecorded; `host` is that of one that goes past the SDK."""
+        call = Call(endpoint, "", "", test_id, started=time.time(), number=next(self._numbers), host=host)
         self._others["live"].append(call)
+
+    def blocked(self, error: LiveCallBlocked) -> None:
+        """Log a connection past the SDK that was refused, as a missed call: no recording answers it."""
+        if process_usage.listeners:
+            process_usage.tell_unanswered()
+        number, started = next(self._numbers), time.time()
+        call = Call("", "", "", error.test_id, None, started, explanation=str(error), number=number, host=error.host)
+        self._others["missed"].append(call)
 
     def counts(self) -> Counter[Outcome]:
         """Return the number of calls for each outcome, without those that are zero."""

@@ -8,6 +8,7 @@ from functools import cache
 
 from ..errors import MissingRecording, UnusableDirectory
 from ..modes import InferenceMode
+from ..network import NetworkRules
 from ..recording.answer import Recording
 from ..recording.layout import recording_name
 from ..redaction.requests import RequestRules
@@ -62,6 +63,8 @@ class Engine:
         self.store = store
         self.is_open = True
         """Set when the session is entered and left."""
+        self.network = NetworkRules()
+        """Set by its recorder."""
         self._given_test_id = test_id
         self._has_own_id = is_shared or test_id is not None
         self._rules = rules or RequestRules()
@@ -105,6 +108,7 @@ class Engine:
         """
         __tracebackhide__ = True
         mode, attempt_series = self.mode, self._test_run.attempt_series or self._attempt_series
+        self.call_log.urls.add(request.url)
         if mode is not _REPLAY:
             request = self._prepared(request, attempt_series)
         unredacted_test_id = self._test_id()
@@ -245,10 +249,6 @@ class Engine:
     def abandon(self, decision: Record) -> None:
         """Give up a call whose answer cannot be stored."""
         self.captures.abandon(decision)
-
-    def note_live(self, endpoint: str, model: str = "") -> None:
-        """Log a call that went to the network unrecorded."""
-        self.call_log.live(endpoint, model)
 
     def count_on_in(self, outer_engines: Iterable[Engine]) -> None:
         """Count calls outside test attempts on from the nearest outer session with the same mode and directory.

@@ -21,7 +21,8 @@ Arguments = dict[str, Any]
 MARKER = "inference_recording"
 DESCRIPTION = (
     f"{MARKER}(mode=None, storage_dir=None, *, test_id=None, scope='test', record_errors=None, redact=(), "
-    "normalize=None, secret_env=(), allow_misses=False): answer the test's LLM calls from recordings, or record them. "
+    "normalize=None, secret_env=(), block_network=None, allow_hosts=(), allow_misses=False): answer the test's LLM "
+    "calls from recordings, or record them. "
     "As inference_recorder.inference_recording(); a relative storage_dir is below rootdir. A call without a recording "
     "fails the test even where the code under test catches MissingRecording, unless allow_misses."
 )

@@ -34,6 +34,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="In mode record, leave the recordings of failing tests in place, not in DIR/.failed.",
     )
     group.addoption(
+        "--inference-block-network",
+        action="store_true",
+        help="Refuse every connection to another machine that is not a call being recorded, nor in allow_hosts.",
+    )
+    group.addoption(
         "--inference-report",
         metavar="FILE.html",
         help="Write an HTML page that shows every call of this run.",

@@ -27,6 +27,8 @@ class CallEntry(TypedDict):
     test_id: str | None
     endpoint: str
     model: str
+    host: str
+    """Of a live or missed call that went past the SDK; "" for any other."""
     key: str
     path: str | None
     started: float
@@ -127,9 +129,16 @@ def calls_of(session: Session, test_id: str | None, moved: Mapping[Path, Path], 
     calls = [(outcome, call) for outcome in OUTCOMES for call in getattr(session, outcome)]
     requests = session.engine.unanswered() if for_page else {}
     return [
-        _entry(outcome, call, test_id if outcome == "live" else in_run(call.test_id), moved, for_page, requests)
+        _entry(
+            outcome, call, test_id if _is_of_session(outcome, call) else in_run(call.test_id), moved, for_page, requests
+        )
         for outcome, call in sorted(calls, key=lambda outcome_and_call: outcome_and_call[1].number)
     ]
+
+
+def _is_of_session(outcome: str, call: Call) -> bool:
+    """Whether nobody noted the test id of a call: of a live one of the SDK, which nobody looks at."""
+    return outcome == "live" and not call.host
 
 
 def _entry(
@@ -148,6 +157,7 @@ def _entry(
         test_id=test_id,
         endpoint=call.endpoint,
         model=call.model,
+        host=call.host,
         key=call.key,
         path=path,
         started=call.started,

@@ -28,6 +28,8 @@ def summarize(
     show = partial(write_list, terminal, line_limit(config))
     show("missed", _by_test((call["test_id"], _shown_request(call)) for call in report.calls_with("missed")))
     write_common_causes(report, config, terminal)
+    past_the_sdk = [call for call in report.calls_with("live") if call["host"]]
+    show("live, past the SDK", _by_test((call["test_id"], call["host"]) for call in past_the_sdk))
     dropped = report.calls_with("dropped")
     count, them = ("1 failed call was", "it") if len(dropped) == 1 else (f"{len(dropped)} failed calls were", "them")
     show(
@@ -87,7 +89,7 @@ def _colour(report: RunReport, *, has_passed: bool) -> dict[str, bool]:
 
 
 def _shown_request(call: CallEntry) -> str:
-    return f"{call['endpoint']} ({call['model']})" if call["model"] else call["endpoint"]
+    return f"{call['endpoint']} ({call['model']})" if call["model"] else call["host"] or call["endpoint"]
 
 
 def _by_test(calls: Iterable[tuple[str | None, str]]) -> list[str]:

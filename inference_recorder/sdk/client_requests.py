@@ -76,7 +76,7 @@ class _ClientRequest(InterceptedCall):
     handed: HandOver | None
 
     def note_live(self, engine: Engine) -> None:
-        engine.note_live(endpoint_of(self._options.url))
+        engine.call_log.live(endpoint_of(self._options.url))
 
     def describe(self) -> Request:
         options = self._options

@@ -70,3 +70,9 @@ def capture_of_response() -> Capture | None:
         return None
     hand_over.has_response = True
     return hand_over.capture
+
+
+def is_being_recorded() -> bool:
+    """Return whether what is sent here is sent for a call that is being recorded."""
+    hand_over = _current.get()
+    return hand_over is not None and hand_over.capture is not None and not hand_over.has_response

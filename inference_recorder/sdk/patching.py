@@ -241,10 +241,14 @@ def _patch_class(owner: type, targets: Iterable[Target]) -> None:
         if isinstance(original, _Wrapped):  # somebody's mock was undone after we left and brought our wrapper back
             originals[target] = original.__wrapped__, original
             continue
-        kind = _Wrapped if hasattr(type(original), "__get__") else _WrappedMock
-        wrapped = kind(original, target.wrapper)
+        wrapped = wrapped_by(original, target.wrapper)
         setattr(owner, target.method, wrapped)
         originals[target] = original, wrapped
+
+
+def wrapped_by(original: Any, wrapper: Wrapper) -> object:
+    """Return what to put in the place of a function or mock."""
+    return (_Wrapped if hasattr(type(original), "__get__") else _WrappedMock)(original, wrapper)
 
 
 def _is_loaded_by_us(module: ModuleType) -> bool:

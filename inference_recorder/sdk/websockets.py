@@ -45,6 +45,6 @@ def _connect(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) ->
             )
         if engine.mode.writes and all(call.endpoint != name for call in engine.call_log.calls("live")):
             warnings.warn(f"{name} opens a websocket, which is not recorded; replay will raise here", stacklevel=3)
-        engine.note_live(name)
+        engine.call_log.live(name)
     check_key(client_of(instance))
     return wrapped(*args, **kwargs)

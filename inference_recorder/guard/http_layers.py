@@ -1,0 +1,135 @@
+"""The HTTP libraries, where the url is known: of a connection kept from before, and of a request through a proxy.
+
+They are wrapped below what mock libraries replace, so that what those answer is not seen here.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..network import place_of
+from ..sdk.patching import Args, Kwargs, Original, Target, Wrapper
+from .judge import Contact, judge
+from .resolved import as_name, connecting_to
+
+
+def _httpcore_request(wrapped: Original, instance: Any, args: Args, kwargs: Kwargs) -> Any:
+    """Judge a request on an open connection of httpcore, which httpx uses."""
+    __tracebackhide__ = True
+    request = args[0] if args else kwargs["request"]
+    host, port = as_name(request.url.host), request.url.port or (443 if request.url.scheme == b"https" else 80)
+    _judge_request(host, port, request.url.target, request.method == b"CONNECT", _address_of(instance))
+    return wrapped(*args, **kwargs)
+
+
+def _address_of(connection: Any) -> str | None:
+    stream = getattr(connection, "_network_stream", None)
+    return None if stream is None else _peer(stream.get_extra_info("server_addr"))
+
+
+def _connect_tcp(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> Any:
+    __tracebackhide__ = True
+    host, port = _destination(args, kwargs)
+    judge(Contact((host,), port, is_counted=False))
+    with connecting_to(host):
+        return wrapped(*args, **kwargs)
+
+
+async def _async_connect_tcp(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> Any:
+    __tracebackhide__ = True
+    host, port = _destination(args, kwargs)
+    judge(Contact((host,), port, is_counted=False))
+    with connecting_to(host):
+        return await wrapped(*args, **kwargs)
+
+
+def _destination(args: Args, kwargs: Kwargs) -> tuple[str, int]:
+    host, port = (*args, *(kwargs[name] for name in ("host", "port")[len(args) :]))[:2]
+    return as_name(host), port
+
+
+def _put_request(wrapped: Original, instance: Any, args: Args, kwargs: Kwargs) -> Any:
+    """Judge a request of http.client, which urllib, urllib3, requests and botocore use."""
+    __tracebackhide__ = True
+    host, port = _destination_of(instance)
+    address = None
+    if instance.sock is not None:
+        with suppress(OSError):
+            address = _peer(instance.sock.getpeername())
+    _judge_request(host, port, args[1] if len(args) > 1 else kwargs["url"], False, address)
+    return wrapped(*args, **kwargs)
+
+
+def _set_tunnel(wrapped: Original, instance: Any, args: Args, kwargs: Kwargs) -> Any:
+    """Judge where a proxy is to be asked to connect to, before it is asked."""
+    __tracebackhide__ = True
+    result = wrapped(*args, **kwargs)
+    host, port = _destination_of(instance)
+    judge(Contact((host,), port, is_counted=False))
+    return result
+
+
+def _destination_of(connection: Any) -> tuple[str, int]:
+    if connection._tunnel_host:
+        return as_name(connection._tunnel_host), connection._tunnel_port
+    return as_name(connection.host), connection.port
+
+
+async def _aiohttp_connect(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> Any:
+    """Judge a request of aiohttp, which gets a new connection for it, or one kept from before."""
+    __tracebackhide__ = True
+    url = (args[0] if args else kwargs["req"]).url
+    contact = Contact((as_name(url.host),), url.port or 0, path=url.path)
+    judge(contact)
+    with connecting_to(contact.hosts[0]):
+        connection = await wrapped(*args, **kwargs)
+    try:
+        address = _peer(connection.transport.get_extra_info("peername"))
+        judge(replace(contact, address=address, is_counted=False))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _judge_request(host: str, port: int, target: str | bytes, is_tunnel: bool, address: str | None) -> None:
+    """Judge a request by its own url, which a request through a proxy has as its target."""
+    __tracebackhide__ = True
+    text = target.decode("ascii", "replace") if isinstance(target, bytes) else target
+    if is_tunnel:
+        host, port = place_of(f"//{text}")
+    elif not text.startswith("/") and "://" in text:
+        host, port = place_of(text)
+    judge(Contact((host,), port, address, urlsplit(text).path, is_counted=not is_tunnel))
+
+
+def _peer(name: object) -> str | None:
+    return str(name[0]) if isinstance(name, tuple) else None
+
+
+def _httpcore(library: str) -> tuple[Target, ...]:
+    def target(owner: str, method: str, wrapper: Wrapper) -> Target:
+        return Target(library, owner, method, wrapper)
+
+    requests = [
+        target(f"{start}{kind}Connection", method, _httpcore_request)
+        for start, method in (("", "handle_request"), ("Async", "handle_async_request"))
+        for kind in ("HTTP11", "HTTP2")
+    ]
+    return (
+        *requests,
+        target("SyncBackend", "connect_tcp", _connect_tcp),
+        *(target(backend, "connect_tcp", _async_connect_tcp) for backend in ("AnyIOBackend", "TrioBackend")),
+    )
+
+
+TARGETS = (
+    *_httpcore("httpcore"),
+    *_httpcore("httpcore2"),
+    Target("http.client", "HTTPConnection", "putrequest", _put_request),
+    Target("http.client", "HTTPConnection", "set_tunnel", _set_tunnel),
+    Target("aiohttp", "BaseConnector", "connect", _aiohttp_connect),
+)

@@ -1,0 +1,91 @@
+"""Whether a connection may be opened, or a request sent. Holds state: who judges what is outside every session.
+
+That is the pytest plugin, which sets it between tests; no lock guards it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..engine.engine import Engine
+from ..errors import LiveCallBlocked, Refusal
+from ..modes import InferenceMode
+from ..network import NetworkRules, is_loopback, place_of
+from ..sdk.context import possible_engines
+from ..sdk.hand_over import is_being_recorded
+from .hosts import serves_models
+from .stack import line_of_caller
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A connection that is about to be opened, or a request that is about to be sent."""
+
+    hosts: Sequence[str]
+    """The names, in lower case, of which it has one; more than one where only an address is known that they share."""
+    port: int
+    address: str | None = None
+    """What it is connected to, if that is known yet: a proxy, perhaps."""
+    path: str = ""
+    is_counted: bool = True
+    """Whether it is one call: not the connection below a request that is judged too."""
+
+    def is_allowed_by(self, rules: NetworkRules) -> bool:
+        """Return whether a session lets it through whatever it is."""
+        return rules.allows(self.hosts if self.address is None else (*self.hosts, self.address), self.port)
+
+    def is_blocked_by(self, rules: NetworkRules) -> bool:
+        """Return whether a session refuses it whatever it is, as it leaves this machine."""
+        return rules.blocks_all and self.address is not None and not is_loopback(self.address)
+
+
+class Outside(Protocol):
+    """Judges what is outside every session."""
+
+    def judge(self, contact: Contact) -> None:
+        """Note a contact; raise LiveCallBlocked if it is refused."""
+
+
+outsiders: list[Outside] = []
+"""The last one judges; a pytest run within another one has its own."""
+
+
+def judge(contact: Contact) -> None:
+    """Return if a contact may be made, and count it where a session is recording; raise LiveCallBlocked otherwise."""
+    __tracebackhide__ = True
+    if is_being_recorded():
+        return
+    engines = possible_engines()
+    if not engines:
+        if outsiders:
+            outsiders[-1].judge(contact)
+        return
+    if any(engine.is_live or contact.is_allowed_by(engine.network) for engine in engines):
+        return
+    is_model = all(
+        not is_loopback(host) and (serves_models(host) or (host, contact.port) in _base_urls(engines))
+        for host in contact.hosts
+    )
+    if is_model and all(engine.mode is InferenceMode.REPLAY for engine in engines):
+        error = refusal(contact, "replay", engines[0].current_test_id())
+        if len(engines) == 1:
+            engines[0].call_log.blocked(error)
+        raise error
+    if all(contact.is_blocked_by(engine.network) for engine in engines):
+        raise refusal(contact, "network", engines[0].current_test_id())
+    if is_model and contact.is_counted and len(engines) == 1:
+        engines[0].call_log.live(contact.path, test_id=engines[0].current_test_id(), host=contact.hosts[0])
+
+
+def refusal(contact: Contact, reason: Refusal, test_id: str | None) -> LiveCallBlocked:
+    """Return the error that refuses a contact; the SDKs that are imported do not try it again."""
+    from .patches import end_retries
+
+    end_retries()
+    return LiveCallBlocked(contact.hosts[0], contact.port, test_id, line_of_caller(), reason)
+
+
+def _base_urls(engines: Iterable[Engine]) -> set[tuple[str, int]]:
+    return {place_of(url) for engine in engines for url in engine.call_log.urls.copy()}

@@ -1,0 +1,59 @@
+"""The net below the HTTP libraries: every TCP connection that Python's own sockets open."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from ..sdk.patching import Args, Kwargs, Original, Target
+from .judge import Contact, judge
+from .resolved import as_name, names_of, note
+from .stack import is_in_http_client
+
+_FAMILIES = (socket.AF_INET, socket.AF_INET6)
+
+
+def _resolve(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> Any:
+    found = wrapped(*args, **kwargs)
+    note(args[0] if args else kwargs.get("host"), [str(entry[4][0]) for entry in found])
+    return found
+
+
+async def _async_resolve(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> Any:
+    """Note what an event loop's thread has resolved in the context that asked for it, too."""
+    found = await wrapped(*args, **kwargs)
+    note(args[0] if args else kwargs.get("host"), [str(entry[4][0]) for entry in found])
+    return found
+
+
+def _resolve_one(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> Any:
+    address = wrapped(*args, **kwargs)
+    note(args[0], [address])
+    return address
+
+
+def _connect(wrapped: Original, instance: Any, args: Args, kwargs: Kwargs) -> Any:
+    __tracebackhide__ = True
+    address = args[0] if args else None
+    # A datagram socket sends nothing when it is connected: so programs ask for their own address.
+    if isinstance(address, tuple) and instance.family in _FAMILIES and instance.type == socket.SOCK_STREAM:
+        from .patches import wrap_imported
+
+        wrap_imported()
+        host, port = as_name(address[0]), address[1]
+        hosts, is_judged = names_of(host)
+        try:
+            judge(Contact(hosts, port, host, is_counted=not is_judged and not is_in_http_client()))
+        except BaseException:
+            instance.close()  # its owner expects an OSError, and would leave it to be collected
+            raise
+    return wrapped(*args, **kwargs)
+
+
+TARGETS = (
+    Target("socket", "", "getaddrinfo", _resolve),
+    Target("socket", "", "gethostbyname", _resolve_one),
+    Target("asyncio.base_events", "BaseEventLoop", "getaddrinfo", _async_resolve),
+    Target("socket", "socket", "connect", _connect),
+    Target("socket", "socket", "connect_ex", _connect),
+)

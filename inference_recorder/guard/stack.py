@@ -1,0 +1,54 @@
+"""Who makes a connection: read from the stack, only once one is opened."""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from collections.abc import Iterator
+from functools import cache
+from types import FrameType
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+
+
+def line_of_caller() -> str | None:
+    """Return the line of the user's own code that is nearest to here, as "tests/test_a.py:12 in test_b"."""
+    for frame in _frames():
+        path = frame.f_code.co_filename
+        if not _is_library(path):
+            shown = os.path.relpath(path) if path.startswith(os.getcwd() + os.sep) else path
+            return f"{shown}:{frame.f_lineno} in {frame.f_code.co_name}"
+    return None
+
+
+def is_in_http_client() -> bool:
+    """Return whether the standard library's HTTP client opens this connection, whose requests are judged too."""
+    names = (str(frame.f_globals.get("__name__")) for frame in _frames())
+    return any(name == "http.client" or name.endswith("urllib3.connection") for name in names)
+
+
+def objects_calling(module: str) -> Iterator[object]:
+    """Yield what the methods on the stack that are defined in `module` belong to, the innermost first."""
+    for frame in _frames():
+        if frame.f_globals.get("__name__") == module and "self" in frame.f_code.co_varnames:
+            yield frame.f_locals.get("self")
+
+
+def _frames() -> Iterator[FrameType]:
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def _is_library(path: str) -> bool:
+    return path.startswith(_library_directories()) or any(part in path for part in _INSTALLED)
+
+
+@cache
+def _library_directories() -> tuple[str, ...]:
+    paths = sysconfig.get_paths()
+    names = ("stdlib", "platstdlib", "purelib", "platlib", "scripts")
+    return "<", _PACKAGE + os.sep, *(paths[name] + os.sep for name in names if name in paths)

@@ -1,0 +1,340 @@
+"""Nothing reaches a model in replay: not past the OpenAI SDK either, whatever library is used."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import openai
+import pytest
+
+from inference_recorder import LiveCallBlocked, MissingRecording, inference_recording
+from inference_recorder.guard import patches
+
+from ..conftest import HELLO
+from ..support.openai_server import OpenAIServer, Reply
+from .model_hosts import ASYNC_CLIENT, CALLS, CLIENT, library, resolved_to_loopback
+
+pytestmark = pytest.mark.usefixtures("sessions_are_runs")
+HOST = "api.anthropic.com"
+CASES = [pytest.param(name, marks=pytest.mark.slow if "anthropic" in name else ()) for name in CALLS]
+"""Importing anthropic alone takes a second."""
+
+
+@pytest.fixture
+def url(server: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A model host, which answers everything."""
+    monkeypatch.setattr(server, "elsewhere", lambda request, number: Reply({}))
+    with resolved_to_loopback(HOST, "api.openai.com", "llm.example.org", "tool.example.org"):
+        yield server.base_url.replace("127.0.0.1", HOST).removesuffix("/v1")
+
+
+def at(url: str, host: str) -> str:
+    return url.replace(HOST, host)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_replay_lets_no_library_reach_a_model(url: str, name: str, server: OpenAIServer, recordings: Path) -> None:
+    """Another SDK, plain HTTP, a socket: a run that is called offline must be it, or say what is not."""
+    if name.partition(",")[0] in ("anthropic", "groq"):
+        library(name.partition(",")[0])
+    with inference_recording("replay", recordings) as session:
+        start = time.monotonic()
+        with pytest.raises(LiveCallBlocked) as caught:
+            CALLS[name](url)
+        seconds = time.monotonic() - start
+
+    assert 0 == server.count
+    assert (HOST, "replay") == (caught.value.host, caught.value.reason)
+    assert "robustness/model_hosts.py:" in str(caught.value.line)
+    assert {"missed": 1} == session.counts
+    assert seconds < 0.4  # the SDKs of Stainless would sleep half a second before they try again
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_recording_session_counts_what_goes_past_it(
+    url: str, name: str, server: OpenAIServer, recordings: Path
+) -> None:
+    """Otherwise a suite is recorded that needs the network for ever."""
+    with inference_recording("record-if-missing", recordings) as session:
+        CALLS[name](url)
+
+    assert 1 == server.count
+    assert {"live": 1} == session.counts
+    assert [HOST] == [live.host for live in session.live]
+
+
+@pytest.mark.parametrize("name", ["groq", "groq, async"])
+def test_an_sdk_that_tries_nothing_again_shows_the_cause(name: str, url: str, recordings: Path) -> None:
+    """It wraps every exception of its HTTP client in one of its own."""
+    groq = library("groq")
+
+    async def ask() -> None:
+        async with groq.AsyncGroq(api_key="x", base_url=url, max_retries=0) as client:
+            await client.chat.completions.create(model="c", messages=HELLO["messages"])
+
+    with inference_recording("replay", recordings), pytest.raises(groq.APIConnectionError) as caught:
+        if name == "groq":
+            with groq.Groq(api_key="x", base_url=url, max_retries=0) as client:
+                client.chat.completions.create(model="c", messages=HELLO["messages"])
+        else:
+            asyncio.run(ask())
+
+    assert isinstance(caught.value.__cause__, LiveCallBlocked)
+
+
+def test_a_connection_kept_from_before_is_refused(url: str, server: OpenAIServer, recordings: Path) -> None:
+    """A client that the application made at its start has one, and opens no other."""
+    place = httpx.URL(url)
+    kept = http.client.HTTPConnection(place.host, place.port)
+
+    def ask() -> None:
+        kept.request("GET", "/")
+        kept.getresponse().read()
+
+    async def with_aiohttp() -> None:
+        async with library("aiohttp").ClientSession() as session:
+            await (await session.get(url)).read()
+            with inference_recording("replay", recordings), pytest.raises(LiveCallBlocked):
+                await session.get(url)
+
+    with CLIENT() as client, library("requests").Session() as session:
+        for get in (lambda: client.get(url), lambda: session.get(url), ask):
+            get()
+            with inference_recording("replay", recordings), pytest.raises(LiveCallBlocked):
+                get()
+    kept.close()
+    asyncio.run(with_aiohttp())
+
+    assert 4 == server.count
+
+
+def test_a_request_through_a_proxy_is_judged_by_its_url(url: str, recordings: Path) -> None:
+    """The socket knows only the proxy, which may be on this machine."""
+    requests, aiohttp = library("requests"), library("aiohttp")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        proxy = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        received: list[bytes] = []
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with connection:
+                        connection.settimeout(5)
+                        received.append(connection.recv(100))
+
+        def with_httpx(to: str) -> None:
+            with CLIENT(proxy=proxy) as client:
+                client.get(to)
+
+        async def with_aiohttp(to: str) -> None:
+            async with aiohttp.ClientSession() as session:
+                await session.get(to, proxy=proxy)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        for to in (url, f"https://{HOST}/"):
+            for call in (
+                with_httpx,
+                lambda to: requests.get(to, proxies={"http": proxy, "https": proxy}),
+                lambda to: asyncio.run(with_aiohttp(to)),
+            ):
+                with inference_recording("replay", recordings), pytest.raises(LiveCallBlocked) as caught:
+                    call(to)
+                assert HOST == caught.value.host
+        with socket.create_connection(listener.getsockname()) as last:
+            last.sendall(b"end")
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+    assert {b"end"} >= set(received) - {b""}
+
+
+def test_the_base_url_of_a_client_is_a_model_host_of_its_session(
+    url: str, server: OpenAIServer, recordings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A company's own gateway is in no list; loopback is free, also as a base url."""
+    gateway = at(url, "llm.example.org")
+    for base_url in (gateway, at(url, "127.0.0.1")):
+        with openai.OpenAI(
+            api_key="x", base_url=base_url, http_client=openai.DefaultHttpxClient(verify=False)
+        ) as client:
+            with inference_recording("replay", recordings), suppress(MissingRecording):
+                client.chat.completions.create(**HELLO)
+                pytest.fail("it had no recording")
+            with inference_recording("replay", recordings):
+                with suppress(MissingRecording):
+                    client.chat.completions.create(**HELLO)
+                if base_url == gateway:
+                    with pytest.raises(LiveCallBlocked):
+                        CALLS["httpx"](base_url)
+                else:
+                    CALLS["httpx"](base_url)
+    with inference_recording("replay", recordings):
+        CALLS["httpx"](gateway)  # this session's clients do not call it
+
+    assert 2 == server.count
+
+
+def test_the_recorders_own_calls_pass_and_count_as_recorded(
+    url: str, server: OpenAIServer, recordings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They too open connections to a model host."""
+    monkeypatch.undo()
+    options: dict[str, Any] = {"api_key": "x", "base_url": f"{at(url, 'api.openai.com')}/v1"}
+
+    async def ask_async() -> None:
+        http_client = openai.DefaultAsyncHttpxClient(verify=False)
+        async with openai.AsyncOpenAI(**options, http_client=http_client) as client:
+            await client.chat.completions.with_raw_response.create(**HELLO, temperature=1)
+            async for _ in await client.chat.completions.create(**HELLO, stream=True):
+                pass
+
+    for mode in ("record", "replay"):
+        with resolved_to_loopback("api.openai.com"):
+            with inference_recording(mode, recordings, block_network=True) as session:  # type: ignore[arg-type]
+                with openai.OpenAI(**options, http_client=openai.DefaultHttpxClient(verify=False)) as client:
+                    client.chat.completions.create(**HELLO)
+                asyncio.run(ask_async())
+        assert {"record": {"recorded": 3}, "replay": {"replayed": 3}}[mode] == session.counts
+
+    assert 3 == server.count
+
+
+def test_a_live_session_within_a_replay_is_live(url: str, server: OpenAIServer, recordings: Path) -> None:
+    """What is to be live says so, in its own block."""
+    with inference_recording("replay", recordings):
+        with inference_recording("live"):
+            CALLS["httpx"](url)
+            CALLS["httpx, async"](url)
+        with pytest.raises(LiveCallBlocked):
+            CALLS["httpx"](url)
+
+    assert 2 == server.count
+
+
+def test_a_thread_without_context_is_refused_where_every_open_session_replays(
+    url: str, server: OpenAIServer, tmp_path: Path
+) -> None:
+    """Where one of them records, nothing says that the call is not its own."""
+    outcomes: list[str] = []
+
+    def call() -> None:
+        try:
+            CALLS["httpx"](url)
+            outcomes.append("sent")
+        except LiveCallBlocked:
+            outcomes.append("refused")
+
+    def in_thread() -> None:
+        thread = threading.Thread(target=call)
+        thread.start()
+        thread.join()
+
+    async def beside(mode: Any) -> None:
+        entered, ended = asyncio.Event(), asyncio.Event()
+
+        async def hold() -> None:
+            with inference_recording(mode, tmp_path / "other"):
+                entered.set()
+                await ended.wait()
+
+        task = asyncio.create_task(hold())
+        await entered.wait()
+        await asyncio.create_task(replay())
+        ended.set()
+        await task
+
+    async def replay() -> None:
+        with inference_recording("replay", tmp_path / "one"):
+            in_thread()
+
+    asyncio.run(replay())
+    asyncio.run(beside("replay"))
+    asyncio.run(beside("record"))
+
+    assert (["refused", "refused", "sent"], 1) == (outcomes, server.count)
+
+
+def test_following_the_advice_lets_the_host_through(url: str, server: OpenAIServer, recordings: Path) -> None:
+    """The error names what to write."""
+    with inference_recording("replay", recordings), pytest.raises(LiveCallBlocked) as caught:
+        CALLS["httpx"](url)
+    assert f'allow_hosts=["{HOST}"]' in str(caught.value)
+
+    for allowed in (HOST, "*.anthropic.com", f"{HOST}:{caught.value.port}"):
+        with inference_recording("replay", recordings, allow_hosts=[allowed]) as session:
+            CALLS["httpx"](url)
+            CALLS["socket"](url)
+        assert {} == session.counts
+    with inference_recording("replay", recordings, allow_hosts=[f"{HOST}:443"]), pytest.raises(LiveCallBlocked):
+        CALLS["httpx"](url)
+
+    assert 6 == server.count
+
+
+def test_of_two_names_with_one_address_the_right_one_is_refused(
+    url: str, server: OpenAIServer, recordings: Path
+) -> None:
+    """Hosts behind one proxy of their provider share addresses."""
+    tool = at(url, "tool.example.org")
+
+    async def both() -> None:
+        async with ASYNC_CLIENT() as client:
+            done = await asyncio.gather(client.get(tool), client.get(url), client.get(tool), return_exceptions=True)
+        assert [httpx.Response, LiveCallBlocked, httpx.Response] == [type(one) for one in done]
+
+    with inference_recording("replay", recordings):
+        for name in ("socket", "asyncio", "requests", "aiohttp"):
+            with pytest.raises(LiveCallBlocked):
+                CALLS[name](url)
+            CALLS[name](tool)
+        asyncio.run(both())
+
+    assert 6 == server.count
+
+
+def test_everything_is_the_identical_object_afterwards(recordings: Path) -> None:
+    """A suite's own patches, and its measurements, must not meet ours."""
+
+    def now() -> list[tuple[Any, ...]]:
+        owners = [
+            (target, getattr(__import__(target.module, fromlist=["x"]), target.owner) if target.owner else socket)
+            for target in patches._TARGETS
+        ]
+        names = [(owner, target.method) for target, owner in owners if hasattr(owner, target.method)]
+        return [(getattr(owner, name), vars(owner).get(name)) for owner, name in names]
+
+    library("aiohttp")
+    before = now()
+    with inference_recording("replay", recordings):
+        with inference_recording("record", recordings):
+            pass
+        assert before[0][0] is not socket.getaddrinfo
+        assert all(one[0] is not other[0] for one, other in zip(before, now(), strict=True))
+
+    assert all(one[0] is other[0] and one[1] is other[1] for one, other in zip(before, now(), strict=True))
+
+
+def test_a_patch_made_meanwhile_stays(recordings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pytest-socket, for one, puts its own function there, and takes it away when it likes."""
+    with inference_recording("replay", recordings):
+        patched = socket.socket.connect
+
+        def connect(self: socket.socket, address: Any) -> None:
+            patched(self, address)
+
+        monkeypatch.setattr(socket.socket, "connect", connect)
+
+    assert connect is vars(socket.socket)["connect"]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        socket.create_connection(listener.getsockname()).close()

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import click
 
-from .configured import configured_redactor
+from .configured import configured_secrets
 from .console import Column, counted, output, remark, show_json, show_rest, show_table
 from .directories import SearchedDirectories, takes_directories
-from .examination import Examination, Finding, TestFiles
+from .examination import Examination
+from .examined_files import Finding
 
 _MOST_SHOWN = 10
 _TITLES = {
@@ -58,14 +59,13 @@ def check(
       1  a file cannot be read or contains a secret; with --strict: also for notes
       2  the directory does not exist, or the options are wrong
     """
-    test_files = TestFiles(rootdir or Path.cwd())
-    examination = Examination(directories, test_files, configured_redactor())
-    examination.run()
+    examination = Examination(directories, rootdir or Path.cwd())
+    examination.run(configured_secrets())
     findings = examination.findings
-    if rootdir is None and test_files.are_all_missing:
+    if rootdir is None and examination.are_all_test_files_missing:
         findings = [finding for finding in findings if finding.kind != "orphan"]
         remark(
-            f"tests whose file is gone are not listed, because no test file exists below {test_files.rootdir}; "
+            f"tests whose file is gone are not listed, because no test file exists below {examination.rootdir}; "
             "name pytest's rootdir with --rootdir"
         )
     order = list(_TITLES)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import TypeAlias
 
 import click
 
 from ..config import DEFAULT_DIRECTORY, Config, Setting
 from ..errors import RecorderError
 from ..pyproject import nearest_pyproject, table_of
-from ..redaction.redactor import Redactor
 from ..redaction.secret_env import secret_values
 
+Secrets: TypeAlias = "tuple[frozenset[str], tuple[re.Pattern[str], ...]]"
 _ROOT_FILES = ("pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", "setup.py")
 
 
@@ -25,10 +27,13 @@ def configured() -> Config:
         raise click.UsageError(str(error)) from None
 
 
-def configured_redactor() -> Redactor:
-    """Return what finds the secrets that a recorder would redact. Raises click.UsageError if the file is invalid."""
+def configured_secrets() -> Secrets:
+    """Return the values and rules of the secrets that a recorder would redact, for a Redactor.
+
+    Raises click.UsageError if the file is invalid.
+    """
     table = configured().table
-    return Redactor(secret_values(table.secret_env), table.redact)
+    return secret_values(table.secret_env), table.redact
 
 
 def chosen_directory(directory: Path | None) -> Setting[Path]:

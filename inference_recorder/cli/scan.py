@@ -6,19 +6,32 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
 from ..recording.layout import LOCK_DIRECTORY
-from ..redaction.leaks import leaks_in
-from .configured import chosen_directory, configured_redactor, root_of_beside
-from .console import Column, counted, remark, show_json, show_table, tracked
+from ..redaction.leaks import Leak, leaks_in
+from ..redaction.redactor import Redactor
+from .configured import Secrets, chosen_directory, configured_secrets, root_of_beside
+from .console import Column, counted, remark, show_json, show_table
 from .directories import directories_beside
+from .processes import mapped
 
 _COLUMNS = (Column("file", gives_way=True), Column("line", is_number=True), Column("kind"), Column("secret"))
 _LARGEST_BYTES = 64 * 1024 * 1024
 _SKIPPED_DIRECTORIES = frozenset({".git", LOCK_DIRECTORY, "__pycache__", "node_modules"})
+
+
+class _Scanned(NamedTuple):
+    """What was found in one file."""
+
+    leaks: list[Leak]
+    is_cut: bool = False
+    failure: str | None = None
+    """Why it cannot be read."""
 
 
 @click.command()
@@ -52,12 +65,14 @@ def scan(paths: tuple[Path, ...], ignored: tuple[str, ...], is_json: bool) -> No
     except re.error as error:
         raise click.UsageError(f"--ignore takes a regular expression: {error}") from None
     files = list(_files(paths or _default_directories()))
-    redactor = configured_redactor()
-    leaks = [
-        (str(path), leak)
-        for path in tracked(files, "Scanning")
-        for leak in leaks_in(_content(path), redactor, patterns)
-    ]
+    leaks: list[tuple[str, Leak]] = []
+    work = partial(_scanned, configured_secrets(), patterns)
+    for path, scanned in zip(files, mapped(work, files, "Scanning"), strict=True):
+        if scanned.failure is not None:
+            raise click.UsageError(f"{path} cannot be read: {scanned.failure}")
+        if scanned.is_cut:
+            remark(f"{path} is larger than 64 MB: only its start is scanned", "yellow")
+        leaks += [(str(path), leak) for leak in scanned.leaks]
     if is_json:
         show_json([{"file": path, "line": leak.line, "kind": leak.kind, "secret": leak.shown} for path, leak in leaks])
     else:
@@ -88,11 +103,14 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
             yield from (Path(directory, name) for name in sorted(files))
 
 
-def _content(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > _LARGEST_BYTES:
-            remark(f"{path} is larger than 64 MB: only its start is scanned", "yellow")
-        with path.open("rb") as file:
-            return file.read(_LARGEST_BYTES)
-    except OSError as error:
-        raise click.UsageError(f"{path} cannot be read: {error.strerror}") from None
+def _scanned(secrets: Secrets, ignored: Sequence[re.Pattern[str]], paths: Sequence[Path]) -> Iterator[_Scanned]:
+    redactor = Redactor(*secrets)
+    for path in paths:
+        try:
+            with path.open("rb") as file:
+                content = file.read(_LARGEST_BYTES)
+                is_cut = os.fstat(file.fileno()).st_size > _LARGEST_BYTES
+        except OSError as error:
+            yield _Scanned([], failure=error.strerror)
+        else:
+            yield _Scanned(leaks_in(content, redactor, ignored), is_cut)

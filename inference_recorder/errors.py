@@ -182,12 +182,12 @@ class CorruptRecording(RecorderError, ValueError):
     def __init__(self, path: Path | str, reason: str) -> None:
         self.path = Path(path)
         self.reason = reason
-        sides = (
-            f" (git checkout --ours {shlex.quote(str(path))}, or --theirs)" if reason.startswith(GIT_CONFLICT) else ""
-        )
+        sides = ""
+        if reason.startswith(GIT_CONFLICT):
+            sides = f"\n  while the merge is unfinished: git checkout --ours {shlex.quote(str(path))}  (or --theirs)"
         super().__init__(
-            f"{path} is not a readable recording: {reason}\n"
-            f"  restore it from version control{sides}, or delete it and record it again "
+            f"{path} is not a readable recording: {reason}{sides}\n"
+            "  restore it from version control, or delete it and record it again "
             "(LLAMA_STACK_TEST_INFERENCE_MODE=record-if-missing)"
         )
 

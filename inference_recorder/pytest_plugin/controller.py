@@ -78,7 +78,7 @@ class Controller:
         from ..sdk.credentials import without_key
 
         if reason := without_key():
-            terminal.write_line(f"inference_recorder: mode record sends every call, and {reason}", yellow=True)
+            terminal.write_line(f"mode record sends every call, and {reason}", yellow=True)
             terminal.write_line("  set it if your clients get no other key; --inference-mode=replay needs none")
 
     @pytest.hookimpl(optionalhook=True)

@@ -195,7 +195,7 @@ def test_ci_with_a_false_value_does_not_count(ci: str, suite: Suite, monkeypatch
 def test_recording_without_a_key_says_so_once_at_the_start(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """A hundred tests fail with the SDK's error for it; the reason comes before the first, and what it says works."""
     suite.write("test_it.py", "def test_it(inference_session): ask()")
-    start = "inference_recorder: mode record sends every call, and "
+    start = "mode record sends every call, and "
     first_lines = []
     for key in (None, "unused", "sk-real"):
         if key is not None:
@@ -209,5 +209,5 @@ def test_recording_without_a_key_says_so_once_at_the_start(suite: Suite, monkeyp
         [f"{start}no OPENAI_API_KEY is set", second],
         [f"{start}OPENAI_API_KEY is 'unused'", second],
     ] == first_lines[:2]
-    assert not any("inference_recorder" in line for line in first_lines[2])
+    assert not any("mode record sends" in line for line in first_lines[2])
     assert ["test_it.py::test_it"] == suite.test_ids()

@@ -229,7 +229,7 @@ def test_the_command_for_a_git_conflict_takes_one_side(
 
     with inference_recording("replay", recordings), pytest.raises(CorruptRecording, match=GIT_CONFLICT) as caught:
         ask(sdk, is_streaming=False)
-    [command] = re.findall(r"\((git checkout --ours .*), or --theirs\)", str(caught.value))
+    [command] = re.findall(r"unfinished: (git checkout --ours .*)  \(or --theirs\)", str(caught.value))
     assert 0 == git(*shlex.split(command.replace("--ours", side))[1:])
 
     with inference_recording("replay", recordings):

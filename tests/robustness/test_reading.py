@@ -41,7 +41,10 @@ DAMAGES: dict[str, tuple[bytes, str]] = {
         WHOLE[: len(WHOLE) // 2],
         f": its JSON breaks off or is malformed at byte ({len(WHOLE) // 2 - 1}|{len(WHOLE) // 2})",
     ),
-    "a merge conflict": (WHOLE.replace(b'    "is_str', b'<<<<<<< ours\n    "is_str'), "malformed at byte 2"),
+    "a merge conflict": (
+        WHOLE.replace(b'    "is_str', b'<<<<<<< ours\n    "is_str'),
+        "unresolved git conflict at line 17; take one side",
+    ),
     "binary": (b"\x00\x01\x02", "malformed at byte 0"),
     "not UTF-8": (compact({"test_id": "?"}).replace(b"?", b"\xff"), "not UTF-8 at byte 13"),
     "UTF-16": (json.dumps({"response": {}}).encode("utf-16"), "not UTF-8 at byte 0"),

@@ -81,7 +81,7 @@ def explain(
     with remarks().status("Reading recordings"):
         index = Index(directories.read)
     rootdir = nearest_rootdir(Path.cwd()) or Path.cwd()
-    explanation = explanation_of(question, index, has_test=lambda test_id: is_in_its_file(test_id, rootdir))
+    explanation = explanation_of(question, index, has_test=lambda test_id, _: is_in_its_file(test_id, rootdir))
     error = explained(question, directories, explanation)
     answered_by = _answered_by(question, rules, directories)
     if is_json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from ..errors import MissingRecording
 from ..explanation import Advice, Dropped, Explanation
@@ -25,13 +26,13 @@ def missing_recording(
     directories: Directories,
     node_id: str | None,
     plain: Request,
-    has_test: Callable[[str], bool],
+    has_test: Callable[[str, Path], bool],
     is_without_plugin: bool,
 ) -> MissingRecording:
     """Return the error to raise for a miss in a session of these directories. Raises nothing itself.
 
     `node_id` is pytest's id of the running test; `plain` is the request with the environment's secrets, used only for
-    comparison; `has_test` tells whether a test still exists.
+    comparison; `has_test` tells whether a test with a recording in a directory still exists.
     """
     try:
         explanation = explanation_of(question, index_of(directories.read), plain, has_test)

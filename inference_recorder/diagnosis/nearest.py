@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from heapq import nlargest
 from itertools import islice
 from operator import itemgetter
+from pathlib import Path
 
 from ..errors import CorruptRecording
 from ..explanation import Difference, Explanation, Nearest, Reason
@@ -24,6 +25,8 @@ from .variables import shown_without, variable_advice
 
 _MOST_DIFFERENCES = 100
 _MOST_COMPARED = 5
+_MOST_LOOKED_FOR = 20
+"""Tests that are looked for in their files."""
 _AS_GOOD = 0.9
 """The part of the best similarity, which knows words only, that leaves the choice to the number of differences."""
 
@@ -32,12 +35,12 @@ def explanation_of(
     question: Question,
     index: Index,
     plain: Request | None = None,
-    has_test: Callable[[str], bool] = lambda test_id: False,
+    has_test: Callable[[str, Path], bool] = lambda test_id, directory: False,
 ) -> Explanation:
     """Return why no recording of `index` answers `question`. Values from recordings are redacted.
 
     `plain` is the request with the secrets of the environment in it, where they are known; `has_test` tells whether a
-    test still exists.
+    test with a recording in a directory still exists.
 
     The nearest is the same request of the same test; else one of the same test and endpoint; else the same request of
     another test; else one of the same endpoint and model; else one of the same endpoint; else one of the same test.
@@ -63,22 +66,34 @@ def explanation_of(
     advice = variable_advice(request, test_id, question.variables, plain or request, index)
     if advice is None and (normalized := normalizer_advice(question, found, index)) is not None:
         nearest, advice = normalized
+
     others = [one for one in same if one.test_id != test_id and one.url_path == path]
     is_renamed = nearest is not None and nearest.reason == "other test" and not of_test and index.is_whole
-    gone = (one for one in others if one.test_id is not None and is_renamed and not has_test(one.test_id))
-    renamed = next(gone, None)
-    file = "" if renamed is None else f"{str(renamed.test_id).partition('::')[0]}::"
-    tests_of_file = (each for each in index.by_test if each is not None and each.startswith(file))
+    renamed, is_file_renamed = _renamed(others, index, has_test) if is_renamed else (None, False)
     return Explanation(
         nearest,
         tuple(dict.fromkeys(one.test_id for one in others)),
         None if renamed is None else renamed.test_id,
         None if renamed is None else renamed.path.parent,
         advice,
-        renamed is not None and not any(map(has_test, tests_of_file)),
+        is_file_renamed,
         question.is_shared,
         tuple(_remarks(index, request, nearest)),
     )
+
+
+def _renamed(others: Iterable[Asked], index: Index, has_test: Callable[[str, Path], bool]) -> tuple[Asked | None, bool]:
+    """Return the recording whose test is gone, and whether all tests that were recorded in its file are gone."""
+
+    def is_gone(one: Asked) -> bool:
+        return one.test_id is not None and not has_test(one.test_id, one.path.parent)
+
+    renamed = next(filter(is_gone, islice(others, _MOST_LOOKED_FOR)), None)
+    if renamed is None:
+        return None, False
+    file = f"{str(renamed.test_id).partition('::')[0]}::"
+    of_file = (found[0] for test_id, found in index.by_test.items() if test_id is not None and test_id.startswith(file))
+    return renamed, all(map(is_gone, of_file))
 
 
 def _most_similar(question: Question, text: str, tier: Iterable[Asked]) -> list[tuple[Nearest, Entry]]:

@@ -63,8 +63,8 @@ class TestRun(Protocol):
     def is_kept(self) -> bool:
         """Return whether recordings of earlier runs answer now, since not all tests that need them run."""
 
-    def has_test(self, test_id: str, /) -> bool:
-        """Return whether a test still exists."""
+    def has_test(self, test_id: str, directory: Path, /) -> bool:
+        """Return whether a test that has a recording in this directory still exists."""
 
     def answered_from_kept(self, test_id: str | None, /) -> None:
         """Note that a recording of an earlier run has answered."""
@@ -113,7 +113,7 @@ class NoTestRun:
         """Return False."""
         return False
 
-    def has_test(self, test_id: str, /) -> bool:
+    def has_test(self, test_id: str, directory: Path, /) -> bool:
         """Return whether a test is in its file, below the current directory."""
         return is_in_its_file(test_id, Path.cwd())
 

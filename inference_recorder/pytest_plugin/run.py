@@ -147,8 +147,8 @@ class Run:
         running = self.running[-1]
         return isinstance(running, WideFixture) and not self.selection.holds_all_of(running.node)
 
-    def has_test(self, test_id: str, /) -> bool:
-        return self.selection.has_test(test_id)
+    def has_test(self, test_id: str, directory: Path, /) -> bool:
+        return self.selection.has_test(test_id, self.root_of(directory) or self._pytest_config.rootpath)
 
     def answered_from_kept(self, test_id: str | None, /) -> None:
         self._not_recorded_again[test_id or ""] = None

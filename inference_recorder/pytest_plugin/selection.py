@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
+from ..fixture_ids import moved_id
 from ..test_files import file_of_test, is_in_its_file
 from .marker import arguments_of
 from .scopes import ITEM_ID, id_of
@@ -71,14 +72,18 @@ class Selection:
                 self._in_part |= {node.nodeid for node in item.listchain()}
         self._collected = []
 
-    def has_test(self, test_id: str) -> bool:
-        """Return whether a test exists: it was collected, or its file was not collected whole and names it."""
-        if test_id in self.collected_ids:
+    def has_test(self, test_id: str, root: Path) -> bool:
+        """Return whether a test exists: it was collected, or its file was not collected whole and names it.
+
+        The id is relative to `root`.
+        """
+        id_in_run = moved_id(test_id, root, self._config.rootpath) or test_id
+        if id_in_run in self.collected_ids:
             return True
-        file = file_of_test(test_id) or ""
+        file = file_of_test(id_in_run) or ""
         is_collected = any(each.startswith(f"{file}::") for each in self.collected_ids)
-        root, is_part = self._config.rootpath, self._config.getoption("lf", False)
-        is_whole = is_collected and not is_part and self._names(root / file)
+        is_part = self._config.getoption("lf", False)
+        is_whole = is_collected and not is_part and self._names(self._config.rootpath / file)
         return not is_whole and is_in_its_file(test_id, root)
 
     def holds_all_of(self, node: pytest.Item | pytest.Collector) -> bool:

@@ -195,3 +195,24 @@ def test_many_misses_of_one_cause_are_one_paragraph_and_one_command(suite: Suite
     ] == paragraph
     missed.stdout.no_fnmatch_line("*2 tests missed for*")
     suite.run().assert_outcomes(passed=6)
+
+
+@pytest.mark.slow
+def test_a_renamed_file_is_one_command_for_all_its_tests(suite: Suite) -> None:
+    """In a project of a repository too, whose tests other runs know under other ids."""
+    (suite.directory / ".git").mkdir()
+    text = "import pytest\npytestmark = pytest.mark.inference_recording\n" + "".join(
+        f"def test_{name}(): ask({name!r})\n" for name in ("one", "two", "three")
+    )
+    suite.write("project/test_old.py", text)
+    suite.write("project/test_stays.py", text)
+    suite.run("--rootdir=project", "project", NEW).assert_outcomes(passed=6)
+    old = suite.directory / "project" / "test_old.py"
+    old.rename(old.with_name("test_new.py"))
+
+    missed = suite.run_apart("--tb=no", "-n", "2")
+    follow(suite, missed.outlines[missed.outlines.index("    then, for all of them:") + 1].strip())
+
+    missed.assert_outcomes(passed=3, failed=3)
+    suite.run().assert_outcomes(passed=6)
+    assert 6 == suite.server.count

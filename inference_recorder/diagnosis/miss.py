@@ -57,11 +57,11 @@ def explained(
         failure = reason_of(Failure(call.type, call.message, call.status_code))
         explanation = replace(explanation, dropped=Dropped(call.made_at, call.mode, failure, call.message))
     name = recording_name(question.key, question.position)
-    if any(os.path.lexists(directory / FAILED_DIRECTORY / file_of(name)) for directory in directories.read):
-        cause = "a run that failed recorded the answer, which was set aside; to keep it:"
-        explanation = replace(
-            explanation, advice=Advice((cause,), ("inference-recorder", "keep"), question.test_id or "")
-        )
+    has_failed = (each for each in directories.read if os.path.lexists(each / FAILED_DIRECTORY / file_of(name)))
+    if (directory := next(has_failed, None)) is not None:
+        cause = "the test recorded the answer and failed, so it was set aside; to keep it:"
+        command = ("inference-recorder", "keep", "--dir", str(directory))
+        explanation = replace(explanation, advice=Advice((cause,), command, question.test_id or ""))
     return MissingRecording(
         key=question.key,
         summary=question.request.summary,

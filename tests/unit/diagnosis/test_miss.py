@@ -94,6 +94,22 @@ def test_a_miss_names_the_host_that_the_call_was_meant_for(recordings: Path) -> 
     assert "  host: llm.example.org" in str(caught.value).splitlines()
 
 
+@pytest.mark.usefixtures("without_plugin")
+def test_a_test_whose_file_still_has_it_was_not_renamed(
+    sdk: Colour, recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the plugin nobody knows what was collected; its file is there to be read."""
+    monkeypatch.chdir(tmp_path)
+    Path("test_it.py").write_text("def test_one(): pass\ndef test_one_more(): pass\n")
+    record(sdk, recordings, "test_it.py::test_one", **HELLO)
+    there = miss(sdk, recordings, "test_it.py::test_two", **HELLO)
+    Path("test_it.py").write_text("def test_two(): pass\ndef test_one_more(): pass\n")
+    gone = miss(sdk, recordings, "test_it.py::test_two", **HELLO)
+
+    assert (None, "test_it.py::test_one") == (there.renamed_from, gone.renamed_from)
+    assert 'set scope="shared" in the markers of all of them, or in code' in str(there)
+
+
 def test_the_request_is_shown_as_it_was_asked(client: openai.OpenAI, recordings: Path) -> None:
     """Agents go on appending to the list of messages after a call failed."""
     record_with, messages = asks("Be brief.", "Hello."), asks("Be brief.", "Hi.")["messages"]
@@ -141,7 +157,7 @@ def test_an_answer_that_was_set_aside_is_named_with_the_command_that_keeps_it(sd
     file.rename(recordings / ".failed" / file.name)
     error, other = miss(sdk, recordings, **HELLO), miss(sdk, recordings, **GOODBYE)
 
-    assert f"which was set aside; to keep it:\n    inference-recorder keep {TEST}\n" in str(error)
+    assert f"so it was set aside; to keep it:\n    inference-recorder keep --dir {recordings} {TEST}\n" in str(error)
     assert "inference-recorder keep" not in str(other)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -41,10 +41,16 @@ class SearchedDirectories:
     """DIR itself, or the directory that is configured; absolute."""
     searched: tuple[Path, ...]
     """The directories whose files are read, in order; all exist."""
+    only: tuple[Path, ...] | None = None
+    """The recordings that are meant; None for all."""
+
+    def paths(self) -> Sequence[Path]:
+        """Return the recordings in their order."""
+        return list(paths_in(self.searched)) if self.only is None else self.only
 
     def entries(self, activity: str = "Reading recordings") -> Iterator[Entry | CorruptRecording]:
         """Yield each recording, or the error that reading it gave; a terminal gets a progress bar."""
-        for path in tracked(list(paths_in(self.searched)), activity):
+        for path in tracked(self.paths(), activity):
             try:
                 yield entry_of(path)
             except CorruptRecording as error:
@@ -61,8 +67,9 @@ class SearchedDirectories:
 
 def shown(path: Path) -> str:
     """Return a path for people: relative to the working directory if it is below it."""
-    working_directory = Path.cwd()
-    return str(path.relative_to(working_directory) if path.is_relative_to(working_directory) else path)
+    # As texts: Path.relative_to takes a quarter of the time of `ls`.
+    text, start = str(path), os.path.join(os.getcwd(), "")
+    return "." if f"{text}{os.sep}" == start else text.removeprefix(start)
 
 
 def remark_unreadable(error: CorruptRecording) -> None:

@@ -1,26 +1,23 @@
-"""`inference-recorder ls`: what was recorded, one line a file, or its statistics."""
+"""`inference-recorder ls`: what was recorded: one line a test or a call, or statistics."""
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from functools import partial
 
 import click
 
-from ..errors import CorruptRecording
-from ..recording.answer import Streamed, failure_of, is_complete
-from ..recording.layout import is_model_list_name
-from ..storage.catalogue import Entry
 from ..views.parts import size_of
-from .amounts import age_text, iso_time
-from .console import Cell, Column, counted, output, remark, show_json, show_table, size_cell
-from .directories import SearchedDirectories, shown, takes_directories
-from .filters import Filter, matching, takes_filter
+from .console import Column, counted, output, remark, show_json, show_table
+from .directories import SearchedDirectories
+from .filters import Filter, takes_filter
+from .listing import ListedFile, by_test, listed
+from .node_ids import directories_named
+from .processes import mapped
 from .statistics import remark_uncounted, show_statistics, statistics_of
 
-_COLUMNS = (
+_CALL_COLUMNS = (
     Column("test", gives_way=True),
     Column("endpoint"),
     Column("model", gives_way=True),
@@ -29,73 +26,29 @@ _COLUMNS = (
     Column("age", is_number=True),
     Column("key"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ListedFile:
-    """One file, as it is listed and as --json gives it; None stands for an unknown value."""
-
-    path: str
-    kind: str
-    """"recording", "other" or "corrupt"."""
-    size: int
-    modified: float
-    """Seconds since 1970."""
-    reason: str | None = None
-    """Why the file cannot be read."""
-    test_id: str | None = None
-    endpoint: str | None = None
-    model: str | None = None
-    key: str | None = None
-    position: int | None = None
-    is_streaming: bool | None = None
-    is_complete: bool | None = None
-    is_failed: bool | None = None
-    short_name: str = ""
-
-    @property
-    def answer(self) -> str:
-        """The answer in a few words."""
-        if self.kind == "corrupt":
-            return f"unreadable: {self.reason}"
-        if self.kind == "other":
-            return "not the SDK's"
-        form = "stream" if self.is_streaming else "whole"
-        if self.is_failed:
-            return f"{form}, failed"
-        return form if self.is_complete else f"{form}, left early"
-
-    def cells(self, now: float) -> list[Cell]:
-        endpoint = self.endpoint or ""
-        return [
-            self.test_id or "",
-            (endpoint.removeprefix("/v1/"), endpoint),
-            self.model or "",
-            self.answer,
-            size_cell(self.size),
-            (age_text(now - self.modified), iso_time(self.modified)),
-            (self.short_name, self.path),
-        ]
-
-    def as_json(self) -> dict[str, object]:
-        fields = asdict(self) | {"modified": iso_time(self.modified)}
-        del fields["short_name"]
-        return fields
-
-
+_TEST_COLUMNS = (
+    Column("test", gives_way=True),
+    Column("calls", is_number=True),
+    Column("failed", is_number=True),
+    Column("models"),
+    Column("size", is_number=True),
+    Column("age", is_number=True),
+)
 _SORTS: dict[str, Callable[[ListedFile], str | float]] = {
-    "test": lambda listed: listed.test_id or "",
-    "endpoint": lambda listed: listed.endpoint or "",
-    "model": lambda listed: listed.model or "",
-    "size": lambda listed: -listed.size,
-    "age": lambda listed: -listed.modified,
-    "key": lambda listed: listed.short_name,
+    "test": lambda file: file.test_id or "",
+    "endpoint": lambda file: file.endpoint or "",
+    "model": lambda file: file.model or "",
+    "size": lambda file: -file.size,
+    "age": lambda file: -file.modified,
+    "key": lambda file: file.short_name,
 }
 
 
 @click.command()
-@takes_directories
+@click.argument("names", metavar="[DIR|NODEID]...", nargs=-1)
+@click.option("-r", "--recursive", is_flag=True, help="Search all directories of recordings below DIR.")
 @takes_filter
+@click.option("-l", "--long", "is_long", is_flag=True, help="Print a line for each call, not for each test.")
 @click.option("--failed", is_flag=True, help="Only recorded failures.")
 @click.option("--sort", type=click.Choice(tuple(_SORTS)), help="Default: test. The largest and newest come first.")
 @click.option("--reverse", is_flag=True, help="Reverse the order.")
@@ -103,8 +56,10 @@ _SORTS: dict[str, Callable[[ListedFile], str | float]] = {
 @click.option("--all", "shows_all", is_flag=True, help="With --stats: print all lines of each table, not 15.")
 @click.option("--json", "is_json", is_flag=True, help="Print JSON, as described above.")
 def ls(
-    directories: SearchedDirectories,
+    names: tuple[str, ...],
+    recursive: bool,
     wanted: Filter,
+    is_long: bool,
     failed: bool,
     sort: str | None,
     reverse: bool,
@@ -112,12 +67,16 @@ def ls(
     shows_all: bool,
     is_json: bool,
 ) -> None:
-    """List the recordings in DIR, or print their statistics.
+    """List the recordings in DIR or of the tests NODEID by test, or print their statistics.
 
-    By default, DIR is where inference_recording() looks for recordings, including its recordings/ and responses/.
+    By default, DIR is where the recorders of your tests look, including its recordings/ and responses/. NODEID is
+    pytest's id of a test, a class, a file or a directory, or a fixture's as it is listed; of a test or class, each call
+    is listed, as with --long.
 
-    TEXT matches any part, or the whole if it has * or ?. Ages are those of the files; a checkout makes files new. In a
-    pipe, each line has the test, endpoint, model, answer, size in bytes, time of change and path, separated by tabs.
+    TEXT matches any part, or the whole if it has * or ?. Ages are those of the files; a checkout makes files new. Of a
+    test, --sort takes the sum of the sizes, and otherwise the call that comes first. In a pipe, each line has the test,
+    its calls, how many of them failed or cannot be read, models, size in bytes and time of change; with --long the
+    test, endpoint, model, answer, size, time and path; separated by tabs.
 
     --stats counts recordings, bytes and tokens by endpoint, model and test, and finds duplicates: requests that differ
     only in the test that made them. Tokens are those that the answers report; a stream reports them in its last usage.
@@ -147,11 +106,26 @@ def ls(
       0  listed, even if there is nothing to list or a file cannot be read
       2  the directory does not exist, or the options are wrong
     """
+    directories = directories_named(names, "ls", is_recursive=recursive)
     if not shows_statistics:
-        _show_list(_listed(directories, wanted, failed, sort or "test", reverse), is_json)
+        is_long = is_long or any("::" in name or "@" in name for name in names)
+        files = _matching(directories, wanted, failed, sort or "test", reverse)
+        if is_json:
+            show_json([file.as_json() for file in files])
+        elif is_long:
+            show_table(_CALL_COLUMNS, [file.cells(time.time()) for file in files])
+            _remark_number(files, "")
+        else:
+            tests = by_test(files)
+            if sort == "size":
+                tests.sort(key=lambda test: test.size, reverse=not reverse)
+            show_table(_TEST_COLUMNS, [test.cells(time.time()) for test in tests])
+            _remark_number(files, f" of {counted(len(tests), 'test')}")
         return
-    if failed or sort or reverse:
-        raise click.UsageError("--failed, --sort and --reverse are options of the list; they do not go with --stats")
+    if failed or sort or reverse or is_long:
+        raise click.UsageError(
+            "--long, --failed, --sort and --reverse are options of the list; they do not go with --stats"
+        )
     statistics = statistics_of(directories, wanted)
     if is_json:
         show_json(statistics.as_json())
@@ -160,61 +134,17 @@ def ls(
     remark_uncounted(statistics)
 
 
-def _listed(
+def _matching(
     directories: SearchedDirectories, wanted: Filter, failed: bool, sort: str, reverse: bool
 ) -> list[ListedFile]:
-    files: list[ListedFile] = []
-    for entry, file in matching(directories, wanted):
-        if isinstance(entry, CorruptRecording) and wanted.needs_content:
-            continue
-        listed = _listed_file(entry, shown(entry.path), file)
-        if listed.is_failed or not failed:
-            files.append(listed)
+    all_files = mapped(partial(listed, wanted), directories.paths(), "Reading recordings")
+    files = [file for file in all_files if file is not None and (file.is_failed or not failed)]
     key = _SORTS[sort]
-    return sorted(files, key=lambda listed: (key(listed), listed.test_id or "", listed.path), reverse=reverse)
+    return sorted(files, key=lambda file: (key(file), file.test_id or "", file.path), reverse=reverse)
 
 
-def _show_list(files: list[ListedFile], is_json: bool) -> None:
-    if is_json:
-        show_json([listed.as_json() for listed in files])
-        return
-    now = time.time()
-    show_table(_COLUMNS, [listed.cells(now) for listed in files])
-    unreadable = sum(listed.kind == "corrupt" for listed in files)
+def _remark_number(files: list[ListedFile], of_tests: str) -> None:
+    unreadable = sum(file.kind == "corrupt" for file in files)
     note = f"; {unreadable:,} cannot be read: see inference-recorder check" if unreadable else ""
     if unreadable or output().is_terminal:
-        remark(f"{counted(len(files), 'file')}, {size_of(sum(listed.size for listed in files))}{note}")
-
-
-def _listed_file(entry: Entry | CorruptRecording, path: str, file: os.stat_result | None) -> ListedFile:
-    size, modified = (0, 0.0) if file is None else (file.st_size, file.st_mtime)
-    if isinstance(entry, CorruptRecording):
-        return ListedFile(path, "corrupt", size, modified, entry.reason, short_name=entry.path.stem)
-    kind, reason, answer = ("recording" if entry.is_sdk_call else "other"), None, None
-    try:
-        answer = entry.recording().answer
-    except CorruptRecording as error:
-        if entry.is_sdk_call:
-            kind, reason = "corrupt", error.reason
-    return ListedFile(
-        path,
-        kind,
-        size,
-        modified,
-        reason,
-        test_id=entry.test_id,
-        endpoint=entry.endpoint or None,
-        model=entry.model or None,
-        key=entry.key,
-        position=entry.position,
-        is_streaming=None if answer is None else isinstance(answer, Streamed),
-        is_complete=None if answer is None else is_complete(answer),
-        is_failed=None if answer is None else failure_of(answer) is not None,
-        short_name=_short_name(entry),
-    )
-
-
-def _short_name(entry: Entry) -> str:
-    """Return a recording's name with only the first 12 digits of its key: "792f5c2603ba.2"."""
-    name = entry.name.replace(entry.key, entry.key[:12], 1)
-    return name.rpartition("-")[0] if is_model_list_name(name) else name
+        remark(f"{counted(len(files), 'file')}{of_tests}, {size_of(sum(file.size for file in files))}{note}")

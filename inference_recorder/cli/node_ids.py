@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import click
 
 from ..errors import CorruptRecording
 from ..text import visible_line
-from .directories import SearchedDirectories, remark_unreadable, shown
+from .directories import SearchedDirectories, directories_below, remark_unreadable, searched_directories, shown
 from .rename_test import enclosing_ids, guesses, renamed
-from .suite_directories import directories_of_tests, from_rootdir, other_directories
+from .suite_directories import directories_of_tests, from_rootdir, other_directories, searched_in
 
 _MOST_GUESSES = 3
 """Unknown ids for which similar ones are suggested: among 10,000 ids, each takes a second."""
@@ -45,14 +46,44 @@ class TestRecordings:
         return {path: test_id for path, test_id in self.test_ids.items() if is_part_of(test_id, wanted)}
 
 
+def directories_named(names: Sequence[str], command: str, *, is_recursive: bool = False) -> SearchedDirectories:
+    """Return what directories and node ids stand for: of tests, their recordings only, in the directories if any.
+
+    A directory without recordings in or below it is one of tests. Raises click.UsageError, as `recordings_of` does.
+    """
+    node_ids = list(filter(_names_tests, names))
+    dirs = [Path(name) for name in names if name not in node_ids]
+    if node_ids:
+        recordings = recordings_of(node_ids, dirs, command, dir_option="", is_recursive=is_recursive)
+        for error in recordings.unreadable:
+            remark_unreadable(error)
+        return replace(recordings.directories, only=tuple(recordings.test_ids))
+    if len(dirs) == 1:
+        return searched_directories(dirs[0], is_recursive=is_recursive)
+    return searched_in(dirs, is_recursive=is_recursive)
+
+
+def _names_tests(name: str) -> bool:
+    if os.path.isdir(name):
+        return not any(directories_below(Path(name))) and any(Path(name).rglob("*.py"))
+    return "::" in name or "@" in name or name.endswith(".py")
+
+
 def recordings_of(
-    node_ids: Sequence[str], dirs: Sequence[Path], command: str, effect: str = "", *, is_recursive: bool = False
+    node_ids: Sequence[str],
+    dirs: Sequence[Path],
+    command: str,
+    effect: str = "",
+    *,
+    dir_option: str = "--dir",
+    is_recursive: bool = False,
 ) -> TestRecordings:
     """Return the recordings of these tests, in `dirs`, or by default where recorders and these tests have them.
 
     A node id is that of a test, with or without parameters, of a class, file or directory, or of a fixture. It is
     relative to rootdir or to the working directory. Raises click.UsageError if one matches nothing: with similar ids,
-    or if there are recordings elsewhere, with the `command` that finds them; `effect` says what was not done.
+    or if there are recordings elsewhere, with the `command` that finds them, given `dir_option`; `effect` says what was
+    not done.
     """
     ids = tuple(dict.fromkeys(map(from_rootdir, node_ids)))
     recordings = recordings_in(directories_of_tests(dirs, ids, is_recursive=is_recursive), ids)
@@ -60,7 +91,7 @@ def recordings_of(
         for error in recordings.unreadable:
             remark_unreadable(error)  # it may be what was meant
         other_places = () if dirs else other_directories(recordings.directories)
-        raise click.UsageError(_not_found(missing, recordings, other_places, command, effect))
+        raise click.UsageError(_not_found(missing, recordings, other_places, (command, effect, dir_option)))
     return recordings
 
 
@@ -94,8 +125,9 @@ def is_part_of(test_id: str, node_id: str) -> bool:
 
 
 def _not_found(
-    missing: Sequence[str], recordings: TestRecordings, other_places: Iterable[Path], command: str, effect: str
+    missing: Sequence[str], recordings: TestRecordings, other_places: Iterable[Path], advised: tuple[str, str, str]
 ) -> str:
+    command, effect, dir_option = advised
     directories = recordings.directories
     searched = ", ".join(map(shown, directories.searched or (directories.root,)))
     elsewhere = {
@@ -106,8 +138,8 @@ def _not_found(
     for index, node_id in enumerate(missing):
         lines.append(f"no recording in {searched} is of {node_id}{effect}")
         if containing := [directory for directory, found in elsewhere.items() if node_id in found]:
-            options = [part for directory in containing for part in ("--dir", shown(directory))]
-            words = shlex.join(["inference-recorder", *command.split(), node_id, *options])
+            options = [part for directory in containing for part in (dir_option, shown(directory)) if part]
+            words = shlex.join(["inference-recorder", *shlex.split(command), node_id, *options])
             lines.append(f"there are some elsewhere: {words}")
         elif index < _MOST_GUESSES:
             lines += guesses(node_id, recordings.other_ids)

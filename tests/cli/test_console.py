@@ -47,7 +47,7 @@ def test_a_path_keeps_its_name_and_its_keys_first_digits() -> None:
 def test_a_pipe_gets_whole_cells_and_no_colours(tmp_path: Path) -> None:
     """`ls | cut -f1` has to work."""
     path = record(tmp_path, ID * 3)
-    done = run("ls", tmp_path)
+    done = run("ls", "--long", tmp_path)
 
     assert [ID * 3, "/v1/chat/completions", "gpt-4o", "whole", str(path.stat().st_size)] == done.stdout.split("\t")[:5]
     assert f"{path}\n" == done.stdout.split("\t")[-1]
@@ -76,14 +76,19 @@ def test_characters_that_the_encoding_lacks_become_question_marks(command: str, 
 def test_a_terminal_gets_a_table_that_fits(tmp_path: Path) -> None:
     """Wrapped lines of a table cannot be read."""
     record(tmp_path, ID)
-    code, shown = at_a_terminal("ls", tmp_path, columns=80, NO_COLOR="1")
+    code, shown = at_a_terminal("ls", "--long", tmp_path, columns=80, NO_COLOR="1")
+    record(tmp_path, ID, model="gpt-4o-mini-2024-07-18-of-somebody")
+    by_test = at_a_terminal("ls", tmp_path, columns=80, NO_COLOR="1")[1].splitlines()
 
     lines = shown.splitlines()
-    heads = re.sub(r"\x1b\[\d+m", " ", lines[0]).split()
+    heads, of_tests = (re.sub(r"\x1b\[\d+m", " ", line).split() for line in (lines[0], by_test[0]))
     assert (0, ["test", "endpoint", "model", "answer", "size", "age", "key"]) == (code, heads)
+    assert ["test", "calls", "failed", "models", "size", "age"] == of_tests
     assert lines[1].startswith("…::test_greets[…")
-    assert max(map(len, lines[1:])) <= 80
+    assert max(map(len, lines[1:] + by_test[1:])) <= 80
     assert "1 file, " in lines[2]
+    assert re.fullmatch(r"…::test_greets\[txt=openai/gpt-4o-True\] +2 +gpt-4o \+1 +\d\.\d kB +\d+s", by_test[1].strip())
+    assert "2 files of 1 test, " in by_test[2]
 
 
 def test_no_color_turns_colours_off(tmp_path: Path) -> None:

@@ -15,12 +15,13 @@ from inference_recorder.recording.body import typed
 from .recorded import completion, record, run, tool_call
 
 CHUNK = b'{"__type__":"openai.types.chat.chat_completion_chunk.ChatCompletionChunk","__data__":{"choices":[]}}'
+NAMES = (b"test_b[x]", b"test_d", b"test_f")
 EMBEDDING = typed("openai.types.create_embedding_response.CreateEmbeddingResponse", {"data": []})
 
 
 def listed(directory: Path, *options: str) -> list[str]:
-    """Return the test ids in their order."""
-    done = run("ls", directory, *options)
+    """Return the test ids of the calls in their order."""
+    done = run("ls", "--long", directory, *options)
     assert 0 == done.exit_code, done.stderr
     return [line.split("\t")[0] for line in done.stdout.splitlines()]
 
@@ -79,7 +80,7 @@ def test_each_line_shows_the_kind_of_answer(answer: Answer, expected: str, tmp_p
     """A failure recorded by mistake is a common surprise."""
     record(tmp_path, answer=answer)
 
-    assert expected == run("ls", tmp_path).stdout.split("\t")[3]
+    assert expected == run("ls", "--long", tmp_path).stdout.split("\t")[3]
     assert ("failed" in expected) == bool(listed(tmp_path, "--failed"))
 
 
@@ -123,7 +124,10 @@ def test_a_file_that_cannot_be_read_is_listed(tmp_path: Path) -> None:
     (tmp_path / f"{'c' * 64}.json").mkdir()
     (tmp_path / f"{'d' * 64}.json").write_text("[" * 100_000)
 
-    done = run("ls", tmp_path)
+    assert ["(cannot be read)\t4", "broken\t1", "t\t1"] == [
+        "\t".join(line.split("\t")[:2]) for line in run("ls", tmp_path).stdout.splitlines()
+    ]
+    done = run("ls", "--long", tmp_path)
     answers = [line.split("\t")[3] for line in done.stdout.splitlines()]
     assert (0, 6) == (done.exit_code, len(answers))
     assert 5 == sum(answer.startswith("unreadable: ") for answer in answers)
@@ -152,3 +156,42 @@ def test_a_wrong_option_is_refused(option: str, value: str, message: str, tmp_pa
 
     assert (2, "") == (done.exit_code, done.stdout)
     assert message in done.stderr
+
+
+def test_each_test_is_a_line(directory: Path) -> None:
+    """What people look for is a test; the names of its files say nothing."""
+    failed = record(
+        directory, "tests/test_c.py::test_d", model="o3", answer=Failed(Failure("NotFoundError", "no", 404))
+    )
+    os.utime(failed, (1_700_000_000,) * 2)
+    sizes = [
+        sum(path.stat().st_size for path in directory.glob("*.json") if name in path.read_bytes()) for name in NAMES
+    ]
+    lines = [line.split("\t") for line in run("ls", directory).stdout.splitlines()]
+    by_size = [line.split("\t")[0] for line in run("ls", directory, "--sort", "size").stdout.splitlines()]
+
+    assert [
+        ["tests/test_a.py::test_b[x]", "1", "0", "gpt-4o", str(sizes[0])],
+        ["tests/test_c.py::test_d", "2", "1", "gpt-4o-mini, o3", str(sizes[1])],
+        ["tests/test_e.py::test_f", "1", "0", "embed", str(sizes[2])],
+    ] == [line[:5] for line in lines]
+    assert lines[1][5] > "2026"
+    assert ["b[x]", "d", "f"] == [name.partition("::test_")[2] for name in by_size]
+    assert [lines[1][0]] == [line.split("\t")[0] for line in run("ls", directory, "--failed").stdout.splitlines()]
+
+
+def test_the_calls_of_a_named_test_are_listed(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The id is what pytest prints; a directory that holds tests and no recordings is an id too."""
+    monkeypatch.chdir(directory)
+    directory.joinpath("tests").mkdir()
+    directory.joinpath("tests/test_a.py").touch()
+    calls = [
+        run("ls", ".", name).stdout.splitlines() for name in ("tests/test_a.py::test_b", "tests/test_c.py::test_d")
+    ]
+    file, tests = (run("ls", name, ".").stdout.splitlines() for name in ("tests/test_a.py", "tests"))
+    unknown = run("ls", "tests/test_a.py::test_c", ".")
+
+    assert [["whole"], ["stream"]] == [[line.split("\t")[3] for line in lines] for lines in calls]
+    assert (["1"], ["1", "1", "1"]) == tuple([line.split("\t")[1] for line in lines] for lines in (file, tests))
+    assert 1 == json.loads(run("ls", "--stats", "--json", "tests/test_a.py", ".").stdout)["total"]["number"]
+    assert (2, True) == (unknown.exit_code, "  tests/test_a.py::test_b\n" in unknown.stderr)

@@ -140,6 +140,30 @@ def test_a_page_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     assert "cannot write" in result.output
 
 
+def test_several_directories_are_on_one_page(tmp_path: Path) -> None:
+    """A suite may have recordings beside each directory of tests."""
+    for name in ("a", "b"):
+        Example(tmp_path / name).call(f"{name}.py::t", "/v1/chat/completions", BODY, chat_answer("ok", (1, 1)))
+    file = tmp_path / "page.html"
+    result = report(tmp_path / "a", tmp_path / "b", "-o", file)
+
+    assert (0, ["a.py::t", "b.py::t"]) == (result.exit_code, [call["test"] for call in page_data(file)["calls"]])
+
+
+def test_a_page_of_one_test_shows_its_calls_in_their_order(tmp_path: Path) -> None:
+    """A page of a thousand recordings is not for a pull request that changes one test."""
+    travel_agency(tmp_path / "recordings")
+    file = tmp_path / "page.html"
+    result = report(tmp_path / "recordings", AGENT, "-o", file)
+    unknown = report(tmp_path / "recordings", f"{AGENT}s", "-o", tmp_path / "none.html")
+
+    data = page_data(file)
+    assert f"{file}: 2 recordings" in result.output
+    assert [("stored", AGENT)] * 2 == [(call["outcome"], call["test"]) for call in data["calls"]]
+    assert [2, 4] == [len(data["recordings"][call["recording"]]["asked"]) for call in data["calls"]]
+    assert (2, True, False) == (unknown.exit_code, f"  {AGENT}\n" in unknown.output, (tmp_path / "none.html").exists())
+
+
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="needs ../shared/corpus, which is not part of the project")
 def test_a_directory_of_directories_stands_for_those_below(tmp_path: Path) -> None:
     """llama-stack keeps recordings beside each directory of tests."""

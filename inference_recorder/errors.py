@@ -115,7 +115,7 @@ class MissingRecording(RecorderError, RuntimeError):
     @property
     def cause(self) -> Advice | None:
         """What this miss may have in common with others, and how to end it for all of them."""
-        return cause_of(self.explanation, self.test_id, self._node_id)
+        return cause_of(self.explanation, self.test_id, self._node_id, next(iter(self.looked_in), None))
 
 
 Refusal = Literal["replay", "network", "unmarked"]

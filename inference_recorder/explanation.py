@@ -157,8 +157,13 @@ def _dropped_lines(dropped: Dropped) -> Iterator[str]:
     yield "  record it again, as below; or keep the failure, with record_errors=True beside that"
 
 
-def cause_of(explanation: Explanation, test_id: str | None, node_id: str | None) -> Advice | None:
-    """Return what a miss may have in common with others; `node_id` is pytest's id of the test, for its command."""
+def cause_of(
+    explanation: Explanation, test_id: str | None, node_id: str | None, directory: Path | None
+) -> Advice | None:
+    """Return what a miss may have in common with others.
+
+    `node_id` is pytest's id of the test, for its command; `directory` is the first one searched.
+    """
     nearest, old = explanation.nearest, explanation.renamed_from
     if explanation.advice is not None:
         return explanation.advice
@@ -169,7 +174,7 @@ def cause_of(explanation: Explanation, test_id: str | None, node_id: str | None)
             return None
         command = ("inference-recorder", "rename-test", old_file, file, str(explanation.renamed_in))
         return Advice((f"recorded for {old_file}: was the file renamed? Then give it its recordings:",), command)
-    lines: tuple[str, ...] = explanation.remarks[:1]
+    lines: tuple[str, ...] = tuple(f"looked in {directory}: {remark}" for remark in explanation.remarks[:1])
     if explanation.dropped is not None:
         lines = (f"the calls failed with {explanation.dropped.failure} while recording, and were not recorded",)
     elif nearest is not None and (nearest.test_id != test_id or nearest.reason != "other request"):

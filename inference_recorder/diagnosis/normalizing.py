@@ -57,25 +57,28 @@ def _is_equal(question: Question, entry: Entry, names: Sequence[str]) -> bool:
 def _advice(question: Question, names: Sequence[str], entry: Entry, index: Index) -> Advice:
     declared = [*question.normalizers.declared, *names]
     known = [name for name in declared if isinstance(name, str)]
-    if not names:
-        cause, steps, setting = "the same request is recorded under other normalizers: ", "", []
-    else:
-        replacing = f"normalizers {' and '.join(names)} replace" if names[1:] else f"normalizer {names[0]} replaces"
-        cause, steps = f"but for what the {replacing}, the same request is recorded: ", "declare as below, and "
+    if names:
+        replacing, them = f"normalizer {names[0]} replaces", "it"
+        if names[1:]:
+            replacing, them = f"normalizers {' and '.join(names)} replace", "them"
+        cause = f"the same request is recorded, but for what the {replacing}. Declare {them}"
         setting = [f"  {_setting(known, is_whole=known == declared, is_configured=question.is_configured)}"]
+    else:
+        cause, setting = "the same request is recorded, but under other normalizers", []
+    again = Advice((f"{cause} and record again:" if names else f"{cause}; record again", *setting))
     rules = Normalizers(declared).rooted_as(entry.normalize)
     if without_roots(rules.declared_for(entry.body)) == without_roots(entry.normalize):
-        return Advice((f"{cause}declare it as below", *setting))
+        return Advice((f"{cause}:", *setting))
     if _has_rival(question, names, entry, index):
-        return Advice((f"{cause}{steps}record it again", *setting))
+        return again
     if question.is_configured:
         options = [] if declared else ["--none"]
     elif known == declared and _is_only_test(question.test_id, entry.path.parent, index):
         options = [option for name in known for option in ("--normalize", name)] or ["--none"]
     else:  # other tests, with other normalizers, have recordings there
-        return Advice((f"{cause}{steps}record it again", *setting))
+        return again
     command = ("inference-recorder", "rekey", *options, str(entry.path.parent))
-    return Advice((f"{cause}{steps}rename the recordings", *setting), command)
+    return Advice((f"{cause} and rename the recordings:" if names else f"{cause}; rename them:", *setting), command)
 
 
 def _setting(names: Sequence[str], *, is_whole: bool, is_configured: bool) -> str:

@@ -61,6 +61,18 @@ def test_json_output_has_the_members_that_the_help_lists(recordings: Path, tmp_p
     } == json.loads(result.output)
 
 
+def test_json_output_has_the_advice_of_a_miss_among_its_remarks(recordings: Path, tmp_path: Path) -> None:
+    """An agent does what it says."""
+    one, other = (f"Look up 6fa459ea-ee8a-3ca4-894e-db77e160355{digit}." for digit in "ef")
+    put(recordings, asks(one), base_url=BASE_URL)
+    request = put(tmp_path / "missing", asks(other), base_url=BASE_URL)
+
+    remarks = json.loads(run(recordings, "--json", "--request", str(request)).output)["remarks"]
+
+    assert '  normalize = ["uuids"]  (in [tool.inference_recorder])' in remarks
+    assert f"inference-recorder rekey {recordings}" == remarks[-1]
+
+
 @pytest.mark.parametrize("form", ["recording", "request", "arguments"])
 def test_a_request_is_taken_in_three_forms(form: str, recordings: Path, tmp_path: Path) -> None:
     """Whatever somebody has at hand: a file, its request, or what they pass to the SDK."""

@@ -176,6 +176,7 @@ def test_many_misses_of_one_cause_are_one_paragraph_and_one_command(suite: Suite
     """Somebody changed the system prompt, and forty tests missed: one thing to read and one to do."""
     for name in ("a/test_it.py", "b/test_that.py"):
         suite.write(name, SYSTEM.format(words="You are kind."))
+    empty = suite.run("--tb=no")
     suite.run(NEW).assert_outcomes(passed=6)
     for name in ("a/test_it.py", "b/test_that.py"):
         suite.write(name, SYSTEM.format(words="You are very kind."))
@@ -194,6 +195,8 @@ def test_many_misses_of_one_cause_are_one_paragraph_and_one_command(suite: Suite
         "      pytest --inference-mode=record-if-missing a/test_it.py b/test_that.py",
     ] == paragraph
     missed.stdout.no_fnmatch_line("*2 tests missed for*")
+    nothing = f"    looked in {suite.directory / 'recordings'}: there are no recordings there yet"
+    assert ["  6 tests missed for the same reason:", nothing] == empty.outlines[start : start + 2]
     suite.run().assert_outcomes(passed=6)
 
 

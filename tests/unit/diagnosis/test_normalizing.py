@@ -101,7 +101,7 @@ def test_where_renaming_cannot_help_it_is_recorded_again(rival: str, client: ope
 
     assert "rekey" not in str(error)
     [setting] = re.findall(r"^ *normalize=(\[.*\])  ", str(error), re.MULTILINE)
-    assert "declare as below, and record it again" in str(error)
+    assert "Declare it and record again:" in str(error)
     with inference_recording("record-if-missing", recordings, test_id=TEST, normalize=json.loads(setting)):
         answer(client, missed)
     with inference_recording("replay", recordings, test_id=TEST, normalize=json.loads(setting)):

@@ -106,7 +106,9 @@ def _refuse(client: Any) -> NoReturn:
     start = (
         f"Nothing was sent: {test_id or 'a call outside a test'} needs an API key, and its client was made without one"
     )
-    if possible_engines():
+    if engines := possible_engines():
+        if all(engine.is_live for engine in engines):
+            raise OpenAIError(f"{start}\n  its session is live; to call the API, set {variable}")
         raise OpenAIError(f"{start}\n  no recording answers the call; to record it, set {variable}")
     raise OpenAIError(
         f"{start}\n  the call is in no session, so no recording can answer it; mark the test with "

@@ -98,6 +98,22 @@ def test_a_call_that_would_need_the_key_says_so(suite: Suite, monkeypatch: pytes
 
 
 @pytest.mark.slow
+def test_a_live_call_without_a_key_is_not_asked_to_record(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A live session looks for no recording and makes none."""
+    recorded_app(suite, monkeypatch)
+    suite.write(
+        "test_it.py", "from app import answer\n@pytest.mark.inference_recording('live')\ndef test_it(): answer('Hi')"
+    )
+
+    result = suite.run()
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E *its session is live; to call the API, set OPENAI_API_KEY"])
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-real")
+    suite.run().assert_outcomes(passed=1)
+
+
+@pytest.mark.slow
 def test_a_run_that_sends_every_call_needs_its_keys(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """The SDK's own error comes at once, where the client is made."""
     recorded_app(suite, monkeypatch)

@@ -6,7 +6,6 @@ They are wrapped below what mock libraries replace, so that what those answer is
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -79,20 +78,22 @@ def _destination_of(connection: Any) -> tuple[str, int]:
 
 
 async def _aiohttp_connect(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> Any:
-    """Judge a request of aiohttp, which gets a new connection for it, or one kept from before."""
+    """Judge where a request of aiohttp goes, before a proxy or a connection is opened for it."""
     __tracebackhide__ = True
     url = (args[0] if args else kwargs["req"]).url
-    contact = Contact((as_name(url.host),), url.port or 0, path=url.path)
-    judge(contact)
-    with connecting_to(contact.hosts[0]):
-        connection = await wrapped(*args, **kwargs)
-    try:
-        address = _peer(connection.transport.get_extra_info("peername"))
-        judge(replace(contact, address=address, is_counted=False))
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+    host = as_name(url.host)
+    judge(Contact((host,), url.port or 0, is_counted=False))
+    with connecting_to(host):
+        return await wrapped(*args, **kwargs)
+
+
+async def _aiohttp_send(wrapped: Original, instance: Any, args: Args, kwargs: Kwargs) -> Any:
+    """Judge a request of aiohttp on its connection, which may be kept from before, or be to a proxy."""
+    __tracebackhide__ = True
+    url, transport = instance.url, (args[0] if args else kwargs["conn"]).transport
+    address = None if transport is None else _peer(transport.get_extra_info("peername"))
+    judge(Contact((as_name(url.host),), url.port or 0, address, url.path, is_counted=instance.method != "CONNECT"))
+    return await wrapped(*args, **kwargs)
 
 
 def _judge_request(host: str, port: int, target: str | bytes, is_tunnel: bool, address: str | None) -> None:
@@ -132,4 +133,5 @@ TARGETS = (
     Target("http.client", "HTTPConnection", "putrequest", _put_request),
     Target("http.client", "HTTPConnection", "set_tunnel", _set_tunnel),
     Target("aiohttp", "BaseConnector", "connect", _aiohttp_connect),
+    Target("aiohttp", "ClientRequest", "send", _aiohttp_send),
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import http.client
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -157,6 +159,34 @@ def test_a_request_through_a_proxy_is_judged_by_its_url(url: str, recordings: Pa
         thread.join()
 
     assert {b"end"} >= set(received) - {b""}
+
+
+@pytest.mark.slow
+def test_a_library_imported_in_a_session_is_judged_from_its_first_request(recordings: Path) -> None:
+    """It was wrapped when it opened its first connection, too late for aiohttp's own, which may be to a proxy."""
+    library("aiohttp")
+    program = """
+import asyncio, socket, sys
+from inference_recorder import LiveCallBlocked, inference_recording
+
+async def main(proxy):
+    import aiohttp
+
+    async with aiohttp.ClientSession() as session:
+        for url in ("http://api.anthropic.com/", "https://api.anthropic.com/"):
+            try:
+                await session.get(url, proxy=proxy)
+            except LiveCallBlocked as error:
+                print(error.host)
+
+with socket.create_server(("127.0.0.1", 0)) as listener, inference_recording("replay", sys.argv[1]):
+    asyncio.run(main(f"http://127.0.0.1:{listener.getsockname()[1]}"))
+"""
+    command = [sys.executable, "-c", program, str(recordings)]
+
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+    assert [HOST, HOST] == result.stdout.split(), result.stderr
 
 
 def test_the_base_url_of_a_client_is_a_model_host_of_its_session(

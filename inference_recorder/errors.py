@@ -225,6 +225,18 @@ class LockNotAvailable(UserWarning):
         )
 
 
+class RecorderNotEntered(UserWarning):
+    """A recorder was made and never used, so calls went past it. `file` and `line` say where it was made."""
+
+    def __init__(self, file: str, line: int) -> None:
+        self.file = file
+        self.line = line
+        super().__init__(
+            f"{file}:{line}: inference_recording() was made here and never entered, so it does nothing; "
+            "write `with inference_recording():` around the calls, or decorate a function with it"
+        )
+
+
 class RecordingConflict(RecorderError):
     """A recording cannot be renamed, because a different one has the new name; both are unchanged.
 

@@ -10,7 +10,10 @@ from pathlib import Path
 from .config import TABLE, Table, absolute, checked_hosts
 from .errors import RecorderError
 from .modes import InferenceMode, parsed_mode
+from .text import did_you_mean
 
+_NAME = "inference_recorder"
+_LIKE_OUR_NAME = re.compile(rb"inference[-_]?record(?:er|ing)s?", re.IGNORECASE)
 _SPECIAL = frozenset(".^$*+?{}[]()|\\")
 
 
@@ -29,6 +32,7 @@ def table_of(path: Path | None) -> Table:
     if unknown := [key for key in values if key not in _READERS]:
         raise RecorderError(
             f"{path}: {TABLE} has an unknown key {unknown[0]!r}; it knows {', '.join(sorted(_READERS))}"
+            f"{did_you_mean(unknown[0], _READERS)}"
         )
     settings = {key: _READERS[key](value, f"{path}: {key} in {TABLE}") for key, value in values.items()}
     if path is not None and isinstance(directory := settings.get("recordings"), str):
@@ -43,12 +47,15 @@ def _values(path: Path) -> Mapping[str, object]:
         import tomli as tomllib
     try:
         content = path.read_bytes()
-        if b"inference_recorder" not in content:  # most projects have no table, and need not be parsed
+        if not _LIKE_OUR_NAME.search(content):  # most projects have no table, and need not be parsed
             return {}
         tools = tomllib.loads(content.decode()).get("tool")
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise RecorderError(f"{path}: it cannot be read as TOML: {error}") from None
-    table = tools.get("inference_recorder", {}) if isinstance(tools, dict) else {}
+    tools = tools if isinstance(tools, dict) else {}
+    if misnamed := [name for name in tools if name != _NAME and _LIKE_OUR_NAME.fullmatch(name.encode())]:
+        raise RecorderError(f"{path}: [tool.{misnamed[0]}] is not read; the table is called {TABLE}")
+    table = tools.get(_NAME, {})
     if not isinstance(table, dict):
         raise RecorderError(f"{TABLE} in {path} must be a table")
     return table

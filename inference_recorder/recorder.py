@@ -16,6 +16,7 @@ from .engine.engine import Engine
 from .engine.test_run import NoTestRun, TestRun, current_test_run, running_test_id
 from .guard import patches as guard
 from .modes import InferenceMode
+from .never_entered import WarnsIfUnused, place_of_caller
 from .redaction.requests import RequestRules
 from .redaction.scanner import RedactRule
 from .redaction.secret_env import checked_names
@@ -35,7 +36,7 @@ _Sent = TypeVar("_Sent")
 _Result = TypeVar("_Result")
 
 
-class inference_recording:  # noqa: N801 - it is used as a function
+class inference_recording(WarnsIfUnused):  # noqa: N801 - it is used as a function
     """Record the SDK's calls in the block, or answer them from recordings.
 
     Used with `with`, in sync and async code, with `async with`, which does the same, or as a decorator of a function,
@@ -111,12 +112,13 @@ class inference_recording:  # noqa: N801 - it is used as a function
         self._configured = Table()
         self._rules = RequestRules(redact, normalize or (), self._written, self._secret_env)
         self._entered: list[Engine] = []
+        self._unused_since = place_of_caller()
 
     def __enter__(self) -> Session:
         return self._enter(is_process_wide=False)
 
     def _enter(self, *, is_process_wide: bool) -> Session:
-        test_run = current_test_run()
+        self._unused_since, test_run = None, current_test_run()
         config = test_run.config
         setting = config.mode(self._mode)
         mode = setting.value
@@ -161,6 +163,7 @@ class inference_recording:  # noqa: N801 - it is used as a function
         self.__exit__(kind, error, traceback)
 
     def __call__(self, function: _Function) -> _Function:
+        self._unused_since = None
         if inspect.isasyncgenfunction(function):
             decorated: Callable[..., object] = self._around_async_generator(function)
         elif inspect.iscoroutinefunction(function):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 # Control characters but newline and tab; marks that turn the direction of text, which make it read as what it is not;
 # halves of characters, which no output takes.
@@ -22,3 +23,11 @@ def visible(text: str) -> str:
 def visible_line(text: str) -> str:
     """Return a name or a cell the same way, on one line and without tabs, so that it cannot imitate our output."""
     return visible(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return "; did you mean 'mode'?" for the known name that is most like `name`, "" if none is."""
+    from difflib import get_close_matches  # only for errors
+
+    matches = get_close_matches(name.lower().replace("-", "_"), known, n=1)
+    return f"; did you mean {matches[0]!r}?" if matches else ""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ..config import Config
 from ..errors import RecorderError
+from ..text import did_you_mean
 from .configuration import check_may_record
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ Arguments = dict[str, Any]
 """By name: those of `inference_recording`, and allow_misses."""
 
 MARKER = "inference_recording"
+_LIKE_OURS = re.compile(r"inference_?record(?:s|er|ers|ed|ing|ings)?|record(?:ing)?_inference", re.IGNORECASE)
 DESCRIPTION = (
     f"{MARKER}(mode=None, storage_dir=None, *, test_id=None, scope='test', record_errors=None, redact=(), "
     "normalize=None, secret_env=(), block_network=None, allow_hosts=(), allow_misses=False): answer the test's LLM "
@@ -38,13 +41,25 @@ def arguments_of(node: pytest.Item | pytest.Collector) -> Arguments:
     Raises pytest.UsageError, which names the test, for invalid ones.
     """
     arguments: Arguments = {}
-    for mark in reversed(list(node.iter_markers(MARKER))):
+    for mark in reversed(list(node.iter_markers())):
+        if mark.name != MARKER:
+            _check_name(mark.name, node)
+            continue
         try:
             arguments |= _bound(mark)
             _check(arguments)
         except (TypeError, ValueError, RecorderError) as error:
             raise pytest.UsageError(f"{node.nodeid}: @pytest.mark.{MARKER}: {error}") from None
     return arguments
+
+
+def _check_name(name: str, node: pytest.Item | pytest.Collector) -> None:
+    """Raise pytest.UsageError for a marker whose name is almost ours, unless the suite has registered it."""
+    if not _LIKE_OURS.fullmatch(name):
+        return
+    registered = (re.split(r"[(:]", line)[0].strip() for line in node.config.getini("markers"))
+    if name not in registered:
+        raise pytest.UsageError(f"{node.nodeid}: @pytest.mark.{name}: the marker is called {MARKER}")
 
 
 def open_session(node: pytest.Item | pytest.Collector, config: Config) -> Session:
@@ -73,7 +88,9 @@ def _bound(mark: pytest.Mark) -> Arguments:
     try:
         return _signature().bind(*mark.args, **mark.kwargs).arguments
     except TypeError as error:
-        raise ValueError(f"{error}; it takes {', '.join(_signature().parameters)}") from None
+        known = _signature().parameters
+        unknown = next((name for name in mark.kwargs if name not in known), "")
+        raise ValueError(f"{error}; it takes {', '.join(known)}{did_you_mean(unknown, known)}") from None
 
 
 def _signature() -> inspect.Signature:

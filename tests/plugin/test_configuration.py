@@ -57,7 +57,8 @@ def test_the_nearest_pyproject_counts(below: str, source: str, suite: Suite) -> 
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ('modus = "record"', "*has an unknown key 'modus'; it knows auto, mode, normalize, record_errors, *"),
+        ('modus = "record"', "*has an unknown key 'modus'; it knows *auto, *mode, normalize, record_errors, *"),
+        ('mods = "record"', "*has an unknown key 'mods'; it knows *; did you mean 'mode'?"),
         ("mode = true", "*mode in [[]tool.inference_recorder] is True; it must be a string"),
         ('auto = "yes"', "*auto in [[]tool.inference_recorder] is 'yes'; it must be true or false"),
         ('mode = "rekord"', "*[[]tool.inference_recorder] is 'rekord'; it must be one of *"),
@@ -72,6 +73,21 @@ def test_an_invalid_table_is_a_usage_error(table: str, message: str, suite: Suit
 
     assert pytest.ExitCode.USAGE_ERROR == result.ret
     result.stderr.fnmatch_lines([f"*{message}"])
+
+
+@pytest.mark.parametrize("name", ["inference-recorder", "inference_recording"])
+def test_a_table_of_almost_that_name_is_a_usage_error(name: str, suite: Suite) -> None:
+    """The package is called inference-recorder; a table that nobody reads would let a secret into a file."""
+    suite.pytester.makepyprojecttoml(f'[tool.{name}]\nmode = "record"\n[tool.pytest.ini_options]')
+    suite.write("test_it.py", "def test_it(inference_session): ask()")
+
+    result = suite.run()
+
+    assert pytest.ExitCode.USAGE_ERROR == result.ret
+    message = f"*pyproject.toml: [[]tool.{name}] is not read; the table is called [[]tool.inference_recorder]"
+    result.stderr.fnmatch_lines([message])
+    suite.configure('mode = "record"')  # as it says
+    suite.run().assert_outcomes(passed=1)
 
 
 @pytest.mark.parametrize("setting", [None, True, False])

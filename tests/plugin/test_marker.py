@@ -107,6 +107,7 @@ def test_shared_requests_are_stored_once_without_a_test_id(suite: Suite) -> None
     ("arguments", "message"),
     [
         ("modus='record'", "; it takes mode, storage_dir, "),
+        ("recordErrors=True", "; it takes *; did you mean 'record_errors'[?]"),
         ("'record', 'here', 'more'", "; it takes mode, storage_dir, "),
         ("'rekord'", "mode is 'rekord'; it must be one of live, record, replay, record-if-missing"),
         ("scope='module'", 'scope is \'module\'; it must be "test" or "shared"'),
@@ -123,6 +124,28 @@ def test_a_wrong_marker_is_an_error_that_names_the_test(arguments: str, message:
 
     result.assert_outcomes(errors=1, passed=1)
     result.stdout.fnmatch_lines([f"test_it.py::test_it: @pytest.mark.inference_recording: *{message}*"])
+
+
+def test_a_marker_of_almost_that_name_is_an_error_that_names_the_test(suite: Suite) -> None:
+    """pytest takes any name for a marker, and the test would call the model; a name that is registered is another's."""
+    suite.pytester.makeini("[pytest]\nmarkers = inference_records(kind): somebody else's")
+    marker = "@pytest.mark.{}(mode='record')\ndef test_it(): ask()"
+    for number, name in enumerate(("inference_recorder", "inference_recordings", "inference_records")):
+        suite.write(f"test_{number}.py", marker.format(name))
+
+    result = suite.run("--continue-on-collection-errors", "-W", "ignore::pytest.PytestUnknownMarkWarning")
+
+    result.assert_outcomes(errors=2, passed=1)
+    end = "the marker is called inference_recording"
+    result.stdout.fnmatch_lines(
+        [
+            f"test_0.py::test_it: @pytest.mark.inference_recorder: {end}",
+            f"test_1.py::test_it: @pytest.mark.inference_recordings: {end}",
+        ]
+    )
+    suite.write("test_0.py", marker.format("inference_recording"))  # as it says
+    suite.run("test_0.py").assert_outcomes(passed=1)
+    assert ["test_0.py::test_it"] == suite.test_ids()
 
 
 def test_an_unusable_directory_is_reported_without_a_traceback(suite: Suite) -> None:

@@ -34,6 +34,7 @@ COMMANDS = (
     "explain",
     "import",
     "init",
+    "keep",
     "ls",
     "rekey",
     "rename-test",

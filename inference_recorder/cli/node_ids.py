@@ -91,19 +91,19 @@ def recordings_of(
         for error in recordings.unreadable:
             remark_unreadable(error)  # it may be what was meant
         other_places = () if dirs else other_directories(recordings.directories)
-        raise click.UsageError(_not_found(missing, recordings, other_places, (command, effect, dir_option)))
+        raise click.UsageError(not_found(missing, recordings, other_places, (command, effect, dir_option)))
     return recordings
 
 
 def recordings_in(directories: SearchedDirectories, node_ids: Iterable[str]) -> TestRecordings:
-    """Return the recordings of these tests in some directories; the node ids are relative to rootdir."""
+    """Return the recordings of these tests in some directories, or of all; the node ids are relative to rootdir."""
     recordings = TestRecordings(tuple(node_ids), directories)
     for entry in directories.entries():
         if isinstance(entry, CorruptRecording):
             recordings.unreadable.append(entry)
             continue
         test_id = entry.test_id or ""
-        if any(is_part_of(test_id, node_id) for node_id in recordings.node_ids):
+        if not recordings.node_ids or any(is_part_of(test_id, node_id) for node_id in recordings.node_ids):
             recordings.test_ids[entry.path] = test_id
         elif test_id:
             recordings.other_ids.update(enclosing_ids(test_id))
@@ -124,9 +124,10 @@ def is_part_of(test_id: str, node_id: str) -> bool:
     return renamed(test_id, node_id, node_id) is not None
 
 
-def _not_found(
+def not_found(
     missing: Sequence[str], recordings: TestRecordings, other_places: Iterable[Path], advised: tuple[str, str, str]
 ) -> str:
+    """Return the lines that say which ids match nothing, and what may have been meant."""
     command, effect, dir_option = advised
     directories = recordings.directories
     searched = ", ".join(map(shown, directories.searched or (directories.root,)))

@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 
 from ..fixture_ids import parsed_fixture_id
-from ..storage.trash import TRASH_DIRECTORY
 from ..storage.walk import unhidden
 from .configured import chosen_directory, nearest_rootdir
 from .directories import (
@@ -66,8 +65,8 @@ def other_directories(directories: SearchedDirectories) -> list[Path]:
     return [directory for directory in directories_below(_root()) if directory not in directories.searched]
 
 
-def directories_with_trash(dirs: Sequence[Path]) -> list[Path]:
-    """Return the directories with a trash, among those given and below, or by default among those of the suite.
+def directories_with(name: str, dirs: Sequence[Path]) -> list[Path]:
+    """Return the directories that hold one of this name, among those given and below, by default those of the suite.
 
     Raises click.UsageError if one that is given does not exist.
     """
@@ -76,7 +75,7 @@ def directories_with_trash(dirs: Sequence[Path]) -> list[Path]:
             raise click.UsageError(f"the directory {directory} does not exist")
     roots = [Path(os.path.abspath(directory)) for directory in dirs] or [chosen_directory(None).value, _root()]
     walked = (found for root in roots for found in unhidden(root))
-    return list(dict.fromkeys(directory for directory, names, _ in walked if TRASH_DIRECTORY in names))
+    return list(dict.fromkeys(directory for directory, names, _ in walked if name in names))
 
 
 def _combined(root: Path, searched: Iterable[Path]) -> SearchedDirectories:

@@ -9,10 +9,11 @@ from pathlib import Path
 import click
 
 from ..errors import UnwritableRecording
-from ..storage import trash
+from ..storage.trash import TRASH_DIRECTORY, last_deletion
+from ..storage.undo import undo as undone_deletion
 from .console import Column, counted, remark, show_json, show_table
 from .directories import shown
-from .suite_directories import directories_with_trash
+from .suite_directories import directories_with
 
 
 @click.command()
@@ -21,9 +22,9 @@ from .suite_directories import directories_with_trash
 def undo(dirs: tuple[Path, ...], is_json: bool) -> None:
     """Bring back the recordings that were deleted last.
 
-    This brings back what one `inference-recorder rm` or one `pytest --inference-prune=delete` moved to the trash of DIR
-    and the directories below, or without DIR, of all directories of the suite. Run it again to bring back what was
-    deleted before that.
+    This brings back what one `inference-recorder rm`, one `pytest --inference-prune=delete` or one `inference-recorder
+    keep` moved to the trash of DIR and the directories below, or without DIR, of all directories of the suite. What
+    `keep` accepted is set aside again. Run it again to bring back what was deleted before that.
 
     No recording is replaced. If one with the same name has been made since, the deleted one (with all answers of its
     series) stays in the trash, and its path is printed on stderr.
@@ -38,9 +39,9 @@ def undo(dirs: tuple[Path, ...], is_json: bool) -> None:
       1  there are none, or one stays in the trash or cannot be moved
       2  the directory does not exist, or the options are wrong
     """
-    directories = directories_with_trash(dirs)
+    directories = directories_with(TRASH_DIRECTORY, dirs)
     try:
-        undone = trash.undo(trash.last_deletion(directories))
+        undone = undone_deletion(last_deletion(directories))
     except UnwritableRecording as error:
         raise click.ClickException(f"{error}\nwhat is not back yet is still in the trash; try again") from None
     if is_json:

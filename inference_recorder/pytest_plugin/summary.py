@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from ..errors import CorruptRecording
 from .common_causes import write_common_causes
 from .run_report import CallEntry, RunReport
 from .terminal import line_limit, shown_path, write_list
@@ -42,12 +45,7 @@ def summarize(
         tests = "1 test" if live == 1 else f"{live} tests"
         terminal.write_line(f"  {tests} ran live: their calls are not intercepted, nor counted")
     if report.failed_recordings:
-        directories = sorted({shown_path(Path(path).parent, config.rootpath) for path in report.failed_recordings})
-        terminal.write_line(
-            f"  {len(report.failed_recordings)} recorded by tests that failed: moved to {', '.join(directories)} "
-            "(--inference-keep-failed keeps them in place)",
-            yellow=True,
-        )
+        show(*_set_aside(list(map(Path, report.failed_recordings)), config), yellow=True)
     show(
         f"{len(report.kept_recordings)} recorded by tests that failed, and kept (--inference-mode=record asks again)",
         _by_test((test_id, "") for test_id in report.kept_recordings),
@@ -68,6 +66,23 @@ def summarize(
         from .prune import prune
 
         prune(report, unused, recordings.own_directories(), config, common, terminal)
+
+
+def _set_aside(paths: list[Path], config: pytest.Config) -> tuple[str, list[str]]:
+    """Return a title with the command that accepts what was moved to `.failed`, and a line for each test."""
+    from ..storage.catalogue import entry_without_answer
+    from ..storage.walk import is_reached
+
+    tests: list[tuple[str | None, str]] = []
+    for path in paths:
+        with suppress(CorruptRecording):  # removed since, with the test's own directory
+            tests.append((entry_without_answer(path).test_id, ""))
+    directories = sorted({path.parent for path in paths})
+    are_default = all(is_reached(directory.parent, config.invocation_params.dir) for directory in directories)
+    options = [] if are_default else [part for each in directories for part in ("--dir", str(each.parent))]
+    moved_to = ", ".join(shown_path(directory, config.rootpath) for directory in directories)
+    command = shlex.join(["inference-recorder", "keep", *options])
+    return f"{len(paths)} recorded by tests that failed: moved to {moved_to} ({command} accepts them)", _by_test(tests)
 
 
 def _counted(report: RunReport, unused: int) -> str:

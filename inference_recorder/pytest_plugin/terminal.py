@@ -21,11 +21,13 @@ def line_limit(config: pytest.Config) -> int | None:
     return None if config.option.verbose > 0 else MOST_LINES
 
 
-def write_list(terminal: pytest.TerminalReporter, limit: int | None, title: str, lines: list[str]) -> None:
+def write_list(
+    terminal: pytest.TerminalReporter, limit: int | None, title: str, lines: list[str], **colour: bool
+) -> None:
     """Write a title and at most `limit` lines below it; nothing for an empty list."""
     if not lines:
         return
-    terminal.write_line(f"  {title}:")
+    terminal.write_line(f"  {title}:", **colour)
     for line in lines[:limit]:
         terminal.write_line(visible_line(f"    {line}"))
     if limit is not None and len(lines) > limit:

@@ -44,11 +44,11 @@ class Rollback:
             self._keys.add(key)
             for position in count(1):
                 name_in_series = recording_name(key, position)
-                old = self._old[name_in_series] = _files_at(self._store.path_of(name_in_series))
+                old = self._old[name_in_series] = files_at(self._store.path_of(name_in_series))
                 if old is None:
                     break
         if name not in self._old:
-            self._old[name] = _files_at(self._store.path_of(name))
+            self._old[name] = files_at(self._store.path_of(name))
         return list(self._old.items())[known:]
 
     def is_new(self, key: str) -> bool:
@@ -82,7 +82,7 @@ class Rollback:
 
     def _changed(self) -> Iterator[tuple[str, Files | None]]:
         for name, old in self._old.items():
-            if (new := _files_at(self._store.path_of(name))) != old:
+            if (new := files_at(self._store.path_of(name))) != old:
                 yield name, new
 
     def remove_failed(self) -> None:
@@ -92,7 +92,8 @@ class Rollback:
                 self._failed.remove(name)
 
 
-def _files_at(path: Path) -> Files | None:
+def files_at(path: Path) -> Files | None:
+    """Return the content of a recording and its attachment; None if it is absent or unreadable."""
     content = files.content_of(path)
     if content is None:  # absent, or unreadable and so impossible to restore
         return None

@@ -1,8 +1,9 @@
 """Deleted recordings: kept for two weeks in `.trash` of their directory, from where they can be restored.
 
 A deletion is a directory `.trash/<time>-<token>`, with the same name in each directory of recordings that it touched.
-Its files keep their names. At any moment a recording is complete, either in its directory or in the trash: its
-attachment is copied before the recording moves, and removed afterwards.
+Its files keep their names; `accepted` in it has what came from `.failed` into their place, if something did. At any
+moment a recording is complete, either in its directory or in the trash: its attachment is copied before the recording
+moves, and removed afterwards.
 """
 
 from __future__ import annotations
@@ -18,20 +19,24 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta, timezone
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 
-from ..errors import UnwritableRecording
-from ..recording.layout import ATTACHMENT_ENDING, file_of, name_of
+from ..errors import CorruptRecording, UnwritableRecording
+from ..recording.layout import is_model_list_name, name_of
 from . import attachments, files
-from .catalogue import paths_in, position_of, series_of
+from .catalogue import key_of, paths_in, position_of, series_of
+from .directories import Directories
 from .locks import Locks
+from .rollback import files_at
+from .store import Store
 from .walk import is_reached
 
 TRASH_DIRECTORY = ".trash"
+ACCEPTED_DIRECTORY = "accepted"
+"""In a deletion: copies of the recordings that came from `.failed` into the place of the deleted ones."""
 KEPT_FOR = timedelta(days=14)
 _TIME = "%Y%m%dT%H%M%S.%fZ"
 _DELETION = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{8}")
-_UNDONE = ".undone"
+UNDONE = ".undone"
 """Suffix of a deletion that was undone except for some recordings; later undos ignore it."""
 
 
@@ -45,6 +50,7 @@ class Deletion:
         """{where a recording was: where it is in the trash}."""
         self.kept: list[Path] = []
         """Recordings that stay because a later answer of their series stays, which would be replayed instead."""
+        self._directories: set[str] = set()
 
     def discard(self, paths: Iterable[Path], directories: Iterable[Path] = (), *, is_dry_run: bool = False) -> None:
         """Move these recordings and their attachments to the trash; skips those that no longer exist.
@@ -72,32 +78,54 @@ class Deletion:
 
     def undo_command(self, root: Path) -> str:
         """Return the command that restores the recordings, for a shell whose working directory is `root`."""
-        directories = sorted({str(path.parent) for path in self.moved})
+        directories = sorted(self._directories)
         are_default = all(is_reached(Path(directory), root) for directory in directories)
         return shlex.join(["inference-recorder", "undo", *([] if are_default else directories)])
 
     def _move(self, path: Path) -> None:
-        with _locked(path):
+        with locked(path):
             if not os.path.lexists(path):
                 return
-            entry = path.parent / TRASH_DIRECTORY / self.name
-            files.make_ignored(entry.parent)
-            entry.mkdir(exist_ok=True)
+            entry = self._entry(path.parent)
             attachment = attachments.named_in(path, files.content_of(path))
             if attachment is not None and os.path.lexists(attachment):
-                _copy(attachment, entry / attachment.name, path.stem)
+                copy(attachment, entry / attachment.name, path.stem)
             os.rename(path, entry / path.name)
             self.moved[path] = entry / path.name
             if attachment is not None:
                 attachment.unlink(missing_ok=True)
 
+    def accept(self, failed: Path) -> Path:
+        """Move a recording from `.failed` into place and return its path; what it replaces goes to the trash.
 
-class Undone(NamedTuple):
-    """The result of an undo."""
+        Raises CorruptRecording and UnwritableRecording.
+        """
+        directory, name = failed.parent.parent, name_of(failed.name)
+        new, store = files_at(failed), Store(Directories(directory, ()))
+        if new is None:
+            raise CorruptRecording(failed, "it or its attachment cannot be read")
+        path = store.path_of(name)
+        with locked(path):
+            entry = self._entry(directory)
+            _copy_recording(failed, entry / ACCEPTED_DIRECTORY)
+            if os.path.lexists(path):
+                _copy_recording(path, entry)
+                self.moved[path] = entry / path.name
+        store.write(name, new.content, attachment=new.attachment)
+        if (key := key_of(failed)) == name or is_model_list_name(name):
+            self.discard(map(store.path_of, store.other_outcomes(key, name)))
+        for changed in (entry / ACCEPTED_DIRECTORY, entry, entry.parent, directory):
+            files.sync_directory(changed)
+        Store(Directories(failed.parent, ())).remove(name)
+        return path
 
-    restored: list[Path]
-    conflict: dict[Path, Path]
-    """{where a recording was: where it stays in the trash}, because another recording has its name or series."""
+    def _entry(self, directory: Path) -> Path:
+        """Return this deletion's part in a directory, made if necessary."""
+        entry = directory / TRASH_DIRECTORY / self.name
+        files.make_ignored(entry.parent)
+        entry.mkdir(exist_ok=True)
+        self._directories.add(str(directory))
+        return entry
 
 
 def last_deletion(directories: Iterable[Path]) -> list[Path]:
@@ -108,53 +136,13 @@ def last_deletion(directories: Iterable[Path]) -> list[Path]:
     last: list[Path] = []
     for entry in chain.from_iterable(map(_entries, directories)):
         with files.refusals_of(entry):
-            if entry.name.endswith(_UNDONE) or not any(paths_in([entry])):
+            if entry.name.endswith(UNDONE) or not any(paths_in([entry, entry / ACCEPTED_DIRECTORY])):
                 continue
         if not last or entry.name > last[0].name:
             last = [entry]
         elif entry.name == last[0].name:
             last.append(entry)
     return last
-
-
-def undo(entries: Iterable[Path]) -> Undone:
-    """Restore the recordings of a deletion, given by its directories; replaces no recording.
-
-    Either all answers of a series are restored or none. What cannot be restored stays in the trash, where
-    `last_deletion` ignores it. Raises UnwritableRecording; after that, the same deletion can be undone again.
-    """
-    undone = Undone([], {})
-    for entry in entries:
-        directory = entry.parent.parent
-        series: defaultdict[tuple[Path, str], list[Path]] = defaultdict(list)
-        for deleted in sorted(paths_in([entry]), key=position_of):
-            series[series_of(deleted)].append(deleted)
-        attachment_paths = _attachments_in(entry)
-        restored: list[Path] = []
-        conflict: list[Path] = []
-        for answers in series.values():
-            if any(_is_conflict(directory / deleted.name, deleted) for deleted in answers):
-                conflict += answers
-                continue
-            for deleted in answers:
-                is_restored = _restore(deleted, directory / deleted.name, attachment_paths[deleted.name])
-                (restored if is_restored else conflict).append(deleted)
-        # Once for all, since it takes as long as a write; before anything leaves the trash.
-        files.sync_directory(directory)
-        for deleted in restored:
-            with _locked(directory / deleted.name):
-                for path in (deleted, *attachment_paths[deleted.name]):
-                    path.unlink(missing_ok=True)
-            undone.restored.append(directory / deleted.name)
-        if not conflict:
-            with suppress(OSError):  # another process is still moving recordings to it, for the next undo
-                entry.rmdir()
-            continue
-        remainder = entry.with_name(entry.name + _UNDONE)
-        with files.refusals_of(remainder), suppress(FileNotFoundError):  # another process has renamed it
-            entry.rename(remainder)
-        undone.conflict.update({directory / deleted.name: remainder / deleted.name for deleted in conflict})
-    return undone
 
 
 def remove_expired(directories: Iterable[Path], time: datetime | None = None) -> None:
@@ -176,16 +164,8 @@ def _entries(directory: Path) -> Iterator[Path]:
         except (FileNotFoundError, NotADirectoryError):
             return
         for entry in entries:
-            if _DELETION.fullmatch(entry.name.removesuffix(_UNDONE)) and entry.is_dir(follow_symlinks=False):
+            if _DELETION.fullmatch(entry.name.removesuffix(UNDONE)) and entry.is_dir(follow_symlinks=False):
                 yield Path(entry.path)
-
-
-def _attachments_in(entry: Path) -> defaultdict[str, list[Path]]:
-    """Return {file name of a deleted recording: its attachments}."""
-    paths: defaultdict[str, list[Path]] = defaultdict(list)
-    for path in entry.glob(f"*{ATTACHMENT_ENDING}"):
-        paths[file_of(attachments.owner_of(path))].append(path)
-    return paths
 
 
 def _that_leave_no_gap(directory: Path, named: set[Path]) -> tuple[list[Path], list[Path]]:
@@ -201,36 +181,8 @@ def _that_leave_no_gap(directory: Path, named: set[Path]) -> tuple[list[Path], l
     return going, kept
 
 
-def _is_conflict(path: Path, deleted: Path) -> bool:
-    """Whether another recording has the deleted one's name. A killed undo may leave the same one in both places."""
-    deleted_content = files.content_of(deleted)
-    if not os.path.lexists(path) or not os.path.lexists(deleted):  # or another process has restored it
-        return False
-    content = files.content_of(path)
-    return content is None or content != deleted_content
-
-
-def _restore(deleted: Path, path: Path, attachment_paths: Iterable[Path]) -> bool:
-    """Copy a deleted recording back, unless another one has its name by now; returns whether it is restored."""
-    with _locked(path):
-        if _is_conflict(path, deleted):
-            return False
-        if not os.path.lexists(deleted):  # another process has restored it
-            return os.path.lexists(path)
-        for attachment in attachment_paths:
-            _copy(attachment, path.parent / attachment.name, path.stem)
-        if not os.path.lexists(path):
-            try:
-                os.link(deleted, path, follow_symlinks=False)
-            except FileExistsError:  # recorded meanwhile, without the lock
-                return False
-            except (OSError, NotImplementedError):  # a file system without links
-                os.rename(deleted, path)
-    return True
-
-
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Hold the write lock of a recording; raises UnwritableRecording if it is taken or the block raises OSError."""
     name = name_of(path.name)
     locks = Locks(path.parent)
@@ -240,7 +192,7 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _copy(source: Path, target: Path, owner: str) -> None:
+def copy(source: Path, target: Path, owner: str) -> None:
     """Copy an attachment of `owner` to `target`, a link as a link, unless a complete one is there; raises OSError."""
     try:
         os.link(source, target, follow_symlinks=False)
@@ -252,6 +204,15 @@ def _copy(source: Path, target: Path, owner: str) -> None:
             files.replace(target, content, owner)
         elif not exists:
             raise
+
+
+def _copy_recording(path: Path, directory: Path) -> None:
+    """Copy a recording and its attachment to a directory, made if necessary; raises OSError."""
+    directory.mkdir(exist_ok=True)
+    attachment = attachments.named_in(path, files.content_of(path))
+    for source in (attachment, path):
+        if source is not None and os.path.lexists(source):
+            copy(source, directory / source.name, path.stem)
 
 
 def _now() -> datetime:

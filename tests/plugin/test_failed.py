@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from pathlib import Path
 
 import pytest
 
+from ..cli.recorded import run as run_command
+from ..conftest import files_of
 from ..support.directories import contents_of
 from ..support.openai_server import Reply
-from .conftest import Suite
+from .conftest import Suite, line_of
 
 RECORD = "--inference-mode=record"
 
@@ -220,3 +223,44 @@ def test_a_crashed_workers_recordings_are_moved_to_failed(keeps: bool, suite: Su
     assert (5 if keeps else 4) == len(after)
     assert (0 if keeps else 2) == len(suite.files("recordings/.failed"))
     assert keeps != ("by tests that failed: moved" in str(result.stdout))
+
+
+def test_what_was_set_aside_is_kept_by_the_command_that_the_summary_names(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answers were paid for; where the test was wrong, nobody wants to pay again."""
+    monkeypatch.chdir(suite.directory)
+    test = "def test_{0}(inference_session): ask('{0}'); ask('{0}'); assert {1}\n"
+    suite.write("test_it.py", test.format("a", 1) + test.format("b", 1) + test.format("c", 1))
+    suite.run(RECORD).assert_outcomes(passed=3)
+    before = contents_of(suite.directory / "recordings")
+    suite.write("test_it.py", test.format("a", 0) + test.format("b", 0) + test.format("c", 1))
+
+    failed = suite.run(RECORD)
+
+    title = "  4 recorded by tests that failed: moved to recordings/.failed (inference-recorder keep accepts them):"
+    failed.stdout.fnmatch_lines([title, "    test_it.py::test_a: 2", "    test_it.py::test_b: 2"])
+    one, rest, nothing = [run_command("keep", *names) for names in (["test_it.py::test_b"], [], [])]
+    assert ([0, 0, 1], 4) == ([done.exit_code for done in (one, rest, nothing)], len(one.stdout.split()))
+    suite.run().assert_outcomes(failed=2, passed=1)
+    texts = [str(recording["response"]["body"]["__data__"]) for recording in suite.recordings()]
+    assert [] == [text for text in texts for number in range(4) if f"Hello {number}!" in text]
+    assert [0, 0, 1] == [run_command("undo").exit_code for _ in range(3)]
+    back = contents_of(suite.directory / "recordings")
+    of_c = {name for name, content in before.items() if b"::test_c" in content}
+    assert {name: before[name] for name in before.keys() - of_c} == {name: back[name] for name in back.keys() - of_c}
+    assert 4 == len(suite.files("recordings/.failed"))
+
+
+def test_a_directory_elsewhere_is_named_in_that_command(suite: Suite, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Without it, the command would say that there is nothing to keep."""
+    directory = tmp_path_factory.mktemp("elsewhere")
+    suite.write(
+        "test_it.py", f"def test_it():\n    with inference_recording('record', {str(directory)!r}): ask()\n    assert 0"
+    )
+    failed = suite.run()
+
+    line = line_of(failed, "  1 recorded by tests that failed: moved to ")
+    command = line.partition("(inference-recorder ")[2].removesuffix(" accepts them):")
+    assert 0 == run_command(*shlex.split(command)).exit_code
+    assert ([], 1) == (files_of(directory / ".failed"), len(files_of(directory)))

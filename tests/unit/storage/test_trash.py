@@ -26,7 +26,8 @@ from inference_recorder.storage import locks
 from inference_recorder.storage.attachments import digest_in, read_attachment
 from inference_recorder.storage.catalogue import paths_in
 from inference_recorder.storage.locks import Locks
-from inference_recorder.storage.trash import Deletion, last_deletion, remove_expired, undo
+from inference_recorder.storage.trash import Deletion, last_deletion, remove_expired
+from inference_recorder.storage.undo import undo
 
 from ...cli.recorded import completion, record
 from ...conftest import HELLO
@@ -318,9 +319,9 @@ def test_processes_that_undo_at_once_bring_back_all(recordings: Path) -> None:
     paths = [record(recordings, f"test_{number}") for number in range(20)]
     deleted(*paths)
     program = (
-        "import sys; from pathlib import Path; from inference_recorder.storage import trash\n"
+        "import sys; from pathlib import Path; from inference_recorder.storage import trash, undo\n"
         "entries = trash.last_deletion([Path(sys.argv[1])])\n"
-        "print('ready', flush=True); sys.stdin.readline(); print(len(trash.undo(entries).conflict))"
+        "print('ready', flush=True); sys.stdin.readline(); print(len(undo.undo(entries).conflict))"
     )
     command = [sys.executable, "-c", program, str(recordings)]
     both = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)]
@@ -490,7 +491,7 @@ def test_a_trash_that_cannot_be_read(unreadable: str, recordings: Path) -> None:
     deleted(record(recordings))
     [directory] = recordings.glob(unreadable)
     program = (
-        "import sys; from pathlib import Path; from inference_recorder.storage import trash\n"
+        "import sys; from pathlib import Path; from inference_recorder.storage import trash, undo\n"
         "from inference_recorder import UnwritableRecording\n"
         "directory = Path(sys.argv[1]); trash.remove_expired([directory])\n"
         "try: trash.last_deletion([directory])\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from typing import NamedTuple, TypeAlias, TypeVar
 
 import click
@@ -155,16 +155,16 @@ def _shorter_ids(test_id: str, width: int) -> tuple[str, ...]:
     return (test_id, f"…/{file.rpartition('/')[2]}::{names}", f"…::{names}", cut, *without_start)
 
 
-def tracked(items: Iterable[_Item], activity: str, total: int | None = None) -> Iterator[_Item]:
+def tracked(items: Iterable[_Item], activity: str, count: Callable[[], int] | None = None) -> Iterator[_Item]:
     """Yield the items; at a terminal, show a progress bar on stderr once it has taken more than a second.
 
-    `total` is their number, for items without a length.
+    `count` returns their number, for items without a length.
     """
     console = remarks()
     if not console.is_terminal:
         yield from items
         return
-    total = len(items) if isinstance(items, Sized) else total
+    total = len(items) if isinstance(items, Sized) else count and count()
     started = time.monotonic()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     bar = Progress(*columns, console=console, transient=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -44,13 +44,17 @@ class SearchedDirectories:
     only: tuple[Path, ...] | None = None
     """The recordings that are meant; None for all."""
 
-    def paths(self) -> Sequence[Path]:
-        """Return the recordings in their order."""
-        return list(paths_in(self.searched)) if self.only is None else self.only
+    def paths(self) -> Iterator[Path]:
+        """Yield the recordings in their order."""
+        return paths_in(self.searched) if self.only is None else iter(self.only)
+
+    def count(self) -> int:
+        """Return the number of recordings."""
+        return sum(1 for _ in self.paths())
 
     def entries(self, activity: str = "Reading recordings") -> Iterator[Entry | CorruptRecording]:
         """Yield each recording, or the error that reading it gave; a terminal gets a progress bar."""
-        for path in tracked(self.paths(), activity):
+        for path in tracked(self.paths(), activity, self.count):
             try:
                 yield entry_of(path)
             except CorruptRecording as error:

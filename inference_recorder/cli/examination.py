@@ -17,7 +17,7 @@ from ..recording.layout import (
     owner_of_temporary,
 )
 from ..request.keys import KEY_VERSIONS
-from ..storage.catalogue import paths_in, position_of, series_of
+from ..storage.catalogue import position_of, series_of
 from .configured import Secrets
 from .directories import SearchedDirectories
 from .examined_files import ExaminedFile, Finding, examined
@@ -46,8 +46,8 @@ class Examination:
     def run(self, secrets: Secrets) -> None:
         """Examine everything; raises nothing because of a file."""
         counts: Counter[str] = Counter()
-        paths = list(paths_in(self.directories.searched))
-        for file in mapped(partial(examined, secrets, self.rootdir), paths, "Checking recordings"):
+        work = partial(examined, secrets, self.rootdir)
+        for file in mapped(work, self.directories.paths(), "Checking recordings", self.directories.count):
             self._add(file)
             if file.is_sdk_call:
                 counts[file.key_version] += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -37,8 +38,8 @@ class ListedFile:
     test_id: str | None = None
     endpoint: str | None = None
     model: str | None = None
-    key: str | None = None
     position: int | None = None
+    """In the series of its key; None if the file cannot be read."""
     is_streaming: bool | None = None
     is_complete: bool | None = None
     is_failed: bool | None = None
@@ -47,8 +48,8 @@ class ListedFile:
     def short_name(self) -> str:
         """The name with only the first 12 digits of its key: "792f5c2603ba.2"."""
         file = os.path.basename(self.path)
-        name, key = name_of(file), key_in(file)
-        name = name.replace(key, key[:12], 1)
+        key = key_in(file)
+        name = name_of(file).replace(key, key[:12], 1)
         return name.rpartition("-")[0] if is_model_list_name(name) else name
 
     @property
@@ -78,7 +79,8 @@ class ListedFile:
 
     def as_json(self) -> dict[str, object]:
         """Return what --json gives."""
-        return asdict(self) | {"modified": iso_time(self.modified)}
+        key = None if self.position is None else key_in(os.path.basename(self.path))
+        return asdict(self) | {"modified": iso_time(self.modified), "key": key}
 
 
 @dataclass(slots=True)
@@ -86,37 +88,47 @@ class ListedTest:
     """The recordings of one test, as they are listed in one line."""
 
     test_id: str
-    files: list[ListedFile] = field(default_factory=list)
+    number: int = 0
+    failed: int = 0
+    unreadable: int = 0
+    models: set[str] = field(default_factory=set)
+    size: int = 0
+    modified: float = 0.0
 
-    @property
-    def size(self) -> int:
-        """Bytes of all files."""
-        return sum(file.size for file in self.files)
+    def add(self, file: ListedFile) -> None:
+        """Count a file."""
+        self.number += 1
+        self.failed += bool(file.is_failed)
+        self.unreadable += file.kind == "corrupt"
+        self.models |= {file.model} if file.model else set()
+        self.size += file.size
+        self.modified = max(self.modified, file.modified)
 
     def cells(self, now: float) -> list[Cell]:
         """Return its line; `now` is in seconds since 1970."""
-        failed = sum(file.is_failed or file.kind == "corrupt" for file in self.files)
+        failed = self.failed + self.unreadable
         return [
             (self.test_id or OUTSIDE_A_TEST, self.test_id),
-            len(self.files),
+            self.number,
             (str(failed or ""), str(failed)),
             self._models_cell(),
             size_cell(self.size),
-            _age_cell(now, max(file.modified for file in self.files)),
+            _age_cell(now, self.modified),
         ]
 
     def _models_cell(self) -> Cell:
-        models = sorted({file.model for file in self.files if file.model})
+        models = sorted(self.models)
         first = shortened(models[0], _LONGEST_MODEL) if models else ""
         return f"{first} +{len(models) - 1}" if len(models) > 1 else first, ", ".join(models)
 
 
 def by_test(files: Iterable[ListedFile]) -> list[ListedTest]:
-    """Return the files of each test, in the order of their first ones."""
+    """Return the tests of these files, which are not kept: thousands of them take a lot of memory."""
     tests: dict[str, ListedTest] = {}
     for file in files:
         test_id = _UNREADABLE if file.kind == "corrupt" and file.test_id is None else file.test_id or ""
-        tests.setdefault(test_id, ListedTest(test_id)).files.append(file)
+        test = tests.get(test_id) or tests.setdefault(test_id, ListedTest(test_id))
+        test.add(file)
     return list(tests.values())
 
 
@@ -153,10 +165,10 @@ def _listed_file(entry: Entry, size: int, modified: float) -> ListedFile:
         size,
         modified,
         reason,
-        test_id=entry.test_id,
-        endpoint=entry.endpoint or None,
-        model=entry.model or None,
-        key=entry.key,
+        # Interned, each is sent by another process, and held, once for many files.
+        test_id=entry.test_id and sys.intern(entry.test_id),
+        endpoint=sys.intern(entry.endpoint) or None,
+        model=sys.intern(entry.model) or None,
         position=entry.position,
         is_streaming=None if answer is None else isinstance(answer, Streamed),
         is_complete=None if answer is None else is_complete(answer),

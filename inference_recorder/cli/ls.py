@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import click
@@ -12,7 +12,7 @@ from ..views.parts import size_of
 from .console import Column, counted, output, remark, show_json, show_table
 from .directories import SearchedDirectories
 from .filters import Filter, takes_filter
-from .listing import ListedFile, by_test, listed
+from .listing import ListedFile, ListedTest, by_test, listed
 from .node_ids import directories_named
 from .processes import mapped
 from .statistics import remark_uncounted, show_statistics, statistics_of
@@ -34,13 +34,19 @@ _TEST_COLUMNS = (
     Column("size", is_number=True),
     Column("age", is_number=True),
 )
-_SORTS: dict[str, Callable[[ListedFile], str | float]] = {
+_ORDERS: dict[str, Callable[[ListedFile], str | float]] = {
     "test": lambda file: file.test_id or "",
     "endpoint": lambda file: file.endpoint or "",
     "model": lambda file: file.model or "",
     "size": lambda file: -file.size,
     "age": lambda file: -file.modified,
     "key": lambda file: file.short_name,
+}
+_ORDERS_OF_TESTS: dict[str, Callable[[ListedTest], str | float]] = {
+    "test": lambda test: test.test_id,
+    "model": lambda test: min(test.models, default=""),
+    "size": lambda test: -test.size,
+    "age": lambda test: -test.modified,
 }
 
 
@@ -50,7 +56,7 @@ _SORTS: dict[str, Callable[[ListedFile], str | float]] = {
 @takes_filter
 @click.option("-l", "--long", "is_long", is_flag=True, help="Print a line for each call, not for each test.")
 @click.option("--failed", is_flag=True, help="Only recorded failures.")
-@click.option("--sort", type=click.Choice(tuple(_SORTS)), help="Default: test. The largest and newest come first.")
+@click.option("--sort", type=click.Choice(tuple(_ORDERS)), help="Default: test. The largest and newest come first.")
 @click.option("--reverse", is_flag=True, help="Reverse the order.")
 @click.option("--stats", "shows_statistics", is_flag=True, help="Print statistics instead of the list.")
 @click.option("--all", "shows_all", is_flag=True, help="With --stats: print all lines of each table, not 15.")
@@ -74,7 +80,7 @@ def ls(
     is listed, as with --long.
 
     TEXT matches any part, or the whole if it has * or ?. Ages are those of the files; a checkout makes files new. Of a
-    test, --sort takes the sum of the sizes, and otherwise the call that comes first. In a pipe, each line has the test,
+    test, --sort takes the first model, the sum of the sizes and the newest file. In a pipe, each line has the test,
     its calls, how many of them failed or cannot be read, models, size in bytes and time of change; with --long the
     test, endpoint, model, answer, size, time and path; separated by tabs.
 
@@ -109,18 +115,19 @@ def ls(
     directories = directories_named(names, "ls", is_recursive=recursive)
     if not shows_statistics:
         is_long = is_long or any("::" in name or "@" in name for name in names)
-        files = _matching(directories, wanted, failed, sort or "test", reverse)
-        if is_json:
-            show_json([file.as_json() for file in files])
-        elif is_long:
-            show_table(_CALL_COLUMNS, [file.cells(time.time()) for file in files])
-            _remark_number(files, "")
+        matching = _matching(directories, wanted, failed)
+        order = sort or "test"
+        if is_json or is_long:
+            files = sorted(
+                matching, key=lambda file: (_ORDERS[order](file), file.test_id or "", file.path), reverse=reverse
+            )
+            _show_files(files, is_json)
+        elif order in _ORDERS_OF_TESTS:
+            tests = by_test(matching)
+            tests.sort(key=lambda test: (_ORDERS_OF_TESTS[order](test), test.test_id), reverse=reverse)
+            _show_tests(tests)
         else:
-            tests = by_test(files)
-            if sort == "size":
-                tests.sort(key=lambda test: test.size, reverse=not reverse)
-            show_table(_TEST_COLUMNS, [test.cells(time.time()) for test in tests])
-            _remark_number(files, f" of {counted(len(tests), 'test')}")
+            raise click.UsageError(f"--sort {order} needs --long: the calls of a test have several")
         return
     if failed or sort or reverse or is_long:
         raise click.UsageError(
@@ -134,17 +141,28 @@ def ls(
     remark_uncounted(statistics)
 
 
-def _matching(
-    directories: SearchedDirectories, wanted: Filter, failed: bool, sort: str, reverse: bool
-) -> list[ListedFile]:
-    all_files = mapped(partial(listed, wanted), directories.paths(), "Reading recordings")
-    files = [file for file in all_files if file is not None and (file.is_failed or not failed)]
-    key = _SORTS[sort]
-    return sorted(files, key=lambda file: (key(file), file.test_id or "", file.path), reverse=reverse)
+def _matching(directories: SearchedDirectories, wanted: Filter, failed: bool) -> Iterator[ListedFile]:
+    files = mapped(partial(listed, wanted), directories.paths(), "Reading recordings", directories.count)
+    return (file for file in files if file is not None and (file.is_failed or not failed))
 
 
-def _remark_number(files: list[ListedFile], of_tests: str) -> None:
+def _show_files(files: list[ListedFile], is_json: bool) -> None:
+    if is_json:
+        show_json([file.as_json() for file in files])
+        return
+    show_table(_CALL_COLUMNS, (file.cells(time.time()) for file in files))
     unreadable = sum(file.kind == "corrupt" for file in files)
+    _remark_number(len(files), "", sum(file.size for file in files), unreadable)
+
+
+def _show_tests(tests: list[ListedTest]) -> None:
+    show_table(_TEST_COLUMNS, (test.cells(time.time()) for test in tests))
+    of_tests = f" of {counted(len(tests), 'test')}"
+    unreadable = sum(test.unreadable for test in tests)
+    _remark_number(sum(test.number for test in tests), of_tests, sum(test.size for test in tests), unreadable)
+
+
+def _remark_number(number: int, of_tests: str, size: int, unreadable: int) -> None:
     note = f"; {unreadable:,} cannot be read: see inference-recorder check" if unreadable else ""
     if unreadable or output().is_terminal:
-        remark(f"{counted(len(files), 'file')}{of_tests}, {size_of(sum(file.size for file in files))}{note}")
+        remark(f"{counted(number, 'file')}{of_tests}, {size_of(size)}{note}")

@@ -24,48 +24,62 @@ _PATIENCE_SECONDS = 0.5
 _MOST_PROCESSES = 4
 """Each takes 40 MB."""
 _ITEMS_AT_A_TIME = 64
+_LOTS_FOR_EACH = 4
+"""For each process, so many lots of items are ready or done: no more are held."""
 
 
 def mapped(
-    work: Callable[[Sequence[_Item]], Iterable[_Result]], items: Sequence[_Item], activity: str
+    work: Callable[[Sequence[_Item]], Iterable[_Result]],
+    items: Iterable[_Item],
+    activity: str,
+    count: Callable[[], int],
 ) -> Iterator[_Result]:
-    """Yield what `work` returns for each item, in order; a terminal gets a progress bar.
+    """Yield what `work` returns for each item, in order; a terminal gets a progress bar, which `count` is for.
 
-    `work` takes some items and returns one result for each. Like them it can be pickled, and it prints nothing.
+    `work` takes some items and returns one result for each. Like them it can be pickled, and it prints nothing. Few
+    items and results are held at a time.
     """
-    return tracked(_worked(work, items), activity, len(items))
+    return tracked(_worked(work, items), activity, count)
 
 
-def _worked(work: Callable[[Sequence[_Item]], Iterable[_Result]], items: Sequence[_Item]) -> Iterator[_Result]:
-    starts = range(0, len(items), _ITEMS_AT_A_TIME)
-    rest = deque(items[start : start + _ITEMS_AT_A_TIME] for start in starts)
-    cores, started = _usable_cores(), time.monotonic()
-    while rest:
-        if min(cores, len(rest)) > 1 and time.monotonic() - started > _PATIENCE_SECONDS:
-            yield from _worked_in_processes(work, rest, min(cores, len(rest), _MOST_PROCESSES))
-            cores = 1
-        else:
-            yield from work(rest.popleft())
+def _worked(work: Callable[[Sequence[_Item]], Iterable[_Result]], items: Iterable[_Item]) -> Iterator[_Result]:
+    source = iter(items)
+    lots = iter(lambda: list(islice(source, _ITEMS_AT_A_TIME)), [])
+    started, number = time.monotonic(), min(_usable_cores(), _MOST_PROCESSES)
+    for lot in lots:
+        if number == 1 or time.monotonic() - started < _PATIENCE_SECONDS:
+            yield from work(lot)
+            continue
+        waiting = deque([lot, *islice(lots, _LOTS_FOR_EACH * number - 1)])
+        if len(waiting) > 1:
+            yield from _worked_in_processes(work, waiting, lots, number)
+        # None are left but where processes do not work.
+        for lot in waiting:
+            yield from work(lot)
+        number = 1
 
 
 def _worked_in_processes(
-    work: Callable[[Sequence[_Item]], Iterable[_Result]], rest: deque[Sequence[_Item]], number: int
+    work: Callable[[Sequence[_Item]], Iterable[_Result]],
+    waiting: deque[list[_Item]],
+    lots: Iterator[list[_Item]],
+    number: int,
 ) -> Iterator[_Result]:
-    """Take from `rest` and yield results until it is empty, or until processes turn out not to work here."""
+    """Yield the results of what is waiting and of further lots; what is left is waiting if processes do not work."""
     # A fork takes a tenth of the time, and is safe only while there are no threads.
     can_fork = sys.platform == "linux" and threading.active_count() == 1
     pool = None
     try:
         context = multiprocessing.get_context("fork" if can_fork else "spawn")
-        pool = ProcessPoolExecutor(number, context, _begin)
-        futures: deque[Future[list[_Result]]] = deque()
-        while rest:
-            # A few are ready for each process, and not all, so that no more than their results are waiting.
-            for items in islice(rest, len(futures), 4 * number):
-                futures.append(pool.submit(_results, work, items))
+        pool = ProcessPoolExecutor(min(number, len(waiting)), context, _begin)
+        futures: deque[Future[list[_Result]]] = deque(pool.submit(_results, work, lot) for lot in waiting)
+        while waiting:
             results = futures.popleft().result()
-            rest.popleft()
+            waiting.popleft()
             yield from results
+            for lot in islice(lots, 1):
+                waiting.append(lot)
+                futures.append(pool.submit(_results, work, lot))
     except (BrokenProcessPool, ImportError, NotImplementedError, OSError) as error:
         remark(f"going on in one process, because others do not work here: {error}", "yellow")
     finally:

@@ -39,20 +39,18 @@ def report(names: tuple[str, ...], file: Path) -> None:
       2  the directory does not exist, or has no recordings
     """
     directories = directories_named(names, shlex.join(["report", "-o", str(file)]))
-    paths = directories.paths()
-    if not paths:
+    number = directories.count()
+    if not number:
         raise click.UsageError(f"{directories.root} has no recordings; name the directory of recordings as DIR")
     started = time.monotonic()
     try:
-        with remarks().status(f"Reading {len(paths):,} recordings", spinner="line"):
+        with remarks().status(f"Reading {number:,} recordings", spinner="line"):
             calls = [] if directories.only is None else [*_calls(directories.only)]
             page.write(file, directories.searched, calls, [])
     except OSError as error:
         raise click.ClickException(f"cannot write {file}: {error.strerror or error}") from error
     seconds = time.monotonic() - started
-    click.echo(
-        f"{file}: {counted(len(paths), 'recording')}, {size_of(file.stat().st_size)}, written in {seconds:.1f} s"
-    )
+    click.echo(f"{file}: {counted(number, 'recording')}, {size_of(file.stat().st_size)}, written in {seconds:.1f} s")
 
 
 def _calls(paths: Iterable[Path]) -> Iterator[JsonObject]:

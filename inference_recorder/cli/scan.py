@@ -28,6 +28,7 @@ _SKIPPED_DIRECTORIES = frozenset({".git", LOCK_DIRECTORY, "__pycache__", "node_m
 class _Scanned(NamedTuple):
     """What was found in one file."""
 
+    path: Path
     leaks: list[Leak]
     is_cut: bool = False
     failure: str | None = None
@@ -64,15 +65,17 @@ def scan(paths: tuple[Path, ...], ignored: tuple[str, ...], is_json: bool) -> No
         patterns = [re.compile(pattern) for pattern in ignored]
     except re.error as error:
         raise click.UsageError(f"--ignore takes a regular expression: {error}") from None
-    files = list(_files(paths or _default_directories()))
+    roots = paths or _default_directories()
+    number = 0
     leaks: list[tuple[str, Leak]] = []
     work = partial(_scanned, configured_secrets(), patterns)
-    for path, scanned in zip(files, mapped(work, files, "Scanning"), strict=True):
+    for scanned in mapped(work, _files(roots), "Scanning", lambda: sum(1 for _ in _files(roots))):
         if scanned.failure is not None:
-            raise click.UsageError(f"{path} cannot be read: {scanned.failure}")
+            raise click.UsageError(f"{scanned.path} cannot be read: {scanned.failure}")
         if scanned.is_cut:
-            remark(f"{path} is larger than 64 MB: only its start is scanned", "yellow")
-        leaks += [(str(path), leak) for leak in scanned.leaks]
+            remark(f"{scanned.path} is larger than 64 MB: only its start is scanned", "yellow")
+        number += 1
+        leaks += [(str(scanned.path), leak) for leak in scanned.leaks]
     if is_json:
         show_json([{"file": path, "line": leak.line, "kind": leak.kind, "secret": leak.shown} for path, leak in leaks])
     else:
@@ -80,7 +83,7 @@ def scan(paths: tuple[Path, ...], ignored: tuple[str, ...], is_json: bool) -> No
         if leaks:
             show_table(_COLUMNS, [(path, leak.line, leak.kind, leak.shown) for path, leak in leaks])
             result = f"{counted(len(leaks), 'secret')} in {counted(len({path for path, _ in leaks}), 'file')}"
-        remark(f"{result}; {counted(len(files), 'file')} scanned")
+        remark(f"{result}; {counted(number, 'file')} scanned")
     sys.exit(1 if leaks else 0)
 
 
@@ -111,6 +114,6 @@ def _scanned(secrets: Secrets, ignored: Sequence[re.Pattern[str]], paths: Sequen
                 content = file.read(_LARGEST_BYTES)
                 is_cut = os.fstat(file.fileno()).st_size > _LARGEST_BYTES
         except OSError as error:
-            yield _Scanned([], failure=error.strerror)
+            yield _Scanned(path, [], failure=error.strerror)
         else:
-            yield _Scanned(leaks_in(content, redactor, ignored), is_cut)
+            yield _Scanned(path, leaks_in(content, redactor, ignored), is_cut)

@@ -88,10 +88,10 @@ def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_hasty")
 def test_results_come_in_the_order_of_the_items(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whichever process is the faster one. One core, few files and quick work start none."""
-    several = list(mapped(slowly, range(50), "Working"))
-    few = list(mapped(slowly, range(3), "Working"))
+    several = list(mapped(slowly, range(50), "Working", lambda: 50))
+    few = list(mapped(slowly, range(3), "Working", lambda: 3))
     monkeypatch.setattr(processes, "_PATIENCE_SECONDS", 60)
-    quick = list(mapped(slowly, range(8), "Working"))
+    quick = list(mapped(slowly, range(8), "Working", lambda: 8))
 
     assert [*range(50)] == [item for item, _ in several]
     assert os.getpid() not in {process for _, process in several}
@@ -101,7 +101,7 @@ def test_results_come_in_the_order_of_the_items(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.usefixtures("_hasty")
 def test_a_process_that_is_killed_costs_no_result(capsys: pytest.CaptureFixture[str]) -> None:
     """The system kills one if memory runs out; what it had is done again."""
-    assert [*range(50)] == list(mapped(deadly, range(50), "Working"))
+    assert [*range(50)] == list(mapped(deadly, range(50), "Working", lambda: 50))
     assert "going on in one process, because others do not work here: " in capsys.readouterr().err
 
 

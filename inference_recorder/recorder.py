@@ -185,17 +185,17 @@ class inference_recording(WarnsIfUnused):  # noqa: N801 - it is used as a functi
     def _directories(self, test_run: TestRun) -> Directories:
         config, is_shared = test_run.config, self._scope == "shared"
         common = config.directory(self._storage_dir)
-        if common.is_explicit or config.root is None:
+        if config.root is None:
             return directories_from(common.value)
         directories = [common.value]
-        if common.source == DEFAULT and (nearest := test_run.directory_of_project(is_shared)) is not None:
-            directories.insert(0, nearest)
-        if test_run.test_directory is not None:
-            # What tests share is beside none of them.
-            is_beside = config.table.recordings_beside_tests and not is_shared
-            directories.insert(0 if is_beside else len(directories), test_run.test_directory / DEFAULT_DIRECTORY)
-        roots = [config.root if each == common.value else test_run.root_of(each) or config.root for each in directories]
-        of_recordings = tuple(dict.fromkeys((*roots, config.root)))
+        if not common.is_explicit:
+            if (nearest := test_run.directory_of_project(is_shared)) is not None:
+                directories.insert(0 if common.source == DEFAULT else 1, nearest)
+            if test_run.test_directory is not None:
+                # What tests share is beside none of them.
+                is_beside = config.table.recordings_beside_tests and not is_shared
+                directories.insert(0 if is_beside else len(directories), test_run.test_directory / DEFAULT_DIRECTORY)
+        of_recordings = tuple(dict.fromkeys((*map(test_run.root_of, directories), config.root)))
         has_others = of_recordings != (config.root,)
         return directories_from(*directories, roots=Roots(config.root, of_recordings) if has_others else None)
 

@@ -8,10 +8,11 @@ from typing import TypeAlias
 
 import click
 
-from ..config import DEFAULT_DIRECTORY, Config, Setting
+from ..config import DEFAULT, DEFAULT_DIRECTORY, Config, Setting
 from ..errors import RecorderError
 from ..pyproject import nearest_pyproject, table_of
 from ..redaction.secret_env import secret_values
+from ..storage.projects import Projects
 
 Secrets: TypeAlias = "tuple[frozenset[str], tuple[re.Pattern[str], ...]]"
 _ROOT_FILES = ("pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", "setup.py")
@@ -39,10 +40,14 @@ def configured_secrets() -> Secrets:
 def chosen_directory(directory: Path | None) -> Setting[Path]:
     """Return the directory of a command, and what chose it: `directory`, or what recorders would use.
 
-    The default is "recordings" in the current directory if that exists, otherwise in the project's root. Raises
-    click.UsageError if the configuration is invalid.
+    The default is "recordings" in the current directory if that exists, otherwise in the project's root, or above that
+    where its tests were recorded. Raises click.UsageError if the configuration is invalid.
     """
-    return (Config() if directory else configured()).directory(directory)
+    config = Config() if directory else configured()
+    setting = config.directory(directory)
+    if setting.source != DEFAULT or config.root is None:
+        return setting
+    return Setting(Projects(config.root).nearest(config.root, is_shared=True) or setting.value, DEFAULT)
 
 
 def root_of_beside() -> Path | None:

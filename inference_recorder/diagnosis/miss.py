@@ -27,12 +27,14 @@ def missing_recording(
     node_id: str | None,
     plain: Request,
     has_test: Callable[[str, Path], bool],
+    elsewhere: Advice | None,
     is_without_plugin: bool,
 ) -> MissingRecording:
     """Return the error to raise for a miss in a session of these directories. Raises nothing itself.
 
     `node_id` is pytest's id of the running test; `plain` is the request with the environment's secrets, used only for
-    comparison; `has_test` tells whether a test with a recording in a directory still exists.
+    comparison; `has_test` tells whether a test with a recording in a directory still exists; `elsewhere` says where the
+    recording is, if another project has it.
     """
     try:
         explanation = explanation_of(question, index_of(directories.read), plain, has_test)
@@ -41,6 +43,8 @@ def missing_recording(
             remarks=(f"the nearest recording is unknown: {type(error).__name__}: {error}",),
             is_shared=question.is_shared,
         )
+    if elsewhere is not None:
+        explanation = replace(explanation, advice=elsewhere)
     return explained(question, directories, explanation, node_id, is_without_plugin)
 
 

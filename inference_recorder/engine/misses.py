@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+
 from ..diagnosis import miss
 from ..diagnosis.question import Question
 from ..errors import MissingRecording
+from ..explanation import Advice
+from ..fixture_ids import moved_id
+from ..recording.layout import file_of
 from ..redaction.requests import RequestRules
 from ..request.normalizers import Normalizers
 from ..request.request import Request
@@ -26,4 +32,21 @@ def missing_recording(
     )
     node_id, has_test = rules.scope(running_node_id(), request.credential), test_run.has_test
     plain = rules.without_environment(request)
-    return miss.missing_recording(question, directories, node_id, plain, has_test, is_without_plugin=not has_plugin)
+    elsewhere = None if question.is_shared else _elsewhere(request, rules, test_run, directories)
+    return miss.missing_recording(
+        question, directories, node_id, plain, has_test, elsewhere, is_without_plugin=not has_plugin
+    )
+
+
+def _elsewhere(request: Request, rules: RequestRules, test_run: TestRun, directories: Directories) -> Advice | None:
+    """Return where a run that is started in another project of the repository would find the request."""
+    test_id, rootdir = test_run.test_id, test_run.config.root
+    if test_id is None or rootdir is None:
+        return None
+    for directory, root in test_run.elsewhere(directories.read):
+        recorded_id = moved_id(test_id, rootdir, root)
+        _, key = rules.keyed(request, rules.scope(recorded_id, request.credential))
+        if recorded_id is not None and os.path.exists(directory / file_of(key)):
+            command = f"  cd {shlex.quote(str(root))} && pytest --rootdir=."
+            return Advice((f"recorded in {directory}, which pytest finds if it is started in its project:", command))
+    return None

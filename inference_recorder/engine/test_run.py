@@ -7,7 +7,7 @@ plugin reads and sets them between tests. The environment variable is pytest's o
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -44,8 +44,11 @@ class TestRun(Protocol):
     def directory_of_project(self, is_shared: bool, /) -> Path | None:
         """The directory of recordings that runs with another rootdir use for the running test; None for the default."""
 
-    def root_of(self, directory: Path, /) -> Path | None:
-        """What the test ids in a directory of recordings are relative to; None if nobody knows."""
+    def root_of(self, directory: Path, /) -> Path:
+        """What the test ids in a directory of recordings are relative to."""
+
+    def elsewhere(self, directories: Sequence[Path], /) -> Iterator[tuple[Path, Path]]:
+        """Yield other directories of the running test's projects than these, and what the test ids in each are to."""
 
     @property
     def attempt_series(self) -> AttemptSeries | None:
@@ -94,9 +97,13 @@ class NoTestRun:
         """Return None: nobody knows the rootdir."""
         return None
 
-    def root_of(self, directory: Path, /) -> Path | None:
-        """Return None."""
-        return None
+    def root_of(self, directory: Path, /) -> Path:
+        """Return the current directory, since nobody asks."""
+        return Path.cwd()
+
+    def elsewhere(self, directories: Sequence[Path], /) -> Iterator[tuple[Path, Path]]:
+        """Yield nothing."""
+        return iter(())
 
     def about_to_open(self, mode: InferenceMode, source: str, directory: Path, /) -> None:
         """Do nothing."""

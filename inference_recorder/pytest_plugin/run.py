@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,15 +90,21 @@ class Run:
         return self.running[-1].directory
 
     def directory_of_project(self, is_shared: bool, /) -> Path | None:
-        running = self.running[-1]
-        if isinstance(running, WideFixture) and running.directory is None:
-            start, is_shared = running.defined_in, True
-        else:
-            start = running.directory
-        return None if start is None else self._projects.nearest(start, is_shared=is_shared)
+        is_of_session = self.test_directory is None
+        start = self._start
+        return None if start is None else self._projects.nearest(start, is_shared=is_shared or is_of_session)
 
-    def root_of(self, directory: Path, /) -> Path | None:
+    def root_of(self, directory: Path, /) -> Path:
         return self._projects.root_of(directory)
+
+    def elsewhere(self, directories: Sequence[Path], /) -> Iterator[tuple[Path, Path]]:
+        return iter(()) if self._start is None else self._projects.elsewhere(self._start, directories)
+
+    @property
+    def _start(self) -> Path | None:
+        """Where the search for the directory of a project begins."""
+        running = self.running[-1]
+        return running.defined_in if isinstance(running, WideFixture) and not running.directory else running.directory
 
     @cached_property
     def _projects(self) -> Projects:
@@ -148,7 +154,7 @@ class Run:
         return isinstance(running, WideFixture) and not self.selection.holds_all_of(running.node)
 
     def has_test(self, test_id: str, directory: Path, /) -> bool:
-        return self.selection.has_test(test_id, self.root_of(directory) or self._pytest_config.rootpath)
+        return self.selection.has_test(test_id, self.root_of(directory))
 
     def answered_from_kept(self, test_id: str | None, /) -> None:
         self._not_recorded_again[test_id or ""] = None

@@ -7,13 +7,14 @@ from one directory is to be found from the other.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
 from ..config import DEFAULT_DIRECTORY
-from ..errors import CorruptRecording
+from ..errors import CorruptRecording, RecorderError
 from ..fixture_ids import SESSION, parsed_fixture_id
+from ..pyproject import table_of
 from ..recording.layout import RECORDING_ENDING, is_key_name, name_of
 from .catalogue import entry_without_answer
 from .directories import directories_from
@@ -53,16 +54,33 @@ class Projects:
     def _found_nearest(self, start: Path, is_shared: bool) -> Path | None:
         if not start.is_relative_to(self._rootdir):
             return None
-        for parent in (start, *start.parents):
-            directory = parent / DEFAULT_DIRECTORY
+        for parent in self._from(start):
             if parent == self._rootdir:
-                if any(next(_recordings_in(path), None) for path in directories_from(directory).read):
+                if any(next(_recordings_in(path), None) for path in directories_from(parent / DEFAULT_DIRECTORY).read):
                     return None
-            elif (root := self.root_of(directory)) != self._rootdir and (root == parent or not is_shared):
-                return directory
-            if parent == self._top:
-                return None
+                continue
+            for directory in _directories_of(parent):
+                if (root := self.root_of(directory)) != self._rootdir and (root == parent or not is_shared):
+                    return directory
         return None
+
+    def elsewhere(self, start: Path, directories: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
+        """Yield directories of recordings of another rootdir, at `start` or above, and that rootdir.
+
+        None of them is one of `directories`; they are where those would be if pytest were started there.
+        """
+        names = [os.path.relpath(each, self._rootdir) for each in directories if each.is_relative_to(self._rootdir)]
+        for parent in self._from(start):
+            for directory in (*_directories_of(parent), *(parent / name for name in names)):
+                if directory not in directories and (root := self.root_of(directory)) != self._rootdir:
+                    yield directory, root
+
+    def _from(self, start: Path) -> Iterator[Path]:
+        """Yield a directory and those above it, to the root of the repository."""
+        for parent in (start, *start.parents):
+            yield parent
+            if parent == self._top:
+                return
 
     def root_of(self, directory: Path) -> Path:
         """Return what the test ids in a directory of recordings are relative to: rootdir, unless they show otherwise.
@@ -70,18 +88,27 @@ class Projects:
         It is the nearest directory above that has the file of a recorded test, if that is a test below rootdir.
         """
         if directory not in self._roots:
-            self._roots[directory] = next(self._found_roots(directory), None)
+            is_searched = directory.is_relative_to(self._top) and directory != self._rootdir / DEFAULT_DIRECTORY
+            self._roots[directory] = next(self._found_roots(directory), None) if is_searched else None
         return self._roots[directory] or self._rootdir
 
     def _found_roots(self, directory: Path) -> Iterator[Path]:
         for path in islice(_recordings_in(directory), _MOST_READ):
             file = _test_file(path)
-            for root in directory.parents if file else ():
+            for root in self._from(directory.parent) if file else ():
                 test = root / file
                 if test.is_relative_to(self._rootdir) and os.path.exists(test):
                     yield root
-                if root == self._top:
-                    break
+
+
+def _directories_of(project: Path) -> Iterator[Path]:
+    """Yield the directory that the configuration of a project names, and the default one."""
+    try:
+        configured = table_of(project / "pyproject.toml").recordings if (project / "pyproject.toml").is_file() else None
+    except RecorderError:  # an error of another configuration than this run's
+        configured = None
+    yield from () if configured is None else (configured,)
+    yield project / DEFAULT_DIRECTORY
 
 
 def _recordings_in(directory: Path) -> Iterator[Path]:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
+from click.testing import CliRunner
+
+from inference_recorder.cli.main import main
 
 from .conftest import Suite, line_of
 
@@ -79,11 +84,14 @@ def test_what_the_root_has_recorded_is_found_from_a_project(monorepo: Suite, mon
 
     replayed = run_in(monorepo, "services/a", monkeypatch)
     again = run_in(monorepo, "services/a", monkeypatch, RECORD)
+    monkeypatch.chdir(monorepo.directory / "services/a")
+    listed = CliRunner().invoke(main, ["ls"])
 
     replayed.assert_outcomes(passed=3)
     again.assert_outcomes(passed=3)
     assert before == recorded(monorepo)
     assert ["recordings"] == list(before)
+    assert {each or "" for each in before["recordings"]} == {line.split("\t")[0] for line in listed.stdout.splitlines()}
 
 
 @pytest.mark.quick_cases(1)
@@ -161,3 +169,63 @@ def test_what_is_above_the_repository_is_not_looked_at(monorepo: Suite, monkeypa
     missed = run_in(monorepo, "services/a", monkeypatch)
 
     missed.assert_outcomes(failed=1, errors=2)
+
+
+@pytest.mark.quick_cases(1)
+@pytest.mark.parametrize("how", ["in the configuration", "in code", "by an option"])
+def test_a_directory_that_a_project_names_is_found_from_the_root(
+    how: str, monorepo: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the directory is explicit: whose tests are in it, the recordings show."""
+    mark = '@pytest.mark.inference_recording(storage_dir=__file__ + "/../llm")\n' if how == "in code" else ""
+    monorepo.write("services/a/checks/test_x.py", f"{mark}def test_it(inference_session): ask()")
+    if how == "in the configuration":
+        with (monorepo.directory / "services/a/pyproject.toml").open("a") as file:
+            file.write('[tool.inference_recorder]\nrecordings = "checks/llm"\n')
+    directory = monorepo.directory / "services/a/checks/llm"
+    option = [f"--inference-recordings={directory}"] if how == "by an option" else []
+    run_in(monorepo, "services/a", monkeypatch, RECORD, *option)
+    before = recorded(monorepo)
+
+    for mode in ("--inference-mode=replay", RECORD):
+        monorepo.run(mode, *option, f"--rootdir={monorepo.directory}", "services/a").assert_outcomes(passed=1)
+
+    assert {"services/a/checks/llm": ["checks/test_x.py::test_it"]} == before == recorded(monorepo)
+
+
+def test_a_miss_says_in_which_project_the_recording_is(monorepo: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A marker's relative directory is below rootdir, which is another one here; the command that it prints works."""
+    marker = '@pytest.mark.inference_recording(storage_dir="llm")\n'
+    monorepo.write("services/a/checks/test_x.py", f"{marker}def test_it(): ask()")
+    run_in(monorepo, "services/a", monkeypatch, RECORD)
+
+    missed = monorepo.run(f"--rootdir={monorepo.directory}", "services/a")
+    lines = [line.removeprefix("E").strip() for line in missed.outlines]
+    said = lines.index(
+        f"recorded in {monorepo.directory}/services/a/llm, which pytest finds if it is started in its project:"
+    )
+    cd, project, *arguments = lines[said + 1].replace("&& pytest ", "").split()
+
+    assert ("cd", f"{monorepo.directory}/services/a") == (cd, project)
+    run_in(monorepo, project, monkeypatch, *arguments).assert_outcomes(passed=1)
+
+
+@pytest.mark.slow
+def test_a_renamed_test_of_a_project_is_known_to_exist_or_not(monorepo: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command in the miss gives the recordings to the new name."""
+    for project in (".", "services/b"):
+        (monorepo.directory / project / "checks/test_x.py").unlink()
+    monorepo.write("services/a/checks/test_x.py", "def test_it(inference_session): ask()")
+    run_in(monorepo, "services/a", monkeypatch, RECORD)
+    both = "def test_it(inference_session): ask()\ndef test_other(inference_session): ask()"
+    monorepo.write("services/a/checks/test_x.py", both)
+    still_there = monorepo.run(f"--rootdir={monorepo.directory}", "services/a")
+    monorepo.write("services/a/checks/test_x.py", both.split("\n")[1])
+
+    gone = monorepo.run(f"--rootdir={monorepo.directory}", "services/a")
+    still_there.stdout.no_fnmatch_line("*rename-test*")
+    [command] = {line.removeprefix("E").strip() for line in gone.outlines if "inference-recorder rename-test" in line}
+    done = CliRunner().invoke(main, shlex.split(command)[1:])
+
+    assert 0 == done.exit_code, done.output
+    monorepo.run(f"--rootdir={monorepo.directory}", "services/a").assert_outcomes(passed=1)

@@ -97,12 +97,15 @@ def test_calls_share_a_recording_and_a_lost_one_is_named(tmp_path: Path) -> None
     run.call("t.py::t", "/v1/chat/completions", BODY, chat_answer("ok", (1, 1)), seconds=float("nan"))
     passed = {"outcome": "passed", "test_id": None, "endpoint": "/v1/files", "model": "", "key": "", "path": None}
     lost = {**run.calls[0], "path": tmp_path / "gone.json"}
-    page.write(tmp_path / "page.html", [run.directory], [*run.calls, *run.calls, passed, lost], [])
+    past_the_sdk = {"outcome": "live", "test_id": None, "endpoint": "/v1/messages", "host": "api.anthropic.com"}
+    calls = [*run.calls, *run.calls, passed, lost, past_the_sdk]
+    page.write(tmp_path / "page.html", [run.directory], calls, [])
 
     data = page_data(tmp_path / "page.html")
-    assert [0, 0, -1, 1] == [call["recording"] for call in data["calls"]]
+    assert [0, 0, -1, 1, -1] == [call["recording"] for call in data["calls"]]
     assert "it does not exist" in data["recordings"][1]["problem"]
     assert "seconds" not in data["calls"][0]
+    assert "api.anthropic.com/v1/messages" == data["calls"][-1]["endpoint"]
 
 
 def test_no_text_of_a_recording_is_markup_on_the_page(tmp_path: Path) -> None:

@@ -36,9 +36,10 @@ def write(
 
     A call holds outcome ("replayed", "recorded", "missed", "dropped" or "live"), test_id, endpoint, model, key, path
     (of its recording, or None), started (unix seconds), seconds, tokens_in, tokens_out and, of a stream, chunk_seconds
-    (when each chunk came, counted from the call's start). A miss holds the same and an explanation, as does a dropped
-    call, and may hold a request (endpoint and body); a miss that is among the calls too is shown once. `outcomes` says
-    how tests ended. What is absent is shown as unknown. A recording that cannot be read is shown as such.
+    (when each chunk came, counted from the call's start); one past the SDK holds its host. A miss holds the same and an
+    explanation, as does a dropped call, and may hold a request (endpoint and body); a miss that is among the calls too
+    is shown once. `outcomes` says how tests ended. What is absent is shown as unknown. A recording that cannot be read
+    is shown as such.
 
     Texts are cut, and marked, where the page would be too large. The file is replaced as a whole; its directory is
     created. Raises OSError where it cannot be written.

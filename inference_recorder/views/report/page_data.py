@@ -166,7 +166,7 @@ def _call_json(call: JsonObject, indexes: dict[str, int], longest: int) -> JsonO
     members: JsonObject = {
         "outcome": str(call.get("outcome", "")),
         "test": _name(call.get("test_id")),
-        "endpoint": _name(call.get("endpoint")),
+        "endpoint": _name(f"{call.get('host') or ''}{call.get('endpoint') or ''}"),
         "model": _name(call.get("model")),
         "key": str(call.get("key") or ""),
         "recording": indexes[str(path)] if path else -1,

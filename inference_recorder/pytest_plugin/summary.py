@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,11 @@ def summarize(
     write_common_causes(report, config, terminal)
     past_the_sdk = [call for call in report.calls_with("live") if call["host"]]
     show("live, past the SDK", _by_test((call["test_id"], call["host"]) for call in past_the_sdk))
+    recorded = report.calls_with("recorded")
+    show(
+        "recorded failures, which a replay raises again",
+        _by_test((call["test_id"], call["failure"]) for call in recorded if call["failure"]),
+    )
     dropped = report.calls_with("dropped")
     count, them = ("1 failed call was", "it") if len(dropped) == 1 else (f"{len(dropped)} failed calls were", "them")
     show(
@@ -44,16 +49,7 @@ def summarize(
     if live := len(set(report.live)):
         tests = "1 test" if live == 1 else f"{live} tests"
         terminal.write_line(f"  {tests} ran live: their calls are not intercepted, nor counted")
-    if report.failed_recordings:
-        show(*_set_aside(list(map(Path, report.failed_recordings)), config), yellow=True)
-    show(
-        f"{len(report.kept_recordings)} recorded by tests that failed, and kept (--inference-mode=record asks again)",
-        _by_test((test_id, "") for test_id in report.kept_recordings),
-    )
-    show(
-        "failed, but their new recordings stay: their requests repeat a shared answer that this run recorded again",
-        list(dict.fromkeys(report.failed_but_kept)),
-    )
+    _show_failed(report, config, show)
     show(
         "not recorded again, since not all tests that use them were selected",
         list(dict.fromkeys(report.not_recorded_again)),
@@ -66,6 +62,20 @@ def summarize(
         from .prune import prune
 
         prune(report, unused, recordings.own_directories(), config, common, terminal)
+
+
+def _show_failed(report: RunReport, config: pytest.Config, show: Callable[..., None]) -> None:
+    """Write where the recordings of failed tests are."""
+    if report.failed_recordings:
+        show(*_set_aside(list(map(Path, report.failed_recordings)), config), yellow=True)
+    show(
+        f"{len(report.kept_recordings)} recorded by tests that failed, and kept (--inference-mode=record asks again)",
+        _by_test((test_id, "") for test_id in report.kept_recordings),
+    )
+    show(
+        "failed, but their new recordings stay: their requests repeat a shared answer that this run recorded again",
+        list(dict.fromkeys(report.failed_but_kept)),
+    )
 
 
 def _set_aside(paths: list[Path], config: pytest.Config) -> tuple[str, list[str]]:

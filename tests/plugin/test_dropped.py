@@ -51,6 +51,8 @@ def test_what_was_not_recorded_is_named_by_test_and_what_is_a_failure_counted_ap
     result.assert_outcomes(passed=4)
     line = "recordings: 0 replayed, 2 recorded (1 of them a failure), 0 missed, 0 live, 0 unused"
     assert line == line_of(result, "recordings:")
+    named = result.outlines.index("  recorded failures, which a replay raises again:")
+    assert "    test_it.py::test_404: 1 x 404 NotFoundError" == result.outlines[named + 1]
     start = result.outlines.index("  4 failed calls were not recorded; record_errors=True records them:")
     assert [
         "    test_it.py::test_429: 1 x 429 RateLimitError",

@@ -219,3 +219,21 @@ def test_a_renamed_file_is_one_command_for_all_its_tests(suite: Suite) -> None:
     missed.assert_outcomes(passed=3, failed=3)
     suite.run().assert_outcomes(passed=6)
     assert 6 == suite.server.count
+
+
+def test_keeping_the_answers_that_were_set_aside_ends_a_miss(suite: Suite) -> None:
+    """They were paid for, and the tests failed for another reason; each test says it, and the summary for all."""
+    text = "@pytest.mark.parametrize('n', range(4))\ndef test_it(n, inference_session): ask(str(n)); assert {}\n"
+    suite.write("test_it.py", text.format("False"))
+    suite.run("--inference-mode=record").assert_outcomes(failed=4)
+    suite.write("test_it.py", text.format("True"))
+
+    one = suite.run("test_it.py::test_it[1]")
+    follow(suite, printed(one, "inference-recorder keep "))
+    missed = suite.run("--tb=no")
+    follow(suite, missed.outlines[missed.outlines.index("    then, for all of them:") + 1])
+
+    one.assert_outcomes(failed=1)
+    missed.assert_outcomes(passed=1, failed=3)
+    suite.run().assert_outcomes(passed=4)
+    assert 4 == suite.server.count

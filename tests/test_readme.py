@@ -53,6 +53,19 @@ def test_every_error_is_explained() -> None:
     assert [] == [name for name in sorted(names) if f"`{name}`" not in DOCS["errors.md"]]
 
 
+def test_what_a_message_advises_has_a_test_that_follows_it() -> None:
+    """A row whose test is gone would promise what nobody checks."""
+    _, _, table = DOCS["errors.md"].partition("## What a message advises")
+    rows = re.findall(r"^\|.*\| `(\S+)::(\w+)` \|$", table, re.MULTILINE)
+
+    assert len(rows) == table.count("\n|") - 2
+    assert [] == [
+        f"{path}::{name}"
+        for path, name in rows
+        if not re.search(rf"^(?:async )?def {name}\(", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+
+
 def test_every_command_is_in_its_table() -> None:
     """A command that nobody reads of is run by nobody; one that is gone is looked for in vain."""
     [table] = re.findall(r"## The command line\n\n(.*?)\n\n", README, re.DOTALL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from functools import partial
@@ -91,13 +92,15 @@ class Examination:
             self._note("gap", series[last], f"its series has no answer {positions}: {effect}")
 
     def _examine_leftovers(self, directory: Path) -> None:
-        for path in sorted(directory.glob(f"*{ATTACHMENT_ENDING}")):
+        # Not with Path.glob, which holds an object for each file.
+        with os.scandir(directory) as files:
+            names = sorted(file.name for file in files if file.name.endswith((ATTACHMENT_ENDING, ".tmp")))
+        for path in (directory / name for name in names):
             parts = attachment_parts(path.name)
             owner = None if parts is None else directory / file_of(parts[0])
             if owner is not None and path not in self._attachments and owner not in self._unreadable:
                 self._note("attachment", path, f"{owner.name} does not exist, or does not name it")
-        for path in sorted(directory.glob(".*.tmp")):
-            if owner_of_temporary(path.name) is not None:
+            elif owner_of_temporary(path.name) is not None:
                 self._note("temporary", path, "half-written")
 
     def _note(self, kind: str, path: Path, reason: str) -> None:

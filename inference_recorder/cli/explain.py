@@ -1,4 +1,4 @@
-"""`inference-recorder explain`: why a request given as JSON has no recording."""
+"""`inference-recorder explain`: why a request, given as JSON or by a recording, has no recording."""
 
 from __future__ import annotations
 
@@ -26,41 +26,50 @@ from ..request.jsonable import plain_arguments
 from ..request.keys import request_key
 from ..request.normalizers import Normalizers
 from ..request.request import Request, recorded_url
-from ..storage.directories import Directories, directories_from
+from ..storage.catalogue import entry_of
+from ..storage.directories import Directories
 from ..storage.store import Store
 from ..test_files import is_in_its_file
 from ..views.parts import object_in, text_in
 from .amounts import iso_time
-from .configured import chosen_directory, configured, nearest_rootdir
+from .configured import configured, nearest_rootdir
 from .console import OUTSIDE_A_TEST, output, remarks, show_json, show_lines, show_text
+from .named_recordings import recordings_named
+from .suite_directories import directories_of_sessions
 
 _OPENAI = "https://api.openai.com/v1"
 
 
 @click.command()
+@click.argument("name", metavar="[FILE|KEY|NODEID]", required=False)
 @click.option(
     "--dir",
     "directory",
     type=click.Path(path_type=Path),
     help="Where to look for recordings.  [default: where a session would look]",
 )
-@click.option(
-    "--request", "file", required=True, type=click.File("rb"), help="The request, a JSON file; - reads standard input."
-)
+@click.option("--request", "file", type=click.File("rb"), help="The request, a JSON file; - reads standard input.")
 @click.option("--endpoint", help="The endpoint, such as /v1/chat/completions, if the file holds only arguments.")
 @click.option("--base-url", default=_OPENAI, show_default=True, help="The base URL, if the file holds no URL.")
 @click.option("--test", "test_id", help="The id of the test that makes the request.")
 @click.option("--json", "is_json", is_flag=True, help="Print a JSON object, as described above.")
 def explain(
-    directory: Path | None, file: IO[bytes], endpoint: str | None, base_url: str, test_id: str | None, is_json: bool
+    name: str | None,
+    directory: Path | None,
+    file: IO[bytes] | None,
+    endpoint: str | None,
+    base_url: str,
+    test_id: str | None,
+    is_json: bool,
 ) -> None:
-    """Explain why a request has no recording.
+    """Explain why a request has no recording, or which one answers it.
 
     Shows the nearest recording and how the request differs from it. --request takes a whole recording, the "request"
-    object of one, or the keyword arguments of a call; arguments also need --endpoint.
+    object of one, or the keyword arguments of a call; arguments also need --endpoint. FILE, KEY and NODEID stand for
+    the requests of recordings, as in `show`: are they still found, and under --test also by another test?
 
     \b
-    --json prints an object:
+    --json prints an object, or for several recordings a list of objects:
       key, test_id, endpoint, model    of the request
       answered_by     the recording that answers it, or null
       nearest         null, or path, test_id, reason and differences (path, recorded, asked, only_in, lines)
@@ -72,27 +81,43 @@ def explain(
 
     \b
     Exit codes:
-      0  a recording answers the request
+      0  a recording answers the request, or each of them
       1  no recording answers it
       2  the options are wrong, or the request cannot be read
     """
-    directories = directories_from(chosen_directory(directory).value)
-    question, rules = _question_in(file.read(), endpoint, base_url, test_id)
+    questions = [
+        _question_in(content, position, endpoint, base_url, test_id)
+        for content, position in _contents(name, file, directory)
+    ]
+    directories = directories_of_sessions(directory, {question.test_id or "" for question, _ in questions} - {""})
     with remarks().status("Reading recordings"):
         index = Index(directories.read)
     rootdir = nearest_rootdir(Path.cwd()) or Path.cwd()
-    explanation = explanation_of(question, index, has_test=lambda test_id, _: is_in_its_file(test_id, rootdir))
-    error = explained(question, directories, explanation)
-    answered_by = _answered_by(question, rules, directories)
+    documents = []
+    for question, rules in questions:
+        explanation = explanation_of(question, index, has_test=lambda test_id, _: is_in_its_file(test_id, rootdir))
+        error = explained(question, directories, explanation)
+        answered_by = _answered_by(question, rules, directories)
+        documents.append(_as_json(question, error, answered_by))
+        if not is_json:
+            _show(question, error, answered_by)
     if is_json:
-        show_json(_as_json(question, error, answered_by))
-    else:
-        _show(question, error, answered_by)
-    sys.exit(1 if answered_by is None else 0)
+        show_json(documents[0] if len(documents) == 1 else documents)
+    sys.exit(0 if all(document["answered_by"] for document in documents) else 1)
+
+
+def _contents(name: str | None, file: IO[bytes] | None, directory: Path | None) -> list[tuple[bytes, int]]:
+    """Return what to explain, as JSON, each with its position in the series of its key; raises click.UsageError."""
+    if (name is None) is (file is None):
+        raise click.UsageError("Missing option '--request', or else FILE, KEY or NODEID: one of them, not both")
+    if name is None:
+        return [] if file is None else [(file.read(), 1)]
+    ((paths, _),) = recordings_named((name,), () if directory is None else (directory,), "explain")
+    return [(entry.content, entry.position) for entry in map(entry_of, paths)]
 
 
 def _question_in(
-    content: bytes, endpoint: str | None, base_url: str, test_id: str | None
+    content: bytes, position: int, endpoint: str | None, base_url: str, test_id: str | None
 ) -> tuple[Question, RequestRules]:
     """Return the question that a JSON text holds, and the rules of its key; raises click.UsageError."""
     try:
@@ -119,7 +144,12 @@ def _question_in(
         raise click.UsageError(f"--request: {error}") from None
     is_configured = declared is None or [*normalize] == Normalizers(table.normalize or ()).declared
     question = Question(
-        keyed, request_key(keyed, test_id), test_id, normalizers=rules.normalizers, is_configured=is_configured
+        keyed,
+        request_key(keyed, test_id),
+        test_id,
+        position,
+        normalizers=rules.normalizers,
+        is_configured=is_configured,
     )
     return question, rules
 

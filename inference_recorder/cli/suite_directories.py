@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from ..fixture_ids import parsed_fixture_id
+from ..storage.directories import Directories, directories_from
 from ..storage.walk import unhidden
 from .configured import chosen_directory, nearest_rootdir
 from .directories import (
@@ -42,6 +43,14 @@ def directories_of_tests(dirs: Sequence[Path], node_ids: Iterable[str], *, is_re
         return _combined(configured, beside)
     common = searched_directories(None, is_recursive=is_recursive)
     return _combined(common.root, [*inside_root(common), *beside])
+
+
+def directories_of_sessions(directory: Path | None, test_ids: Iterable[str]) -> Directories:
+    """Return where sessions of these tests look: in the directory given, or in the common one and beside the tests."""
+    setting = chosen_directory(directory)
+    root = _root()
+    beside = [] if setting.is_explicit else [path for test_id in test_ids for path in _beside(root, test_id)]
+    return directories_from(setting.value, *beside)
 
 
 def from_rootdir(node_id: str) -> str:

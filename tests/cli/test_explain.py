@@ -106,6 +106,37 @@ def test_a_request_that_is_recorded_is_answered_by_its_file(recordings: Path) ->
     assert f"answered by {file}" in result.output
 
 
+def test_the_calls_of_a_test_are_explained(recordings: Path) -> None:
+    """After a rule was changed, or for a new test that asks the same, nobody wants to copy requests."""
+    hello, bye = (put(recordings, asks(f"Say {word}."), base_url=BASE_URL) for word in ("hello", "bye"))
+    second = put(recordings, asks("Say bye."), name=f"{bye.stem}.2", base_url=BASE_URL)
+    found = run(recordings, TEST)
+    documents = json.loads(run(recordings, TEST, "--json", "--test", "t.py::new").output)
+    by_key = json.loads(run(recordings, f"{bye.stem[:8]}.2", "--json").output)
+    unknown, both = run(recordings, f"{TEST}s"), run(recordings, TEST, "--request", str(hello))
+
+    assert (0, 3) == (found.exit_code, found.output.count("answered by "))
+    assert all(f"answered by {path}\n" in found.output for path in (hello, bye, second))
+    assert [(None, [TEST])] * 3 == [(document["answered_by"], document["recorded_for"]) for document in documents]
+    assert str(second) == by_key["answered_by"]
+    assert (2, True) == (unknown.exit_code, f"  {TEST}\n" in unknown.output)
+    assert 2 == both.exit_code
+
+
+def test_recordings_beside_the_tests_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session of the test looks there too."""
+    (tmp_path / "pyproject.toml").write_text("[tool.inference_recorder]\nrecordings_beside_tests = true\n")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tests").mkdir()
+    file = put(tmp_path / "tests" / "recordings", asks("Say hello."), "tests/test_a.py::test_b", base_url=BASE_URL)
+    results = [
+        CliRunner().invoke(main, ["explain", *arguments])
+        for arguments in (["tests/test_a.py"], [file.stem], ["--request", str(file)])
+    ]
+
+    assert [(0, True)] * 3 == [(result.exit_code, f"answered by {file}" in result.output) for result in results]
+
+
 def test_what_is_not_a_part_of_a_request_is_left_out(recordings: Path) -> None:
     """Arguments copied out of a program say how to call, too."""
     file = put(recordings, asks("Say hello."), base_url=BASE_URL)

@@ -25,7 +25,7 @@ from .request.normalizers import NormalizeRule
 from .sdk import context, credentials, patching
 from .sdk.targets import targets_to_hold
 from .session import Session
-from .storage.directories import Directories, Roots, check_usable, directories_from
+from .storage.directories import Directories, check_usable, directories_from, roots_from
 from .storage.store import Store
 from .unittest_classes import is_test_case, open_around_tests
 
@@ -195,9 +195,7 @@ class inference_recording(WarnsIfUnused):  # noqa: N801 - it is used as a functi
                 # What tests share is beside none of them.
                 is_beside = config.table.recordings_beside_tests and not is_shared
                 directories.insert(0 if is_beside else len(directories), test_run.test_directory / DEFAULT_DIRECTORY)
-        of_recordings = tuple(dict.fromkeys((*map(test_run.root_of, directories), config.root)))
-        has_others = of_recordings != (config.root,)
-        return directories_from(*directories, roots=Roots(config.root, of_recordings) if has_others else None)
+        return directories_from(*directories, roots=roots_from(config.root, map(test_run.root_of, directories)))
 
     def _rules_under(self, table: Table) -> RequestRules:
         if _rules_of(table) == _rules_of(self._configured):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import sys
@@ -115,7 +116,7 @@ def init(write: bool) -> None:
 
 def _project_of(config: Config) -> _Project:
     root = nearest_rootdir(Path.cwd()) or Path.cwd()
-    top = next((parent for parent in (root, *root.parents) if (parent / ".git").exists()), root)
+    top = next((parent for parent in (root, *root.parents) if os.path.exists(parent / ".git")), root)
     recordings = config.table.recordings or root / DEFAULT_DIRECTORY
     relative = recordings.relative_to(root).as_posix() if recordings.is_relative_to(root) else ""
     return _Project(root, top, relative, config.table.recordings_beside_tests)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,12 @@ class Directories:
     read: tuple[Path, ...]
     roots: Roots | None = None
     """None if the ids of all recordings are those that the tests have in this run."""
+
+
+def roots_from(rootdir: Path, roots: Iterable[Path]) -> Roots | None:
+    """Return the roots of recordings, the first for what is written, and rootdir; None if there is no other one."""
+    of_recordings = tuple(dict.fromkeys((*roots, rootdir)))
+    return None if of_recordings == (rootdir,) else Roots(rootdir, of_recordings)
 
 
 def directories_from(directory: Path, *others: Path, roots: Roots | None = None) -> Directories:

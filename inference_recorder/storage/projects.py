@@ -31,7 +31,7 @@ class Projects:
     def __init__(self, rootdir: Path) -> None:
         self._rootdir = rootdir
         parents = (rootdir, *rootdir.parents)
-        self._top = next((parent for parent in parents if (parent / ".git").exists()), rootdir)
+        self._top = next((parent for parent in parents if os.path.exists(parent / ".git")), rootdir)
         """Where the search ends: at the root of the git repository; at rootdir outside of one."""
         self._roots: dict[Path, Path | None] = {}
         self._nearest: dict[tuple[Path, bool], Path | None] = {}
@@ -104,7 +104,8 @@ class Projects:
 def _directories_of(project: Path) -> Iterator[Path]:
     """Yield the directory that the configuration of a project names, and the default one."""
     try:
-        configured = table_of(project / "pyproject.toml").recordings if (project / "pyproject.toml").is_file() else None
+        pyproject = project / "pyproject.toml"
+        configured = table_of(pyproject if os.path.isfile(pyproject) else None).recordings
     except RecorderError:  # an error of another configuration than this run's
         configured = None
     yield from () if configured is None else (configured,)

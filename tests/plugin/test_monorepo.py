@@ -229,3 +229,21 @@ def test_a_renamed_test_of_a_project_is_known_to_exist_or_not(monorepo: Suite, m
 
     assert 0 == done.exit_code, done.output
     monorepo.run(f"--rootdir={monorepo.directory}", "services/a").assert_outcomes(passed=1)
+
+
+@pytest.mark.slow
+def test_workers_find_and_record_in_the_directories_of_projects(
+    monorepo: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each worker looks for itself, and some of them start where nothing is recorded yet."""
+    run_in(monorepo, "services/a", monkeypatch, RECORD).assert_outcomes(passed=3)
+    before = recorded(monorepo)["services/a/recordings"]
+
+    monorepo.run_apart("-n", "2", RECORD_IF_MISSING).assert_outcomes(passed=9)
+    again = monorepo.run_apart("-n", "2", RECORD)
+
+    again.assert_outcomes(passed=9)
+    after = recorded(monorepo)
+    assert ["recordings", "services/a/recordings"] == list(after)
+    assert before == after["services/a/recordings"]
+    assert 15 == len(after["recordings"])  # two times eight, but what is shared only once

@@ -56,6 +56,8 @@ class Table:
     """Secrets, in addition to those named in code."""
     secret_env: tuple[str, ...] = ()
     """Environment variables whose values are secrets, in addition to those named in code; "!NAME" excludes one."""
+    children: bool = True
+    """Whether Python processes that are started in a session join it."""
     normalize: tuple[str | Mapping[str, str], ...] | None = None
     """Normalizers of recorders that declare none: names, and mappings of path, pattern and placeholder."""
     block_network: bool = False
@@ -113,6 +115,10 @@ class Config:
         table_or_argument = self.table.block_network if blocks_all is None else blocks_all
         allowed = (*self.table.allow_hosts, *allow_hosts)
         return NetworkRules(self.command_line_block_network or table_or_argument, allowed)
+
+    def children(self, argument: bool | None) -> bool:
+        """Return whether child processes join the session of a recorder that was given `argument`."""
+        return self.table.children if argument is None else argument
 
     def record_errors(self, argument: bool | None, default: bool | None) -> bool | None:
         """Return whether a recorder that was given `argument` records failures; None for the rule of each failure."""

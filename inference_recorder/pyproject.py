@@ -137,6 +137,7 @@ _READERS: Mapping[str, Callable[[object, str], object]] = {
     "record_errors": _boolean,
     "redact": _patterns,
     "secret_env": _variables,
+    "children": _boolean,
     "normalize": _normalizers,
     "block_network": _boolean,
     "allow_hosts": checked_hosts,

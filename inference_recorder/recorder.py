@@ -10,7 +10,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequ
 from types import TracebackType
 from typing import Literal, ParamSpec, TypeVar, cast
 
+from . import exported
 from .children import usage as process_usage
+from .children import variables
 from .config import DEFAULT, DEFAULT_DIRECTORY, Table, checked_hosts
 from .engine.engine import Engine
 from .engine.test_run import NoTestRun, TestRun, current_test_run, running_test_id
@@ -70,6 +72,8 @@ class inference_recording(WarnsIfUnused):  # noqa: N801 - it is used as a functi
         block_network: whether every connection to another machine is refused, beside the calls that are recorded. In
             replay, one to a model host or to the base url of an SDK client is refused anyway.
         allow_hosts: never refused, as is what the configuration allows: names or addresses, "*.example.org", "host:80".
+        children: whether Python processes that are started in the session join it; by default as the configuration
+            says, otherwise True.
 
     The configuration is `[tool.inference_recorder]` of pyproject.toml; argument and environment override it.
 
@@ -93,6 +97,7 @@ class inference_recording(WarnsIfUnused):  # noqa: N801 - it is used as a functi
         secret_env: Sequence[str] = (),
         block_network: bool | None = None,
         allow_hosts: Sequence[str] = (),
+        children: bool | None = None,
     ) -> None:
         if callable(mode):
             raise TypeError(f"write @inference_recording() with parentheses; {mode!r} was passed as the mode")
@@ -109,6 +114,7 @@ class inference_recording(WarnsIfUnused):  # noqa: N801 - it is used as a functi
         self._normalize = None if normalize is None else tuple(normalize)
         self._secret_env = checked_names(secret_env, "secret_env=")
         self._block_network, self._allow_hosts = block_network, checked_hosts(allow_hosts, "allow_hosts=")
+        self._children = children
         self._configured = Table()
         self._rules = RequestRules(redact, normalize or (), self._written, self._secret_env)
         self._entered: list[Engine] = []
@@ -118,6 +124,10 @@ class inference_recording(WarnsIfUnused):  # noqa: N801 - it is used as a functi
         return self._enter(is_process_wide=False)
 
     def _enter(self, *, is_process_wide: bool) -> Session:
+        if variables.inherited:
+            from .joined import join
+
+            join()
         self._unused_since, test_run = None, current_test_run()
         config = test_run.config
         setting = config.mode(self._mode)
@@ -138,6 +148,7 @@ class inference_recording(WarnsIfUnused):  # noqa: N801 - it is used as a functi
         engine.network = config.network(self._block_network, self._allow_hosts)
         if process_usage.listeners:
             process_usage.tell_entered(directories.read, is_live=engine.is_live)
+        engine.has_children = config.children(self._children)
         engine.count_on_in(context.around_here())
         session = Session(engine)
         resume(session, is_process_wide=is_process_wide)
@@ -152,7 +163,7 @@ class inference_recording(WarnsIfUnused):  # noqa: N801 - it is used as a functi
         engine = context.innermost_of(self._entered) or self._entered[-1]
         self._entered.remove(engine)
         suspend(Session(engine))
-        engine.close(error)
+        close(engine, error)
 
     async def __aenter__(self) -> Session:
         return self.__enter__()
@@ -281,19 +292,37 @@ def enter_process_wide(recorder: inference_recording) -> Session:
 def resume(session: Session, *, is_process_wide: bool = False) -> None:
     """Activate a session. Raises UnsupportedSDK and leaves it inactive if the SDK cannot be patched."""
     if session.mode is not InferenceMode.LIVE:
-        patching.hold(targets_to_hold())
-        guard.hold()
+        hold()
     session.engine.is_open = True
     context.enter(session.engine, is_process_wide=is_process_wide)
+    exported.refresh()
 
 
 def suspend(session: Session) -> None:
     """Deactivate a session; it may be resumed."""
     context.leave(session.engine)
     if session.mode is not InferenceMode.LIVE:
-        guard.let_go()
-        patching.let_go()
+        let_go()
     session.engine.is_open = False
+    exported.refresh()
+
+
+def close(engine: Engine, error: BaseException | None = None) -> None:
+    """End a session that was suspended, for its child processes too; raises what `Engine.close` does."""
+    exported.end(engine=engine)
+    engine.close(error)
+
+
+def hold() -> None:
+    """Patch the SDK and the network for one more session; raises UnsupportedSDK."""
+    patching.hold(targets_to_hold())
+    guard.hold()
+
+
+def let_go() -> None:
+    """End what `hold` has begun."""
+    guard.let_go()
+    patching.let_go()
 
 
 if isinstance(current_test_run(), NoTestRun):

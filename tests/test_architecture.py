@@ -28,9 +28,9 @@ LAYERS = (
     ("session",),
     ("sdk",),
     ("guard",),
-    ("recorder",),
+    ("recorder", "exported", "joined"),
     ("__init__", "llama_stack"),
-    ("cli", "pytest_plugin"),
+    ("bootstrap", "cli", "pytest_plugin"),
 )
 """Lowest first: a module imports from its own layer and from those before it."""
 
@@ -45,6 +45,7 @@ LIBRARIES = {
 }
 STATEFUL = {
     "diagnosis/index.py",
+    "exported.py",
     "guard/judge.py",
     "guard/patches.py",
     "guard/resolved.py",

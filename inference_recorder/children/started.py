@@ -1,4 +1,7 @@
-"""The processes that this one starts, and what the system says of them."""
+"""The processes that this one starts, and what the system says of them.
+
+Holds state: who watches. No lock guards it: replacing a list is one step.
+"""
 
 from __future__ import annotations
 
@@ -57,18 +60,40 @@ _REPLACING = ("execv", "execve")
 """Functions of `os` by which a process that was forked becomes another program."""
 
 
-def watch(report: Report) -> Callable[[], None]:
-    """Call `report` for each process that this one starts, until the function that is returned is called."""
-    undone = [_replaced(way, report) for way in _WAYS] + [_replaced_exec(name, report) for name in _REPLACING]
+_watching: tuple[tuple[Report, Callable[[], None]], ...] = ()
+_undone: tuple[Callable[[], None], ...] = ()
+
+
+def watch(report: Report, before: Callable[[], None] = lambda: None) -> Callable[[], None]:
+    """Call `before` and `report` around each start of a process, until the function that is returned is called."""
+    global _watching, _undone
+    watcher = report, before
+    if not _watching:
+        _undone = (*map(_replaced, _WAYS), *map(_replaced_exec, _REPLACING))
+    _watching += (watcher,)
 
     def end() -> None:
-        for undo in undone:
-            undo()
+        global _watching
+        _watching = tuple(each for each in _watching if each is not watcher)
+        if not _watching:
+            for undo in _undone:
+                undo()
 
     return end
 
 
-def _replaced(way: _Way, report: Report) -> Callable[[], None]:
+def _report(pid: int | None, kind: Kind) -> None:
+    for report, _ in _watching:
+        report(pid, kind)
+
+
+def about_to_start() -> None:
+    """Say that a process is about to start."""
+    for _, before in _watching:
+        before()
+
+
+def _replaced(way: _Way) -> Callable[[], None]:
     module = import_module(way.module)
     owner = getattr(module, way.owner) if way.owner else module
     original = getattr(owner, way.name, None)
@@ -77,20 +102,22 @@ def _replaced(way: _Way, report: Report) -> Callable[[], None]:
 
     @functools.wraps(original)
     def start(*args: object, **kwargs: object) -> object:
+        about_to_start()
         result = original(*args, **kwargs)
         kind: Kind = "tool" if way.name == "__init__" and _is_tool(*args[1:], **kwargs) else way.kind
-        report(way.pid_of(result, args), kind)
+        _report(way.pid_of(result, args), kind)
         return result
 
     return _put(owner, way.name, start, original)
 
 
-def _replaced_exec(name: str, report: Report) -> Callable[[], None]:
+def _replaced_exec(name: str) -> Callable[[], None]:
     original = getattr(os, name)
 
     @functools.wraps(original)
     def become(*args: object, **kwargs: object) -> object:
-        report(os.getpid(), "program")
+        about_to_start()
+        _report(os.getpid(), "program")
         return original(*args, **kwargs)
 
     return _put(os, name, become, original)

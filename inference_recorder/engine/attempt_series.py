@@ -6,8 +6,10 @@ import os
 import threading
 from functools import partial
 
+from ..children.positions import SharedPositions
 from ..errors import LockNotAvailable, UnwritableRecording
 from ..storage.locks import Patience
+from ..storage.store import Store
 from .series import Series
 
 
@@ -27,6 +29,10 @@ class AttemptSeries:
         """(mode and directory, key) -> its series. Guarded by `guard`."""
         self._ids: dict[str, str] = {}
         """Ids that stand for other ones here than in the rest of the run (see `RunLog.ids`). Guarded by `guard`."""
+        self.positions: dict[str, SharedPositions] = {}
+        """Mode and directory -> what counts there once other processes make calls too. Guarded by `guard`."""
+        self._shared: set[str] = set()
+        """The modes and directories where they do. Guarded by `guard`."""
 
     def get(self, part: str, key: str) -> Series | None:
         """Return the series of a key in this mode and directory, None if there is none yet. Hold `guard`."""
@@ -36,7 +42,29 @@ class AttemptSeries:
         """Add and return the series of a key in this mode and directory. Hold `guard`."""
         sibling = partial(self._sibling, part)
         series = self._series[part, key] = Series(key, self._written, is_wide, is_kept, self._ids, sibling)
+        series.shared = self.positions[part] if part in self._shared else None
         return series
+
+    def share(self, part: str) -> None:
+        """Count with other processes from now on."""
+        with self.guard:
+            if part not in self._shared and part in self.positions:
+                self._shared.add(part)
+                positions = self.positions[part]
+                own = [series for (of_part, _), series in self._series.items() if of_part == part]
+                positions.begin_with({series.key: series.position for series in own})
+                for series in own:
+                    series.shared = positions
+
+    def note_elsewhere(self, part: str, key: str, store: Store, position: int, *, is_replaced: bool) -> None:
+        """Note what a child process recorded at a position, 0 for a call that failed and was not recorded."""
+        with self.guard:
+            series = self.get(part, key) or self.added(part, key)
+            if not position:
+                series.has_dropped = True
+                return
+            series.stored |= {position}
+            series.store, series.writer, series.is_replaced = store, os.getpid(), is_replaced
 
     def _sibling(self, part: str, key: str) -> Series:
         return self.get(part, key) or self.added(part, key)

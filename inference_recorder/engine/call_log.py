@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from itertools import count
 from operator import itemgetter
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, cast
 
 from ..children import usage as process_usage
+from ..children.origin import Origin
+from ..children.sessions import ChildCall
 from ..errors import CorruptRecording, LiveCallBlocked, MissingRecording
 from ..explanation import Advice
 from ..json_tree import JsonObject
@@ -66,6 +69,10 @@ class CallLog:
     """
 
     def __init__(self, store: Store, mode: str) -> None:
+        self.origin: Origin | None = None
+        """In a child process that has joined the session, where it reports its calls."""
+        self.collect: Callable[[], None] | None = None
+        """Adds the calls that child processes have reported."""
         self._mode = mode
         self._dropped = DroppedCalls(store)
         self._numbers = count(1)
@@ -76,6 +83,8 @@ class CallLog:
         """What the calls were meant for."""
         self._unanswered: list[tuple[int, Request, Sent]] = []
         """The number and the request of each call that no recording answered, and what it has sent."""
+        self._recorded_elsewhere: list[Call] = []
+        """What child processes recorded."""
 
     def next_number(self) -> int:
         """Return the position of a call that is made now among all calls of the session."""
@@ -87,6 +96,8 @@ class CallLog:
             process_usage.tell_use("replayed", test_id, key, path)
         number = next(self._numbers)
         self._replays.append((request.endpoint, request.model, key, test_id, path, time.time(), number))
+        if self.origin is not None:
+            self.origin.report("replayed", asdict(self._replayed(self._replays[-1])))
 
     def made(self, decision: Record) -> None:
         """Log a call that is made to be recorded."""
@@ -102,7 +113,8 @@ class CallLog:
             seconds=time.time() - decision.started,
             chunk_seconds=tuple(at - decision.started for at in decision.state.chunk_times),
         )
-        self._others["recorded"].append(call)
+        is_alone = not (decision.series.is_wide or decision.request.is_model_list)
+        self._log("recorded", call, decision.state.position if is_alone else 0)
         self._dropped.forget(decision.test_id, decision.key)
 
     def dropped(self, decision: Record, request: JsonObject, failure: Failure) -> None:
@@ -114,7 +126,7 @@ class CallLog:
         if process_usage.listeners:
             process_usage.tell_unanswered()
         call = replace(_call(decision, request, failure), explanation=explanation)
-        self._others["dropped"].append(call)
+        self._log("dropped", call)
         failed_with = failure.type, failure.status_code, failure.message
         self._dropped.remember(
             decision.test_id, DroppedCall(call.key, call.endpoint, call.model, self._mode, call.started, *failed_with)
@@ -130,12 +142,35 @@ class CallLog:
             request.endpoint, request.model, key, test_id, None, time.time(), explanation=str(error), number=number,
             cause=error.cause,
         )  # fmt: skip
-        self._others["missed"].append(missed)
+        self._log("missed", missed)
 
     def live(self, endpoint: str, *, test_id: str | None = None, host: str = "") -> None:
         """Log a call that goes to the network unrecorded; `host` is that of one that goes past the SDK."""
-        call = Call(endpoint, "", "", test_id, started=time.time(), number=next(self._numbers), host=host)
-        self._others["live"].append(call)
+        self._log("live", Call(endpoint, "", "", test_id, started=time.time(), number=next(self._numbers), host=host))
+
+    def _log(self, outcome: Outcome, call: Call, position: int = 0) -> None:
+        self._others[outcome].append(call)
+        if self.origin is not None:
+            self.origin.report(outcome, asdict(call), position)
+
+    def add(self, reported: ChildCall) -> None:
+        """Log a call that a child process made."""
+        outcome, number = cast(Outcome, reported["outcome"]), next(self._numbers)
+        fields: dict[str, Any] = reported["call"] | {"number": number}
+        if fields["cause"] is not None:
+            lines, command, target = fields["cause"]
+            fields["cause"] = Advice(tuple(lines), tuple(command), target)
+        call = Call(**fields)
+        if outcome == "replayed":
+            path = call.path or ""
+            self._replays.append((call.endpoint, call.model, call.key, call.test_id, path, call.started, number))
+        else:
+            self._others[outcome].append(replace(call, chunk_seconds=tuple(call.chunk_seconds)))
+            self._recorded_elsewhere += [call] if outcome == "recorded" else []
+
+    def _collect(self) -> None:
+        if self.collect is not None:
+            self.collect()
 
     def blocked(self, error: LiveCallBlocked) -> None:
         """Log a connection past the SDK that was refused, as a missed call: no recording answers it."""
@@ -143,29 +178,35 @@ class CallLog:
             process_usage.tell_unanswered()
         number, started = next(self._numbers), time.time()
         call = Call("", "", "", error.test_id, None, started, explanation=str(error), number=number, host=error.host)
-        self._others["missed"].append(call)
+        self._log("missed", call)
 
     def counts(self) -> Counter[Outcome]:
         """Return the number of calls for each outcome, without those that are zero."""
+        self._collect()
         lengths: dict[Outcome, int] = {"replayed": len(self._replays)}
         lengths |= {outcome: len(calls) for outcome, calls in self._others.items()}
         return Counter({outcome: length for outcome, length in lengths.items() if length})
 
     def calls(self, outcome: Outcome) -> tuple[Call, ...]:
         """Return the calls with this outcome, in order."""
+        self._collect()
         if outcome != "replayed":
             return tuple(self._others[outcome])
-        return tuple(
-            Call(endpoint, model, key, test_id, path, started, number=number)
-            for endpoint, model, key, test_id, path, started, number in self._replays
-        )
+        return tuple(map(self._replayed, self._replays))
+
+    @staticmethod
+    def _replayed(fields: tuple[str, str, str, str | None, str, float, int]) -> Call:
+        endpoint, model, key, test_id, path, started, number = fields
+        return Call(endpoint, model, key, test_id, path, started, number=number)
 
     def requests(self, rules: RequestRules) -> tuple[Request, ...]:
         """Return the requests in order, without secrets; for a replayed call the one in its recording.
 
-        Ten thousand requests kept would be ten megabytes. Raises CorruptRecording.
+        Of child processes, those that have a recording. Ten thousand requests kept would be ten megabytes. Raises
+        CorruptRecording.
         """
-        replayed = [(call.number, _request_in(call.path)) for call in self.calls("replayed") if call.path]
+        with_recordings = (*self.calls("replayed"), *self._recorded_elsewhere)
+        replayed = [(call.number, _request_in(call.path)) for call in with_recordings if call.path]
         others = ((number, _shown(request, sent, rules)) for number, request, sent in self._unanswered)
         return tuple(request for _, request in sorted((*replayed, *others), key=itemgetter(0)))
 
@@ -177,7 +218,7 @@ class CallLog:
     def usage(self) -> dict[str, Usage]:
         """Return the tokens used, by requested model; raises CorruptRecording."""
         used: dict[str, Usage] = {}
-        for call in (*self.calls("replayed"), *self._others["recorded"]):
+        for call in (*self.calls("replayed"), *self.calls("recorded")):
             if call.path is None:
                 continue
             if (usage := usage_of(entry_of(Path(call.path)).recording())) is not None:

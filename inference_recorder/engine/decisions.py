@@ -1,4 +1,4 @@
-"""What the engine can decide about a request: replay a recording, record the answer, or wait for another worker."""
+"""What the engine can decide about a request: replay a recording, record the answer, wait, or let it go."""
 
 from __future__ import annotations
 
@@ -55,5 +55,10 @@ class Wait:
     pause_seconds: float = 0.002
 
 
-Decision = Replay | Record | Wait
-"""What to do with a call that is not live."""
+@dataclass(frozen=True, slots=True)
+class Live:
+    """Make the call unrecorded: the session is over in the process that opened it."""
+
+
+Decision = Replay | Record | Wait | Live
+"""What to do with a call of a session that is not live."""

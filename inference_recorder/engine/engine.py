@@ -6,7 +6,11 @@ import time
 from collections.abc import Callable, Iterable
 from functools import cache
 
+from ..children.origin import Origin
+from ..children.positions import SharedPositions
+from ..children.sessions import ChildCall
 from ..errors import MissingRecording, UnusableDirectory
+from ..json_tree import JsonObject
 from ..modes import InferenceMode
 from ..network import NetworkRules
 from ..recording.answer import Recording
@@ -22,7 +26,7 @@ from .attempt_series import AttemptSeries
 from .call_log import CallLog
 from .capture_state import CaptureState
 from .captures import Captures
-from .decisions import Decision, Record, Replay, Wait
+from .decisions import Decision, Live, Record, Replay, Wait
 from .lookup import Lookup
 from .recorded_ids import RecordedIds
 from .series import Series
@@ -65,6 +69,11 @@ class Engine:
         """Set when the session is entered and left."""
         self.network = NetworkRules()
         """Set by its recorder."""
+        self.has_children = True
+        """Whether Python processes that are started in the session join it."""
+        self.origin: Origin | None = None
+        """In such a process, the session that it has joined."""
+        self._record_errors = record_errors
         self._given_test_id = test_id
         self._has_own_id = is_shared or test_id is not None
         self._rules = rules or RequestRules()
@@ -84,6 +93,56 @@ class Engine:
     def join(self, test_run: TestRun) -> None:
         """Belong to a test run that began after the session was opened."""
         self._test_run = self._writer.test_run = test_run
+
+    @property
+    def attempt_series(self) -> AttemptSeries:
+        """Where a call that is made now is counted."""
+        return self._test_run.attempt_series or self._attempt_series
+
+    def join_from(self, origin: Origin) -> None:
+        """Be the session of another process, in a process that was started in it."""
+        self.origin = self.call_log.origin = origin
+
+    def positions(self, attempt_series: AttemptSeries, path: str) -> SharedPositions:
+        """Return what counts the calls together with other processes; it keeps them in `path` if it is new."""
+        with attempt_series.guard:
+            return attempt_series.positions.setdefault(self._mode_and_directory, SharedPositions(path))
+
+    def share_positions(self, attempt_series: AttemptSeries) -> None:
+        """Count the calls together with other processes from now on."""
+        attempt_series.share(self._mode_and_directory)
+
+    def take(self, attempt_series: AttemptSeries, reported: ChildCall) -> None:
+        """Log a call of a child process, and let the end of the series know of its recording."""
+        self.call_log.add(reported)
+        if reported["position"] or reported["outcome"] == "dropped":
+            key, position, is_replaced = str(reported["call"]["key"]), reported["position"], self.mode is _RECORD
+            attempt_series.note_elsewhere(self._mode_and_directory, key, self.store, position, is_replaced=is_replaced)
+
+    def description(self) -> JsonObject:
+        """Return what a child process needs to open this session, in JSON and with the secrets of its rules."""
+        from ..redaction.described import described  # not for sessions that start no process
+
+        test_run, test_id, directories = self._test_run, self._test_id(), self.store.directories
+        is_wide, roots = test_run.is_wide(test_id, self._has_own_id), directories.roots
+        self.ids.of(test_id)  # the calls of the child processes have the id with which it is recorded
+        return {
+            "mode": self.mode.value,
+            "written": str(directories.written),
+            "read": [str(directory) for directory in directories.read],
+            "roots": None if roots is None else [str(path) for path in (roots.of_run, *roots.of_recordings)],
+            "given_id": self._given_test_id,
+            "is_shared": self._has_own_id and test_id is None,
+            "test_id": test_run.test_id,
+            "is_wide": is_wide,
+            "is_kept": is_wide and self.mode is _RECORD and test_run.is_kept(),
+            "record_errors": self._record_errors,
+            "has_plugin": test_run.has_plugin,
+            "run_log": None if self._run_log.directory is None else str(self._run_log.directory),
+            "overwritten": test_run.overwritten,
+            "network": [self.network.blocks_all, list(self.network.allow_hosts)],
+            **described(self._rules),
+        }
 
     def requests(self) -> tuple[Request, ...]:
         """Return the requests so far, in order and without secrets; raises CorruptRecording."""
@@ -107,6 +166,8 @@ class Engine:
         `before_miss` raises is raised instead of the latter, and then there was no miss.
         """
         __tracebackhide__ = True
+        if self.origin is not None and self.origin.is_over(request.summary):
+            return Live()
         mode, attempt_series = self.mode, self._test_run.attempt_series or self._attempt_series
         self.call_log.urls.add(request.url)
         if mode is not _REPLAY:
@@ -181,7 +242,7 @@ class Engine:
             # Two calls before the first answer is there both get that answer. A later call asks for a further one, as
             # a loop that polls does.
             return Wait(request, key, test_id, series, series.in_flight_position)
-        series.position += 1
+        series.advance()
         recording = self._find(request, test_id, series, series.position)
         if recording is not None:
             return self._replay(recording, request, series, test_id)

@@ -15,14 +15,14 @@ from ..redaction.requests import RequestRules
 from ..request.normalizers import Normalizers
 from ..request.request import Request
 from ..storage.directories import Directories
-from .test_run import NoTestRun, TestRun, running_node_id
+from .test_run import TestRun, running_node_id
 
 
 def missing_recording(
     question: Question, request: Request, rules: RequestRules, test_run: TestRun, directories: Directories
 ) -> MissingRecording:
     """Return the error to raise; `request` is the one with its secrets."""
-    has_plugin = not isinstance(test_run, NoTestRun)
+    has_plugin = test_run.has_plugin
     configured = Normalizers(test_run.config.table.normalize or ())
     question = question._replace(
         normalizers=rules.normalizers,

@@ -45,6 +45,11 @@ class RunLog:
         """(process, file): a forked child writes one of its own."""
         self._guard = threading.RLock()  # reentrant: a stream that is collected as garbage is stored anywhere
 
+    @property
+    def directory(self) -> Path | None:
+        """Where the processes of the run write; None if there is only this one."""
+        return self._directory
+
     def has(self, directory: Path, key: str, position: int) -> bool:
         """Return whether this run has recorded the answer at this position of a series."""
         with self._guard:

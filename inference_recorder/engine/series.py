@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..children.positions import SharedPositions
 from ..recording.layout import recording_name
 from ..storage.locks import InFlight, Patience
 from ..storage.store import Store, Stored
@@ -40,6 +41,8 @@ class Series:
     """How many calls of all requests that this key folds together it has answered."""
     position: int = 0
     """The last position that a call has."""
+    shared: SharedPositions | None = None
+    """What counts the calls if other processes may make them too."""
     path: str = ""
     """That of the latest replay. The log of a loop that replays one recording again and again holds one text."""
     last: int | None = None
@@ -75,12 +78,16 @@ class Series:
             position = min(self.freed)
             self.freed = tuple(freed for freed in self.freed if freed != position)
             return position
-        self.position += 1
+        return self.advance()
+
+    def advance(self) -> int:
+        """Count one more call and return its position."""
+        self.position = self.position + 1 if self.shared is None else self.shared.claim(self.key)
         return self.position
 
     def give_back(self, position: int) -> None:
         """Give the position of a call that is not recorded to the next call."""
-        if self.position == position:
+        if self.position == position and self.shared is None:
             self.position -= 1
         elif self.is_wide:
             self.gaps += (position,)

@@ -32,6 +32,8 @@ class TestRun(Protocol):
     run_log: RunLog
     lets_clients_lack_keys: bool
     """Whether a client that is made outside sessions needs no key, since recordings may answer its calls."""
+    has_plugin: bool
+    """Whether it is the pytest plugin's."""
 
     @property
     def test_id(self) -> str | None:
@@ -53,6 +55,10 @@ class TestRun(Protocol):
     @property
     def attempt_series(self) -> AttemptSeries | None:
         """The series of the running attempt or wider fixture; None between tests."""
+
+    @property
+    def overwritten(self) -> str | None:
+        """Where processes that are started now note the recordings that they overwrite."""
 
     def about_to_open(self, mode: InferenceMode, source: str, directory: Path, /) -> None:
         """Note that a session that writes to `directory` is about to be opened; may refuse it."""
@@ -84,6 +90,8 @@ class NoTestRun:
     lets_clients_lack_keys = False
     test_directory: Path | None = None
     attempt_series: AttemptSeries | None = None
+    has_plugin = False
+    overwritten: str | None = None
 
     def __init__(self) -> None:
         self.run_log = RunLog()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..session import Session
     from ..storage.rollback import Rollback
     from ..storage.store import Store
-    from .unsettled import Unsettled
+    from ..storage.unsettled import Unsettled
 
 
 class Attempt:
@@ -149,28 +149,42 @@ class Attempt:
         """Whether a series is this attempt's own, so that its recordings depend on the attempt's outcome."""
         return self.attempt_series is not None and not series.is_wide and self.attempt_series.holds(series)
 
-    def remember(self, store: Store, decision: Record, name: str, unsettled: Unsettled | None) -> None:
-        """Remember what this store is about to overwrite; in `unsettled`, for another process too."""
+    def remember(
+        self, store: Store, decision: Record, name: str, unsettled: Unsettled | None, *, is_noted: bool
+    ) -> None:
+        """Remember what this store is about to overwrite; if `is_noted` in `unsettled`, for another process too."""
         from ..storage.rollback import Rollback
 
         directory, self._recorded_as = store.directories.written, decision.test_id
         if not decision.series.is_replaced:
             self._added.setdefault(directory, Rollback(store)).remember(decision.key, name)
             return
+        self.take_over(unsettled)
         rollback = self._replaced.setdefault(directory, Rollback(store))
         remembered = rollback.remember(decision.key, name)
-        if unsettled is not None:
+        if unsettled is not None and is_noted:
             unsettled.note(directory, remembered)
         if rollback.is_new(decision.key):
             self._new_requests.append(decision.body)
 
+    def take_over(self, unsettled: Unsettled | None) -> None:
+        """Remember what processes that the test started have overwritten."""
+        for directory, old in ({} if unsettled is None else unsettled.noted()).items():
+            from ..storage.directories import Directories
+            from ..storage.rollback import Rollback
+            from ..storage.store import Store
+
+            if directory not in self._replaced:
+                self._replaced[directory] = Rollback(Store(Directories(directory, ())))
+            self._replaced[directory].add(old)
+
     def close_session(self) -> None:
         """Close the plugin's session; raises what `Engine.close` does."""
         if self.session is not None and self.session.is_open:
-            from ..recorder import suspend
+            from ..recorder import close, suspend
 
             suspend(self.session)
-            self.session.engine.close()
+            close(self.session.engine)
 
     def fail_for_misses(self) -> None:
         """Fail the test if the code under test went on after a miss and is not allowed to."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ..children import variables
 from ..engine.run_log import RunLog
 from ..engine.test_run import set_test_run
 from ..errors import UnknownMode
@@ -24,7 +25,16 @@ if TYPE_CHECKING:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    _leave_session()
     prepare(early_config, early_config.known_args_namespace)
+
+
+def _leave_session() -> None:
+    """Make this a run of its own if a test of another run started it, or if it is a worker of pytest-xdist."""
+    if variables.inherited:
+        from ..joined import leave
+
+        leave()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -33,12 +43,13 @@ def pytest_configure(config: pytest.Config) -> None:
     settings = config_of(config)
     if config.getoption("inference_recordings"):  # workers of pytest-xdist may run elsewhere
         config.option.inference_recordings = str(settings.directory().value)
-    run_log, unsettled = RunLog(), None
+    _leave_session()
+    run_log = RunLog()
     if hasattr(config, "workerinput"):
         shared = SharedDirectory.existing(config.workerinput.get(SHARED_DIRECTORY, ""))
         name = config.workerinput["workerid"]
         if shared is not None:
-            run_log, unsettled = shared.run_log(), shared.unsettled(name)
+            run_log = shared.run_log()
     else:
         try:
             mode = settings.mode()
@@ -46,6 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(str(error)) from None
         check_may_record(config, mode.value, mode.source)
         shared, name = SharedDirectory.create(config), "main"
+    unsettled = None if shared is None else shared.unsettled(name)
     processes = Processes() if shared is None else shared.processes(config, name)
     run = Run(config, settings, run_log, processes, unsettled)
     config.stash[RUN] = run

@@ -16,6 +16,7 @@ from ..engine.test_run import opened_outside
 from ..errors import RecorderError
 from ..modes import InferenceMode
 from ..session import Session
+from ..storage.unsettled import Unsettled
 from . import failed_runs
 from .attempt import Attempt
 from .configuration import check_may_record
@@ -24,7 +25,6 @@ from .processes import Processes
 from .run_report import RunReport, calls_of
 from .scopes import RunningTest, WideFixture, directory_of, id_of
 from .selection import Selection
-from .unsettled import Unsettled
 
 if TYPE_CHECKING:
     from ..engine.attempt_series import AttemptSeries
@@ -38,6 +38,8 @@ RUN = pytest.StashKey["Run"]()
 
 class Run:
     """The `TestRun` of all tests of this process, and the hooks by which it follows them."""
+
+    has_plugin = True
 
     def __init__(
         self,
@@ -62,7 +64,9 @@ class Run:
         self._pytest_config = pytest_config
         self._processes = processes
         self._unsettled = unsettled
-        """In a worker of pytest-xdist, what its controller needs if it crashes."""
+        """What processes that the running test started have overwritten; None without a shared directory."""
+        self._is_worker = hasattr(pytest_config, "workerinput")
+        """Whether this process notes there what it overwrites itself: its controller needs that if it crashes."""
         self._directory = config.directory().value
         """Where recorders write that were given no directory, when the run began."""
         self._guard = threading.Lock()
@@ -123,6 +127,10 @@ class Run:
                 counter.attempt_series = counter.attempt_series or AttemptSeries()
         return None if counter is None else counter.attempt_series
 
+    @property
+    def overwritten(self) -> str | None:
+        return None if self._unsettled is None or self.attempt is None else self._unsettled.path
+
     def about_to_open(self, mode: InferenceMode, source: str, directory: Path, /) -> None:
         # A test that records into a directory of its own tests recording.
         is_beside = self.config.table.recordings_beside_tests and directory.parent == self.test_directory
@@ -162,7 +170,7 @@ class Run:
     def about_to_record(self, store: Store, decision: Record, name: str, /) -> None:
         # A recording of a wider fixture, or a shared one, does not depend on the outcome of one test.
         if self.attempt is not None and self.attempt.counts(decision.series):
-            self.attempt.remember(store, decision, name, self._unsettled)
+            self.attempt.remember(store, decision, name, self._unsettled, is_noted=self._is_worker)
 
     # Hooks of pytest.
 
@@ -190,6 +198,7 @@ class Run:
         if self._prunes:
             self._processes.watch()
         self._processes.end()  # what has ended before the attempt does not count
+        self.scope_has_changed()
         if self.config.table.auto or is_marked(item) or "inference_session" in getattr(item, "fixturenames", ()):
             self.session_of_test(item)
 
@@ -223,6 +232,15 @@ class Run:
         return report
 
     # Called by other parts of the plugin.
+
+    def scope_has_changed(self, ended: AttemptSeries | None = None) -> None:
+        """Let processes that are started now belong to what runs now, and those of what has ended make no calls."""
+        if self._read:  # otherwise there was no session
+            from .. import exported
+
+            if ended is not None:
+                exported.end(attempt_series=ended)
+            exported.refresh()
 
     def session_of_test(self, item: pytest.Item) -> Session:
         """Return the plugin's session of the running attempt, opened if necessary."""
@@ -270,10 +288,12 @@ class Run:
 
     def _settle(self, attempt: Attempt) -> None:
         self.attempt = None
+        self.scope_has_changed(attempt.attempt_series)
         attempt.unreported = self._processes.end() or attempt.unreported
         attempt.directories |= self._processes.directories
         attempt.note_directories(attempt.sessions)
         keeps_failed = self._pytest_config.getoption("inference_keep_failed")
+        attempt.take_over(self._unsettled)
         still_open = attempt.settle(self.run_log, keeps_failed=keeps_failed, for_page=self._for_page)
         if self._unsettled is not None:
             self._unsettled.settle()

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ..children.sessions import keep_in
 from ..children.usage import begin_run, tell_entered
 from ..engine.run_log import RunLog
+from ..storage.unsettled import Unsettled
 from .processes import Processes, uses_in_reports
-from .unsettled import Unsettled
 
 if TYPE_CHECKING:
     from ..children.usage import Use
 
 
-_RUN_LOG, _PROCESSES, _UNSETTLED = "run_log", "processes", "unsettled"
+_RUN_LOG, _PROCESSES, _SESSIONS, _UNSETTLED = "run_log", "processes", "sessions", "unsettled"
 
 
 class SharedDirectory:
@@ -34,7 +35,7 @@ class SharedDirectory:
         """Make the directory, to be removed when the run ends; None if there cannot be one."""
         try:
             shared = cls(Path(mkdtemp(prefix="inference_recorder-run-")))
-            for name in (_RUN_LOG, _PROCESSES, _UNSETTLED):
+            for name in (_RUN_LOG, _PROCESSES, _SESSIONS, _UNSETTLED):
                 (shared.path / name).mkdir()
         except OSError:
             return None
@@ -55,9 +56,11 @@ class SharedDirectory:
 
     def processes(self, config: pytest.Config, name: str) -> Processes:
         """Make the processes that this one starts report what they use, in a directory of this name."""
-        directory = self.path / _PROCESSES / name
+        directory, sessions = self.path / _PROCESSES / name, self.path / _SESSIONS / name
         directory.mkdir()
+        sessions.mkdir()
         config.add_cleanup(begin_run(str(directory)))
+        config.add_cleanup(keep_in(str(sessions)))
         tell_entered(is_live=False)  # this run may have been started by a test of another one
         processes = Processes(directory)
         config.add_cleanup(processes.end_watch)

@@ -54,6 +54,7 @@ class WideFixtures:
     def _enter(self, fixture: WideFixture, *, is_setup: bool) -> None:
         was_running = self._is_running(fixture)  # one that overrides another of the same plugin or file
         self._run.running.append(fixture)
+        self._run.scope_has_changed()
         try:
             if fixture.test_id in self._sessions:
                 if not was_running:
@@ -63,7 +64,7 @@ class WideFixtures:
             elif is_setup and self._run.attempt is not None and self._run.attempt.session is not None:
                 session = self._sessions[fixture.test_id] = open_session(fixture.node, self._run.config)
                 self._run.fixture_engines.append(session.engine)
-                fixture.node.addfinalizer(lambda: self._sessions.pop(fixture.test_id).engine.close())
+                fixture.node.addfinalizer(lambda: self._close(self._sessions.pop(fixture.test_id)))
         except BaseException:
             self._run.running.pop()
             raise
@@ -74,6 +75,13 @@ class WideFixtures:
             from ..recorder import suspend
 
             suspend(self._sessions[fixture.test_id])
+        self._run.scope_has_changed()
+
+    @staticmethod
+    def _close(session: Session) -> None:
+        from ..recorder import close
+
+        close(session.engine)
 
     def _is_running(self, fixture: WideFixture) -> bool:
         return any(running.test_id == fixture.test_id for running in self._run.running)
@@ -81,5 +89,6 @@ class WideFixtures:
     def _end(self, fixture: WideFixture) -> None:
         """Leave a fixture that has been torn down. Raises UnwritableRecording."""
         self._leave(fixture)
+        self._run.scope_has_changed(fixture.attempt_series)
         if fixture.attempt_series is not None and (errors := fixture.attempt_series.finish(is_cut=False)):
             raise errors[0]

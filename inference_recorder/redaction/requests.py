@@ -74,14 +74,14 @@ class RequestRules:
             raise RecorderError("redact= and normalize= take lists, not a single string")
         self.key_version = key_version
         """The key version of new recordings."""
-        self._own_rules = tuple(redact)
+        self.redact = tuple(redact)
         self._normalize = tuple(normalize)
         self.normalizers = Normalizers(normalize)
         self._has_normalizers = bool(self.normalizers)
-        self._secret_env = checked_names(secret_env, "secret_env=")
+        self.secret_env = checked_names(secret_env, "secret_env=")
         # Unshown, since `vars` of this object may end up in a traceback or a notebook.
         self._environment = Unshown(environment())
-        self._values = Unshown(secret_values(self._secret_env))
+        self._values = Unshown(secret_values(self.secret_env))
         self._secrets = self._current_secrets()
         # Reentrant, since a stream that is garbage-collected may be saved at any point.
         self._guard = threading.RLock()
@@ -96,7 +96,7 @@ class RequestRules:
         if environment() == self._environment.value:
             return False
         with self._guard:
-            now, values = Unshown(environment()), Unshown(secret_values(self._secret_env))
+            now, values = Unshown(environment()), Unshown(secret_values(self.secret_env))
             is_other = values.value != self._values.value
             if is_other:
                 self._values = values
@@ -105,7 +105,7 @@ class RequestRules:
         return is_other
 
     def _current_secrets(self) -> _Secrets:
-        return _Secrets(Redactor(self._values.value, self._own_rules, is_for_requests=True))
+        return _Secrets(Redactor(self._values.value, self.redact, is_for_requests=True))
 
     def keyed(self, request: Request, test_id: str | None) -> tuple[Request, str]:
         """Return the request as used for its key, and the key of a new recording of it in this test."""
@@ -191,14 +191,14 @@ class RequestRules:
             return ()
         text = canonical_text({"body": request.body, "url": request.url})
         own = None if request.credential is None else request.credential.text
-        variables = [item for item in secret_variables(self._secret_env).items() if item[1] != own]
+        variables = [item for item in secret_variables(self.secret_env).items() if item[1] != own]
         return tuple(sorted(name for name, value in variables if not Scanner([value]).knows_none_in(text)))
 
     def without_environment(self, request: Request) -> Request:
         """Return the request as its key would use it if no environment variable held a secret."""
         if not self._values.value:
             return self.asked(request)
-        return RequestRules(self._own_rules, self._normalize, self.key_version, ("!*",)).asked(request)
+        return RequestRules(self.redact, self._normalize, self.key_version, ("!*",)).asked(request)
 
     def as_recorded(self, request: Request, body: JsonObject) -> JsonObject:
         """Return the "request" object of a recording, with its secrets; `body` is what `frozen_body` gave."""

@@ -71,6 +71,17 @@ def possible_engines() -> list[Engine]:
     return [] if engine is None else [engine]
 
 
+def innermost_engines() -> list[Engine]:
+    """Return the open session that all other open ones enclose, or all open ones where there is no such session."""
+    return [entered.engine for entered in _innermost()]
+
+
+def enter_around(engine: Engine) -> None:
+    """Make the session one around all that are entered from now on, in any context."""
+    with _guard:
+        _open.insert(0, _Entered(engine, None, is_process_wide=True))
+
+
 def _innermost() -> list[_Entered]:
     """Return the open session that all other open ones enclose, or all open ones where there is no such session."""
     with _guard:

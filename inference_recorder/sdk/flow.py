@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import GeneratorType
 from typing import Any, TypeAlias
 
-from ..engine.decisions import Decision, Record, Replay, Wait
+from ..engine.decisions import Decision, Live, Record, Replay, Wait
 from ..engine.engine import Engine
 from ..recording.answer import Answer
 from ..request.request import Request
@@ -134,6 +134,9 @@ def _course(call: InterceptedCall, engine: Engine, request: Request, decision: D
         decision = engine.decide_again(decision, may_wait=may_wait)
     if isinstance(decision, Record):
         return (yield from _recorded(call, engine, request, call.capture(engine, decision)))
+    if isinstance(decision, Live):
+        call.note_live(engine)
+        return (yield Invoke(call.original))
     replayed = call.replay(engine, request, decision)
     return (yield from replayed) if isinstance(replayed, GeneratorType) else replayed
 

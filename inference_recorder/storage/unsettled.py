@@ -1,4 +1,4 @@
-"""What the running test of a pytest-xdist worker has overwritten, for the controller to restore after a crash."""
+"""What a running test has overwritten, for another process to restore: recordings as they were before."""
 
 from __future__ import annotations
 
@@ -10,14 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..storage.rollback import Files
+    from .rollback import Files
 
 
 class Unsettled:
-    """The recordings of one worker as they were before its running test."""
+    """The recordings of one test as they were before it, in a file to which several processes add."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
+
+    @property
+    def path(self) -> str:
+        """Where they are kept."""
+        return str(self._file)
 
     def note(self, directory: Path, old: Iterable[tuple[str, Files | None]]) -> None:
         """Keep (name, files) of a directory before they are overwritten, None for no files. A full disk is ignored."""
@@ -35,21 +40,25 @@ class Unsettled:
 
         Raises UnwritableRecording and OSError.
         """
-        from ..storage.directories import Directories
-        from ..storage.rollback import Rollback
-        from ..storage.store import Store
+        from .directories import Directories
+        from .rollback import Rollback
+        from .store import Store
 
         moved: list[Path] = []
-        old: dict[str, dict[str, Files | None]] = {}
+        for directory, old in self.noted().items():
+            moved += Rollback(Store(Directories(directory, ())), old).roll_back().values()
+        self.settle()
+        return moved
+
+    def noted(self) -> dict[Path, dict[str, Files | None]]:
+        """Return what was noted: {directory: {name: files}}; what was noted first counts."""
+        old: dict[Path, dict[str, Files | None]] = {}
         lines = self._file.read_bytes().splitlines() if self._file.exists() else []
         for line in lines:
             with suppress(ValueError):  # the disk was full
                 directory, name, text = json.loads(line)
-                old.setdefault(directory, {}).setdefault(name, _files(text))
-        for directory, of_directory in old.items():
-            moved += Rollback(Store(Directories(Path(directory), ())), of_directory).roll_back().values()
-        self.settle()
-        return moved
+                old.setdefault(Path(directory), {}).setdefault(name, _files(text))
+        return old
 
 
 def _text(files: Files | None) -> list[str | None] | None:
@@ -59,7 +68,7 @@ def _text(files: Files | None) -> list[str | None] | None:
 
 
 def _files(text: list[str | None] | None) -> Files | None:
-    from ..storage.rollback import Files
+    from .rollback import Files
 
     if text is None:
         return None

@@ -1,0 +1,160 @@
+"""The sessions of this process as its child processes find them, and the calls that those report.
+
+A session is a line of a file that only its user can read. The first byte of the line says whether it is open. A process
+that a session's one started appends each call it makes in it to a file of its own in the same directory.
+
+Holds state: the directory of this process. No lock guards it: it is set when the first session is exported, by pytest's
+main thread if that is earlier.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import threading
+from collections.abc import Callable, Mapping
+from functools import partial
+from shutil import rmtree
+from tempfile import mkdtemp
+from typing import TypedDict
+
+from ..json_tree import JsonObject
+
+_FILE = "sessions"
+_OPEN, _OVER = b"+", b"-"
+
+
+class ChildCall(TypedDict):
+    """A call that a child process made in a session."""
+
+    session: int
+    outcome: str
+    call: dict[str, object]
+    """The fields of a Call."""
+    position: int
+    """In its series, of a recorded answer that belongs to the attempt alone; otherwise 0."""
+
+
+class Sessions:
+    """The sessions that one process lets others join."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+        self.late: list[ChildCall] = []
+        """The calls in sessions that were over. Guarded by `_guard`."""
+        self._process = os.getpid()
+        path = os.path.join(directory, _FILE)
+        self._file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_BINARY", 0), 0o600)
+        self._takers: dict[int, Callable[[ChildCall], None]] = {}
+        self._read: dict[str, int] = {}
+        """File of a child process -> how many of its bytes are known."""
+        self._guard = threading.RLock()
+        """Guards all of these and the file."""
+
+    def add(self, description: JsonObject, take: Callable[[ChildCall], None]) -> int:
+        """Add a session and return its number; `take` gets the calls that child processes make in it."""
+        line = _OPEN + json.dumps(description).encode() + b"\n"
+        with self._guard:
+            number = os.lseek(self._file, 0, os.SEEK_END)
+            os.write(self._file, line)
+            self._takers[number] = take
+        return number
+
+    def end(self, number: int) -> None:
+        """Mark a session as over, in the process that added it."""
+        if os.getpid() != self._process:
+            return
+        self.collect()
+        with self._guard:
+            os.lseek(self._file, number, os.SEEK_SET)
+            os.write(self._file, _OVER)
+            self._takers.pop(number, None)
+
+    def variable(self, number: int) -> str:
+        """Return the name of a session in the environment."""
+        return f"{self.directory}{os.sep}{_FILE}:{number}"
+
+    def collect(self) -> None:
+        """Hand over the calls that child processes have reported since."""
+        with self._guard:
+            for name in os.listdir(self.directory) if os.path.isdir(self.directory) else ():
+                if name.endswith(".jsonl") and os.getpid() == self._process:
+                    for line in self._lines_of(name):
+                        call: ChildCall = json.loads(line)
+                        self._takers.get(call["session"], self.late.append)(call)
+
+    def _lines_of(self, name: str) -> list[bytes]:
+        with open(os.path.join(self.directory, name), "rb") as file:
+            file.seek(self._read.get(name, 0))
+            whole, newline, _ = file.read().rpartition(b"\n")  # the rest may be on its way
+        self._read[name] = self._read.get(name, 0) + len(whole) + len(newline)
+        return whole.splitlines()
+
+
+_sessions: Sessions | None = None
+
+
+def sessions() -> Sessions:
+    """Return the sessions of this process. Raises OSError if there can be no directory for them."""
+    global _sessions
+    if _sessions is None or _sessions._process != os.getpid():
+        parents = None if _sessions is None else _sessions.directory  # which removes it
+        directory = mkdtemp(prefix="inference_recorder-sessions-", dir=parents)
+        atexit.register(partial(rmtree, directory, ignore_errors=True))
+        _sessions = Sessions(directory)
+    return _sessions
+
+
+def keep_in(directory: str) -> Callable[[], None]:
+    """Keep the sessions in this directory, which exists, until the function that is returned is called."""
+    global _sessions
+    before, _sessions = _sessions, Sessions(directory)
+
+    def end() -> None:
+        global _sessions
+        _sessions = before
+
+    return end
+
+
+def late_calls() -> list[ChildCall]:
+    """Return the calls that child processes made in sessions of this process that were over."""
+    if _sessions is None:
+        return []
+    _sessions.collect()
+    return _sessions.late
+
+
+def description_of(variable: str) -> JsonObject | None:
+    """Return the description of the session with this name in the environment; None if it is gone."""
+    path, _, number = variable.rpartition(":")
+    try:
+        with open(path, "rb") as file:
+            file.seek(int(number))
+            description: JsonObject = json.loads(file.readline()[1:])
+    except (OSError, ValueError):
+        return None
+    return description
+
+
+def is_over(variable: str) -> bool:
+    """Return whether the session with this name in the environment is over."""
+    path, _, number = variable.rpartition(":")
+    try:
+        with open(path, "rb", buffering=0) as file:
+            file.seek(int(number))
+            return file.read(1) != _OPEN
+    except (OSError, ValueError):
+        return True
+
+
+def report(variable: str, outcome: str, call: Mapping[str, object], position: int) -> None:
+    """Tell the session's own process of a call."""
+    path, _, number = variable.rpartition(":")
+    line = ChildCall(session=int(number), outcome=outcome, call=dict(call), position=position)
+    try:
+        with open(os.path.join(os.path.dirname(path), f"{os.getpid()}.jsonl"), "ab", buffering=0) as file:
+            file.write(json.dumps(line).encode() + b"\n")
+    except OSError:
+        pass  # that process has ended

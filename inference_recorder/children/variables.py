@@ -1,0 +1,71 @@
+"""The environment that child processes inherit: which session they join, and what makes Python do it at their start.
+
+Holds state: the environment as it was before. Guarded by the guard of `exported`, which calls these functions.
+"""
+
+from __future__ import annotations
+
+import os
+
+SESSION_VARIABLE = "INFERENCE_RECORDER_SESSION"
+"""Names a session that a process may join, as `sessions` does."""
+_PATH_VARIABLE = "PYTHONPATH"
+_BOOTSTRAP = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "bootstrap")
+
+inherited = os.environ.get(SESSION_VARIABLE, "")
+"""The session that this process was started in; "" for none."""
+_before: tuple[str | None, str | None] | None = None
+"""Both variables before the first session was exported, the path's first."""
+
+
+def export(session: str | None) -> None:
+    """Let processes that are started from now on join this session; None for no session."""
+    global _before
+    if _before is None:
+        path = os.environ.get(_PATH_VARIABLE)
+        # Without a session, a path with our directory was put back by a test after its session had ended.
+        _before = path if inherited else _without_ours(path), os.environ.get(SESSION_VARIABLE)
+    _set(SESSION_VARIABLE, session)
+    _set(_PATH_VARIABLE, *map(_without_ours if session is None else _with_ours, [os.environ.get(_PATH_VARIABLE)]))
+
+
+def restore() -> None:
+    """Make the environment what it was before the first call of `export`; what others have changed since stays."""
+    global _before
+    if _before is None:
+        return
+    path, session = _before
+    current = os.environ.get(_PATH_VARIABLE)
+    if current != path:
+        other = _without_ours(current)
+        _set(_PATH_VARIABLE, path if other == _without_ours(path) else other)
+    _set(SESSION_VARIABLE, session)
+    _before = None
+
+
+def leave() -> None:
+    """Be a run of one's own: join no session, and let no child process join one."""
+    global inherited
+    if inherited:
+        inherited = ""
+        os.environ.pop(SESSION_VARIABLE, None)
+        _set(_PATH_VARIABLE, _without_ours(os.environ.get(_PATH_VARIABLE)))
+
+
+def _set(name: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value
+
+
+def _with_ours(path: str | None) -> str:
+    if path is None:
+        return _BOOTSTRAP
+    return path if _BOOTSTRAP in path.split(os.pathsep) else f"{_BOOTSTRAP}{os.pathsep}{path}"
+
+
+def _without_ours(path: str | None) -> str | None:
+    if path is None or path == _BOOTSTRAP:
+        return None
+    return os.pathsep.join(entry for entry in path.split(os.pathsep) if entry != _BOOTSTRAP)

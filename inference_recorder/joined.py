@@ -1,0 +1,105 @@
+"""The session of the process that started this one, opened here when the SDK is imported.
+
+Holds state: whether that was done. No lock guards it: Python imports the SDK once at a time.
+"""
+
+from __future__ import annotations
+
+import atexit
+from pathlib import Path
+from typing import Any
+
+from .children import usage as process_usage
+from .children import variables
+from .children.origin import Origin
+from .children.sessions import description_of, is_over
+from .engine.attempt_series import AttemptSeries
+from .engine.decisions import Record
+from .engine.engine import Engine
+from .engine.run_log import RunLog
+from .engine.test_run import NoTestRun
+from .modes import InferenceMode
+from .network import NetworkRules
+from .recorder import hold, let_go
+from .redaction.described import rules_of
+from .sdk import context
+from .storage.directories import Directories, Roots
+from .storage.rollback import Rollback
+from .storage.store import Store
+from .storage.unsettled import Unsettled
+
+
+class _ParentsRun(NoTestRun):
+    """The test run of the process that started this one, as it was then."""
+
+    def __init__(self, variable: str, description: dict[str, Any]) -> None:
+        self.has_plugin = description["has_plugin"]
+        self.attempt_series = AttemptSeries()
+        self.run_log = RunLog(description["run_log"] and Path(description["run_log"]))
+        self._test_id: str | None = description["test_id"]
+        self._variable = variable
+        self._is_wide, self._is_kept = bool(description["is_wide"]), bool(description["is_kept"])
+        self._unsettled = description["overwritten"] and Unsettled(Path(description["overwritten"]))
+        self._before: dict[Path, Rollback] = {}
+
+    @property
+    def test_id(self) -> str | None:
+        return self._test_id
+
+    def is_wide(self, test_id: str | None, is_given: bool, /) -> bool:
+        return self._is_wide
+
+    def is_kept(self) -> bool:
+        return self._is_kept
+
+    def about_to_record(self, store: Store, decision: Record, name: str, /) -> None:
+        """Note what is overwritten: the test that started this process may fail."""
+        series = decision.series
+        if self._unsettled and series.is_replaced and not series.is_wide and not is_over(self._variable):
+            before = self._before.setdefault(store.directories.written, Rollback(store))
+            self._unsettled.note(store.directories.written, before.remember(decision.key, name))
+
+
+_joined: Engine | None = None
+
+
+def join() -> None:
+    """Open the session of the process that started this one, around all others; does nothing the second time."""
+    global _joined
+    variable = variables.inherited
+    description: Any = description_of(variable) if variable and _joined is None else None
+    if description is None:
+        return
+    mode = InferenceMode(description["mode"])
+    roots = description["roots"] and Roots(Path(description["roots"][0]), tuple(map(Path, description["roots"][1:])))
+    directories = Directories(Path(description["written"]), tuple(map(Path, description["read"])), roots)
+    engine = Engine(
+        mode,
+        Store(directories),
+        test_id=description["given_id"],
+        is_shared=description["is_shared"],
+        record_errors=description["record_errors"],
+        rules=rules_of(description),
+        test_run=_ParentsRun(variable, description),
+    )
+    blocks_all, allowed = description["network"]
+    engine.network = NetworkRules(blocks_all, tuple(allowed))
+    engine.join_from(Origin(variable, mode.writes, description["test_id"], description["functions"]))
+    engine.positions(engine.attempt_series, description["positions"])
+    engine.share_positions(engine.attempt_series)
+    if process_usage.listeners:
+        process_usage.tell_entered(directories.read, is_live=False)
+    hold()
+    context.enter_around(engine)
+    atexit.register(engine.close)
+    _joined = engine
+
+
+def leave() -> None:
+    """Be a run of one's own, such as one of pytest, which joins no session."""
+    global _joined
+    variables.leave()
+    if _joined is not None:
+        context.leave(_joined)
+        let_go()
+        _joined = None

@@ -92,6 +92,7 @@ def test_a_renamed_test_gets_its_recordings_from_where_they_are(suite: Suite) ->
     assert 2 == suite.server.count
 
 
+@pytest.mark.slow
 def test_where_the_other_test_is_still_there_the_advice_is_to_share(suite: Suite) -> None:
     """Renaming would take its recordings away from it."""
     text = "import pytest\npytestmark = pytest.mark.inference_recording({})\ndef test_one(): ask()\n"
@@ -221,6 +222,7 @@ def test_a_renamed_file_is_one_command_for_all_its_tests(suite: Suite) -> None:
     assert 6 == suite.server.count
 
 
+@pytest.mark.slow
 def test_keeping_the_answers_that_were_set_aside_ends_a_miss(suite: Suite) -> None:
     """They were paid for, and the tests failed for another reason; each test says it, and the summary for all."""
     text = "@pytest.mark.parametrize('n', range(4))\ndef test_it(n, inference_session): ask(str(n)); assert {}\n"

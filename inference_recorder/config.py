@@ -16,6 +16,8 @@ from .errors import RecorderError
 from .modes import InferenceMode, parsed_mode
 from .network import NetworkRules
 
+IGNORE = "ignore"
+UNUSED = (IGNORE, "warn", "error")
 MODE_OPTION = "--inference-mode"
 MODE_VARIABLES = ("LLAMA_STACK_TEST_INFERENCE_MODE", "OGX_TEST_INFERENCE_MODE")
 DIRECTORY_OPTION = "--inference-recordings"
@@ -52,6 +54,8 @@ class Table:
     auto: bool = False
     """Whether every test gets a session."""
     record_errors: bool | None = None
+    unused: str = "warn"
+    """What the recordings are that tests no longer request: one of UNUSED."""
     redact: tuple[re.Pattern[str], ...] = ()
     """Secrets, in addition to those named in code."""
     secret_env: tuple[str, ...] = ()

@@ -73,6 +73,15 @@ def _boolean(value: object, where: str) -> bool:
     return value
 
 
+def _one_of(*names: str) -> Callable[[object, str], str]:
+    def read(value: object, where: str) -> str:
+        if value not in names:
+            raise RecorderError(f"{where} is {value!r}; it must be one of {', '.join(names)}")
+        return str(value)
+
+    return read
+
+
 def _list(value: object, where: str, *, is_shown: bool = True) -> list[object]:
     if not isinstance(value, list):
         shown = repr(value) if is_shown else f"of type {type(value).__name__}"
@@ -135,6 +144,7 @@ _READERS: Mapping[str, Callable[[object, str], object]] = {
     "recordings_beside_tests": _boolean,
     "auto": _boolean,
     "record_errors": _boolean,
+    "unused": _one_of("ignore", "warn", "error"),
     "redact": _patterns,
     "secret_env": _variables,
     "children": _boolean,

@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ..config import DEFAULT
+from ..config import DEFAULT, IGNORE
 from ..errors import RecorderError
 from ..modes import InferenceMode
+from .options import DELETE
 from .run import Run
 from .run_report import RunReport
 from .shared_directory import SharedDirectory
+from .strictness import objection_to
 from .terminal import shown_path
 
 if TYPE_CHECKING:
     from typing import Protocol
+
+    from .summary import Examined
 
     class _Gateway(Protocol):
         id: str
@@ -57,6 +61,10 @@ class Controller:
         self._shared = shared
         self._report: RunReport | None = None
         """None as long as no process had a session."""
+        self._examined: Examined | None = None
+        """Its recordings, once the run has ended."""
+        self._objection: str | None = None
+        """Why the run exits with status 1, although its tests passed."""
         self._unreported_workers: set[str] = set()
         self._crashed_workers: list[str] = []
 
@@ -100,23 +108,39 @@ class Controller:
                 self._merge(_restored(worker, self._shared))
 
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self) -> None:
-        if (report := self._run.finish()) is not None:
-            self._merge(report)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if (own := self._run.finish()) is not None:
+            self._merge(own)
+        report, config = self._report, self._config
+        if report is None:
+            return
+        from .summary import examined
+
+        report.crashed_workers = self._crashed_workers
+        report.silent_workers = sorted(self._unreported_workers)
+        report.used += [] if self._shared is None else self._shared.uses()
+        self._examined = examined(report, config, self._run.config.directory().value)
+        is_strict, unused = config.getoption("inference_strict"), self._run.config.table.unused
+        needless = 0 if config.getoption("inference_prune") == DELETE else len(self._examined.needless)
+        self._objection = objection_to(report, needless, is_strict=is_strict, unused=unused)
+        if self._objection is not None and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
         config, report = self._config, self._report
-        if report is not None:
+        if report is not None and self._examined is not None:
             from .summary import summarize
 
-            report.crashed_workers = self._crashed_workers
-            report.silent_workers = sorted(self._unreported_workers)
-            report.used += [] if self._shared is None else self._shared.uses()
             common, has_passed = self._run.config.directory().value, exitstatus == pytest.ExitCode.OK
-            summarize(report, config, common, terminalreporter, has_passed=has_passed)
+            is_listed = self._run.config.table.unused != IGNORE
+            summarize(
+                report, self._examined, config, common, terminalreporter, has_passed=has_passed, lists_unused=is_listed
+            )
         if page := config.getoption("inference_report"):
             _write_page(config.invocation_params.dir / page, report or RunReport())
             terminalreporter.write_line(f"recordings: every call of this run is shown in {page}")
+        if self._objection is not None:
+            terminalreporter.write_line(self._objection, red=True)
 
     def _merge(self, report: RunReport) -> None:
         self._report = self._report or RunReport()

@@ -29,6 +29,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Allow the recording modes even though CI is set in the environment.",
     )
     group.addoption(
+        "--inference-strict",
+        action="store_true",
+        help="Exit with status 1 if a call was live, missed, or failed and was not recorded, or a recording is unused.",
+    )
+    group.addoption(
         "--inference-keep-failed",
         action="store_true",
         help="In mode record, leave the recordings of failing tests in place, not in DIR/.failed.",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -15,18 +16,42 @@ from ..errors import CorruptRecording
 from .common_causes import write_common_causes
 from .run_report import CallEntry, RunReport
 from .terminal import line_limit, shown_path, write_list
-from .unused import RunRecordings
+from .unused import RunRecordings, Unused
+
+
+class Examined(NamedTuple):
+    """The recordings of a run."""
+
+    unused: list[Unused]
+    own_directories: list[Path]
+    """Those in which the run may delete."""
+
+    @property
+    def needless(self) -> list[Unused]:
+        """What the summary calls unused."""
+        return [recording for recording in self.unused if recording.is_needless]
+
+
+def examined(report: RunReport, config: pytest.Config, common: Path) -> Examined:
+    """Return what a run has left unused; `common` is the directory of recorders that name none."""
+    report.doubt_tests_without_answers()
+    recordings = RunRecordings(report, config.rootpath, common)
+    of_tests = None if config.getoption("inference_prune") else report.proven
+    return Examined(list(recordings.unused(of=of_tests)), recordings.own_directories())
 
 
 def summarize(
-    report: RunReport, config: pytest.Config, common: Path, terminal: pytest.TerminalReporter, *, has_passed: bool
+    report: RunReport,
+    recordings: Examined,
+    config: pytest.Config,
+    common: Path,
+    terminal: pytest.TerminalReporter,
+    *,
+    has_passed: bool,
+    lists_unused: bool,
 ) -> None:
     """Write the summary of a run and prune if asked to; `common` is the directory of recorders that name none."""
-    report.doubt_tests_without_answers()
-    prunes = bool(config.getoption("inference_prune"))
-    recordings = RunRecordings(report, config.rootpath, common)
-    unused = list(recordings.unused(of=None if prunes else report.proven))
-    needless = [recording for recording in unused if recording.is_needless]
+    prunes, needless = bool(config.getoption("inference_prune")), recordings.needless
     terminal.write_line(_counted(report, len(needless)), **_colour(report, has_passed=has_passed))
     show = partial(write_list, terminal, line_limit(config))
     show("missed", _by_test((call["test_id"], _shown_request(call)) for call in report.calls_with("missed")))
@@ -44,7 +69,7 @@ def summarize(
         f"{count} not recorded; record_errors=True records {them}",
         _by_test((call["test_id"], call["failure"]) for call in dropped),
     )
-    if not prunes:
+    if lists_unused and not prunes:
         show("unused", _by_test((recording.test_id, "") for recording in needless))
     if live := len(set(report.live)):
         tests = "1 test" if live == 1 else f"{live} tests"
@@ -61,7 +86,7 @@ def summarize(
     if prunes:
         from .prune import prune
 
-        prune(report, unused, recordings.own_directories(), config, common, terminal)
+        prune(report, recordings.unused, recordings.own_directories, config, common, terminal)
 
 
 def _show_failed(report: RunReport, config: pytest.Config, show: Callable[..., None]) -> None:

@@ -17,7 +17,8 @@ from .modes import InferenceMode, parsed_mode
 from .network import NetworkRules
 
 IGNORE = "ignore"
-UNUSED = (IGNORE, "warn", "error")
+LAST = "last"
+REPEATS = (LAST, "error")
 MODE_OPTION = "--inference-mode"
 MODE_VARIABLES = ("LLAMA_STACK_TEST_INFERENCE_MODE", "OGX_TEST_INFERENCE_MODE")
 DIRECTORY_OPTION = "--inference-recordings"
@@ -55,7 +56,9 @@ class Table:
     """Whether every test gets a session."""
     record_errors: bool | None = None
     unused: str = "warn"
-    """What the recordings are that tests no longer request: one of UNUSED."""
+    """What the recordings are that tests no longer request: "ignore", "warn" or "error"."""
+    repeats: str = LAST
+    """What answers a request that is made more often than it was recorded: one of REPEATS."""
     redact: tuple[re.Pattern[str], ...] = ()
     """Secrets, in addition to those named in code."""
     secret_env: tuple[str, ...] = ()

@@ -145,6 +145,7 @@ _READERS: Mapping[str, Callable[[object, str], object]] = {
     "auto": _boolean,
     "record_errors": _boolean,
     "unused": _one_of("ignore", "warn", "error"),
+    "repeats": _one_of("last", "error"),
     "redact": _patterns,
     "secret_env": _variables,
     "children": _boolean,

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import copy
-import functools
 import inspect
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Literal, ParamSpec, TypeVar, cast
+from typing import Literal, TypeVar, cast
 
 from . import exported
 from .children import usage as process_usage
 from .children import variables
-from .config import DEFAULT, DEFAULT_DIRECTORY, Table, checked_hosts
+from .config import DEFAULT, DEFAULT_DIRECTORY, LAST, REPEATS, Table, checked_hosts
+from .decorated import decorated
 from .engine.engine import Engine
 from .engine.test_run import NoTestRun, TestRun, current_test_run, running_test_id
 from .guard import patches as guard
@@ -32,10 +32,6 @@ from .storage.store import Store
 from .unittest_classes import is_test_case, open_around_tests
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
-_Arguments = ParamSpec("_Arguments")
-_Item = TypeVar("_Item")
-_Sent = TypeVar("_Sent")
-_Result = TypeVar("_Result")
 
 
 class inference_recording(WarnsIfUnused):  # noqa: N801 - it is used as a function
@@ -69,6 +65,8 @@ class inference_recording(WarnsIfUnused):  # noqa: N801 - it is used as a functi
             configuration; [] declares none.
         secret_env: names, or patterns such as "DB_*", of environment variables whose values are secrets too, from 4
             characters on; "!NAME" leaves one out. They are added to those of the configuration.
+        repeats: what answers a request that is made more often than it was recorded: "last", by default, the last
+            answer again; "error", none: it raises MissingRecording, and record-if-missing records it.
         block_network: whether every connection to another machine is refused, beside the calls that are recorded. In
             replay, one to a model host or to the base url of an SDK client is refused anyway.
         allow_hosts: never refused, as is what the configuration allows: names or addresses, "*.example.org", "host:80".
@@ -98,6 +96,7 @@ class inference_recording(WarnsIfUnused):  # noqa: N801 - it is used as a functi
         block_network: bool | None = None,
         allow_hosts: Sequence[str] = (),
         children: bool | None = None,
+        repeats: Literal["last", "error"] | None = None,
     ) -> None:
         if callable(mode):
             raise TypeError(f"write @inference_recording() with parentheses; {mode!r} was passed as the mode")
@@ -105,11 +104,13 @@ class inference_recording(WarnsIfUnused):  # noqa: N801 - it is used as a functi
             raise ValueError(f'scope is {scope!r}; it must be "test" or "shared"')
         if scope == "shared" and test_id is not None:
             raise ValueError('scope="shared" stores requests under no test_id; leave one of the two out')
+        if repeats not in (None, *REPEATS):
+            raise ValueError(f'repeats is {repeats!r}; it must be "last" or "error"')
         self._mode = mode
         self._storage_dir = storage_dir
         self._test_id = test_id
         self._scope: Literal["test", "shared"] = scope
-        self._record_errors = record_errors
+        self._record_errors, self._repeats = record_errors, repeats
         self._redact = tuple(redact)
         self._normalize = None if normalize is None else tuple(normalize)
         self._secret_env = checked_names(secret_env, "secret_env=")
@@ -142,6 +143,7 @@ class inference_recording(WarnsIfUnused):  # noqa: N801 - it is used as a functi
             test_id=self._test_id,
             is_shared=self._scope == "shared",
             record_errors=config.record_errors(self._record_errors, self._record_errors_by_default),
+            may_repeat=(self._repeats or config.table.repeats) == LAST,
             rules=self._rules_under(config.table),
             test_run=test_run,
         )
@@ -175,23 +177,15 @@ class inference_recording(WarnsIfUnused):  # noqa: N801 - it is used as a functi
 
     def __call__(self, function: _Function) -> _Function:
         self._unused_since = None
-        if inspect.isasyncgenfunction(function):
-            decorated: Callable[..., object] = self._around_async_generator(function)
-        elif inspect.iscoroutinefunction(function):
-            decorated = self._around_coroutine(function)
-        elif inspect.isgeneratorfunction(function):
-            decorated = self._around_generator(function)
-        elif is_test_case(function):
+        if is_test_case(function):
             open_around_tests(function, self._copy_for)
             return cast(_Function, function)
-        elif inspect.isclass(function) or not callable(function):
+        if inspect.isclass(function) or not callable(function):
             raise TypeError(
                 f"inference_recording decorates functions and classes of unittest.TestCase, not {function!r}; decorate "
                 "its methods, or mark it with @pytest.mark.inference_recording if pytest runs it"
             )
-        else:
-            decorated = self._around_function(function)
-        return cast(_Function, functools.wraps(function)(decorated))
+        return cast(_Function, decorated(function, self._copy))
 
     def _directories(self, test_run: TestRun) -> Directories:
         config, is_shared = test_run.config, self._scope == "shared"
@@ -229,55 +223,6 @@ class inference_recording(WarnsIfUnused):  # noqa: N801 - it is used as a functi
         copied = copy.copy(self)
         copied._entered = []
         return copied
-
-    def _around_function(self, function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
-        def run(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
-            with self._copy():
-                return function(*args, **kwargs)
-
-        return run
-
-    def _around_coroutine(
-        self, function: Callable[_Arguments, Awaitable[_Result]]
-    ) -> Callable[_Arguments, Awaitable[_Result]]:
-        async def run(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
-            with self._copy():
-                return await function(*args, **kwargs)
-
-        return run
-
-    def _around_generator(
-        self, function: Callable[_Arguments, Generator[_Item, _Sent, _Result]]
-    ) -> Callable[_Arguments, Generator[_Item, _Sent, _Result]]:
-        def run(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> Generator[_Item, _Sent, _Result]:
-            with self._copy():
-                return (yield from function(*args, **kwargs))
-
-        return run
-
-    def _around_async_generator(
-        self, function: Callable[_Arguments, AsyncGenerator[_Item, _Sent]]
-    ) -> Callable[_Arguments, AsyncGenerator[_Item, _Sent]]:
-        async def run(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> AsyncGenerator[_Item, _Sent]:
-            with self._copy():
-                generator = function(*args, **kwargs)
-                try:
-                    item = await anext(generator)
-                    while True:
-                        try:
-                            sent = yield item
-                        except GeneratorExit:
-                            raise
-                        except BaseException as error:
-                            item = await generator.athrow(error)
-                        else:
-                            item = await generator.asend(sent)
-                except StopAsyncIteration:
-                    return
-                finally:
-                    await generator.aclose()
-
-        return run
 
 
 def _rules_of(table: Table) -> tuple[object, ...]:

@@ -15,7 +15,7 @@ import inference_recorder
 PACKAGE = Path(inference_recorder.__file__).parent
 LAYERS = (
     ("config", "errors", "explanation", "fixture_ids", "json_tree", "modes", "network", "tasks", "test_files", "text"),
-    ("never_entered", "unittest_classes"),
+    ("decorated", "never_entered", "unittest_classes"),
     ("api_schema", "prefilter"),
     ("request",),
     ("recording",),

@@ -78,7 +78,7 @@ def explanation_of(
         advice,
         is_file_renamed,
         question.is_shared,
-        tuple(_remarks(index, request, nearest)),
+        tuple(_remarks(index, question, nearest)),
     )
 
 
@@ -174,7 +174,11 @@ def _likeness(one: str | None, other: str | None) -> tuple[bool, int]:
     return is_same_function, common_length(one, other)
 
 
-def _remarks(index: Index, request: Request, nearest: Nearest | None) -> Iterator[str]:
+def _remarks(index: Index, question: Question, nearest: Nearest | None) -> Iterator[str]:
+    request = question.request
+    if nearest is not None and nearest.reason == "used up":
+        answers = "1 answer" if question.position == 2 else f"{question.position - 1} answers"
+        yield f'it has {answers}, and this is call {question.position}; repeats="last" replays the last answer again'
     if nearest is None:
         yield (
             f"none of the {index.found:,} recordings there is of {request.endpoint}"

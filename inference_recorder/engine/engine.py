@@ -59,6 +59,7 @@ class Engine:
         test_id: str | None = None,
         is_shared: bool = False,
         record_errors: bool | None = None,
+        may_repeat: bool = True,
         rules: RequestRules | None = None,
         test_run: TestRun | None = None,
     ) -> None:
@@ -78,7 +79,7 @@ class Engine:
         self._has_own_id = is_shared or test_id is not None
         self._rules = rules or RequestRules()
         self.ids = RecordedIds(None if self._has_own_id else store.directories.roots)
-        self._lookup = Lookup(store, self._rules, self.ids)
+        self._lookup = Lookup(store, self._rules, self.ids, may_repeat=may_repeat)
         self._mode_and_directory = f"{mode} {store.directories.written}"
         self._attempt_series = AttemptSeries()
         """Counts the calls that are made outside test attempts."""

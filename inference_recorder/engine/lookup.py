@@ -27,8 +27,12 @@ _NO_IDS: Mapping[str, str] = {}
 class Lookup:
     """Finds recordings in one store, with the rules of one session."""
 
-    def __init__(self, store: Store, rules: RequestRules, ids: RecordedIds | None = None) -> None:
+    def __init__(
+        self, store: Store, rules: RequestRules, ids: RecordedIds | None = None, *, may_repeat: bool = True
+    ) -> None:
+        """`may_repeat`: the last answer to a request answers it again."""
         self._store = store
+        self._may_repeat = may_repeat
         self._rules = rules
         self._ids = ids or RecordedIds(None)
 
@@ -42,7 +46,7 @@ class Lookup:
         may_grow: bool,
         ids: Mapping[str, str] = _NO_IDS,
     ) -> Recording | None:
-        """Return the answer at a position (from 1), otherwise the last one before it, or one under another key.
+        """Return the answer at a position (from 1), the last one before it if it may repeat, or one under another key.
 
         None without any, and beyond the end of a series that this run records. `may_grow`: another worker may be
         adding to the series; `ids` are replaced in the answer. Hold the guard of the series. Raises CorruptRecording.
@@ -50,7 +54,7 @@ class Lookup:
         if request.is_model_list:
             return self._models(series.key, request, test_id)
         if series.folded is None:
-            stored = series.stored_at(self._store, position, may_grow=may_grow)
+            stored = series.stored_at(self._store, position, may_grow=may_grow, may_repeat=self._may_repeat)
             if stored is not None and (
                 self._rules.key_version is EXACT or may_answer(stored, request, test_id, self._rules)
             ):
@@ -61,6 +65,7 @@ class Lookup:
             if key is None:
                 return None
             series.folded = Series(key, series.guard) if series.sibling is None else series.sibling(key)
+        # They repeat their last answer always: llama-stack's recorder keeps one for all.
         # Requests that are one under the older key are counted together, as when they were recorded.
         series.folded.turns += 1
         stored = series.folded.stored_at(self._store, series.folded.turns, may_grow=may_grow)

@@ -106,8 +106,8 @@ class Series:
         if in_flight is not None:
             in_flight.release()
 
-    def stored_at(self, store: Store, position: int, *, may_grow: bool) -> Stored | None:
-        """Return the recording at a position (from 1), otherwise the last one before it.
+    def stored_at(self, store: Store, position: int, *, may_grow: bool, may_repeat: bool = True) -> Stored | None:
+        """Return the recording at a position (from 1), otherwise, with `may_repeat`, the last one before it.
 
         None if there is neither, and beyond the end of a series that this run records. `may_grow`: another worker may
         be adding to it.
@@ -115,7 +115,7 @@ class Series:
         if self.last is not None and position > self.last:
             position = self.last
         stored = store.read(recording_name(self.key, position))
-        if stored is None and not self.is_own:
+        if stored is None and may_repeat and not self.is_own:
             while stored is None and position > 1:
                 position -= 1
                 stored = store.read(recording_name(self.key, position))
@@ -137,9 +137,10 @@ class Series:
             self._close_wide_gaps(self.store, patience)
             return
         position, new_positions, last = 0, {}, max(self.stored)
+        keeps_old = not is_cut or not self.is_replaced
         for old_position in sorted(self.stored | {decision.state.position for decision in self.pending}):
             position += 1
-            while not is_cut and position < old_position and self.store.holds(recording_name(self.key, position)):
+            while keeps_old and position < old_position and self.store.holds(recording_name(self.key, position)):
                 position += 1  # a recording of an earlier run
             new_positions[old_position] = position
             if position != old_position and old_position in self.stored:

@@ -24,8 +24,8 @@ MARKER = "inference_recording"
 _LIKE_OURS = re.compile(r"inference_?record(?:s|er|ers|ed|ing|ings)?|record(?:ing)?_inference", re.IGNORECASE)
 DESCRIPTION = (
     f"{MARKER}(mode=None, storage_dir=None, *, test_id=None, scope='test', record_errors=None, redact=(), "
-    "normalize=None, secret_env=(), block_network=None, allow_hosts=(), allow_misses=False): answer the test's LLM "
-    "calls from recordings, or record them. "
+    "normalize=None, secret_env=(), block_network=None, allow_hosts=(), repeats=None, allow_misses=False): answer the "
+    "test's LLM calls from recordings, or record them. "
     "As inference_recorder.inference_recording(); a relative storage_dir is below rootdir. A call without a recording "
     "fails the test even where the code under test catches MissingRecording, unless allow_misses."
 )

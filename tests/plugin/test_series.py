@@ -331,3 +331,35 @@ def test_workers_share_a_series(mode: str, dist: str, suite: Suite) -> None:
     assert "recordings: 18 replayed, 0 recorded, 0 missed, 0 live, 0 unused" == line_of(replayed, "recordings:")
     if times == 1:
         assert (live, 8) == (noted(suite), asked)
+
+
+def test_a_request_made_too_often_is_a_miss_as_configured(suite: Suite) -> None:
+    """The command that the miss prints records the further answers; the marker says otherwise for one test."""
+    suite.configure('repeats = "error"')
+    suite.write(
+        "test_it.py",
+        "def test_it(inference_session): ask()\ndef test_other(inference_session): assert 'Hello' in ask()",
+    )
+    suite.run("--inference-mode=record").assert_outcomes(passed=2)
+    recorded = suite.recordings()
+    suite.write(
+        "test_it.py",
+        """
+        def test_it(inference_session): ask(); ask(); ask()
+
+        @pytest.mark.inference_recording(repeats="last")
+        def test_other(): assert ask() == ask()
+        """,
+    )
+
+    missed = suite.run()
+
+    missed.assert_outcomes(passed=1, failed=1)
+    missed.stdout.fnmatch_lines(
+        ['E * it has 1 answer, and this is call 2; repeats="last" replays the last answer again']
+    )
+    [command] = [line.split("pytest ")[1] for line in missed.outlines if "    pytest --inference-mode" in line]
+    suite.run(*command.split()).assert_outcomes(passed=1)
+    suite.run().assert_outcomes(passed=2)
+    assert (4, 4) == (len(suite.files()), suite.server.count)
+    assert all(recording in suite.recordings() for recording in recorded)

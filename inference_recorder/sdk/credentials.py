@@ -1,7 +1,7 @@
 """Clients that need no key, since nothing is sent.
 
-Any client made in a replaying session needs none. In a pytest run that replays, one made outside of sessions needs none
-either: modules make clients when they are imported.
+Any client made in a replaying session needs none. In a pytest run that may replay, one made in a session that records
+only what is missing, or outside of sessions, needs none either: modules make clients when they are imported.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from .internals import check_requests
 from .patching import Args, Kwargs, Original, Target
 
 PLACEHOLDER_KEY = "made-in-replay-without-a-key"
+_OF_RUN = (InferenceMode.REPLAY, InferenceMode.RECORD_IF_MISSING)
+"""The modes in which no client needs a key in a test run that may replay."""
 UNUSED = "unused"
 """What the docs advise to set where no key is needed."""
 _CREDENTIALS = (
@@ -79,10 +81,12 @@ def _make(wrapped: Original, instance: Any, args: Args, kwargs: Kwargs) -> objec
 
 
 def _needs_no_key(is_of_module: bool) -> bool:
+    lets_clients_lack_keys = current_test_run().lets_clients_lack_keys
     # A client may be made where nothing says which session it will be used in: only its calls belong to one.
     if engines := possible_engines():
-        return any(engine.mode is InferenceMode.REPLAY for engine in engines)
-    return current_test_run().lets_clients_lack_keys and not is_of_module
+        modes = _OF_RUN if lets_clients_lack_keys else (InferenceMode.REPLAY,)
+        return any(engine.mode in modes for engine in engines)
+    return lets_clients_lack_keys and not is_of_module
 
 
 def check_key(client: Any) -> None:

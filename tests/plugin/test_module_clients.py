@@ -17,14 +17,19 @@ options = {"max_retries": 0, "http_client": openai.DefaultHttpxClient(verify=Fal
 client = openai.OpenAI(base_url=os.environ["SERVER"], **options)
 azure = openai.AzureOpenAI(azure_endpoint=os.environ["SERVER"], api_version="2024-06-01", **options)
 
+def own_client():
+    return openai.OpenAI(base_url=os.environ["SERVER"], max_retries=0)
+
 def answer(text, client=client):
     question = {"model": "gpt-4o", "messages": [{"role": "user", "content": text}]}
     return client.chat.completions.create(**question).choices[0].message.content
 """
 TESTS = """
-    from app import answer, azure
+    from app import answer, azure, own_client
     pytestmark = pytest.mark.inference_recording
-    def test_recorded(): answer("Say hello."), answer("Say hello.", azure)
+    def test_recorded():
+        with own_client() as client:
+            answer("Say hello."), answer("Say hello.", azure), answer("Say hello.", client)
 """
 RECORD_IF_MISSING = "--inference-mode=record-if-missing"
 
@@ -60,7 +65,7 @@ print("left:", type(openai.OpenAI.__init__).__name__, finders)
     result = suite.pytester.run(sys.executable, "-c", program)
 
     result.stdout.fnmatch_lines(
-        ["recordings: 2 replayed, 0 recorded, 0 missed, 0 live, 0 unused", "left: function [[][]]"]
+        ["recordings: 3 replayed, 0 recorded, 0 missed, 0 live, 0 unused", "left: function [[][]]"]
     )
     assert 0 == suite.server.count
 
@@ -83,7 +88,7 @@ def test_a_call_that_would_need_the_key_says_so(suite: Suite, monkeypatch: pytes
             "E *to call the API, set OPENAI_API_KEY",
             start.format("test_it.py::test_new"),
             "E *no recording answers the call; to record it, set OPENAI_API_KEY",
-            "recordings: 2 replayed, 0 recorded, 0 missed, 0 live, 0 unused",
+            "recordings: 3 replayed, 0 recorded, 0 missed, 0 live, 0 unused",
         ]
     )
     # As it says:

@@ -41,7 +41,7 @@ def test_a_client_made_in_replay_needs_no_key(
 
 
 @pytest.mark.parametrize("mode", ["record", "record-if-missing", "live"])
-def test_a_client_that_may_send_needs_its_key(mode: str, recordings: Path) -> None:
+def test_a_client_that_may_send_needs_its_key(mode: str, recordings: Path, without_plugin: None) -> None:
     """A made-up key would turn a clear error into a 401 from the API."""
     with inference_recording(mode, recordings), pytest.raises(openai.OpenAIError):
         openai.OpenAI()

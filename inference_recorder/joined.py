@@ -79,6 +79,7 @@ def join() -> None:
         test_id=description["given_id"],
         is_shared=description["is_shared"],
         record_errors=description["record_errors"],
+        may_repeat=description["may_repeat"],
         rules=rules_of(description),
         test_run=_ParentsRun(variable, description),
     )

@@ -138,6 +138,7 @@ class Engine:
             "is_wide": is_wide,
             "is_kept": is_wide and self.mode is _RECORD and test_run.is_kept(),
             "record_errors": self._record_errors,
+            "may_repeat": self._lookup.may_repeat,
             "has_plugin": test_run.has_plugin,
             "run_log": None if self._run_log.directory is None else str(self._run_log.directory),
             "overwritten": test_run.overwritten,

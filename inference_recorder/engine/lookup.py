@@ -32,7 +32,7 @@ class Lookup:
     ) -> None:
         """`may_repeat`: the last answer to a request answers it again."""
         self._store = store
-        self._may_repeat = may_repeat
+        self.may_repeat = may_repeat
         self._rules = rules
         self._ids = ids or RecordedIds(None)
 
@@ -54,7 +54,7 @@ class Lookup:
         if request.is_model_list:
             return self._models(series.key, request, test_id)
         if series.folded is None:
-            stored = series.stored_at(self._store, position, may_grow=may_grow, may_repeat=self._may_repeat)
+            stored = series.stored_at(self._store, position, may_grow=may_grow, may_repeat=self.may_repeat)
             if stored is not None and (
                 self._rules.key_version is EXACT or may_answer(stored, request, test_id, self._rules)
             ):

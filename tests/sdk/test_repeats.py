@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Literal
 
+import openai
 import pytest
 
 from inference_recorder import MissingRecording, inference_recording
@@ -54,3 +57,24 @@ def test_only_two_values_are_taken() -> None:
     """A misspelt one would repeat answers in silence."""
     with pytest.raises(ValueError, match='repeats is \'eror\'; it must be "last" or "error"'):
         inference_recording(repeats="eror")  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+def test_no_answer_repeats_in_a_child_process_either(
+    client: openai.OpenAI, server: OpenAIServer, recordings: Path, sessions_are_runs: None
+) -> None:
+    """It is in the session of the process that started it."""
+    program = f"""
+import openai
+client = openai.OpenAI(base_url={server.base_url!r}, api_key="x")
+client.chat.completions.create(**{HELLO!r})
+print("answered")
+client.chat.completions.create(**{HELLO!r})
+"""
+    with inference_recording("record", recordings):
+        client.chat.completions.create(**HELLO)
+    with inference_recording("replay", recordings, repeats="error"):
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert ("answered\n", 1) == (done.stdout, done.returncode)
+    assert "it has 1 answer, and this is call 2" in done.stderr

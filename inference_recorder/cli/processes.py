@@ -23,7 +23,7 @@ _PATIENCE_SECONDS = 0.5
 """To start processes takes up to half a second, so they are for what takes longer."""
 _MOST_PROCESSES = 4
 """Each takes 40 MB."""
-_ITEMS_AT_A_TIME = 64
+_ITEMS_AT_A_TIME = 128
 _LOTS_FOR_EACH = 4
 """For each process, so many lots of items are ready or done: no more are held."""
 

@@ -28,7 +28,7 @@ _SKIPPED_DIRECTORIES = frozenset({".git", LOCK_DIRECTORY, "__pycache__", "node_m
 class _Scanned(NamedTuple):
     """What was found in one file."""
 
-    path: Path
+    path: str
     leaks: list[Leak]
     is_cut: bool = False
     failure: str | None = None
@@ -70,12 +70,14 @@ def scan(paths: tuple[Path, ...], ignored: tuple[str, ...], is_json: bool) -> No
     leaks: list[tuple[str, Leak]] = []
     work = partial(_scanned, configured_secrets(), patterns)
     for scanned in mapped(work, _files(roots), "Scanning", lambda: sum(1 for _ in _files(roots))):
+        number += 1
+        if scanned is None:
+            continue
         if scanned.failure is not None:
             raise click.UsageError(f"{scanned.path} cannot be read: {scanned.failure}")
         if scanned.is_cut:
             remark(f"{scanned.path} is larger than 64 MB: only its start is scanned", "yellow")
-        number += 1
-        leaks += [(str(scanned.path), leak) for leak in scanned.leaks]
+        leaks += [(scanned.path, leak) for leak in scanned.leaks]
     if is_json:
         show_json([{"file": path, "line": leak.line, "kind": leak.kind, "secret": leak.shown} for path, leak in leaks])
     else:
@@ -96,24 +98,29 @@ def _default_directories() -> list[Path]:
     return [path for path in dict.fromkeys(directories) if not any(parent in directories for parent in path.parents)]
 
 
-def _files(paths: Sequence[Path]) -> Iterator[Path]:
+def _files(paths: Sequence[Path]) -> Iterator[str]:
+    # As texts: to make and to send a path of each takes longer than to scan a small file.
     for path in paths:
         if not path.is_dir():
-            yield path
+            yield str(path)
             continue
         for directory, names, files in os.walk(path):
             names[:] = sorted(set(names) - _SKIPPED_DIRECTORIES)
-            yield from (Path(directory, name) for name in sorted(files))
+            start = str(Path(directory, "_"))[:-1]
+            yield from (start + name for name in sorted(files))
 
 
-def _scanned(secrets: Secrets, ignored: Sequence[re.Pattern[str]], paths: Sequence[Path]) -> Iterator[_Scanned]:
+def _scanned(secrets: Secrets, ignored: Sequence[re.Pattern[str]], paths: Sequence[str]) -> Iterator[_Scanned | None]:
+    """Yield what there is to say about each file, None for nothing."""
     redactor = Redactor(*secrets)
     for path in paths:
         try:
-            with path.open("rb") as file:
-                content = file.read(_LARGEST_BYTES)
+            with open(path, "rb") as file:
                 is_cut = os.fstat(file.fileno()).st_size > _LARGEST_BYTES
+                # Without need, a buffer of 64 MB would take longer than the scan.
+                content = file.read(_LARGEST_BYTES if is_cut else -1)
         except OSError as error:
             yield _Scanned(path, [], failure=error.strerror)
         else:
-            yield _Scanned(path, leaks_in(content, redactor, ignored), is_cut)
+            leaks = leaks_in(content, redactor, ignored)
+            yield _Scanned(path, leaks, is_cut) if leaks or is_cut else None

@@ -19,6 +19,7 @@ from ..recording.layout import (
 )
 from ..request.keys import KEY_VERSIONS
 from ..storage.catalogue import position_of, series_of
+from ..storage.projects import Projects
 from .configured import Secrets
 from .directories import SearchedDirectories
 from .examined_files import ExaminedFile, Finding, examined
@@ -31,7 +32,7 @@ class Examination:
 
     directories: SearchedDirectories
     rootdir: Path
-    """To which test ids are relative."""
+    """To which test ids are relative, except in directories that another project has recorded."""
     findings: list[Finding] = field(default_factory=list)
     recordings: int = 0
     others: int = 0
@@ -47,7 +48,8 @@ class Examination:
     def run(self, secrets: Secrets) -> None:
         """Examine everything; raises nothing because of a file."""
         counts: Counter[str] = Counter()
-        work = partial(examined, secrets, self.rootdir)
+        projects = Projects(self.rootdir)
+        work = partial(examined, secrets, {each: projects.root_of(each) for each in self.directories.searched})
         for file in mapped(work, self.directories.paths(), "Checking recordings", self.directories.count):
             self._add(file)
             if file.is_sdk_call:

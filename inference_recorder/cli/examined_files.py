@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,8 +62,11 @@ class ExaminedFile:
         return any(finding.kind == "unreadable" for finding in self.findings)
 
 
-def examined(secrets: Secrets, rootdir: Path, paths: Sequence[Path]) -> Iterator[ExaminedFile]:
-    """Yield what each file shows; raises nothing because of a file."""
+def examined(secrets: Secrets, roots: Mapping[Path, Path], paths: Sequence[Path]) -> Iterator[ExaminedFile]:
+    """Yield what each file shows; raises nothing because of a file.
+
+    `roots` holds what the test ids in each directory are relative to.
+    """
     redactor = Redactor(*secrets)
     for path in paths:
         file = ExaminedFile(path)
@@ -74,7 +77,7 @@ def examined(secrets: Secrets, rootdir: Path, paths: Sequence[Path]) -> Iterator
         else:
             _examine_content(file, entry, redactor)
             if entry.is_sdk_call:
-                _examine_name(file, entry, rootdir)
+                _examine_name(file, entry, roots[path.parent])
         yield file
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from ..engine.test_run import UnconfiguredRun, set_test_run
+from ..errors import UnknownMode
 from ..modes import InferenceMode
 from .configuration import config_of
 
@@ -16,14 +17,17 @@ _IS_PREPARED = pytest.StashKey[bool]()
 
 
 def prepare(config: pytest.Config, options: argparse.Namespace) -> None:
-    """Let clients be made without a key during this run, if its mode may answer their calls from recordings."""
+    """Let clients be made without a key during this run, if its mode may answer their calls from recordings.
+
+    Raises pytest.UsageError if the configuration is invalid: before a conftest.py fails for want of a key.
+    """
     if config.stash.get(_IS_PREPARED, False):
         return
     config.stash[_IS_PREPARED] = True
     try:
         mode = config_of(config, options).mode().value
-    except (pytest.UsageError, ValueError):  # pytest_configure reports it
-        return
+    except UnknownMode as error:
+        raise pytest.UsageError(str(error)) from None
     if mode not in (InferenceMode.REPLAY, InferenceMode.RECORD_IF_MISSING):
         return
     finder = _Finder()

@@ -79,6 +79,7 @@ def test_an_invalid_table_is_a_usage_error(table: str, message: str, suite: Suit
 def test_a_table_of_almost_that_name_is_a_usage_error(name: str, suite: Suite) -> None:
     """The package is called inference-recorder; a table that nobody reads would let a secret into a file."""
     suite.pytester.makepyprojecttoml(f'[tool.{name}]\nmode = "record"\n[tool.pytest.ini_options]')
+    suite.write("conftest.py", "raise AssertionError('imported, and perhaps in need of a key')")
     suite.write("test_it.py", "def test_it(inference_session): ask()")
 
     result = suite.run()
@@ -86,6 +87,7 @@ def test_a_table_of_almost_that_name_is_a_usage_error(name: str, suite: Suite) -
     assert pytest.ExitCode.USAGE_ERROR == result.ret
     message = f"*pyproject.toml: [[]tool.{name}] is not read; the table is called [[]tool.inference_recorder]"
     result.stderr.fnmatch_lines([message])
+    (suite.directory / "conftest.py").unlink()
     suite.configure('mode = "record"')  # as it says
     suite.run().assert_outcomes(passed=1)
 

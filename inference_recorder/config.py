@@ -26,6 +26,7 @@ DIRECTORY_VARIABLES = ("LLAMA_STACK_TEST_RECORDING_DIR", "OGX_TEST_RECORDING_DIR
 DEFAULT_DIRECTORY = "recordings"
 TABLE = "[tool.inference_recorder]"
 DEFAULT = "default"
+UNMARKED = ("allow", "warn", "error")
 
 _T = TypeVar("_T")
 
@@ -71,6 +72,8 @@ class Table:
     """Whether connections to other machines are refused, beside the calls that are recorded."""
     allow_hosts: tuple[str, ...] = ()
     """Hosts that are never refused, in addition to those named in code."""
+    unmarked: str | None = None
+    """What happens to calls of the SDK outside every session: one of UNMARKED."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,7 @@ class Config:
     command_line_directory: Path | None = None
     table: Table = field(default_factory=Table)
     command_line_block_network: bool = False
+    command_line_unmarked: str | None = None
     root: Path | None = None
     """Where the default directory is; None for the current directory."""
 
@@ -126,6 +130,10 @@ class Config:
     def children(self, argument: bool | None) -> bool:
         """Return whether child processes join the session of a recorder that was given `argument`."""
         return self.table.children if argument is None else argument
+
+    def unmarked(self) -> str:
+        """Return what happens to calls of the SDK outside every session."""
+        return self.command_line_unmarked or self.table.unmarked or "warn"
 
     def record_errors(self, argument: bool | None, default: bool | None) -> bool | None:
         """Return whether a recorder that was given `argument` records failures; None for the rule of each failure."""

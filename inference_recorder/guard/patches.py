@@ -57,13 +57,15 @@ def let_go() -> None:
                 setattr(owner, name, original)
 
 
-def wrap_imported() -> None:
-    """Wrap what has been imported since."""
+def wrap_imported() -> bool:
+    """Wrap what has been imported since; return whether there was anything."""
     global _seen
     with _guard:
-        if _holders and _seen != len(sys.modules):
-            _seen = len(sys.modules)
-            _wrap(_TARGETS)
+        if not _holders or _seen == len(sys.modules):
+            return False
+        _seen, count = len(sys.modules), len(_wrapped)
+        _wrap(_TARGETS)
+        return len(_wrapped) > count
 
 
 def end_retries() -> None:

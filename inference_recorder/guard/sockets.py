@@ -39,11 +39,11 @@ def _connect(wrapped: Original, instance: Any, args: Args, kwargs: Kwargs) -> An
     if isinstance(address, tuple) and instance.family in _FAMILIES and instance.type == socket.SOCK_STREAM:
         from .patches import wrap_imported
 
-        wrap_imported()
+        is_first = wrap_imported()  # of a library whose requests are judged from now on
         host, port = as_name(address[0]), address[1]
         hosts, is_judged = names_of(host)
         try:
-            judge(Contact(hosts, port, host, is_counted=not is_judged and not is_in_http_client()))
+            judge(Contact(hosts, port, host, is_counted=not (is_judged or is_first or is_in_http_client())))
         except BaseException:
             instance.close()  # its owner expects an OSError, and would leave it to be collected
             raise

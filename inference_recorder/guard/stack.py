@@ -29,13 +29,6 @@ def is_in_http_client() -> bool:
     return any(name == "http.client" or name.endswith("urllib3.connection") for name in names)
 
 
-def objects_calling(module: str) -> Iterator[object]:
-    """Yield what the methods on the stack that are defined in `module` belong to, the innermost first."""
-    for frame in _frames():
-        if frame.f_globals.get("__name__") == module and "self" in frame.f_code.co_varnames:
-            yield frame.f_locals.get("self")
-
-
 def _frames() -> Iterator[FrameType]:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:

@@ -25,7 +25,8 @@ def config_of(config: pytest.Config, options: argparse.Namespace | None = None) 
             command_line_mode=None if mode is None else parsed_mode(mode, MODE_OPTION),
             command_line_directory=absolute(directory, config.invocation_params.dir) if directory else None,
             table=table_of(nearest_pyproject(config.rootpath)),
-            command_line_block_network=config.getoption("inference_block_network"),
+            command_line_block_network=options.inference_block_network,
+            command_line_unmarked=options.inference_unmarked,
             root=config.rootpath,
         )
     except RecorderError as error:

@@ -6,7 +6,7 @@ import argparse
 
 import pytest
 
-from ..config import DIRECTORY_OPTION, MODE_OPTION
+from ..config import DIRECTORY_OPTION, MODE_OPTION, UNMARKED
 
 DRY, DELETE = "dry", "delete"
 
@@ -42,6 +42,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--inference-block-network",
         action="store_true",
         help="Refuse every connection to another machine that is not a call being recorded, nor in allow_hosts.",
+    )
+    group.addoption(
+        "--inference-unmarked",
+        choices=UNMARKED,
+        help="What happens to calls of the SDK outside every session: the summary names their tests (warn, the "
+        "default), they are refused before anything is sent (error), or nothing (allow).",
     )
     group.addoption(
         "--inference-report",

@@ -21,6 +21,7 @@ from . import failed_runs
 from .attempt import Attempt
 from .configuration import check_may_record
 from .marker import arguments_of, is_marked, open_session
+from .outside import OutsideSessions
 from .processes import Processes
 from .run_report import RunReport, calls_of
 from .scopes import RunningTest, WideFixture, directory_of, id_of
@@ -61,6 +62,7 @@ class Run:
         """Of the test that runs."""
         self.fixture_engines: list[Engine] = []
         """Of the sessions that the plugin opened for wider fixtures."""
+        self.outside = OutsideSessions(self, config)
         self._pytest_config = pytest_config
         self._processes = processes
         self._unsettled = unsettled
@@ -252,7 +254,7 @@ class Run:
 
     def finish(self) -> RunReport | None:
         """Return the report of this process, None if it has nothing to say. An interrupted test counts as failed."""
-        if not self._read and not self._prunes:
+        if not self._read and not self._prunes and not self.outside.calls:
             return None
         if self.attempt is not None:
             self.attempt.has_failed = True
@@ -267,6 +269,7 @@ class Run:
             roots={str(directory): str(root) for directory, root in self._roots.items()},
             collected=self.selection.collected_ids if self._prunes else [],
             not_recorded_again=list(self._not_recorded_again),
+            outside=self.outside.calls,
         )
         has_live_session = any(
             session.is_live and session.engine not in self.fixture_engines for session, _ in self._other_sessions

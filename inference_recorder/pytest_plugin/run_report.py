@@ -77,6 +77,8 @@ class RunReport:
     """The failed tests whose new recordings stay, since the old ones cannot be reached any more."""
     not_recorded_again: list[str] = field(default_factory=list)
     """The wider fixtures whose recordings were kept in mode record, since not all of their tests ran."""
+    outside: list[str] = field(default_factory=list)
+    """The test of each call of the SDK that went out outside every session; "" for one between tests."""
     troubles: list[str] = field(default_factory=list)
     """What could not be done, as sentences."""
     crashed_workers: list[str] = field(default_factory=list)

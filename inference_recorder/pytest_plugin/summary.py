@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from ..errors import CorruptRecording
+from ..text import visible_line
 from .common_causes import write_common_causes
 from .run_report import CallEntry, RunReport
 from .terminal import line_limit, shown_path, write_list
@@ -56,8 +57,7 @@ def summarize(
     show = partial(write_list, terminal, line_limit(config))
     show("missed", _by_test((call["test_id"], _shown_request(call)) for call in report.calls_with("missed")))
     write_common_causes(report, config, terminal)
-    past_the_sdk = [call for call in report.calls_with("live") if call["host"]]
-    show("live, past the SDK", _by_test((call["test_id"], call["host"]) for call in past_the_sdk))
+    _show_live(report, terminal, show)
     recorded = report.calls_with("recorded")
     show(
         "recorded failures, which a replay raises again",
@@ -118,6 +118,19 @@ def _set_aside(paths: list[Path], config: pytest.Config) -> tuple[str, list[str]
     moved_to = ", ".join(shown_path(directory, config.rootpath) for directory in directories)
     command = shlex.join(["inference-recorder", "keep", *options])
     return f"{len(paths)} recorded by tests that failed: moved to {moved_to} ({command} accepts them)", _by_test(tests)
+
+
+def _show_live(report: RunReport, terminal: pytest.TerminalReporter, show: Callable[..., None]) -> None:
+    """Name the tests that called models past the SDK, or the SDK without a session."""
+    past_the_sdk = [call for call in report.calls_with("live") if call["host"]]
+    show("live, past the SDK", _by_test((call["test_id"], call["host"]) for call in past_the_sdk))
+    count = len(report.outside)
+    title = f"{count} live call{'' if count == 1 else 's'} outside a session"
+    lines = {test: f"{test} has no marker" if test else "between tests" for test in report.outside}
+    if len(lines) == 1:
+        terminal.write_line(visible_line(f"  {title}: {lines.popitem()[1]}"), yellow=True)
+    else:
+        show(title, [f"{lines[test]}: {of_test}" for test, of_test in Counter(report.outside).items()], yellow=True)
 
 
 def _counted(report: RunReport, unused: int) -> str:

@@ -1,0 +1,69 @@
+"""Connections that tests open outside every session: calls of the SDK, and others where the network is blocked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ..config import Config
+from ..modes import InferenceMode
+
+if TYPE_CHECKING:
+    from ..guard.judge import Contact
+    from .run import Run
+
+
+class OutsideSessions:
+    """Judges them by the configuration of the run, and counts the calls of the SDK."""
+
+    def __init__(self, run: Run, config: Config) -> None:
+        self.calls: list[str] = []
+        """The test of each call that went out, "" for one between tests."""
+        self._run = run
+        is_live = config.mode().value is InferenceMode.LIVE
+        self._unmarked = "allow" if is_live else config.unmarked()
+        self._network = config.network(False) if is_live else config.network()
+
+    @property
+    def judges_calls(self) -> bool:
+        """Whether calls of the SDK are counted or refused."""
+        return self._unmarked != "allow"
+
+    @property
+    def blocks_network(self) -> bool:
+        """Whether every connection to another machine is refused."""
+        return self._network.blocks_all
+
+    def begin(self) -> Callable[[], None]:
+        """Judge from now on; returns a function that ends this."""
+        from ..guard import judge, patches
+
+        judge.outsiders.append(self)
+        patches.hold()
+
+        def end() -> None:
+            patches.let_go()
+            judge.outsiders.remove(self)
+
+        return end
+
+    def judge(self, contact: Contact) -> None:
+        """Note a contact; raise LiveCallBlocked if it is refused."""
+        from ..guard.hosts import serves_models
+        from ..guard.judge import refusal
+        from ..sdk.calling_client import place_of_calling_client
+
+        __tracebackhide__ = True
+        if contact.is_allowed_by(self._network):
+            return
+        if contact.is_blocked_by(self._network):
+            raise refusal(contact, "network", self._run.test_id)
+        if not self.judges_calls or (client := place_of_calling_client()) is None:
+            return
+        # While it calls, a client may also get a token from elsewhere.
+        if not any(serves_models(host) or (host, contact.port) == client for host in contact.hosts):
+            return
+        if self._unmarked == "error":
+            raise refusal(contact, "unmarked", self._run.test_id)
+        if contact.is_counted:
+            self.calls.append(self._run.test_id or "")

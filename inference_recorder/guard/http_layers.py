@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..errors import LiveCallBlocked
 from ..network import place_of
 from ..sdk.patching import Args, Kwargs, Original, Target, Wrapper
 from .judge import Contact, judge
@@ -42,7 +43,13 @@ async def _async_connect_tcp(wrapped: Original, instance: object, args: Args, kw
     host, port = _destination(args, kwargs)
     judge(Contact((host,), port, is_counted=False))
     with connecting_to(host):
-        return await wrapped(*args, **kwargs)
+        try:
+            return await wrapped(*args, **kwargs)
+        except Exception as error:  # anyio's group of what came of each address
+            blocked = [one for one in getattr(error, "exceptions", ()) if isinstance(one, LiveCallBlocked)]
+            if not blocked:
+                raise
+    raise blocked[0]
 
 
 def _destination(args: Args, kwargs: Kwargs) -> tuple[str, int]:
@@ -84,7 +91,13 @@ async def _aiohttp_connect(wrapped: Original, instance: object, args: Args, kwar
     host = as_name(url.host)
     judge(Contact((host,), url.port or 0, is_counted=False))
     with connecting_to(host):
-        return await wrapped(*args, **kwargs)
+        try:
+            return await wrapped(*args, **kwargs)
+        except Exception as error:  # anyio's group of what came of each address
+            blocked = [one for one in getattr(error, "exceptions", ()) if isinstance(one, LiveCallBlocked)]
+            if not blocked:
+                raise
+    raise blocked[0]
 
 
 async def _aiohttp_send(wrapped: Original, instance: Any, args: Args, kwargs: Kwargs) -> Any:

@@ -43,11 +43,13 @@ def test_the_summary_names_the_tests(suite: Suite) -> None:
     suite.write("conftest.py", "")
 
     both = suite.run("-o", "asyncio_mode=auto", "--inference-mode=record-if-missing")
-    one = suite.run("-k", "test_forgot and not async")
+    one = suite.run("-k", "test_forgot and not async", "--inference-strict")
 
     both.assert_outcomes(passed=6)
     both.stdout.fnmatch_lines([*FIRST_LINES, "    test_it.py::test_forgot_async has no marker: 1"], consecutive=True)
     assert "  2 live calls outside a session: test_it.py::test_forgot has no marker" in one.outlines
+    one.stdout.fnmatch_lines(["*exit status 1, by --inference-strict: 2 calls outside a session"])
+    assert 1 == one.ret
     assert 8 == suite.server.count
 
 

@@ -95,15 +95,16 @@ def diff(a: str, b: str | None, dirs: tuple[Path, ...], is_json: bool) -> None:
 
 def _pairs(a: str, b: str | None, dirs: Sequence[Path]) -> Iterator[tuple[Path | None, Path | None, bool]]:
     """Yield the recordings to compare, and whether both are known to be of different tests."""
+    # "show" is the command that finds a test elsewhere: it needs no second name.
     if b is None:
-        ((paths, _),) = recordings_named((a,), dirs, "diff")
+        ((paths, _),) = recordings_named((a,), dirs, "show")
         set_aside = [(path, path.parent / FAILED_DIRECTORY / path.name, False) for path in paths]
         pairs = [pair for pair in set_aside if pair[1].is_file()]
         if not pairs:
             raise click.UsageError(f"no failed run has set an answer of {a} aside; name what to compare it with as B")
         yield from pairs
         return
-    first, second = recordings_named((a, b), dirs, "diff")
+    first, second = recordings_named((a, b), dirs, "show")
     if first.is_test or second.is_test:
         yield from ((*pair, True) for pair in zip_longest(first.paths, second.paths))
     else:

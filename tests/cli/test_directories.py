@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,19 @@ def test_an_empty_directory_is_not_an_error(command: tuple[str, ...], tmp_path: 
     done = run(*command, tmp_path)
 
     assert (0, "") == (done.exit_code, done.stdout.replace("total\t\t0\t0\t0\t0\n", ""))
+
+
+@pytest.mark.parametrize("command", ["show", "diff x", "ls", "report -o page.html", "explain"])
+def test_the_command_that_finds_recordings_elsewhere_works(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A directory named only in code is not searched; the error names it."""
+    monkeypatch.chdir(tmp_path)
+    record(tmp_path / "recordings", "x")
+    record(tmp_path / "data" / "stored it", "tests/test_z.py::test_z[it's]")
+    refused = run(*command.split(), "tests/test_z.py::test_z[it's]")
+    [line] = [line for line in refused.stderr.splitlines() if "elsewhere: " in line]
+    done = run(*shlex.split(line.partition("elsewhere: ")[2])[1:])
+
+    assert (2, 0) == (refused.exit_code, done.exit_code)
+    assert "test_z[it's]" in done.output or "1 recording" in done.output

@@ -178,6 +178,8 @@ def test_each_test_is_a_line(directory: Path) -> None:
     assert lines[1][5] > "2026"
     assert ["b[x]", "d", "f"] == [name.partition("::test_")[2] for name in by_size]
     assert [lines[1][0]] == [line.split("\t")[0] for line in run("ls", directory, "--failed").stdout.splitlines()]
+    assert "--sort key needs --long" in run("ls", directory, "--sort", "key").stderr
+    assert 0 == run("ls", directory, "--sort", "key", "--long").exit_code
 
 
 def test_the_calls_of_a_named_test_are_listed(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,27 +1,31 @@
 """Run by each Python process that starts with this directory on its PYTHONPATH, as while a session is open.
 
-The process joins the session when it imports the SDK. Nothing happens where this package cannot be imported. A
-`sitecustomize` that is installed runs as usual.
+The process joins the session when it imports the SDK or an HTTP library. Nothing happens where this package cannot be
+imported. A `sitecustomize` that is installed runs as usual.
 """
 
 import os
 import sys
 
+_CALLERS = ("openai", "httpx", "httpx2", "requests", "aiohttp")
+
 
 class _Finder:
-    """Finds nothing; joins the session before the SDK is loaded."""
+    """Joins the session before a module that makes calls is found, then finds it as the others do."""
 
-    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
-        if name == "openai":
-            _join()
+    def find_spec(self, name: str, path: object = None, target: object = None) -> object:
+        if name not in _CALLERS:
+            return None
+        _join()
+        finders = [getattr(finder, "find_spec", None) for finder in sys.meta_path]
+        return next(filter(None, (find(name, path, target) for find in finders if find is not None)), None)
 
 
 _finder = _Finder()
 
 
 def _join() -> None:
-    if _finder in sys.meta_path:
-        sys.meta_path.remove(_finder)
+    sys.meta_path[:] = [finder for finder in sys.meta_path if id(finder) != id(_finder)]
     try:
         from inference_recorder.joined import join
     except ImportError:
@@ -43,8 +47,8 @@ def _run_installed() -> None:
 
 
 if sys.version_info >= (3, 10) and os.environ.get("INFERENCE_RECORDER_SESSION"):
-    if "openai" in sys.modules:
+    if any(name in sys.modules for name in _CALLERS):
         _join()
     else:
-        sys.meta_path.insert(0, _finder)
+        sys.meta_path.insert(0, _finder)  # type: ignore[arg-type]
 _run_installed()

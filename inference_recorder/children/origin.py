@@ -44,4 +44,5 @@ class Origin:
 
     def report(self, outcome: str, call: Mapping[str, object], position: int = 0) -> None:
         """Tell the session's own process of a call."""
+        call = {**call, "test_id": self.test_id} if outcome == "live" else call
         sessions.report(self.variable, outcome, call, position)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from shutil import rmtree
 from tempfile import mkdtemp
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from ..json_tree import JsonObject
 
@@ -30,7 +30,7 @@ class ChildCall(TypedDict):
 
     session: int
     outcome: str
-    call: dict[str, object]
+    call: dict[str, Any]
     """The fields of a Call."""
     position: int
     """In its series, of a recorded answer that belongs to the attempt alone; otherwise 0."""

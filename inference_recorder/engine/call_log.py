@@ -156,16 +156,12 @@ class CallLog:
     def add(self, reported: ChildCall) -> None:
         """Log a call that a child process made."""
         outcome, number = cast(Outcome, reported["outcome"]), next(self._numbers)
-        fields: dict[str, Any] = reported["call"] | {"number": number}
-        if fields["cause"] is not None:
-            lines, command, target = fields["cause"]
-            fields["cause"] = Advice(tuple(lines), tuple(command), target)
-        call = Call(**fields)
+        call = replace(call_of(reported), number=number)
         if outcome == "replayed":
             path = call.path or ""
             self._replays.append((call.endpoint, call.model, call.key, call.test_id, path, call.started, number))
         else:
-            self._others[outcome].append(replace(call, chunk_seconds=tuple(call.chunk_seconds)))
+            self._others[outcome].append(call)
             self._recorded_elsewhere += [call] if outcome == "recorded" else []
 
     def _collect(self) -> None:
@@ -224,6 +220,15 @@ class CallLog:
             if (usage := usage_of(entry_of(Path(call.path)).recording())) is not None:
                 used[call.model] = used.get(call.model, Usage()) + usage
         return used
+
+
+def call_of(reported: ChildCall) -> Call:
+    """Return a call that a child process has reported."""
+    fields: dict[str, Any] = reported["call"] | {"chunk_seconds": tuple(reported["call"]["chunk_seconds"])}
+    if fields["cause"] is not None:
+        lines, command, target = fields["cause"]
+        fields["cause"] = Advice(tuple(lines), tuple(command), target)
+    return Call(**fields)
 
 
 def _shown(request: Request, sent: Sent, rules: RequestRules) -> Request:

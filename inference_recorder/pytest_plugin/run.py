@@ -23,7 +23,7 @@ from .configuration import check_may_record
 from .marker import arguments_of, is_marked, open_session
 from .outside import OutsideSessions
 from .processes import Processes
-from .run_report import RunReport, calls_of
+from .run_report import RunReport, calls_of, late_calls
 from .scopes import RunningTest, WideFixture, directory_of, id_of
 from .selection import Selection
 
@@ -278,6 +278,9 @@ class Run:
             attempt.add_to(report, beside_live_session=has_live_session)
         for session, opened_in in self._other_sessions:
             report.calls += calls_of(session, opened_in, {}, for_page=self._for_page)
+        calls, remarks = late_calls()
+        report.calls += calls
+        report.troubles += remarks
         return report
 
     @property

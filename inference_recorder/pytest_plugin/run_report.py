@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -141,6 +142,21 @@ def calls_of(session: Session, test_id: str | None, moved: Mapping[Path, Path], 
 def _is_of_session(outcome: str, call: Call) -> bool:
     """Whether nobody noted the test id of a call: of a live one of the SDK, which nobody looks at."""
     return outcome == "live" and not call.host
+
+
+def late_calls() -> tuple[list[CallEntry], list[str]]:
+    """Return the calls that processes made after the end of the test or fixture that started them, and what to say."""
+    from ..children import sessions
+    from ..engine.call_log import call_of
+
+    late = [(reported["outcome"], call_of(reported)) for reported in sessions.late_calls()]
+    started_by = Counter(call.test_id or "outside a test" for _, call in late)
+    remarks = [
+        f"{test_id}: a process that it started made {'a call' if count == 1 else f'{count} calls'} after its end; "
+        "end the process before"
+        for test_id, count in started_by.items()
+    ]
+    return [_entry(outcome, call, call.test_id, {}, False, {}) for outcome, call in late], remarks
 
 
 def _entry(

@@ -44,7 +44,8 @@ class Rollback:
             self._keys.add(key)
             for position in count(1):
                 name_in_series = recording_name(key, position)
-                old = self._old[name_in_series] = files_at(self._store.path_of(name_in_series))
+                old = files_at(self._store.path_of(name_in_series))
+                self._old.setdefault(name_in_series, old)  # another process may have overwritten it before
                 if old is None:
                     break
         if name not in self._old:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextvars
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -49,11 +51,12 @@ def run(server: OpenAIServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """Runs statements in a process of their own, after those of CHILD; returns what they print."""
     (tmp_path / "child.py").write_text(textwrap.dedent(CHILD))
     monkeypatch.setenv("SERVER", server.base_url)
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
     def run(statements: str) -> str:
-        program = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\nfrom child import *\n{statements}"
-        result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+        result = subprocess.run(
+            [sys.executable, "-c", f"from child import *\n{statements}"], capture_output=True, text=True
+        )
         assert "" == result.stderr
         return result.stdout.strip()
 
@@ -106,3 +109,145 @@ def test_nothing_is_imported_before_the_sdk(recordings: Path) -> None:
         inside = subprocess.run(command, capture_output=True, text=True)
 
     assert (outside.stdout, "") == (inside.stdout, inside.stderr)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_every_start_method_joins(run: Run, server: OpenAIServer, recordings: Path, method: str) -> None:
+    """Positions go on from process to process, and from the parent to its children and back."""
+    if not hasattr(os, "fork") and method != "spawn":
+        pytest.skip("needs fork")
+    program = f"""
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from inference_recorder import inference_recording
+if __name__ == "__main__":
+    for mode in ("record", "replay", "replay"):
+        with inference_recording(mode, {str(recordings)!r}) as session:
+            answers, context = [ask()], get_context({method!r})
+            for _ in range(2):
+                with context.Pool(1) as pool:
+                    answers += pool.map(ask, ["Say hello."] * 2)
+                    pool.close()
+                    pool.join()
+                answers.append(ask())
+            with ProcessPoolExecutor(1, mp_context=context) as executor:
+                answers.append(executor.submit(try_to_ask).result())
+        print(dict(session.counts), answers)
+        if {method!r} == "forkserver": break
+"""
+    if method == "forkserver":  # its server stays with the session in which it was started
+        runs = [run(program.replace('("record", "replay", "replay")', f"({mode!r},)")) for mode in ("record", "replay")]
+    else:
+        runs = run(program).splitlines()
+
+    answers = [f"Hello {number}!" for number in range(8)]
+    assert f"{{'recorded': 8}} {answers}" == runs[0]
+    assert {f"{{'replayed': 8}} {answers}"} == set(runs[1:])
+    assert 8 == server.count == len(files_of(recordings))
+
+
+@pytest.mark.slow
+def test_a_process_outlives_its_session(run: Run, server: OpenAIServer, recordings: Path) -> None:
+    """Its calls are nobody's: refused in replay, and live while recording."""
+    for mode in ("record", "replay"):
+        program = f"""
+import subprocess, sys
+from inference_recorder import inference_recording
+code = "import sys; from child import *; print(ask(), flush=True); sys.stdin.readline(); print(try_to_ask())"
+with inference_recording({mode!r}, {str(recordings)!r}) as session:
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1, text=True)
+    print(process.stdout.readline(), end="")
+print(process.communicate("\\n")[0], session.counts, end="")
+"""
+        printed = run(program).splitlines()
+
+        if mode == "record":
+            assert ["Hello 0!", "Hello 1!"] == printed[:2]
+        else:
+            assert "Hello 0!" == printed[0]
+            assert printed[1].startswith("UnrecordableCall: POST /v1/chat/completions (model gpt-4o): the session of ")
+    assert (2, 1) == (server.count, len(files_of(recordings)))
+
+
+@pytest.mark.slow
+def test_what_cannot_be_passed_on_is_refused(run: Run, server: OpenAIServer, recordings: Path) -> None:
+    """A function may know secrets that the process would write to a file. The advice helps."""
+
+    def names(text: str) -> list[str]:
+        return ["Bert Brown"]
+
+    with inference_recording("record", recordings, redact=[names]):
+        refused = run("print(try_to_ask())")
+    with inference_recording("record", recordings, redact=[names], children=False) as apart:
+        live = run("print(ask())")
+    with inference_recording("record", recordings, redact=["Bert Brown", re.compile("no (?P<secret>[a-z]+)", re.I)]):
+        run("print(ask('I am Bert Brown, No one'))")
+
+    assert refused.startswith("UnrecordableCall: ")
+    assert f"{__name__}.test_what_cannot_be_passed_on_is_refused.<locals>.names" in refused
+    assert ("Hello 0!", {}) == (live, apart.counts)
+    [name] = files_of(recordings)
+    text = (recordings / name).read_text()
+    assert "Bert Brown" not in text
+    assert "No one" not in text
+
+
+@pytest.mark.slow
+def test_no_process_joins_one_of_two_sessions(run: Run, server: OpenAIServer, tmp_path: Path) -> None:
+    """Nothing says which is meant; a live session inside exports nothing either."""
+    first, second = (contextvars.Context() for _ in range(2))
+    recorders = [inference_recording("replay", tmp_path / name) for name in ("a", "b")]
+    before = dict(os.environ)
+    first.run(recorders[0].__enter__)
+    second.run(recorders[1].__enter__)
+    with_two = dict(os.environ)
+    second.run(recorders[1].__exit__, None, None, None)
+    with inference_recording("live"):
+        live = run("print(ask())")
+    inside = run("print(try_to_ask())")
+    first.run(recorders[0].__exit__, None, None, None)
+
+    assert before == with_two == dict(os.environ)
+    assert "Hello 0!" == live
+    assert inside.startswith("MissingRecording")
+    assert 1 == server.count
+
+
+@pytest.mark.slow
+def test_a_session_of_the_process_itself_is_its_own(run: Run, server: OpenAIServer, recordings: Path) -> None:
+    """It is inside the one that the process has joined, and its processes join it."""
+    own = recordings.parent / "own"
+    program = f"""
+import subprocess
+from inference_recorder import inference_recording
+with inference_recording("record", {str(own)!r}) as session:
+    ask("own")
+    subprocess.run([sys.executable, "-c", "from child import *; ask('below')"], check=True)
+subprocess.run([sys.executable, "-c", "from child import *; ask('grandchild')"], check=True)
+print(session.counts["recorded"], ask("joined"))
+"""
+    with inference_recording("record", recordings) as session:
+        printed = run(program)
+
+    assert "2 Hello 3!" == printed
+    assert (2, 2) == (len(files_of(own)), len(files_of(recordings)))
+    assert {"recorded": 2} == session.counts
+
+
+def test_a_call_past_the_sdk_is_refused_in_a_process_too(recordings: Path) -> None:
+    """Another SDK, or none: nothing reaches a model in replay."""
+    program = """
+import socket
+socket.getaddrinfo = lambda *args, **kwargs: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 443))]
+import httpx
+try:
+    httpx.get("https://api.anthropic.com")
+except Exception as error:
+    print(type(error).__name__)
+"""
+    with inference_recording("replay", recordings) as session:
+        result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    assert ("LiveCallBlocked\n", "") == (result.stdout, result.stderr)
+    assert {"missed": 1} == session.counts

@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from .engine.call_log import Call
     from .errors import (
         AmbiguousSession,
+        ClosedSession,
         CorruptRecording,
         IncompleteRecording,
         LiveCallBlocked,
@@ -55,6 +56,7 @@ else:
 __all__ = [
     "AmbiguousSession",
     "Call",
+    "ClosedSession",
     "CorruptRecording",
     "Difference",
     "Explanation",

@@ -291,6 +291,22 @@ class AmbiguousSession(RecorderError, RuntimeError):
         super().__init__(visible("\n".join(lines)))
 
 
+class ClosedSession(RecorderError, RuntimeError):
+    """An async call was made in a session and awaited after the session's end; nothing was sent.
+
+    Attributes: `mode` and `directory` of the session.
+    """
+
+    def __init__(self, call: str, mode: str, directory: Path) -> None:
+        self.mode = mode
+        self.directory = directory
+        super().__init__(
+            f"{call} was called in a session that has ended by now, when it is awaited; nothing was sent\n"
+            f"  the session: {mode} in {directory}\n"
+            "  await the call, or the task that makes it, before the block of inference_recording() or the test ends"
+        )
+
+
 class UnsupportedSDK(RecorderError, RuntimeError):
     """The installed openai package lacks a method that this package has to intercept."""
 

@@ -6,6 +6,7 @@ pages are then the SDK's work. Recording takes the response that reaches `_proce
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,10 +18,11 @@ from ..recording.answer import Answer
 from ..request.request import Request
 from ..request.unshown import unshown
 from .capture import Capture
+from .context import current_engine, engine_after
 from .describe import described_options, endpoint_of
-from .drivers import Called, async_wrapper, wrapper
+from .drivers import Called, adrive, async_wrapper, drive, wrapper
 from .flow import Course, InterceptedCall, Invoke, Save, begin, course_of
-from .hand_over import HandOver, capture_of_response, note_sent, take
+from .hand_over import HandOver, capture_of_response, handed_over, is_handed_over, note_sent, take
 from .internals import overridden_cast_to, process_response
 from .patching import Args, Kwargs, Original, Target
 from .replay import recorded_response
@@ -32,19 +34,47 @@ _MODULE = "openai._base_client"
 def targets() -> list[Target]:
     """Return the methods to patch: where a client's request begins, where it is built, and where its answer arrives."""
     return [
-        Target(_MODULE, "SyncAPIClient", "request", wrapper(partial(_request, False))),
-        Target(_MODULE, "AsyncAPIClient", "request", async_wrapper(partial(_request, True))),
+        Target(_MODULE, "SyncAPIClient", "request", _request),
+        Target(_MODULE, "AsyncAPIClient", "request", _async_request),
+        *(Target(_MODULE, "AsyncAPIClient", name, _made_here) for name in ("get", "post", "put", "patch", "delete")),
         Target(_MODULE, "SyncAPIClient", "_process_response", wrapper(_process_response)),
         Target(_MODULE, "AsyncAPIClient", "_process_response", async_wrapper(_process_response)),
         Target(_MODULE, "BaseClient", "_build_request", _build_request),
     ]
 
 
-def _request(is_async: bool, called: Called) -> object:
+def _request(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> object:
     __tracebackhide__ = True
     handed = take()
     engine = None if handed is None else handed.engine
-    return begin(_ClientRequest(*called, is_async, engine, handed))
+    return drive(begin, _ClientRequest(wrapped, instance, args, kwargs, False, engine, handed))
+
+
+def _async_request(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> object:
+    handed = take()
+    engine = current_engine() if handed is None else handed.engine
+    return adrive(begin, _ClientRequest(wrapped, instance, args, kwargs, True, engine, handed))
+
+
+def _made_here(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> object:
+    """Call a method that makes its request when it is awaited, for the session that is open now."""
+    engine = None if is_handed_over() else current_engine()
+    if engine is None:
+        return wrapped(*args, **kwargs)
+    return _requested(
+        engine,
+        partial(wrapped, *args, **kwargs),
+        f"{type(instance).__name__}.{getattr(wrapped, '__name__', 'request')}",
+    )
+
+
+async def _requested(made_in: Engine, method: Callable[[], Awaitable[object]], name: str) -> object:
+    __tracebackhide__ = True
+    engine = made_in if made_in.is_open else engine_after(made_in, name)
+    if engine is None:
+        return await method()
+    with handed_over(HandOver(engine, None)):
+        return await method()
 
 
 def _build_request(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> object:
@@ -75,6 +105,14 @@ class _ClientRequest(InterceptedCall):
 
     handed: HandOver | None
 
+    @property
+    def name(self) -> str:
+        return f"{type(self.instance).__name__}.request"
+
+    def engine_after(self, closed: Engine) -> Engine | None:
+        # A call that was handed over has begun while its session was open.
+        return closed if self.handed is not None else engine_after(closed, self.name)
+
     def note_live(self, engine: Engine) -> None:
         engine.call_log.live(endpoint_of(self._options.url))
 
@@ -82,7 +120,8 @@ class _ClientRequest(InterceptedCall):
         options = self._options
         options.headers = unshown(options.headers)  # a traceback may show the locals
         self.is_decided_elsewhere = self.handed is not None and self.handed.capture is not None
-        return described_options(self.instance, options) if self.handed is None else self.handed.request
+        handed = None if self.handed is None else self.handed.request
+        return handed or described_options(self.instance, options)
 
     def decide(self, engine: Engine, request: Request) -> Decision:
         __tracebackhide__ = True

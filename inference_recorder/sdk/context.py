@@ -16,7 +16,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 from ..engine.engine import Engine
-from ..errors import AmbiguousSession, OpenSession
+from ..errors import AmbiguousSession, ClosedSession, OpenSession
+from ..modes import InferenceMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,19 @@ def current_engine() -> Engine | None:
     raise AmbiguousSession(
         OpenSession(engine.mode.value, engine.store.directories.written, engine.current_test_id()) for engine in engines
     )
+
+
+def engine_after(closed: Engine, call: str) -> Engine | None:
+    """Return the session of a call that was made in one which is closed now that it is awaited.
+
+    That is the one that is open here; None, to send it, only for a call made in a live session. Raises ClosedSession
+    where there is none, or where a call made in replay would be sent.
+    """
+    engine = current_engine()
+    is_replay = closed.mode is InferenceMode.REPLAY
+    if not closed.is_live and (engine is None or (is_replay and engine.mode is not InferenceMode.REPLAY)):
+        raise ClosedSession(call, closed.mode.value, closed.store.directories.written)
+    return engine
 
 
 def possible_engines() -> list[Engine]:

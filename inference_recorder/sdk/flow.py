@@ -18,7 +18,7 @@ from ..engine.engine import Engine
 from ..recording.answer import Answer
 from ..request.request import Request
 from .capture import Capture
-from .context import current_engine
+from .context import current_engine, engine_after
 from .hand_over import HandOver
 from .patching import Args, Original, kept_patched
 
@@ -66,7 +66,7 @@ class InterceptedCall(ABC):
     kwargs: Mapping[str, Any]
     is_async: bool
     engine: Engine | None
-    """The session that the call belongs to; None if that is still to be found."""
+    """The session that the call belongs to, in async code the one it was made in; None if that is still to be found."""
     is_decided_elsewhere: bool = field(init=False)
     """Whether the other level decides or has decided to record; set by `describe`."""
 
@@ -75,8 +75,18 @@ class InterceptedCall(ABC):
         __tracebackhide__ = True
         return self.wrapped(*self.args, **self.kwargs)
 
+    def engine_after(self, closed: Engine) -> Engine | None:
+        """Return the session of a call that is awaited after its own was closed; raises ClosedSession."""
+        __tracebackhide__ = True
+        return engine_after(closed, self.name)
+
     def note_live(self, engine: Engine) -> None:  # noqa: B027 - a resource method leaves it to its client request
         """Log a call that goes out unrecorded."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What was called, for an error."""
 
     @abstractmethod
     def describe(self) -> Request:
@@ -106,7 +116,11 @@ class InterceptedCall(ABC):
 def begin(call: InterceptedCall) -> object:
     """Find the session, describe the request, decide; return the recorded answer, or the course to be driven."""
     __tracebackhide__ = True
-    engine = call.engine or current_engine()
+    engine = call.engine
+    if engine is None:
+        engine = current_engine()
+    elif not engine.is_open:
+        engine = call.engine_after(engine)
     if engine is None or engine.is_live:
         if engine is not None:
             call.note_live(engine)

@@ -21,7 +21,8 @@ class HandOver:
     """A call on its way down: from the resource method to the client request, and on to its response."""
 
     engine: Engine
-    request: Request
+    request: Request | None
+    """None for a call that the client request is to describe."""
     replay: Replay | None = None
     """The decision, if the client request is to build a response from the recording."""
     capture: Capture | None = field(default=None, repr=False)
@@ -54,6 +55,12 @@ def take() -> HandOver | None:
         return None
     hand_over.is_taken = True
     return hand_over
+
+
+def is_handed_over() -> bool:
+    """Return whether a call was handed over to the client request that is about to be made."""
+    hand_over = _current.get()
+    return hand_over is not None and not hand_over.is_taken
 
 
 def note_sent(request: object) -> None:

@@ -50,7 +50,7 @@ def _async_wrapper(method: Method) -> Wrapper:
         return _paginator_wrapper(method)
 
     def intercept(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> object:
-        return adrive(begin, _MethodCall(wrapped, instance, args, kwargs, True, None, method))
+        return adrive(begin, _MethodCall(wrapped, instance, args, kwargs, True, current_engine(), method))
 
     return intercept
 
@@ -85,6 +85,10 @@ class _MethodCall(InterceptedCall):
 
     method: Method
     client: Any = field(init=False)
+
+    @property
+    def name(self) -> str:
+        return self.method.name
 
     def original(self) -> object:
         __tracebackhide__ = True

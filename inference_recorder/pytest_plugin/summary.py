@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -18,6 +19,8 @@ from .common_causes import write_common_causes
 from .run_report import CallEntry, RunReport
 from .terminal import line_limit, shown_path, write_list
 from .unused import RunRecordings, Unused
+
+_MOST_PATHS = 3
 
 
 class Examined(NamedTuple):
@@ -106,16 +109,21 @@ def _show_failed(report: RunReport, config: pytest.Config, show: Callable[..., N
 def _set_aside(paths: list[Path], config: pytest.Config) -> tuple[str, list[str]]:
     """Return a title with the command that accepts what was moved to `.failed`, and a line for each test."""
     from ..storage.catalogue import entry_without_answer
+    from ..storage.rollback import FAILED_DIRECTORY
     from ..storage.walk import is_reached
 
     tests: list[tuple[str | None, str]] = []
     for path in paths:
         with suppress(CorruptRecording):  # removed since, with the test's own directory
             tests.append((entry_without_answer(path).test_id, ""))
-    directories = sorted({path.parent for path in paths})
-    are_default = all(is_reached(directory.parent, config.invocation_params.dir) for directory in directories)
-    options = [] if are_default else [part for each in directories for part in ("--dir", str(each.parent))]
-    moved_to = ", ".join(shown_path(directory, config.rootpath) for directory in directories)
+    places = sorted({path.parent.parent for path in paths})
+    # Of tests that record into directories of their own, there may be very many.
+    common = Path(os.path.commonpath(places))
+    searched = [common] if all(is_reached(place, common) for place in places) else places
+    are_default = all(is_reached(place, config.invocation_params.dir) for place in places)
+    options = [] if are_default else [part for place in searched for part in ("--dir", str(place))]
+    shown = [shown_path(place / FAILED_DIRECTORY, config.rootpath) for place in places]
+    moved_to = ", ".join(shown) if len(shown) <= _MOST_PATHS else f"{FAILED_DIRECTORY} of {len(shown)} directories"
     command = shlex.join(["inference-recorder", "keep", *options])
     return f"{len(paths)} recorded by tests that failed: moved to {moved_to} ({command} accepts them)", _by_test(tests)
 

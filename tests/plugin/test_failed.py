@@ -252,15 +252,26 @@ def test_what_was_set_aside_is_kept_by_the_command_that_the_summary_names(
     assert 4 == len(suite.files("recordings/.failed"))
 
 
-def test_a_directory_elsewhere_is_named_in_that_command(suite: Suite, tmp_path_factory: pytest.TempPathFactory) -> None:
+@pytest.mark.parametrize("count", [1, 5])
+def test_a_directory_elsewhere_is_named_in_that_command(
+    count: int, suite: Suite, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """Without it, the command would say that there is nothing to keep."""
     directory = tmp_path_factory.mktemp("elsewhere")
     suite.write(
-        "test_it.py", f"def test_it():\n    with inference_recording('record', {str(directory)!r}): ask()\n    assert 0"
+        "test_it.py",
+        f"""
+        @pytest.mark.parametrize("number", range({count}))
+        def test_it(number):
+            with inference_recording("record", {str(directory)!r} + f"/{{number}}"): ask()
+            assert 0
+        """,
     )
     failed = suite.run()
 
-    line = line_of(failed, "  1 recorded by tests that failed: moved to ")
+    line = line_of(failed, f"  {count} recorded by tests that failed: moved to ")
+    assert (count == 5) == ("moved to .failed of 5 directories (" in line)
     command = line.partition("(inference-recorder ")[2].removesuffix(" accepts them):")
     assert 0 == run_command(*shlex.split(command)).exit_code
-    assert ([], 1) == (files_of(directory / ".failed"), len(files_of(directory)))
+    for number in range(count):
+        assert ([], 1) == (files_of(directory / str(number) / ".failed"), len(files_of(directory / str(number))))

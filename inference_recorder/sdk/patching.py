@@ -158,7 +158,8 @@ def hold(targets: Iterable[Target], *, lasting: bool = False) -> None:
                     _patch_module(module, name)
             if is_first:  # some are perhaps of modules that sys.modules no longer has
                 for owner, targets_of_owner in list(_classes.items()):
-                    _patch_class(owner, targets_of_owner)
+                    if len(_patched.get(owner, ())) < len(targets_of_owner):
+                        _patch_class(owner, targets_of_owner)
     except BaseException:
         let_go(lasting=lasting)
         raise

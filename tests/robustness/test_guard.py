@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 import openai
@@ -187,6 +187,33 @@ with socket.create_server(("127.0.0.1", 0)) as listener, inference_recording("re
     result = subprocess.run(command, capture_output=True, text=True, timeout=60)
 
     assert [HOST, HOST] == result.stdout.split(), result.stderr
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_a_model_host_that_cannot_be_looked_up_is_refused_too(
+    is_async: bool, recordings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Offline, code that goes on after a lost connection would pass for a test that needs no model."""
+
+    def getaddrinfo(*args: Any, **kwargs: Any) -> NoReturn:
+        raise socket.gaierror("offline")
+
+    def connect(host: str) -> None:
+        if is_async:
+            asyncio.run(asyncio.wait_for(asyncio.open_connection(host, 443), 30))
+        else:
+            socket.create_connection((host, 443))
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    with inference_recording("replay", recordings) as session:
+        with pytest.raises(LiveCallBlocked, match=f"{HOST}:443"):
+            connect(HOST)
+        with pytest.raises(socket.gaierror):
+            connect("files.example.org")
+        with inference_recording("live"), pytest.raises(socket.gaierror):
+            connect(HOST)
+
+    assert {"missed": 1} == session.counts
 
 
 def test_the_base_url_of_a_client_is_a_model_host_of_its_session(

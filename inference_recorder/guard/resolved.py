@@ -22,12 +22,13 @@ _connecting: ContextVar[str | None] = ContextVar("inference_recorder_connecting"
 def note(host: object, addresses: Iterable[str]) -> None:
     """Note that a name was resolved to these addresses."""
     name, found = as_name(host), frozenset(addresses)
-    if not name or name in found:
+    if not name:
         return
     _last.set((name, found))
-    with _guard:
-        for address in found:
-            _names[address] = _names.get(address, frozenset()) | {name}
+    if name not in found:  # otherwise it is an address itself
+        with _guard:
+            for address in found:
+                _names[address] = _names.get(address, frozenset()) | {name}
 
 
 def names_of(address: str) -> tuple[Sequence[str], bool]:

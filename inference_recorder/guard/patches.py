@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterable
+from importlib import import_module
 from typing import Any
 
 from ..errors import LiveCallBlocked
@@ -32,6 +33,9 @@ def hold() -> None:
     """Wrap everything for one more holder."""
     import http.client  # noqa: F401 - it names a request before it connects; the SDK imports it anyway
 
+    for library, below in (("httpx", "httpcore"), ("httpx2", "httpcore2")):
+        if library in sys.modules:  # its first client imports the other one; with uvloop, no socket would notice that
+            import_module(below)
     global _holders
     with _guard:
         _holders += 1

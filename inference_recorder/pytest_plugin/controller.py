@@ -119,7 +119,7 @@ class Controller:
         report.crashed_workers = self._crashed_workers
         report.silent_workers = sorted(self._unreported_workers)
         report.used += [] if self._shared is None else self._shared.uses()
-        self._examined = examined(report, config, self._run.config.directory().value)
+        self._examined = examined(report, config, self._run.config.directory().value, self._run.selection)
         is_strict, unused = config.getoption("inference_strict"), self._run.config.table.unused
         needless = 0 if config.getoption("inference_prune") == DELETE else len(self._examined.needless)
         self._objection = objection_to(report, needless, is_strict=is_strict, unused=unused)

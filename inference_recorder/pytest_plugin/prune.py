@@ -15,9 +15,9 @@ from ..text import visible_line
 from .options import DELETE
 from .run_report import RunReport
 from .terminal import line_limit, shown_path, write_list
-from .unused import NOT_FOUND, NOT_RUN, OF_FIXTURES, Unused
+from .unused import NOT_FOUND, OF_FIXTURES, Unused
 
-_REMOVABLE = (NOT_FOUND, NOT_RUN, OF_FIXTURES)
+_REMOVABLE = (NOT_FOUND, OF_FIXTURES)
 """Reasons to keep a recording of which only the user knows whether it is needed."""
 
 

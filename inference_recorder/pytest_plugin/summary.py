@@ -17,6 +17,7 @@ from ..errors import CorruptRecording
 from ..text import visible_line
 from .common_causes import write_common_causes
 from .run_report import CallEntry, RunReport
+from .selection import Selection
 from .terminal import line_limit, shown_path, write_list
 from .unused import RunRecordings, Unused
 
@@ -36,10 +37,11 @@ class Examined(NamedTuple):
         return [recording for recording in self.unused if recording.is_needless]
 
 
-def examined(report: RunReport, config: pytest.Config, common: Path) -> Examined:
+def examined(report: RunReport, config: pytest.Config, common: Path, selection: Selection) -> Examined:
     """Return what a run has left unused; `common` is the directory of recorders that name none."""
     report.doubt_tests_without_answers()
-    recordings = RunRecordings(report, config.rootpath, common)
+    selection.collected_ids = report.collected  # the controller of pytest-xdist collects nothing itself
+    recordings = RunRecordings(report, config.rootpath, common, selection.has_test)
     of_tests = None if config.getoption("inference_prune") else report.proven
     return Examined(list(recordings.unused(of=of_tests)), recordings.own_directories())
 

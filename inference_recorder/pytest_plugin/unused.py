@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -19,8 +20,10 @@ from ..storage.key_versions import DIGITS_WITHOUT_TEST, is_shared, key_version
 from .run_report import RunReport
 
 NOT_RUN = "their tests did not run"
+NOT_COLLECTED = "their tests were not collected in this run"
 NOT_FOUND = "no test with their id was found"
 OF_FIXTURES = "they belong to fixtures that several tests share"
+OF_NEEDED_FIXTURES = f"{OF_FIXTURES}, which this run may not have needed"
 NO_TEST_ID = "they have no test id: scripts made them, or tests share them"
 SHARED = "other tests may use them too"
 OUTSIDE = "they are outside rootdir, where other suites may keep theirs"
@@ -44,8 +47,11 @@ class Unused(NamedTuple):
 class RunRecordings:
     """The recordings in the directories of a run: those that it wrote to or read, and that recorders use by default."""
 
-    def __init__(self, report: RunReport, root: Path, common: Path) -> None:
-        """`root` is pytest's rootdir, `common` the directory of recorders that name none."""
+    def __init__(self, report: RunReport, root: Path, common: Path, has_test: Callable[[str, Path], bool]) -> None:
+        """`root` is pytest's rootdir, `common` the directory of recorders that name none.
+
+        `has_test` says whether a test or fixture, with its id relative to a directory, may still exist.
+        """
         self._used = _Used(chain(report.calls, report.used))
         self._reasons = report.unproven
         real = {path: _real(Path(path)) for path in chain.from_iterable(report.proven.values())}
@@ -55,6 +61,7 @@ class RunRecordings:
             if test_id not in self._reasons
         }
         self._collected = set(report.collected)
+        self._has_test = cache(has_test)
         self._root, self._rootdir = _real(root), root
         self._roots = {
             path: Path(root) for name, root in report.roots.items() for path in directories_from(Path(name)).read
@@ -114,10 +121,12 @@ class RunRecordings:
         if test_id in self._reasons:
             return self._reasons[test_id]
         if parsed_fixture_id(test_id) is not None:
-            return OF_FIXTURES
+            return OF_NEEDED_FIXTURES if self._has_test(test_id, self._rootdir) else OF_FIXTURES
         if _may_be_shared(entry):
             return SHARED
-        return self._lost or (NOT_RUN if test_id in self._collected else NOT_FOUND)
+        if test_id in self._collected:
+            return self._lost or NOT_RUN
+        return self._lost or (NOT_COLLECTED if self._has_test(test_id, self._rootdir) else NOT_FOUND)
 
 
 class _Used:

@@ -54,6 +54,36 @@ def test_it_lists_with_reasons_and_deletes_nothing(suite: Suite) -> None:
     assert 4 == len(suite.files())
 
 
+def test_no_command_removes_what_belongs_to_tests_that_were_not_collected(suite: Suite) -> None:
+    """Whoever prunes one file would otherwise paste the command that deletes the rest of the suite."""
+    recorded(suite)
+    suite.write(
+        "test_other.py",
+        """
+        @pytest.fixture(scope="module")
+        def wide(): ask("wide")
+        @pytest.fixture(scope="session")
+        def widest(): ask("widest")
+        @pytest.mark.parametrize("n", "ab")
+        def test_other(n, inference_session, wide, widest): ask(n)
+        """,
+    )
+    suite.run("--inference-mode=record", "test_other.py").assert_outcomes(passed=2)
+    suite.write("test_only.py", "def test_only(inference_session): pass")
+
+    result = suite.run("test_only.py", f"{START}test_same", PRUNE)
+    of_parameter = suite.run("test_other.py::test_other[a]", PRUNE)
+
+    start = result.outlines.index("  kept, since their tests were not collected in this run:")
+    listed = {line.strip() for line in result.outlines[start + 1 : start + 4]}
+    assert {f"{START}test_less: 2", "test_other.py::test_other[a]: 1", "test_other.py::test_other[b]: 1"} == listed
+    assert f"    to remove them: inference-recorder rm {START}test_gone" == line_of(result, "    to remove them: ")
+    assert "    test_other.py::test_other[b]: 1" in of_parameter.outlines
+    assert f"    to remove them: inference-recorder rm {START}test_gone" == line_of(
+        of_parameter, "    to remove them: "
+    )
+
+
 def test_what_a_file_says_does_not_steer_the_terminal(suite: Suite) -> None:
     """A recording from a stranger's pull request that belongs to no test is printed when somebody prunes."""
     recorded(suite)

@@ -74,8 +74,9 @@ def summarize(
         f"{count} not recorded; record_errors=True records {them}",
         _by_test((call["test_id"], call["failure"]) for call in dropped),
     )
-    if lists_unused and not prunes:
+    if lists_unused and not prunes and needless:
         show("unused", _by_test((recording.test_id, "") for recording in needless))
+        terminal.write_line("    pytest --inference-prune lists the files, --inference-prune=delete removes them")
     if live := len(set(report.live)):
         tests = "1 test" if live == 1 else f"{live} tests"
         terminal.write_line(f"  {tests} ran live: their calls are not intercepted, nor counted")
@@ -98,8 +99,9 @@ def _show_failed(report: RunReport, config: pytest.Config, show: Callable[..., N
     """Write where the recordings of failed tests are."""
     if report.failed_recordings:
         show(*_set_aside(list(map(Path, report.failed_recordings)), config), yellow=True)
+    count = len(report.kept_recordings)
     show(
-        f"{len(report.kept_recordings)} recorded by tests that failed, and kept (--inference-mode=record asks again)",
+        f"{count} recorded by tests that failed, left in place (--inference-mode=record asks again)",
         _by_test((test_id, "") for test_id in report.kept_recordings),
     )
     show(

@@ -39,7 +39,7 @@ def test_new_answers_of_a_failing_test_are_kept_until_it_is_recorded_again(faili
     recorded.stdout.no_fnmatch_line(f"*{REMARK}")
     recorded.stdout.fnmatch_lines(
         [
-            "  1 recorded by tests that failed, and kept (--inference-mode=record asks again):",
+            "  1 recorded by tests that failed, left in place (--inference-mode=record asks again):",
             "    test_it.py::test_it: 1",
         ]
     )

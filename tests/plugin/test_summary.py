@@ -57,7 +57,12 @@ def test_one_line_counts_and_the_rest_is_named_by_test(workers: int | None, suit
         "    test_it.py::test_missed[1]: 1 x /v1/chat/completions (gpt-4o)",
         "  unused:",
         "    test_it.py::test_in_need_of_less: 1",
-    ] == [*summary[:2], *sorted(summary[2:4]), *summary[4:6]]
+        "    pytest --inference-prune lists the files, --inference-prune=delete removes them",
+    ] == [*summary[:2], *sorted(summary[2:4]), *summary[4:7]]
+    # As it says:
+    if workers is None:
+        assert "to prune: 1 recording" in str(suite.run("--inference-prune", "-k", "less").stdout)
+        assert "pruned: 1 recording deleted" in str(suite.run("--inference-prune=delete", "-k", "less").stdout)
 
 
 def test_a_long_list_is_cut_short(suite: Suite) -> None:

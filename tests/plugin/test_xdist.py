@@ -43,7 +43,9 @@ def test_what_is_recorded_one_way_replays_every_other(dist: str, suite: Suite) -
     times = 2 if dist == "each" else 1
     recorded.assert_outcomes(passed=5 * times, failed=times)
     alone.assert_outcomes(passed=5, deselected=1)
-    recorded.stdout.fnmatch_lines(["*recorded by tests that failed, and kept *", "    test_it.py::test_failing: *"])
+    recorded.stdout.fnmatch_lines(
+        ["*recorded by tests that failed, left in place *", "    test_it.py::test_failing: *"]
+    )
     assert [] == suite.files("recordings/.failed")
     start = "test_it.py::"
     grouped = [f"{start}test_grouped[{n}]" for n in range(3)]

@@ -10,6 +10,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from .fixture_ids import parsed_fixture_id
+from .test_files import file_of_test
 from .text import visible
 
 RECORD_COMMAND = ("pytest", "--inference-mode=record-if-missing")
@@ -96,7 +98,7 @@ class Explanation:
     advice: Advice | None = None
     """What answers the request without a call, as far as that is certain."""
     is_file_renamed: bool = False
-    """Whether no test that was recorded in that one's file exists any more."""
+    """Whether several tests were recorded in that one's file and none of them exists any more."""
     is_shared: bool = False
     """Whether the request is made under no test's id because of scope="shared"."""
     remarks: tuple[str, ...] = ()
@@ -123,9 +125,12 @@ def lines_of(explanation: Explanation, test_id: str | None, directory: Path) -> 
         yield from explanation.advice.lines
         yield from (f"  {line}" for line in [explanation.advice.shell_command] if line)
     elif explanation.renamed_from is not None and test_id is not None:
-        yield f"recorded for {explanation.renamed_from}: was this test renamed? Then give it its recordings:"
+        files = _renamed_file(explanation, test_id)
+        kind = "file" if files else "test" if parsed_fixture_id(test_id) is None else "fixture"
+        old_and_new = files or (explanation.renamed_from, test_id)
+        yield f"recorded for {old_and_new[0]}: was this {kind} renamed? Then give it its recordings:"
         found_in = str(explanation.renamed_in or directory)
-        yield f"  {shlex.join(('inference-recorder', 'rename-test', explanation.renamed_from, test_id, found_in))}"
+        yield f"  {shlex.join(('inference-recorder', 'rename-test', *old_and_new, found_in))}"
     elif explanation.dropped is not None:
         yield from _dropped_lines(explanation.dropped)
     elif explanation.recorded_for and (nearest is None or nearest.reason in ("other request", "other test")):
@@ -164,16 +169,15 @@ def cause_of(
 
     `node_id` is pytest's id of the test, for its command; `directory` is the first one searched.
     """
-    nearest, old = explanation.nearest, explanation.renamed_from
+    nearest = explanation.nearest
     if explanation.advice is not None:
         return explanation.advice
-    if old is not None and test_id is not None:
-        old_file, _, old_name = old.partition("::")
-        file, _, name = test_id.partition("::")
-        if not explanation.is_file_renamed or old_name != name:
+    if explanation.renamed_from is not None and test_id is not None:
+        files = _renamed_file(explanation, test_id)
+        if files is None:
             return None
-        command = ("inference-recorder", "rename-test", old_file, file, str(explanation.renamed_in))
-        return Advice((f"recorded for {old_file}: was the file renamed? Then give it its recordings:",), command)
+        command = ("inference-recorder", "rename-test", *files, str(explanation.renamed_in))
+        return Advice((f"recorded for {files[0]}: was the file renamed?",), command)
     lines: tuple[str, ...] = tuple(f"looked in {directory}: {remark}" for remark in explanation.remarks[:1])
     if explanation.dropped is not None:
         lines = (f"the calls failed with {explanation.dropped.failure} while recording, and were not recorded",)
@@ -183,6 +187,15 @@ def cause_of(
         shown_lines = [line for one in nearest.differences[:MOST_DIFFERENCES_SHOWN] for line in difference_lines(one)]
         lines = ("- the recording, + the request:", *(line for line in shown_lines if not line.startswith("    ")))
     return Advice(lines, RECORD_COMMAND, node_id) if node_id and lines else None
+
+
+def _renamed_file(explanation: Explanation, test_id: str) -> tuple[str, str] | None:
+    """Return the old and the new file if a test or fixture had the same name in a file that is gone."""
+    old = explanation.renamed_from or ""
+    old_file, file = file_of_test(old), file_of_test(test_id)
+    if not explanation.is_file_renamed or old_file is None or file is None:
+        return None
+    return (old_file, file) if file + old.removeprefix(old_file) == test_id else None
 
 
 def difference_lines(

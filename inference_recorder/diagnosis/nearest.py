@@ -16,6 +16,7 @@ from ..request.keys import body_text_as_keyed, compared_body
 from ..request.normalizers import Normalizers, without_roots
 from ..request.request import Request
 from ..storage.catalogue import Entry, entry_of
+from ..test_files import file_of_test
 from .differences import differences
 from .index import Asked, Index, path_of
 from .normalizing import normalizer_advice
@@ -83,7 +84,7 @@ def explanation_of(
 
 
 def _renamed(others: Iterable[Asked], index: Index, has_test: Callable[[str, Path], bool]) -> tuple[Asked | None, bool]:
-    """Return the recording whose test is gone, and whether all tests that were recorded in its file are gone."""
+    """Return the recording whose test is gone, and whether several tests were recorded in its file and all are gone."""
 
     def is_gone(one: Asked) -> bool:
         return one.test_id is not None and not has_test(one.test_id, one.path.parent)
@@ -91,9 +92,12 @@ def _renamed(others: Iterable[Asked], index: Index, has_test: Callable[[str, Pat
     renamed = next(filter(is_gone, islice(others, _MOST_LOOKED_FOR)), None)
     if renamed is None:
         return None, False
-    file = f"{str(renamed.test_id).partition('::')[0]}::"
-    of_file = (found[0] for test_id, found in index.by_test.items() if test_id is not None and test_id.startswith(file))
-    return renamed, all(map(is_gone, of_file))
+    file = file_of_test(str(renamed.test_id))
+    if file is None or file.endswith("/"):
+        return renamed, False
+    ids = [test_id for test_id in index.by_test if test_id is not None and test_id.startswith(file)]
+    of_file = [index.by_test[test_id][0] for test_id in ids if file_of_test(test_id) == file]
+    return renamed, len(of_file) > 1 and all(map(is_gone, of_file))
 
 
 def _most_similar(question: Question, text: str, tier: Iterable[Asked]) -> list[tuple[Nearest, Entry]]:

@@ -29,7 +29,9 @@ def write_common_causes(report: RunReport, config: pytest.Config, terminal: pyte
     for (shown, arguments), targets in by_cause.items():
         if len(targets) < _FEWEST:
             continue
-        terminal.write_line(f"  {len(targets)} tests missed for the same reason:", bold=True)
+        has_fixtures = any(test_id and parsed_fixture_id(test_id) for test_id in targets)
+        counted = f"{len(targets)} tests{' and fixtures' if has_fixtures else ''}"
+        terminal.write_line(f"  {counted} missed for the same reason:", bold=True)
         for line in shown:
             terminal.write_line(visible_line(f"    {line}"))
         if arguments:

@@ -215,11 +215,58 @@ def test_a_renamed_file_is_one_command_for_all_its_tests(suite: Suite) -> None:
     old.rename(old.with_name("test_new.py"))
 
     missed = suite.run_apart("--tb=no", "-n", "2")
-    follow(suite, missed.outlines[missed.outlines.index("    then, for all of them:") + 1].strip())
+    [question] = [line for line in missed.outlines if "test_old.py: was the file renamed?" in line and "E " not in line]
+    start = missed.outlines.index(question)
+    assert "    then, for all of them:" == missed.outlines[start + 1]
+    follow(suite, missed.outlines[start + 2].strip())
 
     missed.assert_outcomes(passed=3, failed=3)
     suite.run().assert_outcomes(passed=6)
     assert 6 == suite.server.count
+
+
+def test_a_renamed_file_with_a_fixture_is_one_command_too(suite: Suite) -> None:
+    """The fixture misses first, and its tests only in a run that has its answer."""
+    text = """
+        @pytest.fixture(scope="module")
+        def summary(): return ask("Summarize.")
+        @pytest.mark.parametrize("n", range(2))
+        def test_summary(summary, inference_session, n): ask(str(n))
+    """
+    suite.write("test_books.py", text)
+    suite.run(NEW).assert_outcomes(passed=2)
+    (suite.directory / "test_books.py").unlink()
+    suite.write("test_library.py", text)
+
+    missed = suite.run()
+    (suite.directory / "test_library.py").rename(suite.directory / "test_books.py")
+    suite.write("test_books.py", text.replace("summary()", "digest()").replace("(summary,", "(digest,"))
+    of_fixture = suite.run()
+    (suite.directory / "test_books.py").unlink()
+    suite.write("test_library.py", text)
+    follow(suite, printed(missed, "inference-recorder rename-test "))
+
+    missed.assert_outcomes(errors=2)
+    missed.stdout.fnmatch_lines(["*recorded for test_books.py: was this file renamed?*"])
+    of_fixture.stdout.fnmatch_lines(["*recorded for test_books.py@summary: was this fixture renamed?*"])
+    suite.run().assert_outcomes(passed=2)
+    assert 3 == suite.server.count
+
+
+def test_fixtures_that_miss_are_not_counted_as_tests(suite: Suite) -> None:
+    """Five would have missed where pytest shows four failures and errors."""
+    suite.write(
+        "test_it.py",
+        """
+        @pytest.fixture(scope="module")
+        def wide(): ask("Wide.")
+        def test_wide(inference_session, wide): pass
+        def test_one(inference_session): ask("One.")
+        def test_two(inference_session): ask("Two.")
+        """,
+    )
+
+    assert "  3 tests and fixtures missed for the same reason:" in suite.run("--tb=no").outlines
 
 
 @pytest.mark.slow

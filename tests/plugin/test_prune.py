@@ -55,7 +55,7 @@ def test_it_lists_with_reasons_and_deletes_nothing(suite: Suite) -> None:
 
 
 def test_no_command_removes_what_belongs_to_tests_that_were_not_collected(suite: Suite) -> None:
-    """Whoever prunes one file would otherwise paste the command that deletes the rest of the suite."""
+    """A user who prunes one file would otherwise paste the command that deletes the rest of the suite."""
     recorded(suite)
     suite.write(
         "test_other.py",

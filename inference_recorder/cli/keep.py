@@ -48,7 +48,7 @@ def keep(node_ids: tuple[str, ...], dirs: tuple[Path, ...], dry_run: bool, is_js
       2  an id matches nothing (then nothing is kept), the directory does not exist, or the options are wrong
     """
     recordings = _set_aside(dirs, node_ids)
-    deletion, failure = Deletion(), None
+    deletion, failure = Deletion(command="keep"), None
     kept: dict[Path, Path] = {}
     paths = sorted(recordings.test_ids, key=lambda path: (path.parent, position_of(path), path.name))
     try:

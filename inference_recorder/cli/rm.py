@@ -58,7 +58,7 @@ def rm(node_ids: tuple[str, ...], dirs: tuple[Path, ...], recursive: bool, dry_r
     for error in recordings.unreadable:
         if error.path not in unreadable:
             remark_unreadable(error)
-    deletion, failure = Deletion(), None
+    deletion, failure = Deletion(command="rm"), None
     try:
         deletion.discard([*paths, *unreadable], recordings.directories.searched, is_dry_run=dry_run)
     except UnwritableRecording as error:
@@ -96,7 +96,6 @@ def _show(
     if is_dry_run:
         remark(f"{counted(len(moved), 'recording')} would be moved to the trash")
     elif moved:
-        undo = deletion.undo_command(Path.cwd())
-        remark(f"{counted(len(moved), 'recording')} moved to the trash; {undo} brings them back")
+        remark(f"{counted(len(moved), 'recording')} moved to the trash; {deletion.undo_advice(Path.cwd())}")
     else:
         remark("nothing was moved")

@@ -52,7 +52,7 @@ def prune(
         ids = [test_id for test_id in shown_ids if _is_removable(test_id, other_ids)]
         if reason in _REMOVABLE and ids:
             terminal.write_line(f"    to remove them: {_removal(ids, _named(of_reason, config, common))}")
-    deletion = Deletion()
+    deletion = Deletion(command="prune")
     if is_real:
         try:
             deletion.discard((recording.path for recording in needless), own_directories)
@@ -66,7 +66,7 @@ def prune(
     if deletion.kept:
         terminal.write_line(f"  {len(deletion.kept)} kept, since a later answer to the same request is kept")
     if deletion.moved:
-        terminal.write_line(f"  {deletion.undo_command(config.invocation_params.dir)} brings them back")
+        terminal.write_line(f"  {deletion.undo_advice(config.invocation_params.dir)}")
 
 
 def _named(kept: list[Unused], config: pytest.Config, common: Path) -> list[str]:

@@ -1,9 +1,9 @@
 """Deleted recordings: kept for two weeks in `.trash` of their directory, from where they can be restored.
 
-A deletion is a directory `.trash/<time>-<token>`, with the same name in each directory of recordings that it touched.
-Its files keep their names; `accepted` in it has what came from `.failed` into their place, if something did. At any
-moment a recording is complete, either in its directory or in the trash: its attachment is copied before the recording
-moves, and removed afterwards.
+A deletion is a directory `.trash/<time>-<token>-<command>`, with the same name in each directory of recordings that it
+touched. Its files keep their names; `accepted` in it has what came from `.failed` into their place, if something did.
+At any moment a recording is complete, either in its directory or in the trash: its attachment is copied before the
+recording moves, and removed afterwards.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ ACCEPTED_DIRECTORY = "accepted"
 """In a deletion: copies of the recordings that came from `.failed` into the place of the deleted ones."""
 KEPT_FOR = timedelta(days=14)
 _TIME = "%Y%m%dT%H%M%S.%fZ"
-_DELETION = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{8}")
+_DELETION = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{8}(-[a-z]+)?")
+"""The name of a deletion: its time, and the command that made it, which older ones lack."""
 UNDONE = ".undone"
 """Suffix of a deletion that was undone except for some recordings; later undos ignore it."""
 
@@ -43,9 +44,9 @@ UNDONE = ".undone"
 class Deletion:
     """Recordings that move to the trash together and are restored together."""
 
-    def __init__(self, time: datetime | None = None) -> None:
-        """`time` defaults to now."""
-        self.name = f"{_text(time or _now())}-{secrets.token_hex(4)}"
+    def __init__(self, time: datetime | None = None, *, command: str = "") -> None:
+        """`command` is the word that `origin_of` returns; `time` defaults to now."""
+        self.name = f"{_text(time or _now())}-{secrets.token_hex(4)}{command and f'-{command}'}"
         self.moved: dict[Path, Path] = {}
         """{where a recording was: where it is in the trash}."""
         self.kept: list[Path] = []
@@ -81,6 +82,10 @@ class Deletion:
         directories = sorted(self._directories)
         are_default = all(is_reached(Path(directory), root) for directory in directories)
         return shlex.join(["inference-recorder", "undo", *([] if are_default else directories)])
+
+    def undo_advice(self, root: Path) -> str:
+        """Return `undo_command` as a sentence."""
+        return f"{self.undo_command(root)} brings {'it' if len(self.moved) == 1 else 'them'} back"
 
     def _move(self, path: Path) -> None:
         with locked(path):
@@ -143,6 +148,12 @@ def last_deletion(directories: Iterable[Path]) -> list[Path]:
         elif entry.name == last[0].name:
             last.append(entry)
     return last
+
+
+def origin_of(entry: Path) -> tuple[str, datetime]:
+    """Return the command that made a deletion, given by one of its directories ("" if unknown), and when, in UTC."""
+    time, _, *command = entry.name.split("-")
+    return "".join(command), datetime.strptime(time, _TIME).replace(tzinfo=timezone.utc)
 
 
 def remove_expired(directories: Iterable[Path], time: datetime | None = None) -> None:

@@ -70,6 +70,16 @@ def undo(entries: Iterable[Path]) -> Undone:
     return undone
 
 
+def places_of(entries: Iterable[Path]) -> dict[Path, Path]:
+    """Return {where an undo puts a recording: where it is in the trash}, for all recordings of a deletion."""
+    places: dict[Path, Path] = {}
+    for entry in entries:
+        directory, accepted = entry.parent.parent, paths_in([entry / ACCEPTED_DIRECTORY])
+        places |= {directory / FAILED_DIRECTORY / path.name: path for path in accepted}
+        places |= {directory / path.name: path for path in paths_in([entry])}
+    return places
+
+
 def _set_aside_again(entry: Path) -> tuple[list[Path], list[Path]]:
     """Move what a deletion's recordings were replaced by back to `.failed`.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from hashlib import sha256
 from pathlib import Path
 
@@ -56,9 +57,18 @@ def test_the_recordings_of_the_named_tests_are_kept_and_set_aside_again(
     for listed in json.loads(done.stdout):
         assert (True, False) == (listed["is_kept"], Path(listed["failed"]).exists())
         assert (listed["test_id"] != B) == (listed["trash"] is not None)
-    assert 0 == run("undo").exit_code
+    after = contents_of(recordings), contents_of(failed)
+    shown = run("undo", "--dry-run")
+    assert after == (contents_of(recordings), contents_of(failed))
+    undone = run("undo")
+    assert [0, 0] == [shown.exit_code, undone.exit_code]
+    assert {*shown.stdout.splitlines()} == {*undone.stdout.splitlines()}
+    assert shown.stderr.replace("would revert", "reverted") == undone.stderr
+    back = sum(listed["trash"] is not None for listed in json.loads(done.stdout))
+    effect = f"{len(kept)} recording{'s'[: len(kept) - 1]} set aside again, {back} brought back"
+    assert re.fullmatch(rf"reverted `keep` of [\d:]+: {re.escape(', '.join(sorted(kept)))}; {effect}\n", undone.stderr)
     assert before == (contents_of(recordings), contents_of(failed))
-    assert 1 == run("undo").exit_code
+    assert [1, 1] == [run("undo", "--dry-run").exit_code, run("undo").exit_code]
 
 
 def test_an_id_that_nothing_is_set_aside_of_keeps_nothing(root: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -30,10 +32,31 @@ def test_each_undo_brings_back_the_deletion_before(directory: Path) -> None:
 
     assert [0, 0, 1] == [one.exit_code for one in done]
     assert [1, 2, 0] == [len(one.stdout.splitlines()) for one in done]
-    assert ["1 recording brought back\n", "2 recordings brought back\n", "there is nothing to undo\n"] == [
-        one.stderr for one in done
+    reverted = [
+        r"reverted `rm` of [\d:]+: three; 1 recording brought back\n",
+        r"reverted `rm` of [\d:]+: one, two; 2 recordings brought back\n",
+        "there is nothing to undo\n",
     ]
+    for pattern, one in zip(reverted, done, strict=True):
+        assert re.fullmatch(pattern, one.stderr)
     assert before == contents_of(directory)
+
+
+def test_an_older_deletion_says_its_day(directory: Path) -> None:
+    """Its command is unknown if its name in the trash lacks one."""
+    names = ["one", "two", "three", "four", "five"]
+    for name in names:
+        record(directory, name)
+    run("rm", *names)
+    yesterday = datetime.now(timezone.utc) - timedelta(days=1)
+    [entry] = (directory / ".trash").glob("*-rm")
+    entry.rename(entry.with_name(f"{yesterday:%Y%m%dT%H%M%S.%fZ}-0123abcd"))
+    done = run("undo")
+
+    local = yesterday.astimezone()
+    assert f"reverted deletion of {local:%Y-%m-%d %H:%M}: five, four, one, 2 more; 5 recordings brought back\n" == (
+        done.stderr
+    )
 
 
 def test_a_newer_recording_is_not_replaced(directory: Path) -> None:
@@ -48,6 +71,7 @@ def test_a_newer_recording_is_not_replaced(directory: Path) -> None:
     assert ([1, 0, 1], new) == ([one.exit_code for one in (done, before, none)], path.read_bytes())
     assert f"recordings/{path.name}" == one["path"]
     assert new != Path(one["trash"]).read_bytes()
+    assert "not reverted: `rm` of " in done.stderr
     assert f"{one['path']}: there is another file of that name; the deleted one is {one['trash']}" in done.stderr
 
 

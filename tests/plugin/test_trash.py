@@ -49,7 +49,8 @@ def test_what_pytest_deleted_comes_back(workers: int | None, suite: Suite) -> No
     assert "pruned: 3 recordings deleted" in result.outlines
     assert (2, 1) == (len(suite.files()), len(suite.files("data/answers")))
     undo = line_of(result, "  inference-recorder undo").partition(" brings them back")[0]
-    assert 0 == shell(suite, undo).returncode
+    undone = shell(suite, undo)
+    assert (0, True) == (undone.returncode, "reverted `pytest --inference-prune=delete` of " in undone.stderr)
     assert before == (suite.files(), suite.files("data/answers"))
 
 
@@ -79,7 +80,7 @@ def test_a_directory_that_is_not_below_is_named(suite: Suite, monkeypatch: pytes
 
     result = suite.run(DELETE, "..")
 
-    undo = line_of(result, "  inference-recorder undo").partition(" brings them back")[0].strip()
+    undo = line_of(result, "  inference-recorder undo").partition(" brings it back")[0].strip()
     assert ["inference-recorder", "undo", str(suite.directory / "recordings")] == shlex.split(undo)
     assert 1 == len(suite.files())
     assert 0 == shell(suite, undo).returncode

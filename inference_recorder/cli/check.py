@@ -104,9 +104,9 @@ def _show(findings: list[Finding], most: int | None) -> None:
 
 
 def _summarize(examination: Examination, findings: list[Finding]) -> None:
-    versions = ", ".join(f"{version} {count:,}" for version, count in examination.key_versions.items())
+    older = [f"{name} {count:,}" for name, count in examination.key_versions.items() if name not in ("exact", "none")]
+    by_version = f"; found by keys of llama-stack's recorder: {', '.join(older)}" if older else ""
     others = f", and {counted(examination.others, 'file')} of calls outside the SDK" if examination.others else ""
-    by_version = f"; their names by key version: {versions}" if versions else ""
     remark(f"{counted(examination.recordings, 'recording')}{others}{by_version}")
     errors = sum(finding.is_error for finding in findings)
     kinds = Counter(finding.kind for finding in findings)

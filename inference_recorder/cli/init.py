@@ -42,6 +42,7 @@ _HOOK = """\
 _IN_EACH_CLONE = """
 Once in each clone, so that `git diff` shows recordings as conversations:
   git config diff.inference-recording.textconv "inference-recorder show --textconv"
+  git config diff.inference-recording.cachetextconv true
 
 In CI, after the step that installs your project; no key is needed, and where CI is set nothing is recorded:
   - run: {check}

@@ -55,8 +55,10 @@ def test_a_new_project_records_and_is_green_in_ci(
 
     [mode] = re.findall(r"--inference-mode=\S+", (project / "pyproject.toml").read_text())
     shell(f"OPENAI_API_KEY=sk-test pytest {mode}")
-    [clone] = re.findall(r"^  (git config .*)$", written.stdout, re.MULTILINE)
-    shell(clone)
+    clone = re.findall(r"^  (git config .*)$", written.stdout, re.MULTILINE)
+    for command in clone:
+        shell(command)
+    assert all(command in (Path(__file__).parents[2] / "docs" / "pytest.md").read_text() for command in clone)
     [hook] = yaml.safe_load((project / CONFIG).read_text())["repos"][0]["hooks"]
     shell(hook["entry"])
     for step in re.findall(r"^  - run: (.*)$", written.stdout, re.MULTILINE):
@@ -67,6 +69,7 @@ def test_a_new_project_records_and_is_green_in_ci(
     assert 1 == server.count
     attributes = shell(f"git check-attr diff linguist-generated -- recordings/{recording.name}")
     assert ["inference-recording", "set"] == re.findall(r": (\S+)$", attributes, re.MULTILINE)
+    assert "true\n" == shell("git config diff.inference-recording.cachetextconv")
     assert "user\n" in shell(f"git config diff.inference-recording.textconv | xargs -I % sh -c '% {recording}'")
 
 
@@ -161,4 +164,4 @@ def test_it_names_the_directories_of_a_project_of_a_repository(
 
     assert f"{attributes} -text" in (project / "a/.gitattributes").read_text()
     assert re.search(hook["files"], path.relative_to(project).as_posix())
-    assert "1 recording;" in checked.stderr
+    assert "\n1 recording\n" in checked.stderr

@@ -113,13 +113,16 @@ def test_of_our_own_layout_a_replay_reads_the_response_only() -> None:
     """What a replay does not look at is what `check` is for: reading it would cost more than all the rest."""
     damaged_request = WHOLE.replace(b'"model": "m"', b'"model": m')
     named_twice = WHOLE.replace(b'"is_streaming": false', b'"is_streaming": false,\n    "is_streaming": false')
-    for content in (damaged_request, named_twice):
+    inner_twice = WHOLE.replace(b'"id": "x"', b'"id": "w", "id": "x"')
+    for content in (damaged_request, named_twice, inner_twice):
         assert {"__type__": "a.B", "__data__": {"id": "x"}} == decode(content, "f").answer.body
 
     with pytest.raises(CorruptRecording, match="malformed at byte"):
         decode_thoroughly(damaged_request, "f")
     with pytest.raises(CorruptRecording, match=r"\$.response has 'is_streaming' more than once"):
         decode_thoroughly(named_twice, "f")
+    with pytest.raises(CorruptRecording, match=r"\$.response.body.__data__ has 'id' more than once"):
+        decode_thoroughly(inner_twice, "f")
 
 
 @pytest.mark.parametrize(

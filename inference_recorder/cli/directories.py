@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,6 +109,9 @@ def searched_directories(directory: Path | None, *, is_recursive: bool = False) 
     With `recordings_beside_tests`, they include those beside all tests, unless `directory` is given. A directory
     without recordings of its own stands for those below it. Raises click.UsageError if it does not exist.
     """
+    if directory is not None and "::" in str(directory) and not directory.exists():
+        ls = shlex.join(["inference-recorder", "ls", str(directory)])
+        raise click.UsageError(f"{directory} is not a directory; a test's recordings are listed by: {ls}")
     setting = chosen_directory(directory)
     root, tests = setting.value, None if directory else root_of_beside()
     beside = () if tests is None else tuple(directories_beside(tests))

@@ -75,6 +75,16 @@ def test_a_directory_that_does_not_exist_is_refused(tmp_path: Path, monkeypatch:
     assert "is a file, not a directory" in file.stderr
 
 
+def test_a_node_id_is_not_taken_for_a_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command of the message lists the test's recordings."""
+    monkeypatch.chdir(tmp_path)
+    record(tmp_path / "recordings", "tests/test_a.py::test_b[a b]")
+    done = run("check", "tests/test_a.py::test_b[a b]")
+
+    assert (2, True) == (done.exit_code, "test_b[a b] is not a directory; a test's" in done.stderr)
+    assert ["tests/test_a.py::test_b[a b]"] == listed(*shlex.split(done.stderr.partition("listed by: ")[2])[2:])
+
+
 @pytest.mark.parametrize("command", [("ls",), ("ls", "--stats"), ("check",)], ids=" ".join)
 def test_an_empty_directory_is_not_an_error(command: tuple[str, ...], tmp_path: Path) -> None:
     """The first run of a suite begins with one."""

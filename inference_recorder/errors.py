@@ -182,12 +182,14 @@ class CorruptRecording(RecorderError, ValueError):
     def __init__(self, path: Path | str, reason: str) -> None:
         self.path = Path(path)
         self.reason = reason
-        sides = ""
+        sides, file = "", shlex.quote(str(path))
         if reason.startswith(GIT_CONFLICT):
-            sides = f"\n  while the merge is unfinished: git checkout --ours {shlex.quote(str(path))}  (or --theirs)"
+            sides = (
+                f"while the merge is unfinished: git checkout --ours {file}  (or --theirs), then git add {file}\n  or: "
+            )
         super().__init__(
-            f"{path} is not a readable recording: {reason}{sides}\n"
-            "  restore it from version control, or delete it and record it again "
+            f"{path} is not a readable recording: {reason}\n"
+            f"  {sides}restore it from version control, or delete it and record it again "
             "(LLAMA_STACK_TEST_INFERENCE_MODE=record-if-missing)"
         )
 

@@ -236,6 +236,7 @@ class Engine:
 
     def _find_or_wait(self, request: Request, key: str, test_id: str | None, series: Series) -> Decision:
         """Decide about a call that a recording may answer or another worker may be making. Hold the series' guard."""
+        __tracebackhide__ = True
         if (
             series.in_flight_position is not None
             and self.mode is _RECORD_IF_MISSING
@@ -261,6 +262,7 @@ class Engine:
 
         A wide series that is recorded again answers only with what this run recorded.
         """
+        __tracebackhide__ = True
         directory = self.store.directories.written
         if series.is_wide and self.mode is _RECORD and not series.is_kept:
             series.is_own = True

@@ -51,6 +51,7 @@ class Lookup:
         None without any, and beyond the end of a series that this run records. `may_grow`: another worker may be
         adding to the series; `ids` are replaced in the answer. Hold the guard of the series. Raises CorruptRecording.
         """
+        __tracebackhide__ = True
         if request.is_model_list:
             return self._models(series.key, request, test_id)
         if series.folded is None:
@@ -110,6 +111,7 @@ class Lookup:
 
     def _recording(self, stored: Stored, request: Request, ids: Mapping[str, str] = _NO_IDS) -> Recording:
         """Return a recording with the request's own secrets in the place of their placeholders."""
+        __tracebackhide__ = True
         if ids:
             stored = _with_ids(stored, ids)
         recording = decode(stored.content, stored.path)

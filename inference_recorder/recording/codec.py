@@ -136,6 +136,7 @@ def with_http(content: bytes, changed: Callable[[JsonValue], JsonValue]) -> byte
 
 def decode(content: bytes, path: str) -> Recording:
     """Return the recording in a file's `content`, read from `path`; raises CorruptRecording."""
+    __tracebackhide__ = True
     if content.startswith(FILE_START) and content.endswith(FILE_END):
         try:
             response, lines = _response_and_lines(content)
@@ -218,6 +219,7 @@ def _check_head(content: bytes, start: int) -> None:
 
 
 def _whole_document(content: bytes, path: str) -> JsonObject:
+    __tracebackhide__ = True
     try:
         document = json_bytes.loads_strictly(content)
     except (ValueError, RecursionError) as error:

@@ -159,6 +159,21 @@ def test_an_unusable_directory_is_reported_without_a_traceback(suite: Suite) -> 
     result.stdout.no_fnmatch_line("*run.py*")
 
 
+@pytest.mark.parametrize("mode", ["replay", "record-if-missing"])
+def test_a_recording_that_cannot_be_read_is_reported_without_our_frames(mode: str, suite: Suite) -> None:
+    """Its path and what to do about it are enough."""
+    suite.write("test_it.py", "def test_it(inference_session): ask('one')")
+    suite.run("--inference-mode=record").assert_outcomes(passed=1)
+    [path] = (suite.directory / "recordings").glob("*.json")
+    path.write_bytes(b"<<<<<<< ours\n" + path.read_bytes())
+
+    result = suite.run(f"--inference-mode={mode}")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*while the merge is unfinished: git checkout --ours*"])
+    result.stdout.no_re_match_line(r".*inference_recorder/.*\.py:\d+")
+
+
 def test_a_wider_fixture_whose_session_cannot_open_fails_its_test_alone(suite: Suite) -> None:
     """The next test's calls must not be taken for the fixture's."""
     suite.write(

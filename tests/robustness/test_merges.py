@@ -230,7 +230,9 @@ def test_the_command_for_a_git_conflict_takes_one_side(
     with inference_recording("replay", recordings), pytest.raises(CorruptRecording, match=GIT_CONFLICT) as caught:
         ask(sdk, is_streaming=False)
     [command] = re.findall(r"unfinished: (git checkout --ours .*)  \(or --theirs\)", str(caught.value))
-    assert 0 == git(*shlex.split(command.replace("--ours", side))[1:])
+    [add] = re.findall(r"then (git add .*)\n  or: restore it", str(caught.value))
+    for line in (command.replace("--ours", side), add, f"git commit -m {side[2:]}"):
+        assert 0 == git(*shlex.split(line)[1:])
 
     with inference_recording("replay", recordings):
         assert side == f"--{ask(sdk, is_streaming=False).lower()}"

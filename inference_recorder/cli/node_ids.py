@@ -11,10 +11,11 @@ from pathlib import Path
 import click
 
 from ..errors import CorruptRecording
+from ..fixture_ids import moved_id
 from ..text import visible_line
 from .directories import SearchedDirectories, directories_below, remark_unreadable, searched_directories, shown
 from .rename_test import enclosing_ids, guesses, renamed
-from .suite_directories import directories_of_tests, from_rootdir, other_directories, searched_in
+from .suite_directories import directories_of_tests, from_rootdir, other_directories, root_of_suite, searched_in
 
 _MOST_GUESSES = 3
 """Unknown ids for which similar ones are suggested: among 10,000 ids, each takes a second."""
@@ -131,17 +132,29 @@ def not_found(
     command, effect, dir_option = advised
     directories = recordings.directories
     searched = ", ".join(map(shown, directories.searched or (directories.root,)))
-    elsewhere = {
-        directory: set(missing) - {*recordings_in(SearchedDirectories(directory, (directory,)), missing).missing}
-        for directory in other_places
-    }
+    elsewhere = {directory: _found_in(directory, missing) for directory in other_places}
     lines: list[str] = []
     for index, node_id in enumerate(missing):
         lines.append(f"no recording in {searched} is of {node_id}{effect}")
-        if containing := [directory for directory, found in elsewhere.items() if node_id in found]:
+        places: dict[str, list[Path]] = {}
+        for directory, ids in elsewhere.items():
+            if node_id in ids:
+                places.setdefault(ids[node_id], []).append(directory)
+        for id_there, containing in places.items():
             options = [part for directory in containing for part in (dir_option, shown(directory)) if part]
-            words = shlex.join(["inference-recorder", *shlex.split(command), node_id, *options])
+            words = shlex.join(["inference-recorder", *shlex.split(command), id_there, *options])
             lines.append(f"there are some elsewhere: {words}")
-        elif index < _MOST_GUESSES:
+        if not places and index < _MOST_GUESSES:
             lines += guesses(node_id, recordings.other_ids)
     return "\n".join(map(visible_line, lines))
+
+
+def _found_in(directory: Path, node_ids: Sequence[str]) -> dict[str, str]:
+    """Return which of these tests have recordings in a directory, and their ids there.
+
+    Those of a project of its own are relative to the directory that holds its recordings.
+    """
+    ids = {node_id: (node_id, moved_id(node_id, root_of_suite(), directory.parent)) for node_id in node_ids}
+    wanted = [each for both in ids.values() for each in both if each]
+    found = set(wanted) - {*recordings_in(SearchedDirectories(directory, (directory,)), wanted).missing}
+    return {node_id: next(each for each in both if each in found) for node_id, both in ids.items() if found & {*both}}

@@ -36,7 +36,7 @@ def directories_of_tests(dirs: Sequence[Path], node_ids: Iterable[str], *, is_re
     """
     if dirs:
         return searched_in(dirs, is_recursive=is_recursive)
-    root = _root()
+    root = root_of_suite()
     beside = [path for node_id in node_ids for path in _beside(root, node_id)]
     configured = chosen_directory(None).value
     if not configured.is_dir() and (beside or any(directories_below(root))):
@@ -60,7 +60,7 @@ def from_rootdir(node_id: str) -> str:
     Raises click.UsageError if both exist and are different files.
     """
     file, separator, names = node_id.partition("::")
-    root = _root()
+    root = root_of_suite()
     here, there = (Path(os.path.abspath(start / file)) for start in (Path.cwd(), root))
     if not node_id or not os.path.exists(here) or not here.is_relative_to(root):
         return node_id.removeprefix("./").rstrip("/") or node_id
@@ -71,7 +71,7 @@ def from_rootdir(node_id: str) -> str:
 
 def other_directories(directories: SearchedDirectories) -> list[Path]:
     """Return the directories of recordings below the suite's root that are not among these."""
-    return [directory for directory in directories_below(_root()) if directory not in directories.searched]
+    return [directory for directory in directories_below(root_of_suite()) if directory not in directories.searched]
 
 
 def directories_with(name: str, dirs: Sequence[Path]) -> list[Path]:
@@ -82,7 +82,7 @@ def directories_with(name: str, dirs: Sequence[Path]) -> list[Path]:
     for directory in dirs:
         if not directory.is_dir():
             raise click.UsageError(f"the directory {directory} does not exist")
-    roots = [Path(os.path.abspath(directory)) for directory in dirs] or [chosen_directory(None).value, _root()]
+    roots = [Path(os.path.abspath(directory)) for directory in dirs] or [chosen_directory(None).value, root_of_suite()]
     walked = (found for root in roots for found in unhidden(root))
     return list(dict.fromkeys(directory for directory, names, _ in walked if name in names))
 
@@ -91,7 +91,8 @@ def _combined(root: Path, searched: Iterable[Path]) -> SearchedDirectories:
     return SearchedDirectories(root, tuple(dict.fromkeys(searched)))
 
 
-def _root() -> Path:
+def root_of_suite() -> Path:
+    """Return pytest's rootdir as it is in the working directory."""
     return nearest_rootdir(Path.cwd()) or Path.cwd()
 
 

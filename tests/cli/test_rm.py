@@ -351,6 +351,21 @@ def test_recordings_elsewhere_are_named_with_the_command(has_default: bool, root
     assert not path.exists()
 
 
+@pytest.mark.parametrize("node_id", ["part/tests/test_z.py::test_z", "part/tests", "part/tests/test_z.py@answer"])
+def test_recordings_of_a_project_below_are_named_with_their_ids_there(node_id: str, root: Path) -> None:
+    """pytest prints ids from its rootdir also where a project below has recorded them from its own."""
+    paths = [record(root / "part" / "recordings", f"tests/test_z.py{end}") for end in ("::test_z", "@answer")]
+    (root / "part" / "tests").mkdir()
+    refused = run("rm", node_id)
+    [line] = [line for line in refused.stderr.splitlines() if "elsewhere: " in line]
+
+    assert (2, [True, True]) == (refused.exit_code, [path.exists() for path in paths])
+    assert 0 == run(*shlex.split(line.partition("elsewhere: ")[2])[1:]).exit_code
+    assert [not node_id.endswith(("test_z", "tests")), not node_id.endswith(("answer", "tests"))] == [
+        path.exists() for path in paths
+    ]
+
+
 def test_deletions_older_than_two_weeks_are_removed(root: Path) -> None:
     """They are removed in every directory that is searched, even if nothing else is deleted there."""
     old = root / "recordings" / "recordings" / ".trash" / "20200101T000000.000000Z-0badcafe"

@@ -48,7 +48,7 @@ def directories_of_tests(dirs: Sequence[Path], node_ids: Iterable[str], *, is_re
 def directories_of_sessions(directory: Path | None, test_ids: Iterable[str]) -> Directories:
     """Return where sessions of these tests look: in the directory given, or in the common one and beside the tests."""
     setting = chosen_directory(directory)
-    root = _root()
+    root = root_of_suite()
     beside = [] if setting.is_explicit else [path for test_id in test_ids for path in _beside(root, test_id)]
     return directories_from(setting.value, *beside)
 

@@ -111,10 +111,16 @@ def test_the_decorator_of_a_subclass_decides_for_its_tests(client: openai.OpenAI
     assert 2 == len(files_of(recordings))
 
 
-def test_a_class_that_is_not_of_unittest_is_refused() -> None:
+def test_a_class_that_is_not_of_unittest_is_refused(client: openai.OpenAI, recordings: Path) -> None:
     """Decorating it did nothing for its methods, and the tests went live."""
-    with pytest.raises(TypeError, match=r"TestCase, not <class .*@pytest\.mark\.inference_recording"):
+    recorder = inference_recording("record", recordings)
 
-        @inference_recording()
-        class TestPlain:
-            pass
+    class TestPlain:
+        def test_one(self) -> None:
+            client.chat.completions.create(**HELLO)
+
+    with pytest.raises(TypeError, match=r"TestCase, not <class .*decorate its methods.*@pytest\.mark"):
+        recorder(TestPlain)
+    recorder(TestPlain.test_one)(TestPlain())
+
+    assert 1 == len(files_of(recordings))

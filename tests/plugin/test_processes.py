@@ -69,4 +69,4 @@ def test_what_a_child_process_uses_is_not_unused(suite: Suite) -> None:
 
     result.assert_outcomes(passed=2)
     assert 2 == len(suite.files())
-    assert "recordings: 0 replayed, 0 recorded, 0 missed, 0 live, 0 unused" == line_of(result, "recordings:")
+    assert "recordings: 1 replayed, 0 recorded, 0 missed, 0 live, 0 unused" == line_of(result, "recordings:")

@@ -78,6 +78,8 @@ _owners = 0
 """How many hold all targets."""
 _lasting_owners = 0
 """How many hold the lasting ones only."""
+_is_complete = False
+"""Whether all classes found earlier were patched since an owner holds all targets."""
 _guard = threading.RLock()
 """Guards all of these. Not held while waiting for an import, whose thread may want it."""
 
@@ -133,12 +135,11 @@ def hold(targets: Iterable[Target], *, lasting: bool = False) -> None:
 
     Raises UnsupportedSDK, with nothing held, where an imported module lacks a target it should have.
     """
-    global _owners, _lasting_owners
+    global _owners, _lasting_owners, _is_complete
     with _guard:
         if not _targets:
             for target in targets:
                 _targets.setdefault(target.module, []).append(target)
-        is_first = not (_owners or (lasting and _lasting_owners))
         if lasting:
             _lasting_owners += 1
         else:
@@ -156,10 +157,11 @@ def hold(targets: Iterable[Target], *, lasting: bool = False) -> None:
                 module = sys.modules.get(name)
                 if module is not None and module is not _patched_modules.get(name) and not _is_loaded_by_us(module):
                     _patch_module(module, name)
-            if is_first:  # some are perhaps of modules that sys.modules no longer has
+            if not _is_complete:  # some are perhaps of modules that sys.modules no longer has
                 for owner, targets_of_owner in list(_classes.items()):
                     if len(_patched.get(owner, ())) < len(targets_of_owner):
                         _patch_class(owner, targets_of_owner)
+                _is_complete = _owners > 0
     except BaseException:
         let_go(lasting=lasting)
         raise
@@ -179,7 +181,7 @@ def kept_patched() -> Iterator[None]:
 
 def let_go(*, lasting: bool = False) -> None:
     """Take one owner's hold away; what nobody holds then is not patched."""
-    global _owners, _lasting_owners
+    global _owners, _lasting_owners, _is_complete
     with _guard:
         if lasting:
             _lasting_owners = max(0, _lasting_owners - 1)
@@ -187,6 +189,7 @@ def let_go(*, lasting: bool = False) -> None:
             _owners = max(0, _owners - 1)
         if _owners:
             return
+        _is_complete = False
         for owner, originals in list(_patched.items()):
             for target in [target for target in originals if not _is_held(target)]:
                 original, wrapped = originals.pop(target)

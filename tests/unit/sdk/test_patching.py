@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from inference_recorder import UnsupportedSDK
+from inference_recorder import UnsupportedSDK, inference_recording
 from inference_recorder.sdk.internals import keeps_its_base_url
 from inference_recorder.sdk.methods import METHODS
 from inference_recorder.sdk.patching import Target, _patch_module, missing_targets
-from inference_recorder.sdk.targets import targets
+from inference_recorder.sdk.targets import patch_lasting_targets, targets
 
 
 class Resource:
@@ -64,3 +66,40 @@ def test_only_a_client_that_keeps_its_base_url_has_its_text_kept(kind: str, is_k
     import openai
 
     assert is_kept == keeps_its_base_url(getattr(openai, kind))
+
+
+def test_a_session_entered_while_another_one_is_being_entered_is_patched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pytest plugin has patched some classes for good, in which the rest was left to the first session."""
+    from openai.resources.chat.completions import Completions
+
+    from inference_recorder.sdk import patching
+
+    is_waiting, may_go_on, original = threading.Event(), threading.Event(), vars(Completions)["create"]
+
+    def is_being_imported(module: object) -> bool:
+        if threading.current_thread() is first:
+            is_waiting.set()
+            may_go_on.wait(10)
+        return False
+
+    def enter() -> None:
+        with inference_recording("replay", storage_dir=tmp_path):
+            pass
+
+    first = threading.Thread(target=enter)
+    end = patch_lasting_targets()
+    monkeypatch.setattr(patching, "is_being_imported", is_being_imported)
+    try:
+        first.start()
+        is_waiting.wait(10)
+        with inference_recording("replay", storage_dir=tmp_path):
+            is_patched = vars(Completions)["create"] is not original
+    finally:
+        may_go_on.set()
+        first.join()
+        end()
+
+    assert is_patched
+    assert vars(Completions)["create"] is original

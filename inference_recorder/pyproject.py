@@ -13,7 +13,9 @@ from .modes import InferenceMode, parsed_mode
 from .text import did_you_mean
 
 _NAME = "inference_recorder"
-_LIKE_OUR_NAME = re.compile(rb"inference[-_]?record(?:er|ing)s?", re.IGNORECASE)
+_LIKE_OUR_NAME = re.compile(rb"inf[\w-]*rec[\w-]*", re.IGNORECASE)
+_LIKENESS = 0.83
+"""Of a table's name that is taken for ours, as "inference_recordings" is."""
 _SPECIAL = frozenset(".^$*+?{}[]()|\\")
 
 
@@ -53,12 +55,21 @@ def _values(path: Path) -> Mapping[str, object]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise RecorderError(f"{path}: it cannot be read as TOML: {error}") from None
     tools = tools if isinstance(tools, dict) else {}
-    if misnamed := [name for name in tools if name != _NAME and _LIKE_OUR_NAME.fullmatch(name.encode())]:
+    if misnamed := [name for name in tools if name != _NAME and _is_like_our_name(name)]:
         raise RecorderError(f"{path}: [tool.{misnamed[0]}] is not read; the table is called {TABLE}")
     table = tools.get(_NAME, {})
     if not isinstance(table, dict):
         raise RecorderError(f"{TABLE} in {path} must be a table")
     return table
+
+
+def _is_like_our_name(name: str) -> bool:
+    if not _LIKE_OUR_NAME.fullmatch(name.encode()):
+        return False
+    from difflib import SequenceMatcher  # only for names that begin like ours
+
+    likeness = SequenceMatcher(None, re.sub("[-_]", "", name.lower()), _NAME.replace("_", "")).ratio()
+    return likeness >= _LIKENESS
 
 
 def _text(value: object, where: str) -> str:

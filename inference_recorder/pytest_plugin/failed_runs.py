@@ -1,11 +1,16 @@
-"""Answers that were recorded while their test failed: shown where it fails again, forgotten once it passes."""
+"""What a failing test shows beside its error: answers that were recorded while it failed, and refused calls.
+
+The former are forgotten once it passes.
+"""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pytest
 
 from .terminal import shown_path
 
@@ -16,7 +21,18 @@ SECTION = "recordings"
 _MOST_PATHS = 3
 
 
-def remark(sessions: Iterable[Session], node_id: str, root: Path) -> str:
+def remarks(
+    sessions: Sequence[Session], node_id: str, root: Path, error: pytest.ExceptionInfo[BaseException] | None
+) -> Iterator[str]:
+    """Yield what a failing test shows of calls that were refused past the SDK, and of answers from a failed run."""
+    if refused := {call.explanation: None for session in sessions for call in session.missed if call.host}:
+        shown = "" if error is None else error.exconly()
+        yield from (explanation for explanation in refused if explanation not in shown)
+    if replayed := _remark(sessions, node_id, root):
+        yield replayed
+
+
+def _remark(sessions: Iterable[Session], node_id: str, root: Path) -> str:
     """Return what a failing test shows of such answers that it replayed; "" if there are none."""
     replayed: dict[str, None] = {}
     for session, directory, test_id in _noted(sessions):

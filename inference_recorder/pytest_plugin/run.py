@@ -218,15 +218,18 @@ class Run:
         return result
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
         attempt = self._attempt_of(item)
         attempt.note_phase(report)
         if report.when == "call":  # by the teardown, a session of a wider fixture may be closed
             attempt.note_directories(session for session, _ in self._other_sessions if session.is_open)
         sessions = [*attempt.sessions, *(session for session, _ in self._other_sessions if session.is_open)]
-        if report.failed and (remark := failed_runs.remark(sessions, item.nodeid, self._pytest_config.rootpath)):
-            report.sections.append((failed_runs.SECTION, remark))
+        if report.failed:
+            remarks = failed_runs.remarks(sessions, item.nodeid, self._pytest_config.rootpath, call.excinfo)
+            report.sections += [(failed_runs.SECTION, remark) for remark in remarks]
         if report.when == "teardown":
             if attempt.has_passed or attempt.has_failed_as_expected:
                 failed_runs.forget(sessions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 from collections import Counter
@@ -61,6 +62,9 @@ def summarize(
     terminal.write_line(_counted(report, len(needless)), **_colour(report, has_passed=has_passed))
     show = partial(write_list, terminal, line_limit(config))
     show("missed", _by_test((call["test_id"], _shown_request(call)) for call in report.calls_with("missed")))
+    if refused := sorted({call["host"] for call in report.calls_with("missed") if call["host"]}):
+        line = f"    {', '.join(refused)}: refused, past the SDK; allow_hosts={json.dumps(refused)} lets calls through"
+        terminal.write_line(visible_line(line))
     write_common_causes(report, config, terminal)
     _show_live(report, terminal, show)
     recorded = report.calls_with("recorded")

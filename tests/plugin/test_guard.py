@@ -54,6 +54,8 @@ def test_the_summary_names_test_and_host(suite: Suite) -> None:
 
     recorded = suite.run("--inference-mode=record-if-missing")
     replayed = suite.run()
+    line = f'    {HOST}: refused, past the SDK; allow_hosts=["{HOST}"] lets calls through'
+    assert line in replayed.outlines
 
     recorded.assert_outcomes(passed=3)
     assert "recordings: 0 replayed, 1 recorded, 0 missed, 3 live, 0 unused" == line_of(recorded, "recordings:")
@@ -72,3 +74,33 @@ def test_the_summary_names_test_and_host(suite: Suite) -> None:
         consecutive=True,
     )
     assert 6 == suite.server.count
+
+
+def test_a_test_whose_sdk_raises_its_own_error_shows_the_refusal_last(suite: Suite) -> None:
+    """SDKs wrap what their connection raises, and print a traceback of hundreds of lines."""
+    suite.write(
+        "test_it.py",
+        """
+        from call import call
+
+        @pytest.mark.inference_recording
+        def test_it():
+            try:
+                call()
+            except Exception as error:
+                raise ConnectionError("of another SDK") from error
+        """,
+    )
+
+    result = suite.run()
+    advice = line_of(result, f"    {HOST}: refused, past the SDK; ").partition("; ")[2].partition(" lets")[0]
+    suite.configure(advice.replace("=", " = "))
+    allowed = suite.run()
+
+    result.assert_outcomes(failed=1)
+    section = [line for line in result.outlines if "- recordings -" in line]
+    result.stdout.fnmatch_lines(
+        ["E *ConnectionError: of another SDK", *section, "Live call to * refused; nothing was sent"]
+    )
+    assert 1 == len(section)
+    allowed.assert_outcomes(passed=1)

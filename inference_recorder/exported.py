@@ -16,6 +16,7 @@ from .children import variables
 from .children.origin import Origin
 from .children.sessions import Sessions, sessions
 from .children.started import watch
+from .engine import across_processes
 from .engine.attempt_series import AttemptSeries
 from .engine.engine import Engine
 from .sdk import context
@@ -86,9 +87,10 @@ def _variable_for(engine: Engine) -> str | None:
 def _added(engine: Engine, attempt_series: AttemptSeries) -> _Exported:
     """Describe a session for child processes; raises OSError."""
     known = sessions()
-    positions = engine.positions(attempt_series, os.path.join(known.directory, f"{token_hex(8)}.positions"))
-    description = engine.description() | {"positions": positions.path}
-    number = known.add(description, partial(engine.take, attempt_series))
+    path = os.path.join(known.directory, f"{token_hex(8)}.positions")
+    positions = across_processes.positions(engine, attempt_series, path)
+    description = across_processes.description_of(engine) | {"positions": positions.path}
+    number = known.add(description, partial(across_processes.take, engine, attempt_series))
     engine.call_log.collect = known.collect
     test_id = description["test_id"]
     return _Exported(engine, attempt_series, known, number, None if test_id is None else str(test_id))
@@ -98,7 +100,7 @@ def _count_together() -> None:
     """Let the process that is about to start count its calls on from those of this one."""
     with _guard:
         for exported in _exported.values():
-            exported.engine.share_positions(exported.attempt_series)
+            across_processes.share_positions(exported.engine, exported.attempt_series)
 
 
 def _after_fork() -> None:

@@ -13,6 +13,7 @@ from .children import usage as process_usage
 from .children import variables
 from .children.origin import Origin
 from .children.sessions import description_of, is_over
+from .engine import across_processes
 from .engine.attempt_series import AttemptSeries
 from .engine.decisions import Record
 from .engine.engine import Engine
@@ -86,8 +87,8 @@ def join() -> None:
     blocks_all, allowed = description["network"]
     engine.network = NetworkRules(blocks_all, tuple(allowed))
     engine.join_from(Origin(variable, mode.writes, description["test_id"], description["functions"]))
-    engine.positions(engine.attempt_series, description["positions"])
-    engine.share_positions(engine.attempt_series)
+    across_processes.positions(engine, engine.attempt_series, description["positions"])
+    across_processes.share_positions(engine, engine.attempt_series)
     if process_usage.listeners:
         process_usage.tell_entered(directories.read, is_live=False)
     hold()

@@ -83,7 +83,7 @@ class Session:
     @property
     def requests(self) -> tuple[Request, ...]:
         """The requests in order, as their keys are made from them and without secrets; live calls are left out."""
-        return self.engine.requests()
+        return self.engine.call_log.requests(self.engine.rules)
 
     @property
     def usage(self) -> dict[str, Usage]:

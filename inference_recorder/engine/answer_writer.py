@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 from ..errors import LockNotAvailable
 from ..json_tree import JsonObject
@@ -22,6 +23,13 @@ from .failure_rule import is_recorded
 from .kept_ids import WithKeptIds
 from .run_log import RunLog
 from .test_run import TestRun
+
+
+@cache
+def import_for_writing() -> None:
+    """Import what storing an answer needs: garbage collection may store a stream while another module is imported."""
+    from ..recording import texts  # noqa: F401
+    from ..storage import rollback  # noqa: F401
 
 
 class AnswerWriter:

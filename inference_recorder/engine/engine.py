@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from functools import cache
 
 from ..children.origin import Origin
-from ..children.positions import SharedPositions
-from ..children.sessions import ChildCall
 from ..errors import MissingRecording, UnusableDirectory
-from ..json_tree import JsonObject
 from ..modes import InferenceMode
 from ..network import NetworkRules
 from ..recording.answer import Recording
@@ -21,7 +17,7 @@ from ..storage.directories import check_writable
 from ..storage.locks import InFlight, Patience, has_in_flight
 from ..storage.store import Store
 from ..tasks import is_interruption, running_task, runs_an_event_loop
-from .answer_writer import AnswerWriter
+from .answer_writer import AnswerWriter, import_for_writing
 from .attempt_series import AttemptSeries
 from .call_log import CallLog
 from .capture_state import CaptureState
@@ -36,13 +32,6 @@ from .test_run import NoTestRun, TestRun
 _RECORD, _RECORD_IF_MISSING, _REPLAY = InferenceMode.RECORD, InferenceMode.RECORD_IF_MISSING, InferenceMode.REPLAY
 
 _LONGEST_PAUSE_SECONDS = 0.05
-
-
-@cache
-def import_for_writing() -> None:
-    """Import what storing an answer needs: garbage collection may store a stream while another module is imported."""
-    from ..recording import texts  # noqa: F401
-    from ..storage import rollback  # noqa: F401
 
 
 class Engine:
@@ -74,92 +63,43 @@ class Engine:
         """Whether Python processes that are started in the session join it."""
         self.origin: Origin | None = None
         """In such a process, the session that it has joined."""
-        self._record_errors = record_errors
-        self._given_test_id = test_id
-        self._has_own_id = is_shared or test_id is not None
-        self._rules = rules or RequestRules()
-        self.ids = RecordedIds(None if self._has_own_id else store.directories.roots)
-        self._lookup = Lookup(store, self._rules, self.ids, may_repeat=may_repeat)
-        self._mode_and_directory = f"{mode} {store.directories.written}"
+        self.record_errors = record_errors
+        self.given_test_id = test_id
+        self.has_own_id = is_shared or test_id is not None
+        self.rules = rules or RequestRules()
+        self.ids = RecordedIds(None if self.has_own_id else store.directories.roots)
+        self.lookup = Lookup(store, self.rules, self.ids, may_repeat=may_repeat)
+        self.mode_and_directory = f"{mode} {store.directories.written}"
         self._attempt_series = AttemptSeries()
         """Counts the calls that are made outside test attempts."""
         self._counts_on = False
         """Whether that is the one of an outer session."""
-        self._test_run = test_run or NoTestRun()
-        self._run_log = self._test_run.run_log
+        self.test_run = test_run or NoTestRun()
+        self._run_log = self.test_run.run_log
         self.call_log = CallLog(store, mode.value)
-        self._writer = AnswerWriter(store, self._rules, record_errors, self.call_log, self._test_run)
+        self._writer = AnswerWriter(store, self.rules, record_errors, self.call_log, self.test_run)
         self.captures = Captures(store, self._writer)
 
     def join(self, test_run: TestRun) -> None:
         """Belong to a test run that began after the session was opened."""
-        self._test_run = self._writer.test_run = test_run
+        self.test_run = self._writer.test_run = test_run
 
     @property
     def attempt_series(self) -> AttemptSeries:
         """Where a call that is made now is counted."""
-        return self._test_run.attempt_series or self._attempt_series
+        return self.test_run.attempt_series or self._attempt_series
 
     def join_from(self, origin: Origin) -> None:
         """Be the session of another process, in a process that was started in it."""
         self.origin = self.call_log.origin = origin
 
-    def positions(self, attempt_series: AttemptSeries, path: str) -> SharedPositions:
-        """Return what counts the calls together with other processes; it keeps them in `path` if it is new."""
-        with attempt_series.guard:
-            return attempt_series.positions.setdefault(self._mode_and_directory, SharedPositions(path))
-
-    def share_positions(self, attempt_series: AttemptSeries) -> None:
-        """Count the calls together with other processes from now on."""
-        attempt_series.share(self._mode_and_directory)
-
-    def take(self, attempt_series: AttemptSeries, reported: ChildCall) -> None:
-        """Log a call of a child process, and let the end of the series know of its recording."""
-        self.call_log.add(reported)
-        if reported["position"] or reported["outcome"] == "dropped":
-            key, position, is_replaced = str(reported["call"]["key"]), reported["position"], self.mode is _RECORD
-            attempt_series.note_elsewhere(self._mode_and_directory, key, self.store, position, is_replaced=is_replaced)
-
-    def description(self) -> JsonObject:
-        """Return what a child process needs to open this session, in JSON and with the secrets of its rules."""
-        from ..redaction.described import described  # not for sessions that start no process
-
-        test_run, test_id, directories = self._test_run, self._test_id(), self.store.directories
-        is_wide, roots = test_run.is_wide(test_id, self._has_own_id), directories.roots
-        self.ids.of(test_id)  # the calls of the child processes have the id with which it is recorded
-        return {
-            "mode": self.mode.value,
-            "written": str(directories.written),
-            "read": [str(directory) for directory in directories.read],
-            "roots": None if roots is None else [str(path) for path in (roots.of_run, *roots.of_recordings)],
-            "given_id": self._given_test_id,
-            "is_shared": self._has_own_id and test_id is None,
-            "test_id": test_run.test_id,
-            "is_wide": is_wide,
-            "is_kept": is_wide and self.mode is _RECORD and test_run.is_kept(),
-            "record_errors": self._record_errors,
-            "may_repeat": self._lookup.may_repeat,
-            "has_plugin": test_run.has_plugin,
-            "run_log": None if self._run_log.directory is None else str(self._run_log.directory),
-            "overwritten": test_run.overwritten,
-            "network": [self.network.blocks_all, list(self.network.allow_hosts)],
-            **described(self._rules),
-        }
-
-    def requests(self) -> tuple[Request, ...]:
-        """Return the requests so far, in order and without secrets; raises CorruptRecording."""
-        return self.call_log.requests(self._rules)
-
-    def unanswered(self) -> dict[int, Request]:
-        """Return the requests of the missed and dropped calls by the calls' numbers, without secrets."""
-        return self.call_log.unanswered(self._rules)
-
     def current_test_id(self) -> str | None:
         """Return the test id of a call that is made now, without secrets."""
-        return self._rules.scope(self.ids.of(self._test_id()))
+        return self.rules.scope(self.ids.of(self.unredacted_test_id()))
 
-    def _test_id(self) -> str | None:
-        return self._given_test_id if self._has_own_id else self._test_run.test_id
+    def unredacted_test_id(self) -> str | None:
+        """Return the same with its secrets."""
+        return self.given_test_id if self.has_own_id else self.test_run.test_id
 
     def decide(self, request: Request, before_miss: Callable[[], None] | None = None) -> Decision:
         """Return what to do with a call that is not live.
@@ -170,15 +110,15 @@ class Engine:
         __tracebackhide__ = True
         if self.origin is not None and self.origin.is_over(request.summary):
             return Live()
-        mode, attempt_series = self.mode, self._test_run.attempt_series or self._attempt_series
+        mode, attempt_series = self.mode, self.test_run.attempt_series or self._attempt_series
         self.call_log.urls.add(request.url)
         if mode is not _REPLAY:
             request = self._prepared(request, attempt_series)
-        unredacted_test_id = self._test_id()
-        test_id = self._rules.scope(self.ids.of(unredacted_test_id), request.credential)
-        keyed_request, key = self._rules.keyed(request, test_id)
+        unredacted_test_id = self.unredacted_test_id()
+        test_id = self.rules.scope(self.ids.of(unredacted_test_id), request.credential)
+        keyed_request, key = self.rules.keyed(request, test_id)
         with attempt_series.guard:
-            series = attempt_series.get(self._mode_and_directory, key)
+            series = attempt_series.get(self.mode_and_directory, key)
             if series is None:
                 series = self._new_series(attempt_series, key, unredacted_test_id)
             if mode is _RECORD_IF_MISSING or (series.is_wide and mode is _RECORD):
@@ -187,7 +127,7 @@ class Engine:
             if mode is _RECORD:
                 series.is_own = True
                 return self._record(request, key, test_id, series, position, None)
-            recording = self._lookup.find(series, request, test_id, position, may_grow=False)
+            recording = self.lookup.find(series, request, test_id, position, may_grow=False)
             if recording is not None:
                 return self._replay(recording, request, series, test_id)
             series.position -= 1  # this call gets no answer
@@ -199,7 +139,7 @@ class Engine:
 
     def _prepared(self, request: Request, attempt_series: AttemptSeries) -> Request:
         """Return a request that may be recorded with the ids that recordings have, and do what must precede it."""
-        self._rules.refresh()
+        self.rules.refresh()
         self.captures.store_put_off(running_task())
         self._run_log.refresh()
         self.store.locks.prepare()
@@ -208,17 +148,17 @@ class Engine:
         return request.renamed(ids) if ids else request
 
     def _new_series(self, attempt_series: AttemptSeries, key: str, test_id: str | None) -> Series:
-        test_run = self._test_run
-        is_wide = test_run.is_wide(test_id, self._has_own_id)
+        test_run = self.test_run
+        is_wide = test_run.is_wide(test_id, self.has_own_id)
         # What is shared under another id than the fixture's own is not the fixture's alone.
         is_kept = is_wide and test_id == test_run.test_id and self.mode is _RECORD and test_run.is_kept()
-        return attempt_series.added(self._mode_and_directory, key, is_wide=is_wide, is_kept=is_kept)
+        return attempt_series.added(self.mode_and_directory, key, is_wide=is_wide, is_kept=is_kept)
 
     def _has_other_key(self, request: Request, key: str) -> bool:
         """Return whether secrets in the environment have changed the key of a request."""
-        self._rules.refresh()
-        test_id = self._rules.scope(self.ids.of(self._test_id()), request.credential)
-        return self._rules.keyed(request, test_id)[1] != key
+        self.rules.refresh()
+        test_id = self.rules.scope(self.ids.of(self.unredacted_test_id()), request.credential)
+        return self.rules.keyed(request, test_id)[1] != key
 
     def _miss(
         self, keyed_request: Request, request: Request, key: str, test_id: str | None, position: int
@@ -228,9 +168,9 @@ class Engine:
         from .misses import missing_recording
 
         keyed_request = keyed_request._replace(body=keyed_request.frozen_body(), credential=None)
-        is_shared = self._has_own_id and self._given_test_id is None
+        is_shared = self.has_own_id and self.given_test_id is None
         question = Question(keyed_request, key, test_id, position, is_shared=is_shared)
-        error = missing_recording(question, request, self._rules, self._test_run, self.store.directories)
+        error = missing_recording(question, request, self.rules, self.test_run, self.store.directories)
         self.call_log.missed(keyed_request, key, test_id, error)
         return error
 
@@ -270,9 +210,9 @@ class Engine:
                 return None
         elif series.is_wide:
             series.is_own = self._run_log.has(directory, series.key, 1)
-        recording = self._lookup.find(series, request, test_id, position, may_grow=True, ids=self._run_log.new_ids)
+        recording = self.lookup.find(series, request, test_id, position, may_grow=True, ids=self._run_log.new_ids)
         if recording is not None and series.is_kept and not series.is_own:
-            self._test_run.answered_from_kept(test_id)
+            self.test_run.answered_from_kept(test_id)
         return recording
 
     def decide_again(self, wait: Wait, *, may_wait: bool = True) -> Decision:
@@ -320,7 +260,7 @@ class Engine:
 
         Otherwise the inner session would begin at the first position again and replace what the outer one recorded.
         """
-        same = (each for each in outer_engines if each.is_open and each._mode_and_directory == self._mode_and_directory)
+        same = (each for each in outer_engines if each.is_open and each.mode_and_directory == self.mode_and_directory)
         if (outer := next(same, None)) is not None:
             self._attempt_series, self._counts_on = outer._attempt_series, True
 

@@ -130,7 +130,7 @@ def calls_of(session: Session, test_id: str | None, moved: Mapping[Path, Path], 
     """
     in_run = session.engine.ids.in_run
     calls = [(outcome, call) for outcome in OUTCOMES for call in getattr(session, outcome)]
-    requests = session.engine.unanswered() if for_page else {}
+    requests = session.engine.call_log.unanswered(session.engine.rules) if for_page else {}
     return [
         _entry(
             outcome, call, test_id if _is_of_session(outcome, call) else in_run(call.test_id), moved, for_page, requests

@@ -14,7 +14,7 @@ from secrets import token_hex
 
 from .children import variables
 from .children.origin import Origin
-from .children.sessions import Sessions, sessions
+from .children.sessions import Sessions, sessions, variable
 from .children.started import watch
 from .engine import across_processes
 from .engine.attempt_series import AttemptSeries
@@ -34,7 +34,7 @@ class _Exported:
 
     @property
     def variable(self) -> str:
-        return self.sessions.variable(self.number)
+        return self.sessions.variable(self.number, self.engine.mode.value)
 
 
 _exported: dict[tuple[Engine, AttemptSeries], _Exported] = {}
@@ -79,8 +79,8 @@ def _variable_for(engine: Engine) -> str | None:
     if key not in _exported:
         try:
             _exported[key] = _added(engine, engine.attempt_series)
-        except OSError:  # a full disk
-            return None
+        except OSError:  # a full disk: in replay, no call goes out of a process that cannot join
+            return variable(os.devnull, 0, engine.mode.value)
     return _exported[key].variable
 
 

@@ -6,13 +6,14 @@ Holds state: whether that was done. No lock guards it: Python imports the SDK on
 from __future__ import annotations
 
 import atexit
+import os
 from pathlib import Path
 from typing import Any
 
 from .children import usage as process_usage
 from .children import variables
 from .children.origin import Origin
-from .children.sessions import description_of, is_over
+from .children.sessions import description_of, is_over, is_replay
 from .engine import across_processes
 from .engine.attempt_series import AttemptSeries
 from .engine.decisions import Record
@@ -66,10 +67,15 @@ _joined: Engine | None = None
 
 def join() -> None:
     """Open the session of the process that started this one, around all others; does nothing the second time."""
-    global _joined
     variable = variables.inherited
-    description: Any = description_of(variable) if variable and _joined is None else None
+    if not variable or _joined is not None:
+        return
+    description: Any = description_of(variable)
     if description is None:
+        if is_replay(variable):  # its calls are refused as those after its end
+            _enter(
+                Engine(InferenceMode.REPLAY, Store(Directories(Path(os.devnull), ()))), Origin(variable, False, None)
+            )
         return
     mode = InferenceMode(description["mode"])
     roots = description["roots"] and Roots(Path(description["roots"][0]), tuple(map(Path, description["roots"][1:])))
@@ -86,11 +92,16 @@ def join() -> None:
     )
     blocks_all, allowed = description["network"]
     engine.network = NetworkRules(blocks_all, tuple(allowed))
-    engine.join_from(Origin(variable, mode.writes, description["test_id"], description["functions"]))
     across_processes.positions(engine, engine.attempt_series, description["positions"])
     across_processes.share_positions(engine, engine.attempt_series)
     if process_usage.listeners:
         process_usage.tell_entered(directories.read, is_live=False)
+    _enter(engine, Origin(variable, mode.writes, description["test_id"], description["functions"]))
+
+
+def _enter(engine: Engine, origin: Origin) -> None:
+    global _joined
+    engine.join_from(origin)
     hold()
     context.enter_around(engine)
     atexit.register(engine.close)

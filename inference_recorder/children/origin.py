@@ -30,8 +30,8 @@ class Origin:
             if self.mode_writes:
                 return True
             raise UnrecordableCall(
-                f"{summary}: the session of {self.test_id or 'the process that started this one'} is over, "
-                "and this process belongs to it; nothing was sent\n"
+                f"{summary}: the session of {self.test_id or 'the process that started this one'} is over "
+                "or cannot be read, and this process belongs to it; nothing was sent\n"
                 "  end this process before its test, fixture or block ends, or start it in a wider fixture"
             )
         if self.functions:

@@ -14,7 +14,6 @@ import json
 import os
 import threading
 from collections.abc import Callable, Mapping
-from functools import partial
 from shutil import rmtree
 from tempfile import mkdtemp
 from typing import Any, TypedDict
@@ -71,9 +70,14 @@ class Sessions:
             os.write(self._file, _OVER)
             self._takers.pop(number, None)
 
-    def variable(self, number: int) -> str:
+    def variable(self, number: int, mode: str) -> str:
         """Return the name of a session in the environment."""
-        return f"{self.directory}{os.sep}{_FILE}:{number}"
+        return variable(os.path.join(self.directory, _FILE), number, mode)
+
+    def remove(self) -> None:
+        """Remove the directory, in the process that made it."""
+        if os.getpid() == self._process:
+            rmtree(self.directory, ignore_errors=True)
 
     def collect(self) -> None:
         """Hand over the calls that child processes have reported since."""
@@ -101,8 +105,8 @@ def sessions() -> Sessions:
     if _sessions is None or _sessions._process != os.getpid():
         parents = None if _sessions is None else _sessions.directory  # which removes it
         directory = mkdtemp(prefix="inference_recorder-sessions-", dir=parents)
-        atexit.register(partial(rmtree, directory, ignore_errors=True))
         _sessions = Sessions(directory)
+        atexit.register(_sessions.remove)
     return _sessions
 
 
@@ -126,10 +130,20 @@ def late_calls() -> list[ChildCall]:
     return _sessions.late
 
 
+def variable(path: str, number: int, mode: str) -> str:
+    """Return the name of a session in the environment, with its mode for processes that cannot read its description."""
+    return f"{path}:{number}:{mode}"
+
+
+def is_replay(variable: str) -> bool:
+    """Return whether the session with this name in the environment is in replay."""
+    return variable.endswith(":replay")
+
+
 def description_of(variable: str) -> JsonObject | None:
     """Return the description of the session with this name in the environment; None if it is gone."""
-    path, _, number = variable.rpartition(":")
     try:
+        path, number, _ = variable.rsplit(":", 2)
         with open(path, "rb") as file:
             file.seek(int(number))
             description: JsonObject = json.loads(file.readline()[1:])
@@ -140,8 +154,8 @@ def description_of(variable: str) -> JsonObject | None:
 
 def is_over(variable: str) -> bool:
     """Return whether the session with this name in the environment is over."""
-    path, _, number = variable.rpartition(":")
     try:
+        path, number, _ = variable.rsplit(":", 2)
         with open(path, "rb", buffering=0) as file:
             file.seek(int(number))
             return file.read(1) != _OPEN
@@ -151,7 +165,7 @@ def is_over(variable: str) -> bool:
 
 def report(variable: str, outcome: str, call: Mapping[str, object], position: int) -> None:
     """Tell the session's own process of a call."""
-    path, _, number = variable.rpartition(":")
+    path, number, _ = variable.rsplit(":", 2)
     line = ChildCall(session=int(number), outcome=outcome, call=dict(call), position=position)
     try:
         with open(os.path.join(os.path.dirname(path), f"{os.getpid()}.jsonl"), "ab", buffering=0) as file:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from inference_recorder import inference_recording
+from inference_recorder.children import variables
 
 from ..conftest import files_of
 from ..support.openai_server import OpenAIServer
@@ -168,6 +169,20 @@ print(process.communicate("\\n")[0], session.counts, end="")
             assert "Hello 0!" == printed[0]
             assert printed[1].startswith("UnrecordableCall: POST /v1/chat/completions (model gpt-4o): the session of ")
     assert (2, 1) == (server.count, len(files_of(recordings)))
+
+
+def test_a_session_that_cannot_be_read_is_never_live_in_replay(
+    run: Run, server: OpenAIServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process that opened it has ended and removed it, or another user started this one."""
+    monkeypatch.setenv("PYTHONPATH", variables._with_ours(os.environ["PYTHONPATH"]))
+    monkeypatch.setenv(variables.SESSION_VARIABLE, f"{os.devnull}:0:replay")
+    refused = run("print(try_to_ask())")
+    monkeypatch.setenv(variables.SESSION_VARIABLE, f"{os.devnull}:0:record")
+    live = run("print(ask())")
+
+    assert refused.startswith("UnrecordableCall: POST /v1/chat/completions (model gpt-4o): the session of ")
+    assert ("Hello 0!", 1) == (live, server.count)
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import functools
 import os
 from collections.abc import Callable, Iterator
 from importlib import import_module
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 Kind = Literal["program", "python", "tool"]
 """What a new process runs: some program, the code of this one, or a tool of the system that is not Python."""
@@ -96,7 +96,7 @@ def about_to_start() -> None:
 def _replaced(way: _Way) -> Callable[[], None]:
     module = import_module(way.module)
     owner = getattr(module, way.owner) if way.owner else module
-    original = getattr(owner, way.name, None)
+    original = _without_ours(getattr(owner, way.name, None))
     if original is None or (way.owner and not isinstance(owner, type)):  # the running test has mocked the class
         return lambda: None
 
@@ -112,7 +112,7 @@ def _replaced(way: _Way) -> Callable[[], None]:
 
 
 def _replaced_exec(name: str) -> Callable[[], None]:
-    original = getattr(os, name)
+    original = _without_ours(getattr(os, name))
 
     @functools.wraps(original)
     def become(*args: object, **kwargs: object) -> object:
@@ -121,6 +121,11 @@ def _replaced_exec(name: str) -> Callable[[], None]:
         return original(*args, **kwargs)
 
     return _put(os, name, become, original)
+
+
+def _without_ours(function: Any) -> Any:
+    """Return what one of our functions calls that a patch, undone after the last watcher left, has put back."""
+    return function.__wrapped__ if getattr(function, "__globals__", None) is globals() else function
 
 
 def _is_tool(*args: object, shell: object = False, executable: object = None, **kwargs: object) -> bool:

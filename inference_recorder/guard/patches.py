@@ -101,8 +101,14 @@ def _wrap(targets: Iterable[Target]) -> None:
         original = getattr(owner, target.method, None)
         if owner is None or original is None or (owner, target.method) in _wrapped or _is_stand_in(owner, target):
             continue
+        there: Any = vars(owner).get(target.method, _MISSING)
+        if getattr(there, "_self_wrapper", None) is target.wrapper:  # a patch that was undone after we left put it back
+            bases = getattr(owner, "__mro__", ())[1:]
+            is_inherited = any(vars(base).get(target.method) is there.__wrapped__ for base in bases)
+            _wrapped[owner, target.method] = _MISSING if is_inherited else there.__wrapped__, there
+            continue
         wrapped = wrapped_by(original, target.wrapper)
-        _wrapped[owner, target.method] = vars(owner).get(target.method, _MISSING), wrapped
+        _wrapped[owner, target.method] = there, wrapped
         setattr(owner, target.method, wrapped)
 
 

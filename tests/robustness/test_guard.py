@@ -399,3 +399,18 @@ def test_a_patch_made_meanwhile_stays(recordings: Path, monkeypatch: pytest.Monk
     assert connect is vars(socket.socket)["connect"]
     with socket.create_server(("127.0.0.1", 0)) as listener:
         socket.create_connection(listener.getsockname()).close()
+
+
+@pytest.mark.parametrize(("owner", "name"), [(socket, "getaddrinfo"), (socket.socket, "connect")])
+def test_a_patch_undone_after_the_session_leaves_one_layer(owner: Any, name: str, recordings: Path) -> None:
+    """Undoing it puts ours back, which the next session must not wrap again, and takes away."""
+    before = vars(owner).get(name)
+    with inference_recording("replay", recordings):
+        ours = vars(owner)[name]
+        setattr(owner, name, lambda *args: ours(*args))
+    setattr(owner, name, ours)
+
+    with inference_recording("replay", recordings):
+        assert ours is vars(owner)[name]
+
+    assert before is vars(owner).get(name)

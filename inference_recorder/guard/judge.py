@@ -76,7 +76,8 @@ def judge(contact: Contact) -> None:
     if all(contact.is_blocked_by(engine.network) for engine in engines):
         raise refusal(contact, "network", engines[0].current_test_id())
     if is_model and contact.is_counted and len(engines) == 1:
-        engines[0].call_log.live(contact.path, test_id=engines[0].current_test_id(), host=contact.hosts[0])
+        path = engines[0].rules.shown_path(contact.path)
+        engines[0].call_log.live(path, test_id=engines[0].current_test_id(), host=contact.hosts[0])
 
 
 def refusal(contact: Contact, reason: Refusal, test_id: str | None) -> LiveCallBlocked:

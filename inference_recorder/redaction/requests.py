@@ -143,6 +143,11 @@ class RequestRules:
         """Return a request without its secrets and without the client's key, to be shown."""
         return request if request.credential is None else self.asked(request)._replace(credential=None)
 
+    def shown_path(self, path: str) -> str:
+        """Return the path of a url without secrets, to be shown."""
+        self.refresh()
+        return self.redactor.replaced_in_path(path, as_keyed)
+
     def _is_unchanged(self, request: Request, secrets: _Secrets, may_change: Callable[[str], bool]) -> bool:
         """Return whether nothing in a request is to be replaced; False when in doubt."""
         text, url = request.body_text, request.url

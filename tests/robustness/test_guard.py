@@ -74,6 +74,14 @@ def test_a_recording_session_counts_what_goes_past_it(
     assert [HOST] == [live.host for live in session.live]
 
 
+def test_a_secret_in_a_path_is_not_shown(url: str, recordings: Path) -> None:
+    """The report page shows it, and is published by CI."""
+    with inference_recording("record-if-missing", recordings, redact=["s3cr3t-account"]) as session:
+        CALLS["httpx"](f"{url}/accounts/s3cr3t-account/run")
+
+    assert ["/accounts/__REDACTED__/run"] == [live.endpoint for live in session.live]
+
+
 @pytest.mark.parametrize("name", ["groq", "groq, async"])
 def test_an_sdk_that_tries_nothing_again_shows_the_cause(name: str, url: str, recordings: Path) -> None:
     """It wraps every exception of its HTTP client in one of its own."""

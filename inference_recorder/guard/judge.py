@@ -62,22 +62,23 @@ def judge(contact: Contact) -> None:
         if outsiders:
             outsiders[-1].judge(contact)
         return
-    if any(engine.is_live or contact.is_allowed_by(engine.network) for engine in engines):
-        return
+    engines = [engine for engine in engines if not (engine.is_live or contact.is_allowed_by(engine.network))]
     is_model = all(
         not is_loopback(host) and (serves_models(host) or (host, contact.port) in _base_urls(engines))
         for host in contact.hosts
     )
-    if is_model and all(engine.mode is InferenceMode.REPLAY for engine in engines):
-        error = refusal(contact, "replay", engines[0].current_test_id())
-        if len(engines) == 1:
-            engines[0].call_log.blocked(error)
+    # Of several that the contact may belong to, the one that refuses it decides, as for a call of the SDK.
+    if replaying := [engine for engine in engines if is_model and engine.mode is InferenceMode.REPLAY]:
+        error = refusal(contact, "replay", replaying[0].current_test_id())
+        for engine in replaying:
+            engine.call_log.blocked(error)
         raise error
-    if all(contact.is_blocked_by(engine.network) for engine in engines):
-        raise refusal(contact, "network", engines[0].current_test_id())
-    if is_model and contact.is_counted and len(engines) == 1:
-        path = engines[0].rules.shown_path(contact.path)
-        engines[0].call_log.live(path, test_id=engines[0].current_test_id(), host=contact.hosts[0])
+    if blocking := [engine for engine in engines if contact.is_blocked_by(engine.network)]:
+        raise refusal(contact, "network", blocking[0].current_test_id())
+    if is_model and contact.is_counted:
+        for engine in engines:
+            path = engine.rules.shown_path(contact.path)
+            engine.call_log.live(path, test_id=engine.current_test_id(), host=contact.hosts[0])
 
 
 def refusal(contact: Contact, reason: Refusal, test_id: str | None) -> LiveCallBlocked:

@@ -287,11 +287,12 @@ def test_a_live_session_within_a_replay_is_live(url: str, server: OpenAIServer, 
     assert 2 == server.count
 
 
-def test_a_thread_without_context_is_refused_where_every_open_session_replays(
+def test_a_thread_without_context_is_refused_where_an_open_session_replays(
     url: str, server: OpenAIServer, tmp_path: Path
 ) -> None:
-    """Where one of them records, nothing says that the call is not its own."""
+    """Nothing says that the call is not of that one; where all of them record, it is counted in each."""
     outcomes: list[str] = []
+    counts: list[dict[str, int]] = []
 
     def call() -> None:
         try:
@@ -305,29 +306,35 @@ def test_a_thread_without_context_is_refused_where_every_open_session_replays(
         thread.start()
         thread.join()
 
-    async def beside(mode: Any) -> None:
+    async def beside(mode: Any, inner: Any = "replay") -> None:
         entered, ended = asyncio.Event(), asyncio.Event()
 
         async def hold() -> None:
-            with inference_recording(mode, tmp_path / "other"):
+            with inference_recording(mode, tmp_path / "other") as session:
                 entered.set()
                 await ended.wait()
+            if inner != "replay":
+                counts.append(dict(session.counts))
 
         task = asyncio.create_task(hold())
         await entered.wait()
-        await asyncio.create_task(replay())
+        await asyncio.create_task(in_session(inner))
         ended.set()
         await task
 
-    async def replay() -> None:
-        with inference_recording("replay", tmp_path / "one"):
+    async def in_session(mode: Any) -> None:
+        with inference_recording(mode, tmp_path / "one") as session:
             in_thread()
+        counts.append(dict(session.counts))
 
-    asyncio.run(replay())
+    asyncio.run(in_session("replay"))
     asyncio.run(beside("replay"))
     asyncio.run(beside("record"))
+    asyncio.run(beside("live"))
+    asyncio.run(beside("record", "record-if-missing"))
 
-    assert (["refused", "refused", "sent"], 1) == (outcomes, server.count)
+    assert ([*["refused"] * 4, "sent"], 1) == (outcomes, server.count)
+    assert [*[{"missed": 1}] * 4, {"live": 1}, {"live": 1}] == counts
 
 
 def test_following_the_advice_lets_the_host_through(url: str, server: OpenAIServer, recordings: Path) -> None:

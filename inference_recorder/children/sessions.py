@@ -14,6 +14,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from shutil import rmtree
 from tempfile import mkdtemp
 from typing import Any, TypedDict
@@ -81,12 +82,21 @@ class Sessions:
 
     def collect(self) -> None:
         """Hand over the calls that child processes have reported since."""
+        if os.getpid() != self._process:  # another thread may have held the guard when this process was forked
+            return
         with self._guard:
-            for name in os.listdir(self.directory) if os.path.isdir(self.directory) else ():
-                if name.endswith(".jsonl") and os.getpid() == self._process:
-                    for line in self._lines_of(name):
-                        call: ChildCall = json.loads(line)
-                        self._takers.get(call["session"], self.late.append)(call)
+            for call in self._reported():
+                self._takers.get(call["session"], self.late.append)(call)
+
+    def _reported(self) -> list[ChildCall]:
+        calls: list[ChildCall] = []
+        with suppress(OSError), os.scandir(self.directory) as entries:  # it may have been removed
+            for entry in entries:
+                if entry.name.endswith(".jsonl") and os.stat(entry).st_size > self._read.get(entry.name, 0):
+                    for line in self._lines_of(entry.name):
+                        with suppress(ValueError):  # a process was killed in the middle of it
+                            calls.append(json.loads(line))
+        return calls
 
     def _lines_of(self, name: str) -> list[bytes]:
         with open(os.path.join(self.directory, name), "rb") as file:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from secrets import token_hex
@@ -100,7 +101,8 @@ def _count_together() -> None:
     """Let the process that is about to start count its calls on from those of this one."""
     with _guard:
         for exported in _exported.values():
-            across_processes.share_positions(exported.engine, exported.attempt_series)
+            with suppress(OSError):  # never the error of what the user starts
+                across_processes.share_positions(exported.engine, exported.attempt_series)
 
 
 def _after_fork() -> None:

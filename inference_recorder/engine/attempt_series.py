@@ -46,13 +46,13 @@ class AttemptSeries:
         return series
 
     def share(self, part: str) -> None:
-        """Count with other processes from now on."""
+        """Count with other processes from now on; raises OSError if the positions cannot be written."""
         with self.guard:
             if part not in self._shared and part in self.positions:
-                self._shared.add(part)
                 positions = self.positions[part]
                 own = [series for (of_part, _), series in self._series.items() if of_part == part]
                 positions.begin_with({series.key: series.position for series in own})
+                self._shared.add(part)
                 for series in own:
                     series.shared = positions
 

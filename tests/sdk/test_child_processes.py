@@ -10,11 +10,13 @@ import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 
 from inference_recorder import inference_recording
 from inference_recorder.children import variables
+from inference_recorder.children.sessions import keep_in
 
 from ..conftest import files_of
 from ..support.openai_server import OpenAIServer
@@ -183,6 +185,18 @@ def test_a_session_that_cannot_be_read_is_never_live_in_replay(
 
     assert refused.startswith("UnrecordableCall: POST /v1/chat/completions (model gpt-4o): the session of ")
     assert ("Hello 0!", 1) == (live, server.count)
+
+
+def test_a_process_starts_although_nothing_can_be_written(recordings: Path, tmp_path: Path) -> None:
+    """The start of a program is the test's; what the session needs for it may fail alone."""
+    (tmp_path / "sessions").mkdir()
+    end = keep_in(str(tmp_path / "sessions"))
+    with inference_recording("replay", recordings):
+        rmtree(tmp_path / "sessions")
+        result = subprocess.run([sys.executable, "-c", "print('started')"], capture_output=True, text=True)
+    end()
+
+    assert ("started\n", "") == (result.stdout, result.stderr)
 
 
 @pytest.mark.slow

@@ -60,12 +60,14 @@ def _set(name: str, value: str | None) -> None:
 
 
 def _with_ours(path: str | None) -> str:
-    if path is None:
+    if not path:  # an empty entry would be the working directory
         return _BOOTSTRAP
     return path if _BOOTSTRAP in path.split(os.pathsep) else f"{_BOOTSTRAP}{os.pathsep}{path}"
 
 
 def _without_ours(path: str | None) -> str | None:
-    if path is None or path == _BOOTSTRAP:
+    if path == _BOOTSTRAP:
+        return "" if _before is not None and _before[0] == "" else None
+    if path is None:
         return None
     return os.pathsep.join(entry for entry in path.split(os.pathsep) if entry != _BOOTSTRAP)

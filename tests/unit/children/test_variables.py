@@ -42,7 +42,7 @@ def test_the_environment_is_as_before(monkeypatch: pytest.MonkeyPatch, path: str
     export("s:0")
     restore()
 
-    assert (OURS if path is None else joined(OURS, path), "s:9") == inside
+    assert (joined(OURS, path) if path else OURS, "s:9") == inside
     assert before == between == dict(os.environ)
 
 

@@ -68,13 +68,12 @@ def judge(contact: Contact) -> None:
         for host in contact.hosts
     )
     # Of several that the contact may belong to, the one that refuses it decides, as for a call of the SDK.
-    if replaying := [engine for engine in engines if is_model and engine.mode is InferenceMode.REPLAY]:
-        error = refusal(contact, "replay", replaying[0].current_test_id())
-        for engine in replaying:
-            engine.call_log.blocked(error)
+    replaying = [engine for engine in engines if is_model and engine.mode is InferenceMode.REPLAY]
+    if refusing := replaying or [engine for engine in engines if contact.is_blocked_by(engine.network)]:
+        error = refusal(contact, "replay" if replaying else "network", refusing[0].current_test_id())
+        for engine in refusing:
+            engine.call_log.blocked(error)  # the code under test may catch the error
         raise error
-    if blocking := [engine for engine in engines if contact.is_blocked_by(engine.network)]:
-        raise refusal(contact, "network", blocking[0].current_test_id())
     if is_model and contact.is_counted:
         for engine in engines:
             path = engine.rules.shown_path(contact.path)

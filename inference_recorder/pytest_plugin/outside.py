@@ -19,6 +19,8 @@ class OutsideSessions:
     def __init__(self, run: Run, config: Config) -> None:
         self.calls: list[str] = []
         """The test of each call that went out, "" for one between tests."""
+        self.refused: list[str] = []
+        """The test of each call that `unmarked = "error"` refused, whose error the test may have caught."""
         self._run = run
         is_live = config.mode().value is InferenceMode.LIVE
         self._unmarked = "allow" if is_live else config.unmarked()
@@ -64,6 +66,7 @@ class OutsideSessions:
         if not any(serves_models(host) or (host, contact.port) == client for host in contact.hosts):
             return
         if self._unmarked == "error":
+            self.refused.append(self._run.test_id or "")
             raise refusal(contact, "unmarked", self._run.test_id)
         if contact.is_counted:
             self.calls.append(self._run.test_id or "")

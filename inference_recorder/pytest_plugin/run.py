@@ -257,7 +257,7 @@ class Run:
 
     def finish(self) -> RunReport | None:
         """Return the report of this process, None if it has nothing to say. An interrupted test counts as failed."""
-        if not self._read and not self._prunes and not self.outside.calls:
+        if not self._read and not self._prunes and not (self.outside.calls or self.outside.refused):
             return None
         if self.attempt is not None:
             self.attempt.has_failed = True
@@ -273,6 +273,7 @@ class Run:
             collected=self.selection.collected_ids if self._prunes else [],
             not_recorded_again=list(self._not_recorded_again),
             outside=self.outside.calls,
+            refused_outside=self.outside.refused,
         )
         has_live_session = any(
             session.is_live and session.engine not in self.fixture_engines for session, _ in self._other_sessions

@@ -80,6 +80,8 @@ class RunReport:
     """The wider fixtures whose recordings were kept in mode record, since not all of their tests ran."""
     outside: list[str] = field(default_factory=list)
     """The test of each call of the SDK that went out outside every session; "" for one between tests."""
+    refused_outside: list[str] = field(default_factory=list)
+    """The same of each call that was refused there."""
     troubles: list[str] = field(default_factory=list)
     """What could not be done, as sentences."""
     crashed_workers: list[str] = field(default_factory=list)

@@ -140,13 +140,20 @@ def _show_live(report: RunReport, terminal: pytest.TerminalReporter, show: Calla
     """Name the tests that called models past the SDK, or the SDK without a session."""
     past_the_sdk = [call for call in report.calls_with("live") if call["host"]]
     show("live, past the SDK", _by_test((call["test_id"], call["host"]) for call in past_the_sdk))
-    count = len(report.outside)
-    title = f"{count} live call{'' if count == 1 else 's'} outside a session"
-    lines = {test: f"{test} has no marker" if test else "between tests" for test in report.outside}
+    _show_outside(report.outside, "live call", "", terminal, show)
+    _show_outside(report.refused_outside, "call", "refused ", terminal, show)
+
+
+def _show_outside(
+    tests: list[str], call: str, refused: str, terminal: pytest.TerminalReporter, show: Callable[..., None]
+) -> None:
+    count = len(tests)
+    title = f"{count} {call}{'' if count == 1 else 's'} {refused}outside a session"
+    lines = {test: f"{test} has no marker" if test else "between tests" for test in tests}
     if len(lines) == 1:
         terminal.write_line(visible_line(f"  {title}: {lines.popitem()[1]}"), yellow=True)
     else:
-        show(title, [f"{lines[test]}: {of_test}" for test, of_test in Counter(report.outside).items()], yellow=True)
+        show(title, [f"{lines[test]}: {of_test}" for test, of_test in Counter(tests).items()], yellow=True)
 
 
 def _counted(report: RunReport, unused: int) -> str:

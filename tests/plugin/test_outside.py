@@ -83,6 +83,37 @@ def test_following_the_advice_of_a_refusal_replays(suite: Suite) -> None:
     assert 1 == suite.server.count
 
 
+def test_a_refusal_that_the_code_under_test_caught_is_named(suite: Suite) -> None:
+    """Applications have a fallback for a model that cannot be reached, and the test passes."""
+    suite.write(
+        "test_it.py",
+        """
+        import socket
+
+        def test_caught():
+            try:
+                ask()
+            except Exception:
+                pass
+
+        @pytest.mark.inference_recording(block_network=True, allow_misses=True)
+        def test_blocked():
+            try:
+                socket.create_connection(("192.0.2.1", 81), timeout=0.05)
+            except Exception:
+                pass
+        """,
+    )
+
+    result = suite.run("--inference-unmarked=error", "--inference-strict")
+
+    result.assert_outcomes(passed=2)
+    assert "  1 call refused outside a session: test_it.py::test_caught has no marker" in result.outlines
+    assert "    test_it.py::test_blocked: 1 x 192.0.2.1" in result.outlines
+    result.stdout.fnmatch_lines(["*--inference-strict: 1 call refused outside a session, 1 call missed"])
+    assert (1, 0) == (result.ret, suite.server.count)
+
+
 def test_the_option_precedes_the_configuration(suite: Suite) -> None:
     """A host that is allowed is called all the same."""
     suite.write("test_it.py", "def test_it(): ask()")

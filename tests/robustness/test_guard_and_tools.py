@@ -95,7 +95,7 @@ def test_a_blocked_network_refuses_every_other_machine(tools: None, server: Open
                 with pytest.raises(LiveCallBlocked, match=r"192\.0\.2\.1:81 refused") as caught:
                     call()
             CALLS["requests"](server.base_url.replace("127.0.0.1", "redis"))  # its address is this machine's
-        assert ("network", {}) == (caught.value.reason, session.counts)
+        assert ("network", {"missed": 2}) == (caught.value.reason, session.counts)
     assert 'allow_hosts=["192.0.2.1"]' in str(caught.value)
     with inference_recording("replay", recordings, block_network=True, allow_hosts=["192.0.2.1"]):
         reaches_out()

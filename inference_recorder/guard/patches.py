@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import Any
 
 from ..errors import LiveCallBlocked
+from ..forks import renew_in_child
 from ..sdk.patching import Args, Kwargs, Original, Target, wrapped_by
 from . import http_layers, sockets
 from .resolved import forget
@@ -27,6 +28,7 @@ _seen = 0
 _holders = 0
 _guard = threading.RLock()
 """Guards all of these."""
+renew_in_child(globals())
 
 
 def hold() -> None:

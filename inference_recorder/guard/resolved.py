@@ -10,9 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
+from ..forks import renew_in_child
+
 _names: dict[str, frozenset[str]] = {}
 """Address -> the names that were resolved to it. Guarded by `_guard`."""
-_guard = threading.Lock()
+_guard = threading.RLock()
+renew_in_child(globals())
 _last: ContextVar[tuple[str, frozenset[str]] | None] = ContextVar("inference_recorder_resolved", default=None)
 """The name that this context resolved last, and its addresses."""
 _connecting: ContextVar[str | None] = ContextVar("inference_recorder_connecting", default=None)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from ..engine.engine import Engine
 from ..errors import AmbiguousSession, ClosedSession, OpenSession
+from ..forks import renew_in_child
 from ..modes import InferenceMode
 
 
@@ -37,7 +38,8 @@ class _Entered:
 _entered: ContextVar[_Entered | None] = ContextVar("inference_recorder_session", default=None)
 _open: list[_Entered] = []
 """In the order of entering. Guarded by `_guard`."""
-_guard = threading.Lock()
+_guard = threading.RLock()
+renew_in_child(globals())
 
 
 def current_engine() -> Engine | None:

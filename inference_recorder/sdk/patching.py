@@ -21,6 +21,7 @@ from weakref import WeakKeyDictionary
 import wrapt
 
 from ..errors import UnsupportedSDK
+from ..forks import renew_in_child
 from .internals import check
 from .private_names import is_being_imported
 from .versions import release_of, sdk_version
@@ -82,6 +83,7 @@ _is_complete = False
 """Whether all classes found earlier were patched since an owner holds all targets."""
 _guard = threading.RLock()
 """Guards all of these. Not held while waiting for an import, whose thread may want it."""
+renew_in_child(globals())
 
 
 class _Loader(wrapt.ObjectProxy):  # type: ignore[type-arg]  # as above

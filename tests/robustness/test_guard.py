@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -19,7 +21,8 @@ import openai
 import pytest
 
 from inference_recorder import LiveCallBlocked, MissingRecording, inference_recording
-from inference_recorder.guard import patches
+from inference_recorder.guard import patches, resolved
+from inference_recorder.sdk import context, patching
 
 from ..conftest import HELLO
 from ..support.openai_server import OpenAIServer, Reply
@@ -429,3 +432,30 @@ def test_a_patch_undone_after_the_session_leaves_one_layer(owner: Any, name: str
         assert ours is vars(owner)[name]
 
     assert before is vars(owner).get(name)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_waits_for_no_thread_of_its_parent(server: OpenAIServer, recordings: Path) -> None:
+    """A server under test forks its workers while other threads connect."""
+    is_held, is_forked = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with patches._guard, resolved._guard, patching._guard, context._guard:
+            is_held.set()
+            is_forked.wait(10)
+
+    thread = threading.Thread(target=hold)
+    with inference_recording("record-if-missing", recordings):
+        thread.start()
+        is_held.wait(10)
+        child = os.fork()
+        if child == 0:
+            signal.alarm(2)  # ends it
+            with inference_recording("record-if-missing", recordings):
+                CALLS["socket"](server.base_url.replace("127.0.0.1", "localhost"))
+            os._exit(0)
+        is_forked.set()
+        thread.join()
+
+    assert 0 == os.waitpid(child, 0)[1]

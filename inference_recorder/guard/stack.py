@@ -6,6 +6,7 @@ import os
 import sys
 import sysconfig
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from types import FrameType
 
@@ -15,11 +16,13 @@ _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}"
 
 def line_of_caller() -> str | None:
     """Return the line of the user's own code that is nearest to here, as "tests/test_a.py:12 in test_b"."""
+    directory = ""
+    with suppress(OSError):  # it may have been removed
+        directory = os.getcwd() + os.sep
     for frame in _frames():
         path = frame.f_code.co_filename
         if not _is_library(path):
-            shown = os.path.relpath(path) if path.startswith(os.getcwd() + os.sep) else path
-            return f"{shown}:{frame.f_lineno} in {frame.f_code.co_name}"
+            return f"{path.removeprefix(directory)}:{frame.f_lineno} in {frame.f_code.co_name}"
     return None
 
 

@@ -434,6 +434,22 @@ def test_a_patch_undone_after_the_session_leaves_one_layer(owner: Any, name: str
     assert before is vars(owner).get(name)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps the directory of a process")
+def test_a_refusal_is_raised_in_a_directory_that_is_gone(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A test may have left its temporary directory; the error names the caller by its whole path."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+
+    with inference_recording("replay", tmp_path / "recordings"), pytest.raises(LiveCallBlocked) as caught:
+        CALLS["socket"](url)
+
+    assert "robustness/model_hosts.py:" in str(caught.value.line)
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_child_waits_for_no_thread_of_its_parent(server: OpenAIServer, recordings: Path) -> None:

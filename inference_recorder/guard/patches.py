@@ -23,8 +23,8 @@ _RETRIES = ("_sleep_for_retry", "_retry_request")
 _MISSING = object()
 _wrapped: dict[tuple[Any, str], tuple[object, object]] = {}
 """(class or module, name) -> (what was there itself, _MISSING for what a base class has; what is there now)"""
-_seen = 0
-"""How many modules were imported when they were last looked through."""
+_seen: list[object] = []
+"""The classes of the targets when they were last looked through, None for one that was not imported."""
 _holders = 0
 _guard = threading.RLock()
 """Guards all of these."""
@@ -51,7 +51,7 @@ def let_go() -> None:
         _holders = max(0, _holders - 1)
         if _holders:
             return
-        _seen = 0
+        _seen = []
         forget()
         while _wrapped:
             (owner, name), (original, wrapped) = _wrapped.popitem()
@@ -67,9 +67,10 @@ def wrap_imported() -> bool:
     """Wrap what has been imported since; return whether there was anything."""
     global _seen
     with _guard:
-        if not _holders or _seen == len(sys.modules):
+        classes = [getattr(sys.modules.get(target.module), target.owner, None) for target in _TARGETS]
+        if not _holders or _seen == classes:
             return False
-        _seen, count = len(sys.modules), len(_wrapped)
+        _seen, count = classes, len(_wrapped)
         _wrap(_TARGETS)
         return len(_wrapped) > count
 

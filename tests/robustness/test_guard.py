@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import importlib
 import os
 import signal
 import socket
@@ -432,6 +433,24 @@ def test_a_patch_undone_after_the_session_leaves_one_layer(owner: Any, name: str
         assert ours is vars(owner)[name]
 
     assert before is vars(owner).get(name)
+
+
+def test_a_library_imported_again_is_judged(
+    server: OpenAIServer, recordings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tests take a module out to import it under another condition; as many are imported afterwards."""
+    monkeypatch.setattr(http, "client", http.client)
+    with inference_recording("replay", recordings):
+        CALLS["socket"](server.base_url)
+        before = vars(http.client.HTTPConnection)["putrequest"]
+        monkeypatch.delitem(sys.modules, "http.client")
+        again = importlib.import_module("http.client")
+        original = vars(again.HTTPConnection)["putrequest"]
+        CALLS["socket"](server.base_url)
+
+        assert type(before) is type(vars(again.HTTPConnection)["putrequest"])
+
+    assert original is vars(again.HTTPConnection)["putrequest"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps the directory of a process")

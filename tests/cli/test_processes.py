@@ -85,6 +85,7 @@ def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "_usable_cores", lambda: 2)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_hasty")
 def test_results_come_in_the_order_of_the_items(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whichever process is the faster one. One core, few files and quick work start none."""
@@ -98,6 +99,7 @@ def test_results_come_in_the_order_of_the_items(monkeypatch: pytest.MonkeyPatch)
     assert {os.getpid()} == {process for _, process in few + quick}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_hasty")
 def test_a_process_that_is_killed_costs_no_result(capsys: pytest.CaptureFixture[str]) -> None:
     """The system kills one if memory runs out; what it had is done again."""

@@ -86,7 +86,7 @@ def test_the_command_of_a_miss_records_it(suite: Suite) -> None:
 
 
 def test_what_a_process_of_a_failing_test_recorded_is_set_aside(suite: Suite) -> None:
-    """In mode record the answers of a test are one unit, whoever asked for them."""
+    """In mode record the answers of a test are one unit, whichever process asked."""
     text = """
         from run import run
 

@@ -96,6 +96,7 @@ def test_only_the_answers_of_the_failed_run_are_named(suite: Suite) -> None:
     suite.run().stdout.no_fnmatch_line(f"*{REMARK}")
 
 
+@pytest.mark.slow
 def test_an_attempt_that_runs_again_asks_again(suite: Suite) -> None:
     """A rerun is to get another answer; if it gets none, those of the attempt before are not lost."""
     test = """

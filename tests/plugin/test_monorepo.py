@@ -80,6 +80,7 @@ def test_what_a_project_has_recorded_is_found_from_the_root(monorepo: Suite, mon
     assert before == recorded(monorepo)
 
 
+@pytest.mark.slow
 def test_what_the_root_has_recorded_is_found_from_a_project(monorepo: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """And what is recorded there again replaces it: there is one set of files."""
     monorepo.run(RECORD).assert_outcomes(passed=9)
@@ -121,6 +122,7 @@ def test_recordings_beside_tests_are_found_from_everywhere(
     assert 2 == monorepo.server.count
 
 
+@pytest.mark.slow
 def test_prune_knows_the_ids_of_a_project(monorepo: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """It deletes what the test of that project does not need, and only that."""
     for project in ("services/a", "."):

@@ -60,6 +60,7 @@ def test_a_strict_run_fails_for_a_live_session_whose_calls_nobody_counts(suite: 
     assert "exit status 1, by --inference-strict: 1 test with a live session" == line_of(result, "exit status")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("unused", "is_listed", "status"), [("ignore", 0, 0), ("warn", 1, 0), ("error", 1, 1)])
 def test_what_is_unused_is_treated_as_configured(unused: str, is_listed: bool, status: int, suite: Suite) -> None:
     """A suite that wants no stale files can make them fail; what the summary advises then makes it green."""

@@ -57,6 +57,7 @@ def run_unittest(suite: Suite, *arguments: str) -> subprocess.CompletedProcess[s
     return subprocess.run(command, cwd=suite.directory, env=environment, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_pytest_replays_what_python_m_unittest_recorded(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """A suite that one person runs with unittest, another runs with pytest, and both have one set of recordings."""
     suite.write("trips/test_trips.py", TRIPS)

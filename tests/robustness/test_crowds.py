@@ -189,7 +189,7 @@ class TestForks:
             assert 0 == Child(ask).run()
             client.chat.completions.create(**HELLO, seed=2)
 
-        assert {"recorded": 1, "replayed": 1} == session.counts
+        assert {"recorded": 2, "replayed": 1} == session.counts
 
     def test_a_child_takes_the_locks_that_its_parent_has_taken(self, recordings: Path) -> None:
         """A few locks serve all names, and filelock refuses a child what its parent made: the child's call failed."""

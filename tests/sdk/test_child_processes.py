@@ -264,6 +264,7 @@ print(session.counts["recorded"], ask("joined"))
     assert {"recorded": 2} == session.counts
 
 
+@pytest.mark.slow
 def test_a_call_past_the_sdk_is_refused_in_a_process_too(recordings: Path) -> None:
     """Another SDK, or none: nothing reaches a model in replay."""
     program = """

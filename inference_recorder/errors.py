@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import NoReturn
 
-from .explanation import RECORD_COMMAND, Advice, Explanation, cause_of, lines_of
+from .explanation import RECORD_COMMAND, REFUSED, Advice, Explanation, Refusal, cause_of, lines_of
 from .network import is_loopback
 from .text import visible
 
@@ -118,24 +118,6 @@ class MissingRecording(RecorderError, RuntimeError):
         return cause_of(self.explanation, self.test_id, self._node_id, next(iter(self.looked_in), None))
 
 
-Refusal = Literal["replay", "network", "unmarked"]
-"""Why a connection is refused: its session replays; the network is blocked; the SDK is called without a session."""
-_REFUSED: Mapping[Refusal, str] = {
-    "replay": """\
-  nothing reaches a model in replay, and only calls made through the openai package are answered from recordings
-  make the call through that package, mock it, or let it out, in the marker, inference_recording() or
-  [tool.inference_recorder]: allow_hosts=["{host}"]""",
-    "network": """\
-  block_network (or --inference-block-network) refuses every connection to another machine
-  let this one out, in the marker, inference_recording() or [tool.inference_recorder]: allow_hosts=["{host}"]""",
-    "unmarked": """\
-  the openai package was called without a session, which unmarked = "error" refuses
-  to record and replay the calls of a test, mark it:
-    @pytest.mark.inference_recording
-  or let this host be called, in [tool.inference_recorder]: allow_hosts = ["{host}"]""",
-}
-
-
 class LiveCallBlocked(RecorderError, RuntimeError):
     """A connection was refused before anything was sent over it.
 
@@ -153,7 +135,7 @@ class LiveCallBlocked(RecorderError, RuntimeError):
             f"Live call to {host}:{port} refused; nothing was sent",
             f"  test: {test_id or '(outside a test)'}",
             *([] if line is None else [f"  called by: {line}"]),
-            _REFUSED[reason].format(host=host),
+            REFUSED[reason].format(host=host),
         ]
         super().__init__(visible("\n".join(lines)))
 
@@ -311,12 +293,3 @@ class ClosedSession(RecorderError, RuntimeError):
 
 class UnsupportedSDK(RecorderError, RuntimeError):
     """The installed openai package lacks a method that this package has to intercept."""
-
-
-def refuse(value: object, where: str) -> NoReturn:
-    """Raise UnrecordableValue for `value`, found at the JSON path `where`."""
-    kind = type(value)
-    raise UnrecordableValue(
-        f"{where} is a {kind.__module__}.{kind.__qualname__}, which has no JSON form; "
-        "pass its JSON (such as model_dump()) or leave it out"
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -105,6 +105,24 @@ class Explanation:
     """What limits the explanation, such as unreadable files, and other likely causes."""
     dropped: Dropped | None = None
     """The last time that the request was made while recording, if it failed then and was not recorded."""
+
+
+Refusal = Literal["replay", "network", "unmarked"]
+"""Why a connection is refused: its session replays; the network is blocked; the SDK is called without a session."""
+REFUSED: Mapping[Refusal, str] = {
+    "replay": """\
+  nothing reaches a model in replay, and only calls made through the openai package are answered from recordings
+  make the call through that package, mock it, or let it out, in the marker, inference_recording() or
+  [tool.inference_recorder]: allow_hosts=["{host}"]""",
+    "network": """\
+  block_network (or --inference-block-network) refuses every connection to another machine
+  let this one out, in the marker, inference_recording() or [tool.inference_recorder]: allow_hosts=["{host}"]""",
+    "unmarked": """\
+  the openai package was called without a session, which unmarked = "error" refuses
+  to record and replay the calls of a test, mark it:
+    @pytest.mark.inference_recording
+  or let this host be called, in [tool.inference_recorder]: allow_hosts = ["{host}"]""",
+}
 
 
 def lines_of(explanation: Explanation, test_id: str | None, directory: Path) -> Iterator[str]:

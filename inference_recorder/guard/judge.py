@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..engine.engine import Engine
-from ..errors import LiveCallBlocked, Refusal
+from ..errors import LiveCallBlocked
+from ..explanation import Refusal
 from ..modes import InferenceMode
 from ..network import NetworkRules, is_loopback, place_of
 from ..sdk.context import possible_engines

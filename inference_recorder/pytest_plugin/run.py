@@ -24,7 +24,7 @@ from .marker import arguments_of, is_marked, open_session
 from .outside import OutsideSessions
 from .processes import Processes
 from .run_report import RunReport, calls_of, late_calls
-from .scopes import RunningTest, WideFixture, directory_of, id_of
+from .scopes import RunningTest, WideFixture, directory_of, id_of, search_start
 from .selection import Selection
 
 if TYPE_CHECKING:
@@ -97,20 +97,15 @@ class Run:
 
     def directory_of_project(self, is_shared: bool, /) -> Path | None:
         is_of_session = self.test_directory is None
-        start = self._start
+        start = search_start(self.running[-1])
         return None if start is None else self._projects.nearest(start, is_shared=is_shared or is_of_session)
 
     def root_of(self, directory: Path, /) -> Path:
         return self._projects.root_of(directory)
 
     def elsewhere(self, directories: Sequence[Path], /) -> Iterator[tuple[Path, Path]]:
-        return iter(()) if self._start is None else self._projects.elsewhere(self._start, directories)
-
-    @property
-    def _start(self) -> Path | None:
-        """Where the search for the directory of a project begins."""
-        running = self.running[-1]
-        return running.defined_in if isinstance(running, WideFixture) and not running.directory else running.directory
+        start = search_start(self.running[-1])
+        return iter(()) if start is None else self._projects.elsewhere(start, directories)
 
     @cached_property
     def _projects(self) -> Projects:
@@ -149,13 +144,13 @@ class Run:
         self._written[engine.store.directories.written] = None
         if (roots := engine.store.directories.roots) is not None:
             self._roots[engine.store.directories.written] = roots.of_recordings[0]
-        if self.attempt is None or self._is_in_fixture:
+        if self.attempt is None or isinstance(self.running[-1], WideFixture):
             self._other_sessions.append((Session(engine), self.test_id))
         else:
             self.attempt.sessions.append(Session(engine))
 
     def is_wide(self, test_id: str | None, is_given: bool, /) -> bool:
-        if self._is_in_fixture:
+        if isinstance(self.running[-1], WideFixture):
             return True
         return is_given if self.attempt is None else test_id != self.attempt.test_id
 
@@ -286,10 +281,6 @@ class Run:
         report.calls += calls
         report.troubles += remarks
         return report
-
-    @property
-    def _is_in_fixture(self) -> bool:
-        return isinstance(self.running[-1], WideFixture)
 
     def _attempt_of(self, item: pytest.Item) -> Attempt:
         if self.attempt is None:  # skipped before it began

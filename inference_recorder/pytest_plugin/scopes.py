@@ -67,3 +67,8 @@ def id_of(node: pytest.Item | pytest.Collector) -> str:
 
 def directory_of(node: pytest.Item | pytest.Collector) -> Path:
     return node.path if node.path.is_dir() else node.path.parent
+
+
+def search_start(running: RunningTest | WideFixture) -> Path | None:
+    """Return where the search for the directory of a project begins."""
+    return running.defined_in if isinstance(running, WideFixture) and not running.directory else running.directory

@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import refuse
 from ..json_tree import JsonValue
-from ..request.jsonable import plain
+from ..request.jsonable import plain, refuse
 from . import json_bytes
 
 _DEEPEST = 100

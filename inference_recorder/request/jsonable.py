@@ -8,9 +8,9 @@ import enum
 import json
 import json.encoder
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, overload
+from typing import Any, NoReturn, overload
 
-from ..errors import UnrecordableValue, refuse
+from ..errors import UnrecordableValue
 from ..json_tree import JsonObject, JsonValue
 
 NOT_PART_OF_A_REQUEST = frozenset({"extra_headers", "timeout"})
@@ -179,3 +179,12 @@ def _encoder_of_parts() -> Callable[[object, int], Iterable[str]]:
 
 
 _canonical_parts = _encoder_of_parts()
+
+
+def refuse(value: object, where: str) -> NoReturn:
+    """Raise UnrecordableValue for `value`, found at the JSON path `where`."""
+    kind = type(value)
+    raise UnrecordableValue(
+        f"{where} is a {kind.__module__}.{kind.__qualname__}, which has no JSON form; "
+        "pass its JSON (such as model_dump()) or leave it out"
+    )

@@ -281,3 +281,20 @@ except Exception as error:
 
     assert ("LiveCallBlocked\n", "") == (result.stdout, result.stderr)
     assert {"missed": 1} == session.counts
+
+
+@pytest.mark.parametrize("library", ["httpcore", "urllib3"])
+def test_a_library_below_joins_too(recordings: Path, library: str) -> None:
+    """boto3 uses urllib3 without requests."""
+    program = f"""
+import sys
+try:
+    import {library}
+except ImportError:
+    pass
+print("inference_recorder.joined" in sys.modules)
+"""
+    with inference_recording("replay", recordings):
+        result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    assert ("True\n", "") == (result.stdout, result.stderr)

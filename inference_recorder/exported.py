@@ -20,6 +20,7 @@ from .children.started import watch
 from .engine import across_processes
 from .engine.attempt_series import AttemptSeries
 from .engine.engine import Engine
+from .json_tree import JsonValue
 from .sdk import context
 
 
@@ -32,6 +33,8 @@ class _Exported:
     sessions: Sessions
     number: int
     test_id: str | None
+    redact: JsonValue
+    """What only a process that is started may know, and no file before."""
 
     @property
     def variable(self) -> str:
@@ -91,17 +94,20 @@ def _added(engine: Engine, attempt_series: AttemptSeries) -> _Exported:
     path = os.path.join(known.directory, f"{token_hex(8)}.positions")
     positions = across_processes.positions(engine, attempt_series, path)
     description = across_processes.description_of(engine) | {"positions": positions.path}
+    redact = description.pop("redact")
     number = known.add(description, partial(across_processes.take, engine, attempt_series))
     engine.call_log.collect = known.collect
     test_id = description["test_id"]
-    return _Exported(engine, attempt_series, known, number, None if test_id is None else str(test_id))
+    of_test = None if test_id is None else str(test_id)
+    return _Exported(engine, attempt_series, known, number, of_test, redact)
 
 
 def _count_together() -> None:
-    """Let the process that is about to start count its calls on from those of this one."""
+    """Let the process that is about to start know the rules, and count its calls on from those of this one."""
     with _guard:
         for exported in _exported.values():
             with suppress(OSError):  # never the error of what the user starts
+                exported.sessions.write_redact(exported.number, exported.redact)
                 across_processes.share_positions(exported.engine, exported.attempt_series)
 
 

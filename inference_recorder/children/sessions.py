@@ -1,7 +1,8 @@
 """The sessions of this process as its child processes find them, and the calls that those report.
 
-A session is a line of a file that only its user can read. The first byte of the line says whether it is open. A process
-that a session's one started appends each call it makes in it to a file of its own in the same directory.
+A session is a line of a file that only its user can read. The first byte of the line says whether it is open. Its
+secrets are in a file of their own, which is written when a process is about to start. A process that a session's one
+started appends each call it makes in it to a file of its own in the same directory.
 
 Holds state: the directory of this process. No lock guards it: it is set when the first session is exported, by pytest's
 main thread if that is earlier.
@@ -15,11 +16,12 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from shutil import rmtree
 from tempfile import mkdtemp
 from typing import Any, TypedDict
 
-from ..json_tree import JsonObject
+from ..json_tree import JsonObject, JsonValue
 
 _FILE = "sessions"
 _OPEN, _OVER = b"+", b"-"
@@ -60,6 +62,13 @@ class Sessions:
             os.write(self._file, line)
             self._takers[number] = take
         return number
+
+    def write_redact(self, number: int, redact: JsonValue) -> None:
+        """Write the secrets of a session, unless they are written; raises OSError."""
+        path = os.path.join(self.directory, f"{_FILE}.{number}")
+        if not os.path.exists(path):
+            with open(path, "w", opener=partial(os.open, mode=0o600)) as file:
+                json.dump(redact, file)
 
     def end(self, number: int) -> None:
         """Mark a session as over, in the process that added it."""
@@ -157,6 +166,8 @@ def description_of(variable: str) -> JsonObject | None:
         with open(path, "rb") as file:
             file.seek(int(number))
             description: JsonObject = json.loads(file.readline()[1:])
+        with open(f"{path}.{number}", "rb") as file:
+            description["redact"] = json.load(file)
     except (OSError, ValueError):
         return None
     return description

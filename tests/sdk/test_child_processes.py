@@ -222,6 +222,24 @@ def test_what_cannot_be_passed_on_is_refused(run: Run, server: OpenAIServer, rec
     assert "No one" not in text
 
 
+def test_no_secret_is_written_before_a_process_starts(recordings: Path, tmp_path: Path) -> None:
+    """The file of a session that is killed stays."""
+    (tmp_path / "sessions").mkdir()
+    end = keep_in(str(tmp_path / "sessions"))
+
+    def secrets() -> list[int]:
+        files = [path for path in (tmp_path / "sessions").iterdir() if "Bert Brown" in path.read_text()]
+        return [path.stat().st_mode & 0o777 for path in files]
+
+    with inference_recording("replay", recordings, redact=["Bert Brown"]):
+        before = secrets()
+        subprocess.run([sys.executable, "-c", ""], check=True)
+        after = secrets()
+    end()
+
+    assert ([], [0o600]) == (before, after)
+
+
 @pytest.mark.slow
 def test_no_process_joins_one_of_two_sessions(run: Run, server: OpenAIServer, tmp_path: Path) -> None:
     """Nothing says which is meant; a live session inside exports nothing either."""

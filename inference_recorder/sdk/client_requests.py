@@ -6,7 +6,7 @@ pages are then the SDK's work. Recording takes the response that reaches `_proce
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ from ..engine.engine import Engine
 from ..errors import UnrecordableCall
 from ..recording.answer import Answer
 from ..request.request import Request
-from ..request.unshown import unshown
+from ..request.unshown import Unshown, unshown
 from .capture import Capture
 from .context import current_engine, engine_after
 from .describe import described_options, endpoint_of
@@ -61,20 +61,22 @@ def _made_here(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) 
     engine = None if is_handed_over() else current_engine()
     if engine is None:
         return wrapped(*args, **kwargs)
-    return _requested(
-        engine,
-        partial(wrapped, *args, **kwargs),
-        f"{type(instance).__name__}.{getattr(wrapped, '__name__', 'request')}",
-    )
+    name = f"{type(instance).__name__}.{getattr(wrapped, '__name__', 'request')}"
+    return _requested(engine, wrapped, Unshown((args, kwargs)), name)
 
 
-async def _requested(made_in: Engine, method: Callable[[], Awaitable[object]], name: str) -> object:
+async def _requested(made_in: Engine, wrapped: Original, arguments: Unshown[tuple[Args, Kwargs]], name: str) -> object:
     __tracebackhide__ = True
     engine = made_in if made_in.is_open else engine_after(made_in, name)
     if engine is None:
-        return await method()
+        return await _called(wrapped, arguments)
     with handed_over(HandOver(engine, None)):
-        return await method()
+        return await _called(wrapped, arguments)
+
+
+def _called(wrapped: Original, arguments: Unshown[tuple[Args, Kwargs]]) -> Awaitable[object]:
+    """Return what the method returns; no local of a frame that waits for it shows the arguments."""
+    return wrapped(*arguments.value[0], **arguments.value[1])  # type: ignore[no-any-return]
 
 
 def _build_request(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> object:

@@ -14,8 +14,8 @@ import inference_recorder
 
 PACKAGE = Path(inference_recorder.__file__).parent
 LAYERS = (
-    ("forks", "test_files", "text"),
-    ("config", "errors", "explanation", "fixture_ids", "json_tree", "modes", "network", "tasks"),
+    ("forks", "text"),
+    ("config", "errors", "explanation", "fixture_ids", "json_tree", "modes", "network", "tasks", "test_files"),
     ("decorated", "never_entered", "unittest_classes"),
     ("api_schema", "prefilter"),
     ("request",),

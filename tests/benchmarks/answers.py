@@ -14,9 +14,9 @@ import openai
 
 from ..support.openai_server import chunks, completion
 
-try:
+if int(openai.__version__.partition(".")[0]) >= 3:  # another SDK may have brought httpx2 along
     import httpx2 as http
-except ImportError:  # openai before 3
+else:
     import httpx as http  # type: ignore[no-redef]
 
 NOBODY_LISTENS = "http://127.0.0.1:9/v1"

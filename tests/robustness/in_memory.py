@@ -8,9 +8,9 @@ from typing import Any
 
 import openai
 
-try:
+if int(openai.__version__.partition(".")[0]) >= 3:  # another SDK may have brought httpx2 along
     import httpx2 as http
-except ImportError:  # openai before 3
+else:
     import httpx as http  # type: ignore[no-redef]
 
 from ..support.openai_server import chunks, completion

@@ -15,7 +15,7 @@ class Origin:
 
     variable: str
     """Its name in the environment."""
-    mode_writes: bool
+    is_recording: bool
     test_id: str | None
     """Of the test or fixture that started the process."""
     functions: Sequence[str] = ()
@@ -27,7 +27,7 @@ class Origin:
         Raises UnrecordableCall in replay, and where the session cannot be opened in another process.
         """
         if sessions.is_over(self.variable):
-            if self.mode_writes:
+            if self.is_recording:
                 return True
             raise UnrecordableCall(
                 f"{summary}: the session of {self.test_id or 'the process that started this one'} is over "

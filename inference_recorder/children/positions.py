@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Mapping
 from itertools import count
 
+from .usage import lines_since
+
 
 class SharedPositions:
     """Counts calls in a file: each appends a line, whose place among those of its key is the call's position.
@@ -31,13 +33,10 @@ class SharedPositions:
         """Return the position of a call that is made now."""
         name = f"{os.getpid()}.{next(self._numbers)}"
         self._append(f"{key} 1 {name}\n")
-        with open(self.path, "rb") as file:
-            file.seek(self._read)
-            whole, newline, _ = file.read().rpartition(b"\n")
-        self._read += len(whole) + len(newline)
+        lines, self._read = lines_since(self.path, self._read)
         own = 0
-        for line in whole.decode().splitlines():
-            counted, many, made_by = line.split(" ")
+        for line in lines:
+            counted, many, made_by = line.decode().split(" ")
             self._known[counted] += int(many)
             if made_by == name:
                 own = self._known[key]

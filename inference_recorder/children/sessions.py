@@ -1,8 +1,8 @@
 """The sessions of this process as its child processes find them, and the calls that those report.
 
 A session is a line of a file that only its user can read. The first byte of the line says whether it is open. Its
-secrets are in a file of their own, which is written when a process is about to start. A process that a session's one
-started appends each call it makes in it to a file of its own in the same directory.
+secrets are in a file of their own, which is written when a process is about to start. A child process
+appends each call that it makes in a session to a file of its own in the same directory.
 
 Holds state: the directory of this process. No lock guards it: it is set when the first session is exported, by pytest's
 main thread if that is earlier.
@@ -22,6 +22,7 @@ from tempfile import mkdtemp
 from typing import Any, TypedDict
 
 from ..json_tree import JsonObject, JsonValue
+from .usage import lines_since
 
 _FILE = "sessions"
 _OPEN, _OVER = b"+", b"-"
@@ -101,18 +102,12 @@ class Sessions:
         calls: list[ChildCall] = []
         with suppress(OSError), os.scandir(self.directory) as entries:  # it may have been removed
             for entry in entries:
-                if entry.name.endswith(".jsonl") and os.stat(entry).st_size > self._read.get(entry.name, 0):
-                    for line in self._lines_of(entry.name):
+                if entry.name.endswith(".jsonl"):
+                    lines, self._read[entry.name] = lines_since(entry.path, self._read.get(entry.name, 0))
+                    for line in lines:
                         with suppress(ValueError):  # a process was killed in the middle of it
                             calls.append(json.loads(line))
         return calls
-
-    def _lines_of(self, name: str) -> list[bytes]:
-        with open(os.path.join(self.directory, name), "rb") as file:
-            file.seek(self._read.get(name, 0))
-            whole, newline, _ = file.read().rpartition(b"\n")  # the rest may be on its way
-        self._read[name] = self._read.get(name, 0) + len(whole) + len(newline)
-        return whole.splitlines()
 
 
 _sessions: Sessions | None = None

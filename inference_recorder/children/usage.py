@@ -105,6 +105,16 @@ def _tell(report: Mapping[str, object]) -> None:
             pass  # that run is over
 
 
+def lines_since(path: str | os.PathLike[str], known: int) -> tuple[list[bytes], int]:
+    """Return the whole lines of a file from this byte on, and the byte after them; another process appends to it."""
+    if os.stat(path).st_size <= known:
+        return [], known
+    with open(path, "rb") as file:
+        file.seek(known)
+        whole, newline, _ = file.read().rpartition(b"\n")  # the rest of the last line may be on its way, or never come
+    return whole.splitlines(), known + len(whole) + len(newline)
+
+
 def _before_fork() -> None:
     global _forks
     _forks += 1

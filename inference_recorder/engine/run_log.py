@@ -10,6 +10,8 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, TypedDict
 
+from ..children.usage import lines_since
+
 if TYPE_CHECKING:
     from .decisions import Record
 
@@ -109,16 +111,6 @@ class RunLog:
         self.texts.update(line.get("texts", ()))
         if "recorded" in line:
             self._recorded.add(line["recorded"])
-
-
-def lines_since(path: Path, known: int) -> tuple[list[bytes], int]:
-    """Return the whole lines of a file from this byte on, and the byte after them; another process appends to it."""
-    if path.stat().st_size <= known:
-        return [], known
-    with path.open("rb") as file:
-        file.seek(known)
-        whole, newline, _ = file.read().rpartition(b"\n")  # the rest of the last line may be on its way, or never come
-    return whole.splitlines(), known + len(whole) + len(newline)
 
 
 def _name(directory: Path, key: str, position: int) -> str:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from ..children.usage import Use, forks, tell_started
-from ..engine.run_log import lines_since
+from ..children.usage import Use, forks, lines_since, tell_started
 
 if TYPE_CHECKING:
     from ..children.started import Kind
@@ -154,7 +153,7 @@ def _messages(directory: Path, read: dict[str, int]) -> Iterator[tuple[int, _Mes
     except FileNotFoundError:
         return
     for entry in entries:
-        lines, read[entry.name] = lines_since(Path(entry.path), read.get(entry.name, 0))
+        lines, read[entry.name] = lines_since(entry.path, read.get(entry.name, 0))
         for line in lines:
             try:
                 message: _Message = json.loads(line)

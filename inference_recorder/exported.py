@@ -20,6 +20,7 @@ from .children.started import watch
 from .engine import across_processes
 from .engine.attempt_series import AttemptSeries
 from .engine.engine import Engine
+from .forks import renew_in_child
 from .json_tree import JsonValue
 from .sdk import context
 
@@ -43,6 +44,7 @@ class _Exported:
 
 _exported: dict[tuple[Engine, AttemptSeries], _Exported] = {}
 _guard = threading.RLock()
+renew_in_child(globals())
 _end_watch: Callable[[], None] | None = None
 
 
@@ -113,8 +115,6 @@ def _count_together() -> None:
 
 def _after_fork() -> None:
     """Make the sessions that a forked process inherits those of its parent."""
-    global _guard
-    _guard = threading.RLock()  # another thread of the parent may have held it
     for exported in _exported.values():
         engine = exported.engine
         engine.join_from(Origin(exported.variable, engine.mode.writes, exported.test_id))

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..forks import renew_in_child
 from ..recording.layout import LOCK_DIRECTORY, in_flight_lock_name, is_lock_name, write_lock_name
 from .files import is_directory, make_ignored
 
@@ -34,11 +35,10 @@ _writing: set[tuple[int, Path]] = set()
 """(thread, lock file) of each write lock that is held or waited for."""
 # Reentrant: a stream releases its lock when it is collected as garbage, which can happen anywhere.
 _guard = threading.RLock()
+renew_in_child(globals())
 
 
 def _forget_in_flight_of_parent() -> None:
-    global _guard
-    _guard = threading.RLock()
     _in_flight.clear()
     _writing.clear()
 

@@ -32,7 +32,7 @@ def is_loopback(host: str) -> bool:
     return _LOOPBACK.fullmatch(host) is not None
 
 
-def place_of(url: str) -> tuple[str, int]:
+def host_and_port(url: str) -> tuple[str, int]:
     """Return the host and port of a url; ("", 0) for one that names none."""
     try:
         parts = urlsplit(url)

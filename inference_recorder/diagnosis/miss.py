@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import MissingRecording
 from ..explanation import Advice, Dropped, Explanation
-from ..network import place_of
+from ..network import host_and_port
 from ..recording.answer import Failure, reason_of
 from ..recording.layout import file_of, recording_name
 from ..request.request import Request
@@ -75,5 +75,5 @@ def explained(
         node_id=node_id,
         explanation=explanation,
         is_without_plugin=is_without_plugin,
-        host=place_of(question.request.url)[0],
+        host=host_and_port(question.request.url)[0],
     )

@@ -5,12 +5,13 @@ They are wrapped below what mock libraries replace, so that what those answer is
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import LiveCallBlocked
-from ..network import place_of
+from ..network import host_and_port
 from ..sdk.patching import Args, Kwargs, Original, Target, Wrapper
 from .judge import Contact, judge
 from .resolved import as_name, connecting_to
@@ -42,14 +43,23 @@ async def _async_connect_tcp(wrapped: Original, instance: object, args: Args, kw
     __tracebackhide__ = True
     host, port = _destination(args, kwargs)
     judge(Contact((host,), port, is_counted=False))
-    with connecting_to(host):
-        try:
-            return await wrapped(*args, **kwargs)
-        except Exception as error:  # anyio's group of what came of each address
-            blocked = [one for one in getattr(error, "exceptions", ()) if isinstance(one, LiveCallBlocked)]
-            if not blocked:
-                raise
-    raise blocked[0]
+    with connecting_to(host), _refusal_alone():
+        return await wrapped(*args, **kwargs)
+
+
+@contextmanager
+def _refusal_alone() -> Iterator[None]:
+    """Raise a refusal itself where a library tries several addresses and raises a group of errors."""
+    try:
+        yield
+    except Exception as error:
+        refusals = (each for each in getattr(error, "exceptions", ()) if isinstance(each, LiveCallBlocked))
+        refusal = next(refusals, None)
+        if refusal is None:
+            raise
+    else:
+        return
+    raise refusal
 
 
 def _destination(args: Args, kwargs: Kwargs) -> tuple[str, int]:
@@ -90,14 +100,8 @@ async def _aiohttp_connect(wrapped: Original, instance: object, args: Args, kwar
     url = (args[0] if args else kwargs["req"]).url
     host = as_name(url.host)
     judge(Contact((host,), url.port or 0, is_counted=False))
-    with connecting_to(host):
-        try:
-            return await wrapped(*args, **kwargs)
-        except Exception as error:  # anyio's group of what came of each address
-            blocked = [one for one in getattr(error, "exceptions", ()) if isinstance(one, LiveCallBlocked)]
-            if not blocked:
-                raise
-    raise blocked[0]
+    with connecting_to(host), _refusal_alone():
+        return await wrapped(*args, **kwargs)
 
 
 async def _aiohttp_send(wrapped: Original, instance: Any, args: Args, kwargs: Kwargs) -> Any:
@@ -114,9 +118,9 @@ def _judge_request(host: str, port: int, target: str | bytes, is_tunnel: bool, a
     __tracebackhide__ = True
     text = target.decode("ascii", "replace") if isinstance(target, bytes) else target
     if is_tunnel:
-        host, port = place_of(f"//{text}")
+        host, port = host_and_port(f"//{text}")
     elif not text.startswith("/") and "://" in text:
-        host, port = place_of(text)
+        host, port = host_and_port(text)
     judge(Contact((host,), port, address, urlsplit(text).path, is_counted=not is_tunnel))
 
 

@@ -13,7 +13,7 @@ from ..engine.engine import Engine
 from ..errors import LiveCallBlocked
 from ..explanation import Refusal
 from ..modes import InferenceMode
-from ..network import NetworkRules, is_loopback, place_of
+from ..network import NetworkRules, host_and_port, is_loopback
 from ..sdk.context import possible_engines
 from ..sdk.hand_over import is_being_recorded
 from .hosts import serves_models
@@ -90,4 +90,4 @@ def refusal(contact: Contact, reason: Refusal, test_id: str | None) -> LiveCallB
 
 
 def _base_urls(engines: Iterable[Engine]) -> set[tuple[str, int]]:
-    return {place_of(url) for engine in engines for url in engine.call_log.urls.copy()}
+    return {host_and_port(url) for engine in engines for url in engine.call_log.urls.copy()}

@@ -53,14 +53,14 @@ class OutsideSessions:
         """Note a contact; raise LiveCallBlocked if it is refused."""
         from ..guard.hosts import serves_models
         from ..guard.judge import refusal
-        from ..sdk.calling_client import place_of_calling_client
+        from ..sdk.calling_client import destination_of_calling_client
 
         __tracebackhide__ = True
         if contact.is_allowed_by(self._network):
             return
         if contact.is_blocked_by(self._network):
             raise refusal(contact, "network", self._run.test_id)
-        if not self.judges_calls or (client := place_of_calling_client()) is None:
+        if not self.judges_calls or (client := destination_of_calling_client()) is None:
             return
         # While it calls, a client may also get a token from elsewhere.
         if not any(serves_models(host) or (host, contact.port) == client for host in contact.hosts):

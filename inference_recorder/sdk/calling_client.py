@@ -5,18 +5,18 @@ from __future__ import annotations
 import inspect
 from types import FrameType
 
-from ..network import place_of
+from ..network import host_and_port
 from .internals import base_url_of
 
 _MODULE = "openai._base_client"
 
 
-def place_of_calling_client() -> tuple[str, int] | None:
+def destination_of_calling_client() -> tuple[str, int] | None:
     """Return host and port of the base url of the client that sends what is sent here; None if none does."""
     frame: FrameType | None = inspect.currentframe()
     while frame is not None:
         is_of_client = frame.f_globals.get("__name__") == _MODULE and "self" in frame.f_code.co_varnames
         if is_of_client and (base_url := base_url_of(frame.f_locals.get("self"))) is not None:
-            return place_of(str(base_url))
+            return host_and_port(str(base_url))
         frame = frame.f_back
     return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import sys
@@ -16,6 +15,7 @@ import yaml
 
 from ..config import DEFAULT_DIRECTORY, TABLE, Config
 from ..pyproject import nearest_pyproject
+from ..storage.projects import repository_root
 from .configured import configured, nearest_rootdir
 from .console import output, remark, show_lines, show_text
 from .directories import shown
@@ -117,10 +117,9 @@ def init(write: bool) -> None:
 
 def _project_of(config: Config) -> _Project:
     root = nearest_rootdir(Path.cwd()) or Path.cwd()
-    top = next((parent for parent in (root, *root.parents) if os.path.exists(parent / ".git")), root)
     recordings = config.table.recordings or root / DEFAULT_DIRECTORY
     relative = recordings.relative_to(root).as_posix() if recordings.is_relative_to(root) else ""
-    return _Project(root, top, relative, config.table.recordings_beside_tests)
+    return _Project(root, repository_root(root), relative, config.table.recordings_beside_tests)
 
 
 def _pyproject(project: _Project) -> Addition:

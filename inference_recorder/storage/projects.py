@@ -30,9 +30,8 @@ class Projects:
 
     def __init__(self, rootdir: Path) -> None:
         self._rootdir = rootdir
-        parents = (rootdir, *rootdir.parents)
-        self._top = next((parent for parent in parents if os.path.exists(parent / ".git")), rootdir)
-        """Where the search ends: at the root of the git repository; at rootdir outside of one."""
+        self._top = repository_root(rootdir)
+        """Where the search ends."""
         self._roots: dict[Path, Path | None] = {}
         self._nearest: dict[tuple[Path, bool], Path | None] = {}
         """(where the search began, whether for what tests share) -> the directory found."""
@@ -99,6 +98,12 @@ class Projects:
                 test = root / file
                 if test.is_relative_to(self._rootdir) and os.path.exists(test):
                     yield root
+
+
+def repository_root(directory: Path) -> Path:
+    """Return the root of the git repository that a directory is in; outside of one, the directory."""
+    parents = (directory, *directory.parents)
+    return next((parent for parent in parents if os.path.exists(parent / ".git")), directory)
 
 
 def _directories_of(project: Path) -> Iterator[Path]:

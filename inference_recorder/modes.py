@@ -27,6 +27,11 @@ class InferenceMode(str, Enum):
         """Whether a call may be recorded."""
         return self in (InferenceMode.RECORD, InferenceMode.RECORD_IF_MISSING)
 
+    @property
+    def reads(self) -> bool:
+        """Whether a call may be answered from a recording."""
+        return self in (InferenceMode.REPLAY, InferenceMode.RECORD_IF_MISSING)
+
 
 def parsed_mode(value: object, source: str) -> InferenceMode:
     """Return the mode that `value` names, in upper or lower case. Raises UnknownMode, which names the `source`."""

@@ -22,7 +22,7 @@ from ..storage.catalogue import position_of, series_of
 from ..storage.projects import Projects
 from .configured import Secrets
 from .directories import SearchedDirectories
-from .examined_files import ExaminedFile, Finding, examined
+from .examined_files import ExaminedFile, Finding, examined, finding
 from .processes import mapped
 
 
@@ -91,7 +91,7 @@ class Examination:
         if missing:
             effect = "a replay misses" if 1 in missing else "a replay repeats the one before"
             positions = ", ".join(map(str, missing[:5])) + (", …" if len(missing) > 5 else "")
-            self._note("gap", series[last], f"its series has no answer {positions}: {effect}")
+            self.findings.append(finding("gap", series[last], f"its series has no answer {positions}: {effect}"))
 
     def _examine_leftovers(self, directory: Path) -> None:
         # Not with Path.glob, which holds an object for each file.
@@ -101,11 +101,6 @@ class Examination:
             parts = attachment_parts(path.name)
             owner = None if parts is None else directory / file_of(parts[0])
             if owner is not None and path not in self._attachments and owner not in self._unreadable:
-                self._note("attachment", path, f"{owner.name} does not exist, or does not name it")
+                self.findings.append(finding("attachment", path, f"{owner.name} does not exist, or does not name it"))
             elif owner_of_temporary(path.name) is not None:
-                self._note("temporary", path, "half-written")
-
-    def _note(self, kind: str, path: Path, reason: str) -> None:
-        file = ExaminedFile(path)
-        file.note(kind, reason)
-        self.findings += file.findings
+                self.findings.append(finding("temporary", path, "half-written"))

@@ -37,6 +37,11 @@ class Finding:
     is_error: bool = False
 
 
+def finding(kind: str, path: Path, reason: str, test_id: str | None = None) -> Finding:
+    """Return an error or a note, which its kind decides."""
+    return Finding(kind, shown(path), reason, test_id, kind in _ERRORS)
+
+
 @dataclass(slots=True)
 class ExaminedFile:
     """What one file shows."""
@@ -54,8 +59,7 @@ class ExaminedFile:
 
     def note(self, kind: str, reason: str, entry: Entry | None = None) -> None:
         """Add a finding."""
-        test_id = None if entry is None else entry.test_id
-        self.findings.append(Finding(kind, shown(self.path), reason, test_id, kind in _ERRORS))
+        self.findings.append(finding(kind, self.path, reason, None if entry is None else entry.test_id))
 
     @property
     def is_unreadable(self) -> bool:

@@ -71,7 +71,7 @@ class CallLog:
     def __init__(self, store: Store, mode: str) -> None:
         self.origin: Origin | None = None
         """In a child process that has joined the session, where it reports its calls."""
-        self.collect: Callable[[], None] | None = None
+        self.collect: Callable[[], None] = lambda: None
         """Adds the calls that child processes have reported."""
         self._mode = mode
         self._dropped = DroppedCalls(store)
@@ -139,9 +139,16 @@ class CallLog:
         number = next(self._numbers)
         self._unanswered.append((number, request, Sent()))
         missed = Call(
-            request.endpoint, request.model, key, test_id, None, time.time(), explanation=str(error), number=number,
+            request.endpoint,
+            request.model,
+            key,
+            test_id,
+            None,
+            time.time(),
+            explanation=str(error),
+            number=number,
             cause=error.cause,
-        )  # fmt: skip
+        )
         self._log("missed", missed)
 
     def live(self, endpoint: str, *, test_id: str | None = None, host: str = "") -> None:
@@ -164,10 +171,6 @@ class CallLog:
             self._others[outcome].append(call)
             self._recorded_elsewhere += [call] if outcome == "recorded" else []
 
-    def _collect(self) -> None:
-        if self.collect is not None:
-            self.collect()
-
     def blocked(self, error: LiveCallBlocked) -> None:
         """Log a connection past the SDK that was refused, as a missed call: no recording answers it."""
         if process_usage.listeners:
@@ -178,14 +181,14 @@ class CallLog:
 
     def counts(self) -> Counter[Outcome]:
         """Return the number of calls for each outcome, without those that are zero."""
-        self._collect()
+        self.collect()
         lengths: dict[Outcome, int] = {"replayed": len(self._replays)}
         lengths |= {outcome: len(calls) for outcome, calls in self._others.items()}
         return Counter({outcome: length for outcome, length in lengths.items() if length})
 
     def calls(self, outcome: Outcome) -> tuple[Call, ...]:
         """Return the calls with this outcome, in order."""
-        self._collect()
+        self.collect()
         if outcome != "replayed":
             return tuple(self._others[outcome])
         return tuple(map(self._replayed, self._replays))

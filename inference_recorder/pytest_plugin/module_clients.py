@@ -9,7 +9,6 @@ import pytest
 
 from ..engine.test_run import UnconfiguredRun, set_test_run
 from ..errors import UnknownMode
-from ..modes import InferenceMode
 from .configuration import config_of
 from .sdk_import import once_sdk_is_imported
 
@@ -28,7 +27,7 @@ def prepare(config: pytest.Config, options: argparse.Namespace) -> None:
         mode = config_of(config, options).mode().value
     except UnknownMode as error:
         raise pytest.UsageError(str(error)) from None
-    if mode not in (InferenceMode.REPLAY, InferenceMode.RECORD_IF_MISSING):
+    if not mode.reads:
         return
     config.add_cleanup(set_test_run(UnconfiguredRun()))
     once_sdk_is_imported(config, _patch)

@@ -52,7 +52,7 @@ class Run:
     ) -> None:
         self.config = config
         self.run_log = run_log
-        self.lets_clients_lack_keys = config.mode().value in (InferenceMode.REPLAY, InferenceMode.RECORD_IF_MISSING)
+        self.lets_clients_lack_keys = config.mode().value.reads
         self.selection = Selection(pytest_config)
         self.item: pytest.Item | None = None
         """The test that runs."""
@@ -96,9 +96,9 @@ class Run:
         return self.running[-1].directory
 
     def directory_of_project(self, is_shared: bool, /) -> Path | None:
-        is_of_session = self.test_directory is None
         start = search_start(self.running[-1])
-        return None if start is None else self._projects.nearest(start, is_shared=is_shared or is_of_session)
+        is_shared = is_shared or self.test_directory is None
+        return None if start is None else self._projects.nearest(start, is_shared=is_shared)
 
     def root_of(self, directory: Path, /) -> Path:
         return self._projects.root_of(directory)

@@ -55,7 +55,7 @@ def current_engine() -> Engine | None:
         entered = entered.outer
     if not _open:
         return None
-    engines = [entered.engine for entered in _innermost()]
+    engines = innermost_engines()
     if len(engines) <= 1:
         return next(iter(engines), None)
     if all(engine.is_live for engine in engines):
@@ -83,7 +83,7 @@ def possible_engines() -> list[Engine]:
     try:
         engine = current_engine()
     except AmbiguousSession:
-        return [entered.engine for entered in _innermost()]
+        return innermost_engines()
     return [] if engine is None else [engine]
 
 

@@ -85,6 +85,14 @@ def test_a_process_records_and_replays(run: Run, server: OpenAIServer, recording
     assert replaying.usage == recording.usage
 
 
+def outside_and_inside(program: str, recordings: Path) -> list[subprocess.CompletedProcess[str]]:
+    """Run a program before a session is open, and within one."""
+    command = [sys.executable, "-c", program]
+    outside = subprocess.run(command, capture_output=True, text=True)
+    with inference_recording("replay", recordings):
+        return [outside, subprocess.run(command, capture_output=True, text=True)]
+
+
 def test_what_is_installed_runs_as_usual(tmp_path: Path, recordings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another tool's sitecustomize still runs, and an environment without this package notices nothing."""
     (tmp_path / "sitecustomize.py").write_text("print('installed')")
@@ -92,11 +100,8 @@ def test_what_is_installed_runs_as_usual(tmp_path: Path, recordings: Path, monke
     (tmp_path / "inference_recorder.py").write_text("raise ImportError('not here')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     program = "import sys, openai, sitecustomize; print(sitecustomize.__file__, *sys.path)"
-    command = [sys.executable, "-c", program]
-    outside = subprocess.run(command, capture_output=True, text=True)
 
-    with inference_recording("replay", recordings):
-        inside = subprocess.run(command, capture_output=True, text=True)
+    outside, inside = outside_and_inside(program, recordings)
 
     assert (outside.stdout, "") == (inside.stdout, inside.stderr)
     assert inside.stdout.startswith(f"installed\nanother openai\n{tmp_path / 'sitecustomize.py'}")
@@ -105,11 +110,8 @@ def test_what_is_installed_runs_as_usual(tmp_path: Path, recordings: Path, monke
 def test_nothing_is_imported_before_the_sdk(recordings: Path) -> None:
     """Most programs that a test starts never call a model."""
     program = "import sys; print([name for name in sys.modules if 'inference' in name or 'importlib.' in name])"
-    command = [sys.executable, "-c", program]
-    outside = subprocess.run(command, capture_output=True, text=True)
 
-    with inference_recording("replay", recordings):
-        inside = subprocess.run(command, capture_output=True, text=True)
+    outside, inside = outside_and_inside(program, recordings)
 
     assert (outside.stdout, "") == (inside.stdout, inside.stderr)
 

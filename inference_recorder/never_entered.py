@@ -8,7 +8,7 @@ import warnings
 from .errors import RecorderNotEntered
 
 
-def place_of_caller() -> tuple[str, int] | None:
+def calling_line() -> tuple[str, int] | None:
     """Return the file and line that called the caller of this function; None if that is a module of this package."""
     frame = sys._getframe(2)
     if frame.f_globals.get("__name__", "").partition(".")[0] == __name__.partition(".")[0]:

@@ -18,7 +18,7 @@ from .engine.engine import Engine
 from .engine.test_run import NoTestRun, TestRun, current_test_run, running_test_id
 from .guard import patches as guard
 from .modes import InferenceMode
-from .never_entered import WarnsIfUnused, place_of_caller
+from .never_entered import WarnsIfUnused, calling_line
 from .redaction.requests import RequestRules
 from .redaction.scanner import RedactRule
 from .redaction.secret_env import checked_names
@@ -119,7 +119,7 @@ class inference_recording(WarnsIfUnused):  # noqa: N801 - it is used as a functi
         self._configured = Table()
         self._rules = RequestRules(redact, normalize or (), self._written, self._secret_env)
         self._entered: list[Engine] = []
-        self._unused_since = place_of_caller()
+        self._unused_since = calling_line()
 
     def __enter__(self) -> Session:
         return self._enter(is_process_wide=False)
@@ -214,10 +214,10 @@ class inference_recording(WarnsIfUnused):  # noqa: N801 - it is used as a functi
 
     def _copy_for(self, node_id: str) -> inference_recording:
         """Return a copy that has this test id if nothing else gives one: pytest knows the id of its test."""
-        copy = self._copy()
+        copied = self._copy()
         if self._scope == "test" and self._test_id is None and running_test_id() is None:
-            copy._test_id = node_id
-        return copy
+            copied._test_id = node_id
+        return copied
 
     def _copy(self) -> inference_recording:
         copied = copy.copy(self)

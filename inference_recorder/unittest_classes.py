@@ -25,9 +25,9 @@ def is_test_case(value: object) -> TypeGuard[type[TestCase]]:
 
 
 def open_around_tests(test_case: type[TestCase], make_recorder: MakeRecorder) -> None:
-    """Have sessions open around setUp, test, tearDown and cleanups, in subclasses too; another around setUpClass.
+    """Open a session around each test with its setUp, tearDown and cleanups, and one around setUpClass.
 
-    An error of opening or closing one is an error of the test.
+    Subclasses are included. An error of opening or closing one is an error of the test.
     """
     root = os.getcwd()  # a test may change it
     for name in ("run", "debug"):
@@ -72,7 +72,7 @@ def _around_run(run: Callable[..., Any], make_recorder: MakeRecorder, root: str)
 
 
 def _around_class_method(method: Any, make_recorder: MakeRecorder, root: str) -> Callable[..., None]:
-    """Return a function of a class that calls what stands in its namespace: a classmethod or staticmethod."""
+    """Return a function of a class that calls this classmethod or staticmethod in a session."""
 
     @functools.wraps(method)
     def run_in_session(test_case: type[TestCase]) -> None:

@@ -77,7 +77,7 @@ def _show_settings() -> None:
         # Patterns and names of variables may say what is secret: their number says enough.
         shown = counted(len(value), "rule") if isinstance(value, tuple) else str(value)
         rows.append((setting.name, "not set" if value == default else shown))
-    file = "there is no pyproject.toml here or above" if path is None else f"{TABLE} of {path}"
+    file = "no pyproject.toml in this directory or above it" if path is None else f"{TABLE} of {path}"
     _show(f"\nSettings ({file})", _aligned(rows))
 
 

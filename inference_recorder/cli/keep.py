@@ -38,8 +38,8 @@ def keep(node_ids: tuple[str, ...], dirs: tuple[Path, ...], dry_run: bool, is_js
 
     \b
     --json gives one object a recording:
-      path, test_id, failed (where it was set aside), trash (where the one is that it replaced, or null),
-      is_kept (with --dry-run: false)
+      path, test_id, failed (its path in .failed), trash (the path there of the recording that it replaced, or
+      null), is_kept (with --dry-run: false)
 
     \b
     Exit codes:
@@ -60,7 +60,7 @@ def keep(node_ids: tuple[str, ...], dirs: tuple[Path, ...], dry_run: bool, is_js
         show_json([_as_json(path, recordings.test_ids[path], deletion, is_kept=path in kept) for path in paths])
     else:
         shown_paths = paths if dry_run else [*kept]
-        show_table(_COLUMNS, [(shown(_place_of(path)), recordings.test_ids[path]) for path in shown_paths])
+        show_table(_COLUMNS, [(shown(_path_in_place(path)), recordings.test_ids[path]) for path in shown_paths])
     if failure is not None:
         remark(str(failure), "bold red")
     if not paths:
@@ -74,7 +74,7 @@ def keep(node_ids: tuple[str, ...], dirs: tuple[Path, ...], dry_run: bool, is_js
 
 
 def _set_aside(dirs: tuple[Path, ...], node_ids: Iterable[str]) -> TestRecordings:
-    """Return what these tests have set aside, or all tests; raises click.UsageError if an id matches nothing."""
+    """Return the recordings in .failed of these tests, or of all; raises click.UsageError if an id matches nothing."""
     ids = tuple(dict.fromkeys(map(from_rootdir, node_ids)))
     failed = [directory / FAILED_DIRECTORY for directory in directories_with(FAILED_DIRECTORY, dirs)]
     # A link may lead anywhere.
@@ -87,12 +87,12 @@ def _set_aside(dirs: tuple[Path, ...], node_ids: Iterable[str]) -> TestRecording
     return recordings
 
 
-def _place_of(failed: Path) -> Path:
+def _path_in_place(failed: Path) -> Path:
     return failed.parent.parent / failed.name
 
 
 def _as_json(failed: Path, test_id: str, deletion: Deletion, *, is_kept: bool) -> dict[str, object]:
-    path = _place_of(failed)
+    path = _path_in_place(failed)
     return {
         "path": shown(path),
         "test_id": test_id or None,

@@ -1,4 +1,4 @@
-"""What the engine can decide about a request: replay a recording, record the answer, wait, or let it go."""
+"""What the engine can decide about a request: replay a recording, record the answer, wait, or send it unrecorded."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ def calls_of(session: Session, test_id: str | None, moved: Mapping[Path, Path], 
 
 
 def _is_of_session(outcome: str, call: Call) -> bool:
-    """Whether nobody noted the test id of a call: of a live one of the SDK, which nobody looks at."""
+    """Whether a call has no test id of its own: a live call of the SDK, which is not examined."""
     return outcome == "live" and not call.host
 
 

@@ -117,7 +117,7 @@ def validates_strictly(client: object) -> bool:
 
 @_uses("openai._base_client:BaseClient", "_build_request")
 def check_requests(client: Any, check: Callable[[Any], None]) -> None:
-    """Have a client call `check` with each HTTP request that it is about to send."""
+    """Make a client call `check` with each HTTP request that it is about to send."""
 
     def build(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True

@@ -14,6 +14,7 @@ from typing import Any
 import openai
 import pytest
 
+import inference_recorder.diagnosis.miss
 from inference_recorder import MissingRecording, inference_recording
 from inference_recorder.diagnosis.variables import _hidden_then
 from inference_recorder.engine.test_run import PYTEST_VARIABLE
@@ -142,7 +143,7 @@ def test_an_explanation_that_fails_hides_no_miss(
         raise ArithmeticError("it broke")
 
     recordings.mkdir()
-    monkeypatch.setattr("inference_recorder.diagnosis.miss.index_of", broken)
+    monkeypatch.setattr(inference_recorder.diagnosis.miss, "index_of", broken)
     error = miss(sdk, recordings, **HELLO)
 
     assert "the nearest recording is unknown: ArithmeticError: it broke" in str(error)

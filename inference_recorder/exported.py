@@ -14,14 +14,15 @@ from functools import partial
 from secrets import token_hex
 
 from .children import variables
-from .children.origin import Origin
-from .children.sessions import Sessions, sessions, variable
+from .children.origin import Origin, variable
+from .children.positions import SharedPositions
+from .children.sessions import ChildCall, Sessions, sessions
 from .children.started import watch
-from .engine import across_processes
 from .engine.attempt_series import AttemptSeries
 from .engine.engine import Engine
 from .forks import renew_in_child
-from .json_tree import JsonValue
+from .json_tree import JsonObject, JsonValue
+from .modes import InferenceMode
 from .sdk import context
 
 
@@ -29,17 +30,11 @@ from .sdk import context
 class _Exported:
     """A session, as the processes that one attempt or wider fixture starts join it."""
 
-    engine: Engine
-    attempt_series: AttemptSeries
     sessions: Sessions
     number: int
-    test_id: str | None
+    origin: Origin
     redact: JsonValue
     """What only a process that is started may know, and no file before."""
-
-    @property
-    def variable(self) -> str:
-        return self.sessions.variable(self.number, self.engine.mode.value)
 
 
 _exported: dict[tuple[Engine, AttemptSeries], _Exported] = {}
@@ -77,47 +72,86 @@ def end(*, engine: Engine | None = None, attempt_series: AttemptSeries | None = 
 
 
 def _variable_for(engine: Engine) -> str | None:
-    if engine.origin is not None:
-        return engine.origin.variable
+    if engine.call_log.origin is not None:
+        return engine.call_log.origin.variable
     if engine.is_live or not engine.has_children:
         return None
     key = engine, engine.attempt_series
     if key not in _exported:
         try:
-            _exported[key] = _added(engine, engine.attempt_series)
+            _exported[key] = _added(*key)
         except OSError:  # a full disk: in replay, no call goes out of a process that cannot join
             return variable(os.devnull, 0, engine.mode.value)
-    return _exported[key].variable
+    return _exported[key].origin.variable
 
 
 def _added(engine: Engine, attempt_series: AttemptSeries) -> _Exported:
     """Describe a session for child processes; raises OSError."""
     known = sessions()
     path = os.path.join(known.directory, f"{token_hex(8)}.positions")
-    positions = across_processes.positions(engine, attempt_series, path)
-    description = across_processes.description_of(engine) | {"positions": positions.path}
+    with attempt_series.guard:
+        positions = attempt_series.positions.setdefault(engine.mode_and_directory, SharedPositions(path))
+    description = _description_of(engine) | {"positions": positions.path}
     redact = description.pop("redact")
-    number = known.add(description, partial(across_processes.take, engine, attempt_series))
+    number = known.add(description, partial(_take, engine, attempt_series))
     engine.call_log.collect = known.collect
-    test_id = description["test_id"]
-    of_test = None if test_id is None else str(test_id)
-    return _Exported(engine, attempt_series, known, number, of_test, redact)
+    name = variable(known.path, number, engine.mode.value)
+    return _Exported(known, number, Origin(name, engine.test_run.test_id), redact)
+
+
+def _description_of(engine: Engine) -> JsonObject:
+    """Return what a child process needs to open this session, in JSON and with the secrets of its rules."""
+    from .redaction.described import described  # not for sessions that start no process
+
+    test_run, test_id, directories = engine.test_run, engine.unredacted_test_id(), engine.store.directories
+    is_wide, roots, run_log = test_run.is_wide(test_id, engine.has_own_id), directories.roots, test_run.run_log
+    engine.ids.of(test_id)  # the calls of the child processes have the id with which it is recorded
+    return {
+        "mode": engine.mode.value,
+        "written": str(directories.written),
+        "read": [str(directory) for directory in directories.read],
+        "roots": None if roots is None else [str(path) for path in (roots.of_run, *roots.of_recordings)],
+        "given_id": engine.given_test_id,
+        "is_shared": engine.has_own_id and test_id is None,
+        "test_id": test_run.test_id,
+        "is_wide": is_wide,
+        "is_kept": is_wide and engine.mode is InferenceMode.RECORD and test_run.is_kept(),
+        "record_errors": engine.record_errors,
+        "may_repeat": engine.lookup.may_repeat,
+        "has_plugin": test_run.has_plugin,
+        "run_log": None if run_log.directory is None else str(run_log.directory),
+        "overwritten": test_run.overwritten,
+        "network": [engine.network.blocks_all, list(engine.network.allow_hosts)],
+        **described(engine.rules),
+    }
+
+
+def _take(engine: Engine, attempt_series: AttemptSeries, reported: ChildCall) -> None:
+    """Log a call of a child process, and let the end of the series know of its recording."""
+    engine.call_log.add(reported)
+    if reported["position"] or reported["outcome"] == "dropped":
+        attempt_series.note_elsewhere(
+            engine.mode_and_directory,
+            str(reported["call"]["key"]),
+            engine.store,
+            reported["position"],
+            is_replaced=engine.mode is InferenceMode.RECORD,
+        )
 
 
 def _count_together() -> None:
     """Let the process that is about to start know the rules, and count its calls on from those of this one."""
     with _guard:
-        for exported in _exported.values():
+        for (engine, attempt_series), exported in _exported.items():
             with suppress(OSError):  # never the error of what the user starts
                 exported.sessions.write_redact(exported.number, exported.redact)
-                across_processes.share_positions(exported.engine, exported.attempt_series)
+                attempt_series.share(engine.mode_and_directory)
 
 
 def _after_fork() -> None:
     """Make the sessions that a forked process inherits those of its parent."""
-    for exported in _exported.values():
-        engine = exported.engine
-        engine.join_from(Origin(exported.variable, engine.mode.writes, exported.test_id))
+    for (engine, _), exported in _exported.items():
+        engine.call_log.origin = exported.origin
     _exported.clear()
 
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import atexit
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from .children import usage as process_usage
 from .children import variables
 from .children.origin import Origin
-from .children.sessions import description_of, is_over, is_replay
-from .engine import across_processes
+from .children.positions import SharedPositions
 from .engine.attempt_series import AttemptSeries
 from .engine.decisions import Record
 from .engine.engine import Engine
@@ -34,12 +34,12 @@ from .storage.unsettled import Unsettled
 class _ParentsRun(NoTestRun):
     """The test run of the process that started this one, as it was then."""
 
-    def __init__(self, variable: str, description: dict[str, Any]) -> None:
+    def __init__(self, origin: Origin, description: dict[str, Any]) -> None:
         self.has_plugin = description["has_plugin"]
         self.attempt_series = AttemptSeries()
         self.run_log = RunLog(description["run_log"] and Path(description["run_log"]))
         self._test_id: str | None = description["test_id"]
-        self._variable = variable
+        self._origin = origin
         self._is_wide, self._is_kept = bool(description["is_wide"]), bool(description["is_kept"])
         self._unsettled = description["overwritten"] and Unsettled(Path(description["overwritten"]))
         self._before: dict[Path, Rollback] = {}
@@ -57,7 +57,7 @@ class _ParentsRun(NoTestRun):
     def about_to_record(self, store: Store, decision: Record, name: str, /) -> None:
         """Note what is overwritten: the test that started this process may fail."""
         series = decision.series
-        if self._unsettled and series.is_replaced and not series.is_wide and not is_over(self._variable):
+        if self._unsettled and series.is_replaced and not series.is_wide and not self._origin.has_ended():
             before = self._before.setdefault(store.directories.written, Rollback(store))
             self._unsettled.note(store.directories.written, before.remember(decision.key, name))
 
@@ -67,15 +67,13 @@ _joined: Engine | None = None
 
 def join() -> None:
     """Open the session of the process that started this one, around all others; does nothing the second time."""
-    variable = variables.inherited
-    if not variable or _joined is not None:
+    if not variables.inherited or _joined is not None:
         return
-    description: Any = description_of(variable)
+    origin = Origin(variables.inherited)
+    description: Any = origin.description()
     if description is None:
-        if is_replay(variable):  # its calls are refused as those after its end
-            _enter(
-                Engine(InferenceMode.REPLAY, Store(Directories(Path(os.devnull), ()))), Origin(variable, False, None)
-            )
+        if origin.is_replay:  # its calls are refused as those after its end
+            _enter(Engine(InferenceMode.REPLAY, Store(Directories(Path(os.devnull), ()))), origin)
         return
     mode = InferenceMode(description["mode"])
     roots = description["roots"] and Roots(Path(description["roots"][0]), tuple(map(Path, description["roots"][1:])))
@@ -88,20 +86,20 @@ def join() -> None:
         record_errors=description["record_errors"],
         may_repeat=description["may_repeat"],
         rules=rules_of(description),
-        test_run=_ParentsRun(variable, description),
+        test_run=_ParentsRun(origin, description),
     )
     blocks_all, allowed = description["network"]
     engine.network = NetworkRules(blocks_all, tuple(allowed))
-    across_processes.positions(engine, engine.attempt_series, description["positions"])
-    across_processes.share_positions(engine, engine.attempt_series)
+    engine.attempt_series.positions[engine.mode_and_directory] = SharedPositions(description["positions"])
+    engine.attempt_series.share(engine.mode_and_directory)
     if process_usage.listeners:
         process_usage.tell_entered(directories.read, is_live=False)
-    _enter(engine, Origin(variable, mode.writes, description["test_id"], description["functions"]))
+    _enter(engine, replace(origin, test_id=description["test_id"], functions=description["functions"]))
 
 
 def _enter(engine: Engine, origin: Origin) -> None:
     global _joined
-    engine.join_from(origin)
+    engine.call_log.origin = origin
     hold()
     context.enter_around(engine)
     atexit.register(engine.close)

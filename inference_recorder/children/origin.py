@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ..errors import UnrecordableCall
-from . import sessions
+from ..json_tree import JsonObject
+from .sessions import OPEN, ChildCall
+
+
+def variable(path: str, number: int, mode: str) -> str:
+    """Return the name of a session in the environment, with its mode for processes that cannot read its description."""
+    return f"{path}:{number}:{mode}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,19 +24,46 @@ class Origin:
 
     variable: str
     """Its name in the environment."""
-    is_recording: bool
-    test_id: str | None
+    test_id: str | None = None
     """Of the test or fixture that started the process."""
     functions: Sequence[str] = ()
     """The functions of redact=, which no other process has."""
 
-    def is_over(self, summary: str) -> bool:
-        """Return whether the session is over, so that this call is to go out live.
+    @property
+    def is_replay(self) -> bool:
+        """Whether the session is in replay."""
+        return self.variable.endswith(":replay")
+
+    def description(self) -> JsonObject | None:
+        """Return the description of the session; None if it is gone."""
+        try:
+            path, number, _ = self.variable.rsplit(":", 2)
+            with open(path, "rb") as file:
+                file.seek(int(number))
+                description: JsonObject = json.loads(file.readline()[1:])
+            with open(f"{path}.{number}", "rb") as file:
+                description["redact"] = json.load(file)
+        except (OSError, ValueError):
+            return None
+        return description
+
+    def has_ended(self) -> bool:
+        """Return whether the session is over."""
+        try:
+            path, number, _ = self.variable.rsplit(":", 2)
+            with open(path, "rb", buffering=0) as file:
+                file.seek(int(number))
+                return file.read(1) != OPEN
+        except (OSError, ValueError):
+            return True
+
+    def lets_out(self, summary: str) -> bool:
+        """Return whether this call is to go out live, since the session, which records, is over.
 
         Raises UnrecordableCall in replay, and where the session cannot be opened in another process.
         """
-        if sessions.is_over(self.variable):
-            if self.is_recording:
+        if self.has_ended():
+            if not self.is_replay:
                 return True
             raise UnrecordableCall(
                 f"{summary}: the session of {self.test_id or 'the process that started this one'} is over "
@@ -44,5 +80,11 @@ class Origin:
 
     def report(self, outcome: str, call: Mapping[str, object], position: int = 0) -> None:
         """Tell the session's own process of a call."""
-        call = {**call, "test_id": self.test_id} if outcome == "live" else call
-        sessions.report(self.variable, outcome, call, position)
+        path, number, _ = self.variable.rsplit(":", 2)
+        fields = {**call, "test_id": self.test_id} if outcome == "live" else dict(call)
+        line = ChildCall(session=int(number), outcome=outcome, call=fields, position=position)
+        with (
+            suppress(OSError),  # that process has ended
+            open(os.path.join(os.path.dirname(path), f"{os.getpid()}.jsonl"), "ab", buffering=0) as file,
+        ):
+            file.write(json.dumps(line).encode() + b"\n")

@@ -14,7 +14,7 @@ import atexit
 import json
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from shutil import rmtree
@@ -25,7 +25,7 @@ from ..json_tree import JsonObject, JsonValue
 from .usage import lines_since
 
 _FILE = "sessions"
-_OPEN, _OVER = b"+", b"-"
+OPEN, _OVER = b"+", b"-"
 
 
 class ChildCall(TypedDict):
@@ -47,8 +47,8 @@ class Sessions:
         self.late: list[ChildCall] = []
         """The calls in sessions that were over. Guarded by `_guard`."""
         self._process = os.getpid()
-        path = os.path.join(directory, _FILE)
-        self._file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_BINARY", 0), 0o600)
+        self.path = os.path.join(directory, _FILE)
+        self._file = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_BINARY", 0), 0o600)
         self._takers: dict[int, Callable[[ChildCall], None]] = {}
         self._read: dict[str, int] = {}
         """File of a child process -> how many of its bytes are known."""
@@ -57,7 +57,7 @@ class Sessions:
 
     def add(self, description: JsonObject, take: Callable[[ChildCall], None]) -> int:
         """Add a session and return its number; `take` gets the calls that child processes make in it."""
-        line = _OPEN + json.dumps(description).encode() + b"\n"
+        line = OPEN + json.dumps(description).encode() + b"\n"
         with self._guard:
             number = os.lseek(self._file, 0, os.SEEK_END)
             os.write(self._file, line)
@@ -66,7 +66,7 @@ class Sessions:
 
     def write_redact(self, number: int, redact: JsonValue) -> None:
         """Write the secrets of a session, unless they are written; raises OSError."""
-        path = os.path.join(self.directory, f"{_FILE}.{number}")
+        path = f"{self.path}.{number}"
         if not os.path.exists(path):
             with open(path, "w", opener=partial(os.open, mode=0o600)) as file:
                 json.dump(redact, file)
@@ -80,10 +80,6 @@ class Sessions:
             os.lseek(self._file, number, os.SEEK_SET)
             os.write(self._file, _OVER)
             self._takers.pop(number, None)
-
-    def variable(self, number: int, mode: str) -> str:
-        """Return the name of a session in the environment."""
-        return variable(os.path.join(self.directory, _FILE), number, mode)
 
     def remove(self) -> None:
         """Remove the directory, in the process that made it."""
@@ -142,49 +138,3 @@ def late_calls() -> list[ChildCall]:
         return []
     _sessions.collect()
     return _sessions.late
-
-
-def variable(path: str, number: int, mode: str) -> str:
-    """Return the name of a session in the environment, with its mode for processes that cannot read its description."""
-    return f"{path}:{number}:{mode}"
-
-
-def is_replay(variable: str) -> bool:
-    """Return whether the session with this name in the environment is in replay."""
-    return variable.endswith(":replay")
-
-
-def description_of(variable: str) -> JsonObject | None:
-    """Return the description of the session with this name in the environment; None if it is gone."""
-    try:
-        path, number, _ = variable.rsplit(":", 2)
-        with open(path, "rb") as file:
-            file.seek(int(number))
-            description: JsonObject = json.loads(file.readline()[1:])
-        with open(f"{path}.{number}", "rb") as file:
-            description["redact"] = json.load(file)
-    except (OSError, ValueError):
-        return None
-    return description
-
-
-def is_over(variable: str) -> bool:
-    """Return whether the session with this name in the environment is over."""
-    try:
-        path, number, _ = variable.rsplit(":", 2)
-        with open(path, "rb", buffering=0) as file:
-            file.seek(int(number))
-            return file.read(1) != _OPEN
-    except (OSError, ValueError):
-        return True
-
-
-def report(variable: str, outcome: str, call: Mapping[str, object], position: int) -> None:
-    """Tell the session's own process of a call."""
-    path, number, _ = variable.rsplit(":", 2)
-    line = ChildCall(session=int(number), outcome=outcome, call=dict(call), position=position)
-    try:
-        with open(os.path.join(os.path.dirname(path), f"{os.getpid()}.jsonl"), "ab", buffering=0) as file:
-            file.write(json.dumps(line).encode() + b"\n")
-    except OSError:
-        pass  # that process has ended

@@ -70,7 +70,7 @@ class CallLog:
 
     def __init__(self, store: Store, mode: str) -> None:
         self.origin: Origin | None = None
-        """In a child process that has joined the session, where it reports its calls."""
+        """In a process that was started in the session, or forked: where it reports its calls."""
         self.collect: Callable[[], None] = lambda: None
         """Adds the calls that child processes have reported."""
         self._mode = mode

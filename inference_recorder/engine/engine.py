@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 
-from ..children.origin import Origin
 from ..errors import MissingRecording, UnusableDirectory
 from ..modes import InferenceMode
 from ..network import NetworkRules
@@ -61,8 +60,6 @@ class Engine:
         """Set by its recorder."""
         self.has_children = True
         """Whether Python processes that are started in the session join it."""
-        self.origin: Origin | None = None
-        """In such a process, the session that it has joined."""
         self.record_errors = record_errors
         self.given_test_id = test_id
         self.has_own_id = is_shared or test_id is not None
@@ -89,10 +86,6 @@ class Engine:
         """Where a call that is made now is counted."""
         return self.test_run.attempt_series or self._attempt_series
 
-    def join_from(self, origin: Origin) -> None:
-        """Be the session of another process, in a process that was started in it."""
-        self.origin = self.call_log.origin = origin
-
     def current_test_id(self) -> str | None:
         """Return the test id of a call that is made now, without secrets."""
         return self.rules.scope(self.ids.of(self.unredacted_test_id()))
@@ -108,7 +101,7 @@ class Engine:
         `before_miss` raises is raised instead of the latter, and then there was no miss.
         """
         __tracebackhide__ = True
-        if self.origin is not None and self.origin.is_over(request.summary):
+        if (origin := self.call_log.origin) is not None and origin.lets_out(request.summary):
             return Live()
         mode, attempt_series = self.mode, self.test_run.attempt_series or self._attempt_series
         self.call_log.urls.add(request.url)

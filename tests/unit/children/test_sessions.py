@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from inference_recorder.children.sessions import ChildCall, Sessions, report
+from inference_recorder.children.origin import Origin, variable
+from inference_recorder.children.sessions import ChildCall, Sessions
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -38,10 +39,11 @@ def test_only_whole_reports_are_taken(tmp_path: Path) -> None:
     sessions = Sessions(str(tmp_path))
     number = sessions.add({}, calls.append)
     (tmp_path / "1.jsonl").write_text('{"session": 0, "outc\n')
+    origin = Origin(variable(sessions.path, number, "replay"))
 
-    report(sessions.variable(number, "replay"), "replayed", {}, 1)
+    origin.report("replayed", {}, 1)
     sessions.collect()
-    report(sessions.variable(number, "replay"), "replayed", {}, 2)
+    origin.report("replayed", {}, 2)
     sessions.collect()
     for path in tmp_path.iterdir():
         path.unlink()

@@ -10,34 +10,26 @@ import pytest
 
 def once_sdk_is_imported(config: pytest.Config, begin: Callable[[], Callable[[], None]]) -> None:
     """Call `begin` when the SDK is imported, or now if it is; what it returns is called when the run ends."""
-    finder = _Finder(begin)
-    config.add_cleanup(finder.end)
     if "openai" in sys.modules:
-        finder.begin()
+        config.add_cleanup(begin())
     else:
+        finder = _Finder(lambda: config.add_cleanup(begin()))
         sys.meta_path.insert(0, finder)
+        config.add_cleanup(finder.remove)
 
 
 class _Finder:
     """Notices the import, and finds nothing."""
 
-    def __init__(self, begin: Callable[[], Callable[[], None]]) -> None:
-        self._begin = begin
-        self._end: Callable[[], None] | None = None
+    def __init__(self, notice: Callable[[], None]) -> None:
+        self._notice = notice
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
         if name == "openai":
-            self._remove()
-            self.begin()
+            self.remove()
+            self._notice()
 
-    def begin(self) -> None:
-        self._end = self._begin()
-
-    def end(self) -> None:
-        self._remove()
-        if self._end is not None:
-            self._end()
-
-    def _remove(self) -> None:
+    def remove(self) -> None:
+        """Notice nothing more."""
         if self in sys.meta_path:
             sys.meta_path.remove(self)

@@ -33,15 +33,24 @@ def _address_of(connection: Any) -> str | None:
 
 def _connect_tcp(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> Any:
     __tracebackhide__ = True
-    host, port = _destination(args, kwargs)
+    host, port = _destination(*args, **kwargs)
     judge(Contact((host,), port, is_counted=False))
     with connecting_to(host):
         return wrapped(*args, **kwargs)
 
 
-async def _async_connect_tcp(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> Any:
+def _async_connect_tcp(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> Any:
+    return _connected(*_destination(*args, **kwargs), wrapped, args, kwargs)
+
+
+def _aiohttp_connect(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> Any:
+    """Judge where a request of aiohttp goes, before a proxy or a connection is opened for it."""
+    url = (args[0] if args else kwargs["req"]).url
+    return _connected(as_name(url.host), url.port or 0, wrapped, args, kwargs)
+
+
+async def _connected(host: str, port: int, wrapped: Original, args: Args, kwargs: Kwargs) -> Any:
     __tracebackhide__ = True
-    host, port = _destination(args, kwargs)
     judge(Contact((host,), port, is_counted=False))
     with connecting_to(host), _refusal_alone():
         return await wrapped(*args, **kwargs)
@@ -62,8 +71,7 @@ def _refusal_alone() -> Iterator[None]:
     raise refusal
 
 
-def _destination(args: Args, kwargs: Kwargs) -> tuple[str, int]:
-    host, port = (*args, *(kwargs[name] for name in ("host", "port")[len(args) :]))[:2]
+def _destination(host: object, port: int, *args: object, **kwargs: object) -> tuple[str, int]:
     return as_name(host), port
 
 
@@ -94,16 +102,6 @@ def _destination_of(connection: Any) -> tuple[str, int]:
     return as_name(connection.host), connection.port
 
 
-async def _aiohttp_connect(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> Any:
-    """Judge where a request of aiohttp goes, before a proxy or a connection is opened for it."""
-    __tracebackhide__ = True
-    url = (args[0] if args else kwargs["req"]).url
-    host = as_name(url.host)
-    judge(Contact((host,), url.port or 0, is_counted=False))
-    with connecting_to(host), _refusal_alone():
-        return await wrapped(*args, **kwargs)
-
-
 async def _aiohttp_send(wrapped: Original, instance: Any, args: Args, kwargs: Kwargs) -> Any:
     """Judge a request of aiohttp on its connection, which may be kept from before, or be to a proxy."""
     __tracebackhide__ = True
@@ -128,25 +126,17 @@ def _peer(name: object) -> str | None:
     return str(name[0]) if isinstance(name, tuple) else None
 
 
-def _httpcore(library: str) -> tuple[Target, ...]:
-    def target(owner: str, method: str, wrapper: Wrapper) -> Target:
-        return Target(library, owner, method, wrapper)
-
-    requests = [
-        target(f"{start}{kind}Connection", method, _httpcore_request)
-        for start, method in (("", "handle_request"), ("Async", "handle_async_request"))
-        for kind in ("HTTP11", "HTTP2")
-    ]
-    return (
-        *requests,
-        target("SyncBackend", "connect_tcp", _connect_tcp),
-        *(target(backend, "connect_tcp", _async_connect_tcp) for backend in ("AnyIOBackend", "TrioBackend")),
-    )
-
-
+_HTTPCORE: tuple[tuple[str, str, Wrapper], ...] = (
+    ("HTTP11Connection", "handle_request", _httpcore_request),
+    ("HTTP2Connection", "handle_request", _httpcore_request),
+    ("AsyncHTTP11Connection", "handle_async_request", _httpcore_request),
+    ("AsyncHTTP2Connection", "handle_async_request", _httpcore_request),
+    ("SyncBackend", "connect_tcp", _connect_tcp),
+    ("AnyIOBackend", "connect_tcp", _async_connect_tcp),
+    ("TrioBackend", "connect_tcp", _async_connect_tcp),
+)
 TARGETS = (
-    *_httpcore("httpcore"),
-    *_httpcore("httpcore2"),
+    *(Target(library, *row) for library in ("httpcore", "httpcore2") for row in _HTTPCORE),
     Target("http.client", "HTTPConnection", "putrequest", _put_request),
     Target("http.client", "HTTPConnection", "set_tunnel", _set_tunnel),
     Target("aiohttp", "BaseConnector", "connect", _aiohttp_connect),

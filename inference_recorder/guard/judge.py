@@ -5,9 +5,8 @@ That is the pytest plugin, which sets it between tests; no lock guards it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from ..engine.engine import Engine
 from ..errors import LiveCallBlocked
@@ -42,15 +41,8 @@ class Contact:
         return rules.blocks_all and self.address is not None and not is_loopback(self.address)
 
 
-class Outside(Protocol):
-    """Judges what is outside every session."""
-
-    def judge(self, contact: Contact) -> None:
-        """Note a contact; raise LiveCallBlocked if it is refused."""
-
-
-outsiders: list[Outside] = []
-"""The last one judges; a pytest run within another one has its own."""
+outsiders: list[Callable[[Contact], None]] = []
+"""Take a contact outside every session. The last one judges it; a pytest run within another one has its own."""
 
 
 def judge(contact: Contact) -> None:
@@ -61,7 +53,7 @@ def judge(contact: Contact) -> None:
     engines = possible_engines()
     if not engines:
         if outsiders:
-            outsiders[-1].judge(contact)
+            outsiders[-1](contact)
         return
     engines = [engine for engine in engines if not (engine.is_live or contact.is_allowed_by(engine.network))]
     is_model = all(

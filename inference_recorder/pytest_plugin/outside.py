@@ -40,12 +40,12 @@ class OutsideSessions:
         """Judge from now on; returns a function that ends this."""
         from ..guard import judge, patches
 
-        judge.outsiders.append(self)
+        judge.outsiders.append(self.judge)
         patches.hold()
 
         def end() -> None:
             patches.let_go()
-            judge.outsiders.remove(self)
+            judge.outsiders.remove(self.judge)
 
         return end
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ..engine.attempt_series import AttemptSeries
     from ..engine.decisions import Record
     from ..engine.engine import Engine
+    from ..storage.directories import Directories
     from ..storage.projects import Projects
     from ..storage.store import Store
 
@@ -76,10 +77,8 @@ class Run:
         self._ended: dict[str, Attempt] = {}
         self._other_sessions: list[tuple[Session, str | None]] = []
         """Sessions that belong to no attempt of a test, and the test that ran when they were opened."""
-        self._read: dict[Path, None] = {}
-        self._written: dict[Path, None] = {}
-        self._roots: dict[Path, Path] = {}
-        """What the test ids in directories of other projects are relative to."""
+        self._directories: dict[Directories, None] = {}
+        """Of all sessions."""
         self._not_recorded_again: dict[str, None] = {}
         """The wider fixtures that were answered from older recordings while this run records."""
         self._for_page = bool(pytest_config.getoption("inference_report"))
@@ -140,10 +139,7 @@ class Run:
 
     def opened(self, engine: Engine, /) -> None:
         self._processes.watch()
-        self._read |= dict.fromkeys(engine.store.directories.read)
-        self._written[engine.store.directories.written] = None
-        if (roots := engine.store.directories.roots) is not None:
-            self._roots[engine.store.directories.written] = roots.of_recordings[0]
+        self._directories[engine.store.directories] = None
         if self.attempt is None or isinstance(self.running[-1], WideFixture):
             self._other_sessions.append((Session(engine), self.test_id))
         else:
@@ -235,7 +231,7 @@ class Run:
 
     def scope_has_changed(self, ended: AttemptSeries | None = None) -> None:
         """Let processes that are started now belong to what runs now, and those of what has ended make no calls."""
-        if self._read:  # otherwise there was no session
+        if self._directories:  # otherwise there was no session
             from .. import exported
 
             if ended is not None:
@@ -252,7 +248,7 @@ class Run:
 
     def finish(self) -> RunReport | None:
         """Return the report of this process, None if it has nothing to say. An interrupted test counts as failed."""
-        if not self._read and not self._prunes and not (self.outside.calls or self.outside.refused):
+        if not self._directories and not self._prunes and not (self.outside.calls or self.outside.refused):
             return None
         if self.attempt is not None:
             self.attempt.has_failed = True
@@ -262,9 +258,9 @@ class Run:
                 self.attempt.troubles.append(f"{self.attempt.test_id}: {error}")
             self._settle(self.attempt)
         report = RunReport(
-            directories=[str(directory) for directory in self._read],
-            written=[str(directory) for directory in self._written],
-            roots={str(directory): str(root) for directory, root in self._roots.items()},
+            directories=list({str(path): None for each in self._directories for path in each.read}),
+            written=list({str(each.written): None for each in self._directories}),
+            roots={str(each.written): str(each.roots.of_recordings[0]) for each in self._directories if each.roots},
             collected=self.selection.collected_ids if self._prunes else [],
             not_recorded_again=list(self._not_recorded_again),
             outside=self.outside.calls,

@@ -14,7 +14,7 @@ from ..recording.codec import encode
 from ..recording.layout import recording_name
 from ..recording.model_lists import model_list_name
 from ..redaction.recordings import RecordingRedactor
-from ..redaction.requests import RequestRules
+from ..redaction.requests import RequestRules, with_version
 from ..storage.locks import Patience
 from ..storage.store import Store
 from .call_log import CallLog
@@ -149,4 +149,4 @@ class AnswerWriter:
         request = decision.request
         redactor = RecordingRedactor(self._rules.redactor_of(request), request.credential, decision.sent)
         recorded = redactor.request(self._rules.as_recorded(request, decision.body))
-        return redactor, self._rules.with_version(recorded)
+        return redactor, with_version(recorded, self._rules.key_version)

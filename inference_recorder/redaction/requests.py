@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii
+from typing import NoReturn
 
 from ..errors import RecorderError
 from ..json_tree import JsonObject
@@ -23,7 +25,6 @@ from .scanner import SHORTEST_VALUE, RedactRule, Scanner
 from .secret_env import checked_names, environment, secret_values, secret_variables
 
 _NUMBERED_MARK = f"{PLACEHOLDER_START}_"
-_MOST_CREDENTIALS = 64
 
 
 @dataclass(slots=True, eq=False)
@@ -36,28 +37,18 @@ class _Secrets:
     redactor: Redactor
     clean_scope: tuple[str, Credential | None] | None = None
     """A test id and the client's key."""
-    spelled: Unshown[dict[Credential, tuple[str, ...]]] = field(default_factory=lambda: Unshown({}))
-    """The spellings of each client's key; computing them takes 10 us."""
     clean_url: str = ""
     may_change: Callable[[str], bool] | None = None
     """Whether a body's text may hold a secret, or something that the key version changes."""
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("secrets cannot be copied or pickled")
 
     def is_clean_url(self, url: str) -> bool:
         if not self.redactor.is_clean(encode_basestring_ascii(url)):
             return False
         self.clean_url = url
         return True
-
-    def spellings_of(self, credential: Credential | None) -> tuple[str, ...]:
-        if credential is None:
-            return ()
-        spelled = self.spelled.value
-        known = spelled.get(credential)
-        if known is None:
-            if len(spelled) >= _MOST_CREDENTIALS:
-                spelled = self.spelled.value = {}
-            known = spelled[credential] = _spellings(credential)
-        return known
 
 
 class RequestRules:
@@ -153,7 +144,7 @@ class RequestRules:
         text, url = request.body_text, request.url
         if self._has_normalizers or may_change(text) or not (url == secrets.clean_url or secrets.is_clean_url(url)):
             return False
-        for spelling in secrets.spellings_of(request.credential):  # noqa: SIM110 - all() takes three times as long
+        for spelling in _spellings(request.credential):  # noqa: SIM110 - all() takes three times as long
             if spelling in text or spelling in url:
                 return False
         return True
@@ -165,7 +156,7 @@ class RequestRules:
         secrets = self._secrets
         if (test_id, credential) == secrets.clean_scope:
             return test_id
-        if credential is not None and any(spelling in test_id for spelling in secrets.spellings_of(credential)):
+        if credential is not None and any(spelling in test_id for spelling in _spellings(credential)):
             return secrets.redactor.knowing([credential.text]).replaced(test_id, lambda secret: PLACEHOLDER)
         if secrets.redactor.is_clean(encode_basestring_ascii(test_id)):
             secrets.clean_scope = test_id, credential
@@ -221,15 +212,12 @@ class RequestRules:
             recorded["secret_env"] = list(variables)
         return recorded
 
-    def with_version(self, recorded: JsonObject) -> JsonObject:
-        """Return a redacted "request" object with its "key_version" (see the function of this name)."""
-        return with_version(recorded, self.key_version)
-
     def redactor_of(self, request: Request) -> Redactor:
         """Return the redactor that knows this request's own API key too."""
         credential = request.credential
-        has_key = credential is not None and len(credential.text) >= SHORTEST_VALUE
-        return self.redactor.knowing([credential.text]) if credential is not None and has_key else self.redactor
+        if credential is None or len(credential.text) < SHORTEST_VALUE:
+            return self.redactor
+        return self.redactor.knowing([credential.text])
 
 
 def with_version(recorded: JsonObject, version: KeyVersion) -> JsonObject:
@@ -295,9 +283,10 @@ def _with_texts(request: Request, changed: Callable[[str], str]) -> Request:
     return request._replace(body=json.loads(text), body_text=text, endpoint=endpoint, url=url)
 
 
-def _spellings(credential: Credential) -> tuple[str, ...]:
+@lru_cache(maxsize=64)  # computing them takes 10 us
+def _spellings(credential: Credential | None) -> tuple[str, ...]:
     """Return the spellings of an API key in any text, canonical or not; none if it is too short to search for."""
-    if len(credential.text) < SHORTEST_VALUE:
+    if credential is None or len(credential.text) < SHORTEST_VALUE:
         return ()
     spellings = Scanner([credential.text]).spellings
     return tuple({*spellings, *(encode_basestring_ascii(spelling)[1:-1] for spelling in spellings)})

@@ -16,7 +16,7 @@ from inference_recorder.recording.answer import Answer, Failed, Failure, Http, S
 from inference_recorder.recording.codec import decode, encode
 from inference_recorder.redaction.placeholders import escaped, unescaped
 from inference_recorder.redaction.recordings import RecordingRedactor
-from inference_recorder.redaction.requests import RequestRules, recorded_request
+from inference_recorder.redaction.requests import RequestRules, recorded_request, with_version
 from inference_recorder.redaction.restoring import given_back, restored_failure
 from inference_recorder.request.credentials import Credential
 from inference_recorder.request.jsonable import canonical_text
@@ -43,7 +43,7 @@ def request(body: dict[str, Any], which: int = 0) -> Request:
 
 def recorded(asked: Request, answer: Answer, rules: RequestRules) -> bytes:
     hidden = RecordingRedactor(rules.redactor_of(asked), asked.credential)
-    held = rules.with_version(hidden.request(rules.as_recorded(asked, asked.frozen_body())))
+    held = with_version(hidden.request(rules.as_recorded(asked, asked.frozen_body())), rules.key_version)
     return encode("t", held, hidden.answer(answer))
 
 

@@ -35,10 +35,10 @@ def remarks(
 def _remark(sessions: Iterable[Session], node_id: str, root: Path) -> str:
     """Return what a failing test shows of such answers that it replayed; "" if there are none."""
     replayed: dict[str, None] = {}
-    for session, directory, test_id in _noted(sessions):
-        from ..storage.failed_runs import recorded_in_failed_run
+    for session in sessions:
+        from ..storage.failed_runs import recorded_in_failed_run  # a test without a session does not need it
 
-        if recorded := recorded_in_failed_run(directory, test_id):
+        if recorded := recorded_in_failed_run(session.store.directories.written, session.engine.current_test_id()):
             replayed |= dict.fromkeys(call.path for call in session.replayed if call.path in recorded)
     if not replayed:
         return ""
@@ -56,17 +56,7 @@ def _remark(sessions: Iterable[Session], node_id: str, root: Path) -> str:
 
 def forget(sessions: Iterable[Session]) -> None:
     """Forget that answers of the running test were recorded while it failed: it has passed with them."""
-    for _, directory, test_id in _noted(sessions):
+    for session in sessions:
         from ..storage.failed_runs import forget
 
-        forget(directory, test_id)
-
-
-def _noted(sessions: Iterable[Session]) -> Iterator[tuple[Session, Path, str | None]]:
-    """Yield each session in whose directory something is noted, the directory, and the running test's id there."""
-    for session in sessions:
-        from ..storage.failed_runs import has_notes  # a test without a session does not need it
-
-        directory = session.store.directories.written
-        if has_notes(directory):
-            yield session, directory, session.engine.current_test_id()
+        forget(session.store.directories.written, session.engine.current_test_id())

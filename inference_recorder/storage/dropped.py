@@ -1,32 +1,25 @@
-"""Failed calls that were not recorded, remembered for the miss that follows: a small file for each test.
+"""Failed calls that were not recorded, remembered for the miss that follows: a note for each test.
 
-The files are in `.dropped` of the directory of recordings, and git ignores them. They are never replayed or
-trusted. A call that cannot be remembered is still named in the summary of the run.
+A call that cannot be remembered is still named in the summary of the run.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import CorruptRecording
 from ..text import visible_line
-from . import files
 from .locks import Patience
+from .notes import Notes
 from .store import Store
 
-DROPPED_DIRECTORY = ".dropped"
-"""Below the directory of recordings; git ignores it."""
+_NOTES = Notes(".dropped", "dropped")
 _MOST_CALLS = 50
 """For each test: the first that one session dropped, and before them the newest of earlier sessions."""
 _LONGEST_TEXT = 300
-_MOST_BYTES = 1 << 18
 _LONGEST_WAIT_SECONDS = 1.0
 _TEXTS = ("key", "endpoint", "model", "mode", "type", "message")
 _LATEST = 1e11
@@ -52,62 +45,51 @@ class DroppedCalls:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._directory = store.directories.written / DROPPED_DIRECTORY
+        self._directory = store.directories.written
         self._patience = Patience(_LONGEST_WAIT_SECONDS)  # of all calls together: it may be an event loop that waits
-        self._remembered: defaultdict[str, dict[str, tuple[str, int | None]]] = defaultdict(dict)
-        """File name -> key -> how the call failed: one that is tried again and again is written once."""
+        self._remembered: defaultdict[str | None, dict[str, tuple[str, int | None]]] = defaultdict(dict)
+        """Test id -> key -> how the call failed: one that is tried again and again is written once."""
 
     def remember(self, test_id: str | None, call: DroppedCall) -> None:
         """Remember a call of this test in the place of an earlier one with the same key. Raises nothing."""
-        name, failed_with = file_name_of(test_id), (call.type, call.status_code)
-        remembered = self._remembered[name]
-        is_known = remembered.get(call.key) == failed_with and os.path.lexists(self._directory / name)
+        remembered, failed_with = self._remembered[test_id], (call.type, call.status_code)
+        is_known = remembered.get(call.key) == failed_with and self._has_note(test_id)
         if is_known or (call.key not in remembered and len(remembered) >= _MOST_CALLS):
             return
         remembered[call.key] = failed_with
-        self._change(name, test_id, lambda calls: [*_without(calls, call.key), _checked(call)][-_MOST_CALLS:])
+        self._change(test_id, lambda calls: [*_without(calls, call.key), _checked(call)][-_MOST_CALLS:])
 
     def forget(self, test_id: str | None, key: str) -> None:
         """Forget the call with this key, since its request is recorded now. Raises nothing."""
-        name = file_name_of(test_id)
-        self._remembered[name].pop(key, None)
-        if os.path.lexists(self._directory / name):
-            self._change(name, test_id, lambda calls: _without(calls, key))
+        self._remembered[test_id].pop(key, None)
+        if self._has_note(test_id):
+            self._change(test_id, lambda calls: _without(calls, key))
 
-    def _change(
-        self, name: str, test_id: str | None, changed: Callable[[list[DroppedCall]], list[DroppedCall]]
-    ) -> None:
-        path = self._directory / name
+    def _has_note(self, test_id: str | None) -> bool:
+        return os.path.lexists(_NOTES.path(self._directory, test_id))
+
+    def _change(self, test_id: str | None, changed: Callable[[list[DroppedCall]], list[DroppedCall]]) -> None:
+        lock = f"dropped-{_NOTES.path(self._directory, test_id).name}"
         try:
-            with self._store.locks.writing(f"dropped-{name}", patience=self._patience) as is_held:
-                if not is_held:
-                    return
-                files.make_ignored(self._directory)
-                before = _calls_in(path)
-                if not (after := changed(before)):
-                    path.unlink(missing_ok=True)
-                elif after != before:
-                    document = {"test_id": test_id, "dropped": [call._asdict() for call in after]}
-                    files.replace(path, json.dumps(document, indent=1).encode(), name)
+            with self._store.locks.writing(lock, patience=self._patience) as is_held:
+                before = _calls_in(self._directory, test_id)
+                if is_held and (not (after := changed(before)) or after != before):
+                    _NOTES.write(self._directory, test_id, [call._asdict() for call in after])
         except (OSError, TypeError):
             pass  # a read-only directory, a full disk, a stranger's link in its place, a clock set before 1970
 
 
 def dropped_call(directories: Iterable[Path], test_id: str | None, key: str) -> DroppedCall | None:
     """Return the last call with this key that was dropped in this test, None if none is known. Raises nothing."""
-    paths = (directory / DROPPED_DIRECTORY / file_name_of(test_id) for directory in directories)
-    return next((call for path in paths for call in _calls_in(path) if call.key == key), None)
+    calls = (call for directory in directories for call in _calls_in(directory, test_id))
+    return next((call for call in calls if call.key == key), None)
 
 
-def _calls_in(path: Path) -> list[DroppedCall]:
-    """Return the calls that a file remembers; none where it is not there or is not one of ours."""
+def _calls_in(directory: Path, test_id: str | None) -> list[DroppedCall]:
+    """Return the calls that a directory remembers of a test."""
     try:
-        if not files.is_directory(path.parent) or os.stat(path).st_size > _MOST_BYTES:
-            return []
-        content = files.read(path)
-        calls = [] if content is None else json.loads(content)["dropped"]
-        return [_checked(DroppedCall(**call)) for call in calls]
-    except (OSError, CorruptRecording, ValueError, TypeError, LookupError, RecursionError):
+        return [_checked(DroppedCall(**call)) for call in _NOTES.read(directory, test_id) or ()]
+    except TypeError:  # not one of ours
         return []
 
 
@@ -133,10 +115,3 @@ def _short(text: str) -> str:
 
 def _without(calls: Iterable[DroppedCall], key: str) -> list[DroppedCall]:
     return [call for call in calls if call.key != key]
-
-
-def file_name_of(test_id: str | None) -> str:
-    """Return the name of a test's file: what a person recognizes of its id, and a digest of all of it."""
-    digest = sha256(repr(test_id).encode(errors="backslashreplace")).hexdigest()[:16]
-    readable = re.sub(r"[^A-Za-z0-9_]+", "-", test_id or "outside a test")[-60:].strip("-")
-    return f"{readable}-{digest}.json"

@@ -169,14 +169,8 @@ class Attempt:
 
     def take_over(self, unsettled: Unsettled | None) -> None:
         """Remember what processes that the test started have overwritten."""
-        for directory, old in ({} if unsettled is None else unsettled.noted()).items():
-            from ..storage.directories import Directories
-            from ..storage.rollback import Rollback
-            from ..storage.store import Store
-
-            if directory not in self._replaced:
-                self._replaced[directory] = Rollback(Store(Directories(directory, ())))
-            self._replaced[directory].add(old)
+        for directory, rollback in ({} if unsettled is None else unsettled.rollbacks()).items():
+            self._replaced.setdefault(directory, rollback).add(rollback)
 
     def close_session(self) -> None:
         """Close the plugin's session; raises what `Engine.close` does."""

@@ -52,9 +52,9 @@ class Rollback:
             self._old[name] = files_at(self._store.path_of(name))
         return list(self._old.items())[known:]
 
-    def add(self, old: Mapping[str, Files | None]) -> None:
+    def add(self, other: Rollback) -> None:
         """Remember what another process overwrote, unless a recording of that name is remembered already."""
-        self._old = {**old, **self._old}
+        self._old = {**other._old, **self._old}
 
     def is_new(self, key: str) -> bool:
         """Whether nothing was recorded under this key before."""

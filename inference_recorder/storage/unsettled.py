@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .rollback import Files
+    from .rollback import Files, Rollback
 
 
 class Unsettled:
@@ -40,25 +40,23 @@ class Unsettled:
 
         Raises UnwritableRecording and OSError.
         """
+        moved = [path for rollback in self.rollbacks().values() for path in rollback.roll_back().values()]
+        self.settle()
+        return moved
+
+    def rollbacks(self) -> dict[Path, Rollback]:
+        """Return what was noted, by directory; of each recording, what was noted first counts."""
         from .directories import Directories
         from .rollback import Rollback
         from .store import Store
 
-        moved: list[Path] = []
-        for directory, old in self.noted().items():
-            moved += Rollback(Store(Directories(directory, ())), old).roll_back().values()
-        self.settle()
-        return moved
-
-    def noted(self) -> dict[Path, dict[str, Files | None]]:
-        """Return what was noted: {directory: {name: files}}; what was noted first counts."""
         old: dict[Path, dict[str, Files | None]] = {}
         lines = self._file.read_bytes().splitlines() if self._file.exists() else []
         for line in lines:
             with suppress(ValueError):  # the disk was full
                 directory, name, text = json.loads(line)
                 old.setdefault(Path(directory), {}).setdefault(name, _files(text))
-        return old
+        return {directory: Rollback(Store(Directories(directory, ())), files) for directory, files in old.items()}
 
 
 def _text(files: Files | None) -> list[str | None] | None:

@@ -32,22 +32,18 @@ from ..storage.store import Store
 from ..test_files import is_in_its_file
 from ..views.parts import object_in, text_in
 from .amounts import iso_time
-from .configured import configured, nearest_rootdir
+from .configured import configured
 from .console import OUTSIDE_A_TEST, output, remarks, show_json, show_lines, show_text
+from .directories import takes_dir
 from .named_recordings import recordings_named
-from .suite_directories import directories_of_sessions
+from .suite_directories import directories_of_sessions, root_of_suite
 
 _OPENAI = "https://api.openai.com/v1"
 
 
 @click.command()
 @click.argument("name", metavar="[FILE|KEY|NODEID]", required=False)
-@click.option(
-    "--dir",
-    "directory",
-    type=click.Path(path_type=Path),
-    help="Where to look for recordings.  [default: where a session would look]",
-)
+@takes_dir
 @click.option("--request", "file", type=click.File("rb"), help="The request, a JSON file; - reads standard input.")
 @click.option("--endpoint", help="The endpoint, such as /v1/chat/completions, if the file holds only arguments.")
 @click.option("--base-url", default=_OPENAI, show_default=True, help="The base URL, if the file holds no URL.")
@@ -92,7 +88,7 @@ def explain(
     directories = directories_of_sessions(directory, {question.test_id or "" for question, _ in questions} - {""})
     with remarks().status("Reading recordings"):
         index = Index(directories.read)
-    rootdir = nearest_rootdir(Path.cwd()) or Path.cwd()
+    rootdir = root_of_suite()
     documents = []
     for question, rules in questions:
         explanation = explanation_of(question, index, has_test=lambda test_id, _: is_in_its_file(test_id, rootdir))

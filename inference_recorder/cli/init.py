@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import indent
 
 import click
 import yaml
@@ -16,9 +17,10 @@ import yaml
 from ..config import DEFAULT_DIRECTORY, TABLE, Config
 from ..pyproject import nearest_pyproject
 from ..storage.projects import repository_root
-from .configured import configured, nearest_rootdir
+from .configured import configured
 from .console import output, remark, show_lines, show_text
 from .directories import shown
+from .suite_directories import root_of_suite
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -116,7 +118,7 @@ def init(write: bool) -> None:
 
 
 def _project_of(config: Config) -> _Project:
-    root = nearest_rootdir(Path.cwd()) or Path.cwd()
+    root = root_of_suite()
     recordings = config.table.recordings or root / DEFAULT_DIRECTORY
     relative = recordings.relative_to(root).as_posix() if recordings.is_relative_to(root) else ""
     return _Project(root, repository_root(root), relative, config.table.recordings_beside_tests)
@@ -125,20 +127,17 @@ def _project_of(config: Config) -> _Project:
 def _pyproject(project: _Project) -> Addition:
     path = nearest_pyproject(project.root) or project.root / "pyproject.toml"
     old = _text(path)
-    tables = tomllib.loads(old or "")  # it has been read as the configuration
-    if "inference_recorder" in tables.get("tool", {}):
+    if "inference_recorder" in tomllib.loads(old or "").get("tool", {}):  # it has been read as the configuration
         return Addition(path, reason=f"it has {TABLE}")
     if old is None and (build := next(project.root.glob("setup.[pc][yf]*"), None)) is not None:
         reason = f"not made, since with it pip would no longer build as {build.name} says; all settings have defaults"
         return Addition(path, reason=reason)
     new = _appended(old, _SECTION)
     try:
-        is_whole = {**tables, "tool": {**tables.get("tool", {}), "inference_recorder": {"mode": "replay"}}} == (
-            tomllib.loads(new)
-        )
-    except tomllib.TOMLDecodeError:
-        is_whole = False
-    return Addition(path, _SECTION, new) if is_whole else Addition(path, _SECTION, reason="add this by hand")
+        tomllib.loads(new)
+    except tomllib.TOMLDecodeError:  # it has an inline table `tool`
+        return Addition(path, _SECTION, reason="add this by hand")
+    return Addition(path, _SECTION, new)
 
 
 def _gitattributes(project: _Project) -> Addition:
@@ -185,16 +184,16 @@ def _pre_commit(project: _Project) -> Addition:
         return Addition(path, reason="not made, since recordings are outside")
     hook = _HOOK.format(entry=project.check, files=files.replace("'", "''"))
     if old is None:
-        text = "repos:\n" + _indented(hook, "  ")
+        text = "repos:\n" + indent(hook, "  ")
         return Addition(path, text, text)
     # Behind `repos:`, with the indentation of the first item there.
     start = re.search(r"^repos:[ \t]*\r?\n(?:[ \t]*(?:#.*)?\r?\n)*(?P<indent>[ ]*)(?=-)", old, re.MULTILINE)
     if start is not None:
-        text, position = _indented(hook, start["indent"]), start.start("indent")
+        text, position = indent(hook, start["indent"]), start.start("indent")
         new = old[:position] + (text.replace("\n", "\r\n") if "\r\n" in old else text) + old[position:]
         if _is_extended(old, new, hook):
             return Addition(path, text, new)
-    return Addition(path, _indented(hook, "  "), reason="add this to its repos by hand")
+    return Addition(path, indent(hook, "  "), reason="add this to its repos by hand")
 
 
 def _is_extended(old: str, new: str, hook: str) -> bool:
@@ -204,10 +203,6 @@ def _is_extended(old: str, new: str, hook: str) -> bool:
     except yaml.YAMLError:
         return False
     return bool({**before, "repos": [*yaml.safe_load(hook), *before["repos"]]} == after)
-
-
-def _indented(text: str, indent: str) -> str:
-    return "".join(f"{indent}{line}" for line in text.splitlines(keepends=True))
 
 
 def _text(path: Path) -> str | None:

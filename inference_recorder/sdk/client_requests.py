@@ -6,7 +6,6 @@ pages are then the SDK's work. Recording takes the response that reaches `_proce
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,13 +15,13 @@ from ..engine.engine import Engine
 from ..errors import UnrecordableCall
 from ..recording.answer import Answer
 from ..request.request import Request
-from ..request.unshown import Unshown, unshown
+from ..request.unshown import unshown
 from .capture import Capture
 from .context import current_engine, engine_after
 from .describe import described_options, endpoint_of
 from .drivers import Called, adrive, async_wrapper, drive, wrapper
 from .flow import Course, InterceptedCall, Invoke, Save, begin, course_of
-from .hand_over import HandOver, capture_of_response, handed_over, is_handed_over, note_sent, take
+from .hand_over import HandOver, capture_of_response, note_sent, take
 from .internals import overridden_cast_to, process_response
 from .patching import Args, Kwargs, Original, Target
 from .replay import recorded_response
@@ -36,7 +35,6 @@ def targets() -> list[Target]:
     return [
         Target(_MODULE, "SyncAPIClient", "request", _request),
         Target(_MODULE, "AsyncAPIClient", "request", _async_request),
-        *(Target(_MODULE, "AsyncAPIClient", name, _made_here) for name in ("get", "post", "put", "patch", "delete")),
         Target(_MODULE, "SyncAPIClient", "_process_response", wrapper(_process_response)),
         Target(_MODULE, "AsyncAPIClient", "_process_response", async_wrapper(_process_response)),
         Target(_MODULE, "BaseClient", "_build_request", _build_request),
@@ -54,29 +52,6 @@ def _async_request(wrapped: Original, instance: object, args: Args, kwargs: Kwar
     handed = take()
     engine = current_engine() if handed is None else handed.engine
     return adrive(begin, _ClientRequest(wrapped, instance, args, kwargs, True, engine, handed))
-
-
-def _made_here(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> object:
-    """Call a method that makes its request when it is awaited, for the session that is open now."""
-    engine = None if is_handed_over() else current_engine()
-    if engine is None:
-        return wrapped(*args, **kwargs)
-    name = f"{type(instance).__name__}.{getattr(wrapped, '__name__', 'request')}"
-    return _requested(engine, wrapped, Unshown((args, kwargs)), name)
-
-
-async def _requested(made_in: Engine, wrapped: Original, arguments: Unshown[tuple[Args, Kwargs]], name: str) -> object:
-    __tracebackhide__ = True
-    engine = made_in if made_in.is_open else engine_after(made_in, name)
-    if engine is None:
-        return await _called(wrapped, arguments)
-    with handed_over(HandOver(engine, None)):
-        return await _called(wrapped, arguments)
-
-
-def _called(wrapped: Original, arguments: Unshown[tuple[Args, Kwargs]]) -> Awaitable[object]:
-    """Return what the method returns; no local of a frame that waits for it shows the arguments."""
-    return wrapped(*arguments.value[0], **arguments.value[1])  # type: ignore[no-any-return]
 
 
 def _build_request(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> object:
@@ -122,8 +97,7 @@ class _ClientRequest(InterceptedCall):
         options = self._options
         options.headers = unshown(options.headers)  # a traceback may show the locals
         self.is_decided_elsewhere = self.handed is not None and self.handed.capture is not None
-        handed = None if self.handed is None else self.handed.request
-        return handed or described_options(self.instance, options)
+        return described_options(self.instance, options) if self.handed is None else self.handed.request
 
     def decide(self, engine: Engine, request: Request) -> Decision:
         __tracebackhide__ = True

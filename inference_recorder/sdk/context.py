@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -76,6 +77,17 @@ def engine_after(closed: Engine, call: str) -> Engine | None:
     if not closed.is_live and (engine is None or (is_replay and engine.mode is not InferenceMode.REPLAY)):
         raise ClosedSession(call, closed.mode.value, closed.store.directories.written)
     return engine
+
+
+@contextmanager
+def inside(engine: Engine) -> Iterator[None]:
+    """Make this session the innermost one for what is called and awaited in the block."""
+    token = _entered.set(_Entered(engine, _entered.get(), is_process_wide=False))
+    try:
+        yield
+    finally:
+        with suppress(ValueError):  # a coroutine that nobody finished is collected in another context
+            _entered.reset(token)
 
 
 def possible_engines() -> list[Engine]:

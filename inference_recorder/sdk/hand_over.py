@@ -21,8 +21,7 @@ class HandOver:
     """A call on its way down: from the resource method to the client request, and on to its response."""
 
     engine: Engine
-    request: Request | None
-    """None for a call that the client request is to describe."""
+    request: Request
     replay: Replay | None = None
     """The decision, if the client request is to build a response from the recording."""
     capture: Capture | None = field(default=None, repr=False)

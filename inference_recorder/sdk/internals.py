@@ -234,6 +234,12 @@ def paginator_of(client: Any, options: Any, page_type: Any, model: Any, get_page
     return paginator
 
 
+@_uses("openai._base_client:AsyncPaginator", "_get_page")
+def replace_get_page(paginator: Any, wrap: Callable[[Any], Any]) -> None:
+    """Replace what fetches the page of a paginator by what `wrap` makes of it."""
+    paginator._get_page = wrap(paginator._get_page)
+
+
 @_uses("openai._streaming:Stream", "_iterator")
 @_uses("openai._streaming:AsyncStream", "_iterator")
 def pass_chunks_through(stream: Any, capture: Callable[[Any], Any]) -> None:

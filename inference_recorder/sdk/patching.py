@@ -14,9 +14,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.machinery import ModuleSpec
+from inspect import iscoroutinefunction, unwrap
 from types import ModuleType
 from typing import Any, TypeAlias, cast
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import wrapt
 
@@ -32,6 +33,8 @@ Args: TypeAlias = tuple[Any, ...]
 Kwargs: TypeAlias = dict[str, Any]
 Wrapper: TypeAlias = Callable[[Original, Any, Args, Kwargs], object]
 """(wrapped, instance, args, kwargs) -> the result of the call."""
+_Owner: TypeAlias = type | ModuleType
+_RESOURCES = "openai.resources."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +43,9 @@ class Target:
 
     module: str
     owner: str
+    """"" for a function of the module."""
     method: str
+    """"" for each coroutine function, without a target of its own, of the SDK's classes right below the owner."""
     wrapper: Wrapper
     since: str = ""
     is_lasting: bool = False
@@ -69,9 +74,11 @@ class _BoundMock(wrapt.ObjectProxy):  # type: ignore[type-arg]  # as above
 
 
 _targets: dict[str, list[Target]] = {}
-_classes: WeakKeyDictionary[type, list[Target]] = WeakKeyDictionary()
+_classes: WeakKeyDictionary[_Owner, list[Target]] = WeakKeyDictionary()
 """Every class that was found to have targets, and which. A module taken out of sys.modules leaves clients behind."""
-_patched: dict[type, dict[Target, tuple[object, object]]] = {}
+_searched: WeakSet[type] = WeakSet()
+"""Every class whose coroutine functions are among them."""
+_patched: dict[_Owner, dict[Target, tuple[object, object]]] = {}
 """Class -> target -> (what was there, what is there now)"""
 _patched_modules: dict[str, ModuleType] = {}
 """The modules whose classes are patched now; one that is imported again is another."""
@@ -100,6 +107,7 @@ class _Loader(wrapt.ObjectProxy):  # type: ignore[type-arg]  # as above
                 try:
                     check()
                     _patch_module(module, module.__spec__.name)
+                    _patch_coroutine_functions()
                 except UnsupportedSDK:
                     if _owners:
                         raise
@@ -115,7 +123,8 @@ class _Finder:
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         is_held = _owners or _lasting_owners
-        if not is_held or name not in _targets or getattr(self._asking, "name", None) == name:
+        has_targets = name in _targets or name.startswith(_RESOURCES)
+        if not is_held or not has_targets or getattr(self._asking, "name", None) == name:
             return None
         before, self._asking.name = getattr(self._asking, "name", None), name  # another finder may ask this one again
         try:
@@ -164,6 +173,7 @@ def hold(targets: Iterable[Target], *, lasting: bool = False) -> None:
                     if len(_patched.get(owner, ())) < len(targets_of_owner):
                         _patch_class(owner, targets_of_owner)
                 _is_complete = _owners > 0
+            _patch_coroutine_functions()
     except BaseException:
         let_go(lasting=lasting)
         raise
@@ -214,7 +224,8 @@ def missing_targets(targets: Iterable[Target], modules: Mapping[str, ModuleType]
     return [
         target
         for target in targets
-        if target.module in modules
+        if target.method
+        and target.module in modules
         and owner_of(target, modules[target.module]) is None
         and release_of(version) >= release_of(target.since)
     ]
@@ -222,23 +233,41 @@ def missing_targets(targets: Iterable[Target], modules: Mapping[str, ModuleType]
 
 def _patch_module(module: ModuleType, name: str) -> None:
     version = sdk_version()
-    if missing := missing_targets(_targets[name], {name: module}, version):
+    if missing := missing_targets(_targets.get(name, ()), {name: module}, version):
         target = missing[0]
         raise UnsupportedSDK(
             f"openai {version} has no {target.module}.{target.owner}.{target.method}, which has to be intercepted; "
             "install a version that this inference_recorder supports (see its pyproject.toml)"
         )
-    owners: dict[type, list[Target]] = {}
-    for target in _targets[name]:
+    owners: dict[_Owner, list[Target]] = {}
+    for target in _targets.get(name, ()):
         if (owner := owner_of(target, module)) is not None:
             owners.setdefault(owner, []).append(target)
     _patched_modules[name] = module
     for owner, targets in owners.items():
-        _classes[owner] = targets
+        known = _classes.setdefault(owner, [])
+        known += [target for target in targets if target not in known]
         _patch_class(owner, targets)
 
 
-def _patch_class(owner: type, targets: Iterable[Target]) -> None:
+def _patch_coroutine_functions() -> None:
+    """Patch the coroutine functions of classes that were imported since this was done the last time."""
+    for target in [target for targets in _targets.values() for target in targets if not target.method]:
+        base: Any = getattr(sys.modules.get(target.module), target.owner, None)
+        for owner in {*(base.__subclasses__() if base else ())} - {*_searched}:
+            if owner.__module__.startswith(_RESOURCES):
+                _searched.add(owner)
+                known = _classes.setdefault(owner, [])
+                names = {each.method for each in _targets.get(owner.__module__, ()) if each.owner == owner.__name__}
+                known += [
+                    Target(owner.__module__, owner.__name__, name, target.wrapper)
+                    for name, function in vars(owner).items()
+                    if name not in names and iscoroutinefunction(unwrap(function))
+                ]
+                _patch_class(owner, known)
+
+
+def _patch_class(owner: _Owner, targets: Iterable[Target]) -> None:
     originals = _patched.setdefault(owner, {})
     for target in targets:
         original = owner.__dict__.get(target.method)
@@ -262,7 +291,7 @@ def _is_loaded_by_us(module: ModuleType) -> bool:
     return type(getattr(getattr(module, "__spec__", None), "loader", None)) is _Loader
 
 
-def owner_of(target: Target, module: ModuleType) -> type | None:
+def owner_of(target: Target, module: ModuleType) -> _Owner | None:
     """Return the class that has the target's method itself, None where the module has no such class or method."""
-    owner = getattr(module, target.owner, None)
-    return owner if isinstance(owner, type) and target.method in owner.__dict__ else None
+    owner = getattr(module, target.owner, None) if target.owner else module
+    return owner if isinstance(owner, (type, ModuleType)) and target.method in vars(owner) else None

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from functools import cache, partial
 
 from ..errors import UnsupportedSDK
-from . import client_requests, credentials, resource_methods, websockets
+from . import awaited_later, client_requests, credentials, resource_methods, websockets
 from .patching import Target, hold, let_go
 
 
 def targets() -> list[Target]:
     """Return every method to patch, resource methods first."""
-    return [*resource_methods.targets(), *client_requests.targets(), *credentials.targets(), *websockets.targets()]
+    modules = (resource_methods, client_requests, awaited_later, credentials, websockets)
+    return [target for module in modules for target in module.targets()]
 
 
 @cache

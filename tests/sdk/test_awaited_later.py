@@ -13,7 +13,7 @@ from openai._models import FinalRequestOptions
 from inference_recorder import ClosedSession, inference_recording
 
 from ..conftest import HELLO, AsyncColour
-from ..support.openai_server import OpenAIServer
+from ..support.openai_server import OpenAIServer, ReceivedRequest, Reply, default_reply
 from .ways.watching import skip_without
 
 STREAMED = {**HELLO, "stream": True}
@@ -48,12 +48,29 @@ WAYS: dict[str, Callable[[Any], Awaitable[Any]]] = {
     "request": lambda client: client.request(
         object, FinalRequestOptions.construct(method="post", url="/chat/completions", json_data=HELLO)
     ),
+    "raw response": lambda client: client.chat.completions.with_raw_response.create(**HELLO),
+    "raw stream": lambda client: client.chat.completions.with_raw_response.create(**STREAMED),
+    "raw list": lambda client: client.models.with_raw_response.list(),
+    "outside the table": lambda client: client.models.retrieve("gpt-4o"),
+    "outside the table, decorated": lambda client: client.audio.transcriptions.create(
+        model="whisper-1", file=("a.wav", b"sound")
+    ),
+    "outside the table, raw": lambda client: client.batches.with_raw_response.retrieve("b"),
+    "outside the table, streaming response": lambda client: _entered(client.files.with_streaming_response.content("f")),
+    "outside the table, async for": lambda client: _listed(client.batches.list()),
 }
 
 
+def _reply(asked: ReceivedRequest, number: int) -> Reply:
+    page = {"id": "any", "object": "list", "data": [{"id": "any"}], "has_more": False, "text": "any"}
+    reply = default_reply(asked, number)
+    return Reply(page) if reply.status == 404 else reply
+
+
 @pytest.fixture
-def sdk(server: OpenAIServer) -> Iterator[AsyncColour]:
+def sdk(server: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[AsyncColour]:
     """The async SDK, on an event loop of its own."""
+    monkeypatch.setattr(server, "elsewhere", _reply)
     colour = AsyncColour(server.base_url)
     yield colour
     colour.close()
@@ -83,7 +100,19 @@ def test_a_call_that_is_awaited_after_its_session_is_not_sent(
     sdk.wait(main())
 
 
-@pytest.mark.parametrize("way", ["create", "models.list", "post", "request"])
+@pytest.mark.parametrize(
+    "way",
+    [
+        "create",
+        "models.list",
+        "post",
+        "request",
+        "raw response",
+        "outside the table",
+        "outside the table, raw",
+        "outside the table, async for",
+    ],
+)
 def test_a_call_belongs_to_the_session_in_which_it_was_made(
     way: str, sdk: AsyncColour, server: OpenAIServer, recordings: Path
 ) -> None:

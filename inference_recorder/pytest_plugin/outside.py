@@ -21,10 +21,17 @@ class OutsideSessions:
         """The test of each call that went out, "" for one between tests."""
         self.refused: list[str] = []
         """The test of each call that `unmarked = "error"` refused, whose error the test may have caught."""
+        self.blocked: list[tuple[str | None, str]] = []
+        """Test and host of each connection that `block_network` refused."""
         self._run = run
         is_live = config.mode().value is InferenceMode.LIVE
         self._unmarked = "allow" if is_live else config.unmarked()
         self._network = config.network(False) if is_live else config.network()
+
+    @property
+    def has_seen_any(self) -> bool:
+        """Whether there is something to report."""
+        return bool(self.calls or self.refused or self.blocked)
 
     @property
     def judges_calls(self) -> bool:
@@ -59,6 +66,7 @@ class OutsideSessions:
         if contact.is_allowed_by(self._network):
             return
         if contact.is_blocked_by(self._network):
+            self.blocked.append((self._run.test_id, contact.hosts[0]))
             raise refusal(contact, "network", self._run.test_id)
         if not self.judges_calls or (client := destination_of_calling_client()) is None:
             return

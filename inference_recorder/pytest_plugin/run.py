@@ -248,7 +248,7 @@ class Run:
 
     def finish(self) -> RunReport | None:
         """Return the report of this process, None if it has nothing to say. An interrupted test counts as failed."""
-        if not self._directories and not self._prunes and not (self.outside.calls or self.outside.refused):
+        if not self._directories and not self._prunes and not self.outside.has_seen_any:
             return None
         if self.attempt is not None:
             self.attempt.has_failed = True
@@ -265,6 +265,7 @@ class Run:
             not_recorded_again=list(self._not_recorded_again),
             outside=self.outside.calls,
             refused_outside=self.outside.refused,
+            blocked_outside=self.outside.blocked,
         )
         has_live_session = any(
             session.is_live and session.engine not in self.fixture_engines for session, _ in self._other_sessions

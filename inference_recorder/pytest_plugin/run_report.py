@@ -82,6 +82,8 @@ class RunReport:
     """The test of each call of the SDK that went out outside every session; "" for one between tests."""
     refused_outside: list[str] = field(default_factory=list)
     """The same of each call that was refused there."""
+    blocked_outside: list[tuple[str | None, str]] = field(default_factory=list)
+    """Test and host of each other connection that was refused there; in a report from JSON a list of lists."""
     troubles: list[str] = field(default_factory=list)
     """What could not be done, as sentences."""
     crashed_workers: list[str] = field(default_factory=list)

@@ -23,6 +23,7 @@ def objection_to(report: RunReport, needless: int, *, is_strict: bool, unused: s
             (len(live), "call", "live"),
             (len(report.outside), "call", "outside a session"),
             (len(report.refused_outside), "call", "refused outside a session"),
+            (len(report.blocked_outside), "connection", "refused outside a session"),
             (len(uncounted), "test", "with a live session"),
             (len(report.calls_with("missed")), "call", "missed"),
             (len(report.calls_with("dropped")), "failed call", "not recorded"),

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
+from ..config import TABLE
 from ..errors import CorruptRecording
 from ..text import visible_line
 from .common_causes import write_common_causes
@@ -142,6 +143,14 @@ def _show_live(report: RunReport, terminal: pytest.TerminalReporter, show: Calla
     show("live, past the SDK", _by_test((call["test_id"], call["host"]) for call in past_the_sdk))
     _show_outside(report.outside, "live call", "", terminal, show)
     _show_outside(report.refused_outside, "call", "refused ", terminal, show)
+    if hosts := sorted({host for _, host in report.blocked_outside}):
+        show(
+            "refused outside a session, by block_network",
+            _by_test((test, host) for test, host in report.blocked_outside),
+            yellow=True,
+        )
+        line = f"    allow_hosts = {json.dumps(hosts)} in {TABLE} lets such connections through"
+        terminal.write_line(visible_line(line))
 
 
 def _show_outside(

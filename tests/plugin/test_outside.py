@@ -114,6 +114,34 @@ def test_a_refusal_that_the_code_under_test_caught_is_named(suite: Suite) -> Non
     assert (1, 0) == (result.ret, suite.server.count)
 
 
+def test_a_blocked_connection_that_the_code_under_test_caught_is_named(suite: Suite) -> None:
+    """Without a session nothing else tells; the line says how to let it through."""
+    suite.write(
+        "test_it.py",
+        """
+        import socket
+        from contextlib import suppress
+
+        def test_caught():
+            for _ in range(2):
+                with suppress(Exception):
+                    socket.create_connection(("192.0.2.1", 81), timeout=0.05)
+        """,
+    )
+
+    blocked = suite.run("--inference-block-network", "--inference-strict")
+    advice = line_of(blocked, "    allow_hosts").strip().partition(" in ")[0]
+    suite.configure(advice)
+    allowed = suite.run("--inference-block-network", "--inference-strict")
+
+    blocked.assert_outcomes(passed=1)
+    named = ["  refused outside a session, by block_network:", "    test_it.py::test_caught: 2 x 192.0.2.1"]
+    blocked.stdout.fnmatch_lines(named, consecutive=True)
+    blocked.stdout.fnmatch_lines(["*--inference-strict: 2 connections refused outside a session"])
+    allowed.assert_outcomes(passed=1)
+    assert (1, 0, False) == (blocked.ret, allowed.ret, "refused" in str(allowed.stdout))
+
+
 def test_the_option_precedes_the_configuration(suite: Suite) -> None:
     """A host that is allowed is called all the same."""
     suite.write("test_it.py", "def test_it(): ask()")

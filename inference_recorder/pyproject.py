@@ -51,12 +51,14 @@ def _values(path: Path) -> Mapping[str, object]:
         content = path.read_bytes()
         if not _LIKE_OUR_NAME.search(content):  # most projects have no table, and need not be parsed
             return {}
-        tools = tomllib.loads(content.decode()).get("tool")
+        tables = tomllib.loads(content.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise RecorderError(f"{path}: it cannot be read as TOML: {error}") from None
-    tools = tools if isinstance(tools, dict) else {}
-    if misnamed := [name for name in tools if name != _NAME and _is_like_our_name(name)]:
-        raise RecorderError(f"{path}: [tool.{misnamed[0]}] is not read; the table is called {TABLE}")
+    tools = tables["tool"] if isinstance(tables.get("tool"), dict) else {}
+    misnamed = [name for name in tables if _is_like_our_name(name)]
+    misnamed += [f"tool.{name}" for name in tools if name != _NAME and _is_like_our_name(name)]
+    if misnamed:
+        raise RecorderError(f"{path}: [{misnamed[0]}] is not read; the table is called {TABLE}")
     table = tools.get(_NAME, {})
     if not isinstance(table, dict):
         raise RecorderError(f"{TABLE} in {path} must be a table")

@@ -75,17 +75,17 @@ def test_an_invalid_table_is_a_usage_error(table: str, message: str, suite: Suit
     result.stderr.fnmatch_lines([f"*{message}"])
 
 
-@pytest.mark.parametrize("name", ["inference-recorder", "inference_recorded"])
+@pytest.mark.parametrize("name", ["tool.inference-recorder", "tool.inference_recorded", "inference_recorder"])
 def test_a_table_of_almost_that_name_is_a_usage_error(name: str, suite: Suite) -> None:
     """The package is called inference-recorder; a table that nobody reads would let a secret into a file."""
-    suite.pytester.makepyprojecttoml(f'[tool.{name}]\nmode = "record"\n[tool.pytest.ini_options]')
+    suite.pytester.makepyprojecttoml(f'[{name}]\nmode = "record"\n[tool.pytest.ini_options]')
     suite.write("conftest.py", "raise AssertionError('imported, and perhaps in need of a key')")
     suite.write("test_it.py", "def test_it(inference_session): ask()")
 
     result = suite.run()
 
     assert pytest.ExitCode.USAGE_ERROR == result.ret
-    message = f"*pyproject.toml: [[]tool.{name}] is not read; the table is called [[]tool.inference_recorder]"
+    message = f"*pyproject.toml: [[]{name}] is not read; the table is called [[]tool.inference_recorder]"
     result.stderr.fnmatch_lines([message])
     (suite.directory / "conftest.py").unlink()
     suite.pytester.makepyprojecttoml("[tool.inference_reports]\n[tool.record]\n[tool.pytest.ini_options]")

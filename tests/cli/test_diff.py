@@ -168,6 +168,19 @@ def test_with_one_name_the_answer_is_compared_with_that_of_a_failed_run(recordin
     assert (1, [f"- {one}", f"+ {recordings / '.failed' / one.name}"]) == (both.exit_code, both.output.splitlines()[:2])
 
 
+def test_where_no_run_failed_a_second_name_is_asked_for_and_suffices(recordings: Path) -> None:
+    """The command takes one name or two; what it says with one shows how to go on."""
+    one, other = (put(recordings, asks("Say hello."), test_id, answer="Hello.") for test_id in ("t.py::a", "t.py::b"))
+    alone = run("t.py::a", "--dir", recordings)
+    second = alone.output.split()[-1]
+    usage = run("--help").output
+
+    assert (2, "B") == (alone.exit_code, second)
+    assert f" A [{second}]\n" in usage
+    both = run("t.py::a", "t.py::b", "--dir", recordings)
+    assert (0, [f"- {one}", f"+ {other}"]) == (both.exit_code, both.output.splitlines()[:2])
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"[]", b'{"request": {}}', b'{"request": {}, "response": {"is_streaming": true}}']
 )

@@ -81,6 +81,9 @@ def test_an_id_that_nothing_is_set_aside_of_keeps_nothing(root: Path) -> None:
     assert "did you mean one of these?\n  tests/test_c.py::test_c" in done.stderr
     assert "no recording of a failed test is set aside\n" == none.stderr
     assert 3 + 1 == len(contents_of(root / "recordings" / ".failed"))
+    suggested = done.stderr.partition("did you mean one of these?\n")[2].split()[0]
+    kept = run("keep", suggested)
+    assert (0, suggested) == (kept.exit_code, kept.stdout.split()[-1])
 
 
 def test_what_was_recorded_since_is_not_undone(root: Path) -> None:

@@ -223,6 +223,8 @@ def test_similar_ids_are_suggested_for_a_test_without_recordings(tmp_path: Path)
     assert f"no recording in {tmp_path} is of tests/test_a.py::test_bb; did you mean one of these?" in done.stderr
     assert f"\n  {OLD}\n" in done.stderr
     assert 2 == run("rename-test", OLD, OLD, tmp_path).exit_code
+    suggested = done.stderr.partition("did you mean one of these?\n")[2].split()[0]
+    assert 0 == run("rename-test", suggested, NEW, tmp_path).exit_code
 
 
 def test_a_corrupt_file_is_skipped_and_named(tmp_path: Path) -> None:

@@ -217,6 +217,7 @@ def test_an_unknown_test_is_refused_with_those_that_are_similar(
     assert 2 == result.exit_code
     assert f"no recording in recordings is of {name}\n" in result.output
     assert f"  {suggested}" in result.output.splitlines()
+    assert 0 == show(suggested).exit_code
 
 
 def test_git_shows_what_changed_in_a_recording(run: Example, monkeypatch: pytest.MonkeyPatch) -> None:

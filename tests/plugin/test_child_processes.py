@@ -204,3 +204,44 @@ def test_a_call_after_the_test_is_named(suite: Suite) -> None:
     assert "recordings: 0 replayed, 1 recorded, 0 missed, 1 live, 0 unused" == line_of(result, "recordings:")
     late = "a process that it started made a call after its end; end the process before"
     assert f"  test_it.py::test_one: {late}" == line_of(result, "  test_it.py::test_one: a process")
+
+
+def test_a_process_answers_until_the_end_of_what_has_started_it(suite: Suite) -> None:
+    """A refusal says where to end or to start the process; each of the two is followed."""
+    text = """
+        import subprocess, sys
+
+        def started():
+            code = "import sys; from ask import *; sys.stdin.readline(); print(ask('late'))"
+            return subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1, stderr=-2, text=True)
+
+        def asked(process):
+            return print(process.communicate(" ")[0]) or process.returncode == 0
+        {tests}
+    """
+    late = """
+        def test_one(inference_session): test_one.process = started()
+        def test_two(inference_session): assert asked(test_one.process)
+    """
+    ended = """
+        def test_one(inference_session): assert asked(started())
+    """
+    wider = """
+        @pytest.fixture(scope="module")
+        def process():
+            return started()
+        def test_one(inference_session, process): pass
+        def test_two(inference_session, process): assert asked(process)
+    """
+    suite.write("test_it.py", text.format(tests=late))
+
+    refused = suite.run_apart()
+
+    refused.assert_outcomes(passed=1, failed=1)
+    advice = "*end this process before its test, fixture or block ends, or start it in a wider fixture*"
+    refused.stdout.fnmatch_lines([advice])
+    assert 0 == suite.server.count
+    for count, tests in enumerate((ended, wider), start=1):
+        suite.write("test_it.py", text.format(tests=tests))
+        assert 0 == suite.run_apart("--inference-mode=record-if-missing").ret == suite.run_apart().ret
+        assert count == suite.server.count

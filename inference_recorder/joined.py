@@ -19,7 +19,7 @@ from .engine.attempt_series import AttemptSeries
 from .engine.decisions import Record
 from .engine.engine import Engine
 from .engine.run_log import RunLog
-from .engine.test_run import NoTestRun
+from .engine.test_run import TestRun
 from .modes import InferenceMode
 from .network import NetworkRules
 from .recorder import hold, let_go
@@ -31,8 +31,10 @@ from .storage.store import Store
 from .storage.unsettled import Unsettled
 
 
-class _ParentsRun(NoTestRun):
+class _ParentsRun(TestRun):
     """The test run of the process that started this one, as it was then."""
+
+    attempt_series: AttemptSeries | None = None
 
     def __init__(self, origin: Origin, description: dict[str, Any]) -> None:
         self.has_plugin = description["has_plugin"]

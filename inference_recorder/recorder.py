@@ -15,7 +15,7 @@ from .children import variables
 from .config import DEFAULT, DEFAULT_DIRECTORY, LAST, REPEATS, Table, checked_hosts
 from .decorated import decorated
 from .engine.engine import Engine
-from .engine.test_run import NoTestRun, TestRun, current_test_run, running_test_id
+from .engine.test_run import TestRun, current_test_run, running_test_id
 from .guard import patches as guard
 from .modes import InferenceMode
 from .never_entered import WarnsIfUnused, calling_line
@@ -270,5 +270,5 @@ def let_go() -> None:
     patching.let_go()
 
 
-if isinstance(current_test_run(), NoTestRun):
+if not current_test_run().has_plugin:
     credentials.explain_uncaught()

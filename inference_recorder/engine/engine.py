@@ -25,7 +25,7 @@ from .decisions import Decision, Live, Record, Replay, Wait
 from .lookup import Lookup
 from .recorded_ids import RecordedIds
 from .series import Series
-from .test_run import NoTestRun, TestRun
+from .test_run import TestRun
 
 # An enumeration's members are looked up slowly, and decide() runs for every call.
 _RECORD, _RECORD_IF_MISSING, _REPLAY = InferenceMode.RECORD, InferenceMode.RECORD_IF_MISSING, InferenceMode.REPLAY
@@ -71,7 +71,7 @@ class Engine:
         """Counts the calls that are made outside test attempts."""
         self._counts_on = False
         """Whether that is the one of an outer session."""
-        self.test_run = test_run or NoTestRun()
+        self.test_run = test_run or TestRun()
         self._run_log = self.test_run.run_log
         self.call_log = CallLog(store, mode.value)
         self._writer = AnswerWriter(store, self.rules, record_errors, self.call_log, self.test_run)

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from ..config import Config
@@ -25,55 +25,71 @@ if TYPE_CHECKING:
     from .engine import Engine
 
 
-class TestRun(Protocol):
-    """A test run as recorders and engines see it; the pytest plugin's `Run` is one."""
+class TestRun:
+    """A test run as recorders and engines see it: without the plugin, a run of its own. The plugin's is `Run`."""
 
-    config: Config
-    run_log: RunLog
-    lets_clients_lack_keys: bool
+    __test__ = False  # pytest would take it for a class of tests
+
+    config = Config()
+    """Without the plugin, only arguments and environment count."""
+    lets_clients_lack_keys = False
     """Whether a client that is made outside sessions needs no key, since recordings may answer its calls."""
-    has_plugin: bool
+    has_plugin = False
     """Whether it is the pytest plugin's."""
+
+    def __init__(self) -> None:
+        self.run_log = RunLog()
 
     @property
     def test_id(self) -> str | None:
         """The id of the running test, or of the wider fixture being set up or torn down; None between tests."""
+        return running_node_id()
 
     @property
     def test_directory(self) -> Path | None:
         """The directory of the running test's file."""
-
-    def directory_of_project(self, is_shared: bool, /) -> Path | None:
-        """The directory of recordings that runs with another rootdir use for the running test; None for the default."""
-
-    def root_of(self, directory: Path, /) -> Path:
-        """What the test ids in a directory of recordings are relative to."""
-
-    def elsewhere(self, directories: Sequence[Path], /) -> Iterator[tuple[Path, Path]]:
-        """Yield other directories of the running test's projects than these, and what the test ids in each are to."""
+        return None
 
     @property
     def attempt_series(self) -> AttemptSeries | None:
         """The series of the running attempt or wider fixture; None between tests."""
+        return None
 
     @property
     def overwritten(self) -> str | None:
         """Where processes that are started now note the recordings that they overwrite."""
+        return None
+
+    def directory_of_project(self, is_shared: bool, /) -> Path | None:
+        """Return the directory that runs with another rootdir use for the running test; None for the default."""
+        return None  # nobody knows the rootdir
+
+    def root_of(self, directory: Path, /) -> Path:
+        """Return what the test ids in a directory of recordings are relative to."""
+        return Path.cwd()  # nobody asks
+
+    def elsewhere(self, directories: Sequence[Path], /) -> Iterator[tuple[Path, Path]]:
+        """Yield other directories of the running test's projects than these, and what the test ids in each are to."""
+        return iter(())
 
     def about_to_open(self, mode: InferenceMode, source: str, directory: Path, /) -> None:
         """Note that a session that writes to `directory` is about to be opened; may refuse it."""
 
     def opened(self, engine: Engine, /) -> None:
-        """Note that a session has been opened."""
+        """Note that a session has been opened: a test run may begin while it is open."""
+        opened_outside.add(engine)
 
     def is_wide(self, test_id: str | None, is_given: bool, /) -> bool:
         """Return whether other tests make requests under this test id too; `is_given`: the session was given it."""
+        return False  # every test id is one test's
 
     def is_kept(self) -> bool:
         """Return whether recordings of earlier runs answer now, since not all tests that need them run."""
+        return False
 
     def has_test(self, test_id: str, directory: Path, /) -> bool:
         """Return whether a test that has a recording in this directory still exists."""
+        return is_in_its_file(test_id, Path.cwd())
 
     def answered_from_kept(self, test_id: str | None, /) -> None:
         """Note that a recording of an earlier run has answered."""
@@ -82,64 +98,7 @@ class TestRun(Protocol):
         """Note that the recording `name` is about to be written or removed."""
 
 
-class NoTestRun:
-    """What a session is part of without the plugin: a run of its own."""
-
-    config = Config()
-    """Only arguments and environment count."""
-    lets_clients_lack_keys = False
-    test_directory: Path | None = None
-    attempt_series: AttemptSeries | None = None
-    has_plugin = False
-    overwritten: str | None = None
-
-    def __init__(self) -> None:
-        self.run_log = RunLog()
-
-    @property
-    def test_id(self) -> str | None:
-        """pytest's own id of the running test."""
-        return running_node_id()
-
-    def directory_of_project(self, is_shared: bool, /) -> Path | None:
-        """Return None: nobody knows the rootdir."""
-        return None
-
-    def root_of(self, directory: Path, /) -> Path:
-        """Return the current directory, since nobody asks."""
-        return Path.cwd()
-
-    def elsewhere(self, directories: Sequence[Path], /) -> Iterator[tuple[Path, Path]]:
-        """Yield nothing."""
-        return iter(())
-
-    def about_to_open(self, mode: InferenceMode, source: str, directory: Path, /) -> None:
-        """Do nothing."""
-
-    def opened(self, engine: Engine, /) -> None:
-        """Remember the session: a test run may begin while it is open."""
-        opened_outside.add(engine)
-
-    def is_wide(self, test_id: str | None, is_given: bool, /) -> bool:
-        """Return False: without the plugin, every test id is one test's."""
-        return False
-
-    def is_kept(self) -> bool:
-        """Return False."""
-        return False
-
-    def has_test(self, test_id: str, directory: Path, /) -> bool:
-        """Return whether a test is in its file, below the current directory."""
-        return is_in_its_file(test_id, Path.cwd())
-
-    def answered_from_kept(self, test_id: str | None, /) -> None:
-        """Do nothing."""
-
-    def about_to_record(self, store: Store, decision: Record, name: str, /) -> None:
-        """Do nothing."""
-
-
-class UnconfiguredRun(NoTestRun):
+class UnconfiguredRun(TestRun):
     """The test run of the plugin before it is configured, while the first conftest.py files are imported."""
 
     lets_clients_lack_keys = True
@@ -156,7 +115,7 @@ opened_outside: WeakSet[Engine] = WeakSet()
 
 def current_test_run() -> TestRun:
     """Return the plugin's test run; without the plugin, a new one for one session."""
-    return NoTestRun() if _test_run is None else _test_run
+    return TestRun() if _test_run is None else _test_run
 
 
 def running_test_id() -> str | None:

@@ -12,7 +12,7 @@ import pytest
 
 from ..config import Config
 from ..engine.run_log import RunLog
-from ..engine.test_run import opened_outside
+from ..engine.test_run import TestRun, opened_outside
 from ..errors import RecorderError
 from ..modes import InferenceMode
 from ..session import Session
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 RUN = pytest.StashKey["Run"]()
 
 
-class Run:
+class Run(TestRun):
     """The `TestRun` of all tests of this process, and the hooks by which it follows them."""
 
     has_plugin = True

@@ -10,7 +10,7 @@ import pytest
 from inference_recorder import UnwritableRecording
 from inference_recorder.engine.decisions import Record
 from inference_recorder.engine.engine import Engine
-from inference_recorder.engine.test_run import NoTestRun
+from inference_recorder.engine.test_run import TestRun
 from inference_recorder.modes import InferenceMode
 from inference_recorder.recording.answer import Answer, Streamed, Value
 from inference_recorder.recording.layout import recording_name
@@ -72,7 +72,7 @@ def test_a_stream_that_ends_while_its_session_closes_stays_whole(engine: Engine,
 def test_an_interruption_while_a_collected_stream_is_stored_is_raised_at_once(engine: Engine) -> None:
     """Ctrl-C ends a run now, and not when the session closes."""
 
-    class Interrupted(NoTestRun):
+    class Interrupted(TestRun):
         def about_to_record(self, store: Store, decision: Record, name: str, /) -> None:
             raise KeyboardInterrupt
 

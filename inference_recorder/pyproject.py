@@ -106,12 +106,6 @@ def _mode(value: object, where: str) -> InferenceMode:
     return parsed_mode(_text(value, where), where)
 
 
-def _unmarked(value: object, where: str) -> str:
-    if value not in UNMARKED:
-        raise RecorderError(f"{where} is {value!r}; it must be one of {', '.join(UNMARKED)}")
-    return str(value)
-
-
 def _patterns(value: object, where: str) -> tuple[re.Pattern[str], ...]:
     """Return compiled patterns. Errors name a rule by its number, since its text may be a secret."""
     rules = _list(value, where, is_shown=False)
@@ -171,6 +165,6 @@ _READERS: Mapping[str, Callable[[object, str], object]] = {
     "normalize": _normalizers,
     "block_network": _boolean,
     "allow_hosts": checked_hosts,
-    "unmarked": _unmarked,
+    "unmarked": _one_of(*UNMARKED),
 }
 """Key of the table -> what checks its value and returns the one that Table holds. The second argument begins errors."""

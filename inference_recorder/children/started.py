@@ -28,32 +28,19 @@ class _Way(NamedTuple):
     module: str
     owner: str
     name: str
-    pid_of: Callable[[object, tuple[object, ...]], int | None]
-    """Takes what it returned and its arguments."""
+    returns_pid: bool = False
+    """Whether it returns the id of the process; the object of a method has it."""
     kind: Kind = "program"
 
 
-def _pid_of_self(result: object, args: tuple[object, ...]) -> int | None:
-    pid: int | None = getattr(args[0], "pid", None)
-    return pid
-
-
-def _result(result: object, args: tuple[object, ...]) -> int | None:
-    return result if isinstance(result, int) else None
-
-
-def _unknown(result: object, args: tuple[object, ...]) -> None:
-    return None
-
-
 _WAYS = (
-    _Way("subprocess", "Popen", "__init__", _pid_of_self),  # asyncio, anyio and trio use it too
-    _Way("multiprocessing.process", "BaseProcess", "start", _pid_of_self, kind="python"),
-    _Way("os", "", "posix_spawn", _result),
-    _Way("os", "", "posix_spawnp", _result),
-    _Way("os", "", "system", _unknown),
-    _Way("os", "", "spawnv", _unknown),
-    _Way("os", "", "spawnve", _unknown),
+    _Way("subprocess", "Popen", "__init__"),  # asyncio, anyio and trio use it too
+    _Way("multiprocessing.process", "BaseProcess", "start", kind="python"),
+    _Way("os", "", "posix_spawn", returns_pid=True),
+    _Way("os", "", "posix_spawnp", returns_pid=True),
+    _Way("os", "", "system"),
+    _Way("os", "", "spawnv"),
+    _Way("os", "", "spawnve"),
 )
 """Other forks are reported by `os.register_at_fork`: see `usage`."""
 _REPLACING = ("execv", "execve")
@@ -105,7 +92,8 @@ def _replaced(way: _Way) -> Callable[[], None]:
         about_to_start()
         result = original(*args, **kwargs)
         kind: Kind = "tool" if way.name == "__init__" and _is_tool(*args[1:], **kwargs) else way.kind
-        _report(way.pid_of(result, args), kind)
+        pid = getattr(args[0], "pid", None) if way.owner else result if way.returns_pid else None
+        _report(pid if isinstance(pid, int) else None, kind)
         return result
 
     return _put(owner, way.name, start, original)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import sysconfig
-from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
-from types import FrameType
+from traceback import walk_stack
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
@@ -19,24 +18,17 @@ def line_of_caller() -> str | None:
     directory = ""
     with suppress(OSError):  # it may have been removed
         directory = os.getcwd() + os.sep
-    for frame in _frames():
+    for frame, line in walk_stack(sys._getframe()):
         path = frame.f_code.co_filename
         if not _is_library(path):
-            return f"{path.removeprefix(directory)}:{frame.f_lineno} in {frame.f_code.co_name}"
+            return f"{path.removeprefix(directory)}:{line} in {frame.f_code.co_name}"
     return None
 
 
 def is_in_http_client() -> bool:
     """Return whether the standard library's HTTP client opens this connection, whose requests are judged too."""
-    names = (str(frame.f_globals.get("__name__")) for frame in _frames())
+    names = (str(frame.f_globals.get("__name__")) for frame, _ in walk_stack(sys._getframe()))
     return any(name == "http.client" or name.endswith("urllib3.connection") for name in names)
-
-
-def _frames() -> Iterator[FrameType]:
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        yield frame
-        frame = frame.f_back
 
 
 def _is_library(path: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from types import FrameType
+from traceback import walk_stack
 
 from ..network import host_and_port
 from .internals import base_url_of
@@ -13,10 +13,8 @@ _MODULE = "openai._base_client"
 
 def destination_of_calling_client() -> tuple[str, int] | None:
     """Return host and port of the base url of the client that sends what is sent here; None if none does."""
-    frame: FrameType | None = inspect.currentframe()
-    while frame is not None:
+    for frame, _ in walk_stack(inspect.currentframe()):
         is_of_client = frame.f_globals.get("__name__") == _MODULE and "self" in frame.f_code.co_varnames
         if is_of_client and (base_url := base_url_of(frame.f_locals.get("self"))) is not None:
             return host_and_port(str(base_url))
-        frame = frame.f_back
     return None

@@ -34,21 +34,18 @@ from .storage.unsettled import Unsettled
 class _ParentsRun(TestRun):
     """The test run of the process that started this one, as it was then."""
 
+    test_id: str | None = None
     attempt_series: AttemptSeries | None = None
 
     def __init__(self, origin: Origin, description: dict[str, Any]) -> None:
         self.has_plugin = description["has_plugin"]
         self.attempt_series = AttemptSeries()
         self.run_log = RunLog(description["run_log"] and Path(description["run_log"]))
-        self._test_id: str | None = description["test_id"]
+        self.test_id = description["test_id"]
         self._origin = origin
         self._is_wide, self._is_kept = bool(description["is_wide"]), bool(description["is_kept"])
         self._unsettled = description["overwritten"] and Unsettled(Path(description["overwritten"]))
         self._before: dict[Path, Rollback] = {}
-
-    @property
-    def test_id(self) -> str | None:
-        return self._test_id
 
     def is_wide(self, test_id: str | None, is_given: bool, /) -> bool:
         return self._is_wide

@@ -39,18 +39,14 @@ class RunLog:
         """Texts in answers to several tests' requests that are new in this run. Guarded by `_guard`."""
         self.has_dropped = False
         """Whether in this process a call of a wider fixture, or a shared one, failed and was not recorded."""
-        self._directory = directory
+        self.directory = directory
+        """Where the processes of the run write; None if there is only this one."""
         self._recorded: set[str] = set()
         self._read: dict[str, int] = {}
         """File of another process -> how many of its bytes are known."""
         self._own: tuple[int, str] = 0, ""
         """(process, file): a forked child writes one of its own."""
         self._guard = threading.RLock()  # reentrant: a stream that is collected as garbage is stored anywhere
-
-    @property
-    def directory(self) -> Path | None:
-        """Where the processes of the run write; None if there is only this one."""
-        return self._directory
 
     def has(self, directory: Path, key: str, position: int) -> bool:
         """Return whether this run has recorded the answer at this position of a series."""
@@ -84,12 +80,12 @@ class RunLog:
 
     def refresh(self) -> None:
         """Read what other processes of the run have added since."""
-        if self._directory is None:
+        if self.directory is None:
             return
         with self._guard:
-            for name in os.listdir(self._directory):
+            for name in os.listdir(self.directory):
                 if name != self._own[1] or self._own[0] != os.getpid():
-                    self._read_on(self._directory / name, name)
+                    self._read_on(self.directory / name, name)
 
     def _read_on(self, path: Path, name: str) -> None:
         lines, self._read[name] = lines_since(path, self._read.get(name, 0))
@@ -99,10 +95,10 @@ class RunLog:
     def _note(self, line: _Line) -> None:
         with self._guard:
             self._take(line)
-            if self._directory is not None:
+            if self.directory is not None:
                 if self._own[0] != os.getpid():
                     self._own = os.getpid(), f"{os.getpid()}-{token_hex(4)}.jsonl"
-                with (self._directory / self._own[1]).open("ab", buffering=0) as file:
+                with (self.directory / self._own[1]).open("ab", buffering=0) as file:
                     file.write(json.dumps(line).encode() + b"\n")
 
     def _take(self, line: _Line) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import pytest
+
 from ..config import Config
 from ..modes import InferenceMode
+from .sdk_import import once_sdk_is_imported
 
 if TYPE_CHECKING:
     from ..guard.judge import Contact
@@ -33,18 +36,14 @@ class OutsideSessions:
         """Whether there is something to report."""
         return bool(self.calls or self.refused or self.blocked)
 
-    @property
-    def judges_calls(self) -> bool:
-        """Whether calls of the SDK are counted or refused."""
-        return self._unmarked != "allow"
+    def begin(self, pytest_config: pytest.Config) -> None:
+        """Judge until the run ends; from the import of the SDK on if only its calls are judged."""
+        if self._network.blocks_all:
+            pytest_config.add_cleanup(self._begin())
+        elif self._unmarked != "allow":
+            once_sdk_is_imported(pytest_config, self._begin)
 
-    @property
-    def blocks_network(self) -> bool:
-        """Whether every connection to another machine is refused."""
-        return self._network.blocks_all
-
-    def begin(self) -> Callable[[], None]:
-        """Judge from now on; returns a function that ends this."""
+    def _begin(self) -> Callable[[], None]:
         from ..guard import judge, patches
 
         judge.outsiders.append(self.judge)
@@ -68,7 +67,7 @@ class OutsideSessions:
         if contact.is_blocked_by(self._network):
             self.blocked.append((self._run.test_id, contact.hosts[0]))
             raise refusal(contact, "network", self._run.test_id)
-        if not self.judges_calls or (client := destination_of_calling_client()) is None:
+        if self._unmarked == "allow" or (client := destination_of_calling_client()) is None:
             return
         # While it calls, a client may also get a token from elsewhere.
         if not any(serves_models(host) or (host, contact.port) == client for host in contact.hosts):

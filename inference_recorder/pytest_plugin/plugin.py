@@ -16,7 +16,6 @@ from .marker import DESCRIPTION
 from .module_clients import prepare
 from .processes import Processes
 from .run import RUN, Run
-from .sdk_import import once_sdk_is_imported
 from .shared_directory import SharedDirectory
 from .wide_fixtures import WideFixtures
 
@@ -62,10 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
     processes = Processes() if shared is None else shared.processes(config, name)
     run = Run(config, settings, run_log, processes, unsettled)
     config.stash[RUN] = run
-    if run.outside.blocks_network:
-        config.add_cleanup(run.outside.begin())
-    elif run.outside.judges_calls:
-        once_sdk_is_imported(config, run.outside.begin)
+    run.outside.begin(config)
     config.add_cleanup(set_test_run(run))
     end = Worker(config, run) if hasattr(config, "workerinput") else Controller(config, run, shared)
     for plugin in (run, run.selection, WideFixtures(run), end):

@@ -125,7 +125,7 @@ class Run(TestRun):
 
     @property
     def overwritten(self) -> str | None:
-        return None if self._unsettled is None or self.attempt is None else self._unsettled.path
+        return None if self._unsettled is None or self.attempt is None else str(self._unsettled.file)
 
     def about_to_open(self, mode: InferenceMode, source: str, directory: Path, /) -> None:
         # A test that records into a directory of its own tests recording.

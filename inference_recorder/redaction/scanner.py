@@ -145,11 +145,6 @@ class Scanner:
 _start, _end = attrgetter("start"), attrgetter("end")
 
 
-def shaped_secrets(text: str) -> list[Finding]:
-    """Return what has the shape of a secret in a text."""
-    return Scanner().find(text)
-
-
 def may_have_a_shape(text: str) -> bool:
     """Return whether a text, canonical or not, may hold the shape of a secret. Never in one with a lone surrogate."""
     return prefilter(_prefilter_pattern(False, ""))(text)

@@ -17,23 +17,18 @@ class Unsettled:
     """The recordings of one test as they were before it, in a file to which several processes add."""
 
     def __init__(self, file: Path) -> None:
-        self._file = file
-
-    @property
-    def path(self) -> str:
-        """Where they are kept."""
-        return str(self._file)
+        self.file = file
 
     def note(self, directory: Path, old: Iterable[tuple[str, Files | None]]) -> None:
         """Keep (name, files) of a directory before they are overwritten, None for no files. A full disk is ignored."""
         lines = [json.dumps([str(directory), name, _text(files)]) for name, files in old]
         if lines:
-            with suppress(OSError), self._file.open("ab", buffering=0) as file:
+            with suppress(OSError), self.file.open("ab", buffering=0) as file:
                 file.write("".join(f"{line}\n" for line in lines).encode())
 
     def settle(self) -> None:
         """Forget them: the test has ended."""
-        self._file.unlink(missing_ok=True)
+        self.file.unlink(missing_ok=True)
 
     def roll_back(self) -> list[Path]:
         """Move the new recordings of a crashed worker to .failed, restore the old ones, and return the new paths.
@@ -51,7 +46,7 @@ class Unsettled:
         from .store import Store
 
         old: dict[Path, dict[str, Files | None]] = {}
-        lines = self._file.read_bytes().splitlines() if self._file.exists() else []
+        lines = self.file.read_bytes().splitlines() if self.file.exists() else []
         for line in lines:
             with suppress(ValueError):  # the disk was full
                 directory, name, text = json.loads(line)

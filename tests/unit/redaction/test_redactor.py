@@ -19,7 +19,7 @@ from inference_recorder.recording.joined import TextPart, rewrite_parts
 from inference_recorder.redaction import scanner as scanner_module
 from inference_recorder.redaction.placeholders import PLACEHOLDER
 from inference_recorder.redaction.redactor import Redactor
-from inference_recorder.redaction.scanner import _spellings, may_have_a_shape, shaped_secrets
+from inference_recorder.redaction.scanner import Scanner, _spellings, may_have_a_shape
 from inference_recorder.redaction.secret_env import _variable_names
 from inference_recorder.request.jsonable import canonical_text
 
@@ -39,7 +39,7 @@ def test_a_secret_is_found_whole_and_alone(secret: Secret) -> None:
     """Half a key left behind is a key to be guessed; a word taken along makes the answer another one."""
     start, end = secret.text.format(secret.one).index(secret.one), len(secret.one)
 
-    findings = shaped_secrets(secret.text.format(secret.one))
+    findings = Scanner().find(secret.text.format(secret.one))
 
     assert [(start, start + end)] == [(finding.start, finding.end) for finding in findings]
 
@@ -86,7 +86,7 @@ def test_a_text_of_twice_the_length_takes_no_four_times_as_long(start: str, repe
     short, long = (start + repeated * (size // len(repeated)) for size in (2_500, 40_000))
 
     taken = [
-        min(timeit.repeat(partial(shaped_secrets, text), timer=time.process_time, number=1, repeat=3))
+        min(timeit.repeat(partial(Scanner().find, text), timer=time.process_time, number=1, repeat=3))
         for text in (short, long)
     ]
 
@@ -197,7 +197,7 @@ def test_the_prefilter_reads_escaped_white_space(between: str) -> None:
         f"bearer{between}" + "a1b2c3d4e5f6a7b8c9d0",
         f"aws secret{between}" + "7" * 40,
     ):
-        assert not shaped_secrets(text) or may_have_a_shape(canonical_text({"v": text})), text
+        assert not Scanner().find(text) or may_have_a_shape(canonical_text({"v": text})), text
 
 
 @given(st.sampled_from(SECRETS), st.sampled_from(SECRETS))

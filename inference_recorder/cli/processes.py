@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from itertools import islice
+from itertools import chain, islice
 from typing import TypeVar
 
 from .console import remark, tracked
@@ -54,9 +54,7 @@ def _worked(work: Callable[[Sequence[_Item]], Iterable[_Result]], items: Iterabl
         if len(waiting) > 1:
             yield from _worked_in_processes(work, waiting, lots, number)
         # None are left but where processes do not work.
-        for lot in waiting:
-            yield from work(lot)
-        number = 1
+        yield from chain.from_iterable(map(work, chain(waiting, lots)))
 
 
 def _worked_in_processes(

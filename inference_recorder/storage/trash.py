@@ -138,16 +138,12 @@ def last_deletion(directories: Iterable[Path]) -> list[Path]:
 
     Raises UnwritableRecording if a trash cannot be read.
     """
-    last: list[Path] = []
+    by_name: defaultdict[str, list[Path]] = defaultdict(list)
     for entry in chain.from_iterable(map(_entries, directories)):
         with files.refusals_of(entry):
-            if entry.name.endswith(UNDONE) or not any(paths_in([entry, entry / ACCEPTED_DIRECTORY])):
-                continue
-        if not last or entry.name > last[0].name:
-            last = [entry]
-        elif entry.name == last[0].name:
-            last.append(entry)
-    return last
+            if not entry.name.endswith(UNDONE) and any(paths_in([entry, entry / ACCEPTED_DIRECTORY])):
+                by_name[entry.name].append(entry)
+    return by_name[max(by_name)] if by_name else []
 
 
 def origin_of(entry: Path) -> tuple[str, datetime]:

@@ -36,14 +36,13 @@ def undo(entries: Iterable[Path]) -> Undone:
     undone = Undone([], {})
     for entry in entries:
         directory = entry.parent.parent
-        accepted_back, kept = _set_aside_again(entry)
+        accepted_back, conflict = _set_aside_again(entry)
         undone.restored.extend(accepted_back)
         series: defaultdict[tuple[Path, str], list[Path]] = defaultdict(list)
         for deleted in sorted(paths_in([entry]), key=position_of):
             series[series_of(deleted)].append(deleted)
         attachment_paths = _attachments_in(entry)
         restored: list[Path] = []
-        conflict: list[Path] = []
         for answers in series.values():
             if any(_is_conflict(directory / deleted.name, deleted) for deleted in answers):
                 conflict += answers
@@ -58,15 +57,14 @@ def undo(entries: Iterable[Path]) -> Undone:
                 for path in (deleted, *attachment_paths[deleted.name]):
                     path.unlink(missing_ok=True)
             undone.restored.append(directory / deleted.name)
-        if not conflict and not kept:
+        if not conflict:
             with suppress(OSError):  # another process is still moving recordings to it, for the next undo
                 entry.rmdir()
             continue
         remainder = entry.with_name(entry.name + UNDONE)
         with files.refusals_of(remainder), suppress(FileNotFoundError):  # another process has renamed it
             entry.rename(remainder)
-        undone.conflict.update({directory / path.name: remainder / ACCEPTED_DIRECTORY / path.name for path in kept})
-        undone.conflict.update({directory / deleted.name: remainder / deleted.name for deleted in conflict})
+        undone.conflict.update({directory / path.name: remainder / path.relative_to(entry) for path in conflict})
     return undone
 
 

@@ -49,12 +49,13 @@ def test_a_process_belongs_to_its_test(suite: Suite, workers: int) -> None:
         def test_allowed():
             {second}
     """
+    run = suite.run_apart if workers else suite.run
     suite.write("test_it.py", text.format(first="pass", second="pass"))
-    suite.run_apart(f"-n{workers}", "--inference-mode=record").assert_outcomes(passed=4)
+    run(f"-n{workers}", "--inference-mode=record").assert_outcomes(passed=4)
     recorded = suite.server.count
     suite.write("test_it.py", text.format(first="run('try_to_ask()')", second="run('try_to_ask()')"))
 
-    result = suite.run_apart(f"-n{workers}", "--inference-prune")
+    result = run(f"-n{workers}", "--inference-prune")
 
     result.assert_outcomes(passed=4, errors=1)
     assert ["test_it.py::test_one"] * 4 + ["test_it.py@answer"] == suite.test_ids()
@@ -95,11 +96,11 @@ def test_what_a_process_of_a_failing_test_recorded_is_set_aside(suite: Suite) ->
             assert {passes}, answers
     """
     suite.write("test_it.py", text.format(passes=True))
-    suite.run_apart("--inference-mode=record").assert_outcomes(passed=1)
+    suite.run("--inference-mode=record").assert_outcomes(passed=1)
     before = suite.recordings()
     suite.write("test_it.py", text.format(passes=False))
 
-    suite.run_apart("--inference-mode=record").assert_outcomes(failed=1)
+    suite.run("--inference-mode=record").assert_outcomes(failed=1)
 
     assert (before, 4) == (suite.recordings(), len(suite.files("recordings/.failed")))
 
@@ -112,7 +113,7 @@ def test_a_shorter_series_is_cut(suite: Suite) -> None:
     """
     for count in (3, 2):
         suite.write("test_it.py", text.format(count=count))
-        suite.run_apart("--inference-mode=record").assert_outcomes(passed=1)
+        suite.run("--inference-mode=record").assert_outcomes(passed=1)
 
     assert 2 == len(suite.files())
 
@@ -149,7 +150,7 @@ def test_a_run_inside_a_test_is_its_own(suite: Suite) -> None:
         """,
     )
 
-    result = suite.run_apart()
+    result = suite.run()
 
     result.assert_outcomes(passed=1)
     assert (2, [], 1) == (suite.server.count, suite.files(), len(suite.files("inner")))
@@ -172,9 +173,9 @@ def test_a_session_over_several_tests_has_the_id_of_each(suite: Suite) -> None:
         def test_two(): assert run("print(ask())")
         """,
     )
-    suite.run_apart("--inference-mode=record").assert_outcomes(passed=2)
+    suite.run("--inference-mode=record").assert_outcomes(passed=2)
 
-    suite.run_apart().assert_outcomes(passed=2)
+    suite.run().assert_outcomes(passed=2)
 
     assert 3 == suite.server.count
     assert ["test_it.py::test_one", "test_it.py::test_two"] == suite.test_ids()[-2:]
@@ -198,7 +199,7 @@ def test_a_call_after_the_test_is_named(suite: Suite) -> None:
         """,
     )
 
-    result = suite.run_apart("--inference-mode=record")
+    result = suite.run("--inference-mode=record")
 
     result.assert_outcomes(passed=2)
     assert "recordings: 0 replayed, 1 recorded, 0 missed, 1 live, 0 unused" == line_of(result, "recordings:")

@@ -63,28 +63,26 @@ def models_file(suite: Suite, test_id: str, version: int, name: str) -> Path:
     return put(path.parent, path.name.split("-")[1], [model(name)], base_url=suite.server.base_url, test_id=test_id)
 
 
-@pytest.mark.quick_cases(4)
 @pytest.mark.parametrize("mode", ["record", "record-if-missing"])
-@pytest.mark.parametrize("kinds", [(REFUSED, LISTED), (REFUSED_ASYNC, LISTED_ASYNC)], ids=["sync", "async"])
-@pytest.mark.parametrize("is_list_first", [False, True], ids=["401 first", "list first"])
 @pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)], ids=["one process", "two workers"])
-def test_a_test_that_expects_a_401_and_one_that_expects_a_list_replay(
-    workers: int, is_list_first: bool, kinds: tuple[str, str], mode: str, suite: Suite
-) -> None:
+def test_a_test_that_expects_a_401_and_one_that_expects_a_list_replay(workers: int, mode: str, suite: Suite) -> None:
     """Which of them ran last decided what both got."""
-    kind_of = {"one": kinds[is_list_first], "two": kinds[not is_list_first]}
     options = ["-n", str(workers)] if workers else []
-    suite.write("test_it.py", TESTS + "".join(kind.format(name=name) for name, kind in kind_of.items()))
-    for name, kind in kind_of.items():
-        suite.server.answers("/v1/models", LIST if kind in (LISTED, LISTED_ASYNC) else REFUSAL)
-        suite.run(f"--inference-mode={mode}", "-k", name).assert_outcomes(passed=1, deselected=1)
+    orders = [(kinds, order) for kinds in ((REFUSED, LISTED), (REFUSED_ASYNC, LISTED_ASYNC)) for order in (0, 1)]
+    for number, (kinds, first) in enumerate(orders):
+        kind_of = {"one": kinds[first], "two": kinds[not first]}
+        file = f"test_{number}.py"
+        suite.write(file, TESTS + "".join(kind.format(name=name) for name, kind in kind_of.items()))
+        for name, kind in kind_of.items():
+            suite.server.answers("/v1/models", LIST if kind in (LISTED, LISTED_ASYNC) else REFUSAL)
+            suite.run(file, f"--inference-mode={mode}", "-k", name).assert_outcomes(passed=1, deselected=1)
     run = suite.run_apart if workers else suite.run
     asked = suite.server.count
 
-    run(*options).assert_outcomes(passed=2)
-    run("--inference-mode=record-if-missing", *options).assert_outcomes(passed=2)
+    run(*options).assert_outcomes(passed=8)
+    run("--inference-mode=record-if-missing", *options).assert_outcomes(passed=8)
 
-    assert 2 == asked == suite.server.count
+    assert 8 == asked == suite.server.count
 
 
 @pytest.mark.parametrize("is_list", [True, False], ids=["list", "failure"])

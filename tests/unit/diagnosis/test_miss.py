@@ -225,8 +225,7 @@ SUITE = """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=["one process", "xdist"])
-def test_the_command_of_a_miss_records_it(options: list[str], server: OpenAIServer, tmp_path: Path) -> None:
+def test_the_command_of_a_miss_records_it(server: OpenAIServer, tmp_path: Path) -> None:
     """It is to be pasted into a shell as it stands, brackets and spaces of a parametrised id included."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     environment |= {"SERVER": server.base_url, "PATH": f"{Path(sys.executable).parent}:{environment['PATH']}"}
@@ -240,16 +239,21 @@ def test_the_command_of_a_miss_records_it(options: list[str], server: OpenAIServ
     def write(punctuation: str) -> None:
         suite.write_text(textwrap.dedent(SUITE) + f"PUNCTUATION = {punctuation!r}\n")
 
-    pytest_command = " ".join(["pytest -q -p no:cacheprovider", *options])
+    pytest_command = "pytest -q -p no:cacheprovider"
     write("!")
     run(f"LLAMA_STACK_TEST_INFERENCE_MODE=record-if-missing {pytest_command}")
     write("?")
-    missed = run(pytest_command)
-    commands = [line.removeprefix("E").strip() for line in missed.splitlines() if "pytest --inference-mode" in line]
-    for command in set(commands):
+    missed = [run(pytest_command), run(f"{pytest_command} -n 2")]
+    [commands, of_workers] = [
+        {line.removeprefix("E").strip() for line in output.splitlines() if "pytest --inference-mode" in line}
+        for output in missed
+    ]
+    for command in commands:
         run(command)
 
-    assert '- "hello!"' in missed
-    assert '+ "good bye?"' in missed
-    assert 2 == len(set(commands)), missed
+    for output in missed:
+        assert '- "hello!"' in output
+        assert '+ "good bye?"' in output
+    assert 2 == len(commands), missed
+    assert commands == of_workers
     assert {"passed": 2} == pytest.RunResult.parse_summary_nouns(run(pytest_command).splitlines())

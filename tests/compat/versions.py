@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import venv
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -31,25 +32,32 @@ def main() -> None:
     parser.add_argument("versions", nargs="*", default=VERSIONS, metavar="VERSION")
     parser.add_argument("--short", action="store_true", help="only what touches the SDK most")
     options = parser.parse_args()
-    failed = [version for version in options.versions if not _passes(version, options.short)]
+    with tempfile.TemporaryDirectory() as directory, ThreadPoolExecutor(2) as pool:  # pip uses one core
+        pythons = pool.map(lambda version: _environment(version, Path(directory) / version), options.versions)
+        runs = zip(options.versions, pythons, strict=True)
+        failed = [version for version, python in runs if not _passes(version, python, options.short)]
     print(f"\nopenai {', '.join(options.versions)}: {'failed with ' + ', '.join(failed) if failed else 'all passed'}")
     sys.exit(bool(failed))
 
 
-def _passes(version: str, is_short: bool) -> bool:
+def _environment(version: str, directory: Path) -> str:
+    """Return the Python of a new environment with this version of openai."""
+    venv.create(directory, with_pip=True)
+    python = str(directory / ("Scripts" if sys.platform == "win32" else "bin") / "python")
+    held = directory / CONSTRAINTS.name
+    lines = CONSTRAINTS.read_text(encoding="utf-8").splitlines(keepends=True)
+    held.write_text("".join(line for line in lines if not line.startswith("openai==")))
+    packages = (f"openai=={version}", f"{ROOT}[test]", "-c", str(held))
+    subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *packages], check=True)
+    return python
+
+
+def _passes(version: str, python: str, is_short: bool) -> bool:
     print(f"\n== openai {version}", flush=True)
-    with tempfile.TemporaryDirectory() as directory:
-        venv.create(directory, with_pip=True)
-        python = str(Path(directory) / ("Scripts" if sys.platform == "win32" else "bin") / "python")
-        held = Path(directory) / CONSTRAINTS.name
-        lines = CONSTRAINTS.read_text(encoding="utf-8").splitlines(keepends=True)
-        held.write_text("".join(line for line in lines if not line.startswith("openai==")))
-        packages = (f"openai=={version}", f"{ROOT}[test]", "-c", str(held))
-        subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *packages], check=True)
-        tests = SHORT if is_short else ()
-        suite = [python, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", *tests]
-        runs = [suite] if is_short else [suite, [*suite, "-m", "slow", "tests/sdk/comparison"]]
-        return all(subprocess.run(run, cwd=ROOT, check=False).returncode == 0 for run in runs)
+    tests = SHORT if is_short else ()
+    suite = [python, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", *tests]
+    runs = [suite] if is_short else [suite, [*suite, "-m", "slow", "tests/sdk/comparison"]]
+    return all(subprocess.run(run, cwd=ROOT, check=False).returncode == 0 for run in runs)
 
 
 if __name__ == "__main__":

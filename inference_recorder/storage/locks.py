@@ -15,7 +15,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,6 +109,7 @@ class Locks:
             _writing.discard(held_by)
 
     def _locked(self, path: Path, patience: Patience | None) -> FileLock | None:
+        """Return the lock that is held now; None if another holds it, after waiting as long as `patience` allows."""
         from filelock import FileLock, Timeout
 
         make_ignored(self._directory)
@@ -125,43 +126,31 @@ class Locks:
 
     def remove_abandoned(self) -> None:
         """Remove the lock files of killed processes."""
-        from filelock import FileLock, Timeout
-
         if not is_directory(self._directory):
             return
         for name in os.listdir(self._directory):
             path = self._directory / name
-            if not is_lock_name(name):
-                continue
-            lock = FileLock(path, thread_local=False)
-            try:
-                lock.acquire(timeout=0)
-            except (Timeout, OSError):
-                continue
-            _unlocked(lock, path)
+            with suppress(OSError):
+                if is_lock_name(name) and (lock := self._locked(path, None)) is not None:
+                    _unlocked(lock, path)
 
     def try_in_flight(self, key: str, holder: object) -> InFlight | None:
         """Return the in-flight lock of `key` for `holder`, or None if the request is in flight already; never waits.
 
         Raises OSError if there can be no lock file.
         """
-        from filelock import FileLock, Timeout
-
         path = self._directory / in_flight_lock_name(key)
         with _guard:
             if path in _in_flight:
                 return None
             _in_flight[path] = holder
+        lock = None
         try:
-            make_ignored(self._directory)
-            lock = FileLock(path, thread_local=False)
-            lock.acquire(timeout=0)
-        except BaseException as error:
-            _forget_in_flight(path)
-            if isinstance(error, Timeout):
-                return None
-            raise
-        return InFlight(lock, path)
+            lock = self._locked(path, None)
+        finally:
+            if lock is None:
+                _forget_in_flight(path)
+        return None if lock is None else InFlight(lock, path)
 
     def is_in_flight_here(self, key: str) -> bool:
         """Whether this process itself has the request with this key in flight."""

@@ -14,7 +14,7 @@ import click
 from ..config import DEFAULT_DIRECTORY, absolute
 from ..errors import CorruptRecording
 from ..recording.layout import RECORDING_ENDING, is_key_name, name_of
-from ..storage.catalogue import Entry, entry_of, paths_in
+from ..storage.catalogue import Entry, entry_of, keyed_paths_in, paths_in
 from ..storage.directories import directories_from
 from ..storage.files import is_inside
 from ..storage.walk import unhidden
@@ -122,7 +122,7 @@ def searched_directories(directory: Path | None, *, is_recursive: bool = False) 
     own = tuple(dict.fromkeys((*(path for path in directories_from(root).read if path.is_dir()), *beside)))
     if is_recursive:
         return SearchedDirectories(root, tuple(dict.fromkeys((*own, *directories_below(root)))))
-    if any(map(_has_recordings, own)) or not (below := tuple(directories_below(root))):
+    if any(any(keyed_paths_in(path)) for path in own) or not (below := tuple(directories_below(root))):
         return SearchedDirectories(root, own)
     number = counted(len(below), "directory", "directories")
     remark(f"{root} has no recordings of its own; searching {number} below it")
@@ -150,13 +150,6 @@ def inside_root(directories: SearchedDirectories) -> Iterator[Path]:
 def directories_below(root: Path) -> Iterator[Path]:
     """Yield `root` and the directories below it that have recordings, except hidden ones such as .trash."""
     return (directory for directory, _, files in unhidden(root) if _are_recordings(files))
-
-
-def _has_recordings(directory: Path) -> bool:
-    try:
-        return _are_recordings(os.listdir(directory))
-    except OSError:
-        return False
 
 
 def _are_recordings(names: Iterable[str]) -> bool:

@@ -144,6 +144,17 @@ def paths_in(directories: Iterable[Path]) -> Iterator[Path]:
         yield from (directory / name for name in names if not name.startswith("."))
 
 
+def keyed_paths_in(directory: Path) -> Iterator[Path]:
+    """Yield the recordings in a directory that have a key for a name, in any order; none if it cannot be read."""
+    try:
+        with os.scandir(directory) as found:
+            for entry in found:
+                if entry.name.endswith(RECORDING_ENDING) and is_key_name(name_of(entry.name)):
+                    yield directory / entry.name
+    except OSError:
+        return
+
+
 def entries_in(directories: Iterable[Path]) -> Iterator[Entry | CorruptRecording]:
     """Yield each recording in these directories, or the error from reading it."""
     for path in paths_in(directories):

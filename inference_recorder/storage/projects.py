@@ -15,8 +15,7 @@ from ..config import DEFAULT_DIRECTORY
 from ..errors import CorruptRecording, RecorderError
 from ..fixture_ids import SESSION, parsed_fixture_id
 from ..pyproject import table_of
-from ..recording.layout import RECORDING_ENDING, is_key_name, name_of
-from .catalogue import entry_without_answer
+from .catalogue import entry_without_answer, keyed_paths_in
 from .directories import directories_from
 
 _MOST_READ = 2000
@@ -55,7 +54,7 @@ class Projects:
             return None
         for parent in self._from(start):
             if parent == self._rootdir:
-                if any(next(_recordings_in(path), None) for path in directories_from(parent / DEFAULT_DIRECTORY).read):
+                if any(next(keyed_paths_in(path), None) for path in directories_from(parent / DEFAULT_DIRECTORY).read):
                     return None
                 continue
             for directory in _directories_of(parent):
@@ -92,7 +91,7 @@ class Projects:
         return self._roots[directory] or self._rootdir
 
     def _found_roots(self, directory: Path) -> Iterator[Path]:
-        for path in islice(_recordings_in(directory), _MOST_READ):
+        for path in islice(keyed_paths_in(directory), _MOST_READ):
             file = _test_file(path)
             for root in self._from(directory.parent) if file else ():
                 test = root / file
@@ -115,16 +114,6 @@ def _directories_of(project: Path) -> Iterator[Path]:
         configured = None
     yield from () if configured is None else (configured,)
     yield project / DEFAULT_DIRECTORY
-
-
-def _recordings_in(directory: Path) -> Iterator[Path]:
-    try:
-        with os.scandir(directory) as found:
-            for entry in found:
-                if entry.name.endswith(RECORDING_ENDING) and is_key_name(name_of(entry.name)):
-                    yield directory / entry.name
-    except OSError:
-        return
 
 
 def _test_file(path: Path) -> str:

@@ -86,8 +86,7 @@ def tell_unanswered() -> None:
 
 def tell_started(pid: int | None, kind: Kind) -> None:
     """Report that this process has started another, or is about to become another program, with the id it has."""
-    if listeners:
-        _tell({"started": pid, "kind": kind})
+    _tell({"started": pid, "kind": kind})
 
 
 def forks() -> int:

@@ -105,8 +105,7 @@ class CallLog:
 
     def recorded(self, decision: Record, path: Path, request: JsonObject, failure: Failure | None) -> None:
         """Log a call whose answer is stored; `request` is the one in the recording, without secrets."""
-        if process_usage.listeners:
-            process_usage.tell_use("recorded", decision.test_id, decision.key, str(path))
+        process_usage.tell_use("recorded", decision.test_id, decision.key, str(path))
         call = replace(
             _call(decision, request, failure),
             path=str(path),
@@ -123,8 +122,7 @@ class CallLog:
             f"{reason_of(failure)}: {failure.message}\n"
             "This failed call was not recorded and replaced nothing; record_errors=True records it."
         )
-        if process_usage.listeners:
-            process_usage.tell_unanswered()
+        process_usage.tell_unanswered()
         call = replace(_call(decision, request, failure), explanation=explanation)
         self._log("dropped", call)
         failed_with = failure.type, failure.status_code, failure.message
@@ -134,8 +132,7 @@ class CallLog:
 
     def missed(self, request: Request, key: str, test_id: str | None, error: MissingRecording) -> None:
         """Log a call that no recording answers, for which this error is raised."""
-        if process_usage.listeners:
-            process_usage.tell_unanswered()
+        process_usage.tell_unanswered()
         number = next(self._numbers)
         self._unanswered.append((number, request, Sent()))
         missed = Call(
@@ -173,8 +170,7 @@ class CallLog:
 
     def blocked(self, error: LiveCallBlocked) -> None:
         """Log a connection past the SDK that was refused, as a missed call: no recording answers it."""
-        if process_usage.listeners:
-            process_usage.tell_unanswered()
+        process_usage.tell_unanswered()
         number, started = next(self._numbers), time.time()
         call = Call("", "", "", error.test_id, None, started, explanation=str(error), number=number, host=error.host)
         self._log("missed", call)

@@ -244,10 +244,6 @@ class Engine:
         """Return whether waiting without `await` would block: the call in flight needs this thread's event loop."""
         return runs_an_event_loop() and self.store.locks.is_in_flight_here(recording_name(wait.key, wait.position))
 
-    def abandon(self, decision: Record) -> None:
-        """Give up a call whose answer cannot be stored."""
-        self.captures.abandon(decision)
-
     def count_on_in(self, outer_engines: Iterable[Engine]) -> None:
         """Count calls outside test attempts on from the nearest outer session with the same mode and directory.
 

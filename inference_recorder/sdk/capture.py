@@ -69,7 +69,7 @@ class Capture:
 
     def abandon(self) -> None:
         """Give the call up, whose answer cannot be stored."""
-        self.engine.abandon(self.decision)
+        self.engine.captures.abandon(self.decision)
 
     def add(self, chunk: object) -> None:
         """Record one chunk as it is now: its consumer may change it."""

@@ -73,7 +73,7 @@ def test_finishing_a_series_waits_for_a_recording_that_is_being_written(tmp_path
     assert isinstance(first, Record)
     assert isinstance(second, Record)
     assert isinstance(third, Record)
-    engine.abandon(first)
+    engine.captures.abandon(first)
     engine.captures.save(third, Value({"text": "third"}))
     save_second = threading.Thread(target=engine.captures.save, args=(second, Value({"text": "second"})))
     finish = threading.Thread(target=engine.attempt_series.finish, kwargs={"is_cut": True})

@@ -31,6 +31,8 @@ class _Way(NamedTuple):
     returns_pid: bool = False
     """Whether it returns the id of the process; the object of a method has it."""
     kind: Kind = "program"
+    is_exec: bool = False
+    """Whether it makes another program of this process, such as one that was forked, and does not return."""
 
 
 _WAYS = (
@@ -41,11 +43,10 @@ _WAYS = (
     _Way("os", "", "system"),
     _Way("os", "", "spawnv"),
     _Way("os", "", "spawnve"),
+    _Way("os", "", "execv", is_exec=True),
+    _Way("os", "", "execve", is_exec=True),
 )
 """Other forks are reported by `os.register_at_fork`: see `usage`."""
-_REPLACING = ("execv", "execve")
-"""Functions of `os` by which a process that was forked becomes another program."""
-
 
 _watching: tuple[tuple[Report, Callable[[], None]], ...] = ()
 _undone: tuple[Callable[[], None], ...] = ()
@@ -56,7 +57,7 @@ def watch(report: Report, before: Callable[[], None] = lambda: None) -> Callable
     global _watching, _undone
     watcher = report, before
     if not _watching:
-        _undone = (*map(_replaced, _WAYS), *map(_replaced_exec, _REPLACING))
+        _undone = tuple(map(_replaced, _WAYS))
     _watching += (watcher,)
 
     def end() -> None:
@@ -90,6 +91,9 @@ def _replaced(way: _Way) -> Callable[[], None]:
     @functools.wraps(original)
     def start(*args: object, **kwargs: object) -> object:
         about_to_start()
+        if way.is_exec:
+            _report(os.getpid(), way.kind)
+            return original(*args, **kwargs)
         result = original(*args, **kwargs)
         kind: Kind = "tool" if way.name == "__init__" and _is_tool(*args[1:], **kwargs) else way.kind
         pid = getattr(args[0], "pid", None) if way.owner else result if way.returns_pid else None
@@ -97,18 +101,6 @@ def _replaced(way: _Way) -> Callable[[], None]:
         return result
 
     return _put(owner, way.name, start, original)
-
-
-def _replaced_exec(name: str) -> Callable[[], None]:
-    original = _without_ours(getattr(os, name))
-
-    @functools.wraps(original)
-    def become(*args: object, **kwargs: object) -> object:
-        about_to_start()
-        _report(os.getpid(), "program")
-        return original(*args, **kwargs)
-
-    return _put(os, name, become, original)
 
 
 def _without_ours(function: Any) -> Any:

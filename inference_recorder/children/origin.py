@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from ..errors import UnrecordableCall
 from ..json_tree import JsonObject
 from .sessions import OPEN, ChildCall
+from .usage import append_report
 
 
 def variable(path: str, number: int, mode: str) -> str:
@@ -82,9 +82,5 @@ class Origin:
         """Tell the session's own process of a call."""
         path, number, _ = self.variable.rsplit(":", 2)
         fields = {**call, "test_id": self.test_id} if outcome == "live" else dict(call)
-        line = ChildCall(session=int(number), outcome=outcome, call=fields, position=position)
-        with (
-            suppress(OSError),  # that process has ended
-            open(os.path.join(os.path.dirname(path), f"{os.getpid()}.jsonl"), "ab", buffering=0) as file,
-        ):
-            file.write(json.dumps(line).encode() + b"\n")
+        made = ChildCall(session=int(number), outcome=outcome, call=fields, position=position)
+        append_report(os.path.dirname(path), made)

@@ -15,14 +15,13 @@ import json
 import os
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from shutil import rmtree
 from tempfile import mkdtemp
 from typing import Any, TypedDict
 
 from ..json_tree import JsonObject, JsonValue
-from .usage import lines_since
+from .usage import new_reports
 
 _FILE = "sessions"
 OPEN, _OVER = b"+", b"-"
@@ -91,19 +90,9 @@ class Sessions:
         if os.getpid() != self._process:  # another thread may have held the guard when this process was forked
             return
         with self._guard:
-            for call in self._reported():
-                self._takers.get(call["session"], self.late.append)(call)
-
-    def _reported(self) -> list[ChildCall]:
-        calls: list[ChildCall] = []
-        with suppress(OSError), os.scandir(self.directory) as entries:  # it may have been removed
-            for entry in entries:
-                if entry.name.endswith(".jsonl"):
-                    lines, self._read[entry.name] = lines_since(entry.path, self._read.get(entry.name, 0))
-                    for line in lines:
-                        with suppress(ValueError):  # a process was killed in the middle of it
-                            calls.append(json.loads(line))
-        return calls
+            for _, call in new_reports(self.directory, self._read):
+                if call is not None:
+                    self._takers.get(call["session"], self.late.append)(call)
 
 
 _sessions: Sessions | None = None

@@ -10,13 +10,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, TypedDict
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
     from .started import Kind
 
 RUN_VARIABLE = "INFERENCE_RECORDER_RUN"
 """Names the directories of all runs that a process is part of, the outermost first, as PATH names its own."""
+_ENDING = ".jsonl"
 
 
 class Use(TypedDict):
@@ -95,13 +97,36 @@ def forks() -> int:
 
 
 def _tell(report: Mapping[str, object]) -> None:
-    line = json.dumps(report).encode() + b"\n"
     for directory in listeners:
-        try:
-            with open(os.path.join(directory, f"{os.getpid()}.jsonl"), "ab", buffering=0) as file:
-                file.write(line)
-        except OSError:
-            pass  # that run is over
+        append_report(directory, report)
+
+
+def append_report(directory: str, report: Mapping[str, object]) -> None:
+    """Append a report to the file of this process in a directory; does nothing if that is gone."""
+    with suppress(OSError), open(os.path.join(directory, f"{os.getpid()}{_ENDING}"), "ab", buffering=0) as file:
+        file.write(json.dumps(report).encode() + b"\n")
+
+
+def new_reports(directory: str | os.PathLike[str], known: dict[str, int]) -> list[tuple[int, Any]]:
+    """Return (process id, report) for each new report in a directory, None for a damaged one; [] if it is gone.
+
+    `known` counts the bytes of each file that have been read.
+    """
+    reports: list[tuple[int, Any]] = []
+    with suppress(FileNotFoundError), os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.name.endswith(_ENDING):
+                pid = int(entry.name.removesuffix(_ENDING))
+                lines, known[entry.name] = lines_since(entry.path, known.get(entry.name, 0))
+                reports += ((pid, _parsed(line)) for line in lines)
+    return reports
+
+
+def _parsed(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError:  # the process was killed in the middle of it, or the disk was full
+        return None
 
 
 def lines_since(path: str | os.PathLike[str], known: int) -> tuple[list[bytes], int]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from ..children.usage import Use, forks, lines_since, tell_started
+from ..children.usage import Use, forks, new_reports, tell_started
 
 if TYPE_CHECKING:
     from ..children.started import Kind
@@ -117,8 +116,11 @@ class Processes:
     def _read_messages(self) -> None:
         if self._directory is None:
             return
-        for sender, message in _messages(self._directory, self._read):
-            if "started" in message:
+        message: _Message | None
+        for sender, message in new_reports(self._directory, self._read):
+            if message is None:  # it may have named a process
+                self._has_unknown = True
+            elif "started" in message:
                 pid = message["started"]
                 if pid == sender:  # it becomes another program, for which its earlier messages do not hold
                     self._of(pid).is_forked = self._of(pid).has_entered = False
@@ -141,22 +143,6 @@ def uses_in_reports(directory: Path) -> list[Use]:
     return [
         message["used"]
         for below in sorted(directory.iterdir())
-        for _, message in _messages(below, {})
-        if "used" in message
+        for _, message in new_reports(below, {})
+        if message is not None and "used" in message
     ]
-
-
-def _messages(directory: Path, read: dict[str, int]) -> Iterator[tuple[int, _Message]]:
-    """Yield (process id, message) for each new line; `read` counts the bytes of each file that are known already."""
-    try:
-        entries = list(os.scandir(directory))
-    except FileNotFoundError:
-        return
-    for entry in entries:
-        lines, read[entry.name] = lines_since(entry.path, read.get(entry.name, 0))
-        for line in lines:
-            try:
-                message: _Message = json.loads(line)
-            except ValueError:  # the disk was full; the line may have named a process
-                message = {"started": None, "kind": "program"}
-            yield int(entry.name.partition(".")[0]), message

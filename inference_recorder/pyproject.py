@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from .config import TABLE, UNMARKED, Table, absolute, checked_hosts
+from .config import REPEATS, TABLE, UNMARKED, Table, absolute, checked_hosts
 from .errors import RecorderError
 from .modes import InferenceMode, parsed_mode
 from .text import did_you_mean
@@ -158,7 +158,7 @@ _READERS: Mapping[str, Callable[[object, str], object]] = {
     "auto": _boolean,
     "record_errors": _boolean,
     "unused": _one_of("ignore", "warn", "error"),
-    "repeats": _one_of("last", "error"),
+    "repeats": _one_of(*REPEATS),
     "redact": _patterns,
     "secret_env": _variables,
     "children": _boolean,

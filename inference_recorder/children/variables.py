@@ -26,7 +26,8 @@ def export(session: str | None) -> None:
         # Without a session, a path with our directory was put back by a test after its session had ended.
         _before = path if inherited else _without_ours(path), os.environ.get(SESSION_VARIABLE)
     _set(SESSION_VARIABLE, session)
-    _set(_PATH_VARIABLE, *map(_without_ours if session is None else _with_ours, [os.environ.get(_PATH_VARIABLE)]))
+    changed = _without_ours if session is None else _with_ours
+    _set(_PATH_VARIABLE, changed(os.environ.get(_PATH_VARIABLE)))
 
 
 def restore() -> None:

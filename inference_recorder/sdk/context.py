@@ -123,12 +123,7 @@ def _innermost() -> list[_Entered]:
 
 def innermost_of(engines: Collection[Engine]) -> Engine | None:
     """Return the innermost of these sessions that this context is in, None where it is in none of them."""
-    entered = _entered.get()
-    while entered is not None:
-        if entered.engine in engines and entered.engine.is_open:
-            return entered.engine
-        entered = entered.outer
-    return None
+    return next((engine for engine in around_here() if engine in engines and engine.is_open), None)
 
 
 def around_here() -> list[Engine]:

@@ -24,7 +24,7 @@ def targets() -> list[Target]:
     return [
         *(Target(*_CLIENT, name, _made_here) for name in ("get", "post", "put", "patch", "delete")),
         Target(*_CLIENT, "_request_api_list", _listed_here),
-        Target("openai._resource", "AsyncAPIResource", "", _made_here),
+        Target("openai._resource", "AsyncAPIResource", "", _made_here, stays=True),  # there are up to 280
         # Made once for each resource, perhaps before the first session.
         Target("openai._legacy_response", "", "async_to_raw_response_wrapper", _raw_method, is_lasting=True),
     ]

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.machinery import ModuleSpec
 from inspect import iscoroutinefunction, unwrap
@@ -50,6 +50,8 @@ class Target:
     since: str = ""
     is_lasting: bool = False
     """Whether it is patched outside sessions too. There, an SDK that lacks it is left alone."""
+    stays: bool = False
+    """Whether it stays patched after a session while anybody holds the lasting ones. A run has many sessions."""
 
 
 class _Wrapped(wrapt.FunctionWrapper):  # type: ignore[type-arg]  # wrapt is typed since 2.0, generic only for checkers
@@ -203,7 +205,7 @@ def let_go(*, lasting: bool = False) -> None:
             return
         _is_complete = False
         for owner, originals in list(_patched.items()):
-            for target in [target for target in originals if not _is_held(target)]:
+            for target in [each for each in originals if not (_is_held(each) or (each.stays and _lasting_owners))]:
                 original, wrapped = originals.pop(target)
                 # A patch on top of ours that was not undone stays; ours below it passes every call on.
                 if owner.__dict__.get(target.method) is wrapped:
@@ -260,7 +262,7 @@ def _patch_coroutine_functions() -> None:
                 known = _classes.setdefault(owner, [])
                 names = {each.method for each in _targets.get(owner.__module__, ()) if each.owner == owner.__name__}
                 known += [
-                    Target(owner.__module__, owner.__name__, name, target.wrapper)
+                    replace(target, module=owner.__module__, owner=owner.__name__, method=name)
                     for name, function in vars(owner).items()
                     if name not in names and iscoroutinefunction(unwrap(function))
                 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -103,3 +105,33 @@ def test_a_session_entered_while_another_one_is_being_entered_is_patched(
 
     assert is_patched
     assert vars(Completions)["create"] is original
+
+
+def test_the_many_methods_without_a_row_are_patched_once_for_a_run(tmp_path: Path) -> None:
+    """Patching them for each test would double the time that a session takes; at the end of the run nothing is left."""
+    program = """
+import sys
+from openai import AsyncOpenAI
+from openai.resources.files import AsyncFiles
+from inference_recorder import inference_recording
+from inference_recorder.sdk.targets import patch_lasting_targets
+
+def now():
+    return vars(AsyncFiles)["retrieve"]
+
+original, end, seen = now(), patch_lasting_targets(), []
+before = now()
+for _ in range(2):
+    with inference_recording("replay", sys.argv[1]):
+        seen.append(now())
+    seen.append(now())
+end()
+after = now()
+with inference_recording("replay", sys.argv[1]):
+    alone = now()
+print(before is original is after is now(), len({*map(id, seen)}), original is seen[0] or original is alone)
+"""
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+
+    assert ("True 1 False\n", "") == (done.stdout, done.stderr)

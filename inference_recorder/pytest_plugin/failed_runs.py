@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,11 +36,11 @@ def remarks(
 def _remark(sessions: Iterable[Session], node_id: str, root: Path) -> str:
     """Return what a failing test shows of such answers that it replayed; "" if there are none."""
     replayed: dict[str, None] = {}
-    for session in sessions:
-        from ..storage.failed_runs import recorded_in_failed_run  # a test without a session does not need it
+    for session, directory, test_id in _noted(sessions):
+        from ..storage.failed_runs import recorded_in_failed_run
 
-        if recorded := recorded_in_failed_run(session.store.directories.written, session.engine.current_test_id()):
-            replayed |= dict.fromkeys(call.path for call in session.replayed if call.path in recorded)
+        recorded = recorded_in_failed_run(directory, test_id)
+        replayed |= dict.fromkeys(call.path for call in session.replayed if call.path in recorded)
     if not replayed:
         return ""
     paths = [shown_path(Path(path), root) for path in replayed]
@@ -56,7 +57,17 @@ def _remark(sessions: Iterable[Session], node_id: str, root: Path) -> str:
 
 def forget(sessions: Iterable[Session]) -> None:
     """Forget that answers of the running test were recorded while it failed: it has passed with them."""
-    for session in sessions:
+    for _, directory, test_id in _noted(sessions):
         from ..storage.failed_runs import forget
 
-        forget(session.store.directories.written, session.engine.current_test_id())
+        forget(directory, test_id)
+
+
+def _noted(sessions: Iterable[Session]) -> Iterator[tuple[Session, Path, str | None]]:
+    """Yield each session in whose directory something is noted, the directory, and the running test's id there."""
+    for session in sessions:
+        from ..storage.failed_runs import NOTES  # a test without a session does not need it
+
+        if NOTES.has_any(directory := session.store.directories.written):
+            with suppress(Exception):  # where a function of `redact=` does not work, the test has shown it
+                yield session, directory, session.engine.current_test_id()

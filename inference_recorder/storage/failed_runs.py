@@ -13,7 +13,7 @@ from ..recording.layout import digest_of, file_of, is_writable_name
 from . import files
 from .notes import Notes
 
-_NOTES = Notes(".failed-runs", "recordings")
+NOTES = Notes(".failed-runs", "recordings")
 _MOST_RECORDINGS = 200
 """For each test: the newest."""
 
@@ -24,7 +24,7 @@ def note(directory: Path, test_id: str | None, contents: Mapping[str, bytes]) ->
         return
     digests = _digests(directory, test_id) | {name: digest_of(content) for name, content in contents.items()}
     with suppress(OSError):  # a full disk, a stranger's link in its place
-        _NOTES.write(directory, test_id, dict([*digests.items()][-_MOST_RECORDINGS:]))
+        NOTES.write(directory, test_id, dict([*digests.items()][-_MOST_RECORDINGS:]))
 
 
 def recorded_in_failed_run(directory: Path, test_id: str | None) -> set[str]:
@@ -40,10 +40,10 @@ def recorded_in_failed_run(directory: Path, test_id: str | None) -> set[str]:
 def forget(directory: Path, test_id: str | None) -> None:
     """Forget what is noted of a test: it has passed with its recordings. Raises nothing."""
     with suppress(OSError):
-        _NOTES.write(directory, test_id, {})
+        NOTES.write(directory, test_id, {})
 
 
 def _digests(directory: Path, test_id: str | None) -> dict[str, object]:
     """Return {name of a recording: its sha256} as noted of a test."""
-    noted = _NOTES.read(directory, test_id)
+    noted = NOTES.read(directory, test_id)
     return noted if isinstance(noted, dict) else {}

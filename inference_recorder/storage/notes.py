@@ -25,6 +25,10 @@ class Notes(NamedTuple):
     member: str
     """The member of each file that holds the note."""
 
+    def has_any(self, recordings: Path) -> bool:
+        """Whether any test has a note beside these recordings."""
+        return os.path.lexists(recordings / self.directory)
+
     def path(self, recordings: Path, test_id: str | None) -> Path:
         """Return the path of a test's file: what a person recognizes of its id, and a digest of all of it."""
         digest = sha256(repr(test_id).encode(errors="backslashreplace")).hexdigest()[:16]

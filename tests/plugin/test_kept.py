@@ -96,6 +96,23 @@ def test_only_the_answers_of_the_failed_run_are_named(suite: Suite) -> None:
     suite.run().stdout.no_fnmatch_line(f"*{REMARK}")
 
 
+def test_a_redact_function_that_does_not_work_ends_no_run(suite: Suite) -> None:
+    """Its text is wanted for the id under which something may be noted; the test itself has shown the mistake."""
+    suite.write("test_it.py", "def test_it(inference_session): ask(); assert 0")
+    suite.run(IF_MISSING).assert_outcomes(failed=1)
+    test = """
+        @pytest.mark.inference_recording(redact=[lambda text: 1 / 0])
+        def test_{}():
+            with pytest.raises({}): ask()
+    """
+    suite.write("test_it.py", test.format("it", "Exception") + test.format("other", "KeyError"))
+
+    result = suite.run()
+
+    result.assert_outcomes(passed=1, failed=1)
+    assert 1 == len([*(suite.directory / "recordings" / ".failed-runs").glob("*.json")])
+
+
 @pytest.mark.slow
 def test_an_attempt_that_runs_again_asks_again(suite: Suite) -> None:
     """A rerun is to get another answer; if it gets none, those of the attempt before are not lost."""

@@ -185,7 +185,7 @@ def cause_of(
 ) -> Advice | None:
     """Return what a miss may have in common with others.
 
-    `node_id` is pytest's id of the test, for its command; `directory` is the first one searched.
+    `node_id` is the test's, as pytest takes it where it was started; `directory` is the first one searched.
     """
     nearest = explanation.nearest
     if explanation.advice is not None:

@@ -119,6 +119,7 @@ def _description_of(engine: Engine) -> JsonObject:
         "record_errors": engine.record_errors,
         "may_repeat": engine.lookup.may_repeat,
         "has_plugin": test_run.has_plugin,
+        "rootdir": test_run.from_here(""),
         "run_log": None if run_log.directory is None else str(run_log.directory),
         "overwritten": test_run.overwritten,
         "network": [engine.network.blocks_all, list(engine.network.allow_hosts)],

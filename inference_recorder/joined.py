@@ -43,6 +43,7 @@ class _ParentsRun(TestRun):
         self.run_log = RunLog(description["run_log"] and Path(description["run_log"]))
         self.test_id = description["test_id"]
         self._origin = origin
+        self._rootdir = description["rootdir"]
         self._is_wide, self._is_kept = bool(description["is_wide"]), bool(description["is_kept"])
         self._unsettled = description["overwritten"] and Unsettled(Path(description["overwritten"]))
         self._before: dict[Path, Rollback] = {}
@@ -52,6 +53,10 @@ class _ParentsRun(TestRun):
 
     def is_kept(self) -> bool:
         return self._is_kept
+
+    def from_here(self, node_id: str, /) -> str:
+        file, separator, names = node_id.partition("::")
+        return os.path.normpath(os.path.join(self._rootdir, file)) + separator + names
 
     def about_to_record(self, store: Store, decision: Record, name: str, /) -> None:
         """Note what is overwritten: the test that started this process may fail."""

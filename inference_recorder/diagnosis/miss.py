@@ -32,9 +32,9 @@ def missing_recording(
 ) -> MissingRecording:
     """Return the error to raise for a miss in a session of these directories. Raises nothing itself.
 
-    `node_id` is pytest's id of the running test; `plain` is the request with the environment's secrets, used only for
-    comparison; `has_test` tells whether a test with a recording in a directory still exists; `elsewhere` says where the
-    recording is, if another project has it.
+    `node_id` is the running test's, as pytest takes it where it was started; `plain` is the request with the
+    environment's secrets, used only for comparison; `has_test` tells whether a test with a recording in a directory
+    still exists; `elsewhere` says where the recording is, if another project has it.
     """
     try:
         explanation = explanation_of(question, index_of(directories.read), plain, has_test)

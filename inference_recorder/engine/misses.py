@@ -31,6 +31,7 @@ def missing_recording(
         is_configured=has_plugin and configured.declared == rules.normalizers.declared,
     )
     node_id, has_test = rules.scope(running_node_id(), request.credential), test_run.has_test
+    node_id = node_id and test_run.from_here(node_id)
     plain = rules.without_environment(request)
     elsewhere = None if question.is_shared else _elsewhere(request, rules, test_run, directories)
     return miss.missing_recording(

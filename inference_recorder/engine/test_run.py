@@ -72,6 +72,10 @@ class TestRun:
         """Yield other directories of the running test's projects than these, and what the test ids in each are to."""
         return iter(())
 
+    def from_here(self, node_id: str, /) -> str:
+        """Return a node id as pytest takes it where it was started."""
+        return node_id  # nobody knows the rootdir
+
     def about_to_open(self, mode: InferenceMode, source: str, directory: Path, /) -> None:
         """Note that a session that writes to `directory` is about to be opened; may refuse it."""
 

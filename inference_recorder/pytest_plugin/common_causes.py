@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 from collections import defaultdict
-from pathlib import Path
 
 import pytest
 
@@ -52,11 +51,6 @@ def _fewest_arguments(node_ids: list[str], config: pytest.Config) -> list[str]:
     if len(named) > _MOST_NAMED:
         named = list(dict.fromkeys(node_id.partition("::")[0] for node_id in named))
     if len(named) > _MOST_NAMED:
-        named = [os.path.commonpath([Path(name).parent.as_posix() for name in named])]
-    return [name for name in (_from_here(each, config) for each in named) if name != "."]
-
-
-def _from_here(node_id: str, config: pytest.Config) -> str:
-    """Return a node id, or a directory, relative to where pytest was started."""
-    file, separator, names = node_id.partition("::")
-    return os.path.relpath(config.rootpath / file, config.invocation_params.dir) + separator + names
+        here = config.invocation_params.dir
+        named = [os.path.relpath(os.path.commonpath([os.path.abspath(here / name / "..") for name in named]), here)]
+    return [name for name in named if name != "."]

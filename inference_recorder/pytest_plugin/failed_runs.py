@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .terminal import shown_path
+from .terminal import from_here, shown_path
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -23,17 +23,17 @@ _MOST_PATHS = 3
 
 
 def remarks(
-    sessions: Sequence[Session], node_id: str, root: Path, error: pytest.ExceptionInfo[BaseException] | None
+    sessions: Sequence[Session], node_id: str, config: pytest.Config, error: pytest.ExceptionInfo[BaseException] | None
 ) -> Iterator[str]:
     """Yield what a failing test shows of calls that were refused past the SDK, and of answers from a failed run."""
     if refused := {call.explanation: None for session in sessions for call in session.missed if call.host}:
         shown = "" if error is None else error.exconly()
         yield from (explanation for explanation in refused if explanation not in shown)
-    if replayed := _remark(sessions, node_id, root):
+    if replayed := _remark(sessions, node_id, config):
         yield replayed
 
 
-def _remark(sessions: Iterable[Session], node_id: str, root: Path) -> str:
+def _remark(sessions: Iterable[Session], node_id: str, config: pytest.Config) -> str:
     """Return what a failing test shows of such answers that it replayed; "" if there are none."""
     replayed: dict[str, None] = {}
     for session, directory, test_id in _noted(sessions):
@@ -43,14 +43,14 @@ def _remark(sessions: Iterable[Session], node_id: str, root: Path) -> str:
         replayed |= dict.fromkeys(call.path for call in session.replayed if call.path in recorded)
     if not replayed:
         return ""
-    paths = [shown_path(Path(path), root) for path in replayed]
+    paths = [shown_path(Path(path), config.rootpath) for path in replayed]
     more = [f"and {len(paths) - _MOST_PATHS} more"] if len(paths) > _MOST_PATHS else []
     return "\n".join(
         [
             "This test replayed what was first recorded while it failed:",
             *(f"  {line}" for line in [*paths[:_MOST_PATHS], *more]),
             "If that answer is the reason, record the test again, with a key:",
-            f"  {shlex.join(['pytest', '--inference-mode=record', node_id])}",
+            f"  {shlex.join(['pytest', '--inference-mode=record', from_here(node_id, config)])}",
         ]
     )
 

@@ -26,6 +26,7 @@ from .processes import Processes
 from .run_report import RunReport, calls_of, late_calls
 from .scopes import RunningTest, WideFixture, directory_of, id_of, search_start
 from .selection import Selection
+from .terminal import from_here
 
 if TYPE_CHECKING:
     from ..engine.attempt_series import AttemptSeries
@@ -127,6 +128,9 @@ class Run(TestRun):
     def overwritten(self) -> str | None:
         return None if self._unsettled is None or self.attempt is None else str(self._unsettled.file)
 
+    def from_here(self, node_id: str, /) -> str:
+        return from_here(node_id, self._pytest_config)
+
     def about_to_open(self, mode: InferenceMode, source: str, directory: Path, /) -> None:
         # A test that records into a directory of its own tests recording.
         is_beside = self.config.table.recordings_beside_tests and directory.parent == self.test_directory
@@ -219,7 +223,7 @@ class Run(TestRun):
             attempt.note_directories(session for session, _ in self._other_sessions if session.is_open)
         sessions = [*attempt.sessions, *(session for session, _ in self._other_sessions if session.is_open)]
         if report.failed:
-            remarks = failed_runs.remarks(sessions, item.nodeid, self._pytest_config.rootpath, call.excinfo)
+            remarks = failed_runs.remarks(sessions, item.nodeid, self._pytest_config, call.excinfo)
             report.sections += [(failed_runs.SECTION, remark) for remark in remarks]
         if report.when == "teardown":
             if attempt.has_passed or attempt.has_failed_as_expected:

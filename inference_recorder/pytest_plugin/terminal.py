@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,12 @@ MOST_LINES = 10
 def shown_path(path: Path, root: Path) -> str:
     """Return a path relative to `root` if it is below it, otherwise in full."""
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+def from_here(node_id: str, config: pytest.Config) -> str:
+    """Return a node id as pytest takes it where it was started, which may be another directory than rootdir."""
+    file, separator, names = node_id.partition("::")
+    return os.path.relpath(config.rootpath / file, config.invocation_params.dir) + separator + names
 
 
 def line_limit(config: pytest.Config) -> int | None:

@@ -253,6 +253,52 @@ def test_a_renamed_file_with_a_fixture_is_one_command_too(suite: Suite) -> None:
     assert 3 == suite.server.count
 
 
+@pytest.mark.quick_cases(1)
+@pytest.mark.parametrize(("start", "arguments"), [("project/tests", []), (".", ["project"])])
+def test_commands_work_where_pytest_was_started(
+    start: str, arguments: list[str], suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ids are relative to rootdir; pytest takes paths from the current directory, above or below it."""
+    text = (
+        "import pytest\n@pytest.mark.parametrize('n', range(3))\ndef test_it(n, inference_session): ask(str(n)); {}\n"
+    )
+    (suite.directory / "project").mkdir()
+    (suite.directory / "project/pyproject.toml").write_text("[tool.pytest.ini_options]\n")
+    suite.write("project/tests/test_it.py", text.format("assert n"))
+    suite.write("project/tests/test_more.py", "import openai\ndef test_more(inference_session): ask()")
+    monkeypatch.chdir(suite.directory / start)
+
+    missed = suite.run(*arguments)
+    commands = [line for line in missed.outlines if "  pytest --inference-mode" in line]
+    follow(suite, next(line.removeprefix("E") for line in commands if line.endswith("::test_more")))
+    suite.run(*shlex.split(commands[-1])[1:]).assert_outcomes(passed=3, failed=1)
+    again = suite.run(*arguments)
+    suite.write("project/tests/test_it.py", text.format(""))
+    follow(suite, printed(again, "pytest --inference-mode=record "))
+
+    missed.assert_outcomes(failed=4)
+    again.assert_outcomes(passed=3, failed=1)
+    suite.run(*arguments).assert_outcomes(passed=4)
+    assert 5 == suite.server.count
+
+
+@pytest.mark.slow
+def test_a_child_process_knows_where_pytest_was_started(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may run in any other directory; its miss is its test's."""
+    call = "import subprocess, sys\ndef test_it(inference_session, tmp_path): "
+    call += "subprocess.run([sys.executable, '-c', 'from ask import ask; ask()'], cwd=tmp_path, check=True)"
+    suite.configure()
+    suite.write("tests/test_it.py", call)
+    monkeypatch.setenv("PYTHONPATH", str(suite.directory))
+    monkeypatch.chdir(suite.directory / "tests")
+
+    missed = suite.run_apart()
+    follow(suite, printed(missed, "pytest --inference-mode"))
+
+    missed.assert_outcomes(failed=1)
+    suite.run_apart().assert_outcomes(passed=1)
+
+
 def test_fixtures_that_miss_are_not_counted_as_tests(suite: Suite) -> None:
     """Five would have missed where pytest shows four failures and errors."""
     suite.write(

@@ -25,7 +25,8 @@ _finder = _Finder()
 
 
 def _join() -> None:
-    sys.meta_path[:] = [finder for finder in sys.meta_path if id(finder) != id(_finder)]
+    # A new list: another thread may be going through the old one, and would skip a finder.
+    sys.meta_path = [finder for finder in sys.meta_path if id(finder) != id(_finder)]
     try:
         from inference_recorder.joined import join
     except ImportError:

@@ -22,12 +22,13 @@ class _Finder:
     """Notices the import, and finds nothing."""
 
     def __init__(self, notice: Callable[[], None]) -> None:
-        self._notice = notice
+        self._notice: Callable[[], None] | None = notice
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
-        if name == "openai":
-            self.remove()
-            self._notice()
+        if name == "openai" and self._notice is not None:
+            # It stays where it is: an import that is going through the finders would skip the next one.
+            notice, self._notice = self._notice, None
+            notice()
 
     def remove(self) -> None:
         """Notice nothing more."""

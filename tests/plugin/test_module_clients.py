@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import textwrap
+from collections.abc import Sequence
 
 import pytest
 
@@ -34,15 +36,21 @@ TESTS = """
 RECORD_IF_MISSING = "--inference-mode=record-if-missing"
 
 
-def recorded_app(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+IMPORTS_APP = "import app\ndef pytest_unconfigure(): app.client.close(), app.azure.close()"
+
+
+def recorded_app(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch, conftest: str = IMPORTS_APP, files: Sequence[str] = ("test_it.py",)
+) -> None:
     """Write a suite whose conftest.py imports the application, and record it with a key, which is gone then."""
     suite.server.answers("/v1/openai/deployments/gpt-4o/chat/completions", Reply(completion()))
     suite.write("app.py", APP)
-    suite.write("conftest.py", "import app\ndef pytest_unconfigure(): app.client.close(), app.azure.close()")
-    suite.write("test_it.py", TESTS)
+    suite.write("conftest.py", conftest)
+    for name in files:
+        suite.write(name, TESTS)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-real")
     monkeypatch.setenv("AZURE_OPENAI_API_KEY", "azure-real")
-    suite.run(RECORD_IF_MISSING).assert_outcomes(passed=1)
+    suite.run(RECORD_IF_MISSING).assert_outcomes(passed=len(files))
     monkeypatch.delenv("OPENAI_API_KEY")
     monkeypatch.delenv("AZURE_OPENAI_API_KEY")
     suite.server.received.clear()
@@ -67,6 +75,23 @@ print("left:", type(openai.OpenAI.__init__).__name__, finders)
     result.stdout.fnmatch_lines(
         ["recordings: 3 replayed, 0 recorded, 0 missed, 0 live, 0 unused", "left: function [[][]]"]
     )
+    assert 0 == suite.server.count
+
+
+@pytest.mark.parametrize("options", [[], pytest.param(["-n2"], marks=pytest.mark.slow)])
+def test_a_test_module_may_be_the_first_to_import_the_sdk(
+    options: list[str], suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no conftest.py imports the application, nothing of the run has seen the SDK before tests are collected."""
+    recorded_app(suite, monkeypatch, conftest="", files=("test_it.py", "test_more.py"))
+    for name in ("ask.py", "conftest.py"):
+        (suite.directory / name).unlink()
+    for name in ("test_it.py", "test_more.py"):
+        (suite.directory / name).write_text(f"import pytest\n{textwrap.dedent(TESTS)}")
+
+    result = suite.run_apart(*options)
+
+    result.assert_outcomes(passed=2)
     assert 0 == suite.server.count
 
 

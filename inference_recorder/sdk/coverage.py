@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Literal
 
 from . import targets, websockets
 from .methods import METHODS
 from .patching import Target, owner_of
+from .private_names import imported
 from .versions import release_of
 
 State = Literal["covered", "not in this SDK", "missing"]
@@ -46,10 +46,7 @@ def coverage_table() -> str:
 
 
 def _state(target: Target, version: str) -> State:
-    try:
-        module = import_module(target.module)
-    except ImportError:
-        module = None
+    module = imported(target.module)
     if module is not None and owner_of(target, module) is not None:
         return "covered"
     return "missing" if release_of(version) >= release_of(target.since) else "not in this SDK"

@@ -9,13 +9,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from importlib import import_module
 from types import ModuleType
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from ..errors import UnsupportedSDK
-from .private_names import Internal, is_being_imported
+from .private_names import Internal, imported, is_being_imported
 from .versions import release_of, sdk_version
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
@@ -55,14 +54,7 @@ def check() -> None:
 
 def installed_internals() -> dict[str, ModuleType | None]:
     """Import the modules whose names are checked, and return them by name; None for one that does not exist."""
-    return {name: _imported(name) for name in {internal.module for internal in INTERNALS}}
-
-
-def _imported(module: str) -> ModuleType | None:
-    try:
-        return import_module(module)
-    except ImportError:
-        return None
+    return {name: imported(name) for name in {internal.module for internal in INTERNALS}}
 
 
 def missing_internals(modules: Mapping[str, object], version: str) -> list[Internal]:

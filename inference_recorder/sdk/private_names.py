@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,14 @@ def _declares(owner: type, name: str) -> bool:
 
 def _names(function: object, name: str) -> bool:
     return name in getattr(getattr(function, "__code__", None), "co_names", ())
+
+
+def imported(name: str) -> ModuleType | None:
+    """Return a module, which is imported if it was not yet; None if there is none."""
+    try:
+        return import_module(name)
+    except ImportError:
+        return None
 
 
 def is_being_imported(module: object) -> bool:

@@ -25,7 +25,7 @@ class Covered:
 
 def coverage(version: str) -> list[Covered]:
     """Return a line for each target, in the order of `targets`; imports the SDK's modules."""
-    return [Covered(f"{one.owner}.{one.method}", _state(one, version), one.since) for one in targets.targets()]
+    return [Covered(_name(one), _state(one, version), one.since) for one in targets.targets()]
 
 
 def coverage_table() -> str:
@@ -45,8 +45,13 @@ def coverage_table() -> str:
     return "\n".join(rows)
 
 
+def _name(target: Target) -> str:
+    return ".".join(part for part in (target.owner, target.method or "*") if part)
+
+
 def _state(target: Target, version: str) -> State:
     module = imported(target.module)
-    if module is not None and owner_of(target, module) is not None:
+    has_all = not target.method and hasattr(module, target.owner)  # a class, with whatever methods its subclasses have
+    if module is not None and (has_all or owner_of(target, module) is not None):
         return "covered"
     return "missing" if release_of(version) >= release_of(target.since) else "not in this SDK"

@@ -132,7 +132,7 @@ class Controller:
             from .summary import summarize
 
             common, has_passed = self._run.config.directory().value, exitstatus == pytest.ExitCode.OK
-            is_listed = self._run.config.table.unused != IGNORE
+            is_listed = self._run.config.table.unused != IGNORE or config.getoption("inference_strict")
             summarize(
                 report, self._examined, config, common, terminalreporter, has_passed=has_passed, lists_unused=is_listed
             )

@@ -27,7 +27,7 @@ def objection_to(report: RunReport, needless: int, *, is_strict: bool, unused: s
             (len(uncounted), "test", "with a live session"),
             (len(report.calls_with("missed")), "call", "missed"),
             (len(report.calls_with("dropped")), "failed call", "not recorded"),
-            (0 if unused == "ignore" else needless, "recording", "unused"),
+            (needless, "recording", "unused"),
         ]
     )
     return f"exit status 1, by {STRICT_OPTION}: {named}" if named else None

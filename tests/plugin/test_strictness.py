@@ -72,6 +72,9 @@ def test_what_is_unused_is_treated_as_configured(unused: str, is_listed: bool, s
 
     assert status == result.ret
     assert is_listed == ("  unused:" in result.outlines)
+    strict = suite.run("--inference-strict")
+    assert "exit status 1, by --inference-strict: 1 recording unused" == line_of(strict, "exit status")
+    assert (FAILED, True) == (strict.ret, "  unused:" in strict.outlines)
     if status:
         line = 'exit status 1, by unused = "error" in [tool.inference_recorder]: 1 recording unused'
         assert line == line_of(result, "exit status")

@@ -141,6 +141,13 @@ class Config:
         return next((setting for setting in settings if setting is not None), None)
 
 
+def check_type(name: str, value: object, *kinds: type, wanted: str = "") -> None:
+    """Raise TypeError, which names the argument, for a value that is of none of these types."""
+    if not isinstance(value, kinds):
+        shown = repr(value) if bool in kinds else f"of type {type(value).__name__}"  # others may hold a secret
+        raise TypeError(f"{name} is {shown}; it must be {wanted or 'True or False'}")
+
+
 def checked_hosts(hosts: object, where: str) -> tuple[str, ...]:
     """Return host patterns in lower case. Raises RecorderError, which names `where`, for an invalid one."""
     if not isinstance(hosts, (list, tuple)):

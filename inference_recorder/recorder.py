@@ -5,14 +5,14 @@ from __future__ import annotations
 import copy
 import inspect
 import os
-from collections.abc import Callable, Sequence
-from types import TracebackType
+from collections.abc import Callable, Iterable, Sequence
+from types import NoneType, TracebackType
 from typing import Literal, TypeVar, cast
 
 from . import exported
 from .children import usage as process_usage
 from .children import variables
-from .config import DEFAULT, DEFAULT_DIRECTORY, LAST, REPEATS, Table, checked_hosts
+from .config import DEFAULT, DEFAULT_DIRECTORY, LAST, REPEATS, Table, check_type, checked_hosts
 from .decorated import decorated
 from .engine.engine import Engine
 from .engine.test_run import TestRun, current_test_run, running_test_id
@@ -75,7 +75,8 @@ class inference_recording(WarnsIfUnused):  # noqa: N801 - it is used as a functi
 
     The configuration is `[tool.inference_recorder]` of pyproject.toml; argument and environment override it.
 
-    Raises RecorderError for a rule that is not valid; on entering: UnknownMode, UnusableDirectory, UnsupportedSDK.
+    Raises RecorderError, TypeError or ValueError for an argument that is not valid; on entering: UnknownMode,
+    UnusableDirectory, UnsupportedSDK.
     """
 
     _written = EXACT
@@ -106,6 +107,17 @@ class inference_recording(WarnsIfUnused):  # noqa: N801 - it is used as a functi
             raise ValueError('scope="shared" stores requests under no test_id; leave one of the two out')
         if repeats not in (None, *REPEATS):
             raise ValueError(f'repeats is {repeats!r}; it must be "last" or "error"')
+        check_type("storage_dir", storage_dir, str, os.PathLike, NoneType, wanted="a path")
+        check_type("test_id", test_id, str, NoneType, wanted="a string")
+        for name, switch in (
+            ("record_errors", record_errors),
+            ("block_network", block_network),
+            ("children", children),
+        ):
+            check_type(name, switch, bool, NoneType)
+        check_type("normalize", normalize, Iterable, NoneType, wanted="a list")
+        for name, rules in (("redact", redact), ("secret_env", secret_env)):
+            check_type(name, rules, Iterable, wanted="a list")
         self._mode = mode
         self._storage_dir = storage_dir
         self._test_id = test_id

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ..config import Config
+from ..config import Config, check_type
 from ..errors import RecorderError
 from ..text import did_you_mean
 from .configuration import check_may_record
@@ -108,5 +108,4 @@ def _check(arguments: Arguments) -> None:
     inference_recording(**_recorder_arguments(arguments))
     if arguments.get("mode") is not None:
         parsed_mode(arguments["mode"], "mode")
-    if not isinstance(arguments.get("allow_misses", False), bool):
-        raise ValueError(f"allow_misses is {arguments['allow_misses']!r}; it must be True or False")
+    check_type("allow_misses", arguments.get("allow_misses", False), bool)

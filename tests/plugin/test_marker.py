@@ -113,6 +113,7 @@ def test_shared_requests_are_stored_once_without_a_test_id(suite: Suite) -> None
         ("scope='module'", 'scope is \'module\'; it must be "test" or "shared"'),
         ("scope='shared', test_id='mine'", "stores requests under no test_id"),
         ("allow_misses='yes'", "allow_misses is 'yes'; it must be True or False"),
+        ("block_network='yes'", "block_network is 'yes'; it must be True or False"),
     ],
 )
 def test_a_wrong_marker_is_an_error_that_names_the_test(arguments: str, message: str, suite: Suite) -> None:

@@ -12,11 +12,13 @@ from ..errors import RecorderError
 from ..storage.catalogue import position_of
 from ..storage.rollback import FAILED_DIRECTORY
 from ..storage.trash import Deletion
+from ..text import visible_line
 from .console import Column, counted, remark, show_json, show_table
 from .directories import SearchedDirectories, remark_unreadable, shown, takes_dirs
 from .node_ids import TestRecordings, not_found, recordings_in
 from .suite_directories import directories_with, from_rootdir
 
+_MOST_SHOWN = 3
 _COLUMNS = (Column("recording", gives_way=True), Column("test", gives_way=True))
 
 
@@ -83,8 +85,20 @@ def _set_aside(dirs: tuple[Path, ...], node_ids: Iterable[str]) -> TestRecording
     for error in recordings.unreadable:
         remark_unreadable(error)
     if missing := recordings.missing:
-        raise click.UsageError(not_found(missing, recordings, (), ("keep", "; nothing was kept", "--dir")))
+        raise click.UsageError(_not_found(missing, recordings))
     return recordings
+
+
+def _not_found(missing: list[str], recordings: TestRecordings) -> str:
+    """Return the lines that say for which tests nothing was set aside, and for which something was."""
+    test_ids = sorted({*recordings_in(recordings.directories, ()).test_ids.values()})
+    if not test_ids:
+        return f"nothing is set aside for {', '.join(missing)}, nor for any other test; nothing was kept"
+    lines = not_found(missing, recordings, (), ("keep", "; nothing was kept", "--dir")).splitlines()
+    if len(lines) == len(missing):  # no id is similar
+        more = [f"  and {len(test_ids) - _MOST_SHOWN} more"] if len(test_ids) > _MOST_SHOWN else []
+        lines += ["there are some of", *(f"  {visible_line(test_id)}" for test_id in test_ids[:_MOST_SHOWN]), *more]
+    return "\n".join(lines)
 
 
 def _path_in_place(failed: Path) -> Path:

@@ -86,6 +86,18 @@ def test_an_id_that_nothing_is_set_aside_of_keeps_nothing(root: Path) -> None:
     assert (0, suggested) == (kept.exit_code, kept.stdout.split()[-1])
 
 
+def test_an_id_like_no_other_is_answered_with_what_is_set_aside(root: Path) -> None:
+    """Where nothing is, it said that no recording in "." was of the test, though there was one."""
+    done = run("keep", "q")
+    listed = done.stderr.partition("there are some of\n")[2].split()
+    kept = [run("keep", test_id).exit_code for test_id in listed]
+    none = run("keep", A)
+
+    assert ([B, A, C], [0, 0, 0]) == (listed, kept)
+    assert (2, 2) == (done.exit_code, none.exit_code)
+    assert f"nothing is set aside for {A}, nor for any other test; nothing was kept\n" in none.stderr
+
+
 def test_what_was_recorded_since_is_not_undone(root: Path) -> None:
     """An undo replaces no recording; the old one stays in the trash, with all answers of its series."""
     recordings = root / "recordings"

@@ -65,8 +65,8 @@ def check(
     if rootdir is None and examination.are_all_test_files_missing:
         findings = [finding for finding in findings if finding.kind != "orphan"]
         remark(
-            f"tests whose file is gone are not listed, because no test file exists below {examination.rootdir}; "
-            "name pytest's rootdir with --rootdir"
+            "tests whose file is gone are not listed, because there are no test files where they were below "
+            f"{examination.rootdir}; name pytest's rootdir with --rootdir"
         )
     order = list(_TITLES)
     findings.sort(key=lambda finding: (order.index(finding.kind), finding.path))

@@ -40,6 +40,8 @@ class Examination:
     """Key version -> how many names it gives, the newest first, then "none"."""
     _test_files: Counter[bool] = field(default_factory=Counter)
     """Whether the named file exists -> number of recordings."""
+    _test_directories: set[Path] = field(default_factory=set)
+    """Where the named files are, or were."""
     _series: defaultdict[tuple[Path, str], dict[int, Path]] = field(default_factory=lambda: defaultdict(dict))
     """(directory, key) -> position -> file, of series with more than a first answer."""
     _attachments: set[Path] = field(default_factory=set)
@@ -63,8 +65,11 @@ class Examination:
 
     @property
     def are_all_test_files_missing(self) -> bool:
-        """Whether files were named and none of them exists, so that `rootdir` is probably not pytest's."""
-        return self._test_files[False] > 0 and not self._test_files[True]
+        """Whether tests were named and there are none where they were, so that `rootdir` is probably not pytest's."""
+        if not self._test_files[False] or self._test_files[True]:
+            return False
+        existing = filter(os.path.isdir, self._test_directories)  # False also for an impossible name
+        return not any(any(directory.glob("*test*.py")) for directory in existing)
 
     def _add(self, file: ExaminedFile) -> None:
         self.findings += file.findings
@@ -74,6 +79,8 @@ class Examination:
             self._attachments.add(file.attachment)
         if file.has_test_file is not None:
             self._test_files[file.has_test_file] += 1
+        if file.test_directory is not None:
+            self._test_directories.add(file.test_directory)
         if file.is_sdk_call is None:
             return
         self.recordings += file.is_sdk_call

@@ -56,6 +56,8 @@ class ExaminedFile:
     """The attachment that it names."""
     has_test_file: bool | None = None
     """Whether the file exists that the test id names; None if it names none."""
+    test_directory: Path | None = None
+    """Where that file is, or was."""
 
     def note(self, kind: str, reason: str, entry: Entry | None = None) -> None:
         """Add a finding."""
@@ -118,6 +120,7 @@ def _examine_test(file: ExaminedFile, entry: Entry, version: KeyVersion | None, 
         file.has_test_file = (rootdir / name).exists()
     except (OSError, ValueError):  # the name is too long, or has a NUL
         file.has_test_file = False
+    file.test_directory = (rootdir / name).parent
     if not file.has_test_file and entry.asked is not None and not is_shared(entry, version):
         file.note("orphan", f"{name} does not exist", entry)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -238,6 +239,23 @@ def test_a_wrong_working_directory_makes_no_orphans(directory: Path, monkeypatch
     assert "" == without_rootdir.stdout
     assert "tests whose file is gone are not listed" in without_rootdir.stderr
     assert 3 == with_rootdir.stdout.count("tests/test_a.py does not exist")
+
+
+def test_the_recordings_of_the_only_test_file_are_listed_once_it_is_renamed(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No named file exists any more, but others where they were: the working directory is right."""
+    monkeypatch.chdir(directory.parent)
+    Path("tests/test_a.py").rename("tests/test_z.py")
+    renamed = run("check")
+    Path("tests/test_z.py").unlink()
+    none_left = run("check")
+    [advice] = re.findall(r"--\w+", none_left.stderr)
+
+    assert 3 == renamed.stdout.count("tests/test_a.py does not exist")
+    assert "are not listed" not in renamed.stderr
+    assert "" == none_left.stdout
+    assert renamed.stdout == run("check", advice, ".").stdout
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from .configuration import check_may_record
 from .marker import arguments_of, is_marked, open_session
 from .outside import OutsideSessions
 from .processes import Processes
-from .run_report import RunReport, calls_of, late_calls
+from .run_report import RunReport, add_late_calls, calls_of
 from .scopes import RunningTest, WideFixture, directory_of, id_of, search_start
 from .selection import Selection
 from .terminal import from_here
@@ -69,8 +69,6 @@ class Run(TestRun):
         self._processes = processes
         self._unsettled = unsettled
         """What processes that the running test started have overwritten; None without a shared directory."""
-        self._is_worker = hasattr(pytest_config, "workerinput")
-        """Whether this process notes there what it overwrites itself: its controller needs that if it crashes."""
         self._directory = config.directory().value
         """Where recorders write that were given no directory, when the run began."""
         self._guard = threading.Lock()
@@ -167,7 +165,8 @@ class Run(TestRun):
     def about_to_record(self, store: Store, decision: Record, name: str, /) -> None:
         # A recording of a wider fixture, or a shared one, does not depend on the outcome of one test.
         if self.attempt is not None and self.attempt.counts(decision.series):
-            self.attempt.remember(store, decision, name, self._unsettled, is_noted=self._is_worker)
+            is_worker = hasattr(self._pytest_config, "workerinput")  # its controller needs the notes if it crashes
+            self.attempt.remember(store, decision, name, self._unsettled, is_noted=is_worker)
 
     # Hooks of pytest.
 
@@ -278,9 +277,7 @@ class Run(TestRun):
             attempt.add_to(report, beside_live_session=has_live_session)
         for session, opened_in in self._other_sessions:
             report.calls += calls_of(session, opened_in, {}, for_page=self._for_page)
-        calls, remarks = late_calls()
-        report.calls += calls
-        report.troubles += remarks
+        add_late_calls(report)
         return report
 
     def _attempt_of(self, item: pytest.Item) -> Attempt:

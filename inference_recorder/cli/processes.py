@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from itertools import chain, islice
 from typing import TypeVar
 
@@ -70,14 +71,17 @@ def _worked_in_processes(
     try:
         context = multiprocessing.get_context("fork" if can_fork else "spawn")
         pool = ProcessPoolExecutor(min(number, len(waiting)), context, _begin)
-        futures: deque[Future[list[_Result]]] = deque(pool.submit(_results, work, lot) for lot in waiting)
+        futures: deque[Future[list[_Result]]] = deque()
+        with _uninterrupted():
+            futures += [pool.submit(_results, work, lot) for lot in waiting]
         while waiting:
             results = futures.popleft().result()
             waiting.popleft()
             yield from results
             for lot in islice(lots, 1):
                 waiting.append(lot)
-                futures.append(pool.submit(_results, work, lot))
+                with _uninterrupted():
+                    futures.append(pool.submit(_results, work, lot))
     except (BrokenProcessPool, ImportError, NotImplementedError, OSError) as error:
         remark(f"going on in one process, because others do not work here: {error}", "yellow")
     finally:
@@ -87,6 +91,19 @@ def _worked_in_processes(
 
 def _results(work: Callable[[Sequence[_Item]], Iterable[_Result]], items: Sequence[_Item]) -> list[_Result]:
     return list(work(items))
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C wait until the end of the block; processes that are started in it never get it, not even at first."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin() -> None:

@@ -115,8 +115,14 @@ def children(process: int) -> list[int]:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="needs pgrep")
 @pytest.mark.parametrize("start", ["fork", "spawn"])
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=["Ctrl-C", "TERM", "KILL"])
-def test_an_ended_command_leaves_no_process(sent: signal.Signals, start: str, directory: Path) -> None:
+@pytest.mark.parametrize(
+    ("sent", "after_seconds"),
+    [(signal.SIGINT, 0), (signal.SIGINT, 1), (signal.SIGTERM, 1), (signal.SIGKILL, 1)],
+    ids=["Ctrl-C at once", "Ctrl-C", "TERM", "KILL"],
+)
+def test_an_ended_command_leaves_no_process(
+    sent: signal.Signals, after_seconds: int, start: str, directory: Path
+) -> None:
     """Ctrl-C reaches all of them, and a killed command nobody else."""
     program = PROGRAM.format(cores=2, start=start, commands=["check ."]) + "\n    "
     slow = (
@@ -129,7 +135,7 @@ def test_an_ended_command_leaves_no_process(sent: signal.Signals, start: str, di
     )
     while len(started := children(process.pid)) < 2:
         time.sleep(0.05)
-    time.sleep(1)
+    time.sleep(after_seconds)
     if sent is signal.SIGINT:
         os.killpg(process.pid, sent)
     else:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any, Literal, NamedTuple
 
+from . import variables
+
 Kind = Literal["program", "python", "tool"]
 """What a new process runs: some program, the code of this one, or a tool of the system that is not Python."""
 Report = Callable[["int | None", Kind], None]
@@ -33,18 +35,20 @@ class _Way(NamedTuple):
     kind: Kind = "program"
     is_exec: bool = False
     """Whether it makes another program of this process, such as one that was forked, and does not return."""
+    env: int | None = None
+    """Where the environment of the process is among the positional arguments; its keyword is `env`."""
 
 
 _WAYS = (
-    _Way("subprocess", "Popen", "__init__"),  # asyncio, anyio and trio use it too
+    _Way("subprocess", "Popen", "__init__", env=11),  # asyncio, anyio and trio use it too
     _Way("multiprocessing.process", "BaseProcess", "start", kind="python"),
-    _Way("os", "", "posix_spawn", returns_pid=True),
-    _Way("os", "", "posix_spawnp", returns_pid=True),
+    _Way("os", "", "posix_spawn", returns_pid=True, env=2),
+    _Way("os", "", "posix_spawnp", returns_pid=True, env=2),
     _Way("os", "", "system"),
     _Way("os", "", "spawnv"),
-    _Way("os", "", "spawnve"),
+    _Way("os", "", "spawnve", env=3),
     _Way("os", "", "execv", is_exec=True),
-    _Way("os", "", "execve", is_exec=True),
+    _Way("os", "", "execve", is_exec=True, env=2),
 )
 """Other forks are reported by `os.register_at_fork`: see `usage`."""
 
@@ -91,6 +95,9 @@ def _replaced(way: _Way) -> Callable[[], None]:
     @functools.wraps(original)
     def start(*args: object, **kwargs: object) -> object:
         about_to_start()
+        variables.rejoin()
+        if way.env is not None:
+            args, kwargs = _joining(way.env, args, kwargs)
         if way.is_exec:
             _report(os.getpid(), way.kind)
             return original(*args, **kwargs)
@@ -101,6 +108,13 @@ def _replaced(way: _Way) -> Callable[[], None]:
         return result
 
     return _put(owner, way.name, start, original)
+
+
+def _joining(env: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return these arguments with an environment in which Python joins the session that it names."""
+    if len(args) > env:
+        return (*args[:env], variables.joining(args[env]), *args[env + 1 :]), kwargs
+    return args, {**kwargs, "env": variables.joining(kwargs["env"])} if "env" in kwargs else kwargs
 
 
 def _without_ours(function: Any) -> Any:

@@ -6,6 +6,8 @@ Holds state: the environment as it was before. Guarded by the guard of `exported
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 SESSION_VARIABLE = "INFERENCE_RECORDER_SESSION"
 """Names a session that a process may join, as `sessions` does."""
@@ -28,6 +30,21 @@ def export(session: str | None) -> None:
     _set(SESSION_VARIABLE, session)
     changed = _without_ours if session is None else _with_ours
     _set(_PATH_VARIABLE, changed(os.environ.get(_PATH_VARIABLE)))
+
+
+def rejoin() -> None:
+    """Let processes join the exported session although a test has replaced the path."""
+    if os.environ.get(SESSION_VARIABLE):
+        _set(_PATH_VARIABLE, _with_ours(os.environ.get(_PATH_VARIABLE)))
+
+
+def joining(environment: Any) -> Any:
+    """Return the environment for a process; a copy, if its path was replaced and it names a session to join."""
+    if not isinstance(environment, Mapping) or not environment.get(SESSION_VARIABLE):
+        return environment
+    path = environment.get(_PATH_VARIABLE)
+    complete = _with_ours(path and os.fsdecode(path))
+    return environment if complete == path else {**environment, _PATH_VARIABLE: complete}
 
 
 def restore() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import os
 import re
@@ -318,3 +319,59 @@ print("inference_recorder.joined" in sys.modules)
         result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
 
     assert ("True\n", "") == (result.stdout, result.stderr)
+
+
+def _by_posix_spawn(command: list[str], environment: dict[str, str]) -> None:
+    os.waitpid(os.posix_spawn(command[0], command, environment), 0)
+
+
+def _by_exec(command: list[str], environment: dict[str, str]) -> None:
+    os.spawnve(os.P_WAIT, command[0], command, environment)  # noqa: S606
+
+
+def _by_asyncio(command: list[str], environment: dict[str, str]) -> None:
+    async def main() -> None:
+        await (await asyncio.create_subprocess_exec(*command, env=environment)).wait()
+
+    asyncio.run(main())
+
+
+def _by_position(command: list[str], environment: dict[str, str]) -> None:
+    nothing = (-1, None, None, None, None, None, True, False, None)
+    subprocess.Popen(command, *nothing, environment).wait()  # type: ignore[call-overload]
+
+
+def _by_inheriting(command: list[str], environment: dict[str, str]) -> None:
+    os.environ["PYTHONPATH"] = environment["PYTHONPATH"]  # the fixture puts it back
+    subprocess.run(command)
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        lambda command, environment: subprocess.run(command, env=environment),
+        *(
+            pytest.param(start, marks=pytest.mark.slow)
+            for start in (_by_position, _by_asyncio, _by_posix_spawn, _by_exec, _by_inheriting)
+        ),
+    ],
+)
+def test_a_path_of_its_own_keeps_no_process_from_joining(
+    start: Callable[[list[str], dict[str, str]], None],
+    run: Run,
+    server: OpenAIServer,
+    recordings: Path,
+    tmp_path: Path,
+) -> None:
+    """Tests of command lines write `env={**os.environ, "PYTHONPATH": "src"}`."""
+    answer, original = tmp_path / "answer", subprocess.Popen.__init__
+    program = f"from child import *; open({str(answer)!r}, 'w').write(try_to_ask())"
+
+    with inference_recording("replay", recordings):
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+        given = environment.copy()
+        start([sys.executable, "-c", program], environment)
+
+    assert answer.read_text().startswith("MissingRecording: ")
+    assert (0, given) == (server.count, environment)
+    assert original is subprocess.Popen.__init__

@@ -23,6 +23,8 @@ from .console import counted, remark, tracked
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
+RECURSIVE = "Search all directories of recordings below DIR, without DIR also below the current directory."
+
 takes_dir = click.option(
     "--dir", "directory", type=click.Path(path_type=Path), help="Search this directory, not the one that recorders use."
 )
@@ -98,16 +100,15 @@ def takes_directories(command: _Command) -> _Command:
     command = click.argument(
         "directories", metavar="[DIR]", required=False, type=click.Path(path_type=Path), callback=searched
     )(command)
-    return click.option(
-        "-r", "--recursive", is_flag=True, is_eager=True, help="Search all directories of recordings below DIR."
-    )(command)
+    return click.option("-r", "--recursive", is_flag=True, is_eager=True, help=RECURSIVE)(command)
 
 
 def searched_directories(directory: Path | None, *, is_recursive: bool = False) -> SearchedDirectories:
     """Return the directories that `inference_recording()` would read, and those below if `is_recursive`.
 
-    With `recordings_beside_tests`, they include those beside all tests, unless `directory` is given. A directory
-    without recordings of its own stands for those below it. Raises click.UsageError if it does not exist.
+    Unless `directory` is given, those below the current directory are "below" too, and `recordings_beside_tests` adds
+    those beside all tests. A directory without recordings of its own stands for those below it. Raises click.UsageError
+    if it does not exist.
     """
     if directory is not None and "::" in str(directory) and not directory.exists():
         ls = shlex.join(["inference-recorder", "ls", str(directory)])
@@ -115,6 +116,8 @@ def searched_directories(directory: Path | None, *, is_recursive: bool = False) 
     setting = chosen_directory(directory)
     root, tests = setting.value, None if directory else root_of_beside()
     beside = () if tests is None else tuple(directories_beside(tests))
+    if is_recursive and directory is None:
+        beside = (*beside, *directories_below(Path.cwd()))
     if not root.is_dir() and not beside:
         reason = "is a file, not a directory" if root.exists() else "does not exist"
         chosen_by = "" if directory else f" (chosen by {setting.source})"

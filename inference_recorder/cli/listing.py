@@ -85,9 +85,10 @@ class ListedFile:
 
 @dataclass(slots=True)
 class ListedTest:
-    """The recordings of one test, as they are listed in one line."""
+    """The recordings of one test in one directory, as they are listed in one line."""
 
     test_id: str
+    directory: str
     number: int = 0
     failed: int = 0
     unreadable: int = 0
@@ -123,11 +124,15 @@ class ListedTest:
 
 
 def by_test(files: Iterable[ListedFile]) -> list[ListedTest]:
-    """Return the tests of these files, which are not kept: thousands of them take a lot of memory."""
-    tests: dict[str, ListedTest] = {}
+    """Return the tests of these files, which are not kept: thousands of them take a lot of memory.
+
+    Tests of several projects may have the same id.
+    """
+    tests: dict[tuple[str, str], ListedTest] = {}
     for file in files:
         test_id = _UNREADABLE if file.kind == "corrupt" and file.test_id is None else file.test_id or ""
-        test = tests.get(test_id) or tests.setdefault(test_id, ListedTest(test_id))
+        key = test_id, os.path.dirname(file.path) or "."
+        test = tests.get(key) or tests.setdefault(key, ListedTest(*key))
         test.add(file)
     return list(tests.values())
 

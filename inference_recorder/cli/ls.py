@@ -10,7 +10,7 @@ import click
 
 from ..views.parts import size_of
 from .console import Column, counted, output, remark, show_json, show_table
-from .directories import SearchedDirectories
+from .directories import RECURSIVE, SearchedDirectories
 from .filters import Filter, takes_filter
 from .listing import ListedFile, ListedTest, by_test, listed
 from .node_ids import directories_named
@@ -52,7 +52,7 @@ _ORDERS_OF_TESTS: dict[str, Callable[[ListedTest], str | float]] = {
 
 @click.command()
 @click.argument("names", metavar="[DIR|NODEID]...", nargs=-1)
-@click.option("-r", "--recursive", is_flag=True, help="Search all directories of recordings below DIR.")
+@click.option("-r", "--recursive", is_flag=True, help=RECURSIVE)
 @takes_filter
 @click.option("-l", "--long", "is_long", is_flag=True, help="Print a line for each call, not for each test.")
 @click.option("--failed", is_flag=True, help="Only recorded failures.")
@@ -81,7 +81,8 @@ def ls(
 
     TEXT matches any part, or the whole if it has * or ?. Ages are those of the files; a checkout makes files new. Of a
     test, --sort takes the first model, the sum of the sizes and the newest file. In a pipe, each line has the test,
-    its calls, how many of them failed or cannot be read, models, size in bytes and time of change; with --long the
+    its calls, how many of them failed or cannot be read, models, size in bytes and time of change, and the directory if
+    a test is in several; with --long the
     test, endpoint, model, answer, size, time and path; separated by tabs.
 
     --stats counts recordings, bytes and tokens by endpoint, model and test, and finds duplicates: requests that differ
@@ -124,7 +125,7 @@ def ls(
             _show_files(files, is_json)
         elif order in _ORDERS_OF_TESTS:
             tests = by_test(matching)
-            tests.sort(key=lambda test: (_ORDERS_OF_TESTS[order](test), test.test_id), reverse=reverse)
+            tests.sort(key=lambda test: (_ORDERS_OF_TESTS[order](test), test.test_id, test.directory), reverse=reverse)
             _show_tests(tests)
         else:
             raise click.UsageError(f"--sort {order} needs --long: the calls of a test have several")
@@ -156,7 +157,9 @@ def _show_files(files: list[ListedFile], is_json: bool) -> None:
 
 
 def _show_tests(tests: list[ListedTest]) -> None:
-    show_table(_TEST_COLUMNS, (test.cells(time.time()) for test in tests))
+    now, are_apart = time.time(), len({test.test_id for test in tests}) < len(tests)
+    columns = [*_TEST_COLUMNS, *([Column("directory", gives_way=True)] if are_apart else [])]
+    show_table(columns, ([*test.cells(now), *([test.directory] if are_apart else [])] for test in tests))
     of_tests = f" of {counted(len(tests), 'test')}"
     unreadable = sum(test.unreadable for test in tests)
     _remark_number(sum(test.number for test in tests), of_tests, sum(test.size for test in tests), unreadable)

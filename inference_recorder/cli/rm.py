@@ -13,7 +13,7 @@ from ..storage.catalogue import entry_of, series_of
 from ..storage.key_versions import is_shared, key_version
 from ..storage.trash import Deletion
 from .console import Column, counted, remark, show_json, show_table
-from .directories import remark_refusal, remark_unreadable, shown, takes_dirs
+from .directories import RECURSIVE, remark_refusal, remark_unreadable, shown, takes_dirs
 from .node_ids import recordings_of
 
 _COLUMNS = (Column("recording", gives_way=True), Column("test", gives_way=True))
@@ -22,7 +22,7 @@ _COLUMNS = (Column("recording", gives_way=True), Column("test", gives_way=True))
 @click.command()
 @click.argument("node_ids", metavar="NODEID...", nargs=-1, required=True)
 @takes_dirs
-@click.option("-r", "--recursive", is_flag=True, help="Search all directories of recordings below DIR.")
+@click.option("-r", "--recursive", is_flag=True, help=RECURSIVE)
 @click.option("--dry-run", is_flag=True, help="Print what would be moved.")
 @click.option("--json", "is_json", is_flag=True, help="Print a JSON array, as described above.")
 def rm(node_ids: tuple[str, ...], dirs: tuple[Path, ...], recursive: bool, dry_run: bool, is_json: bool) -> None:

@@ -38,6 +38,8 @@ def directories_of_tests(dirs: Sequence[Path], node_ids: Iterable[str], *, is_re
         return searched_in(dirs, is_recursive=is_recursive)
     root = root_of_suite()
     beside = [path for node_id in node_ids for path in _beside(root, node_id)]
+    if is_recursive:
+        beside += directories_below(Path.cwd())
     configured = chosen_directory(None).value
     if not configured.is_dir() and (beside or any(directories_below(root))):
         return _combined(configured, beside)

@@ -62,6 +62,34 @@ def test_recursive_also_reads_the_directories_below(tmp_path: Path) -> None:
     assert ["below", "own"] == listed("-r", tmp_path)
 
 
+@pytest.mark.parametrize("command", ["check -r", "rename-test -r tests test", "rm -r tests/test_x.py --dry-run"])
+def test_recursive_without_a_directory_searches_below_the_current_one(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A repository of several projects has no recordings at its root, and "." need not be named."""
+    monkeypatch.chdir(tmp_path)
+    for project in ("a", "b"):
+        record(tmp_path / project / "recordings", "tests/test_x.py::test_same")
+
+    done = run(*command.split())
+
+    assert 0 == done.exit_code, done.stderr
+    assert "2 recordings" in done.stderr
+
+
+def test_tests_of_two_projects_with_one_id_are_listed_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They have nothing in common; where each is, the last column says."""
+    monkeypatch.chdir(tmp_path)
+    for project in ("a", "b"):
+        record(tmp_path / project / "recordings", "tests/test_x.py::test_same")
+
+    lines = [line.split("\t") for line in run("ls", "-r").stdout.splitlines()]
+
+    assert [["tests/test_x.py::test_same", "1", f"{project}/recordings"] for project in ("a", "b")] == [
+        [line[0], line[1], line[-1]] for line in lines
+    ]
+
+
 def test_a_directory_that_does_not_exist_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty list would look like success."""
     monkeypatch.chdir(tmp_path)

@@ -12,6 +12,7 @@ import click
 
 from ..errors import CorruptRecording
 from ..fixture_ids import moved_id
+from ..storage.rollback import FAILED_DIRECTORY
 from ..text import visible_line
 from .directories import SearchedDirectories, directories_below, remark_unreadable, searched_directories, shown
 from .rename_test import enclosing_ids, guesses, renamed
@@ -34,17 +35,33 @@ class TestRecordings:
     """All files that cannot be read; some may be answers of the same series as one of the recordings."""
     other_ids: set[str] = field(default_factory=set)
     """The ids of other tests, and of their files and functions."""
+    _ids_there: dict[tuple[Path, str], str | None] = field(default_factory=dict)
+    """(directory, node id) -> the id relative to the project of that directory."""
 
     @property
     def missing(self) -> list[str]:
         """The node ids that match nothing."""
-        found = set(self.test_ids.values())
-        return [node_id for node_id in self.node_ids if not any(is_part_of(test_id, node_id) for test_id in found)]
+        return [
+            node_id
+            for node_id in self.node_ids
+            if not any(self.is_of(path, test_id, node_id) for path, test_id in self.test_ids.items())
+        ]
 
     def of(self, node_id: str) -> dict[Path, str]:
         """Return the recordings of one of the node ids, given as on the command line."""
         wanted = from_rootdir(node_id)
-        return {path: test_id for path, test_id in self.test_ids.items() if is_part_of(test_id, wanted)}
+        return {path: test_id for path, test_id in self.test_ids.items() if self.is_of(path, test_id, wanted)}
+
+    def is_of(self, path: Path, test_id: str, node_id: str) -> bool:
+        """Whether a recording is of what a node id names, there or where the project is that has its directory."""
+        if is_part_of(test_id, node_id):
+            return True
+        key = path.parent, node_id
+        if key not in self._ids_there:
+            directory = path.parent.parent if path.parent.name == FAILED_DIRECTORY else path.parent
+            self._ids_there[key] = moved_id(node_id, root_of_suite(), directory.parent)
+        there = self._ids_there[key]
+        return there is not None and is_part_of(test_id, there)
 
 
 def directories_named(names: Sequence[str], command: str, *, is_recursive: bool = False) -> SearchedDirectories:
@@ -104,7 +121,7 @@ def recordings_in(directories: SearchedDirectories, node_ids: Iterable[str]) -> 
             recordings.unreadable.append(entry)
             continue
         test_id = entry.test_id or ""
-        if not recordings.node_ids or any(is_part_of(test_id, node_id) for node_id in recordings.node_ids):
+        if not recordings.node_ids or any(recordings.is_of(entry.path, test_id, each) for each in recordings.node_ids):
             recordings.test_ids[entry.path] = test_id
         elif test_id:
             recordings.other_ids.update(enclosing_ids(test_id))
@@ -154,7 +171,7 @@ def _found_in(directory: Path, node_ids: Sequence[str]) -> dict[str, str]:
 
     Those of a project of its own are relative to the directory that holds its recordings.
     """
-    ids = {node_id: (node_id, moved_id(node_id, root_of_suite(), directory.parent)) for node_id in node_ids}
+    ids = {node_id: (moved_id(node_id, root_of_suite(), directory.parent), node_id) for node_id in node_ids}
     wanted = [each for both in ids.values() for each in both if each]
     found = set(wanted) - {*recordings_in(SearchedDirectories(directory, (directory,)), wanted).missing}
     return {node_id: next(each for each in both if each in found) for node_id, both in ids.items() if found & {*both}}

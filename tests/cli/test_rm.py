@@ -366,6 +366,39 @@ def test_recordings_of_a_project_below_are_named_with_their_ids_there(node_id: s
     ]
 
 
+@pytest.mark.parametrize(
+    ("start", "node_id", "option"),
+    [
+        (".", "part/tests/test_z.py::test_z", "-r"),
+        (".", "part/tests/test_z.py::test_z", "--dir=part/recordings"),
+        (".", "tests/test_z.py::test_z", "--dir=part/recordings"),
+        ("part/tests", "test_z.py::test_z", "--dir=../recordings"),
+        ("part/tests", "tests/test_z.py::test_z", "--dir=../recordings"),
+        ("part/tests", "test_z.py", "--dry-run"),
+    ],
+)
+def test_ids_of_a_project_are_taken_as_pytest_prints_them_anywhere(
+    start: str, node_id: str, option: str, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of its failures are relative to where it was started, above the project or below."""
+    recordings = root / "part" / "recordings"
+    record(recordings, "tests/test_z.py::test_z")
+    record(recordings / ".failed", "tests/test_z.py::test_z")
+    (root / "part" / "tests").mkdir()
+    (root / "part" / "tests" / "test_z.py").touch()
+    (root / "part" / "pyproject.toml").touch()
+    monkeypatch.chdir(root / start)
+    is_dir = option.startswith("--dir")
+
+    done = {
+        "show": run("show", node_id, *([option] if is_dir else [f"--dir={recordings}"])),
+        "keep": run("keep", "--dry-run", node_id, *([option] if is_dir else [])),
+        "rm": run("rm", node_id, option),
+    }
+
+    assert {"show": 0, "keep": 0, "rm": 0} == {name: result.exit_code for name, result in done.items()}, done
+
+
 def test_deletions_older_than_two_weeks_are_removed(root: Path) -> None:
     """They are removed in every directory that is searched, even if nothing else is deleted there."""
     old = root / "recordings" / "recordings" / ".trash" / "20200101T000000.000000Z-0badcafe"

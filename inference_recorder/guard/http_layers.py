@@ -21,14 +21,21 @@ def _httpcore_request(wrapped: Original, instance: Any, args: Args, kwargs: Kwar
     """Judge a request on an open connection of httpcore, which httpx uses."""
     __tracebackhide__ = True
     request = args[0] if args else kwargs["request"]
-    host, port = as_name(request.url.host), request.url.port or (443 if request.url.scheme == b"https" else 80)
-    _judge_request(host, port, request.url.target, request.method == b"CONNECT", _address_of(instance))
+    stream = getattr(instance, "_network_stream", None)
+    address = None if stream is None else _peer(stream.get_extra_info("server_addr"))
+    _judge_request(*_httpcore_destination(request), request.url.target, address, request.method != b"CONNECT")
     return wrapped(*args, **kwargs)
 
 
-def _address_of(connection: Any) -> str | None:
-    stream = getattr(connection, "_network_stream", None)
-    return None if stream is None else _peer(stream.get_extra_info("server_addr"))
+def _httpcore_tunnel(wrapped: Original, instance: Any, args: Args, kwargs: Kwargs) -> Any:
+    """Judge a request through a proxy that connects to its host, before the proxy is asked to."""
+    __tracebackhide__ = True
+    _judge_proxied(*_httpcore_destination(args[0] if args else kwargs["request"]))
+    return wrapped(*args, **kwargs)
+
+
+def _httpcore_destination(request: Any) -> tuple[str, int]:
+    return as_name(request.url.host), request.url.port or (443 if request.url.scheme in (b"https", b"wss") else 80)
 
 
 def _connect_tcp(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> Any:
@@ -45,13 +52,16 @@ def _async_connect_tcp(wrapped: Original, instance: object, args: Args, kwargs: 
 
 def _aiohttp_connect(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> Any:
     """Judge where a request of aiohttp goes, before a proxy or a connection is opened for it."""
-    url = (args[0] if args else kwargs["req"]).url
-    return _connected(as_name(url.host), url.port or 0, wrapped, args, kwargs)
+    request = args[0] if args else kwargs["req"]
+    host, port = as_name(request.url.host), request.url.port or 0
+    return _connected(host, port, wrapped, args, kwargs, host if request.proxy else None)
 
 
-async def _connected(host: str, port: int, wrapped: Original, args: Args, kwargs: Kwargs) -> Any:
+async def _connected(
+    host: str, port: int, wrapped: Original, args: Args, kwargs: Kwargs, address: str | None = None
+) -> Any:
     __tracebackhide__ = True
-    judge(Contact((host,), port, is_counted=False))
+    judge(Contact((host,), port, address, is_counted=False))
     with connecting_to(host), _refusal_alone():
         return await wrapped(*args, **kwargs)
 
@@ -78,12 +88,12 @@ def _destination(host: object, port: int, *args: object, **kwargs: object) -> tu
 def _put_request(wrapped: Original, instance: Any, args: Args, kwargs: Kwargs) -> Any:
     """Judge a request of http.client, which urllib, urllib3, requests and botocore use."""
     __tracebackhide__ = True
-    host, port = _destination_of(instance)
-    address = None
-    if instance.sock is not None:
+    host, port, is_proxied = _destination_of(instance)
+    address = host if is_proxied else None
+    if instance.sock is not None and not is_proxied:
         with suppress(OSError):
             address = _peer(instance.sock.getpeername())
-    _judge_request(host, port, args[1] if len(args) > 1 else kwargs["url"], False, address)
+    _judge_request(host, port, args[1] if len(args) > 1 else kwargs["url"], address)
     return wrapped(*args, **kwargs)
 
 
@@ -91,15 +101,22 @@ def _set_tunnel(wrapped: Original, instance: Any, args: Args, kwargs: Kwargs) ->
     """Judge where a proxy is to be asked to connect to, before it is asked."""
     __tracebackhide__ = True
     result = wrapped(*args, **kwargs)
-    host, port = _destination_of(instance)
-    judge(Contact((host,), port, is_counted=False))
+    _judge_proxied(*_destination_of(instance)[:2])
     return result
 
 
-def _destination_of(connection: Any) -> tuple[str, int]:
+def _socks_connect(wrapped: Original, instance: Any, args: Args, kwargs: Kwargs) -> Any:
+    """Judge where a SOCKS proxy is to be asked to connect to by urllib3."""
+    __tracebackhide__ = True
+    _judge_proxied(as_name(instance.host), instance.port)
+    return wrapped(*args, **kwargs)
+
+
+def _destination_of(connection: Any) -> tuple[str, int, bool]:
+    """Return host and port of a connection of http.client, and whether a proxy connects to them."""
     if connection._tunnel_host:
-        return as_name(connection._tunnel_host), connection._tunnel_port
-    return as_name(connection.host), connection.port
+        return as_name(connection._tunnel_host), connection._tunnel_port, True
+    return as_name(connection.host), connection.port, hasattr(connection, "_socks_options")
 
 
 async def _aiohttp_send(wrapped: Original, instance: Any, args: Args, kwargs: Kwargs) -> Any:
@@ -111,34 +128,45 @@ async def _aiohttp_send(wrapped: Original, instance: Any, args: Args, kwargs: Kw
     return await wrapped(*args, **kwargs)
 
 
-def _judge_request(host: str, port: int, target: str | bytes, is_tunnel: bool, address: str | None) -> None:
+def _judge_request(host: str, port: int, target: str | bytes, address: str | None, is_counted: bool = True) -> None:
     """Judge a request by its own url, which a request through a proxy has as its target."""
     __tracebackhide__ = True
     text = target.decode("ascii", "replace") if isinstance(target, bytes) else target
-    if is_tunnel:
-        host, port = host_and_port(f"//{text}")
-    elif not text.startswith("/") and "://" in text:
+    if not text.startswith("/") and "://" in text and host_and_port(text) != (host, port):
         host, port = host_and_port(text)
-    judge(Contact((host,), port, address, urlsplit(text).path, is_counted=not is_tunnel))
+        address = host
+    judge(Contact((host,), port, address, urlsplit(text).path, is_counted=is_counted))
+
+
+def _judge_proxied(host: str, port: int) -> None:
+    """Judge what a proxy is to connect to."""
+    __tracebackhide__ = True
+    judge(Contact((host,), port, host, is_counted=False))
 
 
 def _peer(name: object) -> str | None:
     return str(name[0]) if isinstance(name, tuple) else None
 
 
-_HTTPCORE: tuple[tuple[str, str, Wrapper], ...] = (
-    ("HTTP11Connection", "handle_request", _httpcore_request),
-    ("HTTP2Connection", "handle_request", _httpcore_request),
-    ("AsyncHTTP11Connection", "handle_async_request", _httpcore_request),
-    ("AsyncHTTP2Connection", "handle_async_request", _httpcore_request),
-    ("SyncBackend", "connect_tcp", _connect_tcp),
-    ("AnyIOBackend", "connect_tcp", _async_connect_tcp),
-    ("TrioBackend", "connect_tcp", _async_connect_tcp),
+_HTTPCORE: tuple[tuple[str, str, str, Wrapper], ...] = (
+    ("", "HTTP11Connection", "handle_request", _httpcore_request),
+    ("", "HTTP2Connection", "handle_request", _httpcore_request),
+    ("", "AsyncHTTP11Connection", "handle_async_request", _httpcore_request),
+    ("", "AsyncHTTP2Connection", "handle_async_request", _httpcore_request),
+    ("._sync.http_proxy", "TunnelHTTPConnection", "handle_request", _httpcore_tunnel),
+    ("._sync.socks_proxy", "Socks5Connection", "handle_request", _httpcore_tunnel),
+    ("._async.http_proxy", "AsyncTunnelHTTPConnection", "handle_async_request", _httpcore_tunnel),
+    ("._async.socks_proxy", "AsyncSocks5Connection", "handle_async_request", _httpcore_tunnel),
+    ("", "SyncBackend", "connect_tcp", _connect_tcp),
+    ("", "AnyIOBackend", "connect_tcp", _async_connect_tcp),
+    ("", "TrioBackend", "connect_tcp", _async_connect_tcp),
 )
+"""(module within the library, class, method, wrapper)"""
 TARGETS = (
-    *(Target(library, *row) for library in ("httpcore", "httpcore2") for row in _HTTPCORE),
+    *(Target(library + row[0], *row[1:]) for library in ("httpcore", "httpcore2") for row in _HTTPCORE),
     Target("http.client", "HTTPConnection", "putrequest", _put_request),
     Target("http.client", "HTTPConnection", "set_tunnel", _set_tunnel),
+    Target("urllib3.contrib.socks", "SOCKSConnection", "_new_conn", _socks_connect),
     Target("aiohttp", "BaseConnector", "connect", _aiohttp_connect),
     Target("aiohttp", "ClientRequest", "send", _aiohttp_send),
 )

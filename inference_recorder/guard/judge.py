@@ -27,7 +27,7 @@ class Contact:
     """The names, in lower case, of which it has one; more than one where only an address is known that they share."""
     port: int
     address: str | None = None
-    """What it is connected to, if that is known yet: a proxy, perhaps."""
+    """What it is connected to, if that is known yet; for a request through a proxy, the host of its url."""
     path: str = ""
     is_counted: bool = True
     """Whether it is one call: not the connection below a request that is judged too."""

@@ -12,8 +12,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -131,46 +131,93 @@ def test_a_connection_kept_from_before_is_refused(url: str, server: OpenAIServer
     assert 4 == server.count
 
 
-def test_a_request_through_a_proxy_is_judged_by_its_url(url: str, recordings: Path) -> None:
-    """The socket knows only the proxy, which may be on this machine."""
-    requests, aiohttp = library("requests"), library("aiohttp")
+@contextmanager
+def proxy_that_hangs_up() -> Iterator[tuple[str, list[bytes]]]:
+    """Give the address of a proxy, and what it has received; complete after the block."""
+    received: list[bytes] = []
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                with connection:
+                    connection.settimeout(5)
+                    received.append(connection.recv(100))
+
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        proxy = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        received: list[bytes] = []
-
-        def serve() -> None:
-            with suppress(OSError):
-                while True:
-                    connection, _ = listener.accept()
-                    with connection:
-                        connection.settimeout(5)
-                        received.append(connection.recv(100))
-
-        def with_httpx(to: str) -> None:
-            with CLIENT(proxy=proxy) as client:
-                client.get(to)
-
-        async def with_aiohttp(to: str) -> None:
-            async with aiohttp.ClientSession() as session:
-                await session.get(to, proxy=proxy)
-
         thread = threading.Thread(target=serve)
         thread.start()
-        for to in (url, f"https://{HOST}/"):
-            for call in (
-                with_httpx,
-                lambda to: requests.get(to, proxies={"http": proxy, "https": proxy}),
-                lambda to: asyncio.run(with_aiohttp(to)),
+        try:
+            yield f"127.0.0.1:{listener.getsockname()[1]}", received
+        finally:
+            with socket.create_connection(listener.getsockname()) as last:
+                last.sendall(b"end")
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+def calls_through(proxy: str) -> list[Callable[[str], Any]]:
+    """Return what gets a url through a proxy, for each library that can."""
+    requests, aiohttp = library("requests"), library("aiohttp")
+
+    def with_httpx(to: str) -> None:
+        with CLIENT(proxy=proxy) as client:
+            client.get(to)
+
+    async def with_async_httpx(to: str) -> None:
+        async with ASYNC_CLIENT(proxy=proxy) as client:
+            await client.get(to)
+
+    async def with_aiohttp(to: str) -> None:
+        async with aiohttp.ClientSession() as session:
+            await session.get(to, proxy=proxy)
+
+    return [
+        with_httpx,
+        lambda to: asyncio.run(with_async_httpx(to)),
+        lambda to: requests.get(to, proxies={"http": proxy, "https": proxy}),
+        *([] if proxy.startswith("socks") else [lambda to: asyncio.run(with_aiohttp(to))]),
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["http", "socks5"])
+def test_a_request_through_a_proxy_is_judged_by_its_url(scheme: str, url: str, recordings: Path) -> None:
+    """The socket knows only the proxy, which may be on this machine; so is it where the network is blocked."""
+    if scheme == "socks5":
+        library("socks"), library("socksio")
+    plain = "plain.example.org"
+    with resolved_to_loopback(plain), proxy_that_hangs_up() as (address, received):
+        for call in calls_through(f"{scheme}://{address}"):
+            for host, to in (
+                (HOST, url),
+                (HOST, f"https://{HOST}/"),
+                (plain, f"http://{plain}/"),
+                (plain, f"https://{plain}/"),
             ):
-                with inference_recording("replay", recordings), pytest.raises(LiveCallBlocked) as caught:
-                    call(to)
-                assert HOST == caught.value.host
-        with socket.create_connection(listener.getsockname()) as last:
-            last.sendall(b"end")
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join()
+                with inference_recording("replay", recordings, block_network=host == plain) as session:
+                    with pytest.raises(LiveCallBlocked) as caught:
+                        call(to)
+                assert (host, {"missed": 1}) == (caught.value.host, session.counts)
 
     assert {b"end"} >= set(received) - {b""}
+
+
+def test_an_allowed_host_and_loopback_are_free_behind_a_proxy(recordings: Path) -> None:
+    """A blocked network must not block what it lets through without a proxy."""
+    urls = ("http://plain.example.org/", "https://plain.example.org/", "http://127.0.0.1/")
+    for index in range(4):
+        with proxy_that_hangs_up() as (address, received):
+            call = calls_through(f"http://{address}")[index]
+            with inference_recording(
+                "replay", recordings, block_network=True, allow_hosts=["*.example.org"]
+            ) as session:
+                for to in urls:
+                    with suppress(OSError, httpx.HTTPError):
+                        call(to)
+                        pytest.fail("it hangs up")
+
+        reached = {request.split()[1].decode() for request in received if b" " in request}
+        assert ({urls[0], "plain.example.org:443", urls[2]}, {}) == (reached, session.counts)
 
 
 @pytest.mark.slow
@@ -388,13 +435,15 @@ def test_everything_is_the_identical_object_afterwards(recordings: Path) -> None
 
     def now() -> list[tuple[Any, ...]]:
         owners = [
-            (target, getattr(__import__(target.module, fromlist=["x"]), target.owner) if target.owner else socket)
+            (target, getattr(sys.modules.get(target.module), target.owner, None) if target.owner else socket)
             for target in patches._TARGETS
         ]
         names = [(owner, target.method) for target, owner in owners if hasattr(owner, target.method)]
         return [(getattr(owner, name), vars(owner).get(name)) for owner, name in names]
 
-    library("aiohttp")
+    for name in ("aiohttp", "requests", "httpcore", "httpcore2"):
+        with suppress(ImportError):
+            importlib.import_module(name)
     before = now()
     with inference_recording("replay", recordings):
         with inference_recording("record", recordings):

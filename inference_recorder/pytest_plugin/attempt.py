@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 class Attempt:
     """One run of one test; a rerun is another."""
 
-    def __init__(self, test_id: str) -> None:
+    def __init__(self, test_id: str, file: Path | None = None) -> None:
         self.test_id = test_id
+        self.test = test_id, file
+        """What it is a run of: pytest may give two tests outside rootdir one id."""
         self.sessions: list[Session] = []
         """All that were opened in it, by the plugin or in code."""
         self.session: Session | None = None

@@ -73,7 +73,7 @@ class Run(TestRun):
         """Where recorders write that were given no directory, when the run began."""
         self._guard = threading.Lock()
         """Held while an AttemptSeries is made: calls in several threads may be the first."""
-        self._ended: dict[str, Attempt] = {}
+        self._ended: dict[tuple[str, Path | None], Attempt] = {}
         self._other_sessions: list[tuple[Session, str | None]] = []
         """Sessions that belong to no attempt of a test, and the test that ran when they were opened."""
         self._directories: dict[Directories, None] = {}
@@ -188,8 +188,8 @@ class Run(TestRun):
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Begin an attempt, with a session if the test is to have one."""
         # This runs after pytest has evaluated skip marks and before it sets up fixtures.
-        self.attempt = Attempt(id_of(item))
-        if (earlier := self._ended.pop(self.attempt.test_id, None)) is not None:
+        self.attempt = Attempt(id_of(item), item.path)
+        if (earlier := self._ended.pop(self.attempt.test, None)) is not None:
             self.attempt.follow(earlier)
         if self._prunes:
             self._processes.watch()
@@ -282,7 +282,7 @@ class Run(TestRun):
 
     def _attempt_of(self, item: pytest.Item) -> Attempt:
         if self.attempt is None:  # skipped before it began
-            self.attempt = Attempt(id_of(item))
+            self.attempt = Attempt(id_of(item), item.path)
         return self.attempt
 
     def _settle(self, attempt: Attempt) -> None:
@@ -297,4 +297,4 @@ class Run(TestRun):
         if self._unsettled is not None:
             self._unsettled.settle()
         self._other_sessions += [(session, attempt.test_id) for session in still_open]
-        self._ended[attempt.test_id] = attempt
+        self._ended[attempt.test] = attempt

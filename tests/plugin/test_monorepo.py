@@ -123,6 +123,36 @@ def test_recordings_beside_tests_are_found_from_everywhere(
 
 
 @pytest.mark.slow
+def test_two_projects_without_a_common_root_need_a_rootdir(monorepo: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pytest would take the first one, and give the tests of the second the same ids."""
+    projects = "services/a", "services/b"
+    for project in projects:
+        run_in(monorepo, project, monkeypatch, RECORD).assert_outcomes(passed=3)
+    (monorepo.directory / "pyproject.toml").unlink()
+
+    replayed = monorepo.run("--import-mode=importlib", "--rootdir=.", *projects)
+
+    replayed.assert_outcomes(passed=6)
+    assert "recordings: 16 replayed, 0 recorded, 0 missed, 0 live, 0 unused" == line_of(replayed, "recordings: ")
+
+
+@pytest.mark.slow
+def test_a_test_with_the_id_of_another_projects_is_not_its_rerun(monorepo: Suite) -> None:
+    """What a failed attempt set aside is removed once a rerun passes; this was paid for, and nothing replaces it."""
+    (monorepo.directory / "pyproject.toml").unlink()
+    for project in ("services/a", "services/b"):
+        test = f"def test_it(inference_session): ask({project!r}); assert {project == 'services/b'}"
+        monorepo.write(f"{project}/checks/test_x.py", test)
+
+    result = monorepo.run("services/a", "services/b", "--import-mode=importlib", RECORD)
+
+    result.assert_outcomes(passed=1, failed=1)
+    assert "recordings: 0 replayed, 2 recorded, 0 missed, 0 live, 0 unused" == line_of(result, "recordings: ")
+    for directory in ("services/a/recordings", "services/a/recordings/.failed"):
+        assert ["checks/test_x.py::test_it"] == monorepo.test_ids(directory)
+
+
+@pytest.mark.slow
 def test_prune_knows_the_ids_of_a_project(monorepo: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """It deletes what the test of that project does not need, and only that."""
     for project in ("services/a", "."):

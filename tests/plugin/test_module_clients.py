@@ -36,16 +36,11 @@ TESTS = """
 RECORD_IF_MISSING = "--inference-mode=record-if-missing"
 
 
-IMPORTS_APP = "import app\ndef pytest_unconfigure(): app.client.close(), app.azure.close()"
-
-
-def recorded_app(
-    suite: Suite, monkeypatch: pytest.MonkeyPatch, conftest: str = IMPORTS_APP, files: Sequence[str] = ("test_it.py",)
-) -> None:
+def recorded_app(suite: Suite, monkeypatch: pytest.MonkeyPatch, files: Sequence[str] = ("test_it.py",)) -> None:
     """Write a suite whose conftest.py imports the application, and record it with a key, which is gone then."""
     suite.server.answers("/v1/openai/deployments/gpt-4o/chat/completions", Reply(completion()))
     suite.write("app.py", APP)
-    suite.write("conftest.py", conftest)
+    suite.write("conftest.py", "import app\ndef pytest_unconfigure(): app.client.close(), app.azure.close()")
     for name in files:
         suite.write(name, TESTS)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-real")
@@ -83,7 +78,7 @@ def test_a_test_module_may_be_the_first_to_import_the_sdk(
     options: list[str], suite: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where no conftest.py imports the application, nothing of the run has seen the SDK before tests are collected."""
-    recorded_app(suite, monkeypatch, conftest="", files=("test_it.py", "test_more.py"))
+    recorded_app(suite, monkeypatch, files=("test_it.py", "test_more.py"))
     for name in ("ask.py", "conftest.py"):
         (suite.directory / name).unlink()
     for name in ("test_it.py", "test_more.py"):

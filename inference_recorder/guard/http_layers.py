@@ -14,7 +14,7 @@ from ..errors import LiveCallBlocked
 from ..network import host_and_port
 from ..sdk.patching import Args, Kwargs, Original, Target, Wrapper
 from .judge import Contact, judge
-from .resolved import as_name, connecting_to
+from .resolved import as_name, connecting_to, names_of_url
 
 
 def _httpcore_request(wrapped: Original, instance: Any, args: Args, kwargs: Kwargs) -> Any:
@@ -41,7 +41,7 @@ def _httpcore_destination(request: Any) -> tuple[str, int]:
 def _connect_tcp(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> Any:
     __tracebackhide__ = True
     host, port = _destination(*args, **kwargs)
-    judge(Contact((host,), port, is_counted=False))
+    judge(Contact(names_of_url(host), port, is_counted=False))
     with connecting_to(host):
         return wrapped(*args, **kwargs)
 
@@ -61,7 +61,7 @@ async def _connected(
     host: str, port: int, wrapped: Original, args: Args, kwargs: Kwargs, address: str | None = None
 ) -> Any:
     __tracebackhide__ = True
-    judge(Contact((host,), port, address, is_counted=False))
+    judge(Contact(names_of_url(host), port, address, is_counted=False))
     with connecting_to(host), _refusal_alone():
         return await wrapped(*args, **kwargs)
 
@@ -124,7 +124,7 @@ async def _aiohttp_send(wrapped: Original, instance: Any, args: Args, kwargs: Kw
     __tracebackhide__ = True
     url, transport = instance.url, (args[0] if args else kwargs["conn"]).transport
     address = None if transport is None else _peer(transport.get_extra_info("peername"))
-    judge(Contact((as_name(url.host),), url.port or 0, address, url.path, is_counted=instance.method != "CONNECT"))
+    judge(Contact(names_of_url(url.host), url.port or 0, address, url.path, is_counted=instance.method != "CONNECT"))
     return await wrapped(*args, **kwargs)
 
 
@@ -135,13 +135,13 @@ def _judge_request(host: str, port: int, target: str | bytes, address: str | Non
     if not text.startswith("/") and "://" in text and host_and_port(text) != (host, port):
         host, port = host_and_port(text)
         address = host
-    judge(Contact((host,), port, address, urlsplit(text).path, is_counted=is_counted))
+    judge(Contact(names_of_url(host), port, address, urlsplit(text).path, is_counted=is_counted))
 
 
 def _judge_proxied(host: str, port: int) -> None:
     """Judge what a proxy is to connect to."""
     __tracebackhide__ = True
-    judge(Contact((host,), port, host, is_counted=False))
+    judge(Contact(names_of_url(host), port, host, is_counted=False))
 
 
 def _peer(name: object) -> str | None:

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
 from ..forks import renew_in_child
+from ..network import is_loopback
 
 _names: dict[str, frozenset[str]] = {}
 """Address -> the names that were resolved to it. Guarded by `_guard`."""
@@ -25,10 +26,10 @@ _connecting: ContextVar[str | None] = ContextVar("inference_recorder_connecting"
 def note(host: object, addresses: Iterable[str]) -> None:
     """Note that a name was resolved to these addresses."""
     name, found = as_name(host), frozenset(addresses)
-    if not name:
-        return
+    if not name or (name in found and not is_loopback(name)):
+        return  # an address is looked up to connect to it, and keeps the names that it was found by
     _last.set((name, found))
-    if name not in found:  # otherwise it is an address itself
+    if name not in found:  # otherwise it is this machine's address itself
         with _guard:
             for address in found:
                 _names[address] = _names.get(address, frozenset()) | {name}
@@ -37,11 +38,21 @@ def note(host: object, addresses: Iterable[str]) -> None:
 def names_of(address: str) -> tuple[Sequence[str], bool]:
     """Return the names that an address has here, or itself, and whether the library connecting to it has judged it."""
     if (connecting := _connecting.get()) is not None:
-        return (connecting,), True
+        return names_of_url(connecting), True
+    return _looked_up(address), False
+
+
+def names_of_url(host: object) -> Sequence[str]:
+    """Return the names that the host of a url has here if it is an address of another machine, or itself."""
+    name = as_name(host)
+    return (name,) if is_loopback(name) else _looked_up(name)
+
+
+def _looked_up(address: str) -> Sequence[str]:
     last = _last.get()
     if last is not None and address in last[1]:
-        return (last[0],), False
-    return sorted(_names.get(address, ())) or (as_name(address),), False
+        return (last[0],)
+    return sorted(_names.get(address, ())) or (as_name(address),)
 
 
 @contextmanager

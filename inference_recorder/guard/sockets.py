@@ -37,10 +37,10 @@ def _judge_look_up(host: object, port: object = None, *args: object, **kwargs: o
     judge(Contact((as_name(host),), port if isinstance(port, int) else 0, is_counted=False))
 
 
-def _resolve_one(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> Any:
-    address = wrapped(*args, **kwargs)
-    note(args[0], [address])
-    return address
+def _resolve_by_name(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> Any:
+    found = wrapped(*args, **kwargs)
+    note(args[0], [found] if isinstance(found, str) else found[2])
+    return found
 
 
 def _connect(wrapped: Original, instance: Any, args: Args, kwargs: Kwargs) -> Any:
@@ -63,7 +63,8 @@ def _connect(wrapped: Original, instance: Any, args: Args, kwargs: Kwargs) -> An
 
 TARGETS = (
     Target("socket", "", "getaddrinfo", _resolve),
-    Target("socket", "", "gethostbyname", _resolve_one),
+    Target("socket", "", "gethostbyname", _resolve_by_name),
+    Target("socket", "", "gethostbyname_ex", _resolve_by_name),
     Target("asyncio.base_events", "BaseEventLoop", "getaddrinfo", _async_resolve),
     Target("socket", "socket", "connect", _connect),
     Target("socket", "socket", "connect_ex", _connect),

@@ -430,6 +430,42 @@ def test_of_two_names_with_one_address_the_right_one_is_refused(
     assert 9 == server.count
 
 
+@pytest.mark.parametrize("look_up", ["getaddrinfo", "gethostbyname", "gethostbyname_ex"])
+def test_an_address_that_was_looked_up_has_its_name(
+    look_up: str, server: OpenAIServer, recordings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Code that chooses among the addresses of a host connects by number."""
+    address, resolve = "192.0.2.1", socket.getaddrinfo  # no machine has this address
+
+    def getaddrinfo(host: str, *args: Any, **kwargs: Any) -> Any:
+        return resolve(address if host == HOST else host, *args, **kwargs)
+
+    def connect(address: str) -> None:
+        socket.create_connection((address, 81), 0.05)
+
+    def with_http_client(address: str) -> None:
+        http.client.HTTPConnection(address, 81, timeout=0.05).request("GET", "/")
+
+    def with_httpx(address: str) -> None:
+        with CLIENT(timeout=0.05) as client:
+            client.get(f"http://{address}:81/")
+
+    async def with_async_httpx(address: str) -> None:
+        async with ASYNC_CLIENT(timeout=0.05) as client:
+            await client.get(f"http://{address}:81/")
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(socket, "gethostbyname", lambda host: address)
+    monkeypatch.setattr(socket, "gethostbyname_ex", lambda host: (host, [], [address]))
+    with inference_recording("replay", recordings):
+        getattr(socket, look_up)(*([HOST, 81] if look_up == "getaddrinfo" else [HOST]))
+        for call in (connect, with_http_client, with_httpx, lambda address: asyncio.run(with_async_httpx(address))):
+            with pytest.raises(LiveCallBlocked, match=f"{HOST}:81"):
+                call(address)
+            with pytest.raises((OSError, httpx.HTTPError)):
+                call("192.0.2.2")
+
+
 def test_everything_is_the_identical_object_afterwards(recordings: Path) -> None:
     """A suite's own patches, and its measurements, must not meet ours."""
 

@@ -7,7 +7,7 @@ imported. A `sitecustomize` that is installed runs as usual.
 import os
 import sys
 
-_CALLERS = ("openai", "httpx", "httpx2", "httpcore", "requests", "urllib3", "aiohttp")
+_CALLERS = ("openai", "httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3", "aiohttp", "websockets")
 
 
 class _Finder:

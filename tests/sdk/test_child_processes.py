@@ -304,7 +304,7 @@ except Exception as error:
     assert {"missed": 1} == session.counts
 
 
-@pytest.mark.parametrize("library", ["httpcore", "urllib3"])
+@pytest.mark.parametrize("library", ["httpcore", "httpcore2", "urllib3"])
 def test_a_library_below_joins_too(recordings: Path, library: str) -> None:
     """boto3 uses urllib3 without requests."""
     program = f"""

@@ -67,12 +67,21 @@ def wrap_imported() -> bool:
     """Wrap what has been imported since; return whether there was anything."""
     global _seen
     with _guard:
-        classes = [getattr(sys.modules.get(target.module), target.owner, None) for target in _TARGETS]
-        if not _holders or _seen == classes:
+        if not has_unwrapped():
             return False
-        _seen, count = classes, len(_wrapped)
+        _seen, count = _classes(), len(_wrapped)
         _wrap(_TARGETS)
         return len(_wrapped) > count
+
+
+def has_unwrapped() -> bool:
+    """Return whether a library may have been imported since."""
+    with _guard:
+        return _holders > 0 and _seen != _classes()
+
+
+def _classes() -> list[object]:
+    return [getattr(sys.modules.get(target.module), target.owner, None) for target in _TARGETS]
 
 
 def end_retries() -> None:

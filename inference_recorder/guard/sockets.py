@@ -27,6 +27,11 @@ def _resolve(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) ->
 
 async def _async_resolve(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> Any:
     """Note what an event loop's thread has resolved in the context that asked for it, too."""
+    __tracebackhide__ = True
+    from .patches import has_unwrapped
+
+    if has_unwrapped():  # of a library imported since; it tries addresses together, and raises their errors as a group
+        _judge_look_up(*args, **kwargs)
     found = await wrapped(*args, **kwargs)
     note(args[0] if args else kwargs.get("host"), [str(entry[4][0]) for entry in found])
     return found

@@ -228,6 +228,9 @@ def test_a_library_imported_in_a_session_is_judged_from_its_first_request(record
 import asyncio, socket, sys
 from inference_recorder import LiveCallBlocked, inference_recording
 
+resolve = socket.getaddrinfo
+socket.getaddrinfo = lambda host, *args, **kwargs: resolve("127.0.0.1", *args, **kwargs)
+
 async def main(proxy):
     import aiohttp
 
@@ -238,6 +241,14 @@ async def main(proxy):
             except LiveCallBlocked as error:
                 print(error.host)
 
+    import httpx  # it tries addresses in tasks of its own
+
+    async with httpx.AsyncClient(verify=False) as client:
+        try:
+            await client.get("http://api.anthropic.com/")
+        except LiveCallBlocked as error:
+            print(error.host)
+
 with socket.create_server(("127.0.0.1", 0)) as listener, inference_recording("replay", sys.argv[1]):
     asyncio.run(main(f"http://127.0.0.1:{listener.getsockname()[1]}"))
 """
@@ -245,7 +256,7 @@ with socket.create_server(("127.0.0.1", 0)) as listener, inference_recording("re
 
     result = subprocess.run(command, capture_output=True, text=True, timeout=60)
 
-    assert [HOST, HOST] == result.stdout.split(), result.stderr
+    assert [HOST, HOST, HOST] == result.stdout.split(), result.stderr
 
 
 @pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])

@@ -8,7 +8,7 @@ from typing import Any
 from ..sdk.patching import Args, Kwargs, Original, Target
 from .judge import Contact, judge
 from .resolved import as_name, names_of, note
-from .stack import is_in_http_client
+from .stack import is_counted_above
 
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 
@@ -59,7 +59,7 @@ def _connect(wrapped: Original, instance: Any, args: Args, kwargs: Kwargs) -> An
         host, port = as_name(address[0]), address[1]
         hosts, is_judged = names_of(host)
         try:
-            judge(Contact(hosts, port, host, is_counted=not (is_judged or is_first or is_in_http_client())))
+            judge(Contact(hosts, port, host, is_counted=not (is_judged or is_first or is_counted_above())))
         except BaseException:
             instance.close()  # its owner expects an OSError, and would leave it to be collected
             raise

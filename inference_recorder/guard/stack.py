@@ -9,6 +9,8 @@ from contextlib import suppress
 from functools import cache
 from traceback import walk_stack
 
+from ..sdk.websockets import MODULES
+
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
@@ -25,10 +27,10 @@ def line_of_caller() -> str | None:
     return None
 
 
-def is_in_http_client() -> bool:
-    """Return whether the standard library's HTTP client opens this connection, whose requests are judged too."""
+def is_counted_above() -> bool:
+    """Return whether the standard library's HTTP client or the SDK opens this connection, and counts what it is for."""
     names = (str(frame.f_globals.get("__name__")) for frame, _ in walk_stack(sys._getframe()))
-    return any(name == "http.client" or name.endswith("urllib3.connection") for name in names)
+    return any(name == "http.client" or name.endswith("urllib3.connection") or name in MODULES for name in names)
 
 
 def _is_library(path: str) -> bool:

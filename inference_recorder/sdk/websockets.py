@@ -23,6 +23,8 @@ CONNECTS = (
     ("live.forks", "live.forks", "Forks", "3.54.0"),
 )
 """(as callers write it, module, class, the first version known to have it): what has a `connect` to a websocket."""
+MODULES = frozenset(_RESOURCES + module for _, module, *_ in CONNECTS)
+"""What opens websockets, each of which `connect` has counted."""
 
 
 def targets() -> list[Target]:

@@ -15,7 +15,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 import httpx
 import openai
@@ -76,6 +78,24 @@ def test_a_recording_session_counts_what_goes_past_it(
     assert 1 == server.count
     assert {"live": 1} == session.counts
     assert [HOST] == [live.host for live in session.live]
+
+
+@pytest.mark.filterwarnings("ignore:.*opens a websocket")
+def test_a_websocket_of_the_sdk_counts_once(url: str, recordings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SDK opens it for one call, which is counted as that."""
+    place = urlsplit(at(url, "api.openai.com"))
+
+    def connect(*args: object, **kwargs: object) -> None:
+        socket.create_connection((place.hostname, place.port)).close()
+
+    for module in ("websockets", "websockets.sync"):
+        monkeypatch.setitem(sys.modules, module, ModuleType(module))
+    monkeypatch.setitem(sys.modules, "websockets.sync.client", SimpleNamespace(connect=connect))
+    client = openai.OpenAI(api_key="x")
+    with inference_recording("record-if-missing", recordings) as session:
+        getattr(client, "realtime", client.beta.realtime).connect(model="m").enter()
+
+    assert {"live": 1} == session.counts
 
 
 def test_a_secret_in_a_path_is_not_shown(url: str, recordings: Path) -> None:

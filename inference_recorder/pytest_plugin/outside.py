@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import pytest
 
@@ -21,12 +23,14 @@ class OutsideSessions:
 
     def __init__(self, run: Run, config: Config) -> None:
         self.calls: list[str] = []
-        """The test of each call that went out, "" for one between tests."""
+        """Who made each call that went out, as a clause."""
         self.refused: list[str] = []
-        """The test of each call that `unmarked = "error"` refused, whose error the test may have caught."""
+        """The same of each call that `unmarked = "error"` refused, whose error the test may have caught."""
         self.blocked: list[tuple[str | None, str]] = []
         """Test and host of each connection that `block_network` refused."""
         self._run = run
+        self._ran_on: WeakKeyDictionary[threading.Thread, str] = WeakKeyDictionary()
+        """Each thread that still ran when a test had ended -> the first such test."""
         is_live = config.mode().value is InferenceMode.LIVE
         self._unmarked = "allow" if is_live else config.unmarked()
         self._network = config.network(False) if is_live else config.network()
@@ -42,6 +46,19 @@ class OutsideSessions:
             pytest_config.add_cleanup(self._begin())
         elif self._unmarked != "allow":
             once_sdk_is_imported(pytest_config, self._begin)
+
+    def note_threads(self, test_id: str) -> None:
+        """Remember the threads that still run now that a test has ended: what they do may be no other test's."""
+        if threading.active_count() > 1:
+            for thread in threading.enumerate():
+                if thread is not threading.current_thread():
+                    self._ran_on.setdefault(thread, test_id)
+
+    def _caller(self) -> str:
+        test_id, ended = self._run.test_id, self._ran_on.get(threading.current_thread())
+        if ended is None or ended == test_id:
+            return f"{test_id} has no marker" if test_id else "between tests"
+        return f"a thread that ran on after {ended}, " + (f"during {test_id}" if test_id else "between tests")
 
     def _begin(self) -> Callable[[], None]:
         from ..guard import judge, patches
@@ -73,7 +90,7 @@ class OutsideSessions:
         if not any(serves_models(host) or (host, contact.port) == client for host in contact.hosts):
             return
         if self._unmarked == "error":
-            self.refused.append(self._run.test_id or "")
+            self.refused.append(self._caller())
             raise refusal(contact, "unmarked", self._run.test_id)
         if contact.is_counted:
-            self.calls.append(self._run.test_id or "")
+            self.calls.append(self._caller())

@@ -287,6 +287,7 @@ class Run(TestRun):
 
     def _settle(self, attempt: Attempt) -> None:
         self.attempt = None
+        self.outside.note_threads(attempt.test_id)
         self.scope_has_changed(attempt.attempt_series)
         attempt.unreported = self._processes.end() or attempt.unreported
         attempt.directories |= self._processes.directories

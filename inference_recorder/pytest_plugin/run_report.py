@@ -79,7 +79,7 @@ class RunReport:
     not_recorded_again: list[str] = field(default_factory=list)
     """The wider fixtures whose recordings were kept in mode record, since not all of their tests ran."""
     outside: list[str] = field(default_factory=list)
-    """The test of each call of the SDK that went out outside every session; "" for one between tests."""
+    """Who made each call of the SDK that went out outside every session, as a clause."""
     refused_outside: list[str] = field(default_factory=list)
     """The same of each call that was refused there."""
     blocked_outside: list[tuple[str | None, str]] = field(default_factory=list)

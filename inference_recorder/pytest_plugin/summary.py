@@ -154,15 +154,14 @@ def _show_live(report: RunReport, terminal: pytest.TerminalReporter, show: Calla
 
 
 def _show_outside(
-    tests: list[str], call: str, refused: str, terminal: pytest.TerminalReporter, show: Callable[..., None]
+    callers: list[str], call: str, refused: str, terminal: pytest.TerminalReporter, show: Callable[..., None]
 ) -> None:
-    count = len(tests)
+    count = len(callers)
     title = f"{count} {call}{'' if count == 1 else 's'} {refused}outside a session"
-    lines = {test: f"{test} has no marker" if test else "between tests" for test in tests}
-    if len(lines) == 1:
-        terminal.write_line(visible_line(f"  {title}: {lines.popitem()[1]}"), yellow=True)
+    if len(set(callers)) == 1:
+        terminal.write_line(visible_line(f"  {title}: {callers[0]}"), yellow=True)
     else:
-        show(title, [f"{lines[test]}: {of_test}" for test, of_test in Counter(tests).items()], yellow=True)
+        show(title, [f"{caller}: {of_caller}" for caller, of_caller in Counter(callers).items()], yellow=True)
 
 
 def _counted(report: RunReport, unused: int) -> str:

@@ -114,6 +114,31 @@ def test_a_refusal_that_the_code_under_test_caught_is_named(suite: Suite) -> Non
     assert (1, 0) == (result.ret, suite.server.count)
 
 
+def test_a_call_of_a_thread_that_an_earlier_test_left_accuses_no_other(suite: Suite) -> None:
+    """A test that makes no call must not be asked for a marker."""
+    suite.write(
+        "test_it.py",
+        """
+        import threading
+
+        over = threading.Event()
+        thread = threading.Thread(target=lambda: over.wait() and ask())
+
+        @pytest.mark.inference_recording
+        def test_starts(): thread.start()
+
+        def test_makes_no_call():
+            over.set()
+            thread.join()
+        """,
+    )
+
+    result = suite.run()
+
+    clause = "a thread that ran on after test_it.py::test_starts, during test_it.py::test_makes_no_call"
+    assert f"  1 live call outside a session: {clause}" in result.outlines
+
+
 def test_a_blocked_connection_that_the_code_under_test_caught_is_named(suite: Suite) -> None:
     """Without a session nothing else tells; the line says how to let it through."""
     suite.write(

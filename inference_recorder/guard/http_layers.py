@@ -23,7 +23,7 @@ def _httpcore_request(wrapped: Original, instance: Any, args: Args, kwargs: Kwar
     request = args[0] if args else kwargs["request"]
     stream = getattr(instance, "_network_stream", None)
     address = None if stream is None else _peer(stream.get_extra_info("server_addr"))
-    _judge_request(*_httpcore_destination(request), request.url.target, address, request.method != b"CONNECT")
+    _judge_request(*_httpcore_destination(request), request.url.target, address, request.method == b"CONNECT")
     return wrapped(*args, **kwargs)
 
 
@@ -128,14 +128,15 @@ async def _aiohttp_send(wrapped: Original, instance: Any, args: Args, kwargs: Kw
     return await wrapped(*args, **kwargs)
 
 
-def _judge_request(host: str, port: int, target: str | bytes, address: str | None, is_counted: bool = True) -> None:
+def _judge_request(host: str, port: int, target: str | bytes, address: str | None, is_tunnel: bool = False) -> None:
     """Judge a request by its own url, which a request through a proxy has as its target."""
     __tracebackhide__ = True
     text = target.decode("ascii", "replace") if isinstance(target, bytes) else target
-    if not text.startswith("/") and "://" in text and host_and_port(text) != (host, port):
-        host, port = host_and_port(text)
+    url = f"//{text}" if is_tunnel else text
+    if (is_tunnel or (not url.startswith("/") and "://" in url)) and host_and_port(url) != (host, port):
+        host, port = host_and_port(url)
         address = host
-    judge(Contact(names_of_url(host), port, address, urlsplit(text).path, is_counted=is_counted))
+    judge(Contact(names_of_url(host), port, address, urlsplit(url).path, is_counted=not is_tunnel))
 
 
 def _judge_proxied(host: str, port: int) -> None:

@@ -241,7 +241,8 @@ def test_an_allowed_host_and_loopback_are_free_behind_a_proxy(recordings: Path) 
 
 
 @pytest.mark.slow
-def test_a_library_imported_in_a_session_is_judged_from_its_first_request(recordings: Path) -> None:
+@pytest.mark.parametrize("url", ["http://api.anthropic.com/", "https://api.anthropic.com/"])
+def test_a_library_imported_in_a_session_is_judged_from_its_first_request(url: str, recordings: Path) -> None:
     """It was wrapped when it opened its first connection, too late for aiohttp's own, which may be to a proxy."""
     library("aiohttp")
     program = """
@@ -263,16 +264,17 @@ async def main(proxy):
 
     import httpx  # it tries addresses in tasks of its own
 
-    async with httpx.AsyncClient(verify=False) as client:
+    url = sys.argv[2]
+    async with httpx.AsyncClient(verify=False, proxy=proxy if url.startswith("https") else None) as client:
         try:
-            await client.get("http://api.anthropic.com/")
+            await client.get(url, timeout=5)
         except LiveCallBlocked as error:
             print(error.host)
 
 with socket.create_server(("127.0.0.1", 0)) as listener, inference_recording("replay", sys.argv[1]):
     asyncio.run(main(f"http://127.0.0.1:{listener.getsockname()[1]}"))
 """
-    command = [sys.executable, "-c", program, str(recordings)]
+    command = [sys.executable, "-c", program, str(recordings), url]
 
     result = subprocess.run(command, capture_output=True, text=True, timeout=60)
 

@@ -82,8 +82,7 @@ def ls(
     TEXT matches any part, or the whole if it has * or ?. Ages are those of the files; a checkout makes files new. Of a
     test, --sort takes the first model, the sum of the sizes and the newest file. In a pipe, each line has the test,
     its calls, how many of them failed or cannot be read, models, size in bytes and time of change, and the directory if
-    a test is in several; with --long the
-    test, endpoint, model, answer, size, time and path; separated by tabs.
+    a test is in several; with --long the test, endpoint, model, answer, size, time and path; separated by tabs.
 
     --stats counts recordings, bytes and tokens by endpoint, model and test, and finds duplicates: requests that differ
     only in the test that made them. Tokens are those that the answers report; a stream reports them in its last usage.

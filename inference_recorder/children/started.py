@@ -91,6 +91,12 @@ def _replaced(way: _Way) -> Callable[[], None]:
     original = _without_ours(getattr(owner, way.name, None))
     if original is None or (way.owner and not isinstance(owner, type)):  # the running test has mocked the class
         return lambda: None
+    return _put(owner, way.name, _start(way, original), original)
+
+
+@functools.lru_cache(32)  # each session puts them in place
+def _start(way: _Way, original: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what starts processes as `original` does, and tells the watchers."""
 
     @functools.wraps(original)
     def start(*args: object, **kwargs: object) -> object:
@@ -107,7 +113,7 @@ def _replaced(way: _Way) -> Callable[[], None]:
         _report(pid if isinstance(pid, int) else None, kind)
         return result
 
-    return _put(owner, way.name, start, original)
+    return start
 
 
 def _joining(env: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

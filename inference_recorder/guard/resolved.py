@@ -69,6 +69,9 @@ def connecting_to(host: str) -> Iterator[None]:
 def as_name(host: object) -> str:
     """Return a host as it is compared: in lower case, without the dot at the end of a full name; "" for none."""
     text = host.decode("ascii", "replace") if isinstance(host, (bytes, bytearray)) else host
+    if isinstance(text, str) and not text.isascii():
+        with suppress(UnicodeError):  # as `socket` does it: other full stops and wide letters are the usual ones
+            text = text.encode("idna").decode()
     return text.rstrip(".").lower() if isinstance(text, str) else ""
 
 

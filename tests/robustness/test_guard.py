@@ -298,14 +298,15 @@ def test_a_model_host_that_cannot_be_looked_up_is_refused_too(
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     with inference_recording("replay", recordings) as session:
-        with pytest.raises(LiveCallBlocked, match=f"{HOST}:443"):
-            connect(HOST)
+        for host in (HOST, "API\u3002Anthropic\uff0e\uff43om."):  # which resolves to the same
+            with pytest.raises(LiveCallBlocked, match=f"{HOST}:443"):
+                connect(host)
         with pytest.raises(socket.gaierror):
             connect("files.example.org")
         with inference_recording("live"), pytest.raises(socket.gaierror):
             connect(HOST)
 
-    assert {"missed": 1} == session.counts
+    assert {"missed": 2} == session.counts
 
 
 def test_the_base_url_of_a_client_is_a_model_host_of_its_session(

@@ -281,8 +281,7 @@ class Run(TestRun):
         return report
 
     def _attempt_of(self, item: pytest.Item) -> Attempt:
-        if self.attempt is None:  # skipped before it began
-            self.attempt = Attempt(id_of(item), item.path)
+        self.attempt = self.attempt or Attempt(id_of(item), item.path)  # a new one for what is skipped before it begins
         return self.attempt
 
     def _settle(self, attempt: Attempt) -> None:

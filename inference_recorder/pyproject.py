@@ -15,7 +15,7 @@ from .text import did_you_mean
 _NAME = "inference_recorder"
 _LIKE_OUR_NAME = re.compile(rb"inf[\w-]*rec[\w-]*", re.IGNORECASE)
 _LIKENESS = 0.83
-"""Of a table's name that is taken for ours, as "inference_recordings" is."""
+"""A table's name that is at least this similar to ours (0 to 1) is an error, as "inference_recordings" is."""
 _SPECIAL = frozenset(".^$*+?{}[]()|\\")
 
 

@@ -206,7 +206,7 @@ def _is_extended(old: str, new: str, hook: str) -> bool:
 
 
 def _text(path: Path) -> str | None:
-    """Return the content of a file, None if there is none."""
+    """Return the content of a file, None if it does not exist."""
     try:
         return path.read_bytes().decode()
     except FileNotFoundError:

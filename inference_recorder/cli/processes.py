@@ -107,7 +107,7 @@ def _uninterrupted() -> Iterator[None]:
 
 
 def _begin() -> None:
-    """Have a new process end with this one, which alone is interrupted by Ctrl-C."""
+    """Make a new process end with this one, which alone is interrupted by Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

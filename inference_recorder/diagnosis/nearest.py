@@ -27,7 +27,7 @@ from .variables import shown_without, variable_advice
 _MOST_DIFFERENCES = 100
 _MOST_COMPARED = 5
 _MOST_LOOKED_FOR = 20
-"""Tests that are looked for in their files."""
+"""Tests whose files are searched."""
 _AS_GOOD = 0.9
 """The part of the best similarity, which knows words only, that leaves the choice to the number of differences."""
 

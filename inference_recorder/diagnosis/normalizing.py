@@ -23,7 +23,7 @@ _MOST_READ = 50
 def normalizer_advice(
     question: Question, found: Iterable[tuple[Nearest, Entry]], index: Index
 ) -> tuple[Nearest, Advice] | None:
-    """Return the recording that would answer under other normalizers, and how to get there; None if there is none."""
+    """Return the recording that would answer under other normalizers, and how to get there; None if none would."""
     for nearest, entry in found:
         where = {difference.path for difference in nearest.differences}
         if entry.test_id != question.test_id or where & {"method", "endpoint", "url", "test_id"} or not where:

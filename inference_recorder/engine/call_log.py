@@ -58,7 +58,7 @@ class Call:
     failure: str = ""
     """What a recorded or dropped call failed with, such as "429 RateLimitError"; "" for one that did not fail."""
     host: str = ""
-    """Of a live or missed call that went past the SDK; "" for any other."""
+    """The host of a live or missed call that went past the SDK; "" for any other."""
 
 
 class CallLog:

@@ -1,6 +1,6 @@
-"""Whether a connection may be opened, or a request sent. Holds state: who judges what is outside every session.
+"""Whether a connection may be opened, or a request sent. Holds state: what judges those outside every session.
 
-That is the pytest plugin, which sets it between tests; no lock guards it.
+The pytest plugin sets it between tests; no lock guards it.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ class OutsideSessions:
 
     def __init__(self, run: Run, config: Config) -> None:
         self.calls: list[str] = []
-        """Who made each call that went out, as a clause."""
+        """What made each call that went out, as a clause."""
         self.refused: list[str] = []
         """The same of each call that `unmarked = "error"` refused, whose error the test may have caught."""
         self.blocked: list[tuple[str | None, str]] = []

@@ -29,7 +29,7 @@ class CallEntry(TypedDict):
     endpoint: str
     model: str
     host: str
-    """Of a live or missed call that went past the SDK; "" for any other."""
+    """The host of a live or missed call that went past the SDK; "" for any other."""
     key: str
     path: str | None
     started: float
@@ -79,7 +79,7 @@ class RunReport:
     not_recorded_again: list[str] = field(default_factory=list)
     """The wider fixtures whose recordings were kept in mode record, since not all of their tests ran."""
     outside: list[str] = field(default_factory=list)
-    """Who made each call of the SDK that went out outside every session, as a clause."""
+    """What made each call of the SDK that went out outside every session, as a clause."""
     refused_outside: list[str] = field(default_factory=list)
     """The same of each call that was refused there."""
     blocked_outside: list[tuple[str | None, str]] = field(default_factory=list)

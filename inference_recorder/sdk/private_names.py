@@ -42,7 +42,7 @@ def _names(function: object, name: str) -> bool:
 
 
 def imported(name: str) -> ModuleType | None:
-    """Return a module, which is imported if it was not yet; None if there is none."""
+    """Return a module, which is imported if it was not yet; None if it does not exist."""
     try:
         return import_module(name)
     except ImportError:

@@ -1,6 +1,7 @@
 """The environment that child processes inherit: which session they join, and what makes Python do it at their start.
 
-Holds state: the environment as it was before. Guarded by the guard of `exported`, which calls these functions.
+Holds state: the environment as it was before. Guarded by the guard of `exported`, which calls what changes
+that state; `rejoin` is called by any thread that starts a process.
 """
 
 from __future__ import annotations
@@ -36,11 +37,14 @@ def rejoin() -> None:
     """Let processes join the exported session although a test has replaced the path."""
     if os.environ.get(SESSION_VARIABLE):
         _set(_PATH_VARIABLE, _with_ours(os.environ.get(_PATH_VARIABLE)))
+        if not os.environ.get(SESSION_VARIABLE):  # another thread has ended the session just now
+            _set(_PATH_VARIABLE, _without_ours(os.environ.get(_PATH_VARIABLE)))
 
 
 def joining(environment: Any) -> Any:
     """Return the environment for a process; a copy, if its path was replaced and it names a session to join."""
-    if not isinstance(environment, Mapping) or not environment.get(SESSION_VARIABLE):
+    is_own = isinstance(environment, type(os.environ))  # see `rejoin`; that of bytes takes no text
+    if is_own or not isinstance(environment, Mapping) or not environment.get(SESSION_VARIABLE):
         return environment
     path = environment.get(_PATH_VARIABLE)
     complete = _with_ours(path and os.fsdecode(path))
@@ -53,11 +57,11 @@ def restore() -> None:
     if _before is None:
         return
     path, session = _before
+    _set(SESSION_VARIABLE, session)  # first: see `rejoin`
     current = os.environ.get(_PATH_VARIABLE)
     if current != path:
         other = _without_ours(current)
         _set(_PATH_VARIABLE, path if other == _without_ours(path) else other)
-    _set(SESSION_VARIABLE, session)
     _before = None
 
 

@@ -89,3 +89,34 @@ def test_a_child_gets_back_what_it_inherited(monkeypatch: pytest.MonkeyPatch) ->
     variables.leave()
 
     assert (None, None) == (os.environ.get("PYTHONPATH"), os.environ.get(SESSION_VARIABLE))
+
+
+@pytest.mark.skipif(not hasattr(os, "environb"), reason="has no environment of bytes")
+def test_the_environment_of_the_process_is_passed_on_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In bytes too; `rejoin` has completed both."""
+    export("s:0")
+    monkeypatch.setenv("PYTHONPATH", "mine")
+
+    variables.rejoin()
+
+    assert os.environ["PYTHONPATH"].split(os.pathsep) == [OURS, "mine"]
+    assert variables.joining(os.environ) is os.environ
+    assert variables.joining(os.environb) is os.environb
+    assert variables.joining({**os.environ, "PYTHONPATH": "own"})["PYTHONPATH"] == joined(OURS, "own")
+
+
+def test_a_session_that_ends_while_a_process_starts_leaves_no_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread may start a process at any time."""
+    with_ours = variables._with_ours
+
+    def ending_meanwhile(path: str | None) -> str:
+        restore()
+        return with_ours(path)
+
+    monkeypatch.setenv("PYTHONPATH", "mine")
+    export("s:0")
+    monkeypatch.setattr(variables, "_with_ours", ending_meanwhile)
+
+    variables.rejoin()
+
+    assert ("mine", None) == (os.environ["PYTHONPATH"], os.environ.get(SESSION_VARIABLE))

@@ -56,7 +56,7 @@ class _ParentsRun(TestRun):
 
     def from_here(self, node_id: str, /) -> str:
         file, separator, names = node_id.partition("::")
-        return os.path.normpath(os.path.join(self._rootdir, file)) + separator + names
+        return Path(os.path.normpath(os.path.join(self._rootdir, file))).as_posix() + separator + names
 
     def about_to_record(self, store: Store, decision: Record, name: str, /) -> None:
         """Note what is overwritten: the test that started this process may fail."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shlex
 from collections import defaultdict
+from pathlib import Path
 
 import pytest
 
 from ..fixture_ids import SESSION, parsed_fixture_id
 from ..text import visible_line
 from .run_report import RunReport
+from .terminal import path_from_here
 
 _FEWEST = 3
 """Tests with the same cause; for fewer, each test's own error is enough."""
@@ -51,6 +53,6 @@ def _fewest_arguments(node_ids: list[str], config: pytest.Config) -> list[str]:
     if len(named) > _MOST_NAMED:
         named = list(dict.fromkeys(node_id.partition("::")[0] for node_id in named))
     if len(named) > _MOST_NAMED:
-        here = config.invocation_params.dir
-        named = [os.path.relpath(os.path.commonpath([os.path.abspath(here / name / "..") for name in named]), here)]
+        parents = [os.path.abspath(config.invocation_params.dir / name / "..") for name in named]
+        named = [path_from_here(Path(os.path.commonpath(parents)), config)]
     return [name for name in named if name != "."]

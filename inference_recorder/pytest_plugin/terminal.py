@@ -20,7 +20,16 @@ def shown_path(path: Path, root: Path) -> str:
 def from_here(node_id: str, config: pytest.Config) -> str:
     """Return a node id as pytest takes it where it was started, which may be another directory than rootdir."""
     file, separator, names = node_id.partition("::")
-    return os.path.relpath(config.rootpath / file, config.invocation_params.dir) + separator + names
+    path = config.rootpath / file
+    return path_from_here(path, config) + separator + names if path.exists() else node_id
+
+
+def path_from_here(path: Path, config: pytest.Config) -> str:
+    """Return a path relative to where pytest was started; in full if it is on another drive."""
+    try:
+        return Path(os.path.relpath(path, config.invocation_params.dir)).as_posix()
+    except ValueError:
+        return path.as_posix()
 
 
 def line_limit(config: pytest.Config) -> int | None:

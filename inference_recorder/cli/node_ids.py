@@ -35,8 +35,8 @@ class TestRecordings:
     """All files that cannot be read; some may be answers of the same series as one of the recordings."""
     other_ids: set[str] = field(default_factory=set)
     """The ids of other tests, and of their files and functions."""
-    _ids_there: dict[tuple[Path, str], str | None] = field(default_factory=dict)
-    """(directory, node id) -> the id relative to the project of that directory."""
+    _ids_there: dict[tuple[Path, str], tuple[str, ...]] = field(default_factory=dict)
+    """(directory, node id) -> the ids by which recordings in that directory may have it."""
 
     @property
     def missing(self) -> list[str]:
@@ -54,14 +54,19 @@ class TestRecordings:
 
     def is_of(self, path: Path, test_id: str, node_id: str) -> bool:
         """Whether a recording is of what a node id names, there or where the project is that has its directory."""
-        if is_part_of(test_id, node_id):
-            return True
         key = path.parent, node_id
         if key not in self._ids_there:
-            directory = path.parent.parent if path.parent.name == FAILED_DIRECTORY else path.parent
-            self._ids_there[key] = moved_id(node_id, root_of_suite(), directory.parent)
-        there = self._ids_there[key]
-        return there is not None and is_part_of(test_id, there)
+            self._ids_there[key] = self._ids_in(path.parent, node_id)
+        return any(is_part_of(test_id, each) for each in self._ids_there[key])
+
+    def _ids_in(self, directory: Path, node_id: str) -> tuple[str, ...]:
+        """Return the id itself, unless it names another test in the project there, and the id relative to that."""
+        root, project = root_of_suite(), (directory.parent if directory.name == FAILED_DIRECTORY else directory).parent
+        file = node_id.partition("::")[0]
+        is_chosen = len(self.directories.searched) == 1 or project == root
+        is_another = not is_chosen and os.path.exists(root / file) and os.path.exists(project / file)
+        there = moved_id(node_id, root, project)
+        return (*(() if is_another else (node_id,)), *(() if there is None else (there,)))
 
 
 def directories_named(names: Sequence[str], command: str, *, is_recursive: bool = False) -> SearchedDirectories:

@@ -399,6 +399,24 @@ def test_ids_of_a_project_are_taken_as_pytest_prints_them_anywhere(
     assert {"show": 0, "keep": 0, "rm": 0} == {name: result.exit_code for name, result in done.items()}, done
 
 
+def test_an_id_of_this_project_names_no_test_of_one_below(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both have a file of that name; the other one's test is part/tests/test_z.py::test_z from here."""
+    for project in (root, root / "part"):
+        record(project / "recordings", "tests/test_z.py::test_z")
+        (project / "tests").mkdir(exist_ok=True)
+        (project / "tests" / "test_z.py").touch()
+        (project / "pyproject.toml").touch()
+    monkeypatch.chdir(root)
+
+    of_both = run("rm", "-r", "--dry-run", "tests/test_z.py::test_z", "part/tests/test_z.py::test_z")
+    of_one = run("rm", "-r", "tests/test_z.py::test_z")
+    chosen = run("rm", "--dir=part/recordings", "--dry-run", "tests/test_z.py::test_z")
+
+    assert [0, 0, 0] == [done.exit_code for done in (of_both, of_one, chosen)]
+    assert (2, 1, 1) == tuple(len(done.stdout.splitlines()) for done in (of_both, of_one, chosen))
+    assert 1 == len([*(root / "part" / "recordings").glob("*.json")])
+
+
 def test_deletions_older_than_two_weeks_are_removed(root: Path) -> None:
     """They are removed in every directory that is searched, even if nothing else is deleted there."""
     old = root / "recordings" / "recordings" / ".trash" / "20200101T000000.000000Z-0badcafe"

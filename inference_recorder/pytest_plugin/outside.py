@@ -56,9 +56,8 @@ class OutsideSessions:
 
     def _caller(self) -> str:
         test_id, ended = self._run.test_id, self._ran_on.get(threading.current_thread())
-        if ended is None or ended == test_id:
-            return f"{test_id} has no marker" if test_id else "between tests"
-        return f"a thread that ran on after {ended}, " + (f"during {test_id}" if test_id else "between tests")
+        caller = f"{test_id} has no marker" if test_id else "between tests"
+        return caller if ended in (None, test_id) else f"{caller}, or a thread that ran on after {ended}"
 
     def _begin(self) -> Callable[[], None]:
         from ..guard import judge, patches

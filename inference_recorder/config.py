@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 from .errors import RecorderError
 from .modes import InferenceMode, parsed_mode
-from .network import NetworkRules
+from .network import NetworkRules, ascii_host
 
 IGNORE = "ignore"
 LAST = "last"
@@ -155,7 +155,7 @@ def checked_hosts(hosts: object, where: str) -> tuple[str, ...]:
     for host in hosts:
         if not isinstance(host, str) or not host or "/" in host:
             raise RecorderError(f'{where} holds {host!r}; it takes hosts, such as "api.example.org" or "*.example.org"')
-    return tuple(host.lower() for host in hosts)
+    return tuple(ascii_host(host).lower() for host in hosts)
 
 
 def absolute(path: str | os.PathLike[str], base: Path | None = None) -> Path:

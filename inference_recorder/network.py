@@ -27,6 +27,14 @@ class NetworkRules:
         return any(fnmatchcase(text, pattern) for pattern in self.allow_hosts for text in texts)
 
 
+def ascii_host(host: str) -> str:
+    """Return a host as `socket` looks it up: other full stops and wide letters are the usual ones there."""
+    try:
+        return host if host.isascii() else host.encode("idna").decode()
+    except UnicodeError:
+        return host
+
+
 def is_loopback(host: str) -> bool:
     """Return whether a name or address is this machine."""
     return _LOOPBACK.fullmatch(host) is not None

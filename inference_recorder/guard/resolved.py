@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
 from ..forks import renew_in_child
-from ..network import is_loopback
+from ..network import ascii_host, is_loopback
 
 _names: dict[str, frozenset[str]] = {}
 """Address -> the names that were resolved to it. Guarded by `_guard`."""
@@ -69,10 +69,7 @@ def connecting_to(host: str) -> Iterator[None]:
 def as_name(host: object) -> str:
     """Return a host as it is compared: in lower case, without the dot at the end of a full name; "" for none."""
     text = host.decode("ascii", "replace") if isinstance(host, (bytes, bytearray)) else host
-    if isinstance(text, str) and not text.isascii():
-        with suppress(UnicodeError):  # as `socket` does it: other full stops and wide letters are the usual ones
-            text = text.encode("idna").decode()
-    return text.rstrip(".").lower() if isinstance(text, str) else ""
+    return ascii_host(text).rstrip(".").lower() if isinstance(text, str) else ""
 
 
 def forget() -> None:

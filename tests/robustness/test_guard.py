@@ -24,7 +24,9 @@ import openai
 import pytest
 
 from inference_recorder import LiveCallBlocked, MissingRecording, inference_recording
+from inference_recorder.config import checked_hosts
 from inference_recorder.guard import patches, resolved
+from inference_recorder.network import NetworkRules
 from inference_recorder.sdk import context, patching
 
 from ..conftest import HELLO
@@ -307,6 +309,14 @@ def test_a_model_host_that_cannot_be_looked_up_is_refused_too(
             connect(HOST)
 
     assert {"missed": 2} == session.counts
+
+
+def test_a_host_with_other_letters_is_allowed_however_it_is_spelled() -> None:
+    """aiohttp passes on what is looked up, `socket` what the caller wrote."""
+    rules = NetworkRules(blocks_all=True, allow_hosts=checked_hosts(["*.B\u00fccher.example"], "allow_hosts"))
+
+    for host in ("a.b\u00fccher.example", "a.B\u00dcCHER\uff0eexample", b"a.xn--bcher-kva.example"):
+        assert rules.allows([resolved.as_name(host)], 443)
 
 
 def test_the_base_url_of_a_client_is_a_model_host_of_its_session(

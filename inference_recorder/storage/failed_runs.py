@@ -43,7 +43,7 @@ def forget(directory: Path, test_id: str | None) -> None:
         NOTES.write(directory, test_id, {})
 
 
-def _digests(directory: Path, test_id: str | None) -> dict[str, object]:
+def _digests(directory: Path, test_id: str | None) -> dict[str, str]:
     """Return {name of a recording: its sha256} as noted of a test."""
     noted = NOTES.read(directory, test_id)
-    return noted if isinstance(noted, dict) else {}
+    return {name: each for name, each in noted.items() if isinstance(each, str)} if isinstance(noted, dict) else {}

@@ -42,7 +42,17 @@ def test_a_test_that_fails_again_and_again_has_a_small_file(tmp_path: Path) -> N
     assert "*\n" == (tmp_path / ".failed-runs" / ".gitignore").read_text()
 
 
-@pytest.mark.parametrize("content", ["no JSON", "[]", '{"recordings": [1]}', '{"recordings": {"../../x\\u0000": 1}}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "no JSON",
+        "[]",
+        '{"recordings": [1]}',
+        '{"recordings": {"../../x\\u0000": 1}}',
+        f'{{"recordings": {{"a": {"[" * 900}{"]" * 900}}}}}',
+    ],
+    ids=["no JSON", "list", "list of names", "odd name", "deep"],
+)
 def test_a_strangers_file_is_ignored(content: str, tmp_path: Path) -> None:
     """It may hold anything; it hides no failure and breaks no run."""
     note(tmp_path, "test", {KEYS[0]: b"{}"})

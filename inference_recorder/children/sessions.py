@@ -15,6 +15,7 @@ import json
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from shutil import rmtree
 from tempfile import mkdtemp
@@ -89,7 +90,7 @@ class Sessions:
         """Hand over the calls that child processes have reported since."""
         if os.getpid() != self._process:  # another thread may have held the guard when this process was forked
             return
-        with self._guard:
+        with self._guard, suppress(OSError):
             for _, call in new_reports(self.directory, self._read):
                 if call is not None:
                     self._takers.get(call["session"], self.late.append)(call)

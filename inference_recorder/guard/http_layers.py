@@ -78,7 +78,7 @@ def _refusal_alone() -> Iterator[None]:
             raise
     else:
         return
-    raise refusal
+    raise refusal from None
 
 
 def _destination(host: object, port: int, *args: object, **kwargs: object) -> tuple[str, int]:

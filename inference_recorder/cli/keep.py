@@ -62,7 +62,7 @@ def keep(node_ids: tuple[str, ...], dirs: tuple[Path, ...], dry_run: bool, is_js
         show_json([_as_json(path, recordings.test_ids[path], deletion, is_kept=path in kept) for path in paths])
     else:
         shown_paths = paths if dry_run else [*kept]
-        show_table(_COLUMNS, [(shown(_path_in_place(path)), recordings.test_ids[path]) for path in shown_paths])
+        show_table(_COLUMNS, [(shown(_path_when_kept(path)), recordings.test_ids[path]) for path in shown_paths])
     if failure is not None:
         remark(str(failure), "bold red")
     if not paths:
@@ -101,12 +101,12 @@ def _not_found(missing: list[str], recordings: TestRecordings) -> str:
     return "\n".join(lines)
 
 
-def _path_in_place(failed: Path) -> Path:
+def _path_when_kept(failed: Path) -> Path:
     return failed.parent.parent / failed.name
 
 
 def _as_json(failed: Path, test_id: str, deletion: Deletion, *, is_kept: bool) -> dict[str, object]:
-    path = _path_in_place(failed)
+    path = _path_when_kept(failed)
     return {
         "path": shown(path),
         "test_id": test_id or None,

@@ -19,14 +19,14 @@ def config_of(config: pytest.Config, options: argparse.Namespace | None = None) 
     Raises pytest.UsageError if any of it is invalid.
     """
     options = config.option if options is None else options
-    mode, directory = options.inference_mode, options.inference_recordings
+    mode, directory = options.inference_recorder_mode, options.inference_recorder_recordings
     try:
         return Config(
             command_line_mode=None if mode is None else parsed_mode(mode, MODE_OPTION),
             command_line_directory=absolute(directory, config.invocation_params.dir) if directory else None,
             table=table_of(nearest_pyproject(config.rootpath)),
-            command_line_block_network=options.inference_block_network,
-            command_line_unmarked=options.inference_unmarked,
+            command_line_block_network=options.inference_recorder_block_network,
+            command_line_unmarked=options.inference_recorder_unmarked,
             root=config.rootpath,
         )
     except RecorderError as error:
@@ -35,7 +35,7 @@ def config_of(config: pytest.Config, options: argparse.Namespace | None = None) 
 
 def check_may_record(config: pytest.Config, mode: InferenceMode, source: str) -> None:
     """Raise pytest.UsageError if `mode` records and this is a CI run that was not allowed to."""
-    if mode.writes and _is_ci() and not config.getoption("inference_allow_recording"):
+    if mode.writes and _is_ci() and not config.getoption("inference_recorder_allow_recording"):
         raise pytest.UsageError(
             f"{source} says {mode}, but CI is set in the environment, where recordings are only replayed; "
             "add --inference-allow-recording to record all the same"

@@ -104,7 +104,7 @@ class Controller:
             self._merge(RunReport.from_json(output))
         elif output is None:
             self._crashed_workers.append(worker)
-            if self._shared is not None and not self._config.getoption("inference_keep_failed"):
+            if self._shared is not None and not self._config.getoption("inference_recorder_keep_failed"):
                 self._merge(_restored(worker, self._shared))
 
     @pytest.hookimpl(trylast=True)
@@ -120,8 +120,8 @@ class Controller:
         report.silent_workers = sorted(self._unreported_workers)
         report.used += [] if self._shared is None else self._shared.uses()
         self._examined = examined(report, config, self._run.config.directory().value, self._run.selection)
-        is_strict, unused = config.getoption("inference_strict"), self._run.config.table.unused
-        needless = 0 if config.getoption("inference_prune") == DELETE else len(self._examined.needless)
+        is_strict, unused = config.getoption("inference_recorder_strict"), self._run.config.table.unused
+        needless = 0 if config.getoption("inference_recorder_prune") == DELETE else len(self._examined.needless)
         self._objection = objection_to(report, needless, is_strict=is_strict, unused=unused)
         if self._objection is not None and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -132,11 +132,11 @@ class Controller:
             from .summary import summarize
 
             common, has_passed = self._run.config.directory().value, exitstatus == pytest.ExitCode.OK
-            is_listed = self._run.config.table.unused != IGNORE or config.getoption("inference_strict")
+            is_listed = self._run.config.table.unused != IGNORE or config.getoption("inference_recorder_strict")
             summarize(
                 report, self._examined, config, common, terminalreporter, has_passed=has_passed, lists_unused=is_listed
             )
-        if page := config.getoption("inference_report"):
+        if page := config.getoption("inference_recorder_report"):
             _write_page(config.invocation_params.dir / page, report or RunReport())
             terminalreporter.write_line(f"recordings: every call of this run is shown in {page}")
         if self._objection is not None:

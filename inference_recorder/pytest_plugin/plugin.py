@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +16,7 @@ from .configuration import check_may_record, config_of
 from .controller import SHARED_DIRECTORY, Controller, Worker
 from .marker import DESCRIPTION
 from .module_clients import prepare
+from .options import given_mode, make_way, standing_aside
 from .processes import Processes
 from .run import RUN, Run
 from .shared_directory import SharedDirectory
@@ -23,10 +26,13 @@ if TYPE_CHECKING:
     from ..session import Session
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser) -> Generator[None]:
     _leave_session()
-    prepare(early_config, early_config.known_args_namespace)
+    options = early_config.known_args_namespace
+    prepare(early_config, argparse.Namespace(**vars(options) | {"inference_recorder_mode": given_mode(options)}))
+    with standing_aside(early_config, parser):
+        return (yield)
 
 
 def _leave_session() -> None:
@@ -41,8 +47,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", DESCRIPTION)
     prepare(config, config.option)
     settings = config_of(config)
-    if config.getoption("inference_recordings"):  # workers of pytest-xdist may run elsewhere
-        config.option.inference_recordings = str(settings.directory().value)
+    make_way(config)
+    if config.getoption("inference_recorder_recordings"):  # workers of pytest-xdist may run elsewhere
+        config.option.inference_recorder_recordings = str(settings.directory().value)
     _leave_session()
     run_log = RunLog()
     if hasattr(config, "workerinput"):

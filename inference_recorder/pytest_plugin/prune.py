@@ -35,7 +35,7 @@ def prune(
     """
     needless = [recording for recording in unused if recording.is_needless]
     kept = [recording for recording in unused if not recording.is_needless]
-    is_real = config.getoption("inference_prune") == DELETE
+    is_real = config.getoption("inference_recorder_prune") == DELETE
     for recording in needless:
         line = f"  {shown_path(recording.path, config.rootpath)}: {recording.reason} ({recording.test_id})"
         terminal.write_line(visible_line(line))
@@ -72,7 +72,7 @@ def prune(
 def _named(kept: list[Unused], config: pytest.Config, common: Path) -> list[str]:
     """Return the directories that a command has to name; [] if it finds them by itself."""
     directories = {recording.path.parent for recording in kept}
-    is_plain = config.invocation_params.dir == config.rootpath and not config.getoption("inference_recordings")
+    is_plain = config.invocation_params.dir == config.rootpath and not config.getoption("inference_recorder_recordings")
     if is_plain and directories <= set(directories_from(common).read):
         return []
     return sorted(shown_path(directory, config.invocation_params.dir) for directory in directories)

@@ -80,8 +80,8 @@ class Run(TestRun):
         """Of all sessions."""
         self._not_recorded_again: dict[str, None] = {}
         """The wider fixtures that were answered from older recordings while this run records."""
-        self._for_page = bool(pytest_config.getoption("inference_report"))
-        self._prunes = bool(pytest_config.getoption("inference_prune"))
+        self._for_page = bool(pytest_config.getoption("inference_recorder_report"))
+        self._prunes = bool(pytest_config.getoption("inference_recorder_prune"))
 
     # Called by recorders: see TestRun.
 
@@ -291,7 +291,7 @@ class Run(TestRun):
         attempt.unreported = self._processes.end() or attempt.unreported
         attempt.directories |= self._processes.directories
         attempt.note_directories(attempt.sessions)
-        keeps_failed = self._pytest_config.getoption("inference_keep_failed")
+        keeps_failed = self._pytest_config.getoption("inference_recorder_keep_failed")
         attempt.take_over(self._unsettled)
         still_open = attempt.settle(self.run_log, keeps_failed=keeps_failed, for_page=self._for_page)
         if self._unsettled is not None:

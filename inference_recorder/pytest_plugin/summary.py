@@ -44,7 +44,7 @@ def examined(report: RunReport, config: pytest.Config, common: Path, selection: 
     report.doubt_tests_without_answers()
     selection.collected_ids = report.collected  # the controller of pytest-xdist collects nothing itself
     recordings = RunRecordings(report, config.rootpath, common, selection.has_test)
-    of_tests = None if config.getoption("inference_prune") else report.proven
+    of_tests = None if config.getoption("inference_recorder_prune") else report.proven
     return Examined(list(recordings.unused(of=of_tests)), recordings.own_directories())
 
 
@@ -59,7 +59,7 @@ def summarize(
     lists_unused: bool,
 ) -> None:
     """Write the summary of a run and prune if asked to; `common` is the directory of recorders that name none."""
-    prunes, needless = bool(config.getoption("inference_prune")), recordings.needless
+    prunes, needless = bool(config.getoption("inference_recorder_prune")), recordings.needless
     terminal.write_line(_counted(report, len(needless)), **_colour(report, has_passed=has_passed))
     show = partial(write_list, terminal, line_limit(config))
     show("missed", _by_test((call["test_id"], _shown_request(call)) for call in report.calls_with("missed")))

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 from ..api_schema import is_enumerated
 from ..json_tree import JsonObject, JsonValue, member
 from .answer import RESPONSE_ENDS
+from .joined_message import is_message_event, joined_message
 
 _EVENT_POSITION = ("type", "item_id", "output_index", "content_index", "summary_index", "index")
 _EVENT_NAMES = frozenset(_EVENT_POSITION)
@@ -36,6 +37,8 @@ def joined_answer(chunks: Sequence[JsonValue]) -> JsonValue:
         return list(chunks)
     if any("choices" in chunk for chunk in objects):
         return joined_choices(objects)
+    if any(map(is_message_event, objects)):
+        return joined_message(objects)
     last = objects[-1]
     if last.get("type") in RESPONSE_ENDS and isinstance(last.get("response"), dict):
         return last["response"]

@@ -1,0 +1,103 @@
+"""The events of Anthropic's Messages joined to the message that they are parts of.
+
+Source of the rules: anthropic `lib/streaming/_messages.py`, `accumulate_event`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from ..json_tree import JsonObject, JsonValue, member
+from . import json_bytes
+
+_EVENTS = frozenset({"message_start", "message_delta", "content_block_start", "content_block_delta"})
+_TEXTS: Mapping[str, tuple[str, str]] = {
+    "text_delta": ("text", "text"),
+    "thinking_delta": ("thinking", "thinking"),
+    "input_json_delta": ("tool_use", "partial_json"),
+}
+"""Delta -> the type of the block to which it adds a text, and the member that holds the text."""
+
+
+def is_message_event(event: JsonValue) -> bool:
+    """Whether a chunk is an event that says something of a message."""
+    kind = member(event, "type")
+    return isinstance(kind, str) and kind in _EVENTS
+
+
+def joined_message(events: Iterable[JsonValue]) -> JsonObject:
+    """Return the Message that these events are parts of, as far as they came and in whatever order.
+
+    The input of a tool call that did not end is the text that came of it. An error in the stream is its "error".
+    """
+    message: JsonObject = {}
+    usage: JsonObject = {}
+    blocks: dict[int, JsonObject] = {}
+    texts: dict[int, dict[str, list[str]]] = {}
+    for event in events:
+        kind, index = member(event, "type"), member(event, "index")
+        index = index if type(index) is int else 0
+        if kind == "message_start":
+            message = _object(event, "message") | message
+            usage = _object(message, "usage") | usage
+        elif kind == "message_delta":  # its counts are totals
+            message |= _given(_object(event, "delta"))
+            usage |= _given(_object(event, "usage"))
+        elif kind == "content_block_start":
+            blocks[index] = _object(event, "content_block") | blocks.get(index, {})
+        elif kind == "content_block_delta":
+            added = delta_text(event)
+            if added is None:
+                _change(blocks.setdefault(index, {}), _object(event, "delta"))
+            else:
+                texts.setdefault(index, {}).setdefault(added[0], []).append(added[1])
+        elif kind == "error":
+            message["error"] = _object(event, "error")
+    for index, block_texts in texts.items():
+        for name, parts in block_texts.items():
+            _add(blocks.setdefault(index, {}), name, "".join(parts))
+    if blocks:
+        message["content"] = [blocks[index] for index in sorted(blocks)]
+    if usage:
+        message["usage"] = usage
+    return message
+
+
+def delta_text(event: JsonValue) -> tuple[str, str] | None:
+    """Return what an event adds to a block: the delta's type and the text; None for one that adds no text."""
+    delta = member(event, "delta")
+    kind = member(delta, "type")
+    text = member(delta, _TEXTS[kind][1]) if isinstance(kind, str) and kind in _TEXTS else None
+    return (kind, text) if isinstance(kind, str) and isinstance(text, str) else None
+
+
+def _add(block: JsonObject, delta: str, text: str) -> None:
+    kind, name = _TEXTS[delta]
+    block.setdefault("type", kind)
+    if name != "partial_json":
+        begun = block.get(name)
+        block[name] = (begun if isinstance(begun, str) else "") + text
+    elif text:  # of a call without arguments it is empty, and the block began with {}
+        try:
+            block["input"] = json_bytes.loads(text.encode(), exactly=True)
+        except (ValueError, RecursionError):
+            block["input"] = text
+
+
+def _change(block: JsonObject, delta: JsonObject) -> None:
+    """Add what a delta holds whole: a citation to the others, or a member, such as "signature", as it is."""
+    for name, value in delta.items():
+        if name == "citation":
+            cited = block.get("citations")
+            block["citations"] = [*(cited if isinstance(cited, list) else []), value]
+        elif name != "type":
+            block[name] = value
+
+
+def _given(members: JsonObject) -> JsonObject:
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def _object(value: JsonValue, name: str) -> JsonObject:
+    found = member(value, name)
+    return found if isinstance(found, dict) else {}

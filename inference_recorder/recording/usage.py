@@ -1,16 +1,33 @@
-"""The token usage that a recorded answer reports."""
+"""The token usage that a recorded answer reports.
+
+What is counted is what the server says it used:
+
+- Chat Completions, also those of groq, cerebras and together: `prompt_tokens` and `completion_tokens`, with their
+  details. A stream has them in its last chunk; groq's has them in the `x_groq` of that chunk.
+- Responses: `input_tokens` and `output_tokens`, with their details; of a stream those in the event that ends it.
+- Anthropic's Messages: `input_tokens` does not include what was written to or read from the prompt cache. The tokens in
+  are the sum of `input_tokens`, `cache_creation_input_tokens` and `cache_read_input_tokens`; what was read counts as
+  cached. In a stream `message_start` has the counts so far, and `message_delta` has totals, which replace them.
+
+Embeddings and other answers with a `usage` of these names count too. The answer to a `count_tokens` does not: no model
+has used those tokens. Neither do seconds of sound.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..json_tree import JsonObject, JsonValue
+from ..json_tree import JsonObject, JsonValue, member
 from .answer import Recording, Value, items_of
 from .body import chunk_value, untyped
 
 _IN = ("prompt_tokens", "input_tokens")
 _OUT = ("completion_tokens", "output_tokens")
 """The names of Chat Completions and of Responses; each API has details in "<name>_details"."""
+_BESIDE_INPUT = ("cache_creation_input_tokens", "cache_read_input_tokens")
+"""Tokens that Anthropic's `input_tokens` does not include; the `prompt_tokens` of a proxy does."""
+_HOLDERS = ((), ("response",), ("message",), ("x_groq",))
+"""The members of an answer or chunk that lead to its "usage": of events of Responses and Messages, of groq's chunks."""
 _LARGEST_COUNT = 2**53 - 1
 """The largest integer that every reader of JSON keeps exactly."""
 
@@ -39,35 +56,43 @@ def usage_of(recording: Recording) -> Usage | None:
     Raises CorruptRecording if the line of a chunk is not JSON.
     """
     if isinstance(recording.answer, Value):
-        return _usage_in(untyped(recording.answer.body))
+        return _counted(_counts_in(untyped(recording.answer.body)))
+    counts: JsonObject = {}
     for chunk in reversed(items_of(recording.answer)):
         if isinstance(chunk, bytes) and b'"usage"' not in chunk:
             continue
-        if (usage := _usage_in(untyped(chunk_value(chunk, recording.path)))) is not None:
-            return usage
-    return None
+        value = untyped(chunk_value(chunk, recording.path))
+        counts = _counts_in(value) | counts
+        if counts and member(value, "type") != "message_delta":
+            break
+    return _counted(counts)
 
 
-def _usage_in(value: JsonValue) -> Usage | None:
-    """Return the usage of an answer or chunk; an event of the Responses API holds it in its "response"."""
-    for holder in (value, _object_in(value, "response")):
-        usage = _object_in(holder, "usage")
-        tokens_in, tokens_out = (_count(usage, *names) for names in (_IN, _OUT))
-        if tokens_in is not None or tokens_out is not None:
-            cached, reasoning = _detail(usage, _IN, "cached_tokens"), _detail(usage, _OUT, "reasoning_tokens")
-            return Usage(tokens_in or 0, tokens_out or 0, cached, reasoning)
-    return None
+def _counts_in(value: JsonValue) -> JsonObject:
+    """Return the "usage" that an answer or chunk reports, without nulls; {} if it counts no tokens."""
+    for names in _HOLDERS:
+        usage = member(value, *names, "usage")
+        if isinstance(usage, dict) and _count(usage, *_IN, *_OUT) is not None:
+            return {name: count for name, count in usage.items() if count is not None}
+    return {}
+
+
+def _counted(usage: JsonObject) -> Usage | None:
+    if not usage:
+        return None
+    tokens_in, tokens_out = (_count(usage, *names) or 0 for names in (_IN, _OUT))
+    cached = _detail(usage, _IN, "cached_tokens")
+    if not any(name in usage for name in ("prompt_tokens", "input_tokens_details")):
+        created, read = (_count(usage, name) or 0 for name in _BESIDE_INPUT)
+        tokens_in, cached = tokens_in + created + read, max(cached, read)
+    reasoning = max(_detail(usage, _OUT, name) for name in ("reasoning_tokens", "thinking_tokens"))
+    return Usage(tokens_in, tokens_out, cached, reasoning)
 
 
 def _detail(usage: JsonObject, names: tuple[str, ...], detail: str) -> int:
-    return max(_count(_object_in(usage, f"{name}_details"), detail) or 0 for name in names)
+    return max(_count(usage.get(f"{name}_details"), detail) or 0 for name in names)
 
 
-def _count(counts: JsonObject, *names: str) -> int | None:
-    found = (counts.get(name) for name in names)
+def _count(counts: JsonValue, *names: str) -> int | None:
+    found = (member(counts, name) for name in names)
     return max((one for one in found if type(one) is int and 0 <= one <= _LARGEST_COUNT), default=None)
-
-
-def _object_in(value: JsonValue, name: str) -> JsonObject:
-    found = value.get(name) if isinstance(value, dict) else None
-    return found if isinstance(found, dict) else {}

@@ -17,6 +17,13 @@ OF_THEM: JsonObject = {
     "prompt_tokens_details": {"cached_tokens": 2, "audio_tokens": 0},
     "completion_tokens_details": {"reasoning_tokens": 1},
 }
+MESSAGE = {"input_tokens": 5, "cache_creation_input_tokens": 20, "cache_read_input_tokens": 300, "output_tokens": 1}
+TOTALS = {"input_tokens": None, "cache_read_input_tokens": 400, "output_tokens": 60}
+THOUGHT: JsonObject = {"output_tokens_details": {"thinking_tokens": 50}}
+
+
+def message_delta(usage: JsonObject) -> JsonObject:
+    return {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": usage}
 
 
 def whole(data: JsonValue) -> Answer:
@@ -52,6 +59,24 @@ def stream(*chunks: JsonValue) -> Answer:
         (whole({"usage": {"prompt_tokens": True, "completion_tokens": -1, "total_tokens": 2**53}}), None),
         (whole({"usage": {"type": "duration", "seconds": 3}}), None),
         (whole({"response": {"response": {"usage": CHAT}}}), None),
+        (whole({"type": "message", "usage": MESSAGE}), Usage(325, 1, cached=300)),
+        (
+            stream(
+                {"type": "message_start", "message": {"usage": MESSAGE}},
+                {"type": "content_block_delta", "delta": {"type": "text_delta", "text": '"usage"'}},
+                message_delta({"output_tokens": 30, "input_tokens": 7}),
+                message_delta(TOTALS | THOUGHT),
+                {"type": "message_stop"},
+            ),
+            Usage(427, 60, cached=400, reasoning=50),
+        ),
+        (stream({"type": "message_start", "message": {"usage": MESSAGE}}), Usage(325, 1, cached=300)),
+        (stream(message_delta(TOTALS)), Usage(400, 60, cached=400)),
+        (whole({"usage": CHAT | {"cache_creation_input_tokens": 1, "cache_read_input_tokens": 2}}), Usage(3, 4)),
+        (stream({"usage": None, "x_groq": {"id": "req_1"}}, {"x_groq": {"id": "req_1", "usage": CHAT}}), Usage(3, 4)),
+        (whole({"usage": CHAT | {"queue_time": 0.01}, "x_groq": {"usage": {"sram_cached_tokens": 2}}}), Usage(3, 4)),
+        (stream({"choices": [], "usage": CHAT, "time_info": {"created": 1.5, "total_time": 0.1}}), Usage(3, 4)),
+        (whole({"input_tokens": 12}), None),
         (Value("text"), None),
         (Failed(Failure("RateLimitError", "slow down", 429)), None),
     ],
@@ -72,6 +97,15 @@ def stream(*chunks: JsonValue) -> Answer:
         "no counts",
         "seconds of sound",
         "deeper",
+        "messages: with the cache",
+        "messages: totals replace counts",
+        "messages: left early",
+        "messages: without a start",
+        "a proxy's counts with the cache",
+        "groq: a stream",
+        "groq: its cache",
+        "cerebras: a stream",
+        "a count of tokens",
         "text",
         "a failure",
     ],

@@ -66,6 +66,10 @@ def _message_parts(message: JsonObject, role: str) -> Iterator[Part]:
         return
     if reasoning := text_in(message, *_REASONING):
         yield Part("reasoning", reasoning)
+    for executed in objects_in(message, "executed_tools"):  # by groq
+        yield Part("call", text_in(executed, "arguments"), text_in(executed, "type"))
+        if output := text_in(executed, "output"):
+            yield Part("result", output, text_in(executed, "type"))
     yield from content_parts(message.get("content"))
     if refusal := text_in(message, "refusal"):
         yield Part("refusal", refusal)

@@ -16,6 +16,7 @@ from ..storage.catalogue import Entry
 from . import others
 from .chat import chat_characters, chat_reply, request_messages, request_prompts, streamed_chat
 from .items import request_items, response_characters, response_reply, streamed_response
+from .messages import count_reply, message_characters, message_reply, request_batch, request_blocks, streamed_message
 from .parts import Turn, object_in, objects_in, pretty, text_in
 from .reply import Reply
 
@@ -107,11 +108,16 @@ _PROMPT = frozenset({"prompt", "files"})
 _IMAGES = _Kind(_PROMPT, others.request_prompt, others.images_reply, others.joined_images)
 _AUDIO = _Kind(_PROMPT, others.request_prompt, others.audio_reply, others.joined_audio)
 _UNKNOWN = _Kind(None, others.request_json, others.json_reply)
+_BLOCKS = frozenset({"system", "messages"})
 _RESPONSES = _Kind(_INPUT | {"instructions"}, request_items, response_reply, streamed_response, response_characters)
 _KINDS = (
     ("/chat/completions", _Kind(frozenset({"messages"}), request_messages, chat_reply, streamed_chat, chat_characters)),
     ("/completions", _Kind(frozenset({"prompt"}), request_prompts, chat_reply, streamed_chat, chat_characters)),
     ("/responses", _RESPONSES),
+    # With the "/v1": messages of OpenAI's threads end in "/messages" too.
+    ("/v1/messages", _Kind(_BLOCKS, request_blocks, message_reply, streamed_message, message_characters)),
+    ("/v1/messages/count_tokens", _Kind(_BLOCKS, request_blocks, count_reply)),
+    ("/v1/messages/batches", _Kind(frozenset({"requests"}), request_batch, others.json_reply)),
     ("/embeddings", _Kind(_INPUT, others.request_input, others.embeddings_reply)),
     ("/moderations", _Kind(_INPUT, others.request_input, others.moderation_reply)),
     ("/models", _Kind(frozenset(), others.no_request_turns, others.models_reply, others.listed_models)),
@@ -173,5 +179,5 @@ def _tools(body: JsonObject) -> Iterator[Tool]:
         described = object_in(tool, "function") or object_in(tool, "custom") or tool
         name = text_in(described, "name", "server_label", "type") or "(without a name)"
         rest = {key: value for key, value in described.items() if key not in ("name", "description", "type", "strict")}
-        parameters = rest.get("parameters", rest)
+        parameters = rest.get("parameters", rest.get("input_schema", rest))
         yield Tool(name, text_in(described, "description"), pretty(parameters) if parameters else "")

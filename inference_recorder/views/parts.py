@@ -13,6 +13,7 @@ PartKind = Literal["text", "reasoning", "refusal", "call", "result", "attachment
 
 _DATA_NAMES = ("b64_json", "partial_image_b64", "image_url", "file_data", "data", "result")
 _REFERENCES = ("url", "file_url", "filename", "file_id", "id")
+_CITED = ("title", "document_title", "filename", "url", "file_id", "source", "cited_text")
 _MEDIA = {
     "image_url": "image",
     "input_image": "image",
@@ -22,9 +23,14 @@ _MEDIA = {
     "output_audio": "audio",
     "file": "file",
     "input_file": "file",
+    "container_upload": "file",
+    "video_url": "video",
 }
 _TEXTS = frozenset({"text", "input_text", "output_text"})
-_REASONING = frozenset({"reasoning_text", "summary_text", "thinking"})
+_REASONING = frozenset({"reasoning_text", "summary_text"})
+_FOUND = frozenset({"search_result", "web_search_result", "web_fetch_result"})
+_MOST_NESTED = 4
+"""Levels of content in content, such as the text of a document that was fetched as a result; below that it is JSON."""
 _UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
 
 
@@ -89,18 +95,18 @@ def object_in(value: JsonValue, name: str) -> JsonObject:
     return found if isinstance(found, dict) else {}
 
 
-def content_parts(content: JsonValue) -> Iterator[Part]:
-    """Yield the parts of a message's content: a text, or a list of typed objects."""
+def content_parts(content: JsonValue, level: int = 0) -> Iterator[Part]:
+    """Yield the parts of a message's content: a text, or a list of typed objects. `level` counts contents around it."""
     if isinstance(content, list):
         for item in content:
-            yield from _item_parts(item)
+            yield from _item_parts(item, level)
     elif content is not None and content != "":
-        yield from _item_parts(content)
+        yield from _item_parts(content, level)
 
 
-def result_text(content: JsonValue) -> str:
+def result_text(content: JsonValue, level: int = 0) -> str:
     """Return what a tool gave back as one text."""
-    return "\n".join(part.text for part in content_parts(content))
+    return "\n".join(part.text for part in content_parts(content, level))
 
 
 def described_url(url: str, kind: str) -> str:
@@ -129,25 +135,55 @@ def described_media(item: JsonObject, kind: str) -> str:
     return " ".join(word for word in words if word)
 
 
-def _item_parts(item: JsonValue) -> Iterator[Part]:
+def _item_parts(item: JsonValue, level: int) -> Iterator[Part]:
     if not isinstance(item, dict):
         yield Part("text", item) if isinstance(item, str) else Part("json", pretty(item))
         return
     kind, text = text_in(item, "type"), item.get("text")
-    if kind in _TEXTS and isinstance(text, str):
+    if level > _MOST_NESTED:
+        yield Part("json", pretty(item))
+    elif kind in _TEXTS and isinstance(text, str):
         yield Part("text", text)
-        for cited in objects_in(item, "annotations"):
-            yield Part("attachment", f"cites {text_in(cited, 'title', 'filename', 'url', 'file_id') or pretty(cited)}")
+        for cited in (*objects_in(item, "annotations"), *objects_in(item, "citations")):
+            yield Part("attachment", f"cites {text_in(cited, *_CITED) or pretty(cited)}")
     elif kind in _REASONING:
-        yield Part("reasoning", text_in(item, "text", "thinking"))
+        yield Part("reasoning", text_in(item, "text"))
+    elif kind in ("thinking", "redacted_thinking"):
+        yield Part("reasoning", result_text(item.get("thinking"), level + 1) or "(kept by the server)")
     elif kind == "refusal":
         yield Part("refusal", text_in(item, "refusal"))
+    elif kind.endswith("tool_use"):
+        yield Part("call", pretty(item.get("input", "")), text_in(item, "name"), text_in(item, "id"))
+    elif kind.endswith("tool_result"):
+        error = "error: " if item.get("is_error") is True else ""
+        yield Part("result", error + result_text(item.get("content"), level + 1), id=text_in(item, "tool_use_id"))
+    elif kind in _FOUND:
+        words = [kind.replace("_", " "), text_in(item, "title"), text_in(item, "url", "source")]
+        yield Part("attachment", " ".join(word for word in words if word))
+        yield from content_parts(item.get("content"), level + 1)
+    elif kind in ("image", "document") and isinstance(item.get("source"), dict):
+        yield from _source_parts(item, kind, level)
     elif kind in _MEDIA:
         yield Part("attachment", described_media(item, _MEDIA[kind]))
         if transcript := text_in(item, "transcript"):
             yield Part("text", transcript)
     else:
         yield Part("json", pretty(item))
+
+
+def _source_parts(item: JsonObject, kind: str, level: int) -> Iterator[Part]:
+    """Yield an image or a document of Anthropic's Messages: its "source" has its bytes, its text, its url or its id."""
+    source, name = object_in(item, "source"), " ".join([kind, text_in(item, "title")]).strip()
+    how, data = text_in(source, "type"), text_in(source, "data")
+    if how == "base64":
+        yield Part("attachment", described_url(f"data:{text_in(source, 'media_type')};base64,{data}", name))
+    elif how in ("text", "content"):
+        yield Part("attachment", name)
+        yield from content_parts(data or source.get("content"), level + 1)
+    else:
+        yield Part("attachment", described_media(source, name))
+    if context := text_in(item, "context"):
+        yield Part("text", context)
 
 
 def _decoded_size(encoded: str) -> int:

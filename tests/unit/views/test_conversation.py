@@ -16,7 +16,7 @@ from inference_recorder.recording.body import typed
 from inference_recorder.recording.codec import encode
 from inference_recorder.recording.usage import Usage
 from inference_recorder.storage.catalogue import Entry, entries_in, entry_of
-from inference_recorder.views.conversation import Conversation, conversation_of
+from inference_recorder.views.conversation import Conversation, conversation_of, request_of
 from inference_recorder.views.parts import Part, Turn
 
 from ...conftest import SHARED
@@ -243,6 +243,149 @@ def test_the_input_items_of_a_response_are_turns() -> None:
     assert {"previous_response_id": "resp_0"} == conversation.settings
 
 
+MESSAGES = "/v1/messages"
+BASE64_IMAGE = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "A" * 2000}}
+TEXT_SOURCE = {"type": "text", "media_type": "text/plain", "data": "Trains"}
+FOUND = {"type": "web_search_result", "title": "Trains", "url": "https://h/t", "encrypted_content": "x" * 99}
+
+
+@pytest.mark.parametrize(
+    ("block", "expected"),
+    [
+        ({"type": "text", "text": "Hi", "citations": [{"type": "char_location", "document_title": "Timetable"}]},
+         "text Hi|attachment cites Timetable"),
+        (BASE64_IMAGE, "attachment image image/png, 1.5 kB"),
+        ({"type": "image", "source": {"type": "url", "url": "https://h/a.png"}}, "attachment image at https://h/a.png"),
+        ({"type": "image", "source": {"type": "file", "file_id": "file_1"}}, "attachment image file_1"),
+        ({"type": "document", "title": "Plan", "context": "Draft.",
+          "source": {"type": "base64", "media_type": "application/pdf", "data": "AAAA"}},
+         "attachment document Plan application/pdf, 3 bytes|text Draft."),
+        ({"type": "document", "source": TEXT_SOURCE}, "attachment document|text Trains"),
+        ({"type": "document", "source": {"type": "content", "content": [{"type": "text", "text": "a"}, BASE64_IMAGE]}},
+         "attachment document|text a|attachment image image/png, 1.5 kB"),
+        ({"type": "search_result", "source": "kb/1", "title": "Trains", "content": [{"type": "text", "text": "At 9."}]},
+         "attachment search result Trains kb/1|text At 9."),
+        ({"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}, "reasoning Hm."),
+        ({"type": "thinking", "thinking": "", "signature": "c2ln"}, "reasoning (kept by the server)"),
+        ({"type": "redacted_thinking", "data": "EncR"}, "reasoning (kept by the server)"),
+        ({"type": "tool_use", "id": "toolu_1", "name": "find", "input": {"a": 1}}, 'call {\n  "a": 1\n}'),
+        ({"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}, "call {}"),
+        ({"type": "tool_result", "tool_use_id": "toolu_1", "content": [{"type": "text", "text": "4"}, BASE64_IMAGE]},
+         "result 4\nimage image/png, 1.5 kB"),
+        ({"type": "tool_result", "tool_use_id": "toolu_1", "content": "no", "is_error": True}, "result error: no"),
+        ({"type": "tool_result", "tool_use_id": "toolu_1"}, "result "),
+        ({"type": "web_search_tool_result", "tool_use_id": "s", "content": [FOUND]},
+         "result web search result Trains https://h/t"),
+        ({"type": "web_fetch_tool_result", "tool_use_id": "s",
+          "content": {"type": "web_fetch_result", "url": "https://h/t",
+                      "content": {"type": "document", "source": TEXT_SOURCE}}},
+         "result web fetch result https://h/t\ndocument\nTrains"),
+        ({"type": "container_upload", "file_id": "file_1"}, "attachment file file_1"),
+        ({"type": "hologram", "x": 1}, 'json {\n  "type": "hologram",\n  "x": 1\n}'),
+    ],
+    ids=["a cited text", "an image", "an image's url", "an image's file", "a document", "a document that is a text",
+         "a document of blocks", "a search result", "thinking", "thinking that is not shown", "redacted thinking",
+         "a call", "a call of the server's tool", "a result with an image", "an error of a tool", "an empty result",
+         "what a search found", "what was fetched", "an upload", "a block nobody knows"],
+)  # fmt: skip
+def test_a_block_of_a_message_says_the_same_asked_and_answered(block: Any, expected: str) -> None:
+    """An agent sends back the blocks that it got, and results of tools beside them."""
+    message = {"role": "assistant", "content": [block]}
+    conversation = shown_as(MESSAGES, {"messages": [message]}, whole({**message, "stop_reason": "end_turn"}))
+
+    (asked,), (answered,) = conversation.asked, conversation.answered
+    assert expected == "|".join(f"{part.kind} {part.text}" for part in asked.parts)
+    assert asked.parts == answered.parts
+    assert "end_turn" == answered.note
+
+
+def test_calls_and_results_of_messages_are_linked_by_their_ids() -> None:
+    """A result is of the tool, as it is in a chat, and says which call it answers."""
+    body = {
+        "model": "claude", "max_tokens": 9, "tool_choice": {"type": "auto"}, "stream": True,
+        "system": [{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}],
+        "messages": [
+            {"role": "user", "content": "Trains?"},
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "toolu_1", "name": "find", "input": {}}]},
+            user({"type": "tool_result", "tool_use_id": "toolu_1", "content": "9:04"}, {"type": "text", "text": "So?"}),
+        ],
+        "tools": [{"name": "find", "description": "Finds.", "input_schema": {"type": "object"}},
+                  {"type": "web_search_20250305", "name": "web_search", "max_uses": 2}],
+    }  # fmt: skip
+    conversation = shown_as(MESSAGES, body, Value())
+
+    assert [
+        Turn("system", (Part("text", "Be brief."),)),
+        Turn("user", (Part("text", "Trains?"),)),
+        Turn("assistant", (Part("call", "{}", "find", "toolu_1"),)),
+        Turn("tool", (Part("result", "9:04", "", "toolu_1"),)),
+        Turn("user", (Part("text", "So?"),)),
+    ] == list(conversation.asked)
+    tools = [(tool.name, tool.description, tool.parameters) for tool in conversation.tools]
+    assert [("find", "Finds.", '{\n  "type": "object"\n}'), ("web_search", "", '{\n  "max_uses": 2\n}')] == tools
+    assert {"max_tokens": 9, "tool_choice": {"type": "auto"}} == conversation.settings
+
+
+def test_a_streamed_message_is_joined() -> None:
+    """Thinking, the text and the call, as in a plain answer, and what its chunks added to them."""
+    answer = streamed(
+        {"type": "message_start", "message": {"role": "assistant", "content": [], "usage": {"input_tokens": 9}}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "thinking", "thinking": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": "Hm."}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "signature_delta", "signature": "c2ln"}},
+        {"type": "content_block_delta", "index": 1, "delta": {"type": "text_delta", "text": "Four"}},
+        {"type": "content_block_start", "index": 2, "content_block": {"type": "tool_use", "id": "t", "name": "add"}},
+        {"type": "content_block_delta", "index": 2, "delta": {"type": "input_json_delta", "partial_json": '{"a":'}},
+        {"type": "content_block_delta", "index": 2, "delta": {"type": "input_json_delta", "partial_json": "1}"}},
+        {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 7}},
+    )
+    conversation = shown_as(MESSAGES, {"messages": []}, answer)
+
+    parts = (Part("reasoning", "Hm."), Part("text", "Four"), Part("call", '{\n  "a": 1\n}', "add", "t"))
+    assert (Turn("assistant", parts, "tool_use"),) == conversation.answered
+    assert (0, 0, 3, 0, 4, 0, 5, 2, 0) == conversation.chunk_sizes
+    assert Usage(9, 7) == conversation.usage
+
+
+def test_a_message_that_broke_off_says_why() -> None:
+    """The server's error is an event of the stream."""
+    error = {"type": "overloaded_error", "message": "Overloaded"}
+    begun = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Fo"}}
+    conversation = shown_as(MESSAGES, {"messages": []}, streamed(begun, {"type": "error", "error": error}))
+
+    assert (Part("text", "Fo"),) == conversation.answered[0].parts
+    assert "Overloaded" == conversation.failure
+
+
+@pytest.mark.parametrize(("levels", "expected"), [(3, "x"), (90, "x"), (900, "(nested too deep to show)")])
+def test_results_nested_in_results_are_shown(levels: int, expected: str) -> None:
+    """A stranger's file may nest them until Python's stack ends."""
+    block: Any = "x"
+    for _ in range(levels):
+        block = {"type": "tool_result", "content": [block]}
+    request = {"endpoint": MESSAGES, "body": {"messages": [user(block)]}}
+
+    (turn,) = request_of(Entry(Path("ab.json"), b"", None, request)).asked
+    assert expected in turn.parts[0].text
+
+
+def test_a_batch_is_shown_by_the_names_of_its_requests() -> None:
+    """It may hold a hundred thousand, whose answers come in another call."""
+    body = {"requests": [{"custom_id": "a", "params": {"messages": []}}, {"params": {}}]}
+
+    (turn,) = shown_as(f"{MESSAGES}/batches", body, Value()).asked
+    assert (Part("attachment", "2 requests"), Part("text", "a\n(without an id)")) == turn.parts
+
+
+def test_what_groq_has_executed_is_shown() -> None:
+    """Its compound models call tools before they answer."""
+    executed = [{"index": 0, "type": "python", "arguments": '{"code": "2+2"}', "output": "4"}]
+    answer = streamed(delta(role="assistant", executed_tools=executed), delta(content="Four"))
+
+    parts = (Part("call", '{"code": "2+2"}', "python"), Part("result", "4", "python"), Part("text", "Four"))
+    assert parts == shown_as(CHAT, {"messages": []}, answer).answered[0].parts
+
+
 VECTOR = base64.b64encode(bytes(4 * 1536)).decode()
 
 
@@ -275,10 +418,17 @@ VECTOR = base64.b64encode(bytes(4 * 1536)).decode()
         ("/v1/files", {"purpose": "batch"}, whole({"id": "file-1"}), '{\n  "id": "file-1"\n}'),
         (CHAT, {"messages": []}, whole({"object": "list", "data": []}), '{\n  "object": "list",\n  "data": []\n}'),
         (CHAT, {"messages": []}, whole("just a text"), "just a text"),
+        (MESSAGES, {"messages": []}, whole({"content": []}), '{\n  "content": []\n}'),
+        (MESSAGES, {}, whole({"content": [], "stop_reason": "refusal", "stop_details": {"explanation": "No."}}), "No."),
+        (f"{MESSAGES}/count_tokens", {"messages": []}, whole({"input_tokens": 1200}), "1,200 tokens in"),
+        (f"{MESSAGES}/batches", {"requests": [{"custom_id": "a"}]}, whole({"id": "msgbatch_1"}),
+         '{\n  "id": "msgbatch_1"\n}'),
+        ("/v1/threads/thread_1/messages", {"role": "user"}, whole({"id": "msg_1"}), '{\n  "id": "msg_1"\n}'),
     ],
     ids=["vectors", "a vector in base64", "models", "models of old", "a flagged text", "a harmless text", "an image",
          "an image's url", "a streamed image", "a transcription", "a streamed transcription", "speech", "a file's text",
-         "an unknown endpoint", "an unknown shape", "a text alone"],
+         "an unknown endpoint", "an unknown shape", "a text alone", "an empty message", "a refusal",
+         "a count of tokens", "a batch", "a message of a thread"],
 )  # fmt: skip
 def test_what_an_answer_says(endpoint: str, body: Any, answer: Answer, expected: str) -> None:
     """In a few words where it is big, as its JSON where nobody knows it, and never as nothing."""
@@ -327,12 +477,15 @@ NAMES = [
     "type", "text", "content", "role", "messages", "input", "output", "item", "delta", "choices", "message",
     "tool_calls", "function", "name", "arguments", "image_url", "url", "data", "usage", "response", "output_index",
     "index", "embedding", "categories", "results", "summary", "id", "audio", "annotations", "b64_json", "files",
-    "prompt", "error",
+    "prompt", "error", "system", "source", "content_block", "partial_json", "thinking", "tool_use_id", "citations",
+    "requests", "executed_tools", "stop_details", "is_error",
 ]  # fmt: skip
 KINDS = [
     "message", "reasoning", "function_call", "image_url", "refusal", "response.output_item.added",
     "response.completed", "response.output_text.delta", "input_audio", "web_search_call", "function_call_output",
-    "error", "output_text",
+    "error", "output_text", "message_start", "message_delta", "content_block_start", "content_block_delta",
+    "text_delta", "input_json_delta", "citations_delta", "tool_use", "tool_result", "document", "base64", "image",
+    "web_search_result",
 ]  # fmt: skip
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(KINDS),
@@ -343,13 +496,14 @@ JSON = st.recursive(
 )
 ENDPOINTS = st.sampled_from([
     CHAT, RESPONSES, "/v1/completions", "/v1/embeddings", "/v1/models", "/v1/moderations", "/v1/images/generations",
-    "/v1/audio/transcriptions", "/v1/audio/speech", "/v1/files",
+    "/v1/audio/transcriptions", "/v1/audio/speech", "/v1/files", MESSAGES,
+    f"{MESSAGES}/count_tokens", f"{MESSAGES}/batches",
 ])  # fmt: skip
 
 
 @given(
     ENDPOINTS,
-    st.dictionaries(st.sampled_from(["messages", "input", "prompt", "tools", "files"]), JSON),
+    st.dictionaries(st.sampled_from(["messages", "input", "prompt", "tools", "files", "system", "requests"]), JSON),
     JSON,
     st.booleans(),
 )

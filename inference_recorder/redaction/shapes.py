@@ -63,7 +63,7 @@ SHAPES = tuple(
         ("OpenAI, Anthropic or like key", rf"{_ALONE}sk-[A-Za-z0-9_-]{{16,}}"),
         ("Stripe, Groq or like key", rf"{_ALONE}(?:[srge]|gs)k_(?:live_|test_)?[A-Za-z0-9]{{16,}}"),
         ("key of another model provider",
-         rf"{_ALONE}(?:(?:fw|r8|jina)_[A-Za-z0-9]{{16,}}|(?:xai|pplx|nvapi|tvly|csk)-[A-Za-z0-9_-]{{16,}}"
+         rf"{_ALONE}(?:(?:fw|r8|jina)_[A-Za-z0-9]{{16,}}|(?:(?:xai|pplx|nvapi|tvly|csk)-|tgp_v\d_)[A-Za-z0-9_-]{{16,}}"
          r"|lsv2_(?:pt|sk)_[a-f0-9_]{32,}|dapi[0-9a-f]{32})"),
         ("AWS access key id", r"(?<![A-Z0-9])(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}(?![A-Z0-9])"),
         ("AWS secret key",

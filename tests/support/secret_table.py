@@ -97,6 +97,11 @@ SECRETS = (
     _twice("client secret in YAML", "", 40, "client_secret: {}"),
     _twice("organisation id", "org-", 24),
     _twice("project id", "proj_", 24),
+    _twice("Anthropic admin key", "sk-" + "ant-admin01-", 95, alphabet=_LETTERS + "-_"),
+    _twice("Anthropic OAuth token", "sk-" + "ant-oat01-", 95, alphabet=_LETTERS + "-_"),
+    _twice("Anthropic key in a header", "", 40, "curl -H 'x-api-key: {}' https://example.com"),
+    _twice("Cerebras key", "csk" + "-", 48),
+    _twice("Together key", "tgp" + "_v1_", 43, alphabet=_LETTERS + "-_"),
 )
 
 

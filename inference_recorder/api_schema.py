@@ -12,7 +12,7 @@ import json
 import re
 import sys
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from operator import itemgetter
 from types import ModuleType
@@ -26,21 +26,21 @@ FREE = frozenset(
 """Members that hold JSON of the caller's own, names included: of type `Dict[str, ...]` or `object` in the SDK."""
 
 _ENUMERATED = frozenset(
-    "access allowed_callers allowed_client_events allowed_server_events anchor api_source background batch_size "
-    "beta betas bucket_width button chunking_strategy code completion_window complexity compute_multiplier "
+    "access allowed_callers allowed_client_events allowed_server_events anchor api_source background batch_size beta "
+    "betas bucket_width button chunking_strategy code completion_window complexity compute_multiplier "
     "connection_origin connector_id container_size context_compression context_levels context_size currency cyber "
-    "decision delay detail eagerness effort enabled_tiers encoding_format error_type eval_interval eval_samples "
-    "evaluation_metric event event_type event_types execution finish_reason format function_call generate_summary "
-    "group_by group_type harassment harassment/threatening hate hate/threatening illicit illicit/violent include "
-    "input_audio_format input_fidelity interval learning_rate_multiplier level max_output_tokens "
-    "max_response_output_tokens media_type memory_limit method modalities mode moderation moderation_stage n_epochs "
-    "object operation order order_by outcome output_audio_format output_format output_modalities "
-    "owner_project_access pause_reason personality phase prompt_cache_retention purpose quality quantity_unit "
-    "ranker reason reasoning_effort require_approval residency response_format retention_type review role "
-    "search_content_types search_context_size seconds self-harm self-harm/instructions self-harm/intent "
-    "service_tier sexual sexual/minors sip_media_security size sizes skip_reason source_event_type sources status "
-    "stream_format style syntax task_type timestamp_granularities tool_choice tracing truncation ttl type user_type "
-    "validation_state variant verbosity violence violence/graphic voice".split()
+    "decision delay detail eagerness effort enabled_tiers encoding_format error_code error_type eval_interval "
+    "eval_samples evaluation_metric event event_type event_types execution finish_reason format function_call "
+    "generate_summary group_by group_type harassment harassment/threatening hate hate/threatening illicit "
+    "illicit/violent include input_audio_format input_fidelity interval learning_rate_multiplier level "
+    "max_output_tokens max_response_output_tokens media_type memory_limit method modalities mode moderation "
+    "moderation_stage n_epochs object operation order order_by outcome output_audio_format output_format "
+    "output_modalities owner_project_access pause_reason personality phase processing_status prompt_cache_retention "
+    "purpose quality quantity_unit ranker reason reasoning_effort require_approval residency response_format "
+    "retention_type review role search_content_types search_context_size seconds self-harm self-harm/instructions "
+    "self-harm/intent service_tier sexual sexual/minors sip_media_security size sizes skip_reason source_event_type "
+    "sources status stop_reason stream_format style syntax task_type timestamp_granularities tool_choice tracing "
+    "truncation ttl type user_type validation_state variant verbosity violence violence/graphic voice".split()
 )
 """Members of a type `Literal[...]` in the SDK. A value that does not look enumerated is free text even there."""
 
@@ -83,8 +83,8 @@ _SETTINGS = frozenset(
 _STRING = re.compile(r'"(?P<text>(?:[^"\\]|\\.)*)"(?P<after>\s*:)?')
 
 _PATH = re.compile(
-    r"(?<=/)(?:v1|assistants|audio|batches|chat|completions|containers|content|conversations|embeddings|evals|"
-    r"fine_tuning|files|generations|images|items|jobs|messages|models|moderations|realtime|responses|runs|sessions|"
+    r"(?<=/)(?:v1|assistants|audio|batches|chat|completions|containers|content|conversations|count_tokens|embeddings|"
+    r"evals|fine_tuning|files|generations|images|items|jobs|messages|models|moderations|realtime|responses|runs|sessions|"
     r"speech|threads|transcriptions|translations|uploads|vector_stores|videos)(?=/|\Z)"
 )
 """Segments of a path that the API prescribes."""
@@ -93,6 +93,12 @@ _PATH = re.compile(
 def is_member(name: str) -> bool:
     """Return whether a name outside of free JSON may be that of a member of one of the SDK's objects."""
     return _LOOKS_LIKE_A_MEMBER.fullmatch(name) is not None
+
+
+def is_tool_input(holder: Mapping[str, object], name: str) -> bool:
+    """Return whether a member is the input of a tool call in Anthropic's form: free JSON, and no text that holds it."""
+    kind = holder.get("type")
+    return name == "input" and isinstance(kind, str) and kind.endswith("tool_use")
 
 
 def is_enumerated(name: str, value: str) -> bool:
@@ -142,21 +148,29 @@ def is_setting(name: str) -> bool:
 def is_count(name: str) -> bool:
     """Return whether a number in an answer is one of the API's: a time, a count, an index, a probability.
 
-    This is read from the types of the installed SDK. No key depends on it: it is used only while recording, for a
+    This is read from the types of the imported SDKs. No key depends on it: it is used only while recording, for a
     number that matches a secret.
     """
-    return name in _counts(len(_modules_of_types()))
+    return any(name in _counts(root, len(_modules_of_types(root))) for root in _roots_of_types())
 
 
-def _modules_of_types() -> list[ModuleType]:
-    return [module for name, module in list(sys.modules.items()) if name.startswith("openai.types")]
+def _roots_of_types() -> set[str]:
+    """Return "openai.types", and those of each other SDK that is made like it, of the SDKs that are imported."""
+    base = "._base_client"
+    return {f"{name.removesuffix(base)}.types" for name in list(sys.modules) if name.endswith(base)}
 
 
-@lru_cache(maxsize=1)
-def _counts(number_of_modules: int) -> frozenset[str]:
-    """Return the members that are a number in some imported type of the SDK and a text in none."""
+def _modules_of_types(root: str) -> list[ModuleType]:
+    return [module for name, module in list(sys.modules.items()) if name.startswith(root)]
+
+
+@lru_cache(maxsize=16)
+def _counts(root: str, number_of_modules: int) -> frozenset[str]:
+    """Return the members that are a number in some imported type of an SDK and a text in none."""
     numbers, texts = set(_SETTINGS), set()
-    for kind in [kind for module in _modules_of_types() for kind in vars(module).values() if isinstance(kind, type)]:
+    for kind in [
+        kind for module in _modules_of_types(root) for kind in vars(module).values() if isinstance(kind, type)
+    ]:
         fields = getattr(kind, "model_fields", vars(kind).get("__fields__"))  # "__fields__" in pydantic 1
         for name, field in fields.items() if isinstance(fields, dict) else ():
             scalars = set(_scalars(field.annotation))

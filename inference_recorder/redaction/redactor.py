@@ -17,6 +17,7 @@ from ..api_schema import (
     is_enumerated,
     is_member,
     is_setting,
+    is_tool_input,
     lies_in,
     member_names_in,
     prescribed_in_path,
@@ -84,7 +85,7 @@ class Redactor:
                     (
                         self._replaced_by_name(item, substitute, member)
                         if isinstance(item, str) and is_secret_by_name(name, member, item)
-                        else self.replaced(item, substitute, member, is_free=is_free)
+                        else self.replaced(item, substitute, member, is_free=is_free or is_tool_input(value, member))
                     ),
                 )
             return dict(self._without_collisions(redacted[member] for member in value))

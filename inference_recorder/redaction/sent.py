@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from ..api_schema import FREE, is_enumerated, is_member, is_setting, lies_in, prescribed_in_path
+from ..api_schema import FREE, is_enumerated, is_member, is_setting, is_tool_input, lies_in, prescribed_in_path
 from ..json_tree import SameKind
 from ..recording.headers import names_a_secret
 from . import numbers
@@ -109,7 +109,7 @@ def _map_free_texts(
         is_free = is_free or name in FREE
         return {
             member if not is_free and is_member(member) else changed(member, []): _map_free_texts(
-                item, changed, member, is_free=is_free
+                item, changed, member, is_free=is_free or is_tool_input(value, member)
             )
             for member, item in value.items()
         }

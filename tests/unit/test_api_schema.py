@@ -120,6 +120,21 @@ def test_a_number_of_the_sdks_own_is_a_count(name: str) -> None:
     assert not is_count("id")
 
 
+def test_a_number_of_another_sdks_own_is_a_count() -> None:
+    """A declared number that equals the size of a cache must not take it from the answer."""
+    pytest.importorskip("anthropic.types")
+    pytest.importorskip("groq.types")
+
+    assert all(map(is_count, ["cache_read_input_tokens", "queue_time", "embedding"]))
+    assert not is_count("customer")
+
+
+@pytest.mark.parametrize("value", ["end_turn", "tool_use", "model_context_window_exceeded"])
+def test_why_a_message_ended_is_enumerated(value: str) -> None:
+    """A tool loop that reads it would end."""
+    assert is_enumerated("stop_reason", value)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -367,3 +367,37 @@ def test_numbers_come_back_as_numbers(value: Any) -> None:
     assert one.key == request_key(recorded_request(json.loads(content)["request"]), "t")
     assert canonical_text({"metadata": value}) == canonical_text(one.replayed(content))
     assert [] == [secret for secret in _CUSTOMERS if secret.encode() in content]
+
+
+def test_the_input_of_a_tool_call_is_the_callers_own_json() -> None:
+    """In Anthropic's form it is an object with any names and values, `status` and `index` among them."""
+    given = {"status": "paid by bert_brown", "type": "bert_brown", "bert_brown": {"index": 731412345678}}
+    call = {"type": "tool_use", "id": "toolu_1", "name": "find", "input": given}
+    answer = {"role": "assistant", "content": [call], "stop_reason": "tool_use"}
+    body = {"model": "m", "messages": [{"role": "user", "content": "?"}, answer]}
+    request = Request("POST", "/v1/messages", "http://localhost/v1/messages", body, canonical_text(body))
+    one = Run(request, RequestRules(["bert_brown", "731412345678", "tool_use"]))
+
+    content = one.recorded(Value(answer))
+
+    assert b"bert_brown" not in content
+    assert b"731412345678" not in content
+    assert answer == one.replayed(content)
+    assert one.key == request_key(recorded_request(json.loads(content)["request"]), "t")
+
+
+def test_a_key_that_is_split_between_the_events_of_a_message_is_replaced() -> None:
+    """A stream cuts it anywhere: in a text, in thinking, in the input of a call."""
+    one = run({"model": "m", "messages": []}, "/v1/messages")
+    secret = SECRETS[3].one
+    members = (("text_delta", "text"), ("thinking_delta", "thinking"), ("input_json_delta", "partial_json"))
+    chunks = [
+        {"type": "content_block_delta", "index": index, "delta": {"type": kind, name: part}}
+        for cut in range(0, len(secret), 7)
+        for index, (kind, name) in enumerate(members)
+        for part in [secret[cut : cut + 7]]
+    ]
+
+    content = one.recorded(Streamed([*chunks]))
+
+    assert not [cut for cut in range(0, len(secret) - 7, 7) if secret[cut : cut + 7].encode() in content]

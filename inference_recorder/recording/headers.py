@@ -9,8 +9,8 @@ One table of patterns and what their headers are. The first row that matches cou
     x-litellm-response-cost, x-ms-region, etag    kept: no row names them
 
 A name is SECRET if it contains such a word anywhere (x-litellm-key-spend, x-apikey). The tokens of a rate limit are the
-exception: x-ratelimit-remaining-tokens and anthropic-ratelimit-tokens-reset count what is left and give access to
-nothing.
+exception: x-ratelimit-remaining-tokens, anthropic-priority-input-tokens-limit and together's x-tokenlimit-limit count
+what is left and give access to nothing.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ def _row(kind: Kind, *patterns: str) -> _Row:
 
 
 _TABLE = (
-    _row(Kind.VARIES, "x-ratelimit-*"),
+    _row(Kind.VARIES, "x-ratelimit-*", "x-tokenlimit-*", "anthropic-*-tokens-*"),
     _row(Kind.VARIES, "*ratelimit-tokens*", "*ratelimit-*-tokens*", "*rate-limit-tokens*", "*rate-limit-*-tokens*"),
     _row(Kind.SECRET, "*cookie*", "*auth*", "*key*", "*token*", "*secret*", "*session*", "*signature*"),
     _row(Kind.SECRET, "*password*", "*credential*", "*jwt*"),
-    _row(Kind.SECRET, "*account*", "*organization*", "*organisation*", "*project*"),
+    _row(Kind.SECRET, "*account*", "*organization*", "*organisation*", "*project*", "*workspace*"),
     _row(Kind.TRANSPORT, "content-encoding", "content-length", "transfer-encoding", "connection", "keep-alive", "te"),
     _row(Kind.TRANSPORT, "trailer", "upgrade", "proxy-*", "strict-transport-security", "accept-ranges"),
     _row(Kind.NOISE, "date", "server", "via", "age", "alt-svc", "vary", "x-powered-by", "server-timing"),
@@ -59,7 +59,7 @@ _TABLE = (
     _row(Kind.NOISE, "referrer-policy", "permissions-policy"),
     _row(Kind.VARIES, "*request-id", "*correlation-id", "*ratelimit*", "*rate-limit*", "retry-after*"),
     _row(Kind.VARIES, "*-ms", "*-time", "*timing*", "*processing*", "*duration*", "*latency*"),
-    _row(Kind.VARIES, "*trace*", "x-b3-*"),
+    _row(Kind.VARIES, "*trace*", "x-b3-*", "x-api-received", "x-api-call-*", "x-engine-pod"),
 )
 
 _NAMES_IN_A_QUERY = frozenset({"sig"})

@@ -13,6 +13,9 @@ anthropic-ratelimit-tokens-remaining anthropic-ratelimit-input-tokens-reset x-li
 x-litellm-model-id x-litellm-overhead-duration-ms x-ms-region x-ms-client-request-id apim-request-id
 x-should-retry location operation-location etag link cache-control last-modified openai-poll-after-ms
 x-envoy-upstream-service-time x-my-own-header deprecation content-disposition content-language
+anthropic-ratelimit-requests-remaining anthropic-ratelimit-output-tokens-limit anthropic-priority-input-tokens-limit
+anthropic-fast-output-tokens-remaining x-groq-region cerebras-request-id cerebras-processing-time cerebras-region
+x-ratelimit-remaining-tokens-minute x-tokenlimit-remaining x-together-traceid x-cluster
 """
 DROPPED = """
 set-cookie x-cookie-id authorization www-authenticate x-auth-user x-api-key x-apikey x-litellm-key-spend
@@ -21,11 +24,15 @@ x-account-id openai-organization x-ms-organisation openai-project x-goog-user-pr
 content-encoding content-length transfer-encoding connection keep-alive te trailer upgrade proxy-status
 proxy-authenticate strict-transport-security date server via age cf-ray cf-cache-status alt-svc x-served-by x-cache
 x-timer report-to nel expect-ct x-content-type-options access-control-expose-headers vary
+anthropic-organization-id anthropic-workspace-id
 """
 VARYING = """
 x-request-id apim-request-id openai-processing-ms x-ratelimit-remaining-requests x-ratelimit-reset-tokens
 anthropic-ratelimit-tokens-remaining retry-after x-envoy-upstream-service-time x-amzn-trace-id traceparent
 x-litellm-overhead-duration-ms x-latency
+request-id anthropic-ratelimit-requests-reset anthropic-priority-output-tokens-remaining cerebras-request-id
+cerebras-processing-time x-ratelimit-reset-tokens-minute x-tokenlimit-remaining x-together-traceid x-api-received
+x-api-call-start x-engine-pod
 """
 
 

@@ -1,7 +1,8 @@
 """Keeps a recording as it is when it is made again: values that say nothing are constants, or stay the old file's.
 
 Source of the constants: llama-stack `api_recorder.py`, `_normalize_response`. Unlike llama-stack we keep every id that
-a later request may name (a response's, a file's, a tool call's), and the type of each field.
+a later request may name (a response's, a file's, a tool call's), and the type of each field. Anthropic's messages keep
+theirs: a request names one as `diagnostics.previous_message_id`, and to continue a thread.
 """
 
 from __future__ import annotations
@@ -9,18 +10,27 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from ..json_tree import JsonValue, member
+from ..api_schema import is_tool_input
+from ..json_tree import JsonObject, JsonValue, member
 from . import json_bytes
 from .codec import with_http
 from .headers import with_old_values
 
-_OBJECTS_NOBODY_NAMES = frozenset({"chat.completion", "chat.completion.chunk", "text_completion"})
+_OBJECTS_NOBODY_NAMES = frozenset(
+    {"chat.completion", "chat.completion.chunk", "text_completion", "text.completion", "completion.chunk"}
+)
+"""The last two are together's."""
 _EPOCH = "1970-01-01T00:00:00.000000Z"
 _ID_NAME = re.compile(r"(?:.*_)?ids?")
 _ID = re.compile(r"([A-Za-z]+[_-])[A-Za-z0-9_-]{6,}")
 _OF_ONE_MOMENT = frozenset({"obfuscation"})
 """Names whose values are random padding."""
+_MEASURED_IN = frozenset({"usage", "time_info"})
+"""Objects of groq and cerebras in which a number named "…_time" says how long a server took."""
+_SEED_IN = frozenset({"choices", "x_groq"})
+"""Objects of together and groq with the "seed" that the server has drawn."""
 _TIME_NAME = re.compile(r"created|.*_at")
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T[\d:.]+(?:Z|[+-][\d:]+)")
 _EARLIEST_TIME = 1_000_000_000
 """Seconds since 1970: a number from this on counts as a time, a smaller one as a length or a count."""
 
@@ -39,13 +49,12 @@ def without_volatile(data: JsonValue, key: str) -> JsonValue:
     """Return the object of an answer with id and times made constant, at its top level only; `data` is left alone."""
     if not isinstance(data, dict):
         return data
-    kind = data.get("object")
     stable = dict(data)
     if has_constant_id(data) and isinstance(data.get("id"), str):
         stable["id"] = recorded_id(key)
-    if kind != "model" and _is_number(data.get("created")):
+    if data.get("object") != "model" and _is_number(data.get("created")):
         stable["created"] = 0
-    if "created_at" in data:
+    if data.get("type") != "model" and "created_at" in data:
         if isinstance(data["created_at"], str):
             stable["created_at"] = _EPOCH
         elif _is_number(data["created_at"]):
@@ -59,10 +68,11 @@ def without_volatile(data: JsonValue, key: str) -> JsonValue:
 def renamed_ids(old: bytes, new: bytes) -> dict[str, str] | None:
     """Return the ids that a server renewed, {new: old}, if two files differ in nothing else, or None.
 
-    These are not differences: response headers, the padding that OpenAI puts into its chunks, and times, which are
-    numbers below names such as "created_at" and "expires_at", and "created" of a Model. Ids are the texts below names
-    such as "id", "call_id" and "file_ids", but for that of a Model, which is its name; one stands for the same one
-    throughout.
+    These are not differences: response headers, the padding that OpenAI puts into its chunks, how long groq and
+    cerebras took, seeds that a server has drawn, and times, which are numbers or ISO texts below names such as
+    "created_at" and "expires_at", and "created" of a Model. Ids are the texts below names such as "id", "call_id" and
+    "file_ids", but for that of a Model, which is its name; one stands for the same one throughout. The input of
+    Anthropic's tool calls is what the model has written: any difference in it is one.
     """
     try:
         one, other = (json_bytes.loads(content, exactly=True) for content in (old, new))
@@ -105,9 +115,16 @@ def _is_same(old: JsonValue, new: JsonValue, name: str, renamed: dict[str, str])
     if isinstance(old, dict) and isinstance(new, dict):
         if list(old) != list(new):
             return False
-        if old.get("object") == new.get("object") == "model":
+        if _is_model(old) and _is_model(new):
             return all(_is_same_of_model(old[item], new[item], item, renamed) for item in old)
-        return all(item in _OF_ONE_MOMENT or _is_same(old[item], new[item], item, renamed) for item in old)
+        if is_tool_input(old, "input") and json_bytes.dumps(old.get("input")) != json_bytes.dumps(new.get("input")):
+            return False
+        return all(
+            item in _OF_ONE_MOMENT
+            or _is_by_chance(name, item, old[item], new[item])
+            or _is_same(old[item], new[item], item, renamed)
+            for item in old
+        )
     if isinstance(old, list) and isinstance(new, list):
         return len(old) == len(new) and all(
             _is_same(one, other, name, renamed) for one, other in zip(old, new, strict=True)
@@ -116,8 +133,21 @@ def _is_same(old: JsonValue, new: JsonValue, name: str, renamed: dict[str, str])
         if min(old, new) >= _EARLIEST_TIME and _TIME_NAME.fullmatch(name) is not None:
             return True
     elif isinstance(old, str) and isinstance(new, str) and old != new:
+        if _TIME_NAME.fullmatch(name) is not None and _TIME.fullmatch(old) and _TIME.fullmatch(new):
+            return True
         return _is_renamed(old, new, name) and renamed.setdefault(new, old) == old
     return bool(old == new) or (old != old and new != new)  # NaN
+
+
+def _is_by_chance(parent: str, name: str, old: JsonValue, new: JsonValue) -> bool:
+    """Whether two numbers of a server say how it worked, and nothing of what it answered."""
+    is_named = name.endswith("_time") if parent in _MEASURED_IN else name == "seed" and parent in _SEED_IN
+    return is_named and _is_number(old) and _is_number(new)
+
+
+def _is_model(value: JsonObject) -> bool:
+    """Whether an object is a Model, of OpenAI's form or of Anthropic's."""
+    return "model" in (value.get("object"), value.get("type"))
 
 
 def _is_same_of_model(old: JsonValue, new: JsonValue, name: str, renamed: dict[str, str]) -> bool:

@@ -85,6 +85,7 @@ _HASH = re.compile(rf"(?<![0-9A-Za-z])(?:{'|'.join(f'{_HEX}{{{length}}}' for len
 _TIME = r"\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?(?:\s?(?:Z|UTC|[+-]\d{2}:?\d{2}))?"
 _DATE = re.compile(rf"(?<!\d)\d{{4}}-\d{{2}}-\d{{2}}(?:[T ]{_TIME})?(?!\d)|(?<![\d:]){_TIME}(?![\d:])")
 _CALL_ID_NAMES = frozenset({"tool_call_id", "call_id", "tool_use_id"})
+_CALL_TYPES = ("function_call", "tool_use", "server_tool_use", "mcp_tool_use")  # no set: a type may have no hash
 
 
 def _substituted(value: JsonValue, pattern: re.Pattern[str], placeholder: str) -> JsonValue:
@@ -107,7 +108,7 @@ def _tool_call_ids(body: JsonValue, roots: Sequence[str]) -> JsonValue:
     for name, value in walk(body):
         if not isinstance(value, dict):
             continue
-        is_call = name == "tool_calls" or value.get("type") in ("function_call", "tool_use")
+        is_call = name == "tool_calls" or value.get("type") in _CALL_TYPES
         for member, item in value.items():
             is_id = member in _CALL_ID_NAMES or (is_call and member == "id")
             if is_id and isinstance(item, str):

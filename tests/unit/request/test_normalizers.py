@@ -39,6 +39,7 @@ def with_call_ids(first: str, second: str) -> dict[str, Any]:
         "input": [
             {"type": "function_call", "id": f"fc_{first}", "call_id": first, "name": "f", "arguments": "{}"},
             {"type": "function_call_output", "call_id": first, "output": "1"},
+            {"type": "server_tool_use", "id": f"srv_{first}", "name": "web_search", "input": {}},
         ],
     }
 

@@ -40,6 +40,8 @@ class Colour:
     """
 
     is_async = False
+    distribution = "openai"
+    version = openai.__version__
 
     def __init__(self, base_url: str, **options: Any) -> None:
         self.client: Any = self._make(base_url=base_url, **{"api_key": "sk-test", "max_retries": 0} | options)
@@ -72,8 +74,11 @@ class AsyncColour(Colour):
 
     is_async = True
 
-    def _make(self, **options: Any) -> Any:
+    def __init__(self, base_url: str, **options: Any) -> None:
         self.loop = asyncio.new_event_loop()
+        super().__init__(base_url, **options)
+
+    def _make(self, **options: Any) -> Any:
         return openai.AsyncOpenAI(**{"http_client": openai.DefaultAsyncHttpxClient(verify=False)} | options)
 
     def wait(self, result: Any) -> Any:

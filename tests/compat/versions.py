@@ -16,6 +16,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 VERSIONS = ("1.66.0", "1.109.1", "2.54.0", "3.54.0")
+OTHERS = {
+    "anthropic": ("0.40.0", "2.14.0"),
+    "groq": ("0.13.0", "1.7.0"),
+    "cerebras-cloud-sdk": ("1.0.0", "1.91.0"),
+    "together": ("2.0.0", "3.1.1"),
+    "ogx-client": ("1.0.0", "1.1.3"),  # from 1.2 on it is of another make
+    "llama-stack-client": ("0.3.0", "0.7.5"),
+}
+"""The other SDKs: the oldest supported version and the newest known one."""
 CONSTRAINTS = ROOT / "tests" / "constraints.txt"
 SHORT = (
     "tests/sdk/test_recording_and_replaying.py",
@@ -24,6 +33,11 @@ SHORT = (
     "tests/sdk/ways",
     "tests/sdk/comparison",
 )
+
+
+def newest(distribution: str) -> str:
+    """Return the newest known version of an SDK."""
+    return VERSIONS[-1] if distribution == "openai" else OTHERS[distribution][-1]
 
 
 def main() -> None:

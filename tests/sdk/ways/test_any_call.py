@@ -19,7 +19,8 @@ from ...conftest import Colour
 from ...support.differences import differences
 from ...support.example_calls import ROWS, is_installed, plain_calls
 from ...support.openai_server import OpenAIServer, ReceivedRequest, Reply, chunks, completion, response, response_events
-from .watching import described, entered, parsed, parsed_line, stable
+from .reading import STREAMED, Read, all_of
+from .watching import described, parsed, parsed_line, stable
 
 # The SDK drops its generators where an event cannot be parsed, and asyncio may be closing one that is collected then.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -45,55 +46,11 @@ class Case(NamedTuple):
     status: int
 
 
-Read = Callable[[Colour, Any], Any]
-
-
-def all_of(sdk: Colour, stream: Any) -> list[Any]:
-    return sdk.items(stream)
-
-
-def one_by_one(sdk: Colour, stream: Any, most: int = 10_000) -> list[Any]:
-    taken: list[Any] = []
-    while len(taken) < most:
-        try:
-            taken += sdk.take(stream, 1)
-        except (StopIteration, StopAsyncIteration):
-            break
-    return taken
-
-
-def at_most_two(sdk: Colour, stream: Any) -> list[Any]:
-    return one_by_one(sdk, stream, 2)
-
-
-def two_and_leave(sdk: Colour, stream: Any) -> list[Any]:
-    taken = at_most_two(sdk, stream)
-    sdk.wait(stream.close())
-    return taken
-
-
-def managed(sdk: Colour, stream: Any) -> list[Any]:
-    with entered(sdk, stream) as inside:
-        return sdk.items(inside)
-
-
-def two_managed(sdk: Colour, stream: Any) -> list[Any]:
-    with entered(sdk, stream) as inside:
-        return at_most_two(sdk, inside)
-
-
 def _lines_of(sdk: Colour, http_response: Any) -> Any:
     return http_response.aiter_lines() if sdk.is_async else http_response.iter_lines()
 
 
 WHOLE: dict[str, Read] = {"plain": lambda sdk, answer: answer}
-STREAMED: dict[str, Read] = {
-    "all": all_of,
-    "one by one": one_by_one,
-    "left": two_and_leave,
-    "managed": managed,
-    "left, managed": two_managed,
-}
 RAW: dict[str, Read] = {"raw": lambda sdk, raw: [raw.status_code, raw.request_id, parsed(raw.text), raw.parse()]}
 RAW_STREAM: dict[str, Read] = {
     "raw, parsed": lambda sdk, raw: sdk.items(raw.parse()),

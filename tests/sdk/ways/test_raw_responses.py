@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Dict
 
@@ -18,8 +17,9 @@ from ...robustness.in_memory import http
 from ...support.differences import differences
 from ...support.example_calls import case, plain_calls
 from ...support.openai_server import OpenAIServer, Reply, chunks, completion, error
+from .reading import SEEN_OF_A_RESPONSE, managed_response, raw_name, unwrapped
 from .server_scripts import HEADERS, with_headers
-from .watching import Way, check, entered, lived, parsed, parsed_line, stable, used
+from .watching import Way, check, entered, lived, parsed, stable, used
 
 ASK = {"model": "gpt-4o", "input": "Say hello."}
 CALLS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any]]] = {
@@ -44,21 +44,6 @@ STREAMED_CALLS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any]]] = {
     "kept response streamed": ("responses.retrieve", ("resp_00000007",), {"stream": True}),
 }
 EACH_CALL = [case(method, name) for name, (method, *_) in (CALLS | STREAMED_CALLS).items()]
-SEEN_OF_A_RESPONSE: dict[str, Callable[[Colour, Any], Any]] = {
-    "parse": lambda sdk, raw: _unwrapped(sdk, sdk.wait(raw.parse())),
-    "json": lambda sdk, raw: sdk.wait(raw.json()),
-    "text": lambda sdk, raw: parsed(sdk.wait(raw.text())),
-    "read": lambda sdk, raw: parsed(sdk.wait(raw.read())),
-    "read and then parse": lambda sdk, raw: (
-        parsed(sdk.wait(raw.read())),
-        _unwrapped(sdk, sdk.wait(raw.parse())),
-    ),
-    "iter_lines": lambda sdk, raw: [parsed_line(line) for line in sdk.items(raw.iter_lines())],
-    "iter_bytes": lambda sdk, raw: parsed(b"".join(sdk.items(raw.iter_bytes()))),
-    "iter_bytes of seven": lambda sdk, raw: parsed(b"".join(sdk.items(raw.iter_bytes(7)))),
-    "iter_text": lambda sdk, raw: parsed("".join(sdk.items(raw.iter_text()))),
-    "nothing but the head": lambda sdk, raw: (raw.status_code, raw.request_id, raw.headers["content-type"]),
-}
 _NOT_JSON = {"file content", "speech"}
 
 
@@ -70,10 +55,10 @@ def test_a_raw_response_replays_with_all_its_parts(
     method, args, kwargs = (CALLS | STREAMED_CALLS)[name]
 
     def use(sdk: Colour) -> Any:
-        raw = sdk.call(_raw(method), *args, **kwargs)
+        raw = sdk.call(raw_name(method), *args, **kwargs)
         head = (raw.status_code, raw.request_id, raw.headers["content-type"], raw.method, raw.url.path)
         is_read = raw.http_response.is_closed
-        body = _unwrapped(sdk, raw.parse())
+        body = unwrapped(sdk, raw.parse())
         whole = (parsed(raw.text), parsed(raw.content)) if is_read else ()
         return [type(raw), head, is_read, type(raw.http_response), body, list(whole)]
 
@@ -103,7 +88,7 @@ def test_a_streaming_response_replays_whatever_is_read_of_it(
     def use(sdk: Colour) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for seen, see in all_seen.items():
-            with entered(sdk, _managed(sdk, method)(*args, **kwargs)) as raw:
+            with entered(sdk, managed_response(sdk, method)(*args, **kwargs)) as raw:
                 head = (type(raw), raw.status_code, raw.request_id, raw.headers["content-type"], raw.method, raw.url)
                 found[seen] = [head, stable(see(sdk, raw))]
         return found
@@ -124,10 +109,10 @@ def test_a_raw_response_keeps_the_headers_that_say_something_and_no_secret(
     def use(sdk: Colour) -> dict[str, str]:
         if wrapper == "with_raw_response":
             raw = sdk.call("chat.completions.with_raw_response.create", **kwargs)
-            _unwrapped(sdk, raw.parse())
+            unwrapped(sdk, raw.parse())
             return dict(raw.headers)
-        with entered(sdk, _managed(sdk, "chat.completions.create")(**kwargs)) as raw:
-            _unwrapped(sdk, sdk.wait(raw.parse()))
+        with entered(sdk, managed_response(sdk, "chat.completions.create")(**kwargs)) as raw:
+            unwrapped(sdk, sdk.wait(raw.parse()))
             return dict(raw.headers)
 
     with inference_recording("record", recordings):
@@ -150,10 +135,10 @@ def test_raw_and_plain_calls_serve_each_other(name: str, sdk: Colour, server: Op
     method, args, kwargs = (CALLS | STREAMED_CALLS)[name]
 
     def plain(sdk: Colour) -> Any:
-        return _unwrapped(sdk, sdk.call(method, *args, **kwargs))
+        return unwrapped(sdk, sdk.call(method, *args, **kwargs))
 
     def raw(sdk: Colour) -> Any:
-        return _unwrapped(sdk, sdk.call(_raw(method), *args, **kwargs).parse())
+        return unwrapped(sdk, sdk.call(raw_name(method), *args, **kwargs).parse())
 
     lived(plain, sdk, server)
     for recorded_by, replayed_by in ((plain, raw), (raw, plain)):
@@ -185,10 +170,10 @@ def test_wrappers_made_before_the_context_and_used_after_it_work(
     }
 
     def use(sdk: Colour) -> list[Any]:
-        plain = _unwrapped(sdk, sdk.wait(kept["bound"](*args, **kwargs)))
-        raw = _unwrapped(sdk, sdk.wait(kept["raw"](*args, **kwargs)).parse())
+        plain = unwrapped(sdk, sdk.wait(kept["bound"](*args, **kwargs)))
+        raw = unwrapped(sdk, sdk.wait(kept["raw"](*args, **kwargs)).parse())
         with entered(sdk, kept["streaming"](*args, **kwargs)) as response:
-            return [plain, raw, _unwrapped(sdk, sdk.wait(response.parse()))]
+            return [plain, raw, unwrapped(sdk, sdk.wait(response.parse()))]
 
     replayed = check(Way(use, requests=3), sdk, server, recordings)
     after = used(use, sdk, server)
@@ -248,28 +233,6 @@ def test_a_replayed_stream_and_error_name_the_url_that_was_asked(
         return str(caught.value.request.url)
 
     check(Way(use), sdk, server, recordings)
-
-
-def _unwrapped(sdk: Colour, result: Any) -> Any:
-    """Return what a parsed answer holds: a stream's chunks, the bytes of a file, else itself."""
-    if hasattr(result, "__next__") or hasattr(result, "__anext__"):
-        return sdk.items(result)
-    if "BinaryResponseContent" in type(result).__name__ or "BinaryAPIResponse" in type(result).__name__:
-        return sdk.wait(result.read())
-    return result
-
-
-def _raw(method: str) -> str:
-    owner, _, attribute = method.rpartition(".")
-    return f"{owner}.with_raw_response.{attribute}"
-
-
-def _managed(sdk: Colour, method: str) -> Callable[..., Any]:
-    managed: Any = sdk.client
-    owner, _, attribute = method.rpartition(".")
-    for part in (*owner.split("."), "with_streaming_response", attribute):
-        managed = getattr(managed, part)
-    return managed  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize(

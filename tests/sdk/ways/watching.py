@@ -9,12 +9,11 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import openai
 import pytest
 
 from inference_recorder import inference_recording
 
-from ...compat.versions import VERSIONS
+from ...compat.versions import newest
 from ...conftest import Colour
 from ...support.differences import differences, stable
 from ...support.openai_server import OpenAIServer
@@ -29,24 +28,33 @@ class Way(NamedTuple):
     use: Use
     needs: str = ""
     """What the SDK must have for it, as callers write it after the client."""
-    requests: int = 1
-    """How many requests it makes, and so how many recordings."""
+    requests: int | None = 1
+    """How many requests it makes, and so how many recordings; None for as many as it makes live."""
 
 
-def check(way: Way, sdk: Colour, server: OpenAIServer, recordings: Path, *, mode: str = "record") -> Any:
+def check(
+    way: Way,
+    sdk: Colour,
+    server: OpenAIServer,
+    recordings: Path,
+    *,
+    mode: str = "record",
+    record_errors: bool | None = None,
+) -> Any:
     """Assert that a way gives the same live, recorded and replayed, and that replay sends nothing; returns it."""
     skip_without(sdk, way.needs)
     live = lived(way.use, sdk, server)
-    with inference_recording(mode, recordings) as recording:
+    requests = way.requests or server.count
+    with inference_recording(mode, recordings, record_errors=record_errors) as recording:
         recorded = used(way.use, sdk, server)
-    assert way.requests == server.count
+    assert requests == server.count
     server.received.clear()
     with inference_recording("replay", recordings) as replaying:
         replayed = way.use(sdk)
 
     assert 0 == server.count
-    assert {"recorded": way.requests} == recording.counts
-    assert {"replayed": way.requests} == replaying.counts
+    assert {"recorded": requests} == recording.counts
+    assert {"replayed": requests} == replaying.counts
     assert [] == differences(live, recorded)
     assert [] == differences(stable(live), stable(replayed))
     return replayed
@@ -63,9 +71,9 @@ def lived(use: Use, sdk: Colour, server: OpenAIServer) -> Any:
     try:
         return used(use, sdk, server)
     except (TypeError, RuntimeError) as error:
-        if server.count or _release(openai.__version__) >= _release(VERSIONS[-1]):
+        if server.count or _release(sdk.version) >= _release(newest(sdk.distribution)):
             raise
-        pytest.skip(f"openai {openai.__version__}: {error}")
+        pytest.skip(f"{sdk.distribution} {sdk.version}: {error}")
 
 
 def _release(version: str) -> tuple[int, ...]:
@@ -77,7 +85,7 @@ def skip_without(sdk: Colour, name: str) -> None:
     try:
         attrgetter(name)(sdk.client) if name else None
     except AttributeError:
-        pytest.skip(f"openai {openai.__version__} has no {name}")
+        pytest.skip(f"{sdk.distribution} {sdk.version} has no {name}")
 
 
 @contextmanager
@@ -125,7 +133,7 @@ def parsed_line(line: str) -> Any:
         return line
 
 
-def described(error: openai.APIError) -> tuple[Any, ...]:
-    """Return all that error handling reads of an SDK's error."""
-    status = getattr(error, "status_code", None)
-    return type(error), str(error), error.code, error.param, error.type, error.body, status
+def described(error: Any) -> tuple[Any, ...]:
+    """Return all that error handling reads of an SDK's error; what only some SDKs have is None in others."""
+    optional = ("code", "param", "type", "status_code", "error_code", "api_message", "details")
+    return type(error), str(error), error.message, error.body, *(getattr(error, name, None) for name in optional)

@@ -15,7 +15,8 @@ import inference_recorder
 PACKAGE = Path(inference_recorder.__file__).parent
 LAYERS = (
     ("forks", "text"),
-    ("config", "errors", "explanation", "fixture_ids", "json_tree", "modes", "network", "tasks", "test_files"),
+    ("config", "errors", "explanation", "fixture_ids", "json_tree", "modes", "network"),
+    ("packages", "tasks", "test_files"),
     ("decorated", "never_entered", "unittest_classes"),
     ("api_schema", "prefilter"),
     ("request",),
@@ -54,6 +55,7 @@ STATEFUL = {
     "sdk/describe.py",
     "sdk/hand_over.py",
     "sdk/patching.py",
+    "sdk/private_names.py",
     "storage/locks.py",
 }
 MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))

@@ -13,15 +13,26 @@ import click
 
 from ..config import TABLE, Table
 from ..errors import UnknownMode, UnusableDirectory
+from ..packages import OPENAI, SDK, SDKS, sdk_of_module
 from ..pyproject import nearest_pyproject
 from ..sdk.coverage import Covered, coverage
-from ..sdk.internals import INTERNALS, installed_internals, missing_internals
+from ..sdk.private_names import INTERNALS, imported, installed_internals, missing_internals
 from ..storage.directories import check_usable, directories_from
 from .configured import chosen_directory, configured
 from .console import counted, output, show_lines, show_text
 from .directories import takes_dir
 
-_PACKAGES = ("inference-recorder", "openai", "wrapt", "orjson", "filelock", "pydantic", "httpx", "httpx2", "pytest")
+_PACKAGES = (
+    "inference-recorder",
+    *(sdk.distribution for sdk in SDKS),
+    "wrapt",
+    "orjson",
+    "filelock",
+    "pydantic",
+    "httpx",
+    "httpx2",
+    "pytest",
+)
 _DEFAULTS = Table()
 
 
@@ -45,10 +56,25 @@ def doctor(directory: Path | None) -> None:
     targets = coverage(openai_version)
     _show("\nIntercepted methods of the SDK", _aligned([(target.name, _state(target)) for target in targets]))
     missing = missing_internals(installed_internals(), openai_version)
-    names = [*(f"{name}: missing" for name in missing), f"{len(INTERNALS) - len(missing)} of {len(INTERNALS)} found"]
+    count = sum(sdk_of_module(internal.module) is OPENAI for internal in INTERNALS)
+    names = [*(f"{name}: missing" for name in missing), f"{count - len(missing)} of {count} found"]
     _show("\nUndocumented names of the SDK that are relied on", names)
-    if not is_usable or missing or any(target.state == "missing" for target in targets):
+    others = {sdk.distribution: _gaps(sdk) for sdk in SDKS if sdk is not OPENAI}
+    _show("\nOther SDKs", _aligned([(name, gaps or "covered") for name, gaps in others.items()]))
+    has_gaps = any(gaps.endswith("missing") for gaps in others.values())
+    if not is_usable or missing or has_gaps or any(target.state == "missing" for target in targets):
         sys.exit(1)
+
+
+def _gaps(sdk: SDK) -> str:
+    """Return what is not covered of an SDK, "" for nothing."""
+    if imported(sdk.package) is None:
+        return "not installed"
+    if imported(f"{sdk.package}._base_client") is None:
+        return "not covered: this version is made in another way than openai"
+    lacking = [target.name for target in coverage(sdk.version, sdk) if target.state == "missing"]
+    names = [*lacking, *map(str, missing_internals(installed_internals(sdk)))]
+    return f"{', '.join(names)}: missing" if names else ""
 
 
 def _show_mode_and_directories(directory: Path | None) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import CorruptRecording
 from ..json_tree import JsonObject, JsonValue
+from ..packages import OPENAI, SDK, sdk_of, sdk_of_module
 from . import json_bytes
 from .answer import Failed, Failure, Http, Streamed, raw_headers, response_headers
 from .body import JSON_TEXT
@@ -85,20 +87,19 @@ def failure_from_json(response: JsonObject) -> Failure:
 def describe_failure(error: BaseException) -> Failure | None:
     """Return `error` as a recording keeps it, None for one that is not recordable.
 
-    Recordable are the SDK's APIErrors, and the HTTP library's and Python's own errors of a connection, which the SDK
+    Recordable are an SDK's APIErrors, and the HTTP library's and Python's own errors of a connection, which the SDK
     lets through in a stream.
     """
-    import openai
-
-    if isinstance(error, openai.APIError):
-        kind = _public_class(type(error), openai.APIError)
+    sdk, sdk_error = sdk_of(type(error)), cast("openai.APIError", error)  # the other SDKs have the same classes
+    if sdk is not None and isinstance(error, sdk.module.APIError):
+        kind = _public_class(type(error), sdk)
         response = getattr(error, "response", None)
         status_code = getattr(error, "status_code", None) if response is not None else None
-        body = _json_or_text(error.body)
+        body = _json_or_text(sdk_error.body)
         text = None if response is None else _text(response)
         if text is not None and _says_the_same(body, text):
             text = None
-        return Failure(kind.__name__, error.message, status_code, body, text)
+        return Failure(kind.__name__, sdk_error.message, status_code, body, text, provider=sdk.package)
     package = type(error).__module__.partition(".")[0]
     if package in ("httpx", "httpx2") and _is_transport_error(type(error)):
         return Failure(f"{package}.{type(error).__name__}", str(error), category="transport", provider=package)
@@ -108,15 +109,17 @@ def describe_failure(error: BaseException) -> Failure | None:
     return None
 
 
-def revive_failure(answer: Streamed | Failed, path: str, library: ModuleType, request: Any) -> BaseException:
+def revive_failure(
+    answer: Streamed | Failed, path: str, library: ModuleType, request: Any, sdk: SDK = OPENAI
+) -> BaseException:
     """Return the exception that was recorded, of the same class, with a note of the file that it comes from.
 
-    `library` is the HTTP library of the client that asks (httpx or httpx2), and `request` one of its requests; so is
-    the exception's response. The class is looked up by name among the SDK's own errors, never imported. Raises
-    CorruptRecording where no exception can be made of what was recorded.
+    `sdk` is that of the client that asks, `library` its HTTP library (httpx or httpx2), and `request` one of its
+    requests; so is the exception's response. The class is looked up by name among the SDK's own errors, never imported.
+    Raises CorruptRecording where no exception can be made of what was recorded.
     """
     try:
-        error = _revived(answer.failure or Failure("APIError", ""), answer.http, library, request)
+        error = _revived(answer.failure or Failure("APIError", ""), answer.http, library, request, sdk)
     except Exception as failed:
         reason = f"$.response.exception_data cannot become an exception of the SDK: {failed}"
         raise CorruptRecording(path, reason) from failed
@@ -125,30 +128,29 @@ def revive_failure(answer: Streamed | Failed, path: str, library: ModuleType, re
     return error
 
 
-def _revived(failure: Failure, http: Http | None, library: ModuleType, request: Any) -> BaseException:
-    import openai
-
+def _revived(failure: Failure, http: Http | None, library: ModuleType, request: Any, sdk: SDK) -> BaseException:
     if failure.category == "transport" and failure.provider == "python":
         return _OF_PYTHON.get(failure.type, ConnectionError)(failure.message)
     if failure.category == "transport":
         return _transport_error(library, failure.type.rpartition(".")[2])(failure.message, request=request)
-    kind = _api_error(failure)
+    module: Any = import_module(sdk.package)
+    kind = _api_error(failure, sdk)
     error: openai.APIError
-    if issubclass(kind, openai.APITimeoutError):
+    if issubclass(kind, module.APITimeoutError):
         error = kind(request)
-    elif issubclass(kind, openai.APIConnectionError):
+    elif issubclass(kind, module.APIConnectionError):
         error = kind(message=failure.message, request=request)
-    elif issubclass(kind, openai.APIResponseValidationError):
+    elif issubclass(kind, module.APIResponseValidationError):
         error = kind(_response(failure, http, library, request), failure.body, message=failure.message)
-    elif issubclass(kind, openai.APIStatusError):
+    elif issubclass(kind, module.APIStatusError):
         response = _response(failure, http, library, request)
-        if kind.__init__ is openai.APIStatusError.__init__:
+        if kind.__init__ is module.APIStatusError.__init__:
             error = kind(failure.message, response=response, body=failure.body)
-        else:  # OAuthError words its message itself
-            error = kind(response=response, body=failure.body)  # type: ignore[call-arg]
+        else:  # openai's OAuthError words its message itself
+            error = kind(response=response, body=failure.body)
     else:
-        error = openai.APIError(failure.message, request, body=failure.body)
-    error.message = failure.message
+        error = module.APIError(failure.message, request, body=failure.body)
+    error.message, error.body = failure.message, failure.body
     error.args = (failure.message,)
     return error
 
@@ -160,14 +162,13 @@ def _transport_error(library: ModuleType, name: str) -> Callable[..., BaseExcept
     return cast("Callable[..., BaseException]", kind)
 
 
-def _api_error(failure: Failure) -> type[openai.APIError]:
-    import openai
-
-    # Not getattr: the SDK imports some of its modules when a name of theirs is asked for.
-    kind = vars(openai).get(failure.type)
-    if isinstance(kind, type) and issubclass(kind, openai.APIError):
+def _api_error(failure: Failure, sdk: SDK) -> Any:
+    # Not getattr: an SDK imports some of its modules when a name of theirs is asked for.
+    errors = sdk.errors
+    kind, base = errors.get(failure.type), errors["APIError"]
+    if isinstance(kind, type) and issubclass(kind, base):
         return kind
-    return openai.APIStatusError if failure.status_code is not None else openai.APIError
+    return errors["APIStatusError"] if failure.status_code is not None else base
 
 
 def _response(failure: Failure, http: Http | None, library: ModuleType, request: object) -> Any:
@@ -190,11 +191,8 @@ def _headers(failure: Failure, http: Http | None) -> list[tuple[bytes, bytes]]:
     return raw_headers(headers)
 
 
-def _public_class(kind: type, base: type) -> type:
-    for candidate in kind.__mro__:
-        if candidate.__module__.partition(".")[0] == "openai" and issubclass(candidate, base):
-            return candidate
-    return base
+def _public_class(kind: type, sdk: SDK) -> type:
+    return next(candidate for candidate in kind.__mro__ if sdk_of_module(candidate.__module__) is sdk)
 
 
 def _is_transport_error(kind: type) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, NoReturn, overload
 
 from ..errors import UnrecordableValue
 from ..json_tree import JsonObject, JsonValue
+from ..packages import sdk_of_module
 
 NOT_PART_OF_A_REQUEST = frozenset({"extra_headers", "timeout"})
 """Keyword arguments of every SDK method that change how the call is made and not what is requested. They are not part
@@ -27,9 +28,9 @@ class _NotPlainJson(Exception):
 
 
 def is_sentinel(value: object) -> bool:
-    """Whether `value` is an instance of one of the SDK's sentinels for "not given"."""
+    """Whether `value` is an instance of one of an SDK's sentinels for "not given"."""
     kind = type(value)
-    return kind.__name__ in _SENTINEL_NAMES and kind.__module__.partition(".")[0] == "openai"
+    return kind.__name__ in _SENTINEL_NAMES and sdk_of_module(kind.__module__) is not None
 
 
 def omitted_names(extra_body: object) -> frozenset[str]:

@@ -10,23 +10,29 @@ from functools import partial
 from inspect import iscoroutinefunction, unwrap
 
 from ..engine.engine import Engine
+from ..packages import SDKS
 from ..request.unshown import Unshown
 from .context import current_engine, engine_after, inside
 from .hand_over import is_handed_over
 from .internals import replace_get_page
 from .patching import Args, Kwargs, Original, Target, wrapped_by
 
-_CLIENT = "openai._base_client", "AsyncAPIClient"
-
 
 def targets() -> list[Target]:
     """Return what to patch: methods of clients and resources, and what makes those of `with_raw_response`."""
     return [
-        *(Target(*_CLIENT, name, _made_here) for name in ("get", "post", "put", "patch", "delete")),
-        Target(*_CLIENT, "_request_api_list", _listed_here),
-        Target("openai._resource", "AsyncAPIResource", "", _made_here, stays=True),  # there are up to 280
-        # Made once for each resource, perhaps before the first session.
+        *(target for sdk in SDKS for target in _targets_of(sdk.package)),
+        # Made once for each resource, perhaps before the first session. Other SDKs' resources hold it themselves.
         Target("openai._legacy_response", "", "async_to_raw_response_wrapper", _raw_method, is_lasting=True),
+    ]
+
+
+def _targets_of(package: str) -> list[Target]:
+    client = f"{package}._base_client", "AsyncAPIClient"
+    return [
+        *(Target(*client, name, _made_here) for name in ("get", "post", "put", "patch", "delete")),
+        Target(*client, "_request_api_list", _listed_here),
+        Target(f"{package}._resource", "AsyncAPIResource", "", _made_here, stays=True),  # there are up to 280
     ]
 
 

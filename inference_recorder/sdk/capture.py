@@ -29,8 +29,8 @@ from .revive import reviver
 
 _BIG = 64 * 1024
 _BYTES_OF_A_FLOAT = 20
-STREAM_ENDS = RESPONSE_ENDS | {"error"}
-"""Events after which a stream of the Responses API sends nothing more; leaving it then loses nothing."""
+STREAM_ENDS = RESPONSE_ENDS | {"error", "message_stop"}
+"""Events after which a stream of the Responses API, or of anthropic, sends nothing more: leaving it loses nothing."""
 
 
 class Capture:

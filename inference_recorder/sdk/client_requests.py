@@ -13,12 +13,13 @@ from typing import Any
 from ..engine.decisions import Decision, Record, Replay
 from ..engine.engine import Engine
 from ..errors import UnrecordableCall
+from ..packages import SDKS
 from ..recording.answer import Answer
 from ..request.request import Request
 from ..request.unshown import unshown
 from .capture import Capture
 from .context import current_engine, engine_after
-from .describe import described_options, endpoint_of
+from .describe import base_and_endpoint, described_options
 from .drivers import Called, adrive, async_wrapper, drive, wrapper
 from .flow import Course, InterceptedCall, Invoke, Save, begin, course_of
 from .hand_over import HandOver, capture_of_response, note_sent, take
@@ -27,17 +28,19 @@ from .patching import Args, Kwargs, Original, Target
 from .replay import recorded_response
 from .response_capture import ResponseCapture
 
-_MODULE = "openai._base_client"
-
 
 def targets() -> list[Target]:
     """Return the methods to patch: where a client's request begins, where it is built, and where its answer arrives."""
     return [
-        Target(_MODULE, "SyncAPIClient", "request", _request),
-        Target(_MODULE, "AsyncAPIClient", "request", _async_request),
-        Target(_MODULE, "SyncAPIClient", "_process_response", wrapper(_process_response)),
-        Target(_MODULE, "AsyncAPIClient", "_process_response", async_wrapper(_process_response)),
-        Target(_MODULE, "BaseClient", "_build_request", _build_request),
+        Target(f"{sdk.package}._base_client", owner, method, wrapped_by)
+        for sdk in SDKS
+        for owner, method, wrapped_by in (
+            ("SyncAPIClient", "request", _request),
+            ("AsyncAPIClient", "request", _async_request),
+            ("SyncAPIClient", "_process_response", wrapper(_process_response)),
+            ("AsyncAPIClient", "_process_response", async_wrapper(_process_response)),
+            ("BaseClient", "_build_request", _build_request),
+        )
     ]
 
 
@@ -91,7 +94,7 @@ class _ClientRequest(InterceptedCall):
         return closed if self.handed is not None else engine_after(closed, self.name)
 
     def note_live(self, engine: Engine) -> None:
-        engine.call_log.live(endpoint_of(self._options.url))
+        engine.call_log.live(base_and_endpoint(self.instance, self._options.url)[1])
 
     def describe(self) -> Request:
         options = self._options

@@ -1,10 +1,11 @@
-"""What of the installed SDK is intercepted: the table's methods, the clients below them, the sockets refused."""
+"""What of the installed SDKs is intercepted: the table's methods, the clients below them, the sockets refused."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
+from ..packages import OPENAI, SDK, SDKS, sdk_of_module
 from . import targets, websockets
 from .methods import METHODS
 from .patching import Target, owner_of
@@ -23,9 +24,10 @@ class Covered:
     since: str
 
 
-def coverage(version: str) -> list[Covered]:
-    """Return a line for each target, in the order of `targets`; imports the SDK's modules."""
-    return [Covered(_name(one), _state(one, version), one.since) for one in targets.targets()]
+def coverage(version: str, sdk: SDK = OPENAI) -> list[Covered]:
+    """Return a line for each target in an SDK, in the order of `targets`; imports the SDK's modules."""
+    of_sdk = [target for target in targets.targets() if sdk_of_module(target.module) is sdk]
+    return [Covered(_name(one), _state(one, version), one.since) for one in of_sdk]
 
 
 def coverage_table() -> str:
@@ -40,6 +42,8 @@ def coverage_table() -> str:
         streamed = f"`{method.chunk.partition(':')[2]}`" if method.chunk else "–"
         rows.append(f"| `{method.name}` | yes | {streamed} | {recorded} |")
     rows.append("| every other request of a client | yes | yes | the HTTP response: JSON, events, text or bytes |")
+    others = ", ".join(f"`{sdk.distribution}`" for sdk in SDKS if sdk is not OPENAI)
+    rows.append(f"| every request of a client of {others} | yes | yes | the HTTP response |")
     connects = ", ".join(f"`{name}.connect`" for name, *_ in websockets.CONNECTS)
     rows.append(f"| websockets: {connects} | refused in replay | – | not recorded |")
     return "\n".join(rows)

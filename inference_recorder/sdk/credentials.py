@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from ..engine.test_run import current_test_run
 from ..modes import InferenceMode
+from ..packages import OPENAI, SDK, SDKS, sdk_of, sdk_of_module
 from ..request.unshown import Unshown
 from .context import possible_engines
 from .internals import check_requests
@@ -25,23 +26,16 @@ _OF_RUN = (InferenceMode.REPLAY, InferenceMode.RECORD_IF_MISSING)
 """The modes in which no client needs a key in a test run that may replay."""
 UNUSED = "unused"
 """What the docs advise to set where no key is needed."""
-_CREDENTIALS = (
-    "api_key",
-    "admin_api_key",
-    "azure_ad_token",
-    "azure_ad_token_provider",
-    "workload_identity",
-    "provider",
-)
-_OPENAI_VARIABLES = ("OPENAI_API_KEY", "OPENAI_ADMIN_KEY")
+_OPENAI_VARIABLES = (OPENAI.variable, "OPENAI_ADMIN_KEY")
 _AZURE_VARIABLES = ("AZURE_OPENAI_API_KEY", "AZURE_OPENAI_AD_TOKEN")
 
 
 def targets() -> list[Target]:
-    """Return the methods to patch: how every client of the SDK is made."""
+    """Return the methods to patch: how every client of an SDK is made."""
+    clients = [*((f"{sdk.package}._client", sdk.client) for sdk in SDKS), ("openai.lib.azure", "AzureOpenAI")]
     return [
         Target(module, start + owner, "__init__", _make, is_lasting=True)
-        for module, owner in (("openai._client", "OpenAI"), ("openai.lib.azure", "AzureOpenAI"))
+        for module, owner in clients
         for start in ("", "Async")
     ]
 
@@ -55,16 +49,15 @@ def without_key() -> str | None:
 
 
 def _make(wrapped: Original, instance: Any, args: Args, kwargs: Kwargs) -> object:
-    has_credentials, given = any(kwargs.get(name) is not None for name in _CREDENTIALS), Unshown((args, kwargs))
+    sdk = _sdk_of(instance)
+    has_credentials, given = any(kwargs.get(name) is not None for name in sdk.credentials), Unshown((args, kwargs))
     is_copy = kwargs.get("api_key") == PLACEHOLDER_KEY
     # The module's client keeps its key in the module, and its first call makes it.
     is_of_module = isinstance(getattr(type(instance), "api_key", None), property)
     del args, kwargs  # a traceback may show the locals
-    from openai import OpenAIError
-
     try:
         made = wrapped(*given.value[0], **given.value[1])
-    except OpenAIError as error:
+    except sdk.errors[sdk.error] as error:
         if has_credentials or not _needs_no_key(is_of_module):
             if not has_credentials:
                 _explain(error, instance)
@@ -90,7 +83,7 @@ def _needs_no_key(is_of_module: bool) -> bool:
 
 
 def check_key(client: Any) -> None:
-    """Raise OpenAIError, which says what to do, if a client was made without a key."""
+    """Raise the SDK's error, which says what to do, if a client was made without a key."""
     __tracebackhide__ = True
     if getattr(client, "api_key", None) == PLACEHOLDER_KEY:
         _refuse(client)
@@ -104,24 +97,30 @@ def _check_request(client: Any, request: Any) -> None:
 
 def _refuse(client: Any) -> NoReturn:
     __tracebackhide__ = True
-    from openai import OpenAIError
-
+    sdk = _sdk_of(client)
+    kind: type[Exception] = sdk.errors[sdk.error]
     variable, test_id = _variables(client)[0], current_test_run().test_id
     start = (
         f"Nothing was sent: {test_id or 'a call outside a test'} needs an API key, and its client was made without one"
     )
     if engines := possible_engines():
         if all(engine.is_live for engine in engines):
-            raise OpenAIError(f"{start}\n  its session is live; to call the API, set {variable}")
-        raise OpenAIError(f"{start}\n  no recording answers the call; to record it, set {variable}")
-    raise OpenAIError(
+            raise kind(f"{start}\n  its session is live; to call the API, set {variable}")
+        raise kind(f"{start}\n  no recording answers the call; to record it, set {variable}")
+    raise kind(
         f"{start}\n  the call is in no session, so no recording can answer it; mark the test with "
         "@pytest.mark.inference_recording, or call inside `with inference_recording():`\n"
         f"  to call the API, set {variable}"
     )
 
 
+def _sdk_of(client: object) -> SDK:
+    return sdk_of(type(client)) or OPENAI
+
+
 def _variables(client: object) -> tuple[str, ...]:
+    if (sdk := _sdk_of(client)) is not OPENAI:
+        return (sdk.variable,)
     is_azure = any("Azure" in kind.__name__ for kind in type(client).__mro__)
     return _AZURE_VARIABLES if is_azure else _OPENAI_VARIABLES
 
@@ -150,11 +149,11 @@ def explain_uncaught() -> None:
     report = sys.excepthook
 
     def explain(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-        sdk: Any = sys.modules.get("openai")
-        if sdk is not None and type(error) is sdk.OpenAIError:
+        sdk = sdk_of_module(kind.__module__)
+        if sdk is not None and kind.__name__ == sdk.error:
             frames = [frame for frame, _ in walk_tb(traceback)]
             made = [frame.f_locals.get("self") for frame in frames if frame.f_code.co_name == "__init__"]
-            clients = [client for client in made if isinstance(client, (sdk.OpenAI, sdk.AsyncOpenAI))]
+            clients = [client for client in made if sdk_of(type(client)) is sdk]
             if clients and all(frame.f_globals is not globals() for frame in frames):  # otherwise `_make` has explained
                 _explain(error, clients[0])
         report(kind, error, traceback)

@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 
 from ..errors import UnrecordableCall
 from ..json_tree import JsonObject, JsonValue
+from ..packages import OPENAI, sdk_of
 from ..request.credentials import Credential
 from ..request.exact_body import WRAPPED, means_something_else
 from ..request.jsonable import canonical_text, is_sentinel, omitted_names, plain, plain_arguments
 from ..request.request import Request, recorded_url
 from ..request.unshown import Unshown
 from .additions import POLL_MARK, RAW_RESPONSE_HEADER, without_additions
-from .internals import base_url_of, content_of, has_key_provider, keeps_its_base_url, prepared_url
+from .internals import base_url_of, content_of, has_key_provider, keeps_its_base_url, prepared, prepared_url
 from .methods import Method, method_for
 
 _LIST_OF_MODELS = ("GET", "/v1/models")
@@ -50,7 +51,7 @@ def described(method: Method, client: object, kwargs: Mapping[str, object]) -> t
 
 def credential_of(client: object) -> Credential:
     """Return a client's API key; an empty one if it has none yet, or a function that returns one for each call."""
-    key = getattr(client, "api_key", None)
+    key = getattr(client, "api_key", None) or getattr(client, "auth_token", None)  # the latter is anthropic's
     # With a provider it is the key of an earlier call; a replay calls no provider.
     return _credential(key) if type(key) is str and not has_key_provider(client) else _NO_CREDENTIAL
 
@@ -101,26 +102,48 @@ def described_options(client: Any, options: Any) -> Request:
     A resource method of the table is identified by its keyword arguments, any other request by its HTTP method
     too. Files are identified by name, media type and a sha256 of their content; an open file is left where it was.
     """
+    sdk = sdk_of(type(client)) or OPENAI
     http_method = options.method.upper()
-    path = options.url
-    if "://" in path:
-        base, endpoint = _split_absolute(path)
-        url = recorded_url(base, endpoint)
-    else:
-        endpoint = endpoint_of(path)
-        url = recorded_url(str(client.base_url), endpoint)
-    is_listed = method_for(endpoint) is not None and (
-        http_method == "POST" or (http_method, endpoint) == _LIST_OF_MODELS
+    base_url, endpoint = base_and_endpoint(client, options.url)
+    if endpoint == sdk.warm_up:
+        raise UnrecordableCall(f"{endpoint} is not asked in a session")
+    url = recorded_url(base_url, endpoint)
+    is_listed = (
+        sdk is OPENAI
+        and method_for(endpoint) is not None
+        and (http_method == "POST" or (http_method, endpoint) == _LIST_OF_MODELS)
     )
-    body = without_additions(_body(options), endpoint, options)
+    if http_method != "GET":  # its data is not sent, nor read
+        options.json_data = prepared(client, options.json_data)  # an iterator in it can be read only once
+    body = _body(options)
+    if sdk is OPENAI:
+        body = without_additions(body, endpoint, options)
+    body |= {name: value for name, value in _headers(options).items() if name in sdk.argument_headers}
     return Request(
         "POST" if is_listed else http_method, endpoint, url, body, canonical_text(body), credential_of(client)
     )
 
 
-def endpoint_of(path: str) -> str:
-    """Return the endpoint that recordings name, for the path that the SDK asks for below its base url."""
-    return "/v1/" + path.partition("?")[0].lstrip("/")
+def _headers(options: Any) -> dict[str, JsonValue]:
+    given = options.headers if isinstance(options.headers, Mapping) else {}
+    return {name.lower(): value for name, value in given.items() if isinstance(value, str)}
+
+
+def base_and_endpoint(client: Any, path: str) -> tuple[str, str]:
+    """Return the base url and the endpoint that recordings name, for what a client asks for: a path or a whole url.
+
+    The endpoint of a path is "/v1" and what openai asks for below its base url. Other SDKs have the version in the base
+    url, or in the path, or a later release moves it: "/v1" and what follows, the whole path where it has no "/v1".
+    """
+    if "://" in path:
+        base_url, endpoint = _split_absolute(path)
+    else:
+        base_url, endpoint = str(client.base_url), "/v1/" + path.partition("?")[0].lstrip("/")
+    if sdk_of(type(client)) in (None, OPENAI):
+        return base_url, endpoint
+    origin, whole = _split_absolute(path if "://" in path else f"{base_url.rstrip('/')}/{path.lstrip('/')}")
+    start, version, rest = whole.rpartition("/v1/")
+    return origin + start, version + rest
 
 
 def memory_request(client: object, options: Any, library: ModuleType) -> object:

@@ -1,113 +1,63 @@
-"""Every private or undocumented name of openai and pydantic that this package uses. Holds state: what was checked.
+"""Every private or undocumented name of the SDKs and pydantic that this package uses.
 
-Each accessor declares the names that it relies on. `check` verifies them all when the SDK is patched, so that a release
-that moved one of them is one clear error. Objects that are not the SDK's own, such as mocks, may lack any of them.
+Each accessor declares the names that it relies on, below every SDK of the family or below openai alone; see
+`private_names`. Objects that are not the SDK's own, such as mocks, may lack any of them.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from functools import lru_cache
-from types import ModuleType
-from typing import Any, TypeVar
-from weakref import WeakValueDictionary
+from functools import lru_cache, partial
+from importlib import import_module
+from typing import Any
 
-from ..errors import UnsupportedSDK
-from .private_names import Internal, imported, is_being_imported
-from .versions import release_of, sdk_version
+from ..packages import ANTHROPIC, OPENAI, SDK, sdk_of, sdk_of_module
+from .private_names import uses
 
-_Function = TypeVar("_Function", bound=Callable[..., object])
+_of_openai = partial(uses, of=(OPENAI,))
 
 
-INTERNALS: list[Internal] = []
-_checked: WeakValueDictionary[str, ModuleType] = WeakValueDictionary()
-"""The modules whose names were all there; one that is imported again is another. Written while patching."""
-
-
-def _uses(place: str, *names: str, since: str = "") -> Callable[[_Function], _Function]:
-    """Declare that the function below relies on these names of `place`: "module" or "module:owner"."""
-    module, _, owner = place.partition(":")
-    INTERNALS.extend(Internal(module, owner, name, since) for name in names)
-    return lambda function: function
-
-
-def check() -> None:
-    """Raise UnsupportedSDK if a module of the SDK that is imported by now lacks a name that it should have."""
-    modules = {
-        name: module
-        for name in {internal.module for internal in INTERNALS}
-        if (module := sys.modules.get(name)) is not None
-        and module is not _checked.get(name)
-        and not is_being_imported(module)
-    }
-    if not modules:
-        return
-    version = sdk_version()
-    if missing := missing_internals(modules, version):
-        raise UnsupportedSDK(
-            f"openai {version} has no {', '.join(map(str, missing))}, which inference_recorder relies on; "
-            "install a version that this inference_recorder supports (see its pyproject.toml)"
-        )
-    _checked.update(modules)
-
-
-def installed_internals() -> dict[str, ModuleType | None]:
-    """Import the modules whose names are checked, and return them by name; None for one that does not exist."""
-    return {name: imported(name) for name in {internal.module for internal in INTERNALS}}
-
-
-def missing_internals(modules: Mapping[str, object], version: str) -> list[Internal]:
-    """Return the names that these modules, by name, should have in this version of the SDK and do not have."""
-    return [
-        internal
-        for internal in INTERNALS
-        if internal.module in modules
-        and release_of(version) >= release_of(internal.since)
-        and not internal.is_in(modules[internal.module])
-    ]
-
-
-@_uses("openai._resource:SyncAPIResource", "_client")
-@_uses("openai._resource:AsyncAPIResource", "_client")
+@_of_openai("._resource:SyncAPIResource", "_client")
+@_of_openai("._resource:AsyncAPIResource", "_client")
 def client_of(resource: object) -> Any:
     """Return the client of a resource, None if it has none."""
     return getattr(resource, "_client", None)
 
 
-@_uses("openai._base_client:BaseClient", "_client")
+@uses("._base_client:BaseClient", "_client")
 def http_client_of(client: object) -> Any:
     """Return the HTTP library's client of an SDK client, None if it has none."""
     return getattr(client, "_client", None)
 
 
-@_uses("openai._base_client:BaseClient", "_base_url")
+@uses("._base_client:BaseClient", "_base_url")
 def base_url_of(client: object) -> Any:
     """Return the base URL of a client as the HTTP library's object, None if it has none."""
     return getattr(client, "_base_url", None)
 
 
-@_uses("openai._base_client:BaseClient", "base_url")
+@_of_openai("._base_client:BaseClient", "base_url")
 @lru_cache(maxsize=256)
 def keeps_its_base_url(kind: Any) -> bool:
     """Return whether `base_url` of these clients is the SDK's own; the module's client, for one, asks its module."""
     owner = next((base for base in kind.__mro__ if "base_url" in vars(base)), object)
-    return owner.__module__.partition(".")[0] == "openai" and owner.__name__ in ("BaseClient", "OpenAI", "AsyncOpenAI")
+    return sdk_of_module(owner.__module__) is OPENAI and owner.__name__ in ("BaseClient", "OpenAI", "AsyncOpenAI")
 
 
-@_uses("openai._client:OpenAI", "_api_key_provider", since="1.109.1")
+@_of_openai("._client:OpenAI", "_api_key_provider", since="1.109.1")
 def has_key_provider(client: object) -> bool:
     """Return whether a client calls a function for the API key of each call."""
     return getattr(client, "__dict__", {}).get("_api_key_provider") is not None
 
 
-@_uses("openai._base_client:BaseClient", "_strict_response_validation")
+@_of_openai("._base_client:BaseClient", "_strict_response_validation")
 def validates_strictly(client: object) -> bool:
     """Return whether a client validates the answers it gets."""
     return getattr(client, "_strict_response_validation", False) is True
 
 
-@_uses("openai._base_client:BaseClient", "_build_request")
+@uses("._base_client:BaseClient", "_build_request")
 def check_requests(client: Any, check: Callable[[Any], None]) -> None:
     """Make a client call `check` with each HTTP request that it is about to send."""
 
@@ -120,34 +70,34 @@ def check_requests(client: Any, check: Callable[[Any], None]) -> None:
     client._build_request = build
 
 
-@_uses("openai._base_client:BaseClient", "_make_sse_decoder")
+@uses("._base_client:BaseClient", "_make_sse_decoder")
 def sse_decoder_of(client: object) -> Any:
     """Return a new decoder of server-sent events as this client uses it, None if it has none."""
     make = getattr(client, "_make_sse_decoder", None)
     return None if make is None else make()
 
 
-@_uses("openai._base_client:BaseClient", "_prepare_url", "default_query", "qs")
+@uses("._base_client:BaseClient", "_prepare_url", "default_query", "qs")
 def prepared_url(client: Any, options: Any) -> tuple[Any, Mapping[str, object], Callable[[Mapping[str, object]], str]]:
     """Return the URL of a request without its query, the query's parameters, and what spells a query."""
     return client._prepare_url(options.url), {**client.default_query, **(options.params or {})}, client.qs.stringify
 
 
-@_uses("openai._base_client:BaseClient", "_maybe_override_cast_to")
+@uses("._base_client:BaseClient", "_maybe_override_cast_to")
 def overridden_cast_to(client: Any, cast_to: object, options: object) -> Any:
     """Return the type that a client makes of the response to a request."""
     return client._maybe_override_cast_to(cast_to, options)
 
 
-@_uses("openai._base_client:SyncAPIClient", "_process_response")
-@_uses("openai._base_client:AsyncAPIClient", "_process_response")
+@uses("._base_client:SyncAPIClient", "_process_response")
+@uses("._base_client:AsyncAPIClient", "_process_response")
 def process_response(client: Any, arguments: Mapping[str, Any]) -> Any:
     """Return what a client makes of a response; a coroutine for an async client."""
     return client._process_response(**arguments)
 
 
-@_uses(
-    "openai._models:FinalRequestOptions",
+@uses(
+    "._models:FinalRequestOptions",
     "extra_json",
     "files",
     "headers",
@@ -157,19 +107,19 @@ def process_response(client: Any, arguments: Mapping[str, Any]) -> Any:
     "post_parser",
     "url",
 )
-@_uses("openai._models:FinalRequestOptions", "content", since="2.54.0")
+@_of_openai("._models:FinalRequestOptions", "content", since="2.54.0")
 def content_of(options: object) -> Any:
     """Return the raw content of a request; older SDKs have none."""
     return getattr(options, "content", None)
 
 
-@_uses("openai._models:FinalRequestOptions", "stream_mode", since="3.54.0")
+@_of_openai("._models:FinalRequestOptions", "stream_mode", since="3.54.0")
 def ends_at_errors(options: object) -> bool:
     """Return whether the SDK ends a stream at an event that holds an error; in the stream mode "events" it goes on."""
     return getattr(options, "stream_mode", "legacy") == "legacy"
 
 
-@_uses("openai._models:FinalRequestOptions", "construct")
+@_of_openai("._models:FinalRequestOptions", "construct")
 def request_options(method: str, url: str, **members: Any) -> Any:
     """Return the options of a request; `url` is a path below the client's base URL."""
     from openai._models import FinalRequestOptions
@@ -177,7 +127,7 @@ def request_options(method: str, url: str, **members: Any) -> Any:
     return FinalRequestOptions.construct(method=method, url=url, **members)
 
 
-@_uses("openai._legacy_response", "HttpxBinaryResponseContent")
+@_of_openai("._legacy_response", "HttpxBinaryResponseContent")
 def binary_content_type() -> Any:
     """Return the type that a client makes of a response whose caller wants the bytes."""
     from openai._legacy_response import HttpxBinaryResponseContent
@@ -185,15 +135,24 @@ def binary_content_type() -> Any:
     return HttpxBinaryResponseContent
 
 
-@_uses("openai._models", "construct_type")
-def constructed(type_: Any, value: object) -> Any:
-    """Return what the SDK's own construction makes of JSON."""
-    from openai._models import construct_type
-
-    return construct_type(type_=type_, value=value)
+@uses("._models", "construct_type")
+def constructed(type_: Any, value: object, sdk: SDK = OPENAI) -> Any:
+    """Return what an SDK's own construction makes of JSON."""
+    return import_module(f"{sdk.package}._models").construct_type(type_=type_, value=value)
 
 
-@_uses("openai._utils", "maybe_transform")
+@uses("._utils._prepare", "prepare_request_data", since="2.0.0", of=(ANTHROPIC,))
+def prepared(client: object, data: object) -> Any:
+    """Return the JSON data of a request as this client sends it, in types of its own or JSON's.
+
+    Most SDKs prepare it before they make the request; newer ones of anthropic while they make it.
+    """
+    sdk = sdk_of(type(client))
+    module = None if sdk is None else sys.modules.get(f"{sdk.package}._utils._prepare")
+    return data if module is None else module.prepare_request_data(data, location="body")
+
+
+@_of_openai("._utils", "maybe_transform")
 def transformed(data: object, params_type: object) -> Any:
     """Return keyword arguments as the SDK turns them into the body of a request."""
     from openai._utils import maybe_transform
@@ -201,22 +160,22 @@ def transformed(data: object, params_type: object) -> Any:
     return maybe_transform(data, params_type)
 
 
-@_uses("openai._models:add_request_id", "_request_id")
-@_uses("openai._models:BaseModel", "__pydantic_fields_set__")
+@_of_openai("._models:add_request_id", "_request_id")
+@_of_openai("._models:BaseModel", "__pydantic_fields_set__")
 def set_request_id(answer: object, request_id: str | None) -> None:
     """Set the request id that the SDK adds to the outermost object of every answer (`add_request_id`)."""
     if hasattr(answer, "__pydantic_fields_set__"):  # a model; a list has none
         vars(answer)["_request_id"] = request_id
 
 
-@_uses("openai._base_client:BaseSyncPage", "_set_private_attributes")
-@_uses("openai._base_client:BaseAsyncPage", "_set_private_attributes")
+@_of_openai("._base_client:BaseSyncPage", "_set_private_attributes")
+@_of_openai("._base_client:BaseAsyncPage", "_set_private_attributes")
 def set_page_source(page: Any, client: object, model: object, options: object) -> None:
     """Set what a page fetches the next one with."""
     page._set_private_attributes(client=client, model=model, options=options)
 
 
-@_uses("openai._base_client:AsyncPaginator", "_get_page")
+@uses("._base_client:AsyncPaginator", "_get_page")
 def paginator_of(client: Any, options: Any, page_type: Any, model: Any, get_page: Callable[[], Any]) -> Any:
     """Return the SDK's awaitable list of items, whose page comes from `get_page`."""
     from openai._base_client import AsyncPaginator
@@ -226,23 +185,23 @@ def paginator_of(client: Any, options: Any, page_type: Any, model: Any, get_page
     return paginator
 
 
-@_uses("openai._base_client:AsyncPaginator", "_get_page")
+@uses("._base_client:AsyncPaginator", "_get_page")
 def replace_get_page(paginator: Any, wrap: Callable[[Any], Any]) -> None:
     """Replace what fetches the page of a paginator by what `wrap` makes of it."""
     paginator._get_page = wrap(paginator._get_page)
 
 
-@_uses("openai._streaming:Stream", "_iterator")
-@_uses("openai._streaming:AsyncStream", "_iterator")
+@_of_openai("._streaming:Stream", "_iterator")
+@_of_openai("._streaming:AsyncStream", "_iterator")
 def pass_chunks_through(stream: Any, capture: Callable[[Any], Any]) -> None:
     """Replace the chunks of a stream by what `capture` makes of them."""
     stream._iterator = capture(stream._iterator)
 
 
-@_uses("openai._streaming:Stream", "response", "_cast_to", "_client", "_decoder")
-@_uses("openai._streaming:AsyncStream", "response", "_cast_to", "_client", "_decoder")
-@_uses("openai._streaming:Stream", "_options", since="2.54.0")
-@_uses("openai._streaming:AsyncStream", "_options", since="2.54.0")
+@_of_openai("._streaming:Stream", "response", "_cast_to", "_client", "_decoder")
+@_of_openai("._streaming:AsyncStream", "response", "_cast_to", "_client", "_decoder")
+@_of_openai("._streaming:Stream", "_options", since="2.54.0")
+@_of_openai("._streaming:AsyncStream", "_options", since="2.54.0")
 def stream_over(chunks: object, chunk_type: object, client: object, response: object, *, is_async: bool) -> Any:
     """Return a stream of the SDK's own class whose chunks come from `chunks`.
 
@@ -261,33 +220,33 @@ def stream_over(chunks: object, chunk_type: object, client: object, response: ob
     return stream
 
 
-@_uses("openai._resource:SyncAPIResource", "_get", "_post", "_patch", "_put", "_delete", "_get_api_list")
-@_uses("openai._resource:AsyncAPIResource", "_get", "_post", "_patch", "_put", "_delete", "_get_api_list")
+@_of_openai("._resource:SyncAPIResource", "_get", "_post", "_patch", "_put", "_delete", "_get_api_list")
+@_of_openai("._resource:AsyncAPIResource", "_get", "_post", "_patch", "_put", "_delete", "_get_api_list")
 def replace_sending(resource: object, send: Callable[..., object]) -> None:
     """Replace everything a resource sends requests with."""
     for name in ("_get", "_post", "_patch", "_put", "_delete", "_get_api_list"):
         setattr(resource, name, send)
 
 
-@_uses("openai._models:BaseModel", "__pydantic_validator__")
+@_of_openai("._models:BaseModel", "__pydantic_validator__")
 def validator_of(model: Any) -> Any:
     """Return the validator of a model in pydantic-core."""
     return model.__pydantic_validator__
 
 
-@_uses("openai._models:BaseModel", "__pydantic_generic_metadata__")
+@_of_openai("._models:BaseModel", "__pydantic_generic_metadata__")
 def is_generic(model: Any) -> bool:
     """Return whether a model was made by giving a generic one its types."""
     return bool(model.__pydantic_generic_metadata__["args"])
 
 
-@_uses("openai._models:BaseModel", "__pydantic_core_schema__")
+@_of_openai("._models:BaseModel", "__pydantic_core_schema__")
 def core_schema_of(model: Any) -> Any:
     """Return the schema that pydantic-core validates a model by."""
     return model.__pydantic_core_schema__
 
 
-@_uses("openai._models:BaseModel", "__pydantic_extra__")
+@_of_openai("._models:BaseModel", "__pydantic_extra__")
 def forget_extra_fields(value: Any) -> None:
     """Take the extra fields of a model's object out of the fields that count as set; the SDK does not count them."""
     if extra := value.__pydantic_extra__:

@@ -23,9 +23,9 @@ import wrapt
 
 from ..errors import UnsupportedSDK
 from ..forks import renew_in_child
-from .internals import check
-from .private_names import is_being_imported
-from .versions import release_of, sdk_version
+from ..packages import SDKS
+from .private_names import check, is_being_imported
+from .versions import release_of, unsupported, version_of
 
 Original: TypeAlias = Callable[..., Any]
 """A function of the SDK that is wrapped."""
@@ -34,7 +34,7 @@ Kwargs: TypeAlias = dict[str, Any]
 Wrapper: TypeAlias = Callable[[Original, Any, Args, Kwargs], object]
 """(wrapped, instance, args, kwargs) -> the result of the call."""
 _Owner: TypeAlias = type | ModuleType
-_RESOURCES = "openai.resources."
+_RESOURCES = tuple(f"{sdk.package}.resources." for sdk in SDKS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,7 +161,7 @@ def hold(targets: Iterable[Target], *, lasting: bool = False) -> None:
             sys.meta_path.insert(0, _finder)
     try:
         # By another thread: this waits for it. What it is about to load was found before our finder was there.
-        for name in ("openai", *_targets):
+        for name in (*(sdk.package for sdk in SDKS), *_targets):
             if is_being_imported(sys.modules.get(name)):
                 import_module(name)
         with _guard:
@@ -234,13 +234,9 @@ def missing_targets(targets: Iterable[Target], modules: Mapping[str, ModuleType]
 
 
 def _patch_module(module: ModuleType, name: str) -> None:
-    version = sdk_version()
-    if missing := missing_targets(_targets.get(name, ()), {name: module}, version):
+    if missing := missing_targets(_targets.get(name, ()), {name: module}, version_of(name)):
         target = missing[0]
-        raise UnsupportedSDK(
-            f"openai {version} has no {target.module}.{target.owner}.{target.method}, which has to be intercepted; "
-            "install a version that this inference_recorder supports (see its pyproject.toml)"
-        )
+        raise unsupported(name, f"{target.module}.{target.owner}.{target.method}", "has to be intercepted")
     owners: dict[_Owner, list[Target]] = {}
     for target in _targets.get(name, ()):
         if (owner := owner_of(target, module)) is not None:

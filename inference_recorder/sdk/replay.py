@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import CorruptRecording, IncompleteRecording, assert_never
 from ..json_tree import JsonObject, JsonValue
+from ..packages import OPENAI, sdk_of
 from ..recording.answer import Answer, Failed, ModelList, Recording, Streamed, Value, items_of
 from ..recording.body import Chunk, chunk_data_start, chunk_value, data_in, is_plain, is_text, typed_data, untyped
 from ..recording.failures import revive_failure
@@ -132,14 +133,14 @@ def recorded_response(
 ) -> object:
     """Return a response in memory of which the client makes the recorded answer; raises a recorded failure."""
     path, answer, library = recording.path, recording.answer, library_of(client)
-    http_request = memory_request(client, options, library)
+    http_request, sdk = memory_request(client, options, library), sdk_of(type(client)) or OPENAI
     check_end = partial(check_complete, answer, path)
     content: Any
     match answer:
         case Failed():
-            raise revive_failure(answer, path, library, http_request)
+            raise revive_failure(answer, path, library, http_request, sdk)
         case Streamed():
-            revived = partial(revive_failure, answer, path, library, http_request)
+            revived = partial(revive_failure, answer, path, library, http_request, sdk)
             content, media_type = server_sent_text(answer, path, revived, check_end), "text/event-stream"
         case Value() | ModelList():
             if answer.is_complete and not request.is_model_list:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, cast, get_args
 from ..engine.decisions import Record
 from ..engine.engine import Engine
 from ..json_tree import JsonObject, JsonValue
+from ..packages import OPENAI, sdk_of
 from ..recording import json_bytes
 from ..recording.answer import Answer, Failed, Failure, ModelList, Streamed, Value
 from ..recording.body import TEXT, plain_body, typed, typed_json
@@ -32,6 +33,7 @@ class ResponseCapture(Capture):
     def __init__(self, engine: Engine, decision: Record, client: object) -> None:
         super().__init__(engine, decision)
         self._client = client
+        self._sdk = sdk_of(type(client)) or OPENAI
         self._headers: Any = None
         self._cast_to: Any = None
         self._stream_cls: Any = None
@@ -47,11 +49,12 @@ class ResponseCapture(Capture):
     @property
     def _method(self) -> Method | None:
         request = self.decision.request
-        return method_for(request.endpoint) if request.method == "POST" else None
+        return method_for(request.endpoint) if request.method == "POST" and self._sdk is OPENAI else None
 
     def receive(self, response: Any, *, cast_to: Any, stream_cls: Any, options: Any) -> Answer | None:
         self._headers, self._cast_to, self._stream_cls = response.headers, cast_to, stream_cls
-        self._ends_at_errors = ends_at_errors(options)
+        # Other SDKs than openai raise at an error of a stream as they see fit when they read it.
+        self._ends_at_errors = self._sdk is OPENAI and ends_at_errors(options)
         self.http = kept(response)
         answer = self._answer(response.content) if response.is_closed else None
         if answer is None:
@@ -143,9 +146,9 @@ class ResponseCapture(Capture):
             except (ValueError, RecursionError):
                 chunks.append(_with_event(typed(TEXT, event.data), None, event.event))
                 continue
-            if self._ends_at_errors and isinstance(data, dict) and data.get("error"):
+            if isinstance(data, dict) and data.get("error") and (self._ends_at_errors or self._sdk is not OPENAI):
                 event_failure = _event_failure(data["error"])
-                if "type" not in data:
+                if "type" not in data and self._ends_at_errors:
                     failure, is_complete = event_failure, True
                     continue
                 # Replayed as the event that it is, for which a failure has no place.
@@ -158,7 +161,7 @@ class ResponseCapture(Capture):
         return Streamed(chunks, failure, ends_with_done, is_complete=is_complete, http=self.http)
 
     def _chunk(self, data: JsonValue, event: str | None, chunk_type: object) -> JsonValue:
-        name = "object" if chunk_type is None else _type_name(type(constructed(chunk_type, data)))
+        name = "object" if chunk_type is None else _type_name(type(constructed(chunk_type, data, self._sdk)))
         is_object = isinstance(data, dict)
         chunk = typed_json(name, without_volatile(data, self.decision.key)) if is_object else plain_body(data)
         return _with_event(chunk, data, event)

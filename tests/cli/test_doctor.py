@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from inference_recorder.cli.main import main
 from inference_recorder.config import Table
-from inference_recorder.sdk import coverage, internals, targets
+from inference_recorder.sdk import coverage, private_names, targets
 from inference_recorder.sdk.private_names import Internal
 
 
@@ -65,7 +65,7 @@ def test_a_private_name_that_the_sdk_has_moved_fails_it(monkeypatch: pytest.Monk
     """A replay relies on some names that the SDK does not document."""
     moved = Internal("openai._streaming", "Stream", "_moved")
     gone = Internal("openai._gone", "Stream", "_iterator")
-    monkeypatch.setattr(internals, "INTERNALS", [*internals.INTERNALS, moved, gone])
+    monkeypatch.setattr(private_names, "INTERNALS", [*private_names.INTERNALS, moved, gone])
     result = CliRunner().invoke(main, ["doctor"])
 
     assert 1 == result.exit_code

@@ -42,11 +42,12 @@ def library(name: str) -> Any:
 
 
 def _anthropic(url: str) -> None:
+    """Go past the methods of an SDK that is recorded: over its HTTP client."""
     library("anthropic")
     from anthropic import Anthropic
 
     with Anthropic(api_key="x", base_url=url) as client:
-        client.messages.create(model="c", max_tokens=5, messages=MESSAGES)
+        client._client.post(f"{url}/v1/messages", json={})
 
 
 async def _async_anthropic(url: str) -> None:
@@ -54,16 +55,17 @@ async def _async_anthropic(url: str) -> None:
     from anthropic import AsyncAnthropic
 
     async with AsyncAnthropic(api_key="x", base_url=url) as client:
-        await client.messages.create(model="c", max_tokens=5, messages=MESSAGES)
+        await client._client.post(f"{url}/v1/messages", json={})
 
 
-def _groq(url: str) -> None:
-    with library("groq").Groq(api_key="x", base_url=url) as client:
+def _perplexity(url: str) -> None:
+    """Call an SDK that is made like openai and is not recorded."""
+    with library("perplexity").Perplexity(api_key="x", base_url=url) as client:
         client.chat.completions.create(model="c", messages=MESSAGES)
 
 
-async def _async_groq(url: str) -> None:
-    async with library("groq").AsyncGroq(api_key="x", base_url=url) as client:
+async def _async_perplexity(url: str) -> None:
+    async with library("perplexity").AsyncPerplexity(api_key="x", base_url=url) as client:
         await client.chat.completions.create(model="c", messages=MESSAGES)
 
 
@@ -135,7 +137,7 @@ def _sync(call: Callable[[str], Coroutine[Any, Any, None]]) -> Callable[[str], N
 
 CALLS: dict[str, Callable[[str], None]] = {
     "anthropic": _anthropic,
-    "groq": _groq,
+    "perplexity": _perplexity,
     "httpx": _httpx,
     "openai": _openai,
     "requests": _requests,
@@ -143,7 +145,7 @@ CALLS: dict[str, Callable[[str], None]] = {
     "http.client": _http_client,
     "socket": _socket,
     "anthropic, async": _sync(_async_anthropic),
-    "groq, async": _sync(_async_groq),
+    "perplexity, async": _sync(_async_perplexity),
     "httpx, async": _sync(_async_httpx),
     "openai, async": _sync(_async_openai),
     "aiohttp": _sync(_aiohttp),

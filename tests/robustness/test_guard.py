@@ -54,7 +54,7 @@ def at(url: str, host: str) -> str:
 @pytest.mark.parametrize("name", CASES)
 def test_a_replay_lets_no_library_reach_a_model(url: str, name: str, server: OpenAIServer, recordings: Path) -> None:
     """Another SDK, plain HTTP, a socket: a run that is called offline must be it, or say what is not."""
-    if name.partition(",")[0] in ("anthropic", "groq"):
+    if name.partition(",")[0] in ("anthropic", "perplexity"):
         library(name.partition(",")[0])
     with inference_recording("replay", recordings) as session:
         start = time.monotonic()
@@ -108,18 +108,18 @@ def test_a_secret_in_a_path_is_not_shown(url: str, recordings: Path) -> None:
     assert ["/accounts/__REDACTED__/run"] == [live.endpoint for live in session.live]
 
 
-@pytest.mark.parametrize("name", ["groq", "groq, async"])
+@pytest.mark.parametrize("name", ["perplexity", "perplexity, async"])
 def test_an_sdk_that_tries_nothing_again_shows_the_cause(name: str, url: str, recordings: Path) -> None:
     """It wraps every exception of its HTTP client in one of its own."""
-    groq = library("groq")
+    perplexity = library("perplexity")
 
     async def ask() -> None:
-        async with groq.AsyncGroq(api_key="x", base_url=url, max_retries=0) as client:
+        async with perplexity.AsyncPerplexity(api_key="x", base_url=url, max_retries=0) as client:
             await client.chat.completions.create(model="c", messages=HELLO["messages"])
 
-    with inference_recording("replay", recordings), pytest.raises(groq.APIConnectionError) as caught:
-        if name == "groq":
-            with groq.Groq(api_key="x", base_url=url, max_retries=0) as client:
+    with inference_recording("replay", recordings), pytest.raises(perplexity.APIConnectionError) as caught:
+        if name == "perplexity":
+            with perplexity.Perplexity(api_key="x", base_url=url, max_retries=0) as client:
                 client.chat.completions.create(model="c", messages=HELLO["messages"])
         else:
             asyncio.run(ask())

@@ -12,9 +12,8 @@ import pytest
 
 import inference_recorder
 from inference_recorder import UnsupportedSDK
-from inference_recorder.sdk import internals
-from inference_recorder.sdk.internals import INTERNALS, check, installed_internals, missing_internals
-from inference_recorder.sdk.private_names import Internal
+from inference_recorder.sdk import private_names as names_of_sdks
+from inference_recorder.sdk.private_names import INTERNALS, Internal, check, installed_internals, missing_internals
 from inference_recorder.sdk.targets import targets
 
 PACKAGE = Path(inference_recorder.__file__).parent
@@ -107,12 +106,12 @@ def test_patching_an_sdk_that_has_moved_a_name_is_an_error_that_names_it(
 ) -> None:
     """A call would otherwise fail in the middle, or go out unrecorded."""
     moved = Internal("openai._base_client", "BaseClient", "_moved_away")
-    monkeypatch.setattr(internals, "INTERNALS", [*INTERNALS, moved])
-    monkeypatch.setattr(internals, "_checked", {})
+    monkeypatch.setattr(names_of_sdks, "INTERNALS", [*INTERNALS, moved])
+    monkeypatch.setattr(names_of_sdks, "_checked", {})
     with pytest.raises(UnsupportedSDK, match=r"has no openai\._base_client\.BaseClient\._moved_away, which"):
         inference_recorder.inference_recording("replay", tmp_path).__enter__()
 
-    monkeypatch.setattr(internals, "INTERNALS", [*INTERNALS])
+    monkeypatch.setattr(names_of_sdks, "INTERNALS", [*INTERNALS])
     check()
     with inference_recorder.inference_recording("replay", tmp_path):
         pass

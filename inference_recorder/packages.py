@@ -33,6 +33,9 @@ class SDK:
     warm_up: str = ""
     """The endpoint that every new client asks, whose failure it ignores."""
 
+    asks_llama_stack: bool = False
+    """Whether its clients ask the server that llama-stack's recorder runs in, which leaves them alone."""
+
     @property
     def version(self) -> str:
         """The version that is imported, "" before it is."""
@@ -85,8 +88,9 @@ SDKS = (
         "LlamaStackClient",
         "LlamaStackClientError",
         "LLAMA_STACK_CLIENT_API_KEY",
+        asks_llama_stack=True,
     ),
-    SDK("ogx_client", "ogx-client", "OgxClient", "OgxClientError", "OGX_CLIENT_API_KEY"),
+    SDK("ogx_client", "ogx-client", "OgxClient", "OgxClientError", "OGX_CLIENT_API_KEY", asks_llama_stack=True),
 )
 
 

@@ -13,8 +13,9 @@ from typing import Any
 from ..engine.decisions import Decision, Record, Replay
 from ..engine.engine import Engine
 from ..errors import UnrecordableCall
-from ..packages import SDKS
+from ..packages import SDK, SDKS
 from ..recording.answer import Answer
+from ..request.keys import EXACT
 from ..request.request import Request
 from ..request.unshown import unshown
 from .capture import Capture
@@ -24,24 +25,39 @@ from .drivers import Called, adrive, async_wrapper, drive, wrapper
 from .flow import Course, InterceptedCall, Invoke, Save, begin, course_of
 from .hand_over import HandOver, capture_of_response, note_sent, take
 from .internals import overridden_cast_to, process_response
-from .patching import Args, Kwargs, Original, Target
+from .patching import Args, Kwargs, Original, Target, Wrapper
 from .replay import recorded_response
 from .response_capture import ResponseCapture
 
 
 def targets() -> list[Target]:
     """Return the methods to patch: where a client's request begins, where it is built, and where its answer arrives."""
+    return [target for sdk in SDKS for target in _targets_of(sdk)]
+
+
+def _targets_of(sdk: SDK) -> list[Target]:
+    module = f"{sdk.package}._base_client"
+    kept = _not_in_llama_stack if sdk.asks_llama_stack else lambda intercept: intercept
     return [
-        Target(f"{sdk.package}._base_client", owner, method, wrapped_by)
-        for sdk in SDKS
-        for owner, method, wrapped_by in (
-            ("SyncAPIClient", "request", _request),
-            ("AsyncAPIClient", "request", _async_request),
-            ("SyncAPIClient", "_process_response", wrapper(_process_response)),
-            ("AsyncAPIClient", "_process_response", async_wrapper(_process_response)),
-            ("BaseClient", "_build_request", _build_request),
-        )
+        Target(module, "SyncAPIClient", "request", kept(_request)),
+        Target(module, "AsyncAPIClient", "request", kept(_async_request)),
+        Target(module, "SyncAPIClient", "_process_response", wrapper(_process_response)),
+        Target(module, "AsyncAPIClient", "_process_response", async_wrapper(_process_response)),
+        Target(module, "BaseClient", "_build_request", _build_request),
     ]
+
+
+def _not_in_llama_stack(intercept: Wrapper) -> Wrapper:
+    """Return what intercepts calls but those of sessions that record as llama-stack's recorder does."""
+
+    def intercept_unless(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> object:
+        __tracebackhide__ = True
+        engine = current_engine()
+        if engine is not None and engine.rules.key_version is not EXACT:
+            return wrapped(*args, **kwargs)
+        return intercept(wrapped, instance, args, kwargs)
+
+    return intercept_unless
 
 
 def _request(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> object:

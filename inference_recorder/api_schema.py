@@ -18,6 +18,8 @@ from operator import itemgetter
 from types import ModuleType
 from typing import Literal, get_args, get_origin
 
+from .packages import SDKS
+
 FREE = frozenset(
     "arguments attribute_matchers attributes datasource_item env extra_body extra_query headers input_schema "
     "item_schema jwks logit_bias metadata output_schema parameters parsed_arguments properties request_metadata "
@@ -151,13 +153,8 @@ def is_count(name: str) -> bool:
     This is read from the types of the imported SDKs. No key depends on it: it is used only while recording, for a
     number that matches a secret.
     """
-    return any(name in _counts(root, len(_modules_of_types(root))) for root in _roots_of_types())
-
-
-def _roots_of_types() -> set[str]:
-    """Return "openai.types", and those of each other SDK that is made like it, of the SDKs that are imported."""
-    base = "._base_client"
-    return {f"{name.removesuffix(base)}.types" for name in list(sys.modules) if name.endswith(base)}
+    roots = [f"{sdk.package}.types" for sdk in SDKS if sdk.package in sys.modules]
+    return any(name in _counts(root, len(_modules_of_types(root))) for root in roots)
 
 
 def _modules_of_types(root: str) -> list[ModuleType]:

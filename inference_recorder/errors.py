@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from .explanation import RECORD_COMMAND, REFUSED, Advice, Explanation, Refusal, cause_of, lines_of
 from .network import is_loopback
+from .packages import SDKS
 from .text import visible
 
 _RECORDING = "LLAMA_STACK_TEST_INFERENCE_MODE=record-if-missing"
@@ -135,7 +136,7 @@ class LiveCallBlocked(RecorderError, RuntimeError):
             f"Live call to {host}:{port} refused; nothing was sent",
             f"  test: {test_id or '(outside a test)'}",
             *([] if line is None else [f"  called by: {line}"]),
-            REFUSED[reason].format(host=host),
+            REFUSED[reason].format(host=host, sdks=", ".join(sdk.distribution for sdk in SDKS)),
         ]
         super().__init__(visible("\n".join(lines)))
 
@@ -292,4 +293,4 @@ class ClosedSession(RecorderError, RuntimeError):
 
 
 class UnsupportedSDK(RecorderError, RuntimeError):
-    """The installed openai package lacks a method that this package has to intercept."""
+    """An installed SDK lacks a method that this package has to intercept, or another name that it relies on."""

@@ -111,14 +111,15 @@ Refusal = Literal["replay", "network", "unmarked"]
 """Why a connection is refused: its session replays; the network is blocked; the SDK is called without a session."""
 REFUSED: Mapping[Refusal, str] = {
     "replay": """\
-  nothing reaches a model in replay, and only calls made through the openai package are answered from recordings
-  make the call through that package, mock it, or let it out, in the marker, inference_recording() or
+  nothing reaches a model in replay, and only calls made through certain packages are answered from recordings:
+  {sdks}
+  make the call through one of them, mock it, or let it out, in the marker, inference_recording() or
   [tool.inference_recorder]: allow_hosts=["{host}"]""",
     "network": """\
   block_network (or --inference-block-network) refuses every connection to another machine
   let this one out, in the marker, inference_recording() or [tool.inference_recorder]: allow_hosts=["{host}"]""",
     "unmarked": """\
-  the openai package was called without a session, which unmarked = "error" refuses
+  a package whose calls are recorded was called without a session, which unmarked = "error" refuses
   to record and replay the calls of a test, mark it:
     @pytest.mark.inference_recording
   or let this host be called, in [tool.inference_recorder]: allow_hosts = ["{host}"]""",

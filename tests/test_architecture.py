@@ -14,9 +14,8 @@ import inference_recorder
 
 PACKAGE = Path(inference_recorder.__file__).parent
 LAYERS = (
-    ("forks", "text"),
-    ("config", "errors", "explanation", "fixture_ids", "json_tree", "modes", "network"),
-    ("packages", "tasks", "test_files"),
+    ("forks", "packages", "text"),
+    ("config", "errors", "explanation", "fixture_ids", "json_tree", "modes", "network", "tasks", "test_files"),
     ("decorated", "never_entered", "unittest_classes"),
     ("api_schema", "prefilter"),
     ("request",),
@@ -55,7 +54,6 @@ STATEFUL = {
     "sdk/describe.py",
     "sdk/hand_over.py",
     "sdk/patching.py",
-    "sdk/private_names.py",
     "storage/locks.py",
 }
 MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))

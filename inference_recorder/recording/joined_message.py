@@ -34,28 +34,34 @@ def joined_message(events: Iterable[JsonValue]) -> JsonObject:
     usage: JsonObject = {}
     blocks: dict[int, JsonObject] = {}
     texts: dict[int, dict[str, list[str]]] = {}
+    citations: dict[int, list[JsonValue]] = {}
     for event in events:
-        kind, index = member(event, "type"), member(event, "index")
+        kind, index, delta = member(event, "type"), member(event, "index"), _object(event, "delta")
         index = index if type(index) is int else 0
         if kind == "message_start":
             message = _object(event, "message") | message
             usage = _object(message, "usage") | usage
         elif kind == "message_delta":  # its counts are totals
-            message |= _given(_object(event, "delta"))
+            message |= _given(delta)
             usage |= _given(_object(event, "usage"))
         elif kind == "content_block_start":
             blocks[index] = _object(event, "content_block") | blocks.get(index, {})
         elif kind == "content_block_delta":
-            added = delta_text(event)
-            if added is None:
-                _change(blocks.setdefault(index, {}), _object(event, "delta"))
-            else:
+            block = blocks.setdefault(index, {})
+            if (added := delta_text(event)) is not None:
                 texts.setdefault(index, {}).setdefault(added[0], []).append(added[1])
+            elif "citation" in delta:
+                citations.setdefault(index, []).append(delta["citation"])
+            else:  # a member as a whole, such as "signature"
+                block |= {name: value for name, value in delta.items() if name != "type"}
         elif kind == "error":
             message["error"] = _object(event, "error")
     for index, block_texts in texts.items():
         for name, parts in block_texts.items():
-            _add(blocks.setdefault(index, {}), name, "".join(parts))
+            _add(blocks[index], name, "".join(parts))
+    for index, cited in citations.items():
+        begun = blocks[index].get("citations")
+        blocks[index]["citations"] = [*(begun if isinstance(begun, list) else []), *cited]
     if blocks:
         message["content"] = [blocks[index] for index in sorted(blocks)]
     if usage:
@@ -82,16 +88,6 @@ def _add(block: JsonObject, delta: str, text: str) -> None:
             block["input"] = json_bytes.loads(text.encode(), exactly=True)
         except (ValueError, RecursionError):
             block["input"] = text
-
-
-def _change(block: JsonObject, delta: JsonObject) -> None:
-    """Add what a delta holds whole: a citation to the others, or a member, such as "signature", as it is."""
-    for name, value in delta.items():
-        if name == "citation":
-            cited = block.get("citations")
-            block["citations"] = [*(cited if isinstance(cited, list) else []), value]
-        elif name != "type":
-            block[name] = value
 
 
 def _given(members: JsonObject) -> JsonObject:

@@ -120,6 +120,7 @@ def test_a_number_of_the_sdks_own_is_a_count(name: str) -> None:
     assert not is_count("id")
 
 
+@pytest.mark.slow
 def test_a_number_of_another_sdks_own_is_a_count() -> None:
     """A declared number that equals the size of a cache must not take it from the answer."""
     pytest.importorskip("anthropic.types")

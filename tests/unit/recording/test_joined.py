@@ -79,3 +79,29 @@ def test_an_error_in_the_stream_is_part_of_the_response() -> None:
     event = {"type": "error", "code": "server_error", "message": "down"}
 
     assert {"error": event} == joined_response([event])
+
+
+USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+
+
+@pytest.mark.parametrize(
+    ("before", "delta", "after", "expected"),
+    [
+        ({"x_groq": {"id": "req_1"}}, {"reasoning": "Hm."}, {"x_groq": {"id": "req_1", "usage": USAGE}},
+         {"x_groq": {"id": "req_1", "usage": USAGE}}),
+        ({}, {"tokens": [17]}, {"usage": USAGE, "time_info": {"total_time": 0.1, "created": 1.5}},
+         {"usage": USAGE, "time_info": {"total_time": 0.1, "created": 1.5}}),
+        ({"usage": None}, {"token_id": 17}, {"usage": USAGE}, {"usage": USAGE}),
+    ],
+    ids=["groq", "cerebras", "together"],
+)  # fmt: skip
+def test_chats_of_other_sdks_are_joined_with_what_they_add(before: Any, delta: Any, after: Any, expected: Any) -> None:
+    """Their chunks have OpenAI's form, and members of their own."""
+    chunks = [
+        {"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}], **before},
+        {"choices": [{"index": 0, "delta": {"content": "Hel"}}]},
+        {"choices": [{"index": 0, "delta": {"content": "lo", **delta}, "finish_reason": "stop"}], **after},
+    ]
+
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Hello", **delta}}
+    assert {"choices": [choice], **expected} == joined_answer(chunks)

@@ -13,7 +13,7 @@ from ..children.usage import Use
 from ..errors import CorruptRecording
 from ..fixture_ids import moved_id, parsed_fixture_id
 from ..recording.layout import is_model_list_name
-from ..request.keys import request_key
+from ..request.keys import EXACT, FOLDING, request_key
 from ..storage.catalogue import Entry, entries_in, key_of
 from ..storage.directories import directories_from
 from ..storage.key_versions import DIGITS_WITHOUT_TEST, is_shared, key_version
@@ -165,7 +165,9 @@ class _Used:
         if not is_model_list_name(entry.name) or (request := entry.asked) is None:
             return False
         return any(
-            entry.key == key if is_exact else request_key(request, test_id) == key
+            entry.key == key
+            if is_exact
+            else key in (request_key(request, test_id, each) for each in (EXACT, FOLDING[0]))
             for key, test_id, is_exact in self._lists
         )
 

@@ -76,12 +76,12 @@ def _variable_for(engine: Engine) -> str | None:
         return engine.call_log.origin.variable
     if engine.is_live or not engine.has_children:
         return None
-    key = engine, engine.attempt_series
-    if key not in _exported:
-        try:
+    try:
+        key = engine.at_call(), engine.attempt_series
+        if key not in _exported:
             _exported[key] = _added(*key)
-        except OSError:  # a full disk: in replay, no call goes out of a process that cannot join
-            return variable(os.devnull, 0, engine.mode.value)
+    except OSError:  # a full disk: in replay, no call goes out of a process that cannot join
+        return variable(os.devnull, 0, engine.mode.value)
     return _exported[key].origin.variable
 
 
@@ -117,7 +117,7 @@ def _description_of(engine: Engine) -> JsonObject:
         "is_wide": is_wide,
         "is_kept": is_wide and engine.mode is InferenceMode.RECORD and test_run.is_kept(),
         "record_errors": engine.record_errors,
-        "may_repeat": engine.lookup.may_repeat,
+        "may_repeat": engine.may_repeat,
         "has_plugin": test_run.has_plugin,
         "rootdir": test_run.from_here(""),
         "run_log": None if run_log.directory is None else str(run_log.directory),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from . import recorder
+from .config import absolute
 from .engine.test_run import current_test_run, running_test_id
 from .json_tree import JsonObject, JsonValue
 from .modes import InferenceMode
@@ -27,6 +28,7 @@ from .request.request import Request
 from .sdk.capture import body_of
 from .sdk.methods import Method, method_for
 from .sdk.revive import reviver
+from .storage.beside_tests import DirectoriesOfTests
 from .storage.directories import Directories
 from .storage.store import Store
 
@@ -40,11 +42,14 @@ class inference_recording(recorder.inference_recording):  # noqa: N801 - it is u
     """The recorder of the package, but that what it records has the name that llama-stack's recorder gives it.
 
     So requests that llama-stack folds together have one recording here too. And it records every failure, as that one
-    does, unless `record_errors` or the configuration says otherwise.
+    does, unless `record_errors` or the configuration says otherwise. Each call is recorded beside the file of its test
+    or below `storage_dir`, and read from both, also if the session was entered once for all tests: see
+    `storage/beside_tests.py`.
     """
 
     _written = _NEWEST
     _record_errors_by_default = True
+    _is_beside_tests = True
 
 
 api_recording = inference_recording
@@ -76,14 +81,22 @@ normalize_request = normalize_inference_request
 
 
 class ResponseStorage:
-    """Recordings below `base_dir`, by hash: written to its `recordings/`, found there, in `responses/` and beside."""
+    """Recordings by hash: written beside the running test or to `recordings/` in `base_dir`, found in both and beside.
+
+    They are where `inference_recording` has them.
+    """
 
     def __init__(self, base_dir: str | os.PathLike[str]) -> None:
         self.base_dir = Path(base_dir)
-        directory = self.base_dir / "recordings"
-        self._store = Store(
-            Directories(written=directory, read=(directory, self.base_dir / "responses", self.base_dir))
-        )
+        run, base = current_test_run(), absolute(base_dir)
+        directories = Directories(base, (base / "responses", base))
+        self._of_tests = DirectoriesOfTests(directories, run.config.root, run.root_of, base / "recordings")
+
+    @property
+    def _store(self) -> Store:
+        directories = self._of_tests.of(running_test_id())
+        self._of_tests.check(directories, InferenceMode.REPLAY)
+        return Store(directories)
 
     def store_recording(self, request_hash: str, request: Mapping[str, object], response: Mapping[str, Any]) -> None:
         """Store a request and its response, {"body": a value or typed object or list of them, "is_streaming": bool}.

@@ -27,6 +27,7 @@ from .request.normalizers import NormalizeRule
 from .sdk import context, credentials, patching
 from .sdk.targets import targets_to_hold
 from .session import Session
+from .storage.beside_tests import DirectoriesOfTests
 from .storage.directories import Directories, check_usable, directories_from, roots_from
 from .storage.store import Store
 from .unittest_classes import is_test_case, open_around_tests
@@ -82,6 +83,8 @@ class inference_recording(WarnsIfUnused):  # noqa: N801 - it is used as a functi
     _written = EXACT
     """The key version that names what is recorded."""
     _record_errors_by_default: bool | None = None
+    _is_beside_tests = False
+    """Whether each call has the directories that llama-stack's recorder gives it."""
 
     def __init__(
         self,
@@ -163,6 +166,8 @@ class inference_recording(WarnsIfUnused):  # noqa: N801 - it is used as a functi
         if process_usage.listeners:
             process_usage.tell_entered(directories.read, is_live=engine.is_live)
         engine.has_children = config.children(self._children)
+        if self._is_beside_tests:
+            engine.of_tests = DirectoriesOfTests(directories, config.root, test_run.root_of)
         engine.count_on_in(context.around_here())
         session = Session(engine)
         resume(session, is_process_wide=is_process_wide)
@@ -208,7 +213,7 @@ class inference_recording(WarnsIfUnused):  # noqa: N801 - it is used as a functi
         if not common.is_explicit:
             if (nearest := test_run.directory_of_project(is_shared)) is not None:
                 directories.insert(0 if common.source == DEFAULT else 1, nearest)
-            if test_run.test_directory is not None:
+            if test_run.test_directory is not None and not self._is_beside_tests:
                 # What tests share is beside none of them.
                 is_beside = config.table.recordings_beside_tests and not is_shared
                 directories.insert(0 if is_beside else len(directories), test_run.test_directory / DEFAULT_DIRECTORY)
@@ -266,7 +271,8 @@ def suspend(session: Session) -> None:
 
 def close(engine: Engine, error: BaseException | None = None) -> None:
     """End a session that was suspended, for its child processes too; raises what `Engine.close` does."""
-    exported.end(engine=engine)
+    for each in engine.in_directories():
+        exported.end(engine=each)
     engine.close(error)
 
 

@@ -50,7 +50,7 @@ class Session:
 
         Streams that were collected before their end are stored first, as by all of these properties.
         """
-        self.engine.captures.store_put_off()
+        self.engine.store_put_off()
         return self.engine.call_log.counts()
 
     @property
@@ -61,7 +61,7 @@ class Session:
     @property
     def recorded(self) -> tuple[Call, ...]:
         """The calls whose answer was stored, in the order of storing."""
-        self.engine.captures.store_put_off()
+        self.engine.store_put_off()
         return self.engine.call_log.calls("recorded")
 
     @property
@@ -72,7 +72,7 @@ class Session:
     @property
     def dropped(self) -> tuple[Call, ...]:
         """The calls that failed and were not recorded; `explanation` and `failure` describe how."""
-        self.engine.captures.store_put_off()
+        self.engine.store_put_off()
         return self.engine.call_log.calls("dropped")
 
     @property
@@ -91,7 +91,7 @@ class Session:
 
         Reads the recordings; raises CorruptRecording if one is gone or cannot be read.
         """
-        self.engine.captures.store_put_off()
+        self.engine.store_put_off()
         return self.engine.call_log.usage()
 
     def __repr__(self) -> str:

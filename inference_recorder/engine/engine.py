@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from ..errors import MissingRecording, UnusableDirectory
 from ..modes import InferenceMode
-from ..network import NetworkRules
 from ..recording.answer import Recording
 from ..recording.layout import recording_name
-from ..redaction.requests import RequestRules
 from ..request.request import Request
 from ..storage.directories import check_writable
-from ..storage.locks import InFlight, Patience, has_in_flight
-from ..storage.store import Store
-from ..tasks import is_interruption, running_task, runs_an_event_loop
-from .answer_writer import AnswerWriter, import_for_writing
+from ..storage.locks import InFlight, has_in_flight
+from ..tasks import running_task, runs_an_event_loop
+from .answer_writer import import_for_writing
 from .attempt_series import AttemptSeries
-from .call_log import CallLog
 from .capture_state import CaptureState
-from .captures import Captures
 from .decisions import Decision, Live, Record, Replay, Wait
-from .lookup import Lookup
-from .recorded_ids import RecordedIds
+from .parts import EngineParts
 from .series import Series
-from .test_run import TestRun
 
 # An enumeration's members are looked up slowly, and decide() runs for every call.
 _RECORD, _RECORD_IF_MISSING, _REPLAY = InferenceMode.RECORD, InferenceMode.RECORD_IF_MISSING, InferenceMode.REPLAY
@@ -33,66 +26,8 @@ _RECORD, _RECORD_IF_MISSING, _REPLAY = InferenceMode.RECORD, InferenceMode.RECOR
 _LONGEST_PAUSE_SECONDS = 0.05
 
 
-class Engine:
-    """Decides about the calls of one session and stores their answers.
-
-    What calls in several threads change lies in the AttemptSeries, the Captures and the CallLog, each with its lock.
-    """
-
-    def __init__(
-        self,
-        mode: InferenceMode,
-        store: Store,
-        *,
-        test_id: str | None = None,
-        is_shared: bool = False,
-        record_errors: bool | None = None,
-        may_repeat: bool = True,
-        rules: RequestRules | None = None,
-        test_run: TestRun | None = None,
-    ) -> None:
-        self.mode = mode
-        self.is_live = mode is InferenceMode.LIVE
-        self.store = store
-        self.is_open = True
-        """Set when the session is entered and left."""
-        self.network = NetworkRules()
-        """Set by its recorder."""
-        self.has_children = True
-        """Whether Python processes that are started in the session join it."""
-        self.record_errors = record_errors
-        self.given_test_id = test_id
-        self.has_own_id = is_shared or test_id is not None
-        self.rules = rules or RequestRules()
-        self.ids = RecordedIds(None if self.has_own_id else store.directories.roots)
-        self.lookup = Lookup(store, self.rules, self.ids, may_repeat=may_repeat)
-        self.mode_and_directory = f"{mode} {store.directories.written}"
-        self._attempt_series = AttemptSeries()
-        """Counts the calls that are made outside test attempts."""
-        self._counts_on = False
-        """Whether that is the one of an outer session."""
-        self.test_run = test_run or TestRun()
-        self._run_log = self.test_run.run_log
-        self.call_log = CallLog(store, mode.value)
-        self._writer = AnswerWriter(store, self.rules, record_errors, self.call_log, self.test_run)
-        self.captures = Captures(store, self._writer)
-
-    def join(self, test_run: TestRun) -> None:
-        """Belong to a test run that began after the session was opened."""
-        self.test_run = self._writer.test_run = test_run
-
-    @property
-    def attempt_series(self) -> AttemptSeries:
-        """Where a call that is made now is counted."""
-        return self.test_run.attempt_series or self._attempt_series
-
-    def current_test_id(self) -> str | None:
-        """Return the test id of a call that is made now, without secrets."""
-        return self.rules.scope(self.ids.of(self.unredacted_test_id()))
-
-    def unredacted_test_id(self) -> str | None:
-        """Return the same with its secrets."""
-        return self.given_test_id if self.has_own_id else self.test_run.test_id
+class Engine(EngineParts):
+    """Decides about the calls of one session and stores their answers."""
 
     def decide(self, request: Request, before_miss: Callable[[], None] | None = None) -> Decision:
         """Return what to do with a call that is not live.
@@ -133,7 +68,7 @@ class Engine:
     def _prepared(self, request: Request, attempt_series: AttemptSeries) -> Request:
         """Return a request that may be recorded with the ids that recordings have, and do what must precede it."""
         self.rules.refresh()
-        self.captures.store_put_off(running_task())
+        self.store_put_off(running_task())
         self._run_log.refresh()
         self.store.locks.prepare()
         import_for_writing()
@@ -243,30 +178,6 @@ class Engine:
     def is_held_up_by_this_thread(self, wait: Wait) -> bool:
         """Return whether waiting without `await` would block: the call in flight needs this thread's event loop."""
         return runs_an_event_loop() and self.store.locks.is_in_flight_here(recording_name(wait.key, wait.position))
-
-    def count_on_in(self, outer_engines: Iterable[Engine]) -> None:
-        """Count calls outside test attempts on from the nearest outer session with the same mode and directory.
-
-        Otherwise the inner session would begin at the first position again and replace what the outer one recorded.
-        """
-        same = (each for each in outer_engines if each.is_open and each.mode_and_directory == self.mode_and_directory)
-        if (outer := next(same, None)) is not None:
-            self._attempt_series, self._counts_on = outer._attempt_series, True
-
-    def close(self, left_by: BaseException | None = None) -> None:
-        """Wait for what is being stored, and finish the series unless an outer session counts on in them.
-
-        `left_by` is the exception that left the session's block: after an interruption, streams that are still open
-        replace nothing; after any exception, the series keep recordings that the block did not reach.
-        Raises the first error of storing that no caller got.
-        """
-        self.is_open, patience = False, Patience()
-        errors = self.captures.close(patience, is_interrupted=is_interruption(left_by))
-        if not self._counts_on:
-            errors += self._attempt_series.finish(patience, is_cut=left_by is None)
-        self.store.sync()
-        if errors:
-            raise errors[0]
 
     def _replay(self, recording: Recording, request: Request, series: Series, test_id: str | None) -> Replay:
         """Log a replay and return the decision for it. Hold the series' guard."""

@@ -9,11 +9,12 @@ from ..storage.directories import Roots
 class RecordedIds:
     """The ids of one session's tests and fixtures in its recordings. Threads may only add what is equal."""
 
-    def __init__(self, roots: Roots | None) -> None:
+    def __init__(self, roots: Roots | None, shared: RecordedIds | None = None) -> None:
+        """`shared` are the ids of the same session in another directory: each knows those that the other has met."""
         self._roots = roots
         self._recorded: dict[str, str] = {}
         self._further: dict[str, tuple[str, ...]] = {}
-        self._in_run: dict[str, str] = {}
+        self._in_run: dict[str, str] = {} if shared is None else shared._in_run
 
     def of(self, test_id: str | None) -> str | None:
         """Return the id with which a call of this test or fixture is recorded."""

@@ -19,6 +19,7 @@ from .run_log import RunLog
 
 if TYPE_CHECKING:
     from ..modes import InferenceMode
+    from ..storage.directories import Directories
     from ..storage.store import Store
     from .attempt_series import AttemptSeries
     from .decisions import Record
@@ -39,6 +40,8 @@ class TestRun:
 
     def __init__(self) -> None:
         self.run_log = RunLog()
+        self.directories: dict[Directories, None] = {}
+        """Of all sessions."""
 
     @property
     def test_id(self) -> str | None:

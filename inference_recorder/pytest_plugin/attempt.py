@@ -86,7 +86,8 @@ class Attempt:
 
     def note_directories(self, sessions: Iterable[Session]) -> None:
         """Note that the test's calls were in these sessions."""
-        self.directories.update(str(directory) for session in sessions for directory in session.store.directories.read)
+        read = (session.engine.directories_at_call().read for session in sessions)
+        self.directories.update(str(directory) for directories in read for directory in directories)
 
     @property
     def has_passed(self) -> bool:

@@ -68,6 +68,6 @@ def _noted(sessions: Iterable[Session]) -> Iterator[tuple[Session, Path, str | N
     for session in sessions:
         from ..storage.failed_runs import NOTES  # a test without a session does not need it
 
-        if NOTES.has_any(directory := session.store.directories.written):
+        if NOTES.has_any(directory := session.engine.directories_at_call().written):
             with suppress(Exception):  # where a function of `redact=` does not work, the test has shown it
-                yield session, directory, session.engine.current_test_id()
+                yield session, directory, session.engine.at_call().current_test_id()

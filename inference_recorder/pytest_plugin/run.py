@@ -76,7 +76,7 @@ class Run(TestRun):
         self._ended: dict[tuple[str, Path | None], Attempt] = {}
         self._other_sessions: list[tuple[Session, str | None]] = []
         """Sessions that belong to no attempt of a test, and the test that ran when they were opened."""
-        self._directories: dict[Directories, None] = {}
+        self.directories: dict[Directories, None] = {}
         """Of all sessions."""
         self._not_recorded_again: dict[str, None] = {}
         """The wider fixtures that were answered from older recordings while this run records."""
@@ -141,7 +141,7 @@ class Run(TestRun):
 
     def opened(self, engine: Engine, /) -> None:
         self._processes.watch()
-        self._directories[engine.store.directories] = None
+        self.directories |= {each.store.directories: None for each in engine.in_directories()}
         if self.attempt is None or isinstance(self.running[-1], WideFixture):
             self._other_sessions.append((Session(engine), self.test_id))
         else:
@@ -234,7 +234,7 @@ class Run(TestRun):
 
     def scope_has_changed(self, ended: AttemptSeries | None = None) -> None:
         """Let processes that are started now belong to what runs now, and those of what has ended make no calls."""
-        if self._directories:  # otherwise there was no session
+        if self.directories:  # otherwise there was no session
             from .. import exported
 
             if ended is not None:
@@ -251,7 +251,7 @@ class Run(TestRun):
 
     def finish(self) -> RunReport | None:
         """Return the report of this process, None if it has nothing to say. An interrupted test counts as failed."""
-        if not self._directories and not self._prunes and not self.outside.has_seen_any:
+        if not self.directories and not self._prunes and not self.outside.has_seen_any:
             return None
         if self.attempt is not None:
             self.attempt.has_failed = True
@@ -261,9 +261,9 @@ class Run(TestRun):
                 self.attempt.troubles.append(f"{self.attempt.test_id}: {error}")
             self._settle(self.attempt)
         report = RunReport(
-            directories=list({str(path): None for each in self._directories for path in each.read}),
-            written=list({str(each.written): None for each in self._directories}),
-            roots={str(each.written): str(each.roots.of_recordings[0]) for each in self._directories if each.roots},
+            directories=list({str(path): None for each in self.directories for path in each.read}),
+            written=list({str(each.written): None for each in self.directories}),
+            roots={str(each.written): str(each.roots.of_recordings[0]) for each in self.directories if each.roots},
             collected=self.selection.collected_ids if self._prunes else [],
             not_recorded_again=list(self._not_recorded_again),
             outside=self.outside.calls,

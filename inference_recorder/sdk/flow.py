@@ -125,6 +125,7 @@ def begin(call: InterceptedCall) -> object:
         if engine is not None:
             call.note_live(engine)
         return course_of(Invoke(call.original))
+    engine = engine.at_call()
     request = call.describe()
     if call.is_decided_elsewhere:
         return course_of(Invoke(call.original, call.hand_over(engine, request)))

@@ -13,7 +13,7 @@ from ..errors import UnusableDirectory
 from ..modes import InferenceMode
 from .files import is_inside
 
-_LLAMA_STACK_DIRECTORIES = ("recordings", "responses")
+LLAMA_STACK_DIRECTORIES = ("recordings", "responses")
 """Where newer and older versions of llama-stack keep their files, below the directory they are given."""
 
 
@@ -99,4 +99,4 @@ def check_writable(directories: Directories, request: str) -> None:
 
 
 def _searched(directory: Path) -> tuple[Path, ...]:
-    return directory, *(directory / name for name in _LLAMA_STACK_DIRECTORIES)
+    return directory, *(directory / name for name in LLAMA_STACK_DIRECTORIES)

@@ -61,6 +61,7 @@ class KeyVersion:
 
 
 _ALL = BodyRules()
+_ONLY_SCORES = BodyRules(rounds_floats=False, hides_document_ids=False)
 _NO_FILE_SEARCH = BodyRules(hides_file_search=False)
 _NO_PROJECT = BodyRules(hides_file_search=False, drops_project_id=False)
 _ONLY_FLOATS = BodyRules(hides_file_search=False, drops_project_id=False, drops_bedrock_stream_options=False)
@@ -74,6 +75,7 @@ FOLDING = (
     KeyVersion("G10", _ALL, _null_for_shared_model_lists),
     KeyVersion("G9", _ALL, _absent_for_model_lists),
     KeyVersion("G8", _ALL, _ABSENT_FOR_THREE),
+    KeyVersion("G7a", _ONLY_SCORES, _ABSENT_FOR_THREE),
     KeyVersion("G7", _NO_FILE_SEARCH, _ABSENT_FOR_THREE),
     KeyVersion("G6", _NO_PROJECT, _ABSENT_FOR_THREE),
     KeyVersion("G5", _ONLY_FLOATS, _ABSENT_FOR_THREE),
@@ -106,6 +108,10 @@ def request_key(
     text = request.body_text
     if not passed_prefilter or (version.body_rules is not None and _is_bedrock(request.url)):
         text = body_text_as_keyed(request, version)
+    return _key(text, request, test_id, version)
+
+
+def _key(text: str, request: Request, test_id: str | None, version: KeyVersion) -> str:
     after_body = _text_after_body(request.url, request.method, test_id, version.test_id_rule)
     return sha256(f'{{"body": {text}{after_body}'.encode()).hexdigest()[: version.digits]
 
@@ -151,8 +157,11 @@ def further_keys(requests: Iterable[Request], test_id: str | None, key: str) -> 
     """
     seen = {key}
     for request in requests:
+        texts: dict[BodyRules | None, str] = {}  # folding takes longer than all else
         for version in KEY_VERSIONS:
-            further = request_key(request, test_id, version)
+            if (text := texts.get(version.body_rules)) is None:
+                text = texts[version.body_rules] = body_text_as_keyed(request, version)
+            further = _key(text, request, test_id, version)
             if further not in seen:
                 seen.add(further)
                 yield version, further

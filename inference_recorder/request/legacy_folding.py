@@ -34,6 +34,8 @@ class BodyRules:
     drops_project_id: bool = True
     drops_bedrock_stream_options: bool = True
     rounds_floats: bool = True
+    hides_document_ids: bool = True
+    """With `hides_file_search`: of documents and citations too, not only scores and attributes."""
 
 
 def is_untouched(canonical_text: str, *, is_bedrock: bool) -> bool:
@@ -67,7 +69,7 @@ def _folded(value: JsonValue, rules: BodyRules) -> JsonValue:
         return round(value, 5) if rules.rounds_floats else value
     if isinstance(value, str):
         if rules.hides_file_search:
-            value = _without_file_search(value)
+            value = _without_file_search(value, rules)
         if rules.rounds_floats and "." in value:
             value = _LONG_DECIMAL.sub(lambda number: f"{float(number.group()):.5f}", value)
     return value
@@ -82,14 +84,14 @@ def a_dict_directly_in_a_list_counts_as_a_root(
     ]
 
 
-def _without_file_search(text: str) -> str:
+def _without_file_search(text: str, rules: BodyRules) -> str:
     # Testing for a literal part of each pattern first takes a tenth of the time of the pattern.
     if "score:" in text:
         text = _SCORE.sub("score: __NORMALIZED__", text)
     if "attributes:" in text:
         text = _ATTRIBUTES.sub("", text)
-    if "document_id:" in text:
+    if rules.hides_document_ids and "document_id:" in text:
         text = _DOCUMENT_ID.sub("document_id: __NORMALIZED__", text)
-    if "<|" in text:
+    if rules.hides_document_ids and "<|" in text:
         text = _CITATION.sub("<|__NORMALIZED__|>", text)
     return text

@@ -22,6 +22,7 @@ from ..recording.answer import Failure, reason_of
 from ..recording.usage import Usage, usage_of
 from ..redaction.requests import RequestRules, recorded_request
 from ..redaction.sent import Sent
+from ..request.jsonable import NOT_PART_OF_A_REQUEST
 from ..request.request import Request
 from ..storage.catalogue import entry_of
 from ..storage.dropped import DroppedCall, DroppedCalls
@@ -247,6 +248,7 @@ def _call(decision: Record, request: JsonObject, failure: Failure | None) -> Cal
 def _request_in(path: str) -> Request:
     entry = entry_of(Path(path))
     try:
-        return recorded_request(entry.request)
+        request = recorded_request(entry.request)
     except ValueError as error:
         raise CorruptRecording(path, f"$.request: {error}") from None
+    return request.with_body({name: value for name, value in request.body.items() if name not in NOT_PART_OF_A_REQUEST})

@@ -95,7 +95,7 @@ class Engine(EngineParts):
         from ..diagnosis.question import Question
         from .misses import missing_recording
 
-        keyed_request = keyed_request._replace(body=keyed_request.frozen_body(), credential=None)
+        keyed_request = keyed_request._replace(body=keyed_request.frozen_body(), credential=None, call_options=None)
         is_shared = self.has_own_id and self.given_test_id is None
         question = Question(keyed_request, key, test_id, position, is_shared=is_shared)
         error = missing_recording(question, request, self.rules, self.test_run, self.store.directories)

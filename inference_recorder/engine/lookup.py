@@ -15,7 +15,7 @@ from ..redaction.requests import RequestRules
 from ..redaction.restoring import given_back, restored_failure
 from ..request.keys import EXACT, body_text_as_keyed, request_key
 from ..request.request import Request, with_ids
-from ..request.unshown import Unshown
+from ..request.unshown import Unshown, is_same
 from ..storage.catalogue import entry_in
 from ..storage.store import Store, Stored
 from .recorded_ids import RecordedIds
@@ -54,7 +54,7 @@ class Lookup:
         __tracebackhide__ = True
         if request.is_model_list:
             return self._models(series.key, request, test_id)
-        if series.folded is None:
+        if series.folded is None or not is_same(series.folded_for, request.call_options):
             stored = series.stored_at(self._store, position, may_grow=may_grow, may_repeat=self.may_repeat)
             if stored is not None and (
                 self._rules.key_version is EXACT or may_answer(stored, request, test_id, self._rules)
@@ -65,6 +65,7 @@ class Lookup:
             key = self._older_key(series.key, request, test_id)
             if key is None:
                 return None
+            series.folded_for = request.call_options
             series.folded = Series(key, series.guard) if series.sibling is None else series.sibling(key)
         # They repeat their last answer always: llama-stack's recorder keeps one for all.
         # Requests that are one under the older key are counted together, as when they were recorded.
@@ -140,14 +141,14 @@ def may_answer(stored: Stored, request: Request, test_id: str | None, rules: Req
         return True
     forms = rules.forms(request)
     # A request that holds the literal "__REDACTED__" looks like one with a secret that the key saw.
-    exact_forms = forms if len(forms) < 3 else forms[:1]
+    exact_forms = (*(forms if len(forms) < 3 else forms[:1]), *request.with_call_options())
     if recorded is None or own_key is None or own_key in (request_key(form, test_id) for form in exact_forms):
         return True
     if entry.is_exact:
         return False
     if entry.key != own_key or entry.key == request_key(forms[0], test_id, rules.key_version):
         return True
-    return body_text_as_keyed(recorded) in map(body_text_as_keyed, forms)
+    return body_text_as_keyed(recorded) in map(body_text_as_keyed, (*forms, *exact_forms))
 
 
 def _with_ids(stored: Stored, ids: Mapping[str, str]) -> Stored:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..children.positions import SharedPositions
 from ..recording.layout import recording_name
+from ..request.unshown import Unshown
 from ..storage.locks import InFlight, Patience
 from ..storage.store import Store, Stored
 
@@ -37,6 +38,8 @@ class Series:
     """Returns the series of another key in the same AttemptSeries."""
     folded: Series | None = None
     """The series of the key that folds this request together with others, once that key was found to answer."""
+    folded_for: Unshown[Mapping[str, object]] | None = None
+    """The timeout and headers of the call that found it, which that key may hold."""
     turns: int = 0
     """How many calls of all requests that this key folds together it has answered."""
     position: int = 0

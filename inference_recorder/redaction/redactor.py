@@ -192,8 +192,10 @@ class Redactor:
 def redacted_request(body: SameKind) -> SameKind:
     """Return a copy of a request's body with the secrets replaced that have a known shape, as used for the key.
 
-    Placeholders stay as they are.
+    Placeholders stay as they are. Of headers, which llama-stack's recordings may hold, no value is shown.
     """
+    if isinstance(body, dict) and isinstance(headers := body.get("extra_headers"), dict):
+        body = {**body, "extra_headers": dict.fromkeys(headers, PLACEHOLDER)}
     return Redactor(is_for_requests=True).replaced(body, lambda secret: secret if is_literal(secret) else PLACEHOLDER)
 
 

@@ -110,7 +110,7 @@ class RequestRules:
 
     def further_keys(self, request: Request, test_id: str | None, key: str) -> Iterator[tuple[KeyVersion, str]]:
         """Yield every key other than `key` that a recording of `request` may have, in the order of lookup."""
-        return further_keys(self.forms(request), test_id, key)
+        return further_keys((*self.forms(request), *request.with_call_options()), test_id, key)
 
     def forms(self, request: Request) -> tuple[Request, ...]:
         """Return the request as used for its key, as it is, and as for older keys, which took literals for secrets."""
@@ -132,7 +132,9 @@ class RequestRules:
 
     def shown(self, request: Request) -> Request:
         """Return a request without its secrets and without the client's key, to be shown."""
-        return request if request.credential is None else self.asked(request)._replace(credential=None)
+        return (
+            request if request.credential is None else self.asked(request)._replace(credential=None, call_options=None)
+        )
 
     def shown_path(self, path: str) -> str:
         """Return the path of a url without secrets, to be shown."""

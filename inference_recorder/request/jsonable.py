@@ -16,7 +16,7 @@ from ..packages import sdk_of_module
 
 NOT_PART_OF_A_REQUEST = frozenset({"extra_headers", "timeout"})
 """Keyword arguments of every SDK method that change how the call is made and not what is requested. They are not part
-of the key or the recording."""
+of the recording, and of no key but those of llama-stack's recorder."""
 
 _SENTINEL_NAMES = frozenset({"NotGiven", "Omit"})
 _DEEPEST = 200

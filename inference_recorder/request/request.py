@@ -12,6 +12,7 @@ from urllib.parse import urlparse
 from ..json_tree import JsonObject, JsonValue
 from .credentials import Credential
 from .jsonable import canonical_text
+from .unshown import Unshown
 
 MODEL_LIST_ENDPOINT = "/v1/models"
 # Ids are found by their shape, since a run knows thousands: letters, a separator and the rest (see `stability`).
@@ -32,6 +33,8 @@ class Request(NamedTuple):
     """The canonical text of `body` (see `jsonable.canonical_text`)."""
     credential: Credential | None = None
     """The client's API key, which redaction replaces wherever it occurs. Never stored; None after redaction."""
+    call_options: Unshown[Mapping[str, object]] | None = None
+    """`timeout` and `extra_headers`, if they were passed. Only llama-stack's keys have them. Never stored or shown."""
 
     @property
     def model(self) -> str:
@@ -67,6 +70,19 @@ class Request(NamedTuple):
         """
         body = cast("JsonObject", _with_names_of(self.body, body))
         return self._replace(body=body, body_text=canonical_text(body))
+
+    def with_call_options(self) -> tuple[Request, ...]:
+        """Return the request with `timeout` and `extra_headers` in its body, as llama-stack's recorder hashes it.
+
+        Empty if neither was passed, or if one has no JSON form, where that recorder fails. Do not store or show it.
+        """
+        if self.call_options is None:
+            return ()
+        try:
+            body = {**self.body, **json.loads(json.dumps(self.call_options.value))}
+        except (TypeError, ValueError, RecursionError):
+            return ()
+        return (self._replace(body=body, body_text=canonical_text(body), call_options=None),)
 
     def with_numbers_as_names(self) -> Request:
         """Return the request as if names of objects that spell whole numbers had been passed as numbers.

@@ -22,6 +22,11 @@ class Unshown(Generic[_T]):
         raise TypeError("a value that may contain a secret cannot be copied or pickled")
 
 
+def is_same(one: Unshown[_T] | None, other: Unshown[_T] | None) -> bool:
+    """Return whether two values are equal, or there is neither."""
+    return one is other or (one is not None and other is not None and one.value == other.value)
+
+
 class UnshownDict(dict[str, object]):
     """A dict whose repr shows only its names, for example the headers that a caller passes."""
 

@@ -17,7 +17,7 @@ from ..json_tree import JsonObject, JsonValue
 from ..packages import OPENAI, sdk_of
 from ..request.credentials import Credential
 from ..request.exact_body import WRAPPED, means_something_else
-from ..request.jsonable import canonical_text, is_sentinel, omitted_names, plain, plain_arguments
+from ..request.jsonable import NOT_PART_OF_A_REQUEST, canonical_text, is_sentinel, omitted_names, plain, plain_arguments
 from ..request.request import Request, recorded_url
 from ..request.unshown import Unshown
 from .additions import POLL_MARK, RAW_RESPONSE_HEADER, without_additions
@@ -46,7 +46,11 @@ def described(method: Method, client: object, kwargs: Mapping[str, object]) -> t
     """
     body, text, sdk_kwargs = plain_arguments(kwargs, method.as_sent)
     endpoint = method.endpoint
-    return Request("POST", endpoint, _url(client, endpoint), body, text, credential_of(client)), sdk_kwargs
+    options: Unshown[Mapping[str, object]] | None = None
+    if "timeout" in kwargs or "extra_headers" in kwargs:
+        given = [item for item in kwargs.items() if item[0] in NOT_PART_OF_A_REQUEST]
+        options = Unshown({name: value for name, value in given if not is_sentinel(value)})
+    return Request("POST", endpoint, _url(client, endpoint), body, text, credential_of(client), options), sdk_kwargs
 
 
 def credential_of(client: object) -> Credential:

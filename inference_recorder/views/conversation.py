@@ -20,7 +20,7 @@ from .messages import count_reply, message_characters, message_reply, request_ba
 from .parts import Turn, object_in, objects_in, pretty, text_in
 from .reply import Reply
 
-_NOT_SETTINGS = frozenset({"model", "stream", "tools", "functions"})
+_NOT_SETTINGS = frozenset({"model", "stream", "tools", "functions", "extra_headers"})
 _AS_SENT = frozenset({"text", "base64", "attached"})
 
 

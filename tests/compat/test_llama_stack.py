@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
+from urllib.parse import urlparse
 
 import openai
 import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from inference_recorder import CorruptRecording, UnrecordableValue
+from inference_recorder import CorruptRecording, MissingRecording, UnrecordableValue, inference_recording
 from inference_recorder import llama_stack as ancestor
 
 from ..conftest import HELLO, files_of
@@ -143,6 +145,47 @@ def test_a_response_storage_refuses_what_it_cannot_store(tmp_path: Path) -> None
     (tmp_path / "recordings" / "bad.json").write_text('{"response"')
     with pytest.raises(CorruptRecording):
         storage.find_recording("bad")
+
+
+OPTIONS = [
+    {"timeout": 30.0},
+    {"timeout": None},
+    {"extra_headers": {"Authorization": "Bearer one-two-three-four"}, "timeout": 5},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=["a timeout", "no timeout", "headers with a secret"])
+@pytest.mark.parametrize("recorder", [ancestor.inference_recording, inference_recording])
+def test_what_was_recorded_with_a_timeout_or_headers_is_found(
+    recorder: Any, options: dict[str, Any], client: openai.OpenAI, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """llama-stack's recorder has them in the body, so in the key; no error or log here shows them."""
+    url = f"{str(client.base_url).rstrip('/')}/v1/chat/completions"
+    request = {"method": "POST", "url": url, "headers": {}, "body": {**HELLO, **options}}
+    hashed = {"method": "POST", "endpoint": urlparse(url).path, "body": request["body"], "test_id": None}
+    key = sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()
+    answer = {"__type__": "openai.types.chat.chat_completion.ChatCompletion", "__data__": completion("Hi")}
+    recording = {
+        "test_id": None,
+        "request": {**request, "endpoint": "/v1/chat/completions", "model": HELLO["model"]},
+        "response": {"body": answer, "is_streaming": False},
+        "id_normalization_mapping": {},
+    }
+    (tmp_path / f"{key}.json").write_text(json.dumps(recording))
+
+    with recorder("replay", tmp_path, scope="shared") as session:
+        client.chat.completions.create(**HELLO, **options)
+        replayed = client.chat.completions.create(**HELLO, **options)
+        with pytest.raises(MissingRecording) as other:
+            client.chat.completions.create(
+                **HELLO, timeout=openai.Timeout(30.0), extra_headers={"X-Token": "five-six-seven"}
+            )
+
+    assert ("Hi", {"replayed": 2, "missed": 1}) == (replayed.choices[0].message.content, session.counts)
+    shown = [repr(value) for value in (other.value, vars(other.value), session.requests, session.missed)]
+    text = "".join([*shown, str(other.value), caplog.text])
+    assert not [secret for secret in ("one-two-three-four", "five-six-seven") if secret in text]
+    assert [key] == [path.stem for path in tmp_path.glob("*.json")]
 
 
 @pytest.mark.parametrize("directory", ["recordings", "responses"])

@@ -31,7 +31,7 @@ def kept_as_sent(content: bytes, media_type: str) -> Value:
     """Return the answer that these bytes are: text if its media type is textual and it is UTF-8, otherwise binary."""
     if len(content) > _LARGEST_INLINE:
         return Value(typed(ATTACHED, digest_of(content)), content)
-    if media_type.startswith("text/") or media_type.endswith(("json", "xml", "subrip")):
+    if media_type.startswith("text/") or media_type.endswith(("json", "jsonl", "xml", "subrip")):
         try:
             return Value(typed(TEXT, content.decode()))
         except UnicodeDecodeError:

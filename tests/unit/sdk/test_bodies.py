@@ -16,6 +16,7 @@ from inference_recorder.sdk.bodies import kept_as_sent
         (b"Hello", "application/problem+json", TEXT),
         (b"Hello", "application/xml", TEXT),
         (b"1\n00:00", "application/x-subrip", TEXT),
+        (b"{}\r\n{}\n", "application/x-jsonl", TEXT),
         (b"Hello", "audio/mpeg", BASE64),
         (b"Hello", "", BASE64),
         (b"\xff", "text/plain", BASE64),

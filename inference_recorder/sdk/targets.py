@@ -1,4 +1,4 @@
-"""All that is patched: resource methods, client requests, how clients are made, and websockets."""
+"""All that is patched: resource methods, client requests, how clients are made, and what is refused in replay."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Callable
 from functools import cache, partial
 
 from ..errors import UnsupportedSDK
-from . import awaited_later, client_requests, credentials, resource_methods, websockets
+from . import awaited_later, client_requests, credentials, generated_clients, resource_methods, websockets
 from .patching import Target, hold, let_go
 
 
 def targets() -> list[Target]:
     """Return every method to patch, resource methods first."""
-    modules = (resource_methods, client_requests, awaited_later, credentials, websockets)
+    modules = (resource_methods, client_requests, awaited_later, credentials, websockets, generated_clients)
     return [target for module in modules for target in module.targets()]
 
 

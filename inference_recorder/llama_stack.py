@@ -44,7 +44,8 @@ class inference_recording(recorder.inference_recording):  # noqa: N801 - it is u
     So requests that llama-stack folds together have one recording here too. And it records every failure, as that one
     does, unless `record_errors` or the configuration says otherwise. Each call is recorded beside the file of its test
     or below `storage_dir`, and read from both, also if the session was entered once for all tests: see
-    `storage/beside_tests.py`.
+    `storage/beside_tests.py`. In record-if-missing it asks for lists of models again, and records those whose ids are
+    not the ones of a recorded list; if that fails, the recorded lists stay.
     """
 
     _written = _NEWEST

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 
 from ..errors import LockNotAvailable
 from ..json_tree import JsonObject
@@ -76,6 +77,9 @@ class AnswerWriter:
         name = model_list_name(decision.key, answer) if is_model_list else recording_name(decision.key, position)
         if state.closed_as is not None and (self._store.written(name) or b"") != state.closed_as:
             return True  # what the end of the session stored has been replaced or removed since
+        if (known := state.known_lists.get(name)) is not None:
+            self._call_log.recorded(decision, Path(known), request, None)
+            return True
         superseded = self._store.other_outcomes(decision.key, name) if is_model_list else ()
         for changed in (name, *superseded):
             self.test_run.about_to_record(self._store, decision, changed)
@@ -131,8 +135,11 @@ class AnswerWriter:
                 series.store, series.writer = self._store, os.getpid()
 
     def drops(self, decision: Record, failure: Failure) -> bool:
-        """Return whether a failure is not to be recorded; if so, log it and give its position to the next call."""
-        if is_recorded(failure, self._record_errors):
+        """Return whether a failure is not to be recorded; if so, log it and give its position to the next call.
+
+        None is recorded in place of a list of models that is asked for again.
+        """
+        if is_recorded(failure, self._record_errors) and not decision.state.known_lists:
             return False
         with decision.series.guard:
             decision.series.has_dropped = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -41,6 +41,8 @@ class CaptureState:
     """A stream being read or, once it is known, the whole answer: from then on nothing else is stored."""
     event_failure: Failure | None = None
     """What the SDK raises for an event in a stream; the event is recorded like any other."""
+    known_lists: Mapping[str, str] = field(default_factory=dict)
+    """The recorded lists of models that stay as they are: names as if they had the call's key, and paths."""
     is_interrupted: bool = False
     """Whether a Ctrl-C, an exit or a cancellation ended the call early: then it replaces no recording."""
     consumer: Consumer = field(default_factory=Consumer)

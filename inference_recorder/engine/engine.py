@@ -9,6 +9,7 @@ from ..errors import MissingRecording, UnusableDirectory
 from ..modes import InferenceMode
 from ..recording.answer import Recording
 from ..recording.layout import recording_name
+from ..request.keys import EXACT
 from ..request.request import Request
 from ..storage.directories import check_writable
 from ..storage.locks import InFlight, has_in_flight
@@ -131,6 +132,8 @@ class Engine(EngineParts):
         A wide series that is recorded again answers only with what this run recorded.
         """
         __tracebackhide__ = True
+        if self._is_fetched_again(request):
+            return None
         directory = self.store.directories.written
         if series.is_wide and self.mode is _RECORD and not series.is_kept:
             series.is_own = True
@@ -191,11 +194,17 @@ class Engine(EngineParts):
     ) -> Record:
         """Return the decision to record a call. Hold the series' guard."""
         number, state = self.call_log.next_number(), CaptureState(position)
+        if self._is_fetched_again(request):
+            state.known_lists = self.lookup.lists_by_name(key, request, test_id)
         decision = Record(request, request.frozen_body(), key, test_id, series, in_flight, state, number)
         series.pending += (decision,)
         series.is_replaced = self.mode is _RECORD
         self.call_log.made(decision)
         return decision
+
+    def _is_fetched_again(self, request: Request) -> bool:
+        """Return whether record-if-missing asks for a recorded list of models again, as llama-stack's recorder does."""
+        return request.is_model_list and self.mode is _RECORD_IF_MISSING and self.rules.key_version is not EXACT
 
     def _release(self, series: Series, position: int, in_flight: InFlight | None) -> None:
         with series.guard:

@@ -10,7 +10,7 @@ from ..errors import CorruptRecording
 from ..recording.answer import Failed, Recording, Streamed, failure_of
 from ..recording.codec import decode
 from ..recording.layout import model_list_start
-from ..recording.model_lists import union
+from ..recording.model_lists import model_list_name, union
 from ..redaction.requests import RequestRules
 from ..redaction.restoring import given_back, restored_failure
 from ..request.keys import EXACT, body_text_as_keyed, request_key
@@ -101,6 +101,13 @@ class Lookup:
                 lists = older_lists + lists  # the newest list decides about a model that is in several
                 failure = failure or older_failure
         return union(lists) if lists else failure
+
+    def lists_by_name(self, key: str, request: Request, test_id: str | None) -> dict[str, str]:
+        """Return the paths of all recorded lists, by the names that they would have under `key`."""
+        ids = (test_id, *self._ids.further(test_id))
+        older_keys = (older for each in ids for _, older in self._rules.further_keys(request, each, key))
+        lists = (each for one in dict.fromkeys((key, *older_keys)) for each in self._model_lists(one, request)[0])
+        return {model_list_name(key, recording.answer): recording.path for recording in lists}
 
     def _model_lists(self, key: str, request: Request) -> tuple[list[Recording], Recording | None]:
         """Return the model lists that are recorded under a key, and the failure that is."""

@@ -16,8 +16,10 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from inference_recorder import CorruptRecording, MissingRecording, UnrecordableValue, inference_recording
 from inference_recorder import llama_stack as ancestor
 
-from ..conftest import HELLO, files_of
-from ..support.openai_server import completion
+from ..conftest import HELLO, Colour, files_of
+from ..sdk.test_model_lists import keys_of, model, outcome, page, put
+from ..support.directories import contents_of
+from ..support.openai_server import OpenAIServer, Reply, completion, error
 from ..support.secret_table import SECRETS
 
 KEY = SECRETS[0]
@@ -186,6 +188,61 @@ def test_what_was_recorded_with_a_timeout_or_headers_is_found(
     text = "".join([*shown, str(other.value), caplog.text])
     assert not [secret for secret in ("one-two-three-four", "five-six-seven") if secret in text]
     assert [key] == [path.stem for path in tmp_path.glob("*.json")]
+
+
+REFUSED = error(401, "no", code="invalid_api_key")
+
+
+@pytest.mark.parametrize("version", ["exact", "G9", "G1"])
+def test_lists_of_models_are_fetched_again_and_an_equal_set_changes_no_file(
+    version: str, sdk: Colour, server: OpenAIServer, recordings: Path
+) -> None:
+    """llama-stack's newest recorder does so, to see new models; times and order that differ would make a diff."""
+    put(recordings, keys_of(server.base_url)[version], [model("a"), model("b")], base_url=server.base_url)
+    before = contents_of(recordings)
+    server.answers("/v1/models", Reply({"object": "list", "data": [model("b", 7), model("a", 7)]}))
+
+    with ancestor.inference_recording("record-if-missing", recordings, test_id="t") as session:
+        live = outcome(sdk)
+        assert ["b", "a"] == live == outcome(sdk)
+
+    assert (2, before) == (server.count, contents_of(recordings))
+    assert {Path(call.path).name for call in session.recorded} == {path.name for path in recordings.glob("*.json")}
+
+
+def test_a_new_set_of_models_is_recorded_beside_the_old_one(
+    sdk: Colour, server: OpenAIServer, recordings: Path
+) -> None:
+    """A replay knows the models of both."""
+    server.answers("/v1/models", page("a"), page("c", "b"))
+    with ancestor.inference_recording("record-if-missing", recordings):
+        assert [["a"], ["c", "b"]] == [outcome(sdk), outcome(sdk)]
+    with ancestor.inference_recording("replay", recordings):
+        assert ["a", "b", "c"] == outcome(sdk)
+
+    assert 2 == len(files_of(recordings))
+
+
+def test_a_list_of_models_that_cannot_be_fetched_leaves_the_recorded_one(
+    sdk: Colour, server: OpenAIServer, recordings: Path
+) -> None:
+    """Its caller gets the error, and not silently the old list; the next replay still has that list."""
+    server.answers("/v1/models", page("a"), REFUSED)
+    with ancestor.inference_recording("record-if-missing", recordings) as session:
+        assert [["a"], 401] == [outcome(sdk), outcome(sdk)]
+    with ancestor.inference_recording("replay", recordings):
+        assert ["a"] == outcome(sdk)
+
+    assert [1, 1] == [len(session.recorded), len(session.dropped)]
+
+
+def test_the_general_recorder_fetches_no_recorded_list(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
+    """What is recorded never goes live."""
+    for _ in range(2):
+        with inference_recording("record-if-missing", recordings):
+            outcome(sdk)
+
+    assert 1 == server.count
 
 
 @pytest.mark.parametrize("directory", ["recordings", "responses"])

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .engine.call_log import Call
+    from .engine.given_test import test_id_context
     from .errors import (
         AmbiguousSession,
         ClosedSession,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from .recorder import inference_recording
     from .recording.usage import Usage
     from .request.normalizers import Normalizer
+    from .sdk.context import current_test_id
     from .session import Session
 else:
     # Imported when asked for: pytest imports this package in every run of a project that has it installed.
@@ -40,7 +42,9 @@ else:
         "Normalizer": "request.normalizers",
         "Session": "session",
         "Usage": "recording.usage",
+        "current_test_id": "sdk.context",
         "inference_recording": "recorder",
+        "test_id_context": "engine.given_test",
     }
 
     def __getattr__(name):
@@ -78,5 +82,7 @@ __all__ = [
     "UnusableDirectory",
     "UnwritableRecording",
     "Usage",
+    "current_test_id",
     "inference_recording",
+    "test_id_context",
 ]

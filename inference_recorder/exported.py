@@ -96,7 +96,7 @@ def _added(engine: Engine, attempt_series: AttemptSeries) -> _Exported:
     number = known.add(description, partial(_take, engine, attempt_series))
     engine.call_log.collect = known.collect
     name = variable(known.path, number, engine.mode.value)
-    return _Exported(known, number, Origin(name, engine.test_run.test_id), redact)
+    return _Exported(known, number, Origin(name, engine.test_run.test_id_here()), redact)
 
 
 def _description_of(engine: Engine) -> JsonObject:
@@ -113,7 +113,8 @@ def _description_of(engine: Engine) -> JsonObject:
         "roots": None if roots is None else [str(path) for path in (roots.of_run, *roots.of_recordings)],
         "given_id": engine.given_test_id,
         "is_shared": engine.has_own_id and test_id is None,
-        "test_id": test_run.test_id,
+        "test_id": test_run.test_id_here(),
+        "attempt": engine.attempt_series.token,
         "is_wide": is_wide,
         "is_kept": is_wide and engine.mode is InferenceMode.RECORD and test_run.is_kept(),
         "record_errors": engine.record_errors,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import os
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from .children.positions import SharedPositions
 from .engine.attempt_series import AttemptSeries
 from .engine.decisions import Record
 from .engine.engine import Engine
+from .engine.given_test import GivenTest
 from .engine.run_log import RunLog
 from .engine.test_run import TestRun
 from .modes import InferenceMode
@@ -38,8 +40,9 @@ class _ParentsRun(TestRun):
     attempt_series: AttemptSeries | None = None
 
     def __init__(self, origin: Origin, description: dict[str, Any]) -> None:
+        super().__init__()
         self.has_plugin = description["has_plugin"]
-        self.attempt_series = AttemptSeries()
+        self.attempt_series = AttemptSeries(description["attempt"])
         self.run_log = RunLog(description["run_log"] and Path(description["run_log"]))
         self.test_id = description["test_id"]
         self._origin = origin
@@ -49,7 +52,17 @@ class _ParentsRun(TestRun):
         self._before: dict[Path, Rollback] = {}
 
     def is_wide(self, test_id: str | None, is_given: bool, /) -> bool:
-        return self._is_wide
+        return self._is_wide or (self.has_plugin and not is_given and test_id != self.test_id)
+
+    def series_of(self, given: GivenTest, running: AttemptSeries, /) -> AttemptSeries:
+        """Return the same; other processes of the session, as a server has several, count there too."""
+        series = super().series_of(given, running)
+        if series is not running and not series.positions:
+            name = sha256(f"{given.attempt} {given.test_id}".encode(errors="surrogatepass")).hexdigest()[:16]
+            for part, positions in running.positions.items():
+                series.positions[part] = SharedPositions(f"{positions.path}-{name}")
+                series.share(part)
+        return series
 
     def is_kept(self) -> bool:
         return self._is_kept

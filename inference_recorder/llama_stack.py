@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextvars import Token
 from pathlib import Path
 from typing import Any, cast
 
 from . import recorder
 from .config import absolute
+from .engine.given_test import GivenTest, given_test
 from .engine.test_run import current_test_run, running_test_id
 from .json_tree import JsonObject, JsonValue
 from .modes import InferenceMode
@@ -74,6 +76,22 @@ def normalize_inference_request(
     arguments: JsonObject = plain(body)
     request = Request(method.upper(), "", url, arguments, canonical_text(arguments))
     return request_key(request, running_test_id(), _NEWEST)
+
+
+def set_test_context(value: str | None) -> Token[GivenTest | None]:
+    """Let calls belong to this test until `reset_test_context`; None for the running one."""
+    return given_test.set(None if value is None else GivenTest(value))
+
+
+def get_test_context() -> str | None:
+    """Return the id that was set, None for none."""
+    given = given_test.get()
+    return None if given is None else given.test_id
+
+
+def reset_test_context(token: Token[GivenTest | None]) -> None:
+    """Undo the call of `set_test_context` that returned this token."""
+    given_test.reset(token)
 
 
 get_api_recording_mode = get_inference_mode
@@ -166,9 +184,12 @@ __all__ = [
     "api_recording",
     "get_api_recording_mode",
     "get_inference_mode",
+    "get_test_context",
     "inference_recording",
     "normalize_inference_request",
     "normalize_request",
+    "reset_test_context",
+    "set_test_context",
     "setup_api_recording",
     "setup_inference_recording",
 ]

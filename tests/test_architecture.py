@@ -46,6 +46,7 @@ LIBRARIES = {
 }
 STATEFUL = {
     "diagnosis/index.py",
+    "engine/given_test.py",
     "exported.py",
     "guard/judge.py",
     "guard/patches.py",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from functools import partial
+from secrets import token_hex
 
 from ..children.positions import SharedPositions
 from ..errors import LockNotAvailable, UnwritableRecording
@@ -20,7 +21,9 @@ class AttemptSeries:
     directories count apart: a test may record first and then replay.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, token: str = "") -> None:
+        self.token = token or token_hex(8)
+        """Names the attempt, fixture or session to servers in other processes."""
         self.guard = threading.RLock()
         """Guards the fields here and in each series. Reentrant: garbage collection may store a stream anywhere."""
         self._written = threading.Condition(self.guard)

@@ -39,7 +39,7 @@ class Engine(EngineParts):
         __tracebackhide__ = True
         if (origin := self.call_log.origin) is not None and origin.lets_out(request.summary):
             return Live()
-        mode, attempt_series = self.mode, self.test_run.attempt_series or self._attempt_series
+        mode, attempt_series = self.mode, self.attempt_series
         self.call_log.urls.add(request.url)
         if mode is not _REPLAY:
             request = self._prepared(request, attempt_series)

@@ -15,6 +15,7 @@ from ..redaction.requests import RequestRules
 from ..request.normalizers import Normalizers
 from ..request.request import Request
 from ..storage.directories import Directories
+from .given_test import given_test
 from .test_run import TestRun, running_node_id
 
 
@@ -30,7 +31,8 @@ def missing_recording(
         variables=rules.variables_in(request),
         is_configured=has_plugin and configured.declared == rules.normalizers.declared,
     )
-    node_id, has_test = rules.scope(running_node_id(), request.credential), test_run.has_test
+    given, has_test = given_test.get(), test_run.has_test
+    node_id = rules.scope(running_node_id() if given is None else given.test_id, request.credential)
     node_id = node_id and test_run.from_here(node_id)
     plain = rules.without_environment(request)
     elsewhere = None if question.is_shared else _elsewhere(request, rules, test_run, directories)
@@ -41,7 +43,7 @@ def missing_recording(
 
 def _elsewhere(request: Request, rules: RequestRules, test_run: TestRun, directories: Directories) -> Advice | None:
     """Return where a run that is started in another project of the repository would find the request."""
-    test_id, rootdir = test_run.test_id, test_run.config.root
+    test_id, rootdir = test_run.test_id_here(), test_run.config.root
     if test_id is None or rootdir is None:
         return None
     for directory, root in test_run.elsewhere(directories.read):

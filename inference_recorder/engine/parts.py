@@ -20,6 +20,7 @@ from .answer_writer import AnswerWriter
 from .attempt_series import AttemptSeries
 from .call_log import CallLog
 from .captures import Captures
+from .given_test import given_test
 from .lookup import Lookup
 from .recorded_ids import RecordedIds
 from .test_run import TestRun
@@ -68,6 +69,8 @@ class EngineParts:
         self._counts_on = False
         """Whether that is the one of an outer session."""
         self.test_run = test_run or TestRun()
+        self.opened_for = self.unredacted_test_id()
+        """The test id that a call would have had when the session was opened."""
         self._run_log = self.test_run.run_log
         self.call_log = CallLog(store, mode.value)
         self._work_in(store, None)
@@ -121,7 +124,8 @@ class EngineParts:
     @property
     def attempt_series(self) -> AttemptSeries:
         """Where a call that is made now is counted."""
-        return self.test_run.attempt_series or self._attempt_series
+        running, given = self.test_run.attempt_series or self._attempt_series, given_test.get()
+        return running if given is None or self.has_own_id else self.test_run.series_of(given, running)
 
     def current_test_id(self) -> str | None:
         """Return the test id of a call that is made now, without secrets."""
@@ -129,7 +133,7 @@ class EngineParts:
 
     def unredacted_test_id(self) -> str | None:
         """Return the same with its secrets."""
-        return self.given_test_id if self.has_own_id else self.test_run.test_id
+        return self.given_test_id if self.has_own_id else self.test_run.test_id_here()
 
     def count_on_in(self, outer_engines: Iterable[EngineParts]) -> None:
         """Count calls outside test attempts on from the nearest outer session with the same mode and directory.
@@ -151,7 +155,10 @@ class EngineParts:
         engines = self.in_directories()
         errors = [error for each in engines for error in each.captures.close(patience, is_interrupted=is_interrupted)]
         if not self._counts_on:
-            errors += self._attempt_series.finish(patience, is_cut=left_by is None)
+            is_whole_run = not self.test_run.has_plugin and self.call_log.origin is None
+            given = self.test_run.given_series() if is_whole_run else []
+            for series in dict.fromkeys((self._attempt_series, *given)):
+                errors += series.finish(patience, is_cut=left_by is None)
         for engine in engines:
             engine.store.sync()
         if errors:

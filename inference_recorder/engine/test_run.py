@@ -7,6 +7,7 @@ plugin reads and sets them between tests. The environment variable is pytest's o
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from weakref import WeakSet
 
 from ..config import Config
 from ..test_files import is_in_its_file
+from .given_test import GivenTest, given_test
 from .run_log import RunLog
 
 if TYPE_CHECKING:
@@ -42,11 +44,19 @@ class TestRun:
         self.run_log = RunLog()
         self.directories: dict[Directories, None] = {}
         """Of all sessions."""
+        self._given: dict[str | None, AttemptSeries] = {}
+        """Given test -> where its calls are counted, for its latest attempt. Guarded by `_given_guard`."""
+        self._given_guard = threading.Lock()
 
     @property
     def test_id(self) -> str | None:
         """The id of the running test, or of the wider fixture being set up or torn down; None between tests."""
         return running_node_id()
+
+    def test_id_here(self) -> str | None:
+        """Return the id of the test that a call made here belongs to: the given one, otherwise the running one."""
+        given = given_test.get()
+        return self.test_id if given is None else given.test_id
 
     @property
     def test_directory(self) -> Path | None:
@@ -57,6 +67,27 @@ class TestRun:
     def attempt_series(self) -> AttemptSeries | None:
         """The series of the running attempt or wider fixture; None between tests."""
         return None
+
+    def series_of(self, given: GivenTest, running: AttemptSeries, /) -> AttemptSeries:
+        """Return the series of a given test; `running` are those that a call of no given test uses now.
+
+        Each attempt of a test in another process begins at the first position. A call that comes late, when another
+        test runs, is counted on from its own test's.
+        """
+        is_running = given.attempt == running.token or (not given.attempt and given.test_id == self.test_id)
+        with self._given_guard:
+            series = running if is_running else self._given.get(given.test_id)
+            if series is None or given.attempt not in ("", series.token):
+                from .attempt_series import AttemptSeries
+
+                series = AttemptSeries(given.attempt) if given.attempt else running
+            self._given[given.test_id] = series
+            return series
+
+    def given_series(self) -> list[AttemptSeries]:
+        """Return the series of the tests that were given."""
+        with self._given_guard:
+            return list(self._given.values())
 
     @property
     def overwritten(self) -> str | None:
@@ -126,12 +157,13 @@ def current_test_run() -> TestRun:
 
 
 def running_test_id() -> str | None:
-    """Return the id of the test that runs now, None outside a test.
+    """Return the id of the test that a call made here belongs to, None outside a test.
 
-    The pytest plugin knows it: the node id, or the id of a fixture (see `fixture_ids`) that several tests share, while
-    it is set up or torn down. Without the plugin it is `running_node_id()`.
+    That is the given test's. Otherwise the pytest plugin knows it: the node id, or the id of a fixture (see
+    `fixture_ids`) that several tests share, while it is set up or torn down. Without the plugin it is
+    `running_node_id()`.
     """
-    return current_test_run().test_id
+    return current_test_run().test_id_here()
 
 
 def running_node_id() -> str | None:

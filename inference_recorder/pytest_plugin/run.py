@@ -52,8 +52,8 @@ class Run(TestRun):
         processes: Processes,
         unsettled: Unsettled | None,
     ) -> None:
-        self.config = config
-        self.run_log = run_log
+        super().__init__()
+        self.config, self.run_log = config, run_log
         self.lets_clients_lack_keys = config.mode().value.reads
         self.selection = Selection(pytest_config)
         self.item: pytest.Item | None = None

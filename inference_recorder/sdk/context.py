@@ -17,9 +17,12 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 from ..engine.engine import Engine
+from ..engine.given_test import GivenTest, given_test
+from ..engine.test_run import current_test_run
 from ..errors import AmbiguousSession, ClosedSession, OpenSession
 from ..forks import renew_in_child
 from ..modes import InferenceMode
+from ..redaction.requests import RequestRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,9 @@ def current_engine() -> Engine | None:
         return next(iter(engines), None)
     if all(engine.is_live for engine in engines):
         return None  # the call goes out in any case
+    given = given_test.get()
+    if given is not None and len(own := [each for each in engines if each.opened_for == given.test_id]) == 1:
+        return own[0]
     raise AmbiguousSession(
         OpenSession(engine.mode.value, engine.store.directories.written, engine.current_test_id()) for engine in engines
     )
@@ -97,6 +103,25 @@ def possible_engines() -> list[Engine]:
     except AmbiguousSession:
         return innermost_engines()
     return [] if engine is None else [engine]
+
+
+def current_test_id() -> str | None:
+    """Return the id of the test that a call made here belongs to, without secrets; None outside a test.
+
+    A running test's is relative to pytest's rootdir.
+    """
+    return current_test().test_id
+
+
+def current_test() -> GivenTest:
+    """Return the same with the test's attempt, as far as a session or the plugin knows it."""
+    engines, test_run = possible_engines(), current_test_run()
+    if len(engines) == 1:
+        engine = engines[0]
+        return GivenTest(engine.rules.scope(engine.unredacted_test_id()), engine.attempt_series.token)
+    table, series = test_run.config.table, test_run.attempt_series
+    rules = RequestRules(table.redact, secret_env=table.secret_env)
+    return GivenTest(rules.scope(test_run.test_id_here()), "" if series is None else series.token)
 
 
 def innermost_engines() -> list[Engine]:

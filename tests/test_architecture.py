@@ -29,7 +29,7 @@ LAYERS = (
     ("session",),
     ("sdk",),
     ("guard",),
-    ("recorder", "exported", "joined"),
+    ("recorder", "exported", "joined", "asgi"),
     ("__init__", "llama_stack"),
     ("bootstrap", "cli", "pytest_plugin"),
 )

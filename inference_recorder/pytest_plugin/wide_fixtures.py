@@ -24,6 +24,8 @@ class WideFixtures:
         self._parameter_ids = ParameterIds()
         self._sessions: dict[str, Session] = {}
         """By the fixture's test id; active only while the fixture runs."""
+        self._seen: dict[Session, int] = {}
+        """How many of the missed calls of each are known."""
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> Generator[None, object, object]:
@@ -50,6 +52,17 @@ class WideFixtures:
             self._leave(fixture)
             # Finalizers run last to first: what the fixture does after its yield runs between these two.
             fixturedef.addfinalizer(lambda: self._enter(fixture, is_setup=False))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self) -> None:
+        """Note what servers in other processes, started by wider fixtures, have missed for the running test."""
+        attempt = self._run.attempt
+        if attempt is None:
+            return
+        for session in self._sessions.values():
+            missed, seen, in_run = session.missed, self._seen.get(session, 0), session.engine.ids.in_run
+            self._seen[session] = len(missed)
+            attempt.missed_in_fixtures += [call for call in missed[seen:] if in_run(call.test_id) == attempt.test_id]
 
     def _enter(self, fixture: WideFixture, *, is_setup: bool) -> None:
         was_running = self._is_running(fixture)  # one that overrides another of the same plugin or file

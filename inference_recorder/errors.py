@@ -54,12 +54,12 @@ class UnknownMode(RecorderError, ValueError):
 class UnusableDirectory(RecorderError, OSError):
     """A directory of recordings that cannot be read or written as the mode requires."""
 
-    def __init__(self, directory: Path, reason: str) -> None:
+    def __init__(
+        self, directory: Path, reason: str, advice: str = "pass another storage_dir or repair this one"
+    ) -> None:
         self.directory = directory
         self.reason = reason
-        super().__init__(
-            f"cannot keep recordings in {directory}: {reason}; pass another storage_dir or repair this one"
-        )
+        super().__init__(f"cannot keep recordings in {directory}: {reason}; {advice}")
 
 
 class MissingRecording(RecorderError, RuntimeError):

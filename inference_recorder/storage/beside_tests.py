@@ -23,6 +23,7 @@ from .projects import repository_root
 
 _MOST_TEST_IDS = 1024
 _NOT_IN_PATHS = frozenset("\\:\0")
+_REPAIR = "repair it: recordings of the tests beside it belong there, whatever storage_dir is"
 
 
 class DirectoriesOfTests:
@@ -84,9 +85,14 @@ class DirectoriesOfTests:
         The session has checked the others.
         """
         written = directories.written
-        check_usable(replace(directories, read=(written,)), mode)
-        if written != self._common and not is_inside(written, self._project):
-            raise UnusableDirectory(written, f"a link leads from there out of the project in {self._project}")
+        try:
+            check_usable(replace(directories, read=(written,)), mode)
+            if written != self._common and not is_inside(written, self._project):
+                raise UnusableDirectory(written, f"a link leads from there out of the project in {self._project}")
+        except UnusableDirectory as error:
+            if written == self._common:
+                raise
+            raise UnusableDirectory(error.directory, error.reason, _REPAIR) from error.__cause__
 
 
 def _project_of(base: Path, known: Iterable[Path]) -> Path:

@@ -87,6 +87,7 @@ def test_recordings_without_their_tests_are_found(root: Path) -> None:
 @pytest.mark.parametrize("test_id", [None, "session@tests/stack", "tests/integration/inference/test_it.py@stack"])
 def test_what_no_test_owns_is_in_the_common_directory(test_id: str | None, root: Path) -> None:
     """llama-stack's recorder knows no test while a fixture of several tests is set up."""
+    (root / "tests" / "integration" / "inference" / "recordings").mkdir()
     base = root / "tests" / "integration" / "common"
 
     assert "project/tests/integration/common/recordings" == written_from(base, test_id, root)
@@ -162,6 +163,11 @@ def test_a_link_out_of_the_project_is_refused(mode: InferenceMode, linked: str, 
         directories.check(directories.of(TEST), mode)
     assert (inference / "recordings") == refused.value.directory
     assert str(root) in str(refused.value)
+    assert "repair it" in str(refused.value)
+
+    (inference if linked == "." else inference / linked).unlink()
+    (inference / "recordings").mkdir(parents=True)
+    directories.check(directories.of(TEST), mode)
 
 
 def test_a_link_within_the_project_and_the_users_own_base_are_followed(root: Path) -> None:

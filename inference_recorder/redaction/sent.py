@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from ..api_schema import FREE, is_enumerated, is_member, is_setting, is_tool_input, lies_in, prescribed_in_path
-from ..json_tree import SameKind
+from ..json_tree import SameKind, walk
+from ..recording import json_bytes
 from ..recording.headers import names_a_secret
 from . import numbers
 from .placeholders import LITERAL_MARK, PLACEHOLDER
@@ -39,8 +40,8 @@ class Sent:
     def values(self) -> frozenset[str]:
         """Return the values of headers and query parameters with names of secrets, if they are long enough.
 
-        A scheme is removed. Basic credentials also give the user and the password, a cookie header each cookie, and
-        parameters after a scheme those with names of secrets.
+        A header of JSON gives its texts with such names. A scheme is removed. Basic credentials also give the user and
+        the password, a cookie header each cookie, and parameters after a scheme those with names of secrets.
         """
         values = {value for headers, url in self._requests for value in _values(headers, url)}
         return frozenset(value for value in values if len(value) >= SHORTEST_SENT and value not in LITERAL_MARK)
@@ -73,8 +74,19 @@ def _values(headers: Mapping[str, str], url: Any) -> Iterator[str]:
             yield from (*cookies, *map(unquote, cookies))
         elif names_a_secret(name):
             yield from _in_a_header(value)
+        elif value.startswith("{"):
+            yield from _in_an_object(value)
     query = url.query.decode() if isinstance(url.query, bytes) else str(url.query)
     yield from (value for name, value in parse_qsl(query) if names_a_secret(name))
+
+
+def _in_an_object(value: str) -> Iterator[str]:
+    """Yield the texts with names of secrets: llama-stack's clients send keys of providers as a header of JSON."""
+    try:
+        members = list(walk(json_bytes.loads(value.encode())))
+    except (ValueError, RecursionError):
+        return
+    yield from (text for name, text in members if isinstance(text, str) and names_a_secret(name))
 
 
 def _in_a_header(value: str) -> Iterator[str]:

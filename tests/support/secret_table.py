@@ -172,6 +172,8 @@ CREDENTIALS = (
     Credential("extra Basic", call=lambda value: {"extra_headers": {"Authorization": _basic(value)}}),
     Credential("default header with parameters",
                lambda value, _: {"default_headers": {"Authorization": f'Token token="{value}", nonce="x"'}}),
+    Credential("key of a provider in a header of JSON",
+               lambda value, _: {"default_headers": {"X-OGX-Provider-Data": json.dumps({"fireworks_api_key": value})}}),
     Credential("extra query", call=lambda value: {"extra_query": {"api-key": value}}),
     Credential("admin_api_key", lambda value, _: {"admin_api_key": value}, endpoint="admin"),
     Credential("Azure api_key", lambda value, _: {"api_key": value}, is_azure=True, is_known_in_replay=True),

@@ -26,6 +26,7 @@ FRAMEWORKS: dict[str, tuple[str, ...]] = {
     "openai-agents": (),
     "instructor": (),
     "langchain-openai": (),
+    "langchain-anthropic": (),
     "pydantic-ai": (),
     "llama-index-llms-openai": ("llama-index-embeddings-openai",),
     "litellm": ("mcp",),  # which it imports where there are tools, and does not ask for
@@ -95,6 +96,7 @@ def _copy_of_the_driver(work: Path) -> None:
     for source in (
         "__init__.py",
         "support/__init__.py",
+        "support/anthropic_replies.py",
         "support/loopback.py",
         "support/openai_server.py",
         "compat/__init__.py",
@@ -105,7 +107,7 @@ def _copy_of_the_driver(work: Path) -> None:
 
 
 def _driven(python: Path, work: Path, *arguments: str) -> str:
-    ours = ("OPENAI_", "LLAMA_STACK_", "OGX_", "PYTHONPATH", "PYTEST_")
+    ours = ("ANTHROPIC_", "OPENAI_", "LLAMA_STACK_", "OGX_", "PYTHONPATH", "PYTEST_")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     command = [python, "-m", "tests.compat.frameworks.driver", *arguments]
     return _run(command, inherited | NOTHING_LEAVES, work, _TIMEOUT_SECONDS)

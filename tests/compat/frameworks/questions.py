@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel
 
 MODEL = "gpt-4o"
+CLAUDE = "claude-of-tests"
 API_KEY = "sk-test"
 QUESTION = "Where does it rain today?"
 TEXTS = ["a rainy day", "the sun"]

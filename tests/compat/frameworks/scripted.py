@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from ...support.anthropic_replies import message, message_events
 from ...support.openai_server import (
     OpenAIServer,
     ReceivedRequest,
@@ -25,9 +26,10 @@ JSON_OBJECT = {"city": "Oslo", "population": 700_000}
 
 
 def script(server: OpenAIServer) -> None:
-    """Have the server answer both APIs from now on as this module says."""
+    """Have the server answer these APIs from now on as this module says."""
     server.scripts["/v1/chat/completions"] = chat_reply
     server.scripts["/v1/responses"] = responses_reply
+    server.scripts["/v1/messages"] = messages_reply
 
 
 def chat_reply(request: ReceivedRequest, number: int) -> Reply:
@@ -60,6 +62,22 @@ def responses_reply(request: ReceivedRequest, number: int) -> Reply:
         if "response" in event:
             event["response"]["text"] = {"format": wanted}
     return Reply(events=events, is_done_sent=False)
+
+
+def messages_reply(request: ReceivedRequest, number: int) -> Reply:
+    """Return an answer of Anthropic's Messages API."""
+    body = request.json
+    tools = [{"name": tool["name"], "parameters": tool["input_schema"]} for tool in body.get("tools") or ()]
+    is_answered = '"tool_result"' in json.dumps(body["messages"])
+    choice = body.get("tool_choice") or {"type": "auto"}
+    call = _call(tools, {"tool_choice": choice if "name" in choice else None}, is_answered, number)
+    wanted = (body.get("output_config") or {}).get("format") or body.get("output_format") or {}
+    changes: dict[str, Any] = {"id": f"msg_{number:08d}"}
+    if call is not None:
+        used = {"type": "tool_use", "id": call["id"], "name": call["name"], "input": json.loads(call["arguments"])}
+        changes |= {"content": [used], "stop_reason": "tool_use"}
+    whole = message(_text(wanted, number), **changes)
+    return Reply(events=message_events(whole), is_done_sent=False) if body.get("stream") else Reply(whole)
 
 
 def example(schema: dict[str, Any], number: int, definitions: dict[str, Any] | None = None) -> Any:

@@ -1,4 +1,4 @@
-"""pydantic-ai: agents on models of both APIs, structured output by each of its means, embeddings."""
+"""pydantic-ai: agents on models of OpenAI and Anthropic, structured output by each of its means, embeddings."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from typing import Any
 
 from pydantic_ai import Agent, Embedder, NativeOutput, PromptedOutput, ToolOutput
 from pydantic_ai.embeddings.openai import OpenAIEmbeddingModel
+from pydantic_ai.models.anthropic import AnthropicModel
 from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel, OpenAIResponsesModelSettings
+from pydantic_ai.providers.anthropic import AnthropicProvider
 from pydantic_ai.providers.openai import OpenAIProvider
 
-from .questions import API_KEY, MODEL, QUESTION, TEXTS, City, weather
+from .questions import API_KEY, CLAUDE, MODEL, QUESTION, TEXTS, City, weather
 
 
 def plain(base_url: str) -> Any:
@@ -41,6 +43,26 @@ async def plain_responses_chained(base_url: str) -> Any:
     agent = _agent(base_url, OpenAIResponsesModel, model_settings=chained)
     first = await agent.run(QUESTION)
     return _outcome(await agent.run("And tomorrow?", message_history=first.all_messages()))
+
+
+async def plain_anthropic(base_url: str) -> Any:
+    return _outcome(await _anthropic_agent(base_url).run(QUESTION))
+
+
+async def streamed_anthropic(base_url: str) -> Any:
+    return await _streamed(_anthropic_agent(base_url))
+
+
+def tools_anthropic(base_url: str) -> Any:
+    return _outcome(_anthropic_agent(base_url, tools=[weather]).run_sync(QUESTION))
+
+
+async def tools_anthropic_streamed(base_url: str) -> Any:
+    return await _streamed(_anthropic_agent(base_url, tools=[weather]))
+
+
+async def structured_anthropic(base_url: str) -> Any:
+    return _outcome(await _anthropic_agent(base_url, output_type=ToolOutput(City)).run(QUESTION))
 
 
 def streamed(base_url: str) -> Any:
@@ -114,6 +136,11 @@ def _provider(base_url: str) -> OpenAIProvider:
 
 def _agent(base_url: str, kind: type[Any] = OpenAIChatModel, **options: Any) -> Any:
     return Agent(kind(MODEL, provider=_provider(base_url)), instructions="Be brief.", **options)
+
+
+def _anthropic_agent(base_url: str, **options: Any) -> Any:
+    provider = AnthropicProvider(base_url=base_url.removesuffix("/v1"), api_key=API_KEY)
+    return Agent(AnthropicModel(CLAUDE, provider=provider), instructions="Be brief.", **options)
 
 
 def _embedder(base_url: str) -> Embedder:

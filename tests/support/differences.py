@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pydantic
 
 _OBJECTS_WITH_CONSTANT_IDS = ("chat.completion", "chat.completion.chunk", "text_completion")
 _TIMES = ("created", "created_at")
+_TIME_TYPES = (int, float, str, datetime)
 
 
 def differences(expected: Any, actual: Any, where: str = "$") -> list[str]:
@@ -60,6 +62,7 @@ def _stable_members(members: dict[str, Any], is_top: bool) -> dict[str, Any]:
     has_constant_id = members.get("object") in _OBJECTS_WITH_CONSTANT_IDS
     if has_constant_id and "id" in members:
         stable_members["id"] = "-"
-    if has_constant_id or (is_top and members.get("object") != "model"):
-        stable_members |= {name: 0 for name in _TIMES if isinstance(members.get(name), (int, float))}
+    if has_constant_id or is_top:
+        kept = {"created": members.get("object") == "model", "created_at": members.get("type") == "model"}
+        stable_members |= {name: 0 for name in _TIMES if isinstance(members.get(name), _TIME_TYPES) and not kept[name]}
     return stable_members

@@ -121,7 +121,7 @@ def parsed(text: str | bytes) -> Any:
         return json.loads(text)
     except ValueError:
         pass
-    lines = text.decode("latin-1").split("\n") if isinstance(text, bytes) else text.split("\n")
+    lines = text.decode(errors="surrogateescape").split("\n") if isinstance(text, bytes) else text.split("\n")
     return [parsed_line(line) for line in lines] if "data: {" in "".join(lines[:2]) else text
 
 

@@ -1,0 +1,169 @@
+"""Clients of other kinds: without a key, of a cloud platform, and one that sends a request when it is made."""
+
+from __future__ import annotations
+
+import base64
+import inspect
+import json
+import struct
+import zlib
+from collections.abc import Callable
+from copy import copy
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inference_recorder import inference_recording
+
+from ...conftest import Colour
+from ...support.anthropic_replies import anthropic_reply, message, message_events
+from ...support.differences import differences
+from ...support.family import FamilyColour
+from ...support.openai_server import OpenAIServer, ReceivedRequest, Reply
+from ...support.secret_table import made
+from ..ways.watching import Way, check, stable
+from .calls import CHAT, INSTALLED, MESSAGE
+
+pytestmark = pytest.mark.slow
+
+TOKEN = made(44, "a token of a platform")
+
+
+@pytest.mark.parametrize("sdk_name", INSTALLED)
+def test_a_client_made_in_replay_needs_no_key(
+    sdk_name: str, sdk: Colour, server: OpenAIServer, recordings: Path
+) -> None:
+    """A fresh checkout in continuous integration has none."""
+    assert isinstance(sdk, FamilyColour)
+    call = CHAT[sdk_name]
+    options = sdk.sdk.options(is_async=sdk.is_async) | {"api_key": None, "base_url": sdk.client.base_url}
+    with inference_recording("record", recordings):
+        recorded = sdk.call(call.method, **call.kwargs)
+    server.received.clear()
+    with inference_recording("replay", recordings) as session:
+        client = type(sdk.client)(**options)
+        replayed = sdk.wait(attrgetter(call.method)(client)(**call.kwargs))
+    sdk.wait(client.close())
+
+    assert 0 == server.count
+    assert {"replayed": 1} == session.counts
+    assert [] == differences(stable(recorded), stable(replayed))
+
+
+@pytest.mark.parametrize("sdk_name", ["cerebras-cloud-sdk"])
+def test_a_client_that_sends_a_request_when_it_is_made_sends_none_in_replay(
+    sdk_name: str, sdk: Colour, server: OpenAIServer, recordings: Path
+) -> None:
+    """cerebras opens its connection in advance; that is no call of the program's."""
+    assert isinstance(sdk, FamilyColour)
+    if "warm_tcp_connection" not in inspect.signature(type(sdk.client)).parameters:
+        pytest.skip(f"{sdk_name} {sdk.version} sends none")
+    options = {"base_url": sdk.client.base_url, "api_key": sdk.sdk.key, "max_retries": 0}
+
+    def use() -> Any:
+        client = type(sdk.client)(**options)
+        answer = sdk.wait(client.chat.completions.create(**CHAT[sdk_name].kwargs))
+        sdk.wait(client.close())
+        return answer
+
+    with inference_recording("record", recordings) as recording:
+        recorded = use()
+    server.received.clear()
+    with inference_recording("replay", recordings) as replaying:
+        replayed = use()
+
+    assert 0 == server.count
+    assert [] == differences(stable(recorded), stable(replayed))
+    assert {"recorded": 1} == recording.counts
+    assert {"replayed": 1} == replaying.counts
+
+
+def on_vertex(sdk: FamilyColour, root: str) -> Any:
+    kind = getattr(sdk.sdk.imported(), "AsyncAnthropicVertex" if sdk.is_async else "AnthropicVertex")
+    return kind(region="us-east5", project_id="our-project", access_token=TOKEN, base_url=f"{root}/v1", max_retries=0)
+
+
+def on_bedrock(sdk: FamilyColour, root: str) -> Any:
+    kind = getattr(sdk.sdk.imported(), "AsyncAnthropicBedrock" if sdk.is_async else "AnthropicBedrock")
+    if "api_key" not in inspect.signature(kind).parameters:
+        pytest.skip(f"anthropic {sdk.version} signs what it sends to Bedrock, which takes botocore")
+    return kind(aws_region="us-east-1", api_key=TOKEN, base_url=root, max_retries=0)
+
+
+def on_foundry(sdk: FamilyColour, root: str) -> Any:
+    kind = getattr(sdk.sdk.imported(), "AsyncAnthropicFoundry" if sdk.is_async else "AnthropicFoundry", None)
+    if kind is None:
+        pytest.skip(f"anthropic {sdk.version} has no Foundry")
+    return kind(api_key=TOKEN, base_url=f"{root}/anthropic", max_retries=0)
+
+
+@pytest.mark.parametrize("sdk_name", ["anthropic"])
+@pytest.mark.parametrize("make", [on_vertex, on_bedrock, on_foundry], ids=lambda make: make.__name__)
+@pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
+def test_a_client_of_a_platform_replays(
+    streamed: bool, make: Callable[..., Any], sdk_name: str, sdk: Colour, server: OpenAIServer, recordings: Path
+) -> None:
+    """They differ in where and how a request is sent, which is below what is recorded."""
+    assert isinstance(sdk, FamilyColour)
+    if streamed and make is on_bedrock:
+        pytest.importorskip("botocore", reason="decodes Bedrock's streams")
+    caller = copy(sdk)
+    caller.client = make(sdk, server.base_url.removesuffix("/v1"))
+    server.elsewhere = platform_reply
+
+    def use(sdk: Colour) -> Any:
+        answer = sdk.call("messages.create", **MESSAGE, stream=streamed)
+        return sdk.items(answer) if streamed else answer
+
+    check(Way(use), caller, server, recordings)
+    sdk.wait(caller.client.close())
+
+    files = [path.read_bytes() for path in recordings.rglob("*.json")]
+    assert 1 == len(files)
+    assert TOKEN.encode() not in files[0]
+
+
+def platform_reply(request: ReceivedRequest, number: int) -> Reply:
+    """Answer as Vertex, Bedrock or Foundry do."""
+    assert TOKEN in f"{request.headers}"
+    if request.path.endswith("/v1/messages"):
+        request.path = "/v1/messages"
+        return anthropic_reply(request, number)
+    whole = message(f"Through {request.path.rpartition('/')[2]}")
+    if request.path.endswith("/invoke-with-response-stream"):
+        content = b"".join(map(aws_event, message_events(whole)))
+        return Reply(content=content, media_type="application/vnd.amazon.eventstream")
+    return Reply(events=message_events(whole), is_done_sent=False) if request.json.get("stream") else Reply(whole)
+
+
+def aws_event(event: Any) -> bytes:
+    """Return an event of AWS's event streams, as Bedrock sends them."""
+    payload = json.dumps({"bytes": base64.b64encode(json.dumps(event).encode()).decode()}).encode()
+    names = {":event-type": "chunk", ":content-type": "application/json", ":message-type": "event"}
+    headers = b"".join(_aws_header(name.encode(), value.encode()) for name, value in names.items())
+    start = struct.pack(">II", len(headers) + len(payload) + 16, len(headers))
+    whole = start + struct.pack(">I", zlib.crc32(start)) + headers + payload
+    return whole + struct.pack(">I", zlib.crc32(whole))
+
+
+def _aws_header(name: bytes, value: bytes) -> bytes:
+    return struct.pack(">B", len(name)) + name + struct.pack(">BH", 7, len(value)) + value
+
+
+@pytest.mark.parametrize("sdk_name", INSTALLED)
+def test_two_sdks_in_one_session_have_recordings_of_their_own(
+    sdk_name: str, sdk: Colour, server: OpenAIServer, recordings: Path
+) -> None:
+    """An equal question to another SDK gets an answer of that SDK's own types."""
+    import openai
+
+    call, ours = CHAT["groq"], CHAT[sdk_name].streamed()
+
+    def use(sdk: Colour) -> Any:
+        with openai.OpenAI(base_url=server.base_url, api_key="sk-test", max_retries=0) as client:
+            theirs = client.chat.completions.create(**call.kwargs)
+        return [theirs, sdk.items(sdk.call(ours.method, **ours.kwargs))]
+
+    check(Way(use, requests=2), sdk, server, recordings)

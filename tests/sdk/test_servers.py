@@ -15,7 +15,7 @@ import httpx
 import openai
 import pytest
 
-from inference_recorder import inference_recording, test_id_context
+from inference_recorder import inference_recording, llama_stack, test_id_context
 from inference_recorder.asgi import event_hooks
 from inference_recorder.config import DIRECTORY_VARIABLES, MODE_VARIABLES
 
@@ -72,17 +72,17 @@ in_each_way = pytest.mark.parametrize(
 
 
 def run_test(test_id: str, url: str, begin: threading.Barrier | None = None) -> list[str]:
-    """Return the answers of one test, which asks the same twice in each way, and something of its own."""
+    """Return the answers of one test, which asks the same as all others, twice in each way."""
     answers = []
     with (
         test_id_context(test_id),
         httpx.Client(base_url=url, event_hooks=event_hooks(), verify=UNUSED, timeout=60) as client,
     ):
         for way in WAYS:
-            for text in ("same", "same", test_id):
+            for _ in range(2):
                 if begin is not None:
                     begin.wait(60)
-                response = client.get(f"/{way}", params={"text": f"{way} {text}"})
+                response = client.get(f"/{way}", params={"text": way})
                 answers.append(response.raise_for_status().text)
     return answers
 
@@ -105,7 +105,7 @@ def test_tests_at_once_replay_their_own_recordings(served: Served, server: OpenA
         replayed = run_together(url)
 
     assert recorded == replayed
-    assert len(TESTS) * len(WAYS) * 3 == len({each for answers in recorded for each in answers}) == requests
+    assert len(TESTS) * len(WAYS) * 2 == len({each for answers in recorded for each in answers}) == requests
     assert (requests, requests) == (server.count, len(files_of(recordings)))
 
 
@@ -126,7 +126,7 @@ def test_processes_of_one_server_count_the_calls_of_a_test_together(server: Open
     recorded = run("record")
 
     assert recorded == run("replay")
-    assert 18 == server.count == len({*recorded[0], *recorded[1]})
+    assert 12 == server.count == len({*recorded[0], *recorded[1]})
 
 
 @pytest.mark.slow
@@ -151,6 +151,33 @@ def test_a_test_and_its_server_share_a_series(client: openai.OpenAI, server: Ope
 
 
 @pytest.mark.slow
+def test_in_llama_stacks_recorder_each_request_has_the_directories_of_its_test(
+    server: OpenAIServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its servers enter one session for a whole run; an id from a header must not lead out of the project."""
+    server.scripts["/v1/chat/completions"] = answer
+    project = tmp_path / "project"
+    for directory in ("a", "b"):
+        (project / directory).mkdir(parents=True)
+        (project / directory / "test_it.py").touch()
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "test_it.py").touch()
+    monkeypatch.chdir(project)
+    ids = ["a/test_it.py::test_it", "b/test_it.py::test_it", "../outside/test_it.py::test_it"]
+
+    def run(mode: Literal["record", "replay"]) -> list[list[str]]:
+        with in_thread(server.base_url) as url, llama_stack.inference_recording(mode, project / "common"):
+            return [run_test(test_id, url) for test_id in ids]
+
+    recorded = run("record")
+
+    assert recorded == run("replay")
+    directories = [project / "a/recordings", project / "b/recordings", project / "common/recordings"]
+    assert [6, 6, 6] == [len(files_of(directory)) for directory in directories]
+    assert 18 == server.count
+
+
+@pytest.mark.slow
 def test_of_sessions_side_by_side_a_request_belongs_to_its_tests(server: OpenAIServer, recordings: Path) -> None:
     """Tests in threads of one process each open one; without a test id, nothing says which is meant."""
     server.scripts["/v1/chat/completions"] = answer
@@ -164,8 +191,8 @@ def test_of_sessions_side_by_side_a_request_belongs_to_its_tests(server: OpenAIS
     with in_thread(server.base_url) as url, ThreadPoolExecutor(len(TESTS)) as pool:
         counts = list(pool.map(run, TESTS))
 
-    assert [{"recorded": 9}] * len(TESTS) == counts
-    assert 9 * len(TESTS) == server.count == len(files_of(recordings))
+    assert [{"recorded": 6}] * len(TESTS) == counts
+    assert 6 * len(TESTS) == server.count == len(files_of(recordings))
 
 
 @pytest.mark.slow

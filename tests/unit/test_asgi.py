@@ -205,6 +205,7 @@ def test_the_names_are_not_collected_as_tests(pytester: pytest.Pytester) -> None
     pytester.runpytest_inprocess("-W", "error", "-p", "no:asyncio").assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_only_a_process_without_pytest_forgets_its_variable() -> None:
     """pytest itself needs it."""
     program = """

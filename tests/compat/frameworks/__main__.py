@@ -23,6 +23,7 @@ from .table import described, verdicts
 
 CHECKOUT = Path(__file__).parents[3]
 FRAMEWORKS: dict[str, tuple[str, ...]] = {
+    "fastapi": ("httpx",),
     "openai-agents": (),
     "instructor": (),
     "langchain-openai": (),

@@ -77,6 +77,7 @@ HOSTS = (
     "api.stability.ai",
 )
 """Names, with "*" for any text."""
+_OLLAMA_PORT = 11434
 _PATTERN = re.compile("|".join(translate(host) for host in HOSTS))
 
 
@@ -84,3 +85,11 @@ _PATTERN = re.compile("|".join(translate(host) for host in HOSTS))
 def serves_models(host: str) -> bool:
     """Return whether models are served from a host, given in lower case."""
     return _PATTERN.fullmatch(host) is not None
+
+
+def is_recorded_by_llama_stack(host: str, port: int) -> bool:
+    """Return whether llama-stack's recorder records what is asked there, past the SDKs: Ollama, and Tavily's search.
+
+    Source: ogx `api_recorder.py`, `patch_inference_clients`. Ollama is known by its port, as it runs on this machine.
+    """
+    return port == _OLLAMA_PORT or host == "api.tavily.com"

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, NoReturn
@@ -22,14 +22,18 @@ from urllib.parse import urlsplit
 import httpx
 import openai
 import pytest
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 
-from inference_recorder import LiveCallBlocked, MissingRecording, inference_recording
+from inference_recorder import LiveCallBlocked, MissingRecording, inference_recording, llama_stack
 from inference_recorder.config import checked_hosts
 from inference_recorder.guard import patches, resolved
 from inference_recorder.network import NetworkRules
 from inference_recorder.sdk import context, patching
 
 from ..conftest import HELLO
+from ..support.loopback import serve
 from ..support.openai_server import OpenAIServer, Reply
 from .model_hosts import ASYNC_CLIENT, CALLS, CLIENT, library, resolved_to_loopback
 
@@ -80,6 +84,49 @@ def test_a_recording_session_counts_what_goes_past_it(
     assert 1 == server.count
     assert {"live": 1} == session.counts
     assert [HOST] == [live.host for live in session.live]
+
+
+@pytest.mark.parametrize(
+    ("host", "library_name"),
+    [
+        ("generativelanguage.googleapis.com", "httpx, async"),
+        ("ai.api.nvidia.com", "aiohttp"),
+        ("api.tavily.com", "httpx"),
+        ("ollama", "httpx, async"),
+    ],
+    ids=["google-genai", "rerank", "a tool", "ollama"],
+)
+def test_what_llama_stack_records_past_the_sdk_is_not_silent(
+    host: str, library_name: str, url: str, server: OpenAIServer, recordings: Path
+) -> None:
+    """Its recorder has files of such calls, and ours answers none."""
+    with resolved_to_loopback(host), ollama() if host == "ollama" else nullcontext(at(url, host)) as place:
+        with llama_stack.inference_recording("replay", recordings) as replaying, pytest.raises(LiveCallBlocked):
+            CALLS[library_name](place)
+        with llama_stack.inference_recording("record", recordings) as recording:
+            CALLS[library_name](place)
+
+    assert ({"missed": 1}, {"live": 1}) == (replaying.counts, recording.counts)
+
+
+@contextmanager
+def ollama() -> Iterator[str]:
+    """Run a server at Ollama's port in the block, which answers everything, and yield its url."""
+    app = Starlette(routes=[Route("/", lambda request: PlainTextResponse(""), methods=["POST"])])
+    with ExitStack() as stack:
+        try:
+            place = stack.enter_context(serve(app, 11434))
+        except OSError:
+            pytest.skip("something listens at Ollama's port")
+        yield place
+
+
+def test_ollama_is_not_watched_in_a_general_session(recordings: Path) -> None:
+    """This machine is free: it may be any server of the suite."""
+    with inference_recording("replay", recordings) as session, suppress(OSError):
+        socket.create_connection(("localhost", 11434), timeout=5).close()
+
+    assert {} == session.counts
 
 
 @pytest.mark.filterwarnings("ignore:.*opens a websocket")

@@ -16,11 +16,12 @@ _POLL_SECONDS = 0.002
 
 
 @contextmanager
-def serve(app: ASGIApp) -> Iterator[str]:
-    """Serve `app` on a free port while the block runs; yields its URL, such as "http://127.0.0.1:43817".
+def serve(app: ASGIApp, port: int = 0) -> Iterator[str]:
+    """Serve `app` on a free port, or this one, while the block runs; yields its URL, such as "http://127.0.0.1:43817".
 
     After the block, nothing listens there and the thread has ended; unfinished answers get one second to finish. The
-    loggers of uvicorn write nothing from then on. Raises RuntimeError if the server cannot start.
+    loggers of uvicorn write nothing from then on. Raises RuntimeError if the server cannot start, OSError if the port
+    is taken.
     """
     config = uvicorn.Config(
         app,
@@ -35,7 +36,8 @@ def serve(app: ASGIApp) -> Iterator[str]:
     server = uvicorn.Server(config)
     # Only with an explicit protocol, asyncio disables Nagle's algorithm; otherwise a second answer waits 40 ms.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
         listener.listen()
         thread = threading.Thread(target=server.run, args=([listener],), name="tests-loopback", daemon=True)
         thread.start()

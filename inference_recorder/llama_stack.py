@@ -5,9 +5,11 @@ from inference_recorder.llama_stack import inference_recording  # was: from llam
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import Token
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
 
@@ -37,6 +39,7 @@ from .storage.store import Store
 APIRecordingMode = InferenceMode
 
 _NEWEST = FOLDING[0]
+_ID_STARTS = {"file": "file-", "vector_store": "vs_", "vector_store_file_batch": "batch_", "tool_call": "call_"}
 _MODEL_LISTS = frozenset({"/v1/models", "/v1/openai/v1/models"})
 
 
@@ -92,6 +95,23 @@ def get_test_context() -> str | None:
 def reset_test_context(token: Token[GivenTest | None]) -> None:
     """Undo the call of `set_test_context` that returned this token."""
     given_test.reset(token)
+
+
+def deterministic_ids() -> Callable[[str, Callable[[], str]], str]:
+    """Return what `set_id_override` of llama-stack and ogx takes: the ids that its recorder gives, counted from now on.
+
+    A test's first file is "file-" and a number that the test id gives, the second one more. Other kinds, and calls
+    outside tests, have the ids that the second argument returns. Source: ogx `_allocate_test_scoped_id`.
+    """
+    counts: dict[tuple[str, str], itertools.count[int]] = {}
+
+    def new_id(kind: str, factory: Callable[[], str]) -> str:
+        if (test_id := running_test_id()) is None or kind not in _ID_STARTS:
+            return factory()
+        first = int(sha256(test_id.encode()).hexdigest(), 16) % 10**12 + 1
+        return f"{_ID_STARTS[kind]}{next(counts.setdefault((test_id, kind), itertools.count(first)))}"
+
+    return new_id
 
 
 get_api_recording_mode = get_inference_mode
@@ -182,6 +202,7 @@ __all__ = [
     "InferenceMode",
     "ResponseStorage",
     "api_recording",
+    "deterministic_ids",
     "get_api_recording_mode",
     "get_inference_mode",
     "get_test_context",

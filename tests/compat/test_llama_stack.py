@@ -59,6 +59,20 @@ def test_normalize_request_gives_the_key_of_the_running_test(monkeypatch: pytest
     assert "792f5c2603ba2d22d48aebd47738190504316f2b7821673677c4af11131b4f0b" == key
 
 
+@pytest.mark.usefixtures("without_plugin")
+def test_ids_are_those_that_llama_stack_gives_a_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are in prompts: with others, its recordings of file search answer nothing."""
+    new_id = ancestor.deterministic_ids()
+    monkeypatch.delenv("PYTEST_CURRENT_TEST")
+    outside = new_id("file", lambda: "own")
+    first = int(sha256(b"tests/test_a.py::test_b").hexdigest(), 16) % 1_000_000_000_000 + 1
+    monkeypatch.setenv("PYTEST_CURRENT_TEST", "tests/test_a.py::test_b (call)")
+
+    kinds = ("file", "file", "vector_store", "vector_store_file_batch", "tool_call", "conversation")
+    expected = [f"file-{first}", f"file-{first + 1}", f"vs_{first}", f"batch_{first}", f"call_{first}", "own"]
+    assert ["own", *expected] == [outside, *(new_id(kind, lambda: "own") for kind in kinds)]
+
+
 def test_a_response_storage_finds_what_it_stored(tmp_path: Path) -> None:
     """As llama-stack's own tests use it: any hash, a plain body."""
     storage = ancestor.ResponseStorage(tmp_path)

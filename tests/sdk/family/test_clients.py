@@ -6,9 +6,11 @@ import base64
 import inspect
 import json
 import struct
+import warnings
 import zlib
 from collections.abc import Callable
 from copy import copy
+from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -21,10 +23,11 @@ from ...conftest import Colour
 from ...support.anthropic_replies import anthropic_reply, message, message_events
 from ...support.differences import differences
 from ...support.family import FamilyColour
-from ...support.openai_server import OpenAIServer, ReceivedRequest, Reply
+from ...support.openai_server import OpenAIServer, ReceivedRequest, Reply, error
 from ...support.secret_table import made
-from ..ways.watching import Way, check, stable
+from ..ways.watching import Way, check, described, stable
 from .calls import CHAT, INSTALLED, MESSAGE
+from .test_matrix import own_options
 
 pytestmark = pytest.mark.slow
 
@@ -167,3 +170,102 @@ def test_two_sdks_in_one_session_have_recordings_of_their_own(
         return [theirs, sdk.items(sdk.call(ours.method, **ours.kwargs))]
 
     check(Way(use, requests=2), sdk, server, recordings)
+
+
+@pytest.mark.parametrize("sdk_name", INSTALLED)
+@pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
+def test_a_call_that_the_sdk_retries_is_one_recording(
+    streamed: bool, sdk_name: str, sdk: Colour, server: OpenAIServer, recordings: Path
+) -> None:
+    """What failed first is no answer, and a replay has nothing to retry."""
+    call, usual = CHAT[sdk_name], server.elsewhere
+    call = call.streamed() if streamed else call
+
+    def failing_at_first(request: ReceivedRequest, number: int) -> Reply:
+        return error(503, retry_after_ms="1") if not number else usual(request, number)
+
+    def use() -> Any:
+        server.received.clear()
+        client = sdk.client.with_options(max_retries=2, **own_options(sdk))
+        answer = sdk.wait(attrgetter(call.method)(client)(**call.kwargs))
+        return sdk.items(answer) if streamed else answer
+
+    server.elsewhere = failing_at_first
+    with inference_recording("record", recordings) as recording:
+        recorded = use()
+    assert 2 == server.count
+    with inference_recording("replay", recordings) as replaying:
+        replayed = use()
+
+    assert 0 == server.count
+    assert {"recorded": 1} == recording.counts
+    assert {"replayed": 1} == replaying.counts
+    assert [] == differences(stable(recorded), stable(replayed))
+
+
+@pytest.mark.parametrize("sdk_name", INSTALLED)
+def test_a_client_that_validates_strictly_replays(
+    sdk_name: str, sdk: Colour, server: OpenAIServer, recordings: Path
+) -> None:
+    """Such a client refuses an answer that lacks a field, and must not in replay if it did not live."""
+    assert isinstance(sdk, FamilyColour)
+    call, caller = CHAT[sdk_name], copy(sdk)
+    options = sdk.sdk.options(is_async=sdk.is_async) | {"_strict_response_validation": True}
+    caller.client = type(sdk.client)(base_url=sdk.client.base_url, **options)
+
+    def use(sdk: Colour) -> Any:
+        found: list[Any] = []
+        for one in (call, call.streamed()):
+            try:
+                answer = sdk.call(one.method, **one.kwargs)
+                found.append(sdk.items(answer) if one.kwargs.get("stream") else answer)
+            except Exception as refused:
+                found.append(described(refused))
+        return found
+
+    check(Way(use, requests=2), caller, server, recordings)
+    sdk.wait(caller.client.close())
+
+
+@pytest.mark.parametrize("sdk_name", ["anthropic"])
+def test_a_client_with_middleware_replays(sdk_name: str, sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
+    """Middleware sees each attempt to send; what it passes on is what is recorded."""
+    if "middleware" not in inspect.signature(type(sdk.client)).parameters:
+        pytest.skip(f"anthropic {sdk.version} has none")
+    attempts: list[str] = []
+
+    def note(request: Any, call_next: Any) -> Any:
+        attempts.append("sync")
+        return call_next(request)
+
+    async def note_async(request: Any, call_next: Any) -> Any:
+        attempts.append("async")
+        return await call_next(request)
+
+    caller = copy(sdk)
+    caller.client = sdk.client.with_options(middleware=[note_async if sdk.is_async else note])
+
+    def use(sdk: Colour) -> Any:
+        stream = sdk.call("messages.create", **MESSAGE, stream=True)
+        raw = sdk.call("messages.with_raw_response.create", **MESSAGE)
+        return [sdk.items(stream), sdk.call("messages.create", **MESSAGE), sdk.wait(raw.parse())]
+
+    check(Way(use, requests=3), caller, server, recordings)
+
+    assert 6 == len(attempts)
+
+
+@pytest.mark.parametrize("sdk_name", ["anthropic"])
+def test_the_warning_for_a_model_that_ends_comes_in_replay_too(
+    sdk_name: str, sdk: Colour, server: OpenAIServer, recordings: Path
+) -> None:
+    """A suite that turns warnings into errors would otherwise pass until the day it records again."""
+    asked = MESSAGE | {"model": max(import_module(type(sdk.client.messages).__module__).DEPRECATED_MODELS)}
+
+    def use(sdk: Colour) -> Any:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            answer = sdk.call("messages.create", **asked)
+        return [answer, [str(warning.message) for warning in caught]]
+
+    assert 1 <= len(check(Way(use), sdk, server, recordings)[1])

@@ -131,6 +131,22 @@ def test_a_refused_connection_replays(sdk_name: str, sdk: Colour, server: OpenAI
     assert live == recorded == replayed
 
 
+def test_a_timeout_replays(sdk_name: str, sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
+    """A test of what a program does when its model is slow need not wait again."""
+    usual = server.elsewhere
+
+    def slow(request: Any, number: int) -> Any:
+        reply = usual(request, number)
+        reply.delay_seconds = 0.2
+        return reply
+
+    def use(sdk: Colour) -> Any:
+        return failing(plain, CHAT[sdk_name]._replace(kwargs=CHAT[sdk_name].kwargs | {"timeout": 0.05}))(sdk)
+
+    server.elsewhere = slow
+    check(Way(use), sdk, server, recordings, record_errors=True)
+
+
 @pytest.mark.parametrize("name", ["no arguments", "an unknown keyword"])
 def test_a_call_that_the_sdk_refuses_is_refused_in_replay(
     name: str, sdk_name: str, sdk: Colour, server: OpenAIServer, recordings: Path

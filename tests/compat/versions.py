@@ -69,7 +69,7 @@ def _environment(version: str, directory: Path) -> str:
     if version in SETS:
         wanted = [f"{name}=={versions[SETS[version]]}" for name, versions in OTHERS.items()]
         packages = [*filter(_is_possible, wanted), *TOOLS, *UNDECLARED, str(ROOT)]
-        free = {*OTHERS, "filelock"}  # together wants an older one
+        free = {*OTHERS, "filelock", "rich"}  # together wants older ones
     else:
         packages, free = [f"openai=={version}", f"{ROOT}[test]"], {"openai"}
     held = directory / CONSTRAINTS.name

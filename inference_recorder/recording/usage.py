@@ -62,9 +62,9 @@ def usage_of(recording: Recording) -> Usage | None:
         if isinstance(chunk, bytes) and b'"usage"' not in chunk:
             continue
         value = untyped(chunk_value(chunk, recording.path))
-        counts = _counts_in(value) | counts
-        if counts and member(value, "type") != "message_delta":
-            break
+        if (counts_here := _counts_in(value)) and member(value, "type") != "message_delta":
+            return _counted(counts_here | counts)
+        counts = counts_here | counts
     return _counted(counts)
 
 

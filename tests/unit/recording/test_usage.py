@@ -70,6 +70,16 @@ def stream(*chunks: JsonValue) -> Answer:
             ),
             Usage(427, 60, cached=400, reasoning=50),
         ),
+        (
+            Streamed(
+                [
+                    typed("object", {"type": "message_start", "message": {"usage": MESSAGE}}),
+                    typed("object", {"type": "content_block_stop", "index": 0}),
+                    typed("object", message_delta({"output_tokens": 30})),
+                ]
+            ),
+            Usage(325, 30, cached=300),
+        ),
         (stream({"type": "message_start", "message": {"usage": MESSAGE}}), Usage(325, 1, cached=300)),
         (stream(message_delta(TOTALS)), Usage(400, 60, cached=400)),
         (whole({"usage": CHAT | {"cache_creation_input_tokens": 1, "cache_read_input_tokens": 2}}), Usage(3, 4)),
@@ -99,6 +109,7 @@ def stream(*chunks: JsonValue) -> Answer:
         "deeper",
         "messages: with the cache",
         "messages: totals replace counts",
+        "messages: another layout",
         "messages: left early",
         "messages: without a start",
         "a proxy's counts with the cache",

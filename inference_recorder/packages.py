@@ -103,3 +103,8 @@ def sdk_of_module(name: str) -> SDK | None:
 def sdk_of(kind: type) -> SDK | None:
     """Return the SDK that a class, or a class that it derives from, belongs to."""
     return next((sdk for base in kind.__mro__ if (sdk := sdk_of_module(base.__module__)) is not None), None)
+
+
+def sdk_of_client(client: object) -> SDK:
+    """Return the SDK of a client; openai for one that is of none, such as a mock."""
+    return sdk_of(type(client)) or OPENAI

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from ..engine.test_run import current_test_run
 from ..modes import InferenceMode
-from ..packages import OPENAI, SDK, SDKS, sdk_of, sdk_of_module
+from ..packages import OPENAI, SDKS, sdk_of, sdk_of_client, sdk_of_module
 from ..request.unshown import Unshown
 from .context import possible_engines
 from .internals import check_requests
@@ -49,7 +49,7 @@ def without_key() -> str | None:
 
 
 def _make(wrapped: Original, instance: Any, args: Args, kwargs: Kwargs) -> object:
-    sdk = _sdk_of(instance)
+    sdk = sdk_of_client(instance)
     has_credentials, given = any(kwargs.get(name) is not None for name in sdk.credentials), Unshown((args, kwargs))
     is_copy = kwargs.get("api_key") == PLACEHOLDER_KEY
     # The module's client keeps its key in the module, and its first call makes it.
@@ -97,7 +97,7 @@ def _check_request(client: Any, request: Any) -> None:
 
 def _refuse(client: Any) -> NoReturn:
     __tracebackhide__ = True
-    sdk = _sdk_of(client)
+    sdk = sdk_of_client(client)
     kind: type[Exception] = sdk.errors[sdk.error]
     variable, test_id = _variables(client)[0], current_test_run().test_id
     start = (
@@ -114,12 +114,8 @@ def _refuse(client: Any) -> NoReturn:
     )
 
 
-def _sdk_of(client: object) -> SDK:
-    return sdk_of(type(client)) or OPENAI
-
-
 def _variables(client: object) -> tuple[str, ...]:
-    if (sdk := _sdk_of(client)) is not OPENAI:
+    if (sdk := sdk_of_client(client)) is not OPENAI:
         return (sdk.variable,)
     is_azure = any("Azure" in kind.__name__ for kind in type(client).__mro__)
     return _AZURE_VARIABLES if is_azure else _OPENAI_VARIABLES

@@ -14,14 +14,22 @@ from typing import Any, NamedTuple
 
 from ..errors import UnrecordableCall
 from ..json_tree import JsonObject, JsonValue
-from ..packages import OPENAI, sdk_of
+from ..packages import OPENAI, SDK, sdk_of_client
 from ..request.credentials import Credential
 from ..request.exact_body import WRAPPED, means_something_else
 from ..request.jsonable import NOT_PART_OF_A_REQUEST, canonical_text, is_sentinel, omitted_names, plain, plain_arguments
 from ..request.request import Request, recorded_url
 from ..request.unshown import Unshown
 from .additions import POLL_MARK, RAW_RESPONSE_HEADER, without_additions
-from .internals import base_url_of, content_of, has_key_provider, keeps_its_base_url, prepared, prepared_url
+from .internals import (
+    base_url_of,
+    content_of,
+    has_key_provider,
+    keeps_its_base_url,
+    own_headers,
+    prepared,
+    prepared_url,
+)
 from .methods import Method, method_for
 
 _LIST_OF_MODELS = ("GET", "/v1/models")
@@ -106,7 +114,7 @@ def described_options(client: Any, options: Any) -> Request:
     A resource method of the table is identified by its keyword arguments, any other request by its HTTP method
     too. Files are identified by name, media type and a sha256 of their content; an open file is left where it was.
     """
-    sdk = sdk_of(type(client)) or OPENAI
+    sdk = sdk_of_client(client)
     http_method = options.method.upper()
     base_url, endpoint = base_and_endpoint(client, options.url)
     if endpoint == sdk.warm_up:
@@ -122,31 +130,34 @@ def described_options(client: Any, options: Any) -> Request:
     body = _body(options)
     if sdk is OPENAI:
         body = without_additions(body, endpoint, options)
-    body |= {name: value for name, value in _headers(options).items() if name in sdk.argument_headers}
+    if sdk.argument_headers:
+        body |= _argument_headers(client, options, sdk)
     return Request(
         "POST" if is_listed else http_method, endpoint, url, body, canonical_text(body), credential_of(client)
     )
 
 
-def _headers(options: Any) -> dict[str, JsonValue]:
-    given = options.headers if isinstance(options.headers, Mapping) else {}
-    return {name.lower(): value for name, value in given.items() if isinstance(value, str)}
+def _argument_headers(client: Any, options: Any, sdk: SDK) -> dict[str, JsonValue]:
+    """Return the client's and the call's own headers that change the answer; a call may also omit the client's."""
+    given = [(name.lower(), value) for headers in own_headers(client, options) for name, value in headers.items()]
+    headers = {name: value for name, value in given if name in sdk.argument_headers}
+    return {name: value for name, value in headers.items() if isinstance(value, str)}
 
 
 def base_and_endpoint(client: Any, path: str) -> tuple[str, str]:
     """Return the base url and the endpoint that recordings name, for what a client asks for: a path or a whole url.
 
-    The endpoint of a path is "/v1" and what openai asks for below its base url. Other SDKs have the version in the base
-    url, or in the path, or a later release moves it: "/v1" and what follows, the whole path where it has no "/v1".
+    openai's endpoint is "/v1" and the path below its base url. Other SDKs have "/v1" in their base url or in the path,
+    and a release may move it: there the endpoint begins at the last "/v1", or is the whole path.
     """
-    if "://" in path:
-        base_url, endpoint = _split_absolute(path)
-    else:
-        base_url, endpoint = str(client.base_url), "/v1/" + path.partition("?")[0].lstrip("/")
-    if sdk_of(type(client)) in (None, OPENAI):
-        return base_url, endpoint
-    origin, whole = _split_absolute(path if "://" in path else f"{base_url.rstrip('/')}/{path.lstrip('/')}")
-    start, version, rest = whole.rpartition("/v1/")
+    is_whole, is_openai = "://" in path, sdk_of_client(client) is OPENAI
+    if is_openai and not is_whole:
+        return str(client.base_url), "/v1/" + path.partition("?")[0].lstrip("/")
+    base_url = str(client.base_url).partition("?")[0].rstrip("/")
+    origin, endpoint = _split_absolute(path if is_whole else f"{base_url}/{path.lstrip('/')}")
+    if is_openai:
+        return origin, endpoint
+    start, version, rest = endpoint.rpartition("/v1/")
     return origin + start, version + rest
 
 

@@ -83,6 +83,12 @@ def prepared_url(client: Any, options: Any) -> tuple[Any, Mapping[str, object], 
     return client._prepare_url(options.url), {**client.default_query, **(options.params or {})}, client.qs.stringify
 
 
+@uses("._base_client:BaseClient", "_custom_headers")
+def own_headers(client: Any, options: Any) -> list[Mapping[str, object]]:
+    """Return the headers that a client was made with, and those of a call, which come first where both have one."""
+    return [headers for headers in (client._custom_headers, options.headers) if isinstance(headers, Mapping)]
+
+
 @uses("._base_client:BaseClient", "_maybe_override_cast_to")
 def overridden_cast_to(client: Any, cast_to: object, options: object) -> Any:
     """Return the type that a client makes of the response to a request."""

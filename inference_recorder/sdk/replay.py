@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import CorruptRecording, IncompleteRecording, assert_never
 from ..json_tree import JsonObject, JsonValue
-from ..packages import OPENAI, sdk_of
+from ..packages import sdk_of_client
 from ..recording.answer import Answer, Failed, ModelList, Recording, Streamed, Value, items_of
 from ..recording.body import Chunk, chunk_data_start, chunk_value, data_in, is_plain, is_text, typed_data, untyped
 from ..recording.failures import revive_failure
@@ -133,7 +133,7 @@ def recorded_response(
 ) -> object:
     """Return a response in memory of which the client makes the recorded answer; raises a recorded failure."""
     path, answer, library = recording.path, recording.answer, library_of(client)
-    http_request, sdk = memory_request(client, options, library), sdk_of(type(client)) or OPENAI
+    http_request, sdk = memory_request(client, options, library), sdk_of_client(client)
     check_end = partial(check_complete, answer, path)
     content: Any
     match answer:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, cast, get_args
 from ..engine.decisions import Record
 from ..engine.engine import Engine
 from ..json_tree import JsonObject, JsonValue
-from ..packages import OPENAI, sdk_of
+from ..packages import OPENAI, sdk_of_client
 from ..recording import json_bytes
 from ..recording.answer import Answer, Failed, Failure, ModelList, Streamed, Value
 from ..recording.body import TEXT, plain_body, typed, typed_json
@@ -33,7 +33,7 @@ class ResponseCapture(Capture):
     def __init__(self, engine: Engine, decision: Record, client: object) -> None:
         super().__init__(engine, decision)
         self._client = client
-        self._sdk = sdk_of(type(client)) or OPENAI
+        self._sdk = sdk_of_client(client)
         self._headers: Any = None
         self._cast_to: Any = None
         self._stream_cls: Any = None

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from inference_recorder import inference_recording
+from inference_recorder import MissingRecording, inference_recording
 
 from ...conftest import Colour
 from ...support.anthropic_replies import anthropic_reply, message, message_events
@@ -269,3 +269,36 @@ def test_the_warning_for_a_model_that_ends_comes_in_replay_too(
         return [answer, [str(warning.message) for warning in caught]]
 
     assert 1 <= len(check(Way(use), sdk, server, recordings)[1])
+
+
+@pytest.mark.parametrize("sdk_name", ["anthropic"])
+def test_the_betas_of_a_message_belong_to_its_request(
+    sdk_name: str, sdk: Colour, server: OpenAIServer, recordings: Path
+) -> None:
+    """They change the answer, whether an argument, a call's header or the client's header names them."""
+
+    def client(**headers: Any) -> Any:
+        return sdk.client.with_options(default_headers=headers)
+
+    def ask(client: Any, **options: Any) -> None:
+        sdk.wait(client.messages.create(**MESSAGE, **options))
+
+    def ask_in_each_way() -> None:
+        ask(sdk.client)
+        sdk.call("beta.messages.create", **MESSAGE, betas=["a"])
+        ask(sdk.client, extra_headers={"Anthropic-Beta": "b"})
+        ask(client(**{"anthropic-beta": "c"}))
+        ask(client(**{"anthropic-beta": "c"}), extra_headers={"anthropic-beta": "d"})
+
+    with inference_recording("record", recordings):
+        ask_in_each_way()
+    server.received.clear()
+    with inference_recording("replay", recordings) as session:
+        with pytest.raises(MissingRecording):
+            ask(client(**{"anthropic-beta": "e"}))
+        with pytest.raises(MissingRecording):
+            ask(sdk.client, extra_headers={"anthropic-beta": "e"})
+        ask_in_each_way()
+
+    assert 0 == server.count
+    assert {"missed": 2, "replayed": 5} == session.counts

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import CorruptRecording
+from ..fixture_ids import parsed_fixture_id
 from ..recording.answer import Failed, Recording, Streamed, failure_of
 from ..recording.codec import decode
 from ..recording.layout import model_list_start
@@ -78,7 +79,7 @@ class Lookup:
 
         None if none does.
         """
-        for further_id in (test_id, *self._ids.further(test_id)):
+        for further_id in self._ids_of(test_id):
             for _, older_key in self._rules.further_keys(request, further_id, key):
                 stored = self._store.read(older_key)
                 if stored is not None and may_answer(stored, request, further_id, self._rules):
@@ -94,19 +95,31 @@ class Lookup:
         if failure is not None and (not lists or self._store.is_before(failure.path, lists[0].path)):
             return failure
         if not lists:
-            ids = (test_id, *self._ids.further(test_id))
-            older_keys = (older for each in ids for _, older in self._rules.further_keys(request, each, key))
-            for older_key in dict.fromkeys(older_keys):
+            for older_key in self._older_keys(key, request, test_id):
                 older_lists, older_failure = self._model_lists(older_key, request)
                 lists = older_lists + lists  # the newest list decides about a model that is in several
                 failure = failure or older_failure
         return union(lists) if lists else failure
 
+    def _ids_of(self, test_id: str | None) -> tuple[str | None, ...]:
+        """Return the ids under which a test may be recorded, its own first.
+
+        llama-stack's recorder has no id for fixtures wider than a test, since its conftest.py names the running test in
+        a fixture of each test (`_track_test_context` in tests/integration/conftest.py).
+        """
+        ids = (test_id, *self._ids.further(test_id))
+        if test_id is None or self._rules.key_version is EXACT or parsed_fixture_id(test_id) is None:
+            return ids
+        return (*ids, None)
+
+    def _older_keys(self, key: str, request: Request, test_id: str | None) -> dict[str, None]:
+        ids = self._ids_of(test_id)
+        return dict.fromkeys(older for each in ids for _, older in self._rules.further_keys(request, each, key))
+
     def lists_by_name(self, key: str, request: Request, test_id: str | None) -> dict[str, str]:
         """Return the paths of all recorded lists, by the names that they would have under `key`."""
-        ids = (test_id, *self._ids.further(test_id))
-        older_keys = (older for each in ids for _, older in self._rules.further_keys(request, each, key))
-        lists = (each for one in dict.fromkeys((key, *older_keys)) for each in self._model_lists(one, request)[0])
+        keys = (key, *self._older_keys(key, request, test_id))
+        lists = (each for one in keys for each in self._model_lists(one, request)[0])
         return {model_list_name(key, recording.answer): recording.path for recording in lists}
 
     def _model_lists(self, key: str, request: Request) -> tuple[list[Recording], Recording | None]:

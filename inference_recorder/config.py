@@ -24,6 +24,8 @@ MODE_VARIABLES = ("LLAMA_STACK_TEST_INFERENCE_MODE", "OGX_TEST_INFERENCE_MODE")
 DIRECTORY_OPTION = "--inference-recordings"
 DIRECTORY_VARIABLES = ("LLAMA_STACK_TEST_RECORDING_DIR", "OGX_TEST_RECORDING_DIR")
 DEFAULT_DIRECTORY = "recordings"
+LLAMA_STACK_COMMON = "tests/integration/common"
+"""`DEFAULT_STORAGE_DIR` in llama_stack/testing/api_recorder.py, below the root."""
 TABLE = "[tool.inference_recorder]"
 DEFAULT = "default"
 UNMARKED = ("allow", "warn", "error")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from . import recorder
-from .config import absolute
+from .config import DEFAULT, LLAMA_STACK_COMMON, absolute
 from .engine.given_test import GivenTest, given_test
 from .engine.test_run import current_test_run, running_test_id
 from .json_tree import JsonObject, JsonValue
@@ -67,9 +67,14 @@ def get_inference_mode() -> InferenceMode:
 
 
 def setup_inference_recording() -> inference_recording | None:
-    """Return a recorder with the environment's mode and directory, None in live mode, as llama-stack does."""
-    mode = get_inference_mode()
-    return None if mode is InferenceMode.LIVE else inference_recording(mode)
+    """Return a recorder with the environment's mode and directory, None in live mode, as llama-stack does.
+
+    If neither environment nor configuration names a directory, it is tests/integration/common if that exists.
+    """
+    config, mode = current_test_run().config, get_inference_mode()
+    common = absolute(LLAMA_STACK_COMMON, config.root)
+    is_default = config.directory().source == DEFAULT and common.is_dir()
+    return None if mode is InferenceMode.LIVE else inference_recording(mode, common if is_default else None)
 
 
 def normalize_inference_request(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ..config import Config
+from ..config import LLAMA_STACK_COMMON, Config, absolute
 from ..engine.run_log import RunLog
 from ..engine.test_run import TestRun, opened_outside
 from ..errors import RecorderError
@@ -69,8 +69,8 @@ class Run(TestRun):
         self._processes = processes
         self._unsettled = unsettled
         """What processes that the running test started have overwritten; None without a shared directory."""
-        self._directory = config.directory().value
-        """Where recorders write that were given no directory, when the run began."""
+        self._defaults = (config.directory().value, absolute(LLAMA_STACK_COMMON, config.root))
+        """Where recorders write that were given no directory, when the run began; the second if llama_stack's."""
         self._guard = threading.Lock()
         """Held while an AttemptSeries is made: calls in several threads may be the first."""
         self._ended: dict[tuple[str, Path | None], Attempt] = {}
@@ -132,7 +132,7 @@ class Run(TestRun):
     def about_to_open(self, mode: InferenceMode, source: str, directory: Path, /) -> None:
         # A test that records into a directory of its own tests recording.
         is_beside = self.config.table.recordings_beside_tests and directory.parent == self.test_directory
-        if directory != self._directory and not is_beside and not self._projects.holds(directory):
+        if directory not in self._defaults and not is_beside and not self._projects.holds(directory):
             return
         try:
             check_may_record(self._pytest_config, mode, "inference_recording()" if source == "mode" else source)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -61,6 +62,57 @@ def test_each_call_is_recorded_beside_its_test_and_replays(stack: Suite) -> None
     assert [9, 9] == [sent, stack.server.count]
     replayed.assert_outcomes(passed=6)
     assert "recordings: 9 replayed, 0 recorded, 0 missed, 0 live, 0 unused" == line_of(replayed, "recordings: ")
+
+
+@pytest.mark.slow
+def test_without_a_directory_it_is_the_one_that_llama_stack_has(stack: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its suites name none: the default is the directory's path in the repository. In CI too it is only replayed."""
+    monkeypatch.delenv("LLAMA_STACK_TEST_RECORDING_DIR")
+    (stack.directory / BASE).mkdir()
+    stack.run(RECORD)
+    stack.run().assert_outcomes(passed=6)
+    monkeypatch.setenv("CI", "true")
+    setup = "os.environ['LLAMA_STACK_TEST_INFERENCE_MODE'] = 'record'\n        with setup_api_recording()"
+    stack.write("conftest.py", "import os\n" + dedent(CONFTEST.replace("with setup_api_recording()", setup)))
+    stack.run().assert_outcomes(errors=6)
+
+    assert {AGENTS: 4, COMMON: 1, INFERENCE: 4} == where(stack)
+    assert 9 == stack.server.count
+
+
+@pytest.mark.slow
+def test_a_wider_fixture_is_answered_by_what_belongs_to_no_test(stack: Suite) -> None:
+    """llama-stack's recorder has no test id when a session's fixture calls: its conftest names the test after that."""
+    calls = 'ask("of the session"), models()'
+    conftest = CONFTEST.replace('ask("of the session")', calls)
+    stack.write(
+        "models.py",
+        """
+        import openai, os
+
+        def models():
+            with openai.OpenAI(base_url=os.environ["SERVER"], api_key="x") as client:
+                return list(client.models.list())
+        """,
+    )
+    stack.write(
+        "conftest.py",
+        f"""
+        from models import models
+        from inference_recorder.llama_stack import setup_api_recording
+
+        def pytest_sessionstart():
+            with setup_api_recording():
+                {calls}
+        """,
+    )
+    stack.run(RECORD, "-k", "without_calls")
+    stack.write("conftest.py", "from models import models\n" + dedent(conftest))
+    replayed = stack.run("-k", "without_calls")
+
+    assert {COMMON: 2} == where(stack)
+    assert 2 == stack.server.count
+    replayed.assert_outcomes(passed=2, deselected=4)
 
 
 @pytest.mark.slow

@@ -53,16 +53,19 @@ class WideFixtures:
             # Finalizers run last to first: what the fixture does after its yield runs between these two.
             fixturedef.addfinalizer(lambda: self._enter(fixture, is_setup=False))
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_teardown(self) -> None:
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_teardown(self) -> Generator[None, object, object]:
         """Note what servers in other processes, started by wider fixtures, have missed for the running test."""
-        attempt = self._run.attempt
-        if attempt is None:
-            return
-        for session in self._sessions.values():
-            missed, seen, in_run = session.missed, self._seen.get(session, 0), session.engine.ids.in_run
-            self._seen[session] = len(missed)
-            attempt.missed_in_fixtures += [call for call in missed[seen:] if in_run(call.test_id) == attempt.test_id]
+        sessions = list(self._sessions.values())  # some end with this test
+        try:
+            return (yield)
+        finally:
+            if (attempt := self._run.attempt) is not None:
+                for session in sessions:
+                    missed, seen, in_run = session.missed, self._seen.get(session, 0), session.engine.ids.in_run
+                    self._seen[session] = len(missed)
+                    of_test = [call for call in missed[seen:] if in_run(call.test_id) == attempt.test_id]
+                    attempt.missed_in_fixtures += of_test
 
     def _enter(self, fixture: WideFixture, *, is_setup: bool) -> None:
         was_running = self._is_running(fixture)  # one that overrides another of the same plugin or file

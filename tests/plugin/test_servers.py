@@ -134,6 +134,31 @@ def test_a_miss_fails_its_test_though_the_server_goes_on(suite: Suite, serve: st
     result.stdout.fnmatch_lines(["*a call had no recording*", "*test: test_chat.py::test_one"])
 
 
+def test_a_miss_while_fixtures_are_torn_down_fails_its_test(suite: Suite) -> None:
+    """What a test asks last, it may ask in the teardown of its fixtures."""
+    served(suite, "in_process")
+    suite.write(
+        "test_chat.py",
+        """
+        @pytest.fixture
+        def bye(say):
+            yield
+            say("plain", "bye")
+
+        @pytest.mark.inference_recording
+        def test_one(bye): pass
+
+        @pytest.mark.inference_recording
+        def test_two(): pass
+        """,
+    )
+
+    result = suite.run()
+
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["*test: test_chat.py::test_one"])
+
+
 def test_a_server_of_a_test_records_with_it(suite: Suite) -> None:
     """In mode record, a failing test keeps its old recordings, whichever process asked; calls are counted together."""
     served(suite, "in_process", scope="function")
@@ -253,7 +278,7 @@ def test_a_server_with_a_session_of_its_own_forgets_during_which_test_it_was_sta
 ) -> None:
     """The variable that pytest has set is inherited, and no later test changes it there."""
     served(suite, "in_process", ", own_session=True")
-    tests = TESTS.replace("@pytest.mark.inference_recording\n", "\n").replace('"streamed"', '"streamed"')
+    tests = TESTS.replace("@pytest.mark.inference_recording\n", "\n")
     suite.write("test_chat.py", tests + "        say('plain', 'whose?', {})\n")
     monkeypatch.setenv("LLAMA_STACK_TEST_INFERENCE_MODE", "record")
 

@@ -72,15 +72,17 @@ class TestRun:
         """Return the series of a given test; `running` are those that a call of no given test uses now.
 
         Each attempt of a test in another process begins at the first position. A call that comes late, when another
-        test runs, is counted on from its own test's.
+        test runs, is counted on from its own test's; under an id that no test has had, it counts as one of `running`.
         """
         is_running = given.attempt == running.token or (not given.attempt and given.test_id == self.test_id)
         with self._given_guard:
             series = running if is_running else self._given.get(given.test_id)
-            if series is None or given.attempt not in ("", series.token):
+            if given.attempt and (series is None or series.token != given.attempt):
                 from .attempt_series import AttemptSeries
 
-                series = AttemptSeries(given.attempt) if given.attempt else running
+                series = AttemptSeries(given.attempt)
+            if series is None:
+                return running
             self._given[given.test_id] = series
             return series
 

@@ -211,6 +211,29 @@ def test_what_a_failing_test_recorded_under_another_ones_id_stays(suite: Suite, 
     assert "Answer 1" == recording["response"]["body"]["__data__"]["choices"][0]["message"]["content"]
 
 
+def test_an_id_that_tests_share_is_counted_in_each_of_them(suite: Suite) -> None:
+    """Otherwise the answers of a test would depend on the tests that ran before it."""
+    suite.write(
+        "test_chat.py",
+        """
+        from inference_recorder import test_id_context
+
+        @pytest.mark.inference_recording
+        @pytest.mark.parametrize("number", [1, 2])
+        def test_it(number):
+            with test_id_context("shared"):
+                print("\\nanswers:", ask("same"), ask("same"))
+        """,
+    )
+
+    recorded = suite.run("-s", "--inference-mode=record")
+    one = suite.run("-s", "-k", "2")
+
+    assert 2 == suite.server.count == len(suite.recordings())
+    of_both, of_one = ([line for line in run.outlines if "answers:" in line] for run in (recorded, one))
+    assert of_both == 2 * of_one == 2 * ["answers: Answer 0 Answer 1"]
+
+
 def test_a_call_that_comes_late_belongs_to_the_test_that_caused_it(suite: Suite) -> None:
     """A background task may run while the next test does; its answer is a further one of its own test."""
     served(suite, "in_thread")

@@ -67,7 +67,7 @@ ANTHROPIC = SDK(
     "AnthropicError",
     "ANTHROPIC_API_KEY",
     ("api_key", "auth_token"),
-    frozenset({"anthropic-beta"}),
+    frozenset({"anthropic-beta", "anthropic-user-profile-id", "anthropic-workspace-id"}),
 )
 SDKS = (
     OPENAI,

@@ -82,7 +82,8 @@ def _build_request(wrapped: Original, instance: object, args: Args, kwargs: Kwar
 def _process_response(called: Called) -> Course:
     __tracebackhide__ = True
     wrapped, _, args, kwargs = called
-    capture = capture_of_response()
+    # With anthropic's middleware, responses that are raised as errors later, or tried again, come here too.
+    capture = None if getattr(kwargs["response"], "is_error", False) is True else capture_of_response()
     if capture is not None:
         answer = capture.receive(
             kwargs["response"],

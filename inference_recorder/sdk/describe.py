@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from ..errors import UnrecordableCall
 from ..json_tree import JsonObject, JsonValue
 from ..packages import OPENAI, SDK, sdk_of_client
+from ..recording.headers import names_a_secret
 from ..request.credentials import Credential
 from ..request.exact_body import WRAPPED, means_something_else
 from ..request.jsonable import NOT_PART_OF_A_REQUEST, canonical_text, is_sentinel, omitted_names, plain, plain_arguments
@@ -141,7 +142,9 @@ def _argument_headers(client: Any, options: Any, sdk: SDK) -> dict[str, JsonValu
     """Return the client's and the call's own headers that change the answer; a call may also omit the client's."""
     given = [(name.lower(), value) for headers in own_headers(client, options) for name, value in headers.items()]
     headers = {name: value for name, value in given if name in sdk.argument_headers}
-    return {name: value for name, value in headers.items() if isinstance(value, str)}
+    texts = {name: value for name, value in headers.items() if isinstance(value, str)}
+    # What says whose account it is stays out of files, but makes another key.
+    return {name: _digest(value.encode()) if names_a_secret(name) else value for name, value in texts.items()}
 
 
 def base_and_endpoint(client: Any, path: str) -> tuple[str, str]:

@@ -11,7 +11,7 @@ _STATUS_CODES = frozenset({401, 402, 403, 408, 409, 429})
 _TYPES = frozenset({"APIConnectionError", "APITimeoutError", "OAuthError"})
 _NAMES = frozenset(
     {
-        "apiconnectionerror", "apitimeouterror", "authenticationerror", "badgateway", "billingerror",
+        "apiconnectionerror", "apierror", "apitimeouterror", "authenticationerror", "badgateway", "billingerror",
         "billinghardlimitreached", "gatewaytimeout", "insufficientquota", "internalerror", "internalservererror",
         "invalidapikey", "overloaded", "overloadederror", "permissiondenied", "permissiondeniederror",
         "permissionerror", "ratelimiterror", "ratelimitexceeded", "requesttimeout", "servererror",

@@ -47,6 +47,7 @@ def test_a_class_decides_where_there_is_not_a_status(failure: Failure, expected:
         ({"status": 500, "type": "invalid_request_error"}, False),
         ({"type": "InternalServerError", "code": 500}, False),
         ({"type": "overloaded_error"}, False),
+        ({"type": "api_error"}, False),
         ({"code": "insufficient_quota"}, False),
         ({"type": "BadRequestError", "code": 400}, True),
         ({"code": "context_length_exceeded", "type": "invalid_request_error"}, True),

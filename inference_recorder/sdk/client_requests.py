@@ -37,18 +37,21 @@ def targets() -> list[Target]:
 
 def _targets_of(sdk: SDK) -> list[Target]:
     module = f"{sdk.package}._base_client"
-    kept = _not_in_llama_stack if sdk.asks_llama_stack else lambda intercept: intercept
+    limited = outside_llama_stack if sdk.asks_llama_stack else lambda intercept: intercept
     return [
-        Target(module, "SyncAPIClient", "request", kept(_request)),
-        Target(module, "AsyncAPIClient", "request", kept(_async_request)),
+        Target(module, "SyncAPIClient", "request", limited(_request)),
+        Target(module, "AsyncAPIClient", "request", limited(_async_request)),
         Target(module, "SyncAPIClient", "_process_response", wrapper(_process_response)),
         Target(module, "AsyncAPIClient", "_process_response", async_wrapper(_process_response)),
         Target(module, "BaseClient", "_build_request", _build_request),
     ]
 
 
-def _not_in_llama_stack(intercept: Wrapper) -> Wrapper:
-    """Return what intercepts calls but those of sessions that record as llama-stack's recorder does."""
+def outside_llama_stack(intercept: Wrapper) -> Wrapper:
+    """Return a wrapper that leaves calls alone in sessions that record as llama-stack's recorder does.
+
+    That recorder runs in the server which these clients ask.
+    """
 
     def intercept_unless(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> object:
         __tracebackhide__ = True

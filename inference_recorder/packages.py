@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class SDK:
-    """One SDK. Its errors have openai's names, but for the one that all of them derive from."""
+    """One SDK. Its errors have openai's names, but for that of the one that all others derive from."""
 
     package: str
     """As it is imported."""
@@ -22,8 +22,6 @@ class SDK:
     """As it is installed."""
     client: str
     """The class of its sync client; the async one is called the same with "Async" before it."""
-    error: str
-    """The class that all its errors derive from."""
     variable: str
     """The environment variable that holds the API key."""
     credentials: tuple[str, ...] = ("api_key",)
@@ -31,8 +29,7 @@ class SDK:
     argument_headers: frozenset[str] = frozenset()
     """The headers, in lower case, by which its methods send arguments that change the answer."""
     warm_up: str = ""
-    """The endpoint that every new client asks, whose failure it ignores."""
-
+    """The endpoint that every new client requests, ignoring failures."""
     asks_llama_stack: bool = False
     """Whether its clients ask the server that llama-stack's recorder runs in, which leaves them alone."""
 
@@ -40,6 +37,11 @@ class SDK:
     def version(self) -> str:
         """The version that is imported, "" before it is."""
         return str(getattr(sys.modules.get(f"{self.package}._version"), "__version__", ""))
+
+    @property
+    def error(self) -> str:
+        """The class that all its errors derive from."""
+        return f"{self.client}Error"
 
     @property
     def module(self) -> ModuleType:
@@ -56,7 +58,6 @@ OPENAI = SDK(
     "openai",
     "openai",
     "OpenAI",
-    "OpenAIError",
     "OPENAI_API_KEY",
     ("api_key", "admin_api_key", "azure_ad_token", "azure_ad_token_provider", "workload_identity", "provider"),
 )
@@ -64,33 +65,24 @@ ANTHROPIC = SDK(
     "anthropic",
     "anthropic",
     "Anthropic",
-    "AnthropicError",
     "ANTHROPIC_API_KEY",
     ("api_key", "auth_token"),
-    frozenset({"anthropic-beta", "anthropic-user-profile-id", "anthropic-workspace-id"}),
+    argument_headers=frozenset({"anthropic-beta", "anthropic-user-profile-id", "anthropic-workspace-id"}),
 )
 SDKS = (
     OPENAI,
     ANTHROPIC,
-    SDK("groq", "groq", "Groq", "GroqError", "GROQ_API_KEY"),
-    SDK(
-        "cerebras.cloud.sdk",
-        "cerebras-cloud-sdk",
-        "Cerebras",
-        "CerebrasError",
-        "CEREBRAS_API_KEY",
-        warm_up="/v1/tcp_warming",
-    ),
-    SDK("together", "together", "Together", "TogetherError", "TOGETHER_API_KEY"),
+    SDK("groq", "groq", "Groq", "GROQ_API_KEY"),
+    SDK("cerebras.cloud.sdk", "cerebras-cloud-sdk", "Cerebras", "CEREBRAS_API_KEY", warm_up="/v1/tcp_warming"),
+    SDK("together", "together", "Together", "TOGETHER_API_KEY"),
     SDK(
         "llama_stack_client",
         "llama-stack-client",
         "LlamaStackClient",
-        "LlamaStackClientError",
         "LLAMA_STACK_CLIENT_API_KEY",
         asks_llama_stack=True,
     ),
-    SDK("ogx_client", "ogx-client", "OgxClient", "OgxClientError", "OGX_CLIENT_API_KEY", asks_llama_stack=True),
+    SDK("ogx_client", "ogx-client", "OgxClient", "OGX_CLIENT_API_KEY", asks_llama_stack=True),
 )
 
 

@@ -19,6 +19,12 @@ def member(value: JsonValue, *names: str) -> JsonValue:
     return value
 
 
+def object_in(value: JsonValue, *names: str) -> JsonObject:
+    """Return the object that these names of members lead to, {} if there is none."""
+    found = member(value, *names)
+    return found if isinstance(found, dict) else {}
+
+
 def walk(value: JsonValue, name: str = "") -> Iterator[tuple[str, JsonValue]]:
     """Yield a value and every value inside it, parents first, each with the name of the member that holds it.
 

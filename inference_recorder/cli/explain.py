@@ -20,7 +20,7 @@ from ..engine.lookup import Lookup
 from ..engine.series import Series
 from ..errors import CorruptRecording, MissingRecording, RecorderError
 from ..explanation import Difference, Dropped, Explanation, Nearest
-from ..json_tree import JsonObject, JsonValue
+from ..json_tree import JsonObject, JsonValue, object_in
 from ..redaction.requests import RequestRules, with_literals, without_numbers
 from ..request.jsonable import plain_arguments
 from ..request.keys import request_key
@@ -30,7 +30,7 @@ from ..storage.catalogue import entry_of
 from ..storage.directories import Directories
 from ..storage.store import Store
 from ..test_files import is_in_its_file
-from ..views.parts import object_in, text_in
+from ..views.parts import text_in
 from .amounts import iso_time
 from .configured import configured
 from .console import OUTSIDE_A_TEST, output, remarks, show_json, show_lines, show_text

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 from ..api_schema import is_enumerated
-from ..json_tree import JsonObject, JsonValue, member
+from ..json_tree import JsonObject, JsonValue, member, object_in
 from .answer import RESPONSE_ENDS
 from .joined_message import is_message_event, joined_message
 
@@ -77,13 +77,13 @@ def joined_response(events: Iterable[JsonValue]) -> JsonObject:
         kind, index = event.get("type"), event.get("output_index")
         index = index if isinstance(index, int) else 0
         if kind in ("response.output_item.added", "response.output_item.done"):
-            items[index] = _object(event.get("item"))
+            items[index] = object_in(event, "item")
             if kind == "response.output_item.done":
                 texts.pop(index, None)
         elif isinstance(kind, str) and kind in _DELTAS:
             texts.setdefault(index, {}).setdefault(_DELTAS[kind], []).append(text_added(event))
         elif isinstance(kind, str) and kind in RESPONSE_ENDS:
-            response = _object(event.get("response"))
+            response = object_in(event, "response")
         elif kind == "error":
             error = event
     for index, item_texts in texts.items():
@@ -159,10 +159,6 @@ def _with_texts(item: JsonObject, texts: dict[tuple[str, str], list[str]]) -> Js
         else:
             whole[name] = text
     return whole
-
-
-def _object(value: JsonValue) -> JsonObject:
-    return value if isinstance(value, dict) else {}
 
 
 _T = TypeVar("_T")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ..json_tree import JsonObject, JsonValue, member
+from ..json_tree import JsonObject, JsonValue, member, object_in
 from . import json_bytes
 
 _EVENTS = frozenset({"message_start", "message_delta", "content_block_start", "content_block_delta"})
@@ -36,16 +36,16 @@ def joined_message(events: Iterable[JsonValue]) -> JsonObject:
     texts: dict[int, dict[str, list[str]]] = {}
     citations: dict[int, list[JsonValue]] = {}
     for event in events:
-        kind, index, delta = member(event, "type"), member(event, "index"), _object(event, "delta")
+        kind, index, delta = member(event, "type"), member(event, "index"), object_in(event, "delta")
         index = index if type(index) is int else 0
         if kind == "message_start":
-            message = _object(event, "message") | message
-            usage = _object(message, "usage") | usage
+            message = object_in(event, "message") | message
+            usage = object_in(message, "usage") | usage
         elif kind == "message_delta":  # its counts are totals
             message |= _given(delta)
-            usage |= _given(_object(event, "usage"))
+            usage |= _given(object_in(event, "usage"))
         elif kind == "content_block_start":
-            blocks[index] = _object(event, "content_block") | blocks.get(index, {})
+            blocks[index] = object_in(event, "content_block") | blocks.get(index, {})
         elif kind == "content_block_delta":
             block = blocks.setdefault(index, {})
             if (added := delta_text(event)) is not None:
@@ -55,7 +55,7 @@ def joined_message(events: Iterable[JsonValue]) -> JsonObject:
             else:  # a member as a whole, such as "signature"
                 block |= {name: value for name, value in delta.items() if name != "type"}
         elif kind == "error":
-            message["error"] = _object(event, "error")
+            message["error"] = object_in(event, "error")
     for index, block_texts in texts.items():
         for name, parts in block_texts.items():
             _add(blocks[index], name, "".join(parts))
@@ -92,8 +92,3 @@ def _add(block: JsonObject, delta: str, text: str) -> None:
 
 def _given(members: JsonObject) -> JsonObject:
     return {name: value for name, value in members.items() if value is not None}
-
-
-def _object(value: JsonValue, name: str) -> JsonObject:
-    found = member(value, name)
-    return found if isinstance(found, dict) else {}

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..json_tree import JsonObject, JsonValue, member
+from ..json_tree import JsonObject, JsonValue, member, object_in
 from .answer import Recording, Value, items_of
 from .body import chunk_value, untyped
 
@@ -71,8 +71,8 @@ def usage_of(recording: Recording) -> Usage | None:
 def _counts_in(value: JsonValue) -> JsonObject:
     """Return the "usage" that an answer or chunk reports, without nulls; {} if it counts no tokens."""
     for names in _HOLDERS:
-        usage = member(value, *names, "usage")
-        if isinstance(usage, dict) and _count(usage, *_IN, *_OUT) is not None:
+        usage = object_in(value, *names, "usage")
+        if _count(usage, *_IN, *_OUT) is not None:
             return {name: count for name, count in usage.items() if count is not None}
     return {}
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..json_tree import JsonObject, JsonValue
+from ..json_tree import JsonObject, JsonValue, object_in
 from ..recording.joined import joined_choices
-from .parts import Part, Turn, content_parts, described_media, object_in, objects_in, pretty, result_text, text_in
+from .parts import Part, Turn, content_parts, described_media, objects_in, pretty, result_text, text_in
 from .reply import Reply
 
 _REASONING = ("reasoning_content", "reasoning")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ..errors import CorruptRecording, assert_never
-from ..json_tree import JsonObject, JsonValue
+from ..json_tree import JsonObject, JsonValue, object_in
 from ..recording import json_bytes
 from ..recording.answer import Failed, Failure, ModelList, Streamed, Value, failure_of, is_complete
 from ..recording.body import Chunk, untyped
@@ -17,7 +17,7 @@ from . import others
 from .chat import chat_characters, chat_reply, request_messages, request_prompts, streamed_chat
 from .items import request_items, response_characters, response_reply, streamed_response
 from .messages import count_reply, message_characters, message_reply, request_batch, request_blocks, streamed_message
-from .parts import Turn, object_in, objects_in, pretty, text_in
+from .parts import Turn, objects_in, pretty, text_in
 from .reply import Reply
 
 _NOT_SETTINGS = frozenset({"model", "stream", "tools", "functions", "extra_headers"})

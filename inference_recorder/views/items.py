@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from ..json_tree import JsonObject, JsonValue
+from ..json_tree import JsonObject, JsonValue, object_in
 from ..recording.joined import joined_response, text_added
-from .parts import Part, Turn, content_parts, described_media, object_in, objects_in, pretty, result_text, text_in
+from .parts import Part, Turn, content_parts, described_media, objects_in, pretty, result_text, text_in
 from .reply import Reply
 
 _CALLS = {"function_call": "arguments", "custom_tool_call": "input", "mcp_call": "arguments"}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from ..json_tree import JsonObject, JsonValue
+from ..json_tree import JsonObject, JsonValue, object_in
 from ..recording.joined_message import delta_text, joined_message
-from .parts import Part, Turn, content_parts, object_in, objects_in, pretty, text_in
+from .parts import Part, Turn, content_parts, objects_in, pretty, text_in
 from .reply import Reply
 
 

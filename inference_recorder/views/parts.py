@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from ..json_tree import JsonObject, JsonValue
+from ..json_tree import JsonObject, JsonValue, member, object_in
 from ..recording import json_bytes
 
 PartKind = Literal["text", "reasoning", "refusal", "call", "result", "attachment", "json"]
@@ -85,14 +85,8 @@ def text_in(value: object, *names: str) -> str:
 
 def objects_in(value: JsonValue, name: str) -> list[JsonObject]:
     """Return the objects in the list that is the member `name` of `value`, or []."""
-    found = value.get(name) if isinstance(value, dict) else None
+    found = member(value, name)
     return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
-
-
-def object_in(value: JsonValue, name: str) -> JsonObject:
-    """Return the object that is the member `name` of `value`, or {}."""
-    found = value.get(name) if isinstance(value, dict) else None
-    return found if isinstance(found, dict) else {}
 
 
 def content_parts(content: JsonValue, level: int = 0) -> Iterator[Part]:

@@ -45,8 +45,8 @@ def doctor(directory: Path | None) -> None:
 
     \b
     Exit codes:
-      0  the SDK has everything that should be intercepted
-      1  the SDK lacks a name that it should have, the mode is unknown, or the directory cannot be used
+      0  the installed SDKs have everything that should be intercepted
+      1  an SDK lacks a name that it should have, the mode is unknown, or the directory cannot be used
     """
     is_usable = _show_mode_and_directories(directory)
     _show_settings()
@@ -71,7 +71,7 @@ def _gaps(sdk: SDK) -> str:
     if imported(sdk.package) is None:
         return "not installed"
     if imported(f"{sdk.package}._base_client") is None:
-        return "not covered: this version is made in another way than openai"
+        return "not covered: this version is not generated like openai"
     lacking = [target.name for target in coverage(sdk.version, sdk) if target.state == "missing"]
     names = [*lacking, *map(str, missing_internals(installed_internals(sdk)))]
     return f"{', '.join(names)}: missing" if names else ""

@@ -28,7 +28,7 @@ _OF_ONE_MOMENT = frozenset({"obfuscation"})
 _MEASURED_IN = frozenset({"usage", "time_info"})
 """Objects of groq and cerebras in which a number named "…_time" says how long a server took."""
 _SEED_IN = frozenset({"choices", "x_groq"})
-"""Objects of together and groq with the "seed" that the server has drawn."""
+"""Objects of together and groq with the "seed" that the server chose."""
 _TIME_NAME = re.compile(r"created|.*_at")
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T[\d:.]+(?:Z|[+-][\d:]+)")
 _EARLIEST_TIME = 1_000_000_000
@@ -69,7 +69,7 @@ def renamed_ids(old: bytes, new: bytes) -> dict[str, str] | None:
     """Return the ids that a server renewed, {new: old}, if two files differ in nothing else, or None.
 
     These are not differences: response headers, the padding that OpenAI puts into its chunks, how long groq and
-    cerebras took, seeds that a server has drawn, and times, which are numbers or ISO texts below names such as
+    cerebras took, seeds that a server chose, and times, which are numbers or ISO texts below names such as
     "created_at" and "expires_at", and "created" of a Model. Ids are the texts below names such as "id", "call_id" and
     "file_ids", but for that of a Model, which is its name; one stands for the same one throughout. The input of
     Anthropic's tool calls is what the model has written: any difference in it is one.
@@ -140,13 +140,13 @@ def _is_same(old: JsonValue, new: JsonValue, name: str, renamed: dict[str, str])
 
 
 def _is_by_chance(parent: str, name: str, old: JsonValue, new: JsonValue) -> bool:
-    """Whether two numbers of a server say how it worked, and nothing of what it answered."""
+    """Return whether a member is a number that says how a server worked, and nothing of what it answered."""
     is_named = name.endswith("_time") if parent in _MEASURED_IN else name == "seed" and parent in _SEED_IN
     return is_named and _is_number(old) and _is_number(new)
 
 
 def _is_model(value: JsonObject) -> bool:
-    """Whether an object is a Model, of OpenAI's form or of Anthropic's."""
+    """Return whether an object is a Model, of OpenAI's form or of Anthropic's."""
     return "model" in (value.get("object"), value.get("type"))
 
 

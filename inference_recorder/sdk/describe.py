@@ -119,7 +119,7 @@ def described_options(client: Any, options: Any) -> Request:
     http_method = options.method.upper()
     base_url, endpoint = base_and_endpoint(client, options.url)
     if endpoint == sdk.warm_up:
-        raise UnrecordableCall(f"{endpoint} is not asked in a session")
+        raise UnrecordableCall(f"{endpoint} is sent by no session that records or replays")
     url = recorded_url(base_url, endpoint)
     is_listed = (
         sdk is OPENAI

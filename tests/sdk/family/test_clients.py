@@ -6,6 +6,8 @@ import base64
 import inspect
 import json
 import struct
+import subprocess
+import sys
 import warnings
 import zlib
 from collections.abc import Callable
@@ -13,11 +15,13 @@ from copy import copy
 from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
 
 from inference_recorder import MissingRecording, inference_recording
+from inference_recorder.packages import SDKS
 
 from ...conftest import Colour
 from ...support.anthropic_replies import anthropic_reply, message, message_events
@@ -302,3 +306,28 @@ def test_the_betas_of_a_message_belong_to_its_request(
 
     assert 0 == server.count
     assert {"missed": 2, "replayed": 5} == session.counts
+
+
+@pytest.mark.parametrize("sdk_name", INSTALLED)
+def test_no_other_sdk_is_imported(sdk_name: str, sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
+    """A program that uses one SDK need not have, or wait for, any other."""
+    assert isinstance(sdk, FamilyColour)
+    if sdk.is_async:
+        pytest.skip("it is as the sync one")
+    call, module = CHAT[sdk_name], sdk.sdk.module
+    ask = f"""
+        import sys, {module}
+        from inference_recorder import MissingRecording, inference_recording
+        client = {module}.{sdk.sdk.client}(api_key="x", base_url={str(sdk.client.base_url)!r})
+        for mode in "record", "replay":
+            with inference_recording(mode, {str(recordings)!r}):
+                client.{call.method}(**{call.kwargs!r})
+        with inference_recording("replay", {str(recordings / "none")!r}):
+            try:
+                client.{call.method}(**{call.kwargs!r})
+            except MissingRecording:
+                print(sorted({{*{[each.package for each in SDKS]!r}}} & {{*sys.modules}}))
+    """
+    ran = subprocess.run([sys.executable, "-c", dedent(ask)], capture_output=True, text=True, check=True)
+
+    assert f"{[module]}\n" == ran.stdout

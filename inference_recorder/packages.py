@@ -20,6 +20,8 @@ class SDK:
     """As it is imported."""
     distribution: str
     """As it is installed."""
+    oldest: str
+    """The oldest version that is supported."""
     client: str
     """The class of its sync client; the async one is called the same with "Async" before it."""
     variable: str
@@ -57,6 +59,7 @@ class SDK:
 OPENAI = SDK(
     "openai",
     "openai",
+    "1.66",
     "OpenAI",
     "OPENAI_API_KEY",
     ("api_key", "admin_api_key", "azure_ad_token", "azure_ad_token_provider", "workload_identity", "provider"),
@@ -64,6 +67,7 @@ OPENAI = SDK(
 ANTHROPIC = SDK(
     "anthropic",
     "anthropic",
+    "0.40",
     "Anthropic",
     "ANTHROPIC_API_KEY",
     ("api_key", "auth_token"),
@@ -72,17 +76,18 @@ ANTHROPIC = SDK(
 SDKS = (
     OPENAI,
     ANTHROPIC,
-    SDK("groq", "groq", "Groq", "GROQ_API_KEY"),
-    SDK("cerebras.cloud.sdk", "cerebras-cloud-sdk", "Cerebras", "CEREBRAS_API_KEY", warm_up="/v1/tcp_warming"),
-    SDK("together", "together", "Together", "TOGETHER_API_KEY"),
+    SDK("groq", "groq", "0.13", "Groq", "GROQ_API_KEY"),
+    SDK("cerebras.cloud.sdk", "cerebras-cloud-sdk", "1.0", "Cerebras", "CEREBRAS_API_KEY", warm_up="/v1/tcp_warming"),
+    SDK("together", "together", "2.0", "Together", "TOGETHER_API_KEY"),
     SDK(
         "llama_stack_client",
         "llama-stack-client",
+        "0.2.12",
         "LlamaStackClient",
         "LLAMA_STACK_CLIENT_API_KEY",
         asks_llama_stack=True,
     ),
-    SDK("ogx_client", "ogx-client", "OgxClient", "OGX_CLIENT_API_KEY", asks_llama_stack=True),
+    SDK("ogx_client", "ogx-client", "0.7.2", "OgxClient", "OGX_CLIENT_API_KEY", asks_llama_stack=True),
 )
 
 

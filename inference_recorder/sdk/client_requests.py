@@ -13,7 +13,7 @@ from typing import Any
 from ..engine.decisions import Decision, Record, Replay
 from ..engine.engine import Engine
 from ..errors import UnrecordableCall
-from ..packages import SDK, SDKS
+from ..packages import OPENAI, SDK, SDKS
 from ..recording.answer import Answer
 from ..request.keys import EXACT
 from ..request.request import Request
@@ -26,6 +26,7 @@ from .flow import Course, InterceptedCall, Invoke, Save, begin, course_of
 from .hand_over import HandOver, capture_of_response, note_sent, take
 from .internals import overridden_cast_to, process_response
 from .patching import Args, Kwargs, Original, Target, Wrapper
+from .private_names import check
 from .replay import recorded_response
 from .response_capture import ResponseCapture
 
@@ -37,14 +38,31 @@ def targets() -> list[Target]:
 
 def _targets_of(sdk: SDK) -> list[Target]:
     module = f"{sdk.package}._base_client"
-    limited = outside_llama_stack if sdk.asks_llama_stack else lambda intercept: intercept
+    request, async_request = _request, _async_request
+    if sdk is not OPENAI:
+        request, async_request = _of_supported(sdk, request), _of_supported(sdk, async_request)
+    if sdk.asks_llama_stack:
+        request, async_request = outside_llama_stack(request), outside_llama_stack(async_request)
     return [
-        Target(module, "SyncAPIClient", "request", limited(_request)),
-        Target(module, "AsyncAPIClient", "request", limited(_async_request)),
+        Target(module, "SyncAPIClient", "request", request),
+        Target(module, "AsyncAPIClient", "request", async_request),
         Target(module, "SyncAPIClient", "_process_response", wrapper(_process_response)),
         Target(module, "AsyncAPIClient", "_process_response", async_wrapper(_process_response)),
         Target(module, "BaseClient", "_build_request", _build_request),
     ]
+
+
+def _of_supported(sdk: SDK, intercept: Wrapper) -> Wrapper:
+    """Return a wrapper that raises UnsupportedSDK in a session where an SDK lacks what recording relies on."""
+
+    def intercept_checked(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> object:
+        __tracebackhide__ = True
+        engine = current_engine()
+        if engine is not None and not engine.is_live:
+            check(sdk)
+        return intercept(wrapped, instance, args, kwargs)
+
+    return intercept_checked
 
 
 def outside_llama_stack(intercept: Wrapper) -> Wrapper:

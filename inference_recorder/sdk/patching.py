@@ -23,7 +23,7 @@ import wrapt
 
 from ..errors import UnsupportedSDK
 from ..forks import renew_in_child
-from ..packages import SDKS
+from ..packages import OPENAI, SDKS, sdk_of_module
 from .private_names import check, is_being_imported
 from .versions import release_of, unsupported, version_of
 
@@ -234,7 +234,8 @@ def missing_targets(targets: Iterable[Target], modules: Mapping[str, ModuleType]
 
 
 def _patch_module(module: ModuleType, name: str) -> None:
-    if missing := missing_targets(_targets.get(name, ()), {name: module}, version_of(name)):
+    missing = missing_targets(_targets.get(name, ()), {name: module}, version_of(name))
+    if missing and sdk_of_module(name) in (None, OPENAI):  # what another SDK lacks, its calls raise
         target = missing[0]
         raise unsupported(name, f"{target.module}.{target.owner}.{target.method}", "has to be intercepted")
     owners: dict[_Owner, list[Target]] = {}

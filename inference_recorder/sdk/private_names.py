@@ -1,6 +1,7 @@
 """The private names of SDKs that are relied on, and whether an SDK has them. Holds state: what was checked.
 
-`check` verifies them all when an SDK is patched, so that a release that moved one of them is one clear error.
+`check` verifies all of an SDK, so that a release that moved one of them is one clear error: of openai when a session
+opens, of another SDK at its first call, since a program may import it for something else.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ class Internal:
 
 
 INTERNALS: list[Internal] = []
-_modules: set[str] = set()
-"""All modules of theirs: each session looks for them."""
+_modules: dict[SDK, set[str]] = {sdk: set() for sdk in SDKS}
+"""All modules of theirs: each session looks for openai's, and each call of another SDK for that one's."""
 _checked: WeakValueDictionary[str, ModuleType] = WeakValueDictionary()
 """The modules whose names were all there; one that is imported again is another. Written while patching."""
 
@@ -54,15 +55,16 @@ def uses(place: str, *names: str, since: str = "", of: Sequence[SDK] = SDKS) -> 
     """Declare that the function below relies on these names of `place` in SDKs: ".module" or ".module:owner"."""
     module, _, owner = place.partition(":")
     INTERNALS.extend(Internal(sdk.package + module, owner, name, since) for sdk in of for name in names)
-    _modules.update(sdk.package + module for sdk in of)
+    for sdk in of:
+        _modules[sdk].add(sdk.package + module)
     return lambda function: function
 
 
-def check() -> None:
-    """Raise UnsupportedSDK if a module of an SDK that is imported by now lacks a name that it should have."""
+def check(sdk: SDK = OPENAI) -> None:
+    """Raise UnsupportedSDK if a module of this SDK that is imported by now lacks a name that it should have."""
     modules = {
         name: module
-        for name in _modules
+        for name in _modules[sdk]
         if (module := sys.modules.get(name)) is not None
         and module is not _checked.get(name)
         and not is_being_imported(module)

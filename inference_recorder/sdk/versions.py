@@ -21,5 +21,5 @@ def unsupported(module: str, names: str, why: str) -> UnsupportedSDK:
     sdk = sdk_of_module(module) or OPENAI
     return UnsupportedSDK(
         f"{sdk.distribution} {sdk.version} has no {names}, which {why}; "
-        "install a version that this inference_recorder supports: `inference-recorder doctor` names them"
+        f"install another version: {sdk.distribution} {sdk.oldest} is the oldest that is supported"
     )

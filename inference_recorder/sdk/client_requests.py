@@ -38,7 +38,8 @@ def targets() -> list[Target]:
 
 def _targets_of(sdk: SDK) -> list[Target]:
     module = f"{sdk.package}._base_client"
-    request, async_request = _request, _async_request
+    request: Wrapper = _request
+    async_request: Wrapper = _async_request
     if sdk is not OPENAI:
         request, async_request = _of_supported(sdk, request), _of_supported(sdk, async_request)
     if sdk.asks_llama_stack:

@@ -10,22 +10,18 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from inference_recorder.packages import OPENAI, SDK, SDKS
+
 from ..conftest import AsyncColour, Colour
 from .openai_server import OpenAIServer
 from .secret_table import made
 
 
 class Sdk(NamedTuple):
-    """One SDK; `name` is that of its distribution."""
+    """One SDK: its row in the package's table, and a key of the shape that its servers give out."""
 
-    name: str
-    module: str
-    client: str
-    """The name of its sync client; the async one is the same with `Async` before it."""
-    key_variable: str
+    row: SDK
     key: str
-    """A key of the shape that its servers give out."""
-    root_error: str
 
     @property
     def is_installed(self) -> bool:
@@ -35,23 +31,23 @@ class Sdk(NamedTuple):
     def version(self) -> str:
         """The installed version, "" without one."""
         try:
-            return version(self.name)
+            return version(self.row.distribution)
         except PackageNotFoundError:
             return ""
 
     def imported(self) -> ModuleType:
         """Return its module; skips the test where it is not installed."""
         if not self.is_installed:
-            pytest.skip(f"{self.name} is not installed")
-        return import_module(self.module)
+            pytest.skip(f"{self.row.distribution} is not installed")
+        return import_module(self.row.package)
 
     def base_url(self, server: OpenAIServer) -> str:
         """Return what its clients take for the URL of a server; together's was the version's until 3.0."""
-        is_below_the_version = self.name == "together" and int(self.version.partition(".")[0]) < 3
+        is_below_the_version = self.row.distribution == "together" and int(self.version.partition(".")[0]) < 3
         return server.base_url if is_below_the_version else server.base_url.removesuffix("/v1")
 
     def client_class(self, *, is_async: bool) -> Any:
-        return getattr(self.imported(), f"Async{self.client}" if is_async else self.client)
+        return getattr(self.imported(), f"Async{self.row.client}" if is_async else self.row.client)
 
     def options(self, *, is_async: bool) -> dict[str, Any]:
         """Return what a client is made with: no certificates to load, which takes longer than all else."""
@@ -64,45 +60,22 @@ class Sdk(NamedTuple):
         return options
 
 
-FAMILY = {
-    sdk.name: sdk
-    for sdk in (
-        Sdk(
-            "anthropic",
-            "anthropic",
-            "Anthropic",
-            "ANTHROPIC_API_KEY",
-            "sk-" + "ant-api03-" + made(95, "anthropic"),
-            "AnthropicError",
-        ),
-        Sdk("groq", "groq", "Groq", "GROQ_API_KEY", "gs" + "k_" + made(52, "groq"), "GroqError"),
-        Sdk(
-            "cerebras-cloud-sdk",
-            "cerebras.cloud.sdk",
-            "Cerebras",
-            "CEREBRAS_API_KEY",
-            "cs" + "k-" + made(48, "cerebras"),
-            "CerebrasError",
-        ),
-        Sdk("together", "together", "Together", "TOGETHER_API_KEY", "tgp" + "_v1_" + made(43, "t"), "TogetherError"),
-        Sdk(
-            "llama-stack-client",
-            "llama_stack_client",
-            "LlamaStackClient",
-            "LLAMA_STACK_CLIENT_API_KEY",
-            made(40, "llama-stack"),
-            "LlamaStackClientError",
-        ),
-        Sdk("ogx-client", "ogx_client", "OgxClient", "OGX_CLIENT_API_KEY", made(40, "ogx"), "OgxClientError"),
-    )
+KEYS = {
+    "anthropic": "sk-" + "ant-api03-" + made(95, "anthropic"),
+    "groq": "gs" + "k_" + made(52, "groq"),
+    "cerebras-cloud-sdk": "cs" + "k-" + made(48, "cerebras"),
+    "together": "tgp" + "_v1_" + made(43, "t"),
+    "llama-stack-client": made(40, "llama-stack"),
+    "ogx-client": made(40, "ogx"),
 }
+FAMILY = {row.distribution: Sdk(row, KEYS[row.distribution]) for row in SDKS if row is not OPENAI}
 
 
 class FamilyColour(Colour):
     """The sync client of one of these SDKs."""
 
     def __init__(self, sdk: Sdk, server: OpenAIServer, **options: Any) -> None:
-        self.sdk, self.distribution, self.version = sdk, sdk.name, sdk.version
+        self.sdk, self.distribution, self.version = sdk, sdk.row.distribution, sdk.version
         super().__init__(sdk.base_url(server), **sdk.options(is_async=self.is_async) | options)
 
     def _make(self, **options: Any) -> Any:

@@ -24,7 +24,7 @@ _KNOWS_NO_END = tuple(f"{kind}LlamaStackClient/Python 0.{minor}." for kind in ("
 @pytest.fixture(autouse=True)
 def _no_keys_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for sdk in FAMILY.values():
-        for variable in (sdk.key_variable, sdk.key_variable.replace("API_KEY", "BASE_URL")):
+        for variable in (sdk.row.variable, sdk.row.variable.replace("API_KEY", "BASE_URL")):
             monkeypatch.delenv(variable, raising=False)
 
 

@@ -314,11 +314,11 @@ def test_no_other_sdk_is_imported(sdk_name: str, sdk: Colour, server: OpenAIServ
     assert isinstance(sdk, FamilyColour)
     if sdk.is_async:
         pytest.skip("it is as the sync one")
-    call, module = CHAT[sdk_name], sdk.sdk.module
+    call, module = CHAT[sdk_name], sdk.sdk.row.package
     ask = f"""
         import sys, {module}
         from inference_recorder import MissingRecording, inference_recording
-        client = {module}.{sdk.sdk.client}(api_key="x", base_url={str(sdk.client.base_url)!r})
+        client = {module}.{sdk.sdk.row.client}(api_key="x", base_url={str(sdk.client.base_url)!r})
         for mode in "record", "replay":
             with inference_recording(mode, {str(recordings)!r}):
                 client.{call.method}(**{call.kwargs!r})

@@ -30,7 +30,7 @@ def by_argument(monkeypatch: pytest.MonkeyPatch, sdk: FamilyColour) -> tuple[str
 
 
 def by_environment(monkeypatch: pytest.MonkeyPatch, sdk: FamilyColour) -> tuple[str, dict[str, Any]]:
-    monkeypatch.setenv(sdk.sdk.key_variable, OTHER)
+    monkeypatch.setenv(sdk.sdk.row.variable, OTHER)
     return OTHER, {"api_key": None}
 
 
@@ -39,7 +39,7 @@ def by_header(monkeypatch: pytest.MonkeyPatch, sdk: FamilyColour) -> tuple[str, 
 
 
 def by_auth_token(monkeypatch: pytest.MonkeyPatch, sdk: FamilyColour) -> tuple[str, dict[str, Any]]:
-    if sdk.sdk.name != "anthropic":
+    if sdk.distribution != "anthropic":
         pytest.skip("anthropic's only")
     return OTHER, {"api_key": None, "auth_token": OTHER}
 

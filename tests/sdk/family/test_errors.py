@@ -47,7 +47,7 @@ def failing(way: Any, call: Call) -> Use:
         with pytest.raises(module.APIError) as caught:
             way(sdk, call)
         error = caught.value
-        assert isinstance(error, getattr(module, sdk.sdk.root_error))
+        assert isinstance(error, getattr(module, sdk.sdk.row.error))
         seen: list[Any] = [described(error), error.request.method, error.request.url.path]
         if isinstance(error, module.APIStatusError):
             response = error.response

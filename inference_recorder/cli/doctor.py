@@ -22,17 +22,8 @@ from .configured import chosen_directory, configured
 from .console import counted, output, show_lines, show_text
 from .directories import takes_dir
 
-_PACKAGES = (
-    "inference-recorder",
-    *(sdk.distribution for sdk in SDKS),
-    "wrapt",
-    "orjson",
-    "filelock",
-    "pydantic",
-    "httpx",
-    "httpx2",
-    "pytest",
-)
+_LIBRARIES = ("wrapt", "orjson", "filelock", "pydantic", "httpx", "httpx2", "pytest")
+_PACKAGES = ("inference-recorder", *(sdk.distribution for sdk in SDKS), *_LIBRARIES)
 _DEFAULTS = Table()
 
 

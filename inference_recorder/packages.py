@@ -30,6 +30,8 @@ class SDK:
     """The attributes of a client, and the arguments that make one, that hold what opens the account."""
     argument_headers: frozenset[str] = frozenset()
     """The headers, in lower case, by which its methods send arguments that change the answer."""
+    lasting_headers: frozenset[str] = frozenset()
+    """Those of them that stay a client's own in a call that omits them."""
     warm_up: str = ""
     """The endpoint that every new client requests, ignoring failures."""
     asks_llama_stack: bool = False
@@ -72,6 +74,7 @@ ANTHROPIC = SDK(
     "ANTHROPIC_API_KEY",
     ("api_key", "auth_token"),
     argument_headers=frozenset({"anthropic-beta", "anthropic-user-profile-id", "anthropic-workspace-id"}),
+    lasting_headers=frozenset({"anthropic-user-profile-id", "anthropic-workspace-id"}),
 )
 SDKS = (
     OPENAI,

@@ -139,12 +139,20 @@ def described_options(client: Any, options: Any) -> Request:
 
 
 def _argument_headers(client: Any, options: Any, sdk: SDK) -> dict[str, JsonValue]:
-    """Return the client's and the call's own headers that change the answer; a call may also omit the client's."""
-    given = [(name.lower(), value) for headers in own_headers(client, options) for name, value in headers.items()]
-    headers = {name: value for name, value in given if name in sdk.argument_headers}
-    texts = {name: value for name, value in headers.items() if isinstance(value, str)}
-    # What says whose account it is stays out of files, but makes another key.
-    return {name: _digest(value.encode()) if names_a_secret(name) else value for name, value in texts.items()}
+    """Return the client's and the call's own headers that change the answer.
+
+    A header that names the account counts only if the call sends it, and stays out of files: its digest is returned.
+    """
+    of_client, of_call = own_headers(client, options)
+    headers = {name: value for name, value in of_client.items() if not names_a_secret(name)}
+    headers |= {
+        name: value for name, value in of_call.items() if isinstance(value, str) or name not in sdk.lasting_headers
+    }
+    return {
+        name: _digest(value.encode()) if names_a_secret(name) else value
+        for name, value in headers.items()
+        if name in sdk.argument_headers and isinstance(value, str)
+    }
 
 
 def base_and_endpoint(client: Any, path: str) -> tuple[str, str]:

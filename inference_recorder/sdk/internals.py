@@ -84,9 +84,13 @@ def prepared_url(client: Any, options: Any) -> tuple[Any, Mapping[str, object], 
 
 
 @uses("._base_client:BaseClient", "_custom_headers")
-def own_headers(client: Any, options: Any) -> list[Mapping[str, object]]:
-    """Return the headers that a client was made with, and those of a call, which come first where both have one."""
-    return [headers for headers in (client._custom_headers, options.headers) if isinstance(headers, Mapping)]
+def own_headers(client: Any, options: Any) -> tuple[dict[str, object], dict[str, object]]:
+    """Return the headers that a client was made with, and those of a call, with their names in lower case."""
+    of_client, of_call = (
+        {name.lower(): value for name, value in headers.items()} if isinstance(headers, Mapping) else {}
+        for headers in (client._custom_headers, options.headers)
+    )
+    return of_client, of_call
 
 
 @uses("._base_client:BaseClient", "_maybe_override_cast_to")

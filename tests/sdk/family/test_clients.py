@@ -276,10 +276,10 @@ def test_the_warning_for_a_model_that_ends_comes_in_replay_too(
 
 
 @pytest.mark.parametrize("sdk_name", ["anthropic"])
-def test_the_betas_of_a_message_belong_to_its_request(
+def test_headers_that_change_the_answer_belong_to_the_request(
     sdk_name: str, sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
-    """They change the answer, whether an argument, a call's header or the client's header names them."""
+    """Betas and profiles do, whether an argument, a call's header or the client's header names them."""
 
     def client(**headers: Any) -> Any:
         return sdk.client.with_options(default_headers=headers)
@@ -293,6 +293,8 @@ def test_the_betas_of_a_message_belong_to_its_request(
         ask(sdk.client, extra_headers={"Anthropic-Beta": "b"})
         ask(client(**{"anthropic-beta": "c"}))
         ask(client(**{"anthropic-beta": "c"}), extra_headers={"anthropic-beta": "d"})
+        ask(client(**{"anthropic-user-profile-id": "f"}))
+        ask(client(**{"anthropic-user-profile-id": "f"}), extra_headers={"anthropic-user-profile-id": "g"})
 
     with inference_recording("record", recordings):
         ask_in_each_way()
@@ -302,10 +304,12 @@ def test_the_betas_of_a_message_belong_to_its_request(
             ask(client(**{"anthropic-beta": "e"}))
         with pytest.raises(MissingRecording):
             ask(sdk.client, extra_headers={"anthropic-beta": "e"})
+        with pytest.raises(MissingRecording):
+            ask(client(**{"anthropic-user-profile-id": "e"}))
         ask_in_each_way()
 
     assert 0 == server.count
-    assert {"missed": 2, "replayed": 5} == session.counts
+    assert {"missed": 3, "replayed": 7} == session.counts
 
 
 @pytest.mark.parametrize("sdk_name", INSTALLED)

@@ -81,6 +81,6 @@ class Origin:
     def report(self, outcome: str, call: Mapping[str, object], position: int = 0) -> None:
         """Tell the session's own process of a call."""
         path, number, _ = self.variable.rsplit(":", 2)
-        fields = {**call, "test_id": self.test_id} if outcome == "live" else dict(call)
+        fields = {**call, "test_id": call["test_id"] or self.test_id} if outcome == "live" else dict(call)
         made = ChildCall(session=int(number), outcome=outcome, call=fields, position=position)
         append_report(os.path.dirname(path), made)

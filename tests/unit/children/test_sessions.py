@@ -53,6 +53,19 @@ def test_only_whole_reports_are_taken(tmp_path: Path) -> None:
     assert [1, 2] == [call["position"] for call in calls]
 
 
+def test_a_live_call_keeps_its_test(tmp_path: Path) -> None:
+    """A server may make it for another test than the one that started it; one without a test is that one's."""
+    calls: list[ChildCall] = []
+    sessions = Sessions(str(tmp_path))
+    origin = Origin(variable(sessions.path, sessions.add({}, calls.append), "record"), "session@server")
+
+    origin.report("live", {"test_id": "test_a.py::test_it"})
+    origin.report("live", {"test_id": None})
+    sessions.collect()
+
+    assert ["test_a.py::test_it", "session@server"] == [call["call"]["test_id"] for call in calls]
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_fork_does_not_wait_for_a_thread_of_its_parent(tmp_path: Path) -> None:
     """The thread that holds the guard is not in the fork."""

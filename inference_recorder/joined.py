@@ -57,11 +57,12 @@ class _ParentsRun(TestRun):
     def series_of(self, given: GivenTest, running: AttemptSeries, /) -> AttemptSeries:
         """Return the same; other processes of the session, as a server has several, count there too."""
         series = super().series_of(given, running)
-        if series is not running and not series.positions:
-            name = sha256(f"{given.attempt} {given.test_id}".encode(errors="surrogatepass")).hexdigest()[:16]
-            for part, positions in running.positions.items():
-                series.positions[part] = SharedPositions(f"{positions.path}-{name}")
-                series.share(part)
+        with series.guard:  # no other thread may count in it before it is shared
+            if series is not running and not series.positions:
+                name = sha256(f"{given.attempt} {given.test_id}".encode(errors="surrogatepass")).hexdigest()[:16]
+                for part, positions in running.positions.items():
+                    series.positions[part] = SharedPositions(f"{positions.path}-{name}")
+                    series.share(part)
         return series
 
     def is_kept(self) -> bool:

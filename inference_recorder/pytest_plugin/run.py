@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from ..engine.attempt_series import AttemptSeries
     from ..engine.decisions import Record
     from ..engine.engine import Engine
-    from ..storage.directories import Directories
     from ..storage.projects import Projects
     from ..storage.store import Store
 
@@ -76,8 +75,6 @@ class Run(TestRun):
         self._ended: dict[tuple[str, Path | None], Attempt] = {}
         self._other_sessions: list[tuple[Session, str | None]] = []
         """Sessions that belong to no attempt of a test, and the test that ran when they were opened."""
-        self.directories: dict[Directories, None] = {}
-        """Of all sessions."""
         self._not_recorded_again: dict[str, None] = {}
         """The wider fixtures that were answered from older recordings while this run records."""
         self._for_page = bool(pytest_config.getoption("inference_recorder_report"))

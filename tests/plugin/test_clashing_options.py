@@ -62,7 +62,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("where", ["rootdir", "argument", "later"])
 @pytest.mark.parametrize("given", [None, "replay", "live", "record-if-missing"])
-@pytest.mark.quick_cases(4)
+@pytest.mark.quick_cases(2)
 def test_a_conftest_may_have_its_own_mode_option(given: str | None, where: str, suite: Suite) -> None:
     """llama-stack's own suite did not start once this plugin was installed."""
     if where == "later" and pytest.version_tuple < (9, 1):
@@ -122,6 +122,7 @@ def test_a_conftest_may_have_any_of_our_options(suite: Suite) -> None:
     assert not [line for line in result.outlines if "prune" in line]
 
 
+@pytest.mark.slow
 def test_a_conftest_that_is_loaded_late_may_have_any_of_our_options(suite: Suite) -> None:
     """pytest does not parse them, but they have their defaults."""
     suite.write("later/deeper/conftest.py", options_of_a_conftest(our_options(suite)))

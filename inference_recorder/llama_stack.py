@@ -44,9 +44,9 @@ _MODEL_LISTS = frozenset({"/v1/models", "/v1/openai/v1/models"})
 
 
 class inference_recording(recorder.inference_recording):  # noqa: N801 - it is used as a function
-    """The recorder of the package, but that what it records has the name that llama-stack's recorder gives it.
+    """The package's recorder, except that recordings have the names that llama-stack's recorder gives them.
 
-    So requests that llama-stack folds together have one recording here too. And it records every failure, as that one
+    So requests that llama-stack folds together have one recording here too. It records every failure, as that one
     does, unless `record_errors` or the configuration says otherwise. Each call is recorded beside the file of its test
     or below `storage_dir`, and read from both, also if the session was entered once for all tests: see
     `storage/beside_tests.py`. In record-if-missing it asks for lists of models again, and records those whose ids are
@@ -125,9 +125,9 @@ normalize_request = normalize_inference_request
 
 
 class ResponseStorage:
-    """Recordings by hash: written beside the running test or to `recordings/` in `base_dir`, found in both and beside.
+    """Recordings by hash, in the directories of `inference_recording`.
 
-    They are where `inference_recording` has them.
+    They are written beside the running test or to `recordings/` in `base_dir`, and read from both and `base_dir`.
     """
 
     def __init__(self, base_dir: str | os.PathLike[str]) -> None:

@@ -137,7 +137,7 @@ class AnswerWriter:
     def drops(self, decision: Record, failure: Failure) -> bool:
         """Return whether a failure is not to be recorded; if so, log it and give its position to the next call.
 
-        None is recorded in place of a list of models that is asked for again.
+        No failure is recorded where a list of models is.
         """
         if is_recorded(failure, self._record_errors) and not decision.state.known_lists:
             return False

@@ -90,7 +90,7 @@ def _prune_value(value: str) -> str:
 
 
 def given_mode(options: argparse.Namespace) -> str | None:
-    """Return what `--inference-mode` names, or None if that is not a mode, as if the option is a conftest.py's."""
+    """Return what `--inference-mode` names; None if that is not a mode, as an option of a conftest.py may allow."""
     try:
         return None if (mode := options.inference_recorder_mode) is None else parsed_mode(mode, MODE_OPTION).value
     except UnknownMode:

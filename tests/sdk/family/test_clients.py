@@ -322,7 +322,9 @@ def test_no_other_sdk_is_imported(sdk_name: str, sdk: Colour, server: OpenAIServ
     ask = f"""
         import sys, {module}
         from inference_recorder import MissingRecording, inference_recording
-        client = {module}.{sdk.sdk.row.client}(api_key="x", base_url={str(sdk.client.base_url)!r})
+        transport = {module}.DefaultHttpxClient()  # the one that an old SDK makes needs an old httpx
+        url = {str(sdk.client.base_url)!r}
+        client = {module}.{sdk.sdk.row.client}(api_key="x", base_url=url, http_client=transport)
         for mode in "record", "replay":
             with inference_recording(mode, {str(recordings)!r}):
                 client.{call.method}(**{call.kwargs!r})

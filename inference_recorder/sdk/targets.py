@@ -6,13 +6,13 @@ from collections.abc import Callable
 from functools import cache, partial
 
 from ..errors import UnsupportedSDK
-from . import awaited_later, client_requests, credentials, generated_clients, resource_methods, websockets
+from . import awaited_later, client_requests, credentials, ogx_client, resource_methods, websockets
 from .patching import Target, hold, let_go
 
 
 def targets() -> list[Target]:
     """Return every method to patch, resource methods first."""
-    modules = (resource_methods, client_requests, awaited_later, credentials, websockets, generated_clients)
+    modules = (resource_methods, client_requests, awaited_later, credentials, websockets, ogx_client)
     return [target for module in modules for target in module.targets()]
 
 

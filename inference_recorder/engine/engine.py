@@ -9,7 +9,6 @@ from ..errors import MissingRecording, UnusableDirectory
 from ..modes import InferenceMode
 from ..recording.answer import Recording
 from ..recording.layout import recording_name
-from ..request.keys import EXACT
 from ..request.request import Request
 from ..storage.directories import check_writable
 from ..storage.locks import InFlight, has_in_flight
@@ -204,7 +203,7 @@ class Engine(EngineParts):
 
     def _is_fetched_again(self, request: Request) -> bool:
         """Return whether record-if-missing asks for a recorded list of models again, as llama-stack's recorder does."""
-        return request.is_model_list and self.mode is _RECORD_IF_MISSING and self.rules.key_version is not EXACT
+        return request.is_model_list and self.mode is _RECORD_IF_MISSING and self.rules.is_llama_stacks
 
     def _release(self, series: Series, position: int, in_flight: InFlight | None) -> None:
         with series.guard:

@@ -14,7 +14,7 @@ from ..recording.layout import model_list_start
 from ..recording.model_lists import model_list_name, union
 from ..redaction.requests import RequestRules
 from ..redaction.restoring import given_back, restored_failure
-from ..request.keys import EXACT, body_text_as_keyed, request_key
+from ..request.keys import body_text_as_keyed, request_key
 from ..request.request import Request, with_ids
 from ..request.unshown import Unshown, is_same
 from ..storage.catalogue import entry_in
@@ -58,7 +58,7 @@ class Lookup:
         if series.folded is None or not is_same(series.folded_for, request.call_options):
             stored = series.stored_at(self._store, position, may_grow=may_grow, may_repeat=self.may_repeat)
             if stored is not None and (
-                self._rules.key_version is EXACT or may_answer(stored, request, test_id, self._rules)
+                not self._rules.is_llama_stacks or may_answer(stored, request, test_id, self._rules)
             ):
                 return self._recording(stored, request, ids)
             if series.is_own:
@@ -108,7 +108,7 @@ class Lookup:
         a fixture of each test (`_track_test_context` in tests/integration/conftest.py).
         """
         ids = (test_id, *self._ids.further(test_id))
-        if test_id is None or self._rules.key_version is EXACT or parsed_fixture_id(test_id) is None:
+        if test_id is None or not self._rules.is_llama_stacks or parsed_fixture_id(test_id) is None:
             return ids
         return (*ids, None)
 

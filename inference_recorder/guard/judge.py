@@ -13,7 +13,6 @@ from ..errors import LiveCallBlocked
 from ..explanation import Refusal
 from ..modes import InferenceMode
 from ..network import NetworkRules, host_and_port, is_loopback
-from ..request.keys import EXACT
 from ..sdk.context import possible_engines
 from ..sdk.hand_over import is_being_recorded
 from .hosts import is_recorded_by_llama_stack, serves_models
@@ -57,7 +56,7 @@ def judge(contact: Contact) -> None:
             outsiders[-1](contact)
         return
     engines = [engine for engine in engines if not (engine.is_live or contact.is_allowed_by(engine.network))]
-    is_llama_stacks = any(engine.rules.key_version is not EXACT for engine in engines)
+    is_llama_stacks = any(engine.rules.is_llama_stacks for engine in engines)
     is_model = all(
         (not is_loopback(host) and (serves_models(host) or (host, contact.port) in _base_urls(engines)))
         or (is_llama_stacks and is_recorded_by_llama_stack(host, contact.port))

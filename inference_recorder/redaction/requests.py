@@ -82,6 +82,11 @@ class RequestRules:
         """The redactor with the secrets of the environment at the latest refresh."""
         return self._secrets.redactor
 
+    @property
+    def is_llama_stacks(self) -> bool:
+        """Whether the session is one of `inference_recorder.llama_stack`, whose recordings have llama-stack's names."""
+        return self.key_version is not EXACT
+
     def refresh(self) -> bool:
         """Read the environment again, and return whether its secrets have changed."""
         if environment() == self._environment.value:

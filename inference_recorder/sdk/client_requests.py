@@ -15,7 +15,6 @@ from ..engine.engine import Engine
 from ..errors import UnrecordableCall
 from ..packages import OPENAI, SDK, SDKS
 from ..recording.answer import Answer
-from ..request.keys import EXACT
 from ..request.request import Request
 from ..request.unshown import unshown
 from .capture import Capture
@@ -75,7 +74,7 @@ def outside_llama_stack(intercept: Wrapper) -> Wrapper:
     def intercept_unless(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> object:
         __tracebackhide__ = True
         engine = current_engine()
-        if engine is not None and engine.rules.key_version is not EXACT:
+        if engine is not None and engine.rules.is_llama_stacks:
             return wrapped(*args, **kwargs)
         return intercept(wrapped, instance, args, kwargs)
 

@@ -24,17 +24,19 @@ def test_only_the_calls_of_an_unsupported_version_raise(
     moved = Internal("groq._base_client", "BaseClient", "_moved_away")
     monkeypatch.setattr(private_names, "INTERNALS", [*INTERNALS, moved])
     monkeypatch.setattr(private_names, "_checked", {})
-    client = openai.OpenAI(api_key="x", base_url=server.base_url)
-    other = groq.Groq(api_key="x", base_url=server.base_url, max_retries=0)
-    with inference_recording("record", recordings):
-        expected = client.chat.completions.create(**HELLO)
-    count = server.count
+    with (
+        openai.OpenAI(api_key="x", base_url=server.base_url) as client,
+        groq.Groq(api_key="x", base_url=server.base_url, max_retries=0) as other,
+    ):
+        with inference_recording("record", recordings):
+            expected = client.chat.completions.create(**HELLO)
+        count = server.count
 
-    with inference_recording(mode, recordings) as session:  # type: ignore[call-overload]  # a str
-        with pytest.raises(UnsupportedSDK, match=r"groq .* has no groq\._base_client\.BaseClient\._moved_away"):
-            other.chat.completions.create(model="m", messages=HELLO["messages"])
-        assert 0 == session.counts["live"]
-        assert count == server.count
-        answer = client.chat.completions.create(**HELLO)
+        with inference_recording(mode, recordings) as session:  # type: ignore[call-overload]  # a str
+            with pytest.raises(UnsupportedSDK, match=r"groq .* has no groq\._base_client\.BaseClient\._moved_away"):
+                other.chat.completions.create(model="m", messages=HELLO["messages"])
+            assert 0 == session.counts["live"]
+            assert count == server.count
+            answer = client.chat.completions.create(**HELLO)
 
     assert expected.choices == answer.choices

@@ -174,7 +174,7 @@ def test_explain_asks_as_a_test_would(project: Path) -> None:
         (["check"], "1 recording"),
         (["explain", "--request", "request.json", "--endpoint", "chat/completions"], "answers"),
         (["scan"], "1 file scanned"),
-        (["doctor"], "answers"),
+        pytest.param(["doctor"], "answers", marks=pytest.mark.slow),  # it imports all SDKs
     ],
     ids=["ls", "ls --stats", "check", "explain", "scan", "doctor"],
 )

@@ -79,11 +79,8 @@ def moved(here: Checkout) -> Checkout:
 NORMALIZERS = [("cwd",), ("tmp_path",), ("cwd", "tmp_path")]
 
 
-@pytest.mark.parametrize(
-    "normalizers",
-    [*NORMALIZERS[:1], *(pytest.param(normalizers, marks=pytest.mark.slow) for normalizers in NORMALIZERS[1:])],
-    ids=" and ".join,
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("normalizers", NORMALIZERS, ids=" and ".join)
 def test_a_renamed_test_keeps_its_recordings_in_another_checkout(
     normalizers: tuple[str, ...], here: Checkout, server: OpenAIServer
 ) -> None:

@@ -33,6 +33,7 @@ def test_the_table_counts_wherever_pytests_own_options_are(ini: str, suite: Suit
     )
 
 
+@pytest.mark.slow
 def test_a_setting_among_pytests_own_is_reported(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """pytest says so itself; a `redact` that nobody reads would let a secret into a file."""
     monkeypatch.setenv("PYTEST_ADDOPTS", "")

@@ -34,6 +34,7 @@ def _no_other_plugins(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRe
         monkeypatch.delenv("PYTEST_ADDOPTS")
 
 
+@pytest.mark.slow
 def test_it_works_where_xdist_is_not_installed(suite: Suite) -> None:
     """pytest is all it needs."""
     suite.write("test_it.py", "def test_it(inference_session): ask()")

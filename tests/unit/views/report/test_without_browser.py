@@ -24,11 +24,8 @@ def last_line(tmp_path: Path, *arguments: str) -> str:
     return done.stdout.splitlines()[-1]
 
 
-@pytest.mark.parametrize(
-    "options",
-    [pytest.param(["-n", "1"], marks=pytest.mark.slow), [], pytest.param(["-rN"], marks=pytest.mark.slow)],
-    ids=["xdist", "one process", "without reasons"],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [["-n", "1"], [], ["-rN"]], ids=["xdist", "one process", "without reasons"])
 def test_the_last_line_says_that_the_pages_tests_were_not_run(options: list[str], tmp_path: Path) -> None:
     """A green summary would be taken for theirs too."""
     last = last_line(tmp_path, *options, PAGE)

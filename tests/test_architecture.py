@@ -55,6 +55,7 @@ STATEFUL = {
     "sdk/describe.py",
     "sdk/hand_over.py",
     "sdk/patching.py",
+    "sdk/private_names.py",
     "storage/locks.py",
 }
 MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))

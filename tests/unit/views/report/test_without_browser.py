@@ -36,4 +36,4 @@ def test_the_last_line_says_that_the_pages_tests_were_not_run(options: list[str]
 @pytest.mark.slow
 def test_a_run_without_the_pages_tests_says_nothing_of_them(tmp_path: Path) -> None:
     """A note that is always there is not read."""
-    assert "not run" not in last_line(tmp_path, "tests/unit/views/report/test_without_browser.py", "--collect-only")
+    assert "not run" not in last_line(tmp_path, "tests/unit/test_text.py", "--collect-only")

@@ -12,7 +12,7 @@ from functools import lru_cache, partial
 from importlib import import_module
 from typing import Any
 
-from ..packages import ANTHROPIC, OPENAI, SDK, sdk_of, sdk_of_module
+from ..packages import ANTHROPIC, OPENAI, SDK, sdk_of_client, sdk_of_module
 from .private_names import uses
 
 _of_openai = partial(uses, of=(OPENAI,))
@@ -157,8 +157,7 @@ def prepared(client: object, data: object) -> Any:
 
     Most SDKs prepare it before they make the request; newer ones of anthropic while they make it.
     """
-    sdk = sdk_of(type(client))
-    module = None if sdk is None else sys.modules.get(f"{sdk.package}._utils._prepare")
+    module = sys.modules.get(f"{sdk_of_client(client).package}._utils._prepare")
     return data if module is None else module.prepare_request_data(data, location="body")
 
 

@@ -1,4 +1,4 @@
-"""The plugin's options on the command line, and how they stand aside for those of a conftest.py."""
+"""The plugin's options on the command line; those that a conftest.py defines too are the project's own."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ class DirectoriesOfTests:
 def _project_of(base: Path, known: Iterable[Path]) -> Path:
     """Return the directory that no recording of a test may leave: a repository or a known directory with `base` in it.
 
-    The parent of `base` if there is none. The root of the file system is no project.
+    The parent of `base` if there is none. The root of the file system is not a project.
     """
     roots = (*map(repository_root, known), *(path for path in base.parents if os.path.exists(path / ".git")), *known)
     around = (root for root in roots if base.is_relative_to(root) and root != root.parent)

@@ -74,7 +74,7 @@ tool
 def test_a_plain_and_a_streamed_message_are_compared_by_what_they_say(
     tmp_path: Path, text: str, differing: list[str]
 ) -> None:
-    """How a stream was cut is no difference."""
+    """A plain message equals a streamed one with the same text, however that was split into chunks."""
     result = run("diff", put(tmp_path, plain(text)), put(tmp_path, streamed("A", "t 9:04."), stream=True), "--json")
 
     assert differing == [difference["path"] for difference in json.loads(result.output)["response"]]

@@ -151,7 +151,7 @@ def test_what_a_test_no_longer_needs_is_unused_and_pruned(stack: Suite) -> None:
 
 @pytest.mark.slow
 def test_a_failing_test_leaves_its_directory_as_it_was(stack: Suite) -> None:
-    """The session goes on; what failed is set aside beside its own test."""
+    """The session stays open; recordings of a failed test are kept in `.failed` beside that test."""
     stack.run(RECORD)
     before = {path: path.read_bytes() for path in (stack.directory / AGENTS).glob("*.json")}
     stack.write(

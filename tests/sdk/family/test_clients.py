@@ -63,7 +63,7 @@ def test_a_client_made_in_replay_needs_no_key(
 def test_a_client_that_sends_a_request_when_it_is_made_sends_none_in_replay(
     sdk_name: str, sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
-    """cerebras opens its connection in advance; that is no call of the program's."""
+    """cerebras opens its connection in advance; the program has not called anything yet."""
     assert isinstance(sdk, FamilyColour)
     if "warm_tcp_connection" not in inspect.signature(type(sdk.client)).parameters:
         pytest.skip(f"{sdk_name} {sdk.version} sends none")
@@ -181,7 +181,7 @@ def test_two_sdks_in_one_session_have_recordings_of_their_own(
 def test_a_call_that_the_sdk_retries_is_one_recording(
     streamed: bool, sdk_name: str, sdk: Colour, server: OpenAIServer, recordings: Path
 ) -> None:
-    """What failed first is no answer, and a replay has nothing to retry."""
+    """Failed attempts are not recorded as answers, and a replay has nothing to retry."""
     call, usual = CHAT[sdk_name], server.elsewhere
     call = call.streamed() if streamed else call
 

@@ -52,7 +52,7 @@ class TestIdMiddleware:
 
     async def __call__(self, scope: _Scope, receive: _Channel, send: _Channel) -> None:
         try:
-            given = _given_in(scope.get("headers", ()))
+            given = given_test_in(scope.get("headers", ()))
         except ValueError as error:
             return await _refuse(scope["type"], str(error), receive, send)
         if given is None:
@@ -90,7 +90,7 @@ def _add_headers(request: Any) -> None:
         request.headers.update(default_headers())
 
 
-def _given_in(headers: Iterable[tuple[bytes, bytes]]) -> GivenTest | None:
+def given_test_in(headers: Iterable[tuple[bytes, bytes]]) -> GivenTest | None:
     """Return the test that headers name, None if they name none; raises ValueError for an invalid id."""
     values: dict[str, set[bytes]] = {}
     for name, value in headers:

@@ -30,6 +30,7 @@ LAYERS = (
     ("sdk",),
     ("guard",),
     ("recorder", "exported", "joined", "asgi"),
+    ("server",),
     ("__init__", "llama_stack"),
     ("bootstrap", "cli", "pytest_plugin"),
 )
@@ -43,6 +44,9 @@ LIBRARIES = {
     "rich": {"cli"},
     "yaml": {"cli"},
     "pytest": {"pytest_plugin"},
+    "starlette": {"server"},
+    "uvicorn": {"server"},
+    "httpx": {"server"},
 }
 STATEFUL = {
     "diagnosis/index.py",
@@ -54,6 +58,7 @@ STATEFUL = {
     "sdk/context.py",
     "sdk/describe.py",
     "sdk/hand_over.py",
+    "sdk/own_servers.py",
     "sdk/patching.py",
     "sdk/private_names.py",
     "storage/locks.py",

@@ -161,7 +161,7 @@ def may_answer(stored: Stored, request: Request, test_id: str | None, rules: Req
         return True
     forms = rules.forms(request)
     # A request that holds the literal "__REDACTED__" looks like one with a secret that the key saw.
-    exact_forms = (*(forms if len(forms) < 3 else forms[:1]), *request.with_call_options())
+    exact_forms = (*(forms if len(forms) < 3 else forms[:1]), *rules.other_forms(request))
     if recorded is None or own_key is None or own_key in (request_key(form, test_id) for form in exact_forms):
         return True
     if entry.is_exact:

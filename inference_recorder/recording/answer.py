@@ -27,6 +27,8 @@ class Http:
 
     status_code: int
     headers: Mapping[str, str]
+    pauses: Sequence[float] = ()
+    """How many seconds passed before each event of a stream arrived; () unless recording them was asked for."""
 
 
 def response_headers(http: Http | None) -> dict[str, str]:

@@ -100,7 +100,8 @@ def encode(test_id: str | None, request: JsonObject, answer: Answer) -> bytes:
     content = json_bytes.dumps(document, indent=True) + b"\n"
     if answer.http is not None:
         http: JsonObject = {"status_code": answer.http.status_code, "headers": {**answer.http.headers}}
-        content = with_http(content, lambda _: http)
+        pauses: JsonObject = {"pauses": [*answer.http.pauses]} if answer.http.pauses else {}
+        content = with_http(content, lambda _: http | pauses)
     if not items:
         return content
     lines = LINE_SEPARATOR.join(line(item) for item in items)
@@ -288,8 +289,17 @@ def _http(value: JsonValue, path: str) -> Http:
         status_code, headers = value.get("status_code"), value.get("headers")
         has_headers = isinstance(headers, dict) and _ONLY_STRINGS.issuperset(map(type, headers.values()))
         if has_headers and type(status_code) is int and 100 <= status_code <= 599:
-            return Http(status_code, headers)  # type: ignore[arg-type]  # as was just checked
+            return Http(status_code, headers, _pauses(value, path))  # type: ignore[arg-type]  # as was just checked
     raise CorruptRecording(path, "$.response.http must hold a status_code of 100 to 599 and headers, names to strings")
+
+
+def _pauses(http: JsonObject, path: str) -> Sequence[float]:
+    if "pauses" not in http:
+        return ()
+    pauses = http["pauses"]
+    if isinstance(pauses, list) and all(type(pause) in (int, float) and pause >= 0 for pause in pauses):  # type: ignore[operator]
+        return pauses  # type: ignore[return-value]
+    raise CorruptRecording(path, "$.response.http.pauses must be a list of seconds")
 
 
 def _check_headers(http: Http, path: str) -> None:

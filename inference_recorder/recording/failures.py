@@ -29,6 +29,15 @@ _OF_PYTHON = {
     )
 }  # fmt: skip
 """What a transport of the caller's own, or a mock, raises for a lost connection."""
+_STATUS_ERRORS = {
+    400: "BadRequestError",
+    401: "AuthenticationError",
+    403: "PermissionDeniedError",
+    404: "NotFoundError",
+    409: "ConflictError",
+    422: "UnprocessableEntityError",
+    429: "RateLimitError",
+}
 _UNDECODABLE = "surrogateescape"
 """How Python keeps a byte that has no meaning in a charset."""
 
@@ -96,9 +105,7 @@ def describe_failure(error: BaseException) -> Failure | None:
         response = getattr(error, "response", None)
         status_code = getattr(error, "status_code", None) if response is not None else None
         body = _json_or_text(sdk_error.body)
-        text = None if response is None else _text(response)
-        if text is not None and _says_the_same(body, text):
-            text = None
+        text = None if response is None else _own_text(response, body)
         return Failure(kind.__name__, sdk_error.message, status_code, body, text, provider=sdk.package)
     package = type(error).__module__.partition(".")[0]
     if package in ("httpx", "httpx2") and _is_transport_error(type(error)):
@@ -107,6 +114,23 @@ def describe_failure(error: BaseException) -> Failure | None:
     if name is not None:
         return Failure(name, str(error), category="transport", provider="python")
     return None
+
+
+def failure_of_response(response: Any, sdk: SDK) -> Failure:
+    """Return the failure that an SDK raises for a response with an error status.
+
+    Source: `_make_status_error_from_response` of openai/_base_client.py, `_make_status_error` of each SDK's _client.py.
+    """
+    status_code, text = response.status_code, response.text.strip()
+    kind = _STATUS_ERRORS.get(status_code, "InternalServerError" if status_code >= 500 else "APIStatusError")
+    try:
+        body: Any = json.loads(text)
+        message = f"Error code: {status_code} - {body}"
+    except (ValueError, RecursionError):
+        body, message = text, text or f"Error code: {status_code}"
+    if sdk is OPENAI and isinstance(body, dict):
+        body = body.get("error", body)
+    return Failure(kind, message, status_code, body, _own_text(response, body), provider=sdk.package)
 
 
 def revive_failure(
@@ -141,9 +165,9 @@ def _revived(failure: Failure, http: Http | None, library: ModuleType, request: 
     elif issubclass(kind, module.APIConnectionError):
         error = kind(message=failure.message, request=request)
     elif issubclass(kind, module.APIResponseValidationError):
-        error = kind(_response(failure, http, library, request), failure.body, message=failure.message)
+        error = kind(failed_response(failure, http, library, request), failure.body, message=failure.message)
     elif issubclass(kind, module.APIStatusError):
-        response = _response(failure, http, library, request)
+        response = failed_response(failure, http, library, request)
         if kind.__init__ is module.APIStatusError.__init__:
             error = kind(failure.message, response=response, body=failure.body)
         else:  # openai's OAuthError words its message itself
@@ -171,7 +195,8 @@ def _api_error(failure: Failure, sdk: SDK) -> Any:
     return errors["APIStatusError"] if failure.status_code is not None else base
 
 
-def _response(failure: Failure, http: Http | None, library: ModuleType, request: object) -> Any:
+def failed_response(failure: Failure, http: Http | None, library: ModuleType, request: object) -> Any:
+    """Return the response of `library` (httpx or httpx2) that a failure came with, as an answer to `request`."""
     headers, status_code = _headers(failure, http), failure.status_code or 500
     charset = library.Response(status_code, headers=headers).encoding or "utf-8"
     text = _response_text(failure.body) if failure.text is None else failure.text
@@ -221,6 +246,12 @@ def _parsed(text: str) -> object:
         return json_bytes.loads(text.encode(), exactly=True)
     except (ValueError, RecursionError):
         return object()
+
+
+def _own_text(response: Any, body: JsonValue) -> str | None:
+    """Return the text of a response, None if it can be made of the error's body."""
+    text = _text(response)
+    return None if text is not None and _says_the_same(body, text) else text
 
 
 def _text(response: Any) -> str | None:

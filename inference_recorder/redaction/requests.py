@@ -17,6 +17,7 @@ from ..request.jsonable import canonical_text
 from ..request.keys import EXACT, KeyVersion, further_keys, is_folded, request_key
 from ..request.normalizers import Normalizers
 from ..request.request import Request
+from ..request.sent_alike import sent_alike
 from ..request.unshown import Unshown
 from . import numbers
 from .placeholders import LITERAL, LITERAL_MARK, NUMBERED, PLACEHOLDER, PLACEHOLDER_START, as_keyed, unescaped
@@ -115,7 +116,7 @@ class RequestRules:
 
     def further_keys(self, request: Request, test_id: str | None, key: str) -> Iterator[tuple[KeyVersion, str]]:
         """Yield every key other than `key` that a recording of `request` may have, in the order of lookup."""
-        return further_keys((*self.forms(request), *request.with_call_options()), test_id, key)
+        return further_keys((*self.forms(request), *self.other_forms(request)), test_id, key)
 
     def forms(self, request: Request) -> tuple[Request, ...]:
         """Return the request as used for its key, as it is, and as for older keys, which took literals for secrets."""
@@ -124,6 +125,11 @@ class RequestRules:
         if LITERAL_MARK not in asked.body_text and LITERAL_MARK not in asked.url:
             return forms
         return (*forms, _with_texts(asked, lambda text: LITERAL.sub(PLACEHOLDER, text)))
+
+    def other_forms(self, request: Request) -> tuple[Request, ...]:
+        """Return the request as it may be described otherwise, and as llama-stack's recorder hashes it with options."""
+        other = sent_alike(request)
+        return (*(() if other is None else (self.asked(other),)), *request.with_call_options())
 
     def asked(self, request: Request) -> Request:
         """Return the request as used for its key: the same object if there is nothing to replace."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..json_tree import JsonObject
+from ..request.sent_alike import ENCODING, ENCODING_ENDPOINT
 
 RAW_RESPONSE_HEADER = "X-Stainless-Raw-Response"
 """Set by the SDK's raw wrappers on the calls they make. Source: openai/_constants.py."""
@@ -38,7 +39,7 @@ def _decodes_what_it_asked_for(options: Any) -> bool:
 
 
 ADDITIONS = (
-    Addition("encoding_format", "/v1/embeddings", "base64", _decodes_what_it_asked_for),
+    Addition(ENCODING[0], ENCODING_ENDPOINT, ENCODING[1], _decodes_what_it_asked_for),
     Addition(RAW_RESPONSE_HEADER),
     Addition(POLL_MARK),
 )

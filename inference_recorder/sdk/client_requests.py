@@ -127,6 +127,10 @@ class _ClientRequest(InterceptedCall):
     def name(self) -> str:
         return f"{type(self.instance).__name__}.request"
 
+    @property
+    def asking_client(self) -> object:
+        return self.instance
+
     def engine_after(self, closed: Engine) -> Engine | None:
         # A call that was handed over has begun while its session was open.
         return closed if self.handed is not None else engine_after(closed, self.name)

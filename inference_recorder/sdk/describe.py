@@ -66,11 +66,12 @@ def credential_of(client: object) -> Credential:
     """Return a client's API key; an empty one if it has none yet, or a function that returns one for each call."""
     key = getattr(client, "api_key", None) or getattr(client, "auth_token", None)  # the latter is anthropic's
     # With a provider it is the key of an earlier call; a replay calls no provider.
-    return _credential(key) if type(key) is str and not has_key_provider(client) else _NO_CREDENTIAL
+    return credential(key) if type(key) is str and not has_key_provider(client) else _NO_CREDENTIAL
 
 
 @lru_cache(maxsize=16)
-def _credential(key: str) -> Credential:
+def credential(key: str) -> Credential:
+    """Return the credential that an API key is."""
     # One object for each key: comparing two equal ones takes two percent of a replay.
     return Credential(key)
 
@@ -116,38 +117,47 @@ def described_options(client: Any, options: Any) -> Request:
     too. Files are identified by name, media type and a sha256 of their content; an open file is left where it was.
     """
     sdk = sdk_of_client(client)
-    http_method = options.method.upper()
     base_url, endpoint = base_and_endpoint(client, options.url)
     if endpoint == sdk.warm_up:
         raise UnrecordableCall(f"{endpoint} is sent by no session that records or replays")
-    url = recorded_url(base_url, endpoint)
+    if options.method.upper() != "GET":  # its data is not sent, nor read
+        options.json_data = prepared(client, options.json_data)  # an iterator in it can be read only once
+    body = body_of(options)
+    if sdk is OPENAI:
+        body = without_additions(body, endpoint, options)
+    if sdk.argument_headers:
+        body |= argument_headers(_own_headers(client, options, sdk), sdk)
+    return request_of(sdk, options.method, base_url, endpoint, body, credential_of(client))
+
+
+def request_of(
+    sdk: SDK, http_method: str, base_url: str, endpoint: str, body: JsonObject, credential: Credential
+) -> Request:
+    """Return the request of an HTTP request; `base_url` and `endpoint` are those of `split_url`."""
+    http_method = http_method.upper()
     is_listed = (
         sdk is OPENAI
         and method_for(endpoint) is not None
         and (http_method == "POST" or (http_method, endpoint) == _LIST_OF_MODELS)
     )
-    if http_method != "GET":  # its data is not sent, nor read
-        options.json_data = prepared(client, options.json_data)  # an iterator in it can be read only once
-    body = _body(options)
-    if sdk is OPENAI:
-        body = without_additions(body, endpoint, options)
-    if sdk.argument_headers:
-        body |= _argument_headers(client, options, sdk)
-    return Request(
-        "POST" if is_listed else http_method, endpoint, url, body, canonical_text(body), credential_of(client)
-    )
+    method = "POST" if is_listed else http_method
+    return Request(method, endpoint, recorded_url(base_url, endpoint), body, canonical_text(body), credential)
 
 
-def _argument_headers(client: Any, options: Any, sdk: SDK) -> dict[str, JsonValue]:
-    """Return the client's and the call's own headers that change the answer.
-
-    A header that names the account counts only if the call sends it, and stays out of files: its digest is returned.
-    """
+def _own_headers(client: Any, options: Any, sdk: SDK) -> dict[str, object]:
+    """Return the headers of the client and the call; those that name the account only if the call sends them."""
     of_client, of_call = own_headers(client, options)
     headers = {name: value for name, value in of_client.items() if not names_a_secret(name)}
-    headers |= {
+    return headers | {
         name: value for name, value in of_call.items() if isinstance(value, str) or name not in sdk.lasting_headers
     }
+
+
+def argument_headers(headers: Mapping[str, object], sdk: SDK) -> dict[str, JsonValue]:
+    """Return the headers that change the answer, of some with names in lower case.
+
+    One that names the account stays out of files: its digest is returned.
+    """
     return {
         name: _digest(value.encode()) if names_a_secret(name) else value
         for name, value in headers.items()
@@ -161,10 +171,15 @@ def base_and_endpoint(client: Any, path: str) -> tuple[str, str]:
     openai's endpoint is "/v1" and the path below its base url. Other SDKs have "/v1" in their base url or in the path,
     and a release may move it: there the endpoint begins at the last "/v1", or is the whole path.
     """
-    is_whole, is_openai = "://" in path, sdk_of_client(client) is OPENAI
+    return split_url(sdk_of_client(client), str(client.base_url), path)
+
+
+def split_url(sdk: SDK, base_url: str, path: str) -> tuple[str, str]:
+    """Return the base url and the endpoint as `base_and_endpoint` does, for a client of `sdk` with this base url."""
+    is_whole, is_openai = "://" in path, sdk is OPENAI
     if is_openai and not is_whole:
-        return str(client.base_url), "/v1/" + path.partition("?")[0].lstrip("/")
-    base_url = str(client.base_url).partition("?")[0].rstrip("/")
+        return base_url, "/v1/" + path.partition("?")[0].lstrip("/")
+    base_url = base_url.partition("?")[0].rstrip("/")
     origin, endpoint = _split_absolute(path if is_whole else f"{base_url}/{path.lstrip('/')}")
     if is_openai:
         return origin, endpoint
@@ -187,7 +202,8 @@ def memory_request(client: object, options: Any, library: ModuleType) -> object:
     return library.Request(options.method.upper(), str(url), headers=marked_headers)
 
 
-def _body(options: Any) -> JsonObject:
+def body_of(options: Any) -> JsonObject:
+    """Return the recorded body of request options, or of what has their members."""
     data = options.json_data
     body: JsonObject = {}
     if isinstance(data, Mapping):

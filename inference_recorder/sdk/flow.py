@@ -20,6 +20,7 @@ from ..request.request import Request
 from .capture import Capture
 from .context import current_engine, engine_after
 from .hand_over import HandOver
+from .own_servers import is_asked_by, own_servers
 from .patching import Args, Original, kept_patched
 
 
@@ -69,6 +70,11 @@ class InterceptedCall(ABC):
     """The session that the call belongs to, in async code the one it was made in; None if that is still to be found."""
     is_decided_elsewhere: bool = field(init=False)
     """Whether the other level decides or has decided to record; set by `describe`."""
+
+    @property
+    def asking_client(self) -> object:
+        """The client of the SDK that makes it, None for no such client."""
+        return None
 
     def original(self) -> object:
         """Call what was intercepted."""
@@ -124,6 +130,8 @@ def begin(call: InterceptedCall) -> object:
     if engine is None or engine.is_live:
         if engine is not None:
             call.note_live(engine)
+        return course_of(Invoke(call.original))
+    if own_servers and is_asked_by(call.asking_client):
         return course_of(Invoke(call.original))
     engine = engine.at_call()
     request = call.describe()

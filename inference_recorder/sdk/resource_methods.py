@@ -90,6 +90,10 @@ class _MethodCall(InterceptedCall):
     def name(self) -> str:
         return self.method.name
 
+    @property
+    def asking_client(self) -> object:
+        return client_of(self.instance)
+
     def original(self) -> object:
         __tracebackhide__ = True
         if not self.method.is_list:

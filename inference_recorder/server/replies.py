@@ -1,0 +1,136 @@
+"""What the server sends: of a recording, of a response, of an error."""
+
+from __future__ import annotations
+
+import base64
+import json
+import struct
+from collections.abc import AsyncIterable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import httpx
+
+from ..errors import MissingRecording, assert_never
+from ..json_tree import JsonValue
+from ..recording.answer import Failed, Http, ModelList, Recording, Streamed, Value, raw_headers, response_headers
+from ..recording.failures import failed_response
+from ..request.request import Request
+from ..request.sent_alike import ENCODING_ENDPOINT
+from ..sdk.bodies import body_bytes
+from ..sdk.http import server_sent_text
+from ..sdk.replay import check_complete
+from .upstream import is_passed_on
+
+REFUSED = 422
+"""The status of our own errors. No SDK tries it again, and no framework takes it for a model that is not there."""
+_NO_RETRY = ("x-should-retry", "false")
+_JSON = "application/json"
+
+
+class CutConnection(Exception):
+    """The recorded connection broke here; so is that of the client."""
+
+
+@dataclass(slots=True)
+class Reply:
+    """An answer over HTTP."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes | Iterable[bytes] | AsyncIterable[bytes]
+    pauses: tuple[float, ...] = field(default=())
+    """How many seconds to wait before each part of the body."""
+
+
+def recorded_reply(recording: Recording, request: Request, *, is_base64: bool, is_paced: bool) -> Reply:
+    """Return a recorded answer as it was sent. `is_base64`: the client asks for embeddings in base64.
+
+    Raises CorruptRecording; reading the body raises that, IncompleteRecording or CutConnection.
+    """
+    path, answer = recording.path, recording.answer
+    match answer:
+        case Failed():
+            return _failed_reply(answer)
+        case Streamed():
+            body = server_sent_text(answer, path, CutConnection, partial(check_complete, answer, path))
+            pauses = () if answer.http is None or not is_paced else tuple(answer.http.pauses)
+            return Reply(_status(answer.http), _headers(answer.http, "text/event-stream"), body, pauses)
+        case Value() | ModelList():
+            check_complete(answer, path)
+            content, media_type = body_bytes(answer, path, is_model_list=request.is_model_list)
+            if is_base64 and request.endpoint == ENCODING_ENDPOINT:
+                content = _in_base64(content)
+            return Reply(_status(answer.http), _headers(answer.http, media_type), content)
+        case _:
+            assert_never(answer)
+
+
+def passed_reply(response: httpx.Response) -> Reply:
+    """Return a response as it came; a stream passes while it arrives."""
+    is_read = response.is_closed
+    headers = [
+        (name, value)
+        for name, value in response.headers.raw
+        if is_passed_on(name.decode("latin-1").lower()) and not (is_read and name.lower() == b"content-encoding")
+    ]
+    return Reply(response.status_code, headers, response.content if is_read else response.aiter_raw())
+
+
+def refusal(error: Exception | str, status: int = REFUSED, *, may_retry: bool = False) -> Reply:
+    """Return an error of ours, in the form of both APIs. Clients of the SDKs try again only if they may."""
+    code = "missing_recording" if isinstance(error, MissingRecording) else "refused"
+    headers = {"content-type": _JSON} | ({} if may_retry else dict([_NO_RETRY]))
+    return Reply(status, raw_headers(headers), json.dumps(_error(str(error), code)).encode())
+
+
+def event_of(error: Exception) -> bytes:
+    """Return the event that ends a stream with an error of ours; openai's SDKs read the data, Anthropic's the name."""
+    return f"event: error\ndata: {json.dumps(_error(str(error), 'refused'))}\n\n".encode()
+
+
+def _error(message: str, code: str) -> Mapping[str, object]:
+    error = {"message": f"inference_recorder: {message}", "type": "inference_recorder_error", "param": None}
+    return {"type": "error", "error": {**error, "code": code}}
+
+
+def _failed_reply(answer: Failed) -> Reply:
+    """Return a recorded failure. Its client has tried as often as it would when it was recorded."""
+    if answer.failure.status_code is None:
+        raise CutConnection
+    response = failed_response(answer.failure, answer.http, httpx, None)
+    headers = _headers(answer.http, response.headers.get("content-type", _JSON))
+    return Reply(response.status_code, [*headers, *raw_headers(dict([_NO_RETRY]))], response.content)
+
+
+def _status(http: Http | None) -> int:
+    return 200 if http is None else http.status_code
+
+
+def _headers(http: Http | None, media_type: str) -> list[tuple[bytes, bytes]]:
+    headers = {"content-type": media_type} | response_headers(http)
+    return raw_headers({name: value for name, value in headers.items() if name != _NO_RETRY[0]})
+
+
+def _in_base64(content: bytes) -> bytes:
+    """Return embeddings as the client asked for them.
+
+    The SDK decodes what it asks for itself, and records numbers. Those of a server that sent numbers are sent as such:
+    they are not 32-bit ones.
+    """
+    data: Any = json.loads(content)
+    items: JsonValue = data.get("data") if isinstance(data, dict) else None
+    for item in items if isinstance(items, list) else ():
+        numbers = item.get("embedding") if isinstance(item, dict) else None
+        if isinstance(numbers, list) and isinstance(item, dict) and (packed := _packed(numbers)) is not None:
+            item["embedding"] = base64.b64encode(packed).decode()
+    return json.dumps(data).encode()
+
+
+def _packed(numbers: list[JsonValue]) -> bytes | None:
+    try:
+        packed = struct.pack(f"<{len(numbers)}f", *numbers)
+    except (struct.error, OverflowError):
+        return None
+    return packed if list(struct.unpack(f"<{len(numbers)}f", packed)) == numbers else None

@@ -68,7 +68,7 @@ class MissingRecording(RecorderError, RuntimeError):
     Attributes: `key` (64 hex digits), `summary` (endpoint and model), `host` (that it was meant for, "" if unknown),
     `test_id`, `looked_in` (directories, in order), `explanation` (why it has none) and from it `nearest` (the nearest
     recording, with its `differences`, or None), `renamed_from` (the test id this test probably had, or None), `command`
-    (the shell command that records the call; None outside pytest).
+    (the shell command that records the call; None where it is not known, as outside a test).
     """
 
     def __init__(
@@ -83,6 +83,7 @@ class MissingRecording(RecorderError, RuntimeError):
         explanation: Explanation = _NOTHING_KNOWN,
         is_without_plugin: bool = False,
         host: str = "",
+        record_command: str = "",
     ) -> None:
         self.key = key
         self.summary = summary
@@ -94,7 +95,7 @@ class MissingRecording(RecorderError, RuntimeError):
         self.renamed_from = explanation.renamed_from
         start = f"{_RECORDING} pytest" if is_without_plugin else shlex.join(RECORD_COMMAND)
         self._node_id = node_id
-        self.command = None if node_id is None else f"{start} {shlex.quote(node_id)}"
+        self.command = record_command or (None if node_id is None else f"{start} {shlex.quote(node_id)}")
         lines = [
             f"Recording not found for {summary}",
             f"  test: {test_id or ('shared' if explanation.is_shared else '(outside a test)')}",
@@ -109,7 +110,8 @@ class MissingRecording(RecorderError, RuntimeError):
             *(f"  {line}" for line in lines_of(explanation, test_id, next(iter(self.looked_in), Path()))),
             f"  to record it, run once with a key and {_RECORDING} (or mode=...)"
             if self.command is None
-            else f"  to record it, with a key{_NO_OTHER_MODE if is_without_plugin else ''}:\n    {self.command}",
+            else f"  to record it, with a key{'' if record_command or not is_without_plugin else _NO_OTHER_MODE}:\n"
+            f"    {self.command}",
         ]
         super().__init__(visible("\n".join(lines)))
 

@@ -10,6 +10,9 @@ from keyword import iskeyword
 from ..errors import RecorderError
 from ..text import visible
 
+_OF_SERVER = frozenset({"httpx", "python_multipart", "starlette", "uvicorn"})
+"""What the extra `server` installs."""
+
 
 @contextmanager
 def _extra_installed() -> Iterator[None]:
@@ -20,7 +23,8 @@ def _extra_installed() -> Iterator[None]:
         if missing == "inference_recorder":
             raise
         # The installed script imports this module: exit instead of a traceback.
-        raise SystemExit(f"inference-recorder needs {missing}: pip install 'inference-recorder[cli]'") from None
+        extras = "cli,server" if missing in _OF_SERVER else "cli"
+        raise SystemExit(f"inference-recorder needs {missing}: pip install 'inference-recorder[{extras}]'") from None
 
 
 with _extra_installed():
@@ -40,7 +44,9 @@ COMMANDS = (
     "rename-test",
     "report",
     "rm",
+    "run",
     "scan",
+    "serve",
     "show",
     "undo",
 )

@@ -29,6 +29,7 @@ def missing_recording(
     has_test: Callable[[str, Path], bool],
     elsewhere: Advice | None,
     is_without_plugin: bool,
+    record_command: str,
 ) -> MissingRecording:
     """Return the error to raise for a miss in a session of these directories. Raises nothing itself.
 
@@ -45,7 +46,7 @@ def missing_recording(
         )
     if elsewhere is not None:
         explanation = replace(explanation, advice=elsewhere)
-    return explained(question, directories, explanation, node_id, is_without_plugin)
+    return explained(question, directories, explanation, node_id, is_without_plugin, record_command)
 
 
 def explained(
@@ -54,6 +55,7 @@ def explained(
     explanation: Explanation,
     node_id: str | None = None,
     is_without_plugin: bool = False,
+    record_command: str = "",
 ) -> MissingRecording:
     """Return the error with this explanation, completed by what earlier runs made of the request and did not keep."""
     call = dropped_call(directories.read, question.test_id, question.key)
@@ -76,4 +78,5 @@ def explained(
         explanation=explanation,
         is_without_plugin=is_without_plugin,
         host=host_and_port(question.request.url)[0],
+        record_command=record_command,
     )

@@ -37,7 +37,7 @@ def missing_recording(
     plain = rules.without_environment(request)
     elsewhere = None if question.is_shared else _elsewhere(request, rules, test_run, directories)
     return miss.missing_recording(
-        question, directories, node_id, plain, has_test, elsewhere, is_without_plugin=not has_plugin
+        question, directories, node_id, plain, has_test, elsewhere, not has_plugin, test_run.record_command
     )
 
 

@@ -39,6 +39,8 @@ class TestRun:
     """Whether a client that is made outside sessions needs no key, since recordings may answer its calls."""
     has_plugin = False
     """Whether it is the pytest plugin's."""
+    record_command = ""
+    """The shell command that records what is missing, if it is not pytest's."""
 
     def __init__(self) -> None:
         self.run_log = RunLog()

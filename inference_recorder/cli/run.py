@@ -1,0 +1,74 @@
+"""`inference-recorder run -- COMMAND`: a program in any language, whose calls of models are recorded and replayed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import click
+
+from ..children.variables import SESSION_VARIABLE
+from ..modes import InferenceMode
+from ..server.running import serving
+from .console import remark
+from .served import Served, takes_server_options
+
+_MISSED, _NOT_FOUND, _NOT_EXECUTABLE = 3, 127, 126
+_PLACEHOLDER = "inference-recorder-replays"
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@takes_server_options
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def run(port: int, command: tuple[str, ...], **options: Any) -> None:
+    """Run a command whose calls of OpenAI's and Anthropic's API are answered from recordings, or recorded.
+
+    It finds the server in OPENAI_BASE_URL, OPENAI_API_BASE and ANTHROPIC_BASE_URL, which the SDKs read. In replay it
+    needs no keys.
+
+    \b
+      inference-recorder run -- npm test
+      inference-recorder run --mode record-if-missing -- node script.mjs
+
+    \b
+    Exit codes:
+      that of the command, 128 and the signal's number if one ended it; otherwise
+      1    the session cannot be opened
+      2    the options are wrong
+      3    the command succeeded, but calls were missed or could not be stored
+      127  there is no such command
+    """
+    served = Served("run", options, command)
+    with served.session() as session, serving(served.app(), port=port) as url:
+        code = _code_of(command, environment_of(url, is_replay=session.mode is InferenceMode.REPLAY))
+    if code == 0 and (session.counts["missed"] or served.errors):
+        remark(f"the command succeeded, but not all of its calls: exit code {_MISSED}")
+        code = _MISSED
+    sys.exit(code)
+
+
+def environment_of(url: str, *, is_replay: bool) -> dict[str, str]:
+    """Return this process's environment for a program that is to ask the server at `url`."""
+    keys = dict.fromkeys(("OPENAI_API_KEY", "ANTHROPIC_API_KEY"), _PLACEHOLDER) if is_replay else {}
+    urls = {"OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_BASE": f"{url}/v1", "ANTHROPIC_BASE_URL": url}
+    return {**keys, **{name: value for name, value in os.environ.items() if value}, **urls, SESSION_VARIABLE: ""}
+
+
+def _code_of(command: tuple[str, ...], environment: dict[str, str]) -> int:
+    """Run a command to its end, and return its exit code as a shell does."""
+    try:
+        process = subprocess.Popen(command, env=environment)  # noqa: S603 - it is what the user asks for
+    except FileNotFoundError:
+        remark(f"there is no command {command[0]}")
+        return _NOT_FOUND
+    except OSError as error:
+        remark(f"{command[0]} cannot be run: {error.strerror}")
+        return _NOT_EXECUTABLE
+    # Ctrl-C reaches the command too; what it does with it decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    code = process.wait()
+    return code if code >= 0 else 128 - code

@@ -1,0 +1,63 @@
+"""`inference-recorder serve`: the recordings over HTTP, for programs in any language."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..network import is_loopback
+from ..server.paths import prefix
+from ..server.running import serving
+from .console import remark
+from .served import Served, takes_server_options
+
+
+@click.command()
+@takes_server_options
+@click.option("--host", default="127.0.0.1", show_default=True, help="Another one than this machine needs a token.")
+@click.option(
+    "--token", envvar="INFERENCE_RECORDER_TOKEN", default="", help="What every path has to begin with: /k/TOKEN/…"
+)
+@click.option("--ready-file", type=click.Path(path_type=Path), help="Write the URL there when requests are accepted.")
+def serve(host: str, port: int, token: str, ready_file: Path | None, **options: Any) -> None:
+    """Answer the requests of OpenAI's and Anthropic's API from recordings, or record them, until SIGTERM or Ctrl-C.
+
+    Clients of OpenAI's API get URL/v1 as their base URL, those of Anthropic's URL. A request says which test it belongs
+    to in the header X-Inference-Test-Id, or in its path: URL/t/TEST/v1, with the percent-encoded id of the test. A run
+    that asks a server which answered an earlier one names itself, so that its calls are counted from the first answer
+    on: URL/t/TEST/r/RUN/v1.
+
+    \b
+    Exit codes:
+      0  it was stopped
+      1  the session cannot be opened
+      2  the options are wrong, or the port is taken
+    """
+    if not is_loopback(host) and not token:
+        raise click.UsageError(f"{host} can be reached from other machines; say who may ask: --token")
+    served = Served("serve", options)
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    with served.session() as session:
+        try:
+            with serving(served.app(token), host, port) as url:
+                url += prefix(token=token)
+                remark(f"{session.mode} from {session.store.directories.written} at {url}/v1")
+                if ready_file is not None:
+                    _write_whole(ready_file, url)
+                while not stopped.wait(1):  # without a timeout, Windows never sees the signal
+                    pass
+        except OSError as error:
+            raise click.UsageError(f"nothing can listen at {host}:{port}: {error.strerror}") from None
+
+
+def _write_whole(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text)
+    temporary.replace(path)

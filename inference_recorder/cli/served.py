@@ -1,0 +1,126 @@
+"""What `serve` and `run` have in common: their options, their session, and what they say of it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import reduce
+from typing import Any
+
+import click
+import python_multipart  # noqa: F401 - starlette imports it when the first form arrives
+
+from ..config import Config
+from ..engine.test_run import TestRun, set_test_run
+from ..errors import MissingRecording
+from ..modes import InferenceMode
+from ..recorder import inference_recording
+from ..server.app import RecordingServer
+from ..server.upstream import ANTHROPIC_URL, OPENAI_URL, BaseUrls
+from ..session import Session
+from .configured import configured
+from .console import remark, remarks, show_text
+from .directories import takes_dir
+
+_OPTIONS = (
+    click.option("--mode", type=click.Choice([mode.value for mode in InferenceMode]), help="As of inference_recording"),
+    takes_dir,
+    click.option("--port", default=0, show_default=True, help="0 is a free port."),
+    click.option("--upstream", help=f"The base URL of OpenAI's API.  [default: OPENAI_BASE_URL, or {OPENAI_URL}]"),
+    click.option(
+        "--anthropic-upstream",
+        help=f"The base URL of Anthropic's API.  [default: ANTHROPIC_BASE_URL, or {ANTHROPIC_URL}]",
+    ),
+    click.option("--test-id", help="The test of requests that name none."),
+    click.option(
+        "--pace",
+        type=click.Choice(["none", "live"]),
+        default="none",
+        show_default=True,
+        help="live records the pauses between the events of streams, and makes recorded ones.",
+    ),
+)
+
+
+_NAMES = {
+    "directory": "--dir",
+    "upstream": "--upstream",
+    "anthropic_upstream": "--anthropic-upstream",
+    "test_id": "--test-id",
+}
+
+
+def takes_server_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a server, which `Served` takes."""
+    return reduce(lambda function, option: option(function), reversed(_OPTIONS), command)
+
+
+class _ServedRun(TestRun):
+    """The run of the programs that ask the server. None of their tests runs in this process."""
+
+    test_id = None
+
+    def __init__(self, config: Config, record_command: str) -> None:
+        super().__init__()
+        self.config, self.record_command = config, record_command
+
+
+class Served:
+    """A server's session, and the errors that its clients got."""
+
+    def __init__(self, name: str, options: dict[str, Any], command: Sequence[str] = ()) -> None:
+        """`name` is that of this package's command, which has these options, `command` what it runs."""
+        words = ["inference-recorder", name, "--mode", "record-if-missing"]
+        words += [word for option, name in _NAMES.items() if options[option] for word in (name, str(options[option]))]
+        self._record_command = shlex.join([*words, *(["--", *command] if command else [])])
+        self._options = options
+        self.errors = 0
+        """How many requests were not answered or not stored, other than misses."""
+        self._shown: set[str] = set()
+        """Guarded by `_guard`."""
+        self._guard = threading.Lock()
+
+    def app(self, token: str = "") -> RecordingServer:
+        """Return the application to serve."""
+        options = self._options
+        return RecordingServer(
+            BaseUrls(
+                options["upstream"] or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL,
+                options["anthropic_upstream"] or os.environ.get("ANTHROPIC_BASE_URL") or ANTHROPIC_URL,
+            ),
+            test_id=options["test_id"],
+            token=token,
+            is_paced=options["pace"] == "live",
+            report=self._report,
+        )
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Open the session; raises RecorderError. At its end, say what became of the calls."""
+        restore = set_test_run(_ServedRun(configured(), self._record_command))
+        try:
+            # Processes that are started here ask the server, and join no session.
+            recorder = inference_recording(self._options["mode"], self._options["directory"], children=False)
+            with recorder as session:
+                yield session
+            remark(self._summary(session))
+        finally:
+            restore()
+
+    @staticmethod
+    def _summary(session: Session) -> str:
+        counts = ", ".join(f"{count} {outcome}" for outcome, count in session.counts.items())
+        return f"recordings: {counts or 'no calls'}"
+
+    def _report(self, error: Exception, test_id: str | None) -> None:
+        """Show an error once; the same request may miss often."""
+        with self._guard:
+            self.errors += not isinstance(error, MissingRecording)
+            text = str(error)
+            if text in self._shown:
+                return
+            self._shown.add(text)
+        show_text(remarks(), text if isinstance(error, MissingRecording) else f"{test_id or '(no test)'}: {text}")

@@ -103,10 +103,15 @@ def given_test_in(headers: Iterable[tuple[bytes, bytes]]) -> GivenTest | None:
     test_id, *others = ids
     if others:
         raise ValueError(f"the request names two tests; send one {TEST_ID_HEADER}")
+    attempt = b"".join(values.get(ATTEMPT_HEADER.lower(), ()))
+    return GivenTest(checked_id(test_id), attempt[:_LONGEST_ATTEMPT].decode("latin-1"))
+
+
+def checked_id(test_id: str) -> str:
+    """Return the test id that a request names; raises ValueError for an invalid one."""
     if not test_id or len(test_id) > LONGEST_ID or not test_id.isprintable():
         raise ValueError(f"the request's test id must be 1 to {LONGEST_ID} printable characters; give the test another")
-    attempt = b"".join(values.get(ATTEMPT_HEADER.lower(), ()))
-    return GivenTest(test_id, attempt[:_LONGEST_ATTEMPT].decode("latin-1"))
+    return test_id
 
 
 def _test_in(provider_data: bytes) -> str:

@@ -28,7 +28,8 @@ LARGEST_BODY = 100 * 1024 * 1024
 _LONGEST_PATH = 64 * 1024
 _SLOWEST_BODY_SECONDS = 120.0
 _STREAM_ENDS = (b"[DONE]", b"message_stop", b"response.completed", b"response.incomplete", b"response.failed")
-_SIGNED = "AWS4-HMAC"
+_SIGNED = "AWS4-"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 
 _Scope = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -107,6 +108,10 @@ class RecordingServer:
         if headers.get("authorization", "").startswith(_SIGNED):
             reason = "it is signed, as for Amazon Bedrock; a signature holds for one host, so it cannot be sent on"
             raise _Refused(f"the request cannot be recorded: {reason}")
+        if headers.get("upgrade", "").lower() == "websocket":
+            raise _Refused("websockets are not recorded")
+        if scope["method"] not in _METHODS:
+            raise _Refused(f"no request of these APIs has the method {scope['method'][:20]}", 405)
         return route, given or GivenTest(route.test_id or self._test_id, route.run)
 
     async def _received(self, route: Route, scope: _Scope, receive: _Receive) -> HttpRequest:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
+from ..asgi import checked_id
+
 _TOKEN, _TEST, _RUN = "k", "t", "r"
 _NAMES = frozenset({_TOKEN, _TEST, _RUN})
 
@@ -26,7 +28,7 @@ def prefix(*, test_id: str = "", run: str = "", token: str = "") -> str:
 
 
 def route_of(raw_path: str) -> Route:
-    """Take a path apart. Raises ValueError if it says something twice."""
+    """Take a path apart. Raises ValueError if it says something twice, has an invalid test id or leads upwards."""
     found: dict[str, str] = {}
     path = raw_path
     while (parts := path.split("/", 3))[1:2] and parts[1] in _NAMES and len(parts) == 4:
@@ -34,4 +36,7 @@ def route_of(raw_path: str) -> Route:
         if name in found:
             raise ValueError(f"the path names /{name}/ twice")
         found[name], path = unquote(value), f"/{rest}"
-    return Route(path, found.get(_TOKEN, ""), found.get(_TEST, ""), found.get(_RUN, ""))
+    if not {".", ".."}.isdisjoint(unquote(path).split("/")):
+        raise ValueError("the path has . or .. in it")  # it would leave the base url of the server of the models
+    test_id = checked_id(found[_TEST]) if _TEST in found else ""
+    return Route(path, found.get(_TOKEN, ""), test_id, found.get(_RUN, ""))

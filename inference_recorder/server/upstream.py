@@ -60,9 +60,9 @@ class Upstream:
         """Return the request to send on."""
         path = http.path if http.sdk is ANTHROPIC else http.path.removeprefix("/v1")
         url = self.base_urls.of(http.sdk).rstrip("/") + path + (f"?{http.query}" if http.query else "")
-        headers = [(name, value) for name, value in http.headers.items() if is_passed_on(name)]
+        headers = [(name, value) for name, value in http.headers.raw if is_passed_on(name.decode("latin-1"))]
         # The recording needs the bytes themselves, and a stream that is compressed arrives in larger parts.
-        headers.append(("accept-encoding", "identity"))
+        headers.append((b"accept-encoding", b"identity"))
         return self._client.build_request(http.method, url, headers=headers, content=http.content or None)
 
     async def send(self, request: httpx.Request) -> httpx.Response:

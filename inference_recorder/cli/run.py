@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -10,14 +9,13 @@ from typing import Any
 
 import click
 
-from ..children.variables import SESSION_VARIABLE
 from ..modes import InferenceMode
+from ..server.environment import environment_of
 from ..server.running import serving
 from .console import remark
 from .served import Served, takes_server_options
 
 _MISSED, _NOT_FOUND, _NOT_EXECUTABLE = 3, 127, 126
-_PLACEHOLDER = "inference-recorder-replays"
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -48,13 +46,6 @@ def run(port: int, command: tuple[str, ...], **options: Any) -> None:
         remark(f"the command succeeded, but not all of its calls: exit code {_MISSED}")
         code = _MISSED
     sys.exit(code)
-
-
-def environment_of(url: str, *, is_replay: bool) -> dict[str, str]:
-    """Return this process's environment for a program that is to ask the server at `url`."""
-    keys = dict.fromkeys(("OPENAI_API_KEY", "ANTHROPIC_API_KEY"), _PLACEHOLDER) if is_replay else {}
-    urls = {"OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_BASE": f"{url}/v1", "ANTHROPIC_BASE_URL": url}
-    return {**keys, **{name: value for name, value in os.environ.items() if value}, **urls, SESSION_VARIABLE: ""}
 
 
 def _code_of(command: tuple[str, ...], environment: dict[str, str]) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +18,8 @@ from ..errors import MissingRecording
 from ..modes import InferenceMode
 from ..recorder import inference_recording
 from ..server.app import RecordingServer
-from ..server.upstream import ANTHROPIC_URL, OPENAI_URL, BaseUrls
+from ..server.environment import base_urls
+from ..server.upstream import ANTHROPIC_URL, OPENAI_URL
 from ..session import Session
 from .configured import configured
 from .console import remark, remarks, show_text
@@ -87,10 +87,7 @@ class Served:
         """Return the application to serve."""
         options = self._options
         return RecordingServer(
-            BaseUrls(
-                options["upstream"] or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL,
-                options["anthropic_upstream"] or os.environ.get("ANTHROPIC_BASE_URL") or ANTHROPIC_URL,
-            ),
+            base_urls(options["upstream"], options["anthropic_upstream"]),
             test_id=options["test_id"],
             token=token,
             is_paced=options["pace"] == "live",

@@ -12,11 +12,14 @@ from typing import Any
 import click
 import python_multipart  # noqa: F401 - starlette imports it when the first form arrives
 
+from ..children import variables
 from ..config import Config
 from ..engine.test_run import TestRun, set_test_run
 from ..errors import MissingRecording
+from ..joined import join
 from ..modes import InferenceMode
 from ..recorder import inference_recording
+from ..sdk.context import current_engine
 from ..server.app import RecordingServer
 from ..server.environment import base_urls
 from ..server.upstream import ANTHROPIC_URL, OPENAI_URL
@@ -96,7 +99,13 @@ class Served:
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """Open the session; raises RecorderError. At its end, say what became of the calls."""
+        """Open the session; raises RecorderError. At its end, say what became of the calls.
+
+        A server that a test starts joins the session of that test, unless it was given a mode or a directory.
+        """
+        if (joined := self._joined()) is not None:
+            yield joined
+            return
         restore = set_test_run(_ServedRun(configured(), self._record_command))
         try:
             # Processes that are started here ask the server, and join no session.
@@ -106,6 +115,13 @@ class Served:
             remark(self._summary(session))
         finally:
             restore()
+
+    def _joined(self) -> Session | None:
+        if not variables.inherited or self._options["mode"] or self._options["directory"]:
+            return None
+        join()
+        engine = current_engine()
+        return None if engine is None else Session(engine)
 
     @staticmethod
     def _summary(session: Session) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, MutableMapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, cast
 
@@ -15,7 +16,7 @@ from starlette.datastructures import Headers
 from ..asgi import given_test_in
 from ..engine.given_test import GivenTest, calls_belong_to
 from ..errors import RecorderError, UnwritableRecording
-from ..sdk.context import current_engine
+from ..sdk.context import current_engine, current_test_id
 from ..sdk.drivers import adrive
 from ..sdk.flow import begin
 from .calls import HttpCall
@@ -85,15 +86,15 @@ class RecordingServer:
             http = await self._received(route, scope, receive)
         except _Refused as error:
             return await _send(refusal(str(error), error.status), send, _no_report)
-        with calls_belong_to(given):
-            await self._answer(http, given.test_id, send)
+        with nullcontext() if given is None else calls_belong_to(given):
+            await self._answer(http, send)
 
     async def close(self) -> None:
         """Close the connections to the servers of the models."""
         await self._upstream.close()
 
-    def _admitted(self, scope: _Scope) -> tuple[Route, GivenTest]:
-        """Return what a request asks for and the test it belongs to; raises _Refused."""
+    def _admitted(self, scope: _Scope) -> tuple[Route, GivenTest | None]:
+        """Return what a request asks for, and the test that it names; raises _Refused."""
         raw_path = (scope.get("raw_path") or scope["path"].encode()).partition(b"?")[0].decode("latin-1")
         headers = Headers(scope=scope)
         if len(raw_path) > _LONGEST_PATH:
@@ -112,7 +113,8 @@ class RecordingServer:
             raise _Refused("websockets are not recorded")
         if scope["method"] not in _METHODS:
             raise _Refused(f"no request of these APIs has the method {scope['method'][:20]}", 405)
-        return route, given or GivenTest(route.test_id or self._test_id, route.run)
+        test_id = route.test_id or self._test_id
+        return route, given or (GivenTest(test_id, route.run) if test_id or route.run else None)
 
     async def _received(self, route: Route, scope: _Scope, receive: _Receive) -> HttpRequest:
         """Return a request with its body; raises _Refused."""
@@ -141,8 +143,8 @@ class RecordingServer:
             is_whole = not message.get("more_body", False)
         return b"".join(parts)
 
-    async def _answer(self, http: HttpRequest, test_id: str | None, send: _Send) -> None:
-        report = partial(self._report, test_id=test_id)
+    async def _answer(self, http: HttpRequest, send: _Send) -> None:
+        report = partial(self._report, test_id=current_test_id())
         try:
             reply = await self._reply(http, report)
             await _send(reply, send, report)

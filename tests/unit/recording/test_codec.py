@@ -54,7 +54,12 @@ _JSON = st.recursive(
 )
 _BODIES = st.dictionaries(st.text(max_size=8), _JSON, max_size=3)
 _LAYOUTS = st.sampled_from([None, 0, 2, 4])
-_HTTP = st.builds(Http, st.integers(100, 599), st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=2))
+_HTTP = st.builds(
+    Http,
+    st.integers(100, 599),
+    st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=2),
+    st.just(()) | st.lists(st.floats(0, 600), min_size=1, max_size=3),
+)
 _FAILURES = st.builds(
     Failure,
     type=st.text(max_size=5),
@@ -218,6 +223,7 @@ def test_an_id_mapping_is_applied_to_the_whole_text() -> None:
         ({"body": None, "http": {"status_code": 42, "headers": {}}}, "status_code of 100 to 599"),
         ({"body": None, "http": {"status_code": 200, "headers": {"a": 1}}}, "names to strings"),
         ({"body": None, "http": []}, "must hold a status_code"),
+        ({"body": None, "http": {"status_code": 200, "headers": {}, "pauses": [-1]}}, "pauses must be a list"),
         ({"is_exception": True, "exception_data": {"status_code": "429"}}, "status_code '429' is none of HTTP's"),
         ({"body": 1, "is_streaming": True}, "list of chunks"),
     ],

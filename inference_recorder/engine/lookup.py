@@ -8,14 +8,16 @@ from pathlib import Path
 
 from ..errors import CorruptRecording
 from ..fixture_ids import parsed_fixture_id
-from ..recording.answer import Failed, Recording, Streamed, failure_of
+from ..recording.answer import Failed, Recording, Streamed, Value, failure_of
 from ..recording.codec import decode
+from ..recording.embeddings import in_base64
 from ..recording.layout import model_list_start
 from ..recording.model_lists import model_list_name, union
 from ..redaction.requests import RequestRules
 from ..redaction.restoring import given_back, restored_failure
 from ..request.keys import body_text_as_keyed, request_key
 from ..request.request import Request, with_ids
+from ..request.sent_alike import ENCODING, ENCODING_ENDPOINT
 from ..request.unshown import Unshown, is_same
 from ..storage.catalogue import entry_in
 from ..storage.store import Store, Stored
@@ -72,7 +74,7 @@ class Lookup:
         # Requests that are one under the older key are counted together, as when they were recorded.
         series.folded.turns += 1
         stored = series.folded.stored_at(self._store, series.folded.turns, may_grow=may_grow)
-        return None if stored is None else self._recording(stored, request, ids)
+        return None if stored is None else _as_asked(self._recording(stored, request, ids), stored, request)
 
     def _older_key(self, key: str, request: Request, test_id: str | None) -> str | None:
         """Return the first older key under which a recording answers, or the key under another id of the same test.
@@ -169,6 +171,16 @@ def may_answer(stored: Stored, request: Request, test_id: str | None, rules: Req
     if entry.key != own_key or entry.key == request_key(forms[0], test_id, rules.key_version):
         return True
     return body_text_as_keyed(recorded) in map(body_text_as_keyed, (*forms, *exact_forms))
+
+
+def _as_asked(recording: Recording, stored: Stored, request: Request) -> Recording:
+    """Return embeddings recorded for a caller who named no format as one who names base64 gets them."""
+    answer, (name, value) = recording.answer, ENCODING
+    if request.endpoint != ENCODING_ENDPOINT or request.body.get(name) != value or not isinstance(answer, Value):
+        return recording
+    if name in entry_in(Path(stored.path), stored.content).body:
+        return recording
+    return replace(recording, answer=replace(answer, body=in_base64(answer.body)))
 
 
 def _with_ids(stored: Stored, ids: Mapping[str, str]) -> Stored:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import struct
 from collections.abc import AsyncIterable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 import httpx
 
 from ..errors import MissingRecording, assert_never
-from ..json_tree import JsonValue
 from ..recording.answer import Failed, Http, ModelList, Recording, Streamed, Value, raw_headers, response_headers
+from ..recording.embeddings import in_base64
 from ..recording.failures import failed_response
 from ..request.request import Request
-from ..request.sent_alike import ENCODING_ENDPOINT
 from ..sdk.bodies import body_bytes
 from ..sdk.http import server_sent_text
 from ..sdk.replay import check_complete
@@ -59,9 +55,9 @@ def recorded_reply(recording: Recording, request: Request, *, is_base64: bool, i
             return Reply(_status(answer.http), _headers(answer.http, "text/event-stream"), body, pauses)
         case Value() | ModelList():
             check_complete(answer, path)
+            if is_base64 and isinstance(answer, Value):
+                answer = replace(answer, body=in_base64(answer.body))
             content, media_type = body_bytes(answer, path, is_model_list=request.is_model_list)
-            if is_base64 and request.endpoint == ENCODING_ENDPOINT:
-                content = _in_base64(content)
             return Reply(_status(answer.http), _headers(answer.http, media_type), content)
         case _:
             assert_never(answer)
@@ -111,26 +107,3 @@ def _status(http: Http | None) -> int:
 def _headers(http: Http | None, media_type: str) -> list[tuple[bytes, bytes]]:
     headers = {"content-type": media_type} | response_headers(http)
     return raw_headers({name: value for name, value in headers.items() if name != _NO_RETRY[0]})
-
-
-def _in_base64(content: bytes) -> bytes:
-    """Return embeddings as the client asked for them.
-
-    The SDK decodes what it asks for itself, and records numbers. Those of a server that sent numbers are sent as such:
-    they are not 32-bit ones.
-    """
-    data: Any = json.loads(content)
-    items: JsonValue = data.get("data") if isinstance(data, dict) else None
-    for item in items if isinstance(items, list) else ():
-        numbers = item.get("embedding") if isinstance(item, dict) else None
-        if isinstance(numbers, list) and isinstance(item, dict) and (packed := _packed(numbers)) is not None:
-            item["embedding"] = base64.b64encode(packed).decode()
-    return json.dumps(data).encode()
-
-
-def _packed(numbers: list[JsonValue]) -> bytes | None:
-    try:
-        packed = struct.pack(f"<{len(numbers)}f", *numbers)
-    except (struct.error, OverflowError):
-        return None
-    return packed if list(struct.unpack(f"<{len(numbers)}f", packed)) == numbers else None

@@ -296,3 +296,26 @@ def test_a_body_that_no_folding_changes_has_the_same_name_under_all(body: dict[s
 
     names = {request_key(request, TEST, version) for version in FOLDING[:-1]}
     assert is_folded(request) or (len(names) == 1 and (not is_as_it_is or names == {request_key(request, TEST)}))
+
+
+@pytest.mark.parametrize("recorded_with", [{}, {"encoding_format": "base64"}], ids=["no format", "base64"])
+def test_embeddings_that_are_one_http_request_answer_each_other(
+    server: OpenAIServer, sdk: Colour, tmp_path: Path, recorded_with: dict[str, str]
+) -> None:
+    """The SDK asks for base64 itself: each caller gets what the server would have given, numbers or a text."""
+    formats: list[dict[str, str]] = [{}, {"encoding_format": "base64"}, {"encoding_format": "float"}]
+
+    def vector(encoding: dict[str, str]) -> Any:
+        return sdk.call("embeddings.create", model="m", input="a", **encoding).data[0].embedding
+
+    live = [vector(encoding) for encoding in formats]
+    with inference_recording("record", tmp_path):
+        vector(recorded_with)
+    count = server.count
+    with inference_recording("replay", tmp_path):
+        replayed = [vector(encoding) for encoding in formats[:2]]
+        with pytest.raises(MissingRecording):
+            vector(formats[2])
+
+    assert live[:2] == replayed
+    assert count == server.count

@@ -16,19 +16,21 @@ from starlette.datastructures import Headers
 from ..asgi import given_test_in
 from ..engine.given_test import GivenTest, calls_belong_to
 from ..errors import RecorderError, UnwritableRecording
+from ..sdk.capture import STREAM_ENDS
 from ..sdk.context import current_engine, current_test_id
 from ..sdk.drivers import adrive
 from ..sdk.flow import begin
 from .calls import HttpCall
 from .paths import Route, route_of
 from .replies import CutConnection, Reply, event_of, passed_reply, refusal
-from .requests import HttpRequest, described
+from .requests import HttpRequest, UnreadableForm, described
 from .upstream import BaseUrls, Upstream
 
 LARGEST_BODY = 100 * 1024 * 1024
 _LONGEST_PATH = 64 * 1024
 _SLOWEST_BODY_SECONDS = 120.0
-_STREAM_ENDS = (b"[DONE]", b"message_stop", b"response.completed", b"response.incomplete", b"response.failed")
+_STREAM_ENDS = (b"data: [DONE]", *(b"event: " + name.encode() for name in sorted(STREAM_ENDS)))
+"""A text of a model may hold one too; then the rest of its stream is sent at once."""
 _SIGNED = "AWS4-"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 
@@ -164,7 +166,7 @@ class RecordingServer:
         except RecorderError as error:
             report(error)
             return refusal(error)
-        except ValueError as error:
+        except UnreadableForm as error:
             return refusal(error, 400)
         except openai.APIConnectionError as error:
             status = 504 if isinstance(error, openai.APITimeoutError) else 502
@@ -174,7 +176,7 @@ class RecordingServer:
             return refusal(f"{type(error).__name__}: {error}", 500)
 
     async def _answered(self, http: HttpRequest) -> Reply:
-        """Return the answer; raises RecorderError, ValueError, CutConnection or openai.APIConnectionError."""
+        """Return the answer; raises RecorderError, UnreadableForm, CutConnection or openai.APIConnectionError."""
         engine = current_engine()
         if engine is None:
             return refusal("no session is open here; the test that this request belongs to has ended")

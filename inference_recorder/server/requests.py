@@ -36,6 +36,10 @@ _BIG = 1 << 20
 """Bytes of a request above which reading it would hold up the others."""
 
 
+class UnreadableForm(Exception):
+    """A request whose form no server can read."""
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class HttpRequest:
     """A request as it arrived. Its repr shows nothing, since its headers hold credentials."""
@@ -90,7 +94,7 @@ class _Options:
 
 
 async def described(http: HttpRequest, base_url: str) -> Request:
-    """Return the request that is recorded for a client of this base url. Raises ValueError for an unreadable form."""
+    """Return the request that is recorded for a client of this base url. Raises UnreadableForm."""
     options = _Options(http.path, params=_parameters(parse_qsl(http.query, keep_blank_values=True)))
     if http.media_type == "multipart/form-data":
         options.json_data, options.files = await _form(http)
@@ -135,7 +139,7 @@ async def _form(http: HttpRequest) -> tuple[JsonObject, list[tuple[str, object]]
     try:
         form = await parser.parse()
     except (MultiPartException, KeyError, ValueError) as error:
-        raise ValueError(f"the request's form cannot be read: {error}") from error
+        raise UnreadableForm(f"the request's form cannot be read: {error}") from error
     try:
         items = list(form.multi_items())
         fields = [(name, value) for name, value in items if isinstance(value, str)]

@@ -46,6 +46,8 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):  # their clients do not read what is left
+            connection.transport.abort()
         await self.app.close()
 
     def serve_in_thread(self, listener: socket.socket) -> None:

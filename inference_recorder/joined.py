@@ -27,6 +27,7 @@ from .network import NetworkRules
 from .recorder import hold, let_go
 from .redaction.described import rules_of
 from .sdk import context
+from .sdk.own_servers import own_servers
 from .storage.directories import Directories, Roots
 from .storage.rollback import Rollback
 from .storage.store import Store
@@ -93,6 +94,7 @@ def join() -> None:
         if origin.is_replay:  # its calls are refused as those after its end
             _enter(Engine(InferenceMode.REPLAY, Store(Directories(Path(os.devnull), ()))), origin)
         return
+    own_servers.add(f"/r/{description['attempt']}")  # see `prefix` in server/paths.py
     mode = InferenceMode(description["mode"])
     roots = description["roots"] and Roots(Path(description["roots"][0]), tuple(map(Path, description["roots"][1:])))
     directories = Directories(Path(description["written"]), tuple(map(Path, description["read"])), roots)

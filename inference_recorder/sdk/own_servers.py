@@ -1,4 +1,4 @@
-"""The servers of this package that run in this process. What its SDK clients ask them, they record themselves.
+"""The servers of this package that run in this process or the one it joined. What SDK clients ask them, they record.
 
 Holds state: their URLs. It needs no lock: each server adds and removes its own.
 """
@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 own_servers: set[str] = set()
+"""The starts of their URLs; in a process that joined a test's session, what the URLs for that test have in them."""
 
 
 @contextmanager
@@ -24,5 +25,5 @@ def running_at(url: str) -> Iterator[None]:
 
 def is_asked_by(client: Any) -> bool:
     """Return whether the base url of a client is one of those servers."""
-    base_url = str(getattr(client, "base_url", None) or "")
-    return any(base_url.startswith(f"{url}/") for url in own_servers)
+    base_url = f"{getattr(client, 'base_url', None) or ''}/"
+    return any(f"{url}/" in base_url for url in own_servers)

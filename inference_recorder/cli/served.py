@@ -10,7 +10,6 @@ from functools import reduce
 from typing import Any
 
 import click
-import python_multipart  # noqa: F401 - starlette imports it when the first form arrives
 
 from ..children import variables
 from ..config import Config

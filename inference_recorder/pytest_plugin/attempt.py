@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ..errors import RecorderError
+from ..errors import MissingRecording, RecorderError
 from .run_report import CallEntry, RunReport, calls_of
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ class Attempt:
         self.allows_misses = False
         self.missed_in_fixtures: list[Call] = []
         """The calls that wider fixtures missed without failing."""
+        self.server_errors: list[Exception] = []
+        """What programs got from `inference_server` instead of answers, misses among it, or what was not stored."""
         self.has_failed = False
         self.has_failed_as_expected = False
         self.has_called = False
@@ -183,9 +185,14 @@ class Attempt:
             suspend(self.session)
             close(self.session.engine)
 
-    def fail_for_misses(self) -> None:
-        """Fail the test if the code under test went on after a miss and is not allowed to."""
-        if self.session is None or self.allows_misses or self.has_failed or self.has_failed_as_expected:
+    def fail_for_errors(self) -> None:
+        """Fail the test if the code under test went on after a miss that is not allowed, or an error of its server."""
+        if self.session is None or self.has_failed or self.has_failed_as_expected:
+            return
+        if errors := [error for error in self.server_errors if not isinstance(error, MissingRecording)]:
+            name, text = type(errors[0]).__name__, errors[0]
+            pytest.fail(f"inference_server failed, and the code under test went on:\n\n{name}: {text}", pytrace=False)
+        if self.allows_misses:
             return
         misses = [*self.missed_in_fixtures, *self.session.missed]
         if misses:

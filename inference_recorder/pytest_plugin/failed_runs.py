@@ -23,10 +23,15 @@ _MOST_PATHS = 3
 
 
 def remarks(
-    sessions: Sequence[Session], node_id: str, config: pytest.Config, error: pytest.ExceptionInfo[BaseException] | None
+    sessions: Sequence[Session],
+    server_errors: Iterable[Exception],
+    node_id: str,
+    config: pytest.Config,
+    error: pytest.ExceptionInfo[BaseException] | None,
 ) -> Iterator[str]:
-    """Yield what a failing test shows of calls that were refused past the SDK, and of answers from a failed run."""
-    if refused := {call.explanation: None for session in sessions for call in session.missed if call.host}:
+    """Yield what a failing test shows of what its server refused, or the guard, and of answers from a failed run."""
+    past_sdk = [call.explanation for session in sessions for call in session.missed if call.host]
+    if refused := dict.fromkeys([*map(str, server_errors), *past_sdk]):
         shown = "" if error is None else error.exconly()
         yield from (explanation for explanation in refused if explanation not in shown)
     if replayed := _remark(sessions, node_id, config):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -70,6 +71,8 @@ class Run(TestRun):
         """What processes that the running test started have overwritten; None without a shared directory."""
         self._defaults = (config.directory().value, absolute(LLAMA_STACK_COMMON, config.root))
         """Where recorders write that were given no directory, when the run began; the second if llama_stack's."""
+        self.late_requests: Counter[str] = Counter()
+        """Test id -> how many requests to `inference_server` came after the test's end."""
         self._guard = threading.Lock()
         """Held while an AttemptSeries is made: calls in several threads may be the first."""
         self._ended: dict[tuple[str, Path | None], Attempt] = {}
@@ -203,7 +206,7 @@ class Run(TestRun):
             if self.attempt is not None:
                 self.attempt.close_session()
         if self.attempt is not None:
-            self.attempt.fail_for_misses()
+            self.attempt.fail_for_errors()
             if not self.attempt.has_failed:
                 self.attempt.finish_series(may_cut=not self.run_log.has_dropped)
         return result
@@ -219,7 +222,9 @@ class Run(TestRun):
             attempt.note_directories(session for session, _ in self._other_sessions if session.is_open)
         sessions = [*attempt.sessions, *(session for session, _ in self._other_sessions if session.is_open)]
         if report.failed:
-            remarks = failed_runs.remarks(sessions, item.nodeid, self._pytest_config, call.excinfo)
+            remarks = failed_runs.remarks(
+                sessions, attempt.server_errors, item.nodeid, self._pytest_config, call.excinfo
+            )
             report.sections += [(failed_runs.SECTION, remark) for remark in remarks]
         if report.when == "teardown":
             if attempt.has_passed or attempt.has_failed_as_expected:
@@ -274,7 +279,7 @@ class Run(TestRun):
             attempt.add_to(report, beside_live_session=has_live_session)
         for session, opened_in in self._other_sessions:
             report.calls += calls_of(session, opened_in, {}, for_page=self._for_page)
-        add_late_calls(report)
+        add_late_calls(report, self.late_requests)
         return report
 
     def _attempt_of(self, item: pytest.Item) -> Attempt:

@@ -148,13 +148,16 @@ def _is_of_session(outcome: str, call: Call) -> bool:
     return outcome == "live" and not call.host
 
 
-def add_late_calls(report: RunReport) -> None:
-    """Add the calls that processes made after the end of the test or fixture that started them, and what to say."""
+def add_late_calls(report: RunReport, refused: Counter[str]) -> None:
+    """Add the calls that processes made after the end of the test or fixture that started them, and what to say.
+
+    `refused` are those that the server of a test refused, by its id.
+    """
     from ..children import sessions
     from ..engine.call_log import call_of
 
     late = [(reported["outcome"], call_of(reported)) for reported in sessions.late_calls()]
-    started_by = Counter(call.test_id or "outside a test" for _, call in late)
+    started_by = refused + Counter(call.test_id or "outside a test" for _, call in late)
     report.calls += [_entry(outcome, call, call.test_id, {}, False, {}) for outcome, call in late]
     report.troubles += [
         f"{test_id}: a process that it started made {'a call' if count == 1 else f'{count} calls'} after its end; "

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import httpx
 import openai
+import python_multipart  # noqa: F401 - starlette imports it when the first form arrives
 from starlette.datastructures import Headers
 
 from ..asgi import given_test_in
@@ -72,9 +73,10 @@ class RecordingServer:
         is_paced: bool = False,
         largest_body: int = LARGEST_BODY,
         report: Callable[..., None] = lambda error, test_id: None,
+        test_of: Callable[[GivenTest | None], GivenTest | None] = lambda named: named,
     ) -> None:
         self._test_id, self._token, self._is_paced, self._largest_body = test_id, token, is_paced, largest_body
-        self._report = report
+        self._report, self._test_of = report, test_of
         self._upstream = Upstream(base_urls)
 
     async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
@@ -86,8 +88,11 @@ class RecordingServer:
             if scope["method"] in ("GET", "HEAD") and route.path in ("/", "/health"):
                 return await _send(_HERE, send, _no_report)
             http = await self._received(route, scope, receive)
+            given = self._test_of(given)
         except _Refused as error:
             return await _send(refusal(str(error), error.status), send, _no_report)
+        except RecorderError as error:
+            return await _send(refusal(error), send, _no_report)
         with nullcontext() if given is None else calls_belong_to(given):
             await self._answer(http, send)
 

@@ -16,6 +16,7 @@ import inference_recorder.storage.rollback  # noqa: F401
 
 from ..conftest import files_of
 from ..support.openai_server import OpenAIServer
+from .programs import PROGRAMS
 
 # What a client imports only when it is made: a run within this process, which takes away what it has imported, would
 # leave the HTTP library with exceptions of modules that are there twice.
@@ -106,3 +107,12 @@ def line_of(result: pytest.RunResult, start: str) -> str:
     """Return the only line of the output that starts with `start`."""
     [line] = [line for line in result.outlines if line.startswith(start)]
     return line
+
+
+@pytest.fixture
+def programs(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the tests of the suite start programs, and know the base urls of the server."""
+    monkeypatch.setenv("OPENAI_BASE_URL", suite.server.base_url)
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", suite.server.base_url.removesuffix("/v1"))
+    monkeypatch.setenv("PYTHONPATH", str(suite.directory))
+    suite.write("programs.py", PROGRAMS)

@@ -9,7 +9,10 @@ import pytest
 
 from .conftest import Suite
 
-HEAVY = ("openai", "pydantic", "rich", "orjson", "filelock", "wrapt", "inference_recorder.engine.engine")
+HEAVY = (
+    "openai", "pydantic", "rich", "orjson", "filelock", "wrapt", "inference_recorder.engine.engine",
+    "httpx", "starlette", "uvicorn", "inference_recorder.server", "inference_recorder.asgi",
+)  # fmt: skip
 
 
 def test_nothing_heavy_is_imported_before_a_test_needs_it(suite: Suite) -> None:

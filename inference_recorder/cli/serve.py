@@ -16,6 +16,9 @@ from ..server.running import serving
 from .console import remark
 from .served import Served, takes_server_options
 
+_EVERY_NETWORK = frozenset({"0.0.0.0", "::"})  # noqa: S104 - refused without a token
+"""As an address to connect to they are this machine, as one to listen at all its networks."""
+
 
 @click.command()
 @takes_server_options
@@ -38,7 +41,7 @@ def serve(host: str, port: int, token: str, ready_file: Path | None, **options: 
       1  the session cannot be opened
       2  the options are wrong, or the port is taken
     """
-    if not is_loopback(host) and not token:
+    if not token and (host in _EVERY_NETWORK or not is_loopback(host)):
         raise click.UsageError(f"{host} can be reached from other machines; say who may ask: --token")
     served = Served("serve", options)
     stopped = threading.Event()
@@ -47,10 +50,11 @@ def serve(host: str, port: int, token: str, ready_file: Path | None, **options: 
     with served.session() as session:
         try:
             with serving(served.app(token), host, port) as url:
-                url += prefix(token=token)
-                remark(f"{session.mode} from {session.store.directories.written} at {url}/v1")
+                # The token is no text for logs.
+                shown = url + prefix(token=token and "TOKEN")
+                remark(f"{session.mode} from {session.store.directories.written} at {shown}/v1")
                 if ready_file is not None:
-                    _write_whole(ready_file, url)
+                    _write_whole(ready_file, url + prefix(token=token))
                 while not stopped.wait(1):  # without a timeout, Windows never sees the signal
                     pass
         except OSError as error:
@@ -58,6 +62,11 @@ def serve(host: str, port: int, token: str, ready_file: Path | None, **options: 
 
 
 def _write_whole(path: Path, text: str) -> None:
+    """Write a file that only this user can read, since the text may hold the token. Raises click.UsageError."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text)
-    temporary.replace(path)
+    try:
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(text)
+        temporary.replace(path)
+    except OSError as error:
+        raise click.UsageError(f"{path} cannot be written: {error.strerror}") from None

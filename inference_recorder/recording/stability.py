@@ -68,11 +68,11 @@ def without_volatile(data: JsonValue, key: str) -> JsonValue:
 def renamed_ids(old: bytes, new: bytes) -> dict[str, str] | None:
     """Return the ids that a server renewed, {new: old}, if two files differ in nothing else, or None.
 
-    These are not differences: response headers, the padding that OpenAI puts into its chunks, how long groq and
-    cerebras took, seeds that a server chose, and times, which are numbers or ISO texts below names such as
-    "created_at" and "expires_at", and "created" of a Model. Ids are the texts below names such as "id", "call_id" and
-    "file_ids", but for that of a Model, which is its name; one stands for the same one throughout. The input of
-    Anthropic's tool calls is what the model has written: any difference in it is one.
+    These are not differences: response headers, how long the pauses of a stream were, the padding that OpenAI puts into
+    its chunks, how long groq and cerebras took, seeds that a server chose, and times, which are numbers or ISO texts
+    below names such as "created_at" and "expires_at", and "created" of a Model. Ids are the texts below names such as
+    "id", "call_id" and "file_ids", but for that of a Model, which is its name; one stands for the same one throughout.
+    The input of Anthropic's tool calls is what the model has written: any difference in it is one.
     """
     try:
         one, other = (json_bytes.loads(content, exactly=True) for content in (old, new))
@@ -80,7 +80,7 @@ def renamed_ids(old: bytes, new: bytes) -> dict[str, str] | None:
         return None
     renamed: dict[str, str] = {}
     try:
-        is_same = _is_same(_without_headers(one), _without_headers(other), "", renamed)
+        is_same = _is_same(_without_transport(one), _without_transport(other), "", renamed)
     except RecursionError:
         return None
     return renamed if is_same and len(set(renamed.values())) == len(renamed) else None
@@ -164,11 +164,13 @@ def _is_renamed(old: str, new: str, name: str) -> bool:
     return one is not None and other is not None and one[1] == other[1]
 
 
-def _without_headers(document: JsonValue) -> JsonValue:
+def _without_transport(document: JsonValue) -> JsonValue:
     response, http = member(document, "response"), member(document, "response", "http")
     if not isinstance(document, dict) or not isinstance(response, dict) or not isinstance(http, dict):
         return document
-    return {**document, "response": {**response, "http": {**http, "headers": None}}}
+    pauses = http.get("pauses")
+    timeless = {**http, "headers": None} | ({"pauses": len(pauses)} if isinstance(pauses, list) else {})
+    return {**document, "response": {**response, "http": timeless}}
 
 
 def _is_number(value: JsonValue) -> bool:

@@ -39,7 +39,7 @@ def run(port: int, command: tuple[str, ...], **options: Any) -> None:
       3    the command succeeded, but calls were missed or could not be stored
       127  there is no such command
     """
-    served = Served("run", options, command)
+    served = Served(options)
     with served.session() as session, serving(served.app(), port=port) as url:
         code = _code_of(command, environment_of(url, is_replay=session.mode is InferenceMode.REPLAY))
     if code == 0 and (session.counts["missed"] or served.errors):

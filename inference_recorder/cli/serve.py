@@ -43,7 +43,7 @@ def serve(host: str, port: int, token: str, ready_file: Path | None, **options: 
     """
     if not token and (host in _EVERY_NETWORK or not is_loopback(host)):
         raise click.UsageError(f"{host} can be reached from other machines; say who may ask: --token")
-    served = Served("serve", options)
+    served = Served(options)
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shlex
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import reduce
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from ..children import variables
 from ..config import Config
@@ -47,14 +48,6 @@ _OPTIONS = (
 )
 
 
-_NAMES = {
-    "directory": "--dir",
-    "upstream": "--upstream",
-    "anthropic_upstream": "--anthropic-upstream",
-    "test_id": "--test-id",
-}
-
-
 def takes_server_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of a server, which `Served` takes."""
     return reduce(lambda function, option: option(function), reversed(_OPTIONS), command)
@@ -73,11 +66,7 @@ class _ServedRun(TestRun):
 class Served:
     """A server's session, and the errors that its clients got."""
 
-    def __init__(self, name: str, options: dict[str, Any], command: Sequence[str] = ()) -> None:
-        """`name` is that of this package's command, which has these options, `command` what it runs."""
-        words = ["inference-recorder", name, "--mode", "record-if-missing"]
-        words += [word for option, name in _NAMES.items() if options[option] for word in (name, str(options[option]))]
-        self._record_command = shlex.join([*words, *(["--", *command] if command else [])])
+    def __init__(self, options: dict[str, Any]) -> None:
         self._options = options
         self.errors = 0
         """How many requests were not answered or not stored, other than misses."""
@@ -105,7 +94,7 @@ class Served:
         if (joined := self._joined()) is not None:
             yield joined
             return
-        restore = set_test_run(_ServedRun(configured(), self._record_command))
+        restore = set_test_run(_ServedRun(configured(), _record_command()))
         try:
             # Processes that are started here ask the server, and join no session.
             recorder = inference_recording(self._options["mode"], self._options["directory"], children=False)
@@ -136,3 +125,16 @@ class Served:
                 return
             self._shown.add(text)
         show_text(remarks(), text if isinstance(error, MissingRecording) else f"{test_id or '(no test)'}: {text}")
+
+
+def _record_command() -> str:
+    """Return the command that runs now, in the mode that records what is missing. It shows no token."""
+    context = click.get_current_context()
+    words = ["inference-recorder", str(context.info_name), "--mode", "record-if-missing"]
+    for option in context.command.params:
+        name = str(option.name)
+        is_given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if isinstance(option, click.Option) and is_given and name != "mode":
+            words += [option.opts[0], "TOKEN" if name == "token" else str(context.params[name])]
+    command = context.params.get("command", ())
+    return shlex.join([*words, *(["--", *command] if command else [])])

@@ -27,7 +27,7 @@ def is_same(one: Unshown[_T] | None, other: Unshown[_T] | None) -> bool:
     return one is other or (one is not None and other is not None and one.value == other.value)
 
 
-class UnshownDict(dict[str, object]):
+class UnshownDict(dict[str, _T]):
     """A dict whose repr shows only its names, for example the headers that a caller passes."""
 
     __slots__ = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from ..children.variables import SESSION_VARIABLE
+from ..request.unshown import UnshownDict
 from .upstream import ANTHROPIC_URL, OPENAI_URL, BaseUrls
 
 _OPENAI_VARIABLES = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
@@ -24,9 +25,10 @@ def base_urls(openai: str | None = None, anthropic: str | None = None) -> BaseUr
 def environment_of(url: str, *, is_replay: bool) -> dict[str, str]:
     """Return the whole environment for a program that is to ask the server at `url`, which has no "/v1".
 
-    A replay needs no keys; clients do. Python processes join no session: what they ask the server, it records.
+    A replay needs no keys; clients do. Python processes join no session: what they ask the server, it records. No repr
+    shows the values, since a traceback of `subprocess` has this.
     """
     given = {name: value for name, value in os.environ.items() if value or name not in _KEYS}
     placeholders = dict.fromkeys(_KEYS, _PLACEHOLDER) if is_replay else {}
     urls = {**dict.fromkeys(_OPENAI_VARIABLES, f"{url}/v1"), _ANTHROPIC_VARIABLE: url}
-    return {**placeholders, **given, **urls, SESSION_VARIABLE: ""}
+    return UnshownDict({**placeholders, **given, **urls, SESSION_VARIABLE: ""})

@@ -126,9 +126,8 @@ class RecordingServer:
     async def _received(self, route: Route, scope: _Scope, receive: _Receive) -> HttpRequest:
         """Return a request with its body; raises _Refused."""
         if not route.path.startswith("/v1/"):
-            raise _Refused(
-                f"nothing is served at {route.path[:200]}; base urls end in /v1 (Anthropic's before it)", 400
-            )
+            advice = "base urls end in /v1 (Anthropic's before it), and a test's id in them is percent-encoded"
+            raise _Refused(f"nothing is served at {route.path[:200]}; {advice}")
         try:
             content = await asyncio.wait_for(self._body(receive), _SLOWEST_BODY_SECONDS)
         except asyncio.TimeoutError:
@@ -175,7 +174,8 @@ class RecordingServer:
             return refusal(error, 400)
         except openai.APIConnectionError as error:
             status = 504 if isinstance(error, openai.APITimeoutError) else 502
-            return refusal(f"{error} {error.__cause__ or ''}", status, may_retry=True)
+            reason = str(error.__cause__ or "") or error
+            return refusal(f"no answer from {error.request.url.host}: {reason}", status, may_retry=True)
         except Exception as error:
             report(error)
             return refusal(f"{type(error).__name__}: {error}", 500)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -119,6 +120,30 @@ def test_only_who_knows_the_token_is_answered(server: OpenAIServer, recordings: 
     assert 200 == answer.status_code
     assert 1 == server.count
     assert b"s3cret" not in b"".join(path.read_bytes() for path in recordings.glob("*.json"))
+
+
+@pytest.mark.slow
+def test_a_test_id_that_is_not_encoded_is_refused_with_the_advice_to_encode_it(
+    server: OpenAIServer, recordings: Path
+) -> None:
+    """Ids have slashes, and so do paths."""
+    with served("record", recordings, server.base_url) as running:
+        refused = httpx.post(f"{running.url}/t/tests/test_a.py::test_b{CHAT}", json=HELLO)
+        answer = httpx.post(f"{running.url}/t/{quote('tests/test_a.py::test_b', safe='')}{CHAT}", json=HELLO)
+
+    assert (400, 200) == (refused.status_code, answer.status_code)
+    assert "percent-encoded" in refused.json()["error"]["message"]
+
+
+@pytest.mark.slow
+def test_a_model_that_cannot_be_reached_is_named_by_its_host(recordings: Path) -> None:
+    """An upstream comes from an option or the environment: the client's error has to show which one it was."""
+    with served("record", recordings, "http://user:s3cret@localhost:9/v1") as running:
+        answer = httpx.post(running.url + CHAT, json=HELLO)
+
+    assert 502 == answer.status_code
+    assert "localhost" in answer.json()["error"]["message"]
+    assert "s3cret" not in answer.text
 
 
 @pytest.mark.slow

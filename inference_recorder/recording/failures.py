@@ -117,9 +117,9 @@ def describe_failure(error: BaseException) -> Failure | None:
 
 
 def failure_of_response(response: Any, sdk: SDK) -> Failure:
-    """Return the failure that an SDK raises for a response with an error status.
+    """Return the failure that an SDK which is not installed raises for a response with an error status.
 
-    Source: `_make_status_error_from_response` of openai/_base_client.py, `_make_status_error` of each SDK's _client.py.
+    Source: `_make_status_error_from_response` of anthropic/_base_client.py.
     """
     status_code, text = response.status_code, response.text.strip()
     kind = _STATUS_ERRORS.get(status_code, "InternalServerError" if status_code >= 500 else "APIStatusError")
@@ -128,8 +128,6 @@ def failure_of_response(response: Any, sdk: SDK) -> Failure:
         message = f"Error code: {status_code} - {body}"
     except (ValueError, RecursionError):
         body, message = text, text or f"Error code: {status_code}"
-    if sdk is OPENAI and isinstance(body, dict):
-        body = body.get("error", body)
     return Failure(kind, message, status_code, body, _own_text(response, body), provider=sdk.package)
 
 

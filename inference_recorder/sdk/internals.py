@@ -93,6 +93,13 @@ def own_headers(client: Any, options: Any) -> tuple[dict[str, object], dict[str,
     return of_client, of_call
 
 
+@uses("._base_client:BaseClient", "_make_status_error_from_response", of=(OPENAI, ANTHROPIC))
+def status_error(client: Any, response: object) -> Exception:
+    """Return the error that a client raises for a response with an error status."""
+    error: Exception = client._make_status_error_from_response(response)
+    return error
+
+
 @uses("._base_client:BaseClient", "_maybe_override_cast_to")
 def overridden_cast_to(client: Any, cast_to: object, options: object) -> Any:
     """Return the type that a client makes of the response to a request."""

@@ -13,7 +13,6 @@ from ..engine.decisions import Decision, Record, Replay
 from ..engine.engine import Engine
 from ..packages import SDK
 from ..recording.answer import Answer, Failed, ModelList, Streamed, Value
-from ..recording.failures import failure_of_response
 from ..request.request import Request
 from ..request.sent_alike import ENCODING, ENCODING_ENDPOINT
 from ..sdk.capture import Capture
@@ -34,9 +33,9 @@ _DOWNLOADS = ("/content", "/audio/speech")
 class HttpCapture(ResponseCapture):
     """Records the response to a request that went on, as the client in this process would."""
 
-    def __init__(self, engine: Engine, decision: Record, client: object, sdk: SDK, *, is_paced: bool) -> None:
-        super().__init__(engine, decision, client)
-        self._sdk = sdk
+    def __init__(self, engine: Engine, decision: Record, upstream: Upstream, sdk: SDK, *, is_paced: bool) -> None:
+        super().__init__(engine, decision, upstream.client)
+        self._upstream, self._sdk = upstream, sdk
         self._is_paced = is_paced
         self._begun = time.monotonic()
         self._arrivals: list[float] = []
@@ -46,7 +45,7 @@ class HttpCapture(ResponseCapture):
         """Note the response that has arrived; return the answer if it is to be stored at once."""
         if response.status_code >= 400:
             self.stores_response = True
-            return Failed(failure_of_response(response, self._sdk), http=kept(response))
+            return Failed(self._upstream.failure(response, self._sdk), http=kept(response))
         endpoint = self.decision.request.endpoint
         cast_to: Any = binary_content_type() if endpoint.endswith(_DOWNLOADS) else object
         method = method_for(endpoint)
@@ -116,7 +115,7 @@ class HttpCall(InterceptedCall):
         return recorded_reply(decision.recording, request, is_base64=is_base64, is_paced=self.is_paced)
 
     def capture(self, engine: Engine, decision: Record) -> Capture:
-        return HttpCapture(engine, decision, self.upstream.client, self.http.sdk, is_paced=self.is_paced)
+        return HttpCapture(engine, decision, self.upstream, self.http.sdk, is_paced=self.is_paced)
 
     def received(self, capture: Capture, result: object) -> tuple[object, Answer | None]:
         response = cast("httpx.Response", result)

@@ -10,7 +10,11 @@ import httpx
 import openai
 
 from ..packages import ANTHROPIC, SDK
+from ..recording.answer import Failure
+from ..recording.failures import describe_failure, failure_of_response
 from ..sdk.bodies import media_type_of
+from ..sdk.internals import status_error
+from ..sdk.private_names import imported
 from .requests import HttpRequest
 
 OPENAI_URL, ANTHROPIC_URL = "https://api.openai.com/v1", "https://api.anthropic.com"
@@ -44,7 +48,7 @@ class Upstream:
     def __init__(self, base_urls: BaseUrls) -> None:
         self.base_urls = base_urls
 
-    # A replay needs neither of them, and each loads certificates.
+    # A replay needs none of them, and each loads certificates.
 
     @cached_property
     def _client(self) -> httpx.AsyncClient:
@@ -55,6 +59,18 @@ class Upstream:
     def client(self) -> openai.AsyncOpenAI:
         """A client of the SDK, which knows how an answer is read; it sends nothing."""
         return openai.AsyncOpenAI(api_key="unused", base_url=self.base_urls.openai)
+
+    @cached_property
+    def anthropic(self) -> Any:
+        """A client of Anthropic's SDK, None where that is not installed."""
+        module: Any = imported(ANTHROPIC.package)
+        return module and module.AsyncAnthropic(api_key="unused", base_url=self.base_urls.anthropic)
+
+    def failure(self, response: httpx.Response, sdk: SDK) -> Failure:
+        """Return the failure that an SDK raises for a response with an error status."""
+        client: Any = self.anthropic if sdk is ANTHROPIC else self.client
+        described = None if client is None else describe_failure(status_error(client, response))
+        return described or failure_of_response(response, sdk)
 
     def request(self, http: HttpRequest) -> httpx.Request:
         """Return the request to send on."""

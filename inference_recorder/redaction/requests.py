@@ -128,8 +128,7 @@ class RequestRules:
 
     def other_forms(self, request: Request) -> tuple[Request, ...]:
         """Return the request as it may be described otherwise, and as llama-stack's recorder hashes it with options."""
-        other = sent_alike(request)
-        return (*(() if other is None else (self.asked(other),)), *request.with_call_options())
+        return (*map(self.asked, sent_alike(request)), *request.with_call_options())
 
     def asked(self, request: Request) -> Request:
         """Return the request as used for its key: the same object if there is nothing to replace."""

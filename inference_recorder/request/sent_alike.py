@@ -1,13 +1,15 @@
-"""Two descriptions of one HTTP request, where clients add to what they are asked for.
+"""The descriptions of one HTTP request, of which there are several where clients add to what they are asked for.
 
 openai asks for embeddings in base64 if its caller names no format. HTTP libraries name an upload "upload" if nothing
-else does, and guess its media type by its name. What arrives does not show whether the caller said so. Keys are made of
-what the caller said; a recording of the other description answers too.
+else does, and guess its media type by its name; those that cannot guess send application/octet-stream. What arrives
+does not show whether the caller said so. In process, a key is made of what the caller said; over HTTP, of the
+description that says least. A recording of any of them answers.
 """
 
 from __future__ import annotations
 
 import mimetypes
+from itertools import islice, product
 
 from ..json_tree import JsonObject, JsonValue
 from .request import Request
@@ -16,6 +18,8 @@ ENCODING_ENDPOINT = "/v1/embeddings"
 ENCODING = "encoding_format", "base64"
 """The member that openai adds there, and its value."""
 _UPLOAD, _BYTES = "upload", "application/octet-stream"
+_MOST_DESCRIPTIONS = 100
+"""Those of several uploads are multiplied."""
 
 
 def without_additions(endpoint: str, body: JsonObject) -> JsonObject:
@@ -24,24 +28,22 @@ def without_additions(endpoint: str, body: JsonObject) -> JsonObject:
     if endpoint == ENCODING_ENDPOINT and body.get(name) == value:
         return {member: body[member] for member in body if member != name}
     if (files := _files_of(body)) is not None:
-        return {**body, "files": [_without_guess(file) for file in files]}
+        return {**body, "files": [_descriptions(file)[0] for file in files]}
     return body
 
 
-def sent_alike(request: Request) -> Request | None:
-    """Return the other description of the same HTTP request, None if it has only one."""
-    body = without_additions(request.endpoint, request.body)
-    if body == request.body:
-        body = _with_additions(request.endpoint, request.body)
-    return None if body == request.body else request.with_body(body)
-
-
-def _with_additions(endpoint: str, body: JsonObject) -> JsonObject:
+def sent_alike(request: Request) -> list[Request]:
+    """Return the other descriptions of the same HTTP request, in the order of lookup."""
+    body, bodies = request.body, [without_additions(request.endpoint, request.body)]
     name, value = ENCODING
-    if endpoint == ENCODING_ENDPOINT and name not in body:
-        return {**body, name: value}
-    files = _files_of(body)
-    return body if files is None else {**body, "files": [_with_guess(file) for file in files]}
+    if request.endpoint == ENCODING_ENDPOINT:
+        bodies.append({name: value, **body})
+    elif (files := _files_of(body)) is not None:
+        described = [_descriptions(file) for file in files]
+        all_said = tuple(descriptions[-1] for descriptions in described)
+        some_said = islice(product(*described), _MOST_DESCRIPTIONS)
+        bodies += ({**body, "files": list(files)} for files in (all_said, *some_said))
+    return [request.with_body(other) for other in bodies if other != body]
 
 
 def _files_of(body: JsonObject) -> list[list[JsonValue]] | None:
@@ -52,17 +54,12 @@ def _files_of(body: JsonObject) -> list[list[JsonValue]] | None:
     return files  # type: ignore[return-value]  # as was just checked
 
 
-def _without_guess(file: list[JsonValue]) -> list[JsonValue]:
+def _descriptions(file: list[JsonValue]) -> list[list[JsonValue]]:
+    """Return all descriptions of an upload that is sent like this one, first the one that says least."""
     field, name, media_type, digest = file
-    guess = _guess(name)
-    return [field, None if name == _UPLOAD else name, None if media_type in (guess, _BYTES) else media_type, digest]
-
-
-def _with_guess(file: list[JsonValue]) -> list[JsonValue]:
-    field, name, media_type, digest = file
-    return [field, _UPLOAD if name is None else name, _guess(name) if media_type is None else media_type, digest]
-
-
-def _guess(name: JsonValue) -> str:
     # As httpx does: _multipart.py, FileField.
-    return mimetypes.guess_type(name if isinstance(name, str) else _UPLOAD)[0] or _BYTES
+    guess = mimetypes.guess_type(name if isinstance(name, str) else _UPLOAD)[0] or _BYTES
+    names = (None, _UPLOAD) if name in (None, _UPLOAD) else (name,)
+    added = (None, _BYTES, guess)
+    media_types = dict.fromkeys(added) if media_type in added else (media_type,)
+    return [[field, name, media_type, digest] for name in names for media_type in media_types]

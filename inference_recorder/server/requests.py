@@ -1,4 +1,11 @@
-"""An HTTP request -> the request of its recording, by the rules for a client in this process that sends the same."""
+"""An HTTP request -> the request of its recording, by the rules for a client in this process that sends the same.
+
+A key is made of what is sent: `extra_body` is part of the JSON, `extra_query` of the query, both as texts and numbers
+are spelled there. Headers are no part of it, except those that `SDK.argument_headers` names. `sent_alike` says what
+clients add. A few requests of the SDKs are others over HTTP than in process, since not all of them is sent, or more:
+None and empty lists in a form, numbers in a field that is not one of NUMBERS, a client's own default query, letters
+that a path needs to escape, and JSON that is given as bytes.
+"""
 
 from __future__ import annotations
 
@@ -20,15 +27,16 @@ from ..request.request import Request
 from ..request.sent_alike import without_additions
 from ..sdk.describe import argument_headers, body_of, credential, request_of, split_url
 
-_NUMBERS = frozenset(
+NUMBERS = frozenset(
     {
-        "temperature", "n", "output_compression", "partial_images", "expires_after[seconds]",
-        "chunking_strategy[threshold]", "chunking_strategy[prefix_padding_ms]",
-        "chunking_strategy[silence_duration_ms]",
+        "temperature", "n", "output_compression", "partial_images", "frame_count", "frame_duration_ms",
+        "expires_after[seconds]", "expires_in_seconds", "chunking_strategy[threshold]",
+        "chunking_strategy[prefix_padding_ms]", "chunking_strategy[silence_duration_ms]",
     }
 )  # fmt: skip
 """The fields of forms that are numbers in the SDKs' arguments, of which keys are made. A form has only texts."""
-_SWITCHES = {"stream": {"true": True, "false": False}}
+SWITCHES = frozenset({"stream", "default"})
+"""Those that are true or false."""
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _PART = re.compile(r"\[([^\[\]]*)\]")
 _MOST_PARTS = 10_000
@@ -50,6 +58,8 @@ class HttpRequest:
     query: str
     headers: Headers
     content: bytes
+    base_url: str = ""
+    """What is before the path: this server, and what the path said before."""
 
     @property
     def sdk(self) -> SDK:
@@ -116,15 +126,31 @@ def _request(http: HttpRequest, base_url: str, options: _Options) -> Request:
 
 
 def _parameters(items: Iterable[tuple[str, str]]) -> dict[str, JsonValue]:
-    """Return the parameters of a query as arguments: a name that ends in "[]" stands for a list."""
-    parameters: dict[str, JsonValue] = {}
+    """Return the parameters of a query as arguments: "a[]", or a repeated name, stands for a list.
+
+    "a[][b]" is the member b of an object in one.
+    """
+    found: dict[str, list[JsonValue]] = {}
+    lists = set()
     for name, text in items:
-        if name.endswith("[]"):
-            values = parameters.setdefault(name.removesuffix("[]"), [])
-            values.append(text) if isinstance(values, list) else None
-        else:
-            parameters[name] = text
-    return parameters
+        start, brackets, rest = name.rpartition("[]")
+        is_in_list = brackets and (not rest or rest[0] + rest[-1] == "[]")
+        if is_in_list:
+            lists.add(start)
+        values = found.setdefault(start if is_in_list else name, [])
+        values.append({rest[1:-1]: text} if is_in_list and rest else text)
+    return {name: values if name in lists or len(values) > 1 else values[0] for name, values in found.items()}
+
+
+class _FormParser(MultiPartParser):
+    """Takes a part that has a media type for a file, with or without a name, as the SDKs describe it."""
+
+    def on_headers_finished(self) -> None:
+        part = self._current_part
+        if part.content_disposition and any(name == b"content-type" for name, _ in part.item_headers):
+            # A further name, that of the client, replaces this one.
+            part.content_disposition = part.content_disposition.replace(b";", b'; filename="";', 1)
+        super().on_headers_finished()
 
 
 async def _form(http: HttpRequest) -> tuple[JsonObject, list[tuple[str, object]]]:
@@ -133,7 +159,7 @@ async def _form(http: HttpRequest) -> tuple[JsonObject, list[tuple[str, object]]
     async def content() -> Any:
         yield http.content
 
-    parser = MultiPartParser(
+    parser = _FormParser(
         http.headers, content(), max_files=_MOST_PARTS, max_fields=_MOST_PARTS, max_part_size=len(http.content) + 1
     )
     try:
@@ -143,8 +169,8 @@ async def _form(http: HttpRequest) -> tuple[JsonObject, list[tuple[str, object]]
     try:
         items = list(form.multi_items())
         fields = [(name, value) for name, value in items if isinstance(value, str)]
-        files = [
-            (name, (value.filename or None, await value.read(), value.content_type))
+        files = [  # a quotation mark in a name is escaped as in HTML's forms
+            (name, ((value.filename or "").replace("%22", '"') or None, await value.read(), value.content_type))
             for name, value in items
             if isinstance(value, UploadFile)
         ]
@@ -178,6 +204,6 @@ def _steps(name: str) -> Iterator[str]:
 
 
 def _argument(name: str, text: str) -> JsonValue:
-    if name in _NUMBERS and _NUMBER.fullmatch(text):
+    if name in NUMBERS and _NUMBER.fullmatch(text):
         return json_bytes.loads(text.encode(), exactly=True)
-    return _SWITCHES.get(name, {}).get(text, text)
+    return text == "true" if name in SWITCHES and text in ("true", "false") else text

@@ -1,10 +1,10 @@
-"""Two descriptions of one HTTP request find each other; requests that differ do not."""
+"""The descriptions of one HTTP request find each other; requests that differ do not."""
 
 from __future__ import annotations
 
 import pytest
 
-from inference_recorder.json_tree import JsonObject
+from inference_recorder.json_tree import JsonObject, JsonValue
 from inference_recorder.request.jsonable import canonical_text
 from inference_recorder.request.request import Request
 from inference_recorder.request.sent_alike import sent_alike, without_additions
@@ -16,9 +16,13 @@ def request_of(endpoint: str, body: JsonObject) -> Request:
     return Request("POST", endpoint, f"https://host/v1{endpoint}", body, canonical_text(body))
 
 
+def other_bodies(endpoint: str, body: JsonObject) -> list[JsonObject]:
+    return [other.body for other in sent_alike(request_of(endpoint, body))]
+
+
 def other_body(endpoint: str, body: JsonObject) -> JsonObject | None:
-    other = sent_alike(request_of(endpoint, body))
-    return None if other is None else other.body
+    """Return the other description that is looked up first."""
+    return next(iter(other_bodies(endpoint, body)), None)
 
 
 EMBEDDINGS: JsonObject = {"model": "e", "input": "x"}
@@ -53,6 +57,32 @@ def test_where_a_caller_names_some_media_types_the_others_are_guessed() -> None:
     assert {"files": [["file", "a.txt", None, _SOUND], ["file", "b.txt", None, _SOUND]]} == other_body(
         "/v1/files", body
     )
+
+
+def test_uploads_find_each_other_whatever_is_named_of_each() -> None:
+    """An application names the media type of one picture, and opens the other by its path."""
+    names = [("a.png", (None, "image/png", "application/octet-stream")), ("upload", (None, "application/octet-stream"))]
+    (one, kinds), (other, other_kinds) = names
+    bodies: list[JsonObject] = [
+        {"files": [["image[]", one, kind, _SOUND], ["mask", name, other_kind, _SOUND]]}
+        for kind in kinds
+        for name in (None, other)
+        for other_kind in other_kinds
+    ]
+
+    for body in bodies:
+        others = other_bodies("/v1/images/edits", body)
+        assert all(found in others for found in bodies if found != body)
+        assert all(found in bodies for found in others)
+
+
+def test_many_uploads_have_few_descriptions() -> None:
+    """Each is looked up, under each version of a key."""
+    files: list[JsonValue] = [["files[]", f"{number}.png", None, _SOUND] for number in range(50)]
+    others = other_bodies("/v1/skills", {"files": files})
+
+    assert len(others) <= 101
+    assert {"files": [["files[]", f"{number}.png", "image/png", _SOUND] for number in range(50)]} == others[0]
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from ..sdk.drivers import adrive
 from ..sdk.flow import begin
 from .calls import HttpCall
 from .paths import Route, route_of
-from .replies import CutConnection, Reply, event_of, passed_reply, refusal
+from .replies import CutConnection, Reply, event_of, passed_reply, refusal, with_own_results
 from .requests import HttpRequest, UnreadableForm, described
 from .upstream import BaseUrls, Upstream
 
@@ -33,6 +33,7 @@ _SLOWEST_BODY_SECONDS = 120.0
 _STREAM_ENDS = (b"data: [DONE]", *(b"event: " + name.encode() for name in sorted(STREAM_ENDS)))
 """A text of a model may hold one too; then the rest of its stream is sent at once."""
 _SIGNED = "AWS4-"
+_BATCHES = "/v1/messages/batches"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 
 _Scope = MutableMapping[str, Any]
@@ -102,7 +103,7 @@ class RecordingServer:
 
     def _admitted(self, scope: _Scope) -> tuple[Route, GivenTest | None]:
         """Return what a request asks for, and the test that it names; raises _Refused."""
-        raw_path = (scope.get("raw_path") or scope["path"].encode()).partition(b"?")[0].decode("latin-1")
+        raw_path = _raw_path(scope)
         headers = Headers(scope=scope)
         if len(raw_path) > _LONGEST_PATH:
             raise _Refused("the path is too long", 414)
@@ -132,8 +133,9 @@ class RecordingServer:
             content = await asyncio.wait_for(self._body(receive), _SLOWEST_BODY_SECONDS)
         except asyncio.TimeoutError:
             raise _Refused(f"the request did not arrive in {_SLOWEST_BODY_SECONDS:.0f} s", 408) from None
-        query = scope["query_string"].decode("latin-1")
-        return HttpRequest(scope["method"], route.path, query, Headers(scope=scope), content)
+        query, headers = scope["query_string"].decode("latin-1"), Headers(scope=scope)
+        base_url = f"{scope['scheme']}://{headers.get('host', '')}{_raw_path(scope).removesuffix(route.path)}"
+        return HttpRequest(scope["method"], route.path, query, headers, content, base_url)
 
     async def _body(self, receive: _Receive) -> bytes:
         parts: list[bytes] = []
@@ -188,7 +190,13 @@ class RecordingServer:
         request = await described(http, self._upstream.base_urls.of(http.sdk))
         call = HttpCall.of(http, request, engine, self._upstream, is_paced=self._is_paced)
         answer = await adrive(begin, call)
-        return answer if isinstance(answer, Reply) else passed_reply(cast(httpx.Response, answer))
+        reply = answer if isinstance(answer, Reply) else passed_reply(cast(httpx.Response, answer))
+        return with_own_results(reply, http.base_url) if http.path.startswith(_BATCHES) else reply
+
+
+def _raw_path(scope: _Scope) -> str:
+    raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
+    return raw_path.partition(b"?")[0].decode("latin-1")
 
 
 async def _send(reply: Reply, send: _Send, report: _Report) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -23,6 +24,7 @@ REFUSED = 422
 """The status of our own errors. No SDK tries it again, and no framework takes it for a model that is not there."""
 _NO_RETRY = ("x-should-retry", "false")
 _JSON = "application/json"
+_RESULTS = re.compile(rb'(?<="results_url":)( ?")[^"]*(?=/v1/messages/batches/)')
 
 
 class CutConnection(Exception):
@@ -74,6 +76,16 @@ def passed_reply(response: httpx.Response) -> Reply:
     return Reply(response.status_code, headers, response.content if is_read else response.aiter_raw())
 
 
+def with_own_results(reply: Reply, base_url: str) -> Reply:
+    """Return an answer about a batch of Anthropic's whose client gets the results here, as it gets everything else.
+
+    `base_url` is that of the client. The recording keeps the URL that Anthropic sent.
+    """
+    if isinstance(reply.body, bytes):
+        reply.body = _RESULTS.sub(rb"\1" + base_url.encode().replace(b"\\", rb"\\"), reply.body)
+    return reply
+
+
 def refusal(error: Exception | str, status: int = REFUSED, *, may_retry: bool = False) -> Reply:
     """Return an error of ours, in the form of both APIs. Clients of the SDKs try again only if they may."""
     code = "missing_recording" if isinstance(error, MissingRecording) else "refused"
@@ -96,7 +108,8 @@ def _failed_reply(answer: Failed) -> Reply:
     if answer.failure.status_code is None:
         raise CutConnection
     response = failed_response(answer.failure, answer.http, httpx, None)
-    headers = _headers(answer.http, response.headers.get("content-type", _JSON))
+    made_again = (b"content-length", _NO_RETRY[0].encode())
+    headers = [(name, value) for name, value in response.headers.raw if name.lower() not in made_again]
     return Reply(response.status_code, [*headers, *raw_headers(dict([_NO_RETRY]))], response.content)
 
 
@@ -105,5 +118,5 @@ def _status(http: Http | None) -> int:
 
 
 def _headers(http: Http | None, media_type: str) -> list[tuple[bytes, bytes]]:
-    headers = {"content-type": media_type} | response_headers(http)
+    headers = {"content-type": media_type} if http is None else response_headers(http)
     return raw_headers({name: value for name, value in headers.items() if name != _NO_RETRY[0]})

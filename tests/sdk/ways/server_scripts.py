@@ -299,7 +299,7 @@ def _streamed_or(events: Callable[[], list[Any]], whole: Any) -> Script:
 
 
 def _transcribed(asked: ReceivedRequest, number: int) -> Reply:
-    if b'name="stream"' in asked.content:
+    if b'name="stream"\r\n\r\ntrue' in asked.content:
         done = {"type": "transcript.text.done", "text": "Good day", "logprobs": []}
         deltas = [{"type": "transcript.text.delta", "delta": word} for word in ("Good", " day")]
         return Reply(events=[*deltas, done])

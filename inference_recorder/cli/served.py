@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import reduce
+from pathlib import Path
 from typing import Any
 
 import click
@@ -26,11 +27,19 @@ from ..server.upstream import ANTHROPIC_URL, OPENAI_URL
 from ..session import Session
 from .configured import configured
 from .console import remark, remarks, show_text
-from .directories import takes_dir
 
 _OPTIONS = (
-    click.option("--mode", type=click.Choice([mode.value for mode in InferenceMode]), help="As of inference_recording"),
-    takes_dir,
+    click.option(
+        "--mode",
+        type=click.Choice([mode.value for mode in InferenceMode]),
+        help="What happens to calls.  [default: that of the environment or the configuration, or replay]",
+    ),
+    click.option(
+        "--dir",
+        "directory",
+        type=click.Path(path_type=Path),
+        help="Where recordings are.  [default: that of the environment or the configuration, or recordings]",
+    ),
     click.option("--port", default=0, show_default=True, help="0 is a free port."),
     click.option("--upstream", help=f"The base URL of OpenAI's API.  [default: OPENAI_BASE_URL, or {OPENAI_URL}]"),
     click.option(

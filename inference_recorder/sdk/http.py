@@ -22,7 +22,8 @@ from .bodies import check_chunk
 from .internals import http_client_of
 
 _LIBRARIES = ("httpx2", "httpx")
-_POLL_AGAIN = "openai-poll-after-ms"
+POLL_AGAIN = "openai-poll-after-ms"
+"""By which a server says how soon to ask again; without it, the SDK's polling helpers sleep a second."""
 _LINE_BREAKS = tuple((chr(code).encode(), b"\\u%04x" % code) for code in (0x85, 0x2028, 0x2029))
 
 
@@ -51,7 +52,7 @@ def memory_response(library: ModuleType, request: Any, http: Http | None, conten
     """
     headers = {"content-type": media_type} if http is None else response_headers(http)
     if POLL_MARK in request.headers:
-        headers[_POLL_AGAIN] = "0"  # the SDK's polling helpers would else sleep a second between two answers
+        headers[POLL_AGAIN] = "0"
     if isinstance(content, bytes):
         headers["content-length"] = str(len(content))
     response = library.Response(

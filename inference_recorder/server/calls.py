@@ -15,10 +15,11 @@ from ..packages import SDK
 from ..recording.answer import Answer, Failed, ModelList, Streamed, Value
 from ..request.request import Request
 from ..request.sent_alike import ENCODING, ENCODING_ENDPOINT
+from ..sdk.additions import POLL_MARK
 from ..sdk.capture import Capture
 from ..sdk.flow import InterceptedCall
 from ..sdk.hand_over import HandOver
-from ..sdk.http import kept
+from ..sdk.http import POLL_AGAIN, kept
 from ..sdk.internals import binary_content_type
 from ..sdk.methods import method_for
 from ..sdk.response_capture import ResponseCapture
@@ -112,7 +113,11 @@ class HttpCall(InterceptedCall):
 
     def replay(self, engine: Engine, request: Request, decision: Replay) -> Reply:
         is_base64 = request.endpoint == ENCODING_ENDPOINT and self.http.names(*ENCODING)
-        return recorded_reply(decision.recording, request, is_base64=is_base64, is_paced=self.is_paced)
+        reply = recorded_reply(decision.recording, request, is_base64=is_base64, is_paced=self.is_paced)
+        if POLL_MARK in self.http.headers:
+            again = POLL_AGAIN.encode()
+            reply.headers = [*(header for header in reply.headers if header[0].lower() != again), (again, b"0")]
+        return reply
 
     def capture(self, engine: Engine, decision: Record) -> Capture:
         return HttpCapture(engine, decision, self.upstream, self.http.sdk, is_paced=self.is_paced)

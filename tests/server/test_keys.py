@@ -7,6 +7,7 @@ import inspect
 import json
 import re
 import struct
+import time
 from collections.abc import Callable, Iterator
 from operator import attrgetter
 from pathlib import Path
@@ -270,6 +271,27 @@ def test_a_client_without_a_path_in_its_base_url_is_recorded_once(
 
     assert {"recorded": 1} == session.counts
     assert 1 == server.count
+
+
+@slow
+def test_a_polling_helper_does_not_wait_between_recorded_answers(
+    url: str, server: OpenAIServer, recordings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The SDK sleeps a second for each poll, unless a header of the answer says how soon to ask again."""
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    run = {"thread_id": "thread_1", "run_id": "run_1"}
+    with openai.OpenAI(api_key="sk-test", base_url=f"{url}/v1") as client:
+        with inference_recording("record", recordings):
+            recorded = client.beta.threads.runs.poll(**run)
+        asked, pauses = server.count, slept.copy()
+        slept.clear()
+        with inference_recording("replay", recordings):
+            replayed = client.beta.threads.runs.poll(**run)
+
+    assert (3, 2) == (asked, len(pauses))
+    assert [0, 0] == slept
+    assert "completed" == recorded.status == replayed.status
 
 
 def test_queries_that_differ_in_a_repeated_name_are_two_requests(

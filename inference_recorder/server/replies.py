@@ -21,7 +21,13 @@ from ..sdk.replay import check_complete
 from .upstream import is_passed_on
 
 REFUSED = 422
-"""The status of our own errors. No SDK tries it again, and no framework takes it for a model that is not there."""
+"""The status of our own errors.
+
+The SDKs and litellm's Router try 408, 409, 429 and 5xx again, the Router whatever x-should-retry says. litellm and
+langchain-openai raise 404 as a model that is not there, for which callers fall back to another one. None of them does
+either with 422. A fallback from errors of any kind asks for each of its models once, with this status as with others.
+`tests/compat/frameworks` shows it.
+"""
 _NO_RETRY = ("x-should-retry", "false")
 _JSON = "application/json"
 _RESULTS = re.compile(rb'(?<="results_url":)( ?")[^"]*(?=/v1/messages/batches/)')

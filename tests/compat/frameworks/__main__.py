@@ -84,7 +84,7 @@ def _environment(name: str, directory: Path) -> Path:
     python = directory / "bin" / "python"
     if not python.exists():
         venv.create(directory, with_pip=True)
-    packages = [name, *FRAMEWORKS[name], f"{CHECKOUT}[cli]", "starlette", "uvicorn"]
+    packages = [name, *FRAMEWORKS[name], f"{CHECKOUT}[cli,server]"]
     _run(
         [python, "-m", "pip", "install", "--quiet", "--upgrade", *packages], os.environ, directory, 3 * _TIMEOUT_SECONDS
     )

@@ -2,6 +2,8 @@
 
 python -m tests.compat.frameworks.driver NAME FOLDER               records, with a server of its own
 python -m tests.compat.frameworks.driver NAME FOLDER BASE_URL      replays, where BASE_URL is the stopped server's
+
+What is named for a miss is tried when replaying, with a server of recordings that has none.
 """
 
 from __future__ import annotations
@@ -24,11 +26,14 @@ import openai
 import inference_recorder
 from inference_recorder import inference_recording
 
-from .table import WAYS
+from .table import MISSED, WAYS
 
 
 def main(name: str, directory: str, base_url: str | None = None) -> None:
-    """Print what came of every way: {"versions", "base_url", "ways": {name: {"result" | "error", "counts"}}}."""
+    """Print what came of every way: {"versions", "base_url", "ways": {name: {"result" | "error", "counts"}}}.
+
+    That of a miss is {"result" | "is_not_found", "models"}.
+    """
     if not Path(inference_recorder.__file__).is_relative_to(sys.prefix):
         raise SystemExit(f"{inference_recorder.__file__} is not the package installed in {sys.prefix}")
     with redirect_stdout(sys.stderr):
@@ -54,6 +59,8 @@ def _recorded(framework: ModuleType, directory: Path) -> dict[str, Any]:
     with _loop() as loop, running_server() as server:
         script(server)
         for name, function in ways_of(framework).items():
+            if name.startswith(MISSED):
+                continue
             before = server.count
             ways[name] = _outcome(function, loop, server.base_url, "record", directory / name)
             ways[name]["requests"] = server.count - before
@@ -63,7 +70,9 @@ def _recorded(framework: ModuleType, directory: Path) -> dict[str, Any]:
 def _replayed(framework: ModuleType, directory: Path, base_url: str) -> dict[str, Any]:
     with _loop() as loop:
         ways = {
-            name: _outcome(function, loop, base_url, "replay", directory / name)
+            name: _missed(function, loop, directory / name)
+            if name.startswith(MISSED)
+            else _outcome(function, loop, base_url, "replay", directory / name)
             for name, function in ways_of(framework).items()
         }
     return {"base_url": base_url, "ways": ways}
@@ -83,13 +92,28 @@ def _outcome(
 ) -> dict[str, Any]:
     with inference_recording(mode, directory) as session:
         try:
-            result = function(base_url)
-            if inspect.isawaitable(result):
-                result = loop.run_until_complete(result)
-            outcome = {"result": json.loads(json.dumps(result))}
+            outcome = {"result": json.loads(json.dumps(_result(function, loop, base_url)))}
         except Exception:
             outcome = {"error": traceback.format_exc(limit=-4)}
     return outcome | {"counts": session.counts}
+
+
+def _missed(function: Callable[[str], Any], loop: asyncio.AbstractEventLoop, directory: Path) -> dict[str, Any]:
+    from inference_recorder.server.app import RecordingServer
+    from inference_recorder.server.running import serving
+
+    outcome: dict[str, Any]
+    with inference_recording("replay", directory) as session, serving(RecordingServer()) as url:
+        try:
+            outcome = {"result": str(_result(function, loop, f"{url}/v1"))}
+        except Exception as error:
+            outcome = {"is_not_found": isinstance(error, openai.NotFoundError)}
+    return outcome | {"models": [call.model for call in session.missed]}
+
+
+def _result(function: Callable[[str], Any], loop: asyncio.AbstractEventLoop, base_url: str) -> Any:
+    result = function(base_url)
+    return loop.run_until_complete(result) if inspect.isawaitable(result) else result
 
 
 def _versions(name: str) -> dict[str, str]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-WAYS = ("plain", "streamed", "tools", "structured", "embeddings")
+MISSED = "missed"
+WAYS = ("plain", "streamed", "tools", "structured", "embeddings", MISSED)
 """What a function of a framework's module is named for; what follows in its name after "_" is a variety of it."""
 
 
 def verdicts(run: dict[str, Any]) -> dict[str, str]:
     """Return what is wrong with each function of a framework's module, "" where nothing is."""
     replayed = run["replayed"]["ways"]
-    return {name: _verdict(recorded, replayed[name]) for name, recorded in run["recorded"]["ways"].items()}
+    compared = {name: _verdict(recorded, replayed[name]) for name, recorded in run["recorded"]["ways"].items()}
+    return compared | {name: _verdict_of_miss(missed) for name, missed in replayed.items() if name not in compared}
 
 
 def described(runs: dict[str, dict[str, Any]]) -> str:
@@ -51,3 +53,12 @@ def _verdict(recorded: dict[str, Any], replayed: dict[str, Any]) -> str:
     if replayed["counts"] != {"replayed": recorded["requests"]}:
         return f"recorded {recorded['requests']} requests, and in replay {replayed['counts']}"
     return ""
+
+
+def _verdict_of_miss(missed: dict[str, Any]) -> str:
+    models = missed["models"]
+    if not models or len(set(models)) != len(models):
+        return f"asked for {', '.join(models) or 'nothing'}, where each model has to be asked for once"
+    if "result" in missed:
+        return f"a miss gave {missed['result']}"
+    return "a miss was taken for a model that is not there" if missed["is_not_found"] else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import openai
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI, OpenAI, OpenAIEmbeddings
 
@@ -115,8 +116,38 @@ async def embeddings_async(base_url: str) -> Any:
     return await _embedder(base_url).aembed_query(TEXTS[0])
 
 
+def missed(base_url: str) -> Any:
+    return _chat(base_url).invoke(QUESTION)
+
+
+async def missed_async(base_url: str) -> Any:
+    return await _chat(base_url).ainvoke(QUESTION)
+
+
+def missed_streamed(base_url: str) -> Any:
+    return list(_chat(base_url).stream(QUESTION))
+
+
+def missed_responses(base_url: str) -> Any:
+    return _chat(base_url, use_responses_api=True).invoke(QUESTION)
+
+
+def missed_fallbacks(base_url: str) -> Any:
+    return _chat(base_url).with_fallbacks([_chat(base_url, model="another")]).invoke(QUESTION)
+
+
+def missed_fallbacks_for_missing_models(base_url: str) -> Any:
+    # Asked for the same model, which the table shows if the miss is taken for a model that is not there.
+    chat, kinds = _chat(base_url), (openai.NotFoundError, openai.RateLimitError, openai.APIConnectionError)
+    return chat.with_fallbacks([chat], exceptions_to_handle=kinds).invoke(QUESTION)
+
+
+def missed_embeddings(base_url: str) -> Any:
+    return _embedder(base_url).embed_documents(TEXTS)
+
+
 def _chat(base_url: str, **options: Any) -> ChatOpenAI:
-    return ChatOpenAI(model=MODEL, base_url=base_url, api_key=API_KEY, **options)
+    return ChatOpenAI(**{"model": MODEL, "base_url": base_url, "api_key": API_KEY} | options)
 
 
 def _embedder(base_url: str) -> OpenAIEmbeddings:

@@ -92,6 +92,47 @@ async def embeddings_async(base_url: str) -> Any:
     return _vectors(await litellm.aembedding(input=TEXTS, **_embedding_model(base_url)))
 
 
+def missed(base_url: str) -> Any:
+    return litellm.completion(messages=MESSAGES, **_at(base_url))
+
+
+def missed_without_retries(base_url: str) -> Any:
+    return litellm.completion(messages=MESSAGES, num_retries=0, **_at(base_url))
+
+
+def missed_streamed(base_url: str) -> Any:
+    return list(litellm.completion(messages=MESSAGES, stream=True, **_at(base_url)))
+
+
+async def missed_async(base_url: str) -> Any:
+    return await litellm.acompletion(messages=MESSAGES, **_at(base_url))
+
+
+def missed_embeddings(base_url: str) -> Any:
+    return litellm.embedding(input=TEXTS, **_embedding_model(base_url))
+
+
+def missed_router(base_url: str, **options: Any) -> Any:
+    return _router(base_url, **options).completion("first", MESSAGES)
+
+
+def missed_router_without_retries(base_url: str) -> Any:
+    return missed_router(base_url, num_retries=0)
+
+
+async def missed_router_async(base_url: str) -> Any:
+    return await _router(base_url).acompletion("first", MESSAGES)
+
+
+def _router(base_url: str, **options: Any) -> litellm.Router:
+    """Return a router that asks for another model after an error, of whatever kind."""
+    models = [
+        {"model_name": name, "litellm_params": _at(base_url) | {"model": f"openai/{name}"}}
+        for name in ("first", "second")
+    ]
+    return litellm.Router(models, fallbacks=[{"first": ["second"]}], **options)
+
+
 def _at(base_url: str) -> dict[str, Any]:
     return {"model": f"openai/{MODEL}", "api_base": base_url, "api_key": API_KEY}
 

@@ -29,6 +29,9 @@ def is_revived_here(method: Method, recording: Recording, request: Request) -> b
     body = None
     if isinstance(answer, Value):
         body = answer.body
+    elif isinstance(answer, Streamed):
+        # Of an error of the connection, newer SDKs make one of their own.
+        return answer.http is None or answer.failure is None or answer.failure.category != "transport"
     elif not isinstance(answer, ModelList):
         return True
     if answer.http is None and is_plain(body):

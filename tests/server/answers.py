@@ -169,7 +169,7 @@ FAILURES = (
     | {
         f"{way}, cut {when}": METHODS[way]._replace(answer=reply)
         for when, reply in CUT.items()
-        for way in ("chat, raw stream", "chat, posted stream")
+        for way in ("chat, streamed", "chat, raw stream", "chat, posted stream")
     }
     | {
         f"400 of {name}": METHODS["chat"]._replace(answer=Reply(content=content, status=400, media_type=kind))

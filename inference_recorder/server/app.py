@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import re
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, MutableMapping, Sequence
 from contextlib import nullcontext
 from functools import partial
@@ -30,8 +31,9 @@ from .upstream import BaseUrls, Upstream
 LARGEST_BODY = 100 * 1024 * 1024
 _LONGEST_PATH = 64 * 1024
 _SLOWEST_BODY_SECONDS = 120.0
-_STREAM_ENDS = (b"data: [DONE]", *(b"event: " + name.encode() for name in sorted(STREAM_ENDS)))
-"""A text of a model may hold one too; then the rest of its stream is sent at once."""
+_STREAM_END = re.compile(
+    rb"^(?:data: ?\[DONE\]|event: ?(?:%b)\r?$)" % "|".join(map(re.escape, sorted(STREAM_ENDS))).encode(), re.MULTILINE
+)
 _SIGNED = "AWS4-"
 _BATCHES = "/v1/messages/batches"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
@@ -224,7 +226,7 @@ async def _relayed(parts: AsyncIterable[bytes], report: _Report) -> AsyncIterato
     try:
         async for part in parts:
             held += part
-            if not any(end in held for end in _STREAM_ENDS):
+            if _STREAM_END.search(held) is None:
                 yield held
                 held = b""
     except UnwritableRecording as error:  # the client has been answered all the same

@@ -11,12 +11,15 @@ from datetime import timedelta
 from types import ModuleType
 from typing import Any
 
+import orjson
+
 from ..errors import CorruptRecording
 from ..json_tree import JsonValue
 from ..recording.answer import Http, Streamed, raw_headers, response_headers
-from ..recording.body import chunk_value, data_in, is_text
+from ..recording.body import JSON_TEXT, TEXT, Chunk, chunk_data_start, chunk_value, data_in, is_text
 from ..recording.deep_json import sendable
 from ..recording.headers import kept_headers
+from ..recording.layout import TYPE_MARK
 from .additions import POLL_MARK
 from .bodies import check_chunk
 from .internals import http_client_of
@@ -24,6 +27,7 @@ from .internals import http_client_of
 _LIBRARIES = ("httpx2", "httpx")
 POLL_AGAIN = "openai-poll-after-ms"
 """By which a server says how soon to ask again; without it, the SDK's polling helpers sleep a second."""
+_TEXT_STARTS = tuple(TYPE_MARK + f'"{name}"'.encode() for name in (TEXT, JSON_TEXT))
 _LINE_BREAKS = tuple((chr(code).encode(), b"\\u%04x" % code) for code in (0x85, 0x2028, 0x2029))
 
 
@@ -72,6 +76,10 @@ def server_sent_text(
     """
     has_events = False
     for chunk in answer.chunks:
+        if (as_kept := _event_as_kept(chunk)) is not None:
+            has_events = has_events or not as_kept.startswith(b"data")
+            yield as_kept
+            continue
         value = chunk_value(chunk, path)
         check_chunk(value, path)
         data = data_in(value, path)
@@ -86,6 +94,26 @@ def server_sent_text(
     is_done_usual = usually_ends_with_done(has_events=has_events, has_failed=answer.failure is not None)
     if is_done_usual if answer.ends_with_done is None else answer.ends_with_done:
         yield b"data: [DONE]\n\n"
+
+
+def _event_as_kept(chunk: Chunk) -> bytes | None:
+    """Return the event of a chunk whose JSON is sent as its line has it, None if only parsing can tell.
+
+    Checking it takes 3 us for a chunk of 300 bytes; reading and writing its JSON takes 10.
+    """
+    start = chunk_data_start(chunk)
+    if not isinstance(chunk, bytes) or start is None or b'"__event__"' in start or start.startswith(_TEXT_STARTS):
+        return None
+    text = chunk[len(start) : -1]
+    try:
+        data: JsonValue = orjson.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(data, dict) or b"\n" in text or b"\r" in text:
+        return None
+    name = event_name(None, data)
+    event = b"" if name is None else b"event: " + name.encode() + b"\n"
+    return event + b"data: " + _on_one_line(text) + b"\n\n"
 
 
 def usually_ends_with_done(*, has_events: bool, has_failed: bool) -> bool:
@@ -109,7 +137,7 @@ def _event(name: str | None, data: JsonValue, path: str, *, is_text: bool = Fals
 
 def _on_one_line(text: bytes) -> bytes:
     """Return JSON with the line breaks of Unicode escaped: `iter_lines` of the HTTP libraries splits there."""
-    for character, escape in _LINE_BREAKS:
+    for character, escape in () if text.isascii() else _LINE_BREAKS:
         text = text.replace(character, escape)
     return text
 

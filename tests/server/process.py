@@ -1,16 +1,28 @@
-"""A server of recordings in a process of its own, as `inference-recorder serve` runs it."""
+"""Servers of recordings in processes of their own: one as `inference-recorder serve` runs it, or several.
+
+`python -m tests.server.process COUNT DIRECTORY MODE UPSTREAM` forks several after importing all that they need, prints
+the URL of each, and ends them at SIGTERM.
+"""
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from inference_recorder import inference_recording
+from inference_recorder.server.app import RecordingServer
+from inference_recorder.server.running import serving
+from inference_recorder.server.upstream import BaseUrls
+
+ROOT = Path(__file__).parents[2]
 _COMMAND = Path(sys.executable).with_name("inference-recorder")
 
 
@@ -56,3 +68,41 @@ def server_process(
             yield ServerProcess(process, ready_file)
         finally:
             process.kill()
+
+
+@contextmanager
+def server_processes(count: int, directory: Path, mode: str, upstream: str) -> Iterator[list[str]]:
+    """Run several servers on one directory while the block runs; yields their URLs."""
+    command = [sys.executable, "-m", "tests.server.process", str(count), str(directory), mode, upstream]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield [process.stdout.readline().strip() for _ in range(count)]
+        finally:
+            process.terminate()
+            assert 0 == process.wait(60)
+
+
+def _main(count: int, directory: str, mode: str, upstream: str) -> int:
+    children = []
+    for _ in range(count):
+        child = os.fork()
+        if child == 0:
+            _serve(directory, mode, upstream)
+            return 0
+        children.append(child)
+    signal.signal(signal.SIGTERM, lambda *_: [os.kill(child, signal.SIGTERM) for child in children])
+    return max(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children)
+
+
+def _serve(directory: str, mode: str, upstream: str) -> None:
+    has_to_end = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: has_to_end.set())
+    app = RecordingServer(BaseUrls(upstream))
+    with inference_recording(mode, directory), serving(app) as url:
+        print(url, flush=True)
+        has_to_end.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(_main(int(sys.argv[1]), *sys.argv[2:5]))

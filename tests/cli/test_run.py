@@ -126,6 +126,7 @@ def test_a_miss_that_the_program_caught_is_3_and_its_command_ends_it(
     assert 0 == server.count
 
     (command,) = set(re.findall(r"^ +(inference-recorder run .*)$", missed.stderr, re.MULTILINE))
+    assert set(options) <= set(shlex.split(command))
     recorded = run(*shlex.split(command)[1:], directory=tmp_path, OPENAI_API_KEY="sk-of-ours")
     again = run("run", *options, "--", *ask, "one", "it's", "one", directory=tmp_path)
 
@@ -215,3 +216,47 @@ def test_within_a_session_it_joins_it_and_with_a_mode_it_does_not(
     assert ({"recorded": 1}, {"replayed": 1, "missed": 1}) == (session.counts, replaying.counts)
     assert "recordings: 1 recorded\n" == own.stderr
     assert [1, 1] == [len(files_of(tmp_path / name)) for name in ("of the test", "recordings")]
+
+
+SUITE = """
+    import subprocess
+    import sys
+    import pytest
+
+    RUN = "from inference_recorder.cli.main import main; main()"
+
+    def ask(*texts):
+        command = [sys.executable, "-c", RUN, "run", "--", sys.executable, "ask.py", *texts]
+        return subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
+
+    @pytest.mark.inference_recording
+    def test_one():
+        assert ["Hello 0!"] == ask("one")
+
+    @pytest.mark.inference_recording
+    def test_two():
+        assert ["Hello 1!"] == ask("two")
+"""
+
+
+@slow
+def test_under_pytest_its_calls_are_those_of_the_test_that_runs_it(
+    server: OpenAIServer, pytester: pytest.Pytester, ask: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A suite that starts `npm test` reads counts, misses and recordings where it reads those of Python."""
+    pytester.makepyfile(test_suite=textwrap.dedent(SUITE))
+    pytester.path.joinpath("ask.py").write_text(textwrap.dedent(ASK))
+    monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-ours")
+    recorded = pytester.runpytest_subprocess("--inference-mode=record-if-missing", "-k", "test_one")
+    recorded.assert_outcomes(passed=1, deselected=1)
+    recorded.stdout.fnmatch_lines(["recordings: 0 replayed, 1 recorded, 0 missed, 0 live, 0 unused"])
+
+    monkeypatch.delenv("OPENAI_API_KEY")
+    replayed = pytester.runpytest_subprocess()
+
+    replayed.assert_outcomes(passed=1, failed=1)
+    replayed.stdout.fnmatch_lines(["*test_suite.py::test_two: 1 x /v1/chat/completions (gpt-4o)*"])
+    (file,) = pytester.path.joinpath("recordings").glob("*.json")
+    assert "test_suite.py::test_one" in file.read_text()
+    assert 1 == server.count

@@ -94,7 +94,7 @@ class MissingRecording(RecorderError, RuntimeError):
         self.nearest = explanation.nearest
         self.renamed_from = explanation.renamed_from
         start = f"{_RECORDING} pytest" if is_without_plugin else shlex.join(RECORD_COMMAND)
-        self._node_id = node_id
+        self._node_id, directory = node_id, next(iter(self.looked_in), Path())
         self.command = record_command or (None if node_id is None else f"{start} {shlex.quote(node_id)}")
         lines = [
             f"Recording not found for {summary}",
@@ -107,7 +107,7 @@ class MissingRecording(RecorderError, RuntimeError):
                 for directory in self.looked_in
                 if directory == self.looked_in[0] or directory not in absent
             ),
-            *(f"  {line}" for line in lines_of(explanation, test_id, next(iter(self.looked_in), Path()))),
+            *(f"  {line}" for line in lines_of(explanation, test_id, directory, has_scope=not record_command)),
             f"  to record it, run once with a key and {_RECORDING} (or mode=...)"
             if self.command is None
             else f"  to record it, with a key{'' if record_command or not is_without_plugin else _NO_OTHER_MODE}:\n"

@@ -126,8 +126,13 @@ REFUSED: Mapping[Refusal, str] = {
 }
 
 
-def lines_of(explanation: Explanation, test_id: str | None, directory: Path) -> Iterator[str]:
-    """Yield the explanation as unindented lines; `directory` is the first one searched."""
+def lines_of(
+    explanation: Explanation, test_id: str | None, directory: Path, *, has_scope: bool = True
+) -> Iterator[str]:
+    """Yield the explanation as unindented lines; `directory` is the first one searched.
+
+    `has_scope`: whether the session can share its recordings.
+    """
     nearest = explanation.nearest
     if nearest is not None:
         yield f"nearest: {nearest.path}"
@@ -153,16 +158,18 @@ def lines_of(explanation: Explanation, test_id: str | None, directory: Path) -> 
     elif explanation.dropped is not None:
         yield from _dropped_lines(explanation.dropped)
     elif explanation.recorded_for and (nearest is None or nearest.reason in ("other request", "other test")):
-        yield from _lines_of_tests(explanation)
+        yield from _lines_of_tests(explanation, has_scope=has_scope)
     yield from explanation.remarks
 
 
-def _lines_of_tests(explanation: Explanation) -> Iterator[str]:
+def _lines_of_tests(explanation: Explanation, *, has_scope: bool) -> Iterator[str]:
     yield "the same request is recorded for"
     first, *others = explanation.recorded_for
     yield f"  {first or 'no test: it is shared, or was recorded outside of one'}"
     if others:
         yield f"  and {len(others)} more"
+    if not has_scope:
+        return
     if explanation.is_shared:
         yield '  but scope="shared" has recordings of its own: record it once more, as below'
     elif None in explanation.recorded_for:

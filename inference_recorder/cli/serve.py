@@ -52,7 +52,7 @@ def serve(host: str, port: int, token: str, ready_file: Path | None, **options: 
             with serving(served.app(token), host, port) as url:
                 # The token is no text for logs.
                 shown = url + prefix(token=token and "TOKEN")
-                remark(f"{session.mode} from {session.store.directories.written} at {shown}/v1")
+                remark(f"{session.mode}, recordings in {session.store.directories.written}, at {shown}/v1")
                 if ready_file is not None:
                     _write_whole(ready_file, url + prefix(token=token))
                 while not stopped.wait(1):  # without a timeout, Windows never sees the signal

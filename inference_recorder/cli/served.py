@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import reduce
@@ -71,6 +72,10 @@ class _ServedRun(TestRun):
         super().__init__()
         self.config, self.record_command = config, record_command
 
+    def has_test(self, test_id: str, directory: Path, /) -> bool:
+        """Return True: what the tests of any language are, nobody here can tell."""
+        return True
+
 
 class Served:
     """A server's session, and the errors that its clients got."""
@@ -109,7 +114,8 @@ class Served:
             recorder = inference_recording(self._options["mode"], self._options["directory"], children=False)
             with recorder as session:
                 yield session
-            remark(self._summary(session))
+            for line in _summary(session):
+                remark(line)
         finally:
             restore()
 
@@ -120,11 +126,6 @@ class Served:
         engine = current_engine()
         return None if engine is None else Session(engine)
 
-    @staticmethod
-    def _summary(session: Session) -> str:
-        counts = ", ".join(f"{count} {outcome}" for outcome, count in session.counts.items())
-        return f"recordings: {counts or 'no calls'}"
-
     def _report(self, error: Exception, test_id: str | None) -> None:
         """Show an error once; the same request may miss often."""
         with self._guard:
@@ -134,6 +135,13 @@ class Served:
                 return
             self._shown.add(text)
         show_text(remarks(), text if isinstance(error, MissingRecording) else f"{test_id or '(no test)'}: {text}")
+
+
+def _summary(session: Session) -> Iterator[str]:
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in session.counts.items())
+    yield f"recordings: {counts or 'no calls'}"
+    failed = Counter(f"{call.failure}: {call.endpoint}" for call in session.dropped)
+    yield from (f"  failed, and not recorded: {count} x {failure}" for failure, count in failed.items())
 
 
 def _record_command() -> str:

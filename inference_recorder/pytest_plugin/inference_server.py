@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ..engine.given_test import GivenTest, given_test
+from ..engine.given_test import GivenTest
 from ..errors import UnrecordableCall
 from .run import RUN
 
@@ -105,5 +105,5 @@ class _WorkerServer:
         )
 
     def _report(self, error: Exception, test_id: str | None) -> None:
-        if self._attempt is not None and given_test.get() == self._test:
+        if self._attempt is not None and (test_id is None or test_id in self._ids):
             self._attempt.server_errors.append(error)

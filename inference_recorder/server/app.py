@@ -58,6 +58,10 @@ class _Refused(Exception):
         self.status = status
 
 
+class _ClientLeft(Exception):
+    pass
+
+
 class RecordingServer:
     """Answers the requests of OpenAI's and Anthropic's API from recordings, and records, as the open session says.
 
@@ -86,13 +90,17 @@ class RecordingServer:
         if scope["type"] == "websocket":
             await receive()
             return await send({"type": "websocket.close", "code": 1008, "reason": "websockets are not recorded"})
+        given = None
         try:
             route, given = self._admitted(scope)
             if scope["method"] in ("GET", "HEAD") and route.path in ("/", "/health"):
                 return await _send(_HERE, send, _no_report)
             http = await self._received(route, scope, receive)
             given = self._test_of(given)
+        except _ClientLeft:
+            return
         except _Refused as error:
+            self._report(error, test_id=None if given is None else given.test_id)
             return await _send(refusal(str(error), error.status), send, _no_report)
         except RecorderError as error:
             return await _send(refusal(error), send, _no_report)
@@ -145,7 +153,7 @@ class RecordingServer:
         while not is_whole:
             message = await receive()
             if message["type"] == "http.disconnect":
-                raise _Refused("the client left")
+                raise _ClientLeft
             parts.append(message.get("body", b""))
             size += len(parts[-1])
             if size > self._largest_body:
@@ -175,6 +183,7 @@ class RecordingServer:
             report(error)
             return refusal(error)
         except UnreadableForm as error:
+            report(error)
             return refusal(error, 400)
         except openai.APIConnectionError as error:
             status = 504 if isinstance(error, openai.APITimeoutError) else 502

@@ -18,7 +18,7 @@ from inference_recorder import inference_recording
 from inference_recorder.cli.main import main
 
 from ..conftest import files_of
-from ..support.openai_server import OpenAIServer
+from ..support.openai_server import OpenAIServer, error
 from .serving import COMMAND, TIMEOUT_SECONDS, run
 
 slow = pytest.mark.slow
@@ -160,6 +160,51 @@ def test_an_answer_that_could_not_be_stored_is_given_and_is_3(
 
     assert (3, "Hello 1!\n") == (done.returncode, done.stdout)
     assert path.name in done.stderr
+
+
+@slow
+def test_a_call_that_failed_and_was_not_recorded_is_named(server: OpenAIServer, tmp_path: Path, ask: list[str]) -> None:
+    """After "1 dropped", a user asks which one, and why."""
+    server.answers("/v1/chat/completions", error(403))
+    result = run(
+        "run",
+        "--mode",
+        "record",
+        "--upstream",
+        server.base_url,
+        "--",
+        *ask,
+        "Hi",
+        directory=tmp_path,
+        OPENAI_API_KEY="x",
+    )
+
+    assert (0, "PermissionDeniedError 403 None\n") == (result.returncode, result.stdout)
+    assert "recordings: 1 dropped\n  failed, and not recorded: 1 x 403 PermissionDeniedError: " in result.stderr
+
+
+@slow
+def test_a_miss_advises_nothing_that_the_command_does_not_have(
+    server: OpenAIServer, tmp_path: Path, ask: list[str]
+) -> None:
+    """Sharing recordings among tests is a matter of markers and code."""
+    options = ["run", "--upstream", server.base_url]
+    run(*options, "--mode", "record", "--test-id", "one", "--", *ask, "Hi", directory=tmp_path, OPENAI_API_KEY="x")
+    result = run(*options, "--test-id", "two", "--", *ask, "Hi", directory=tmp_path)
+
+    assert 3 == result.returncode
+    assert "the same request is recorded for\n    one\n" in result.stderr
+    assert "scope" not in result.stderr
+
+
+@slow
+def test_a_request_that_the_server_refuses_is_3(tmp_path: Path) -> None:
+    """A wrong base url would otherwise look like a run without calls."""
+    program = "import httpx, os; httpx.get(os.environ['ANTHROPIC_BASE_URL'] + '/openai/v1/models', trust_env=False)"
+    result = run("run", "--", sys.executable, "-c", program, directory=tmp_path)
+
+    assert 3 == result.returncode
+    assert "nothing is served at /openai/v1/models" in result.stderr
 
 
 @slow

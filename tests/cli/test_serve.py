@@ -91,7 +91,7 @@ def test_it_records_and_replays_with_the_model_gone(server: OpenAIServer, tmp_pa
     assert live[1].text.count("data:") == replayed[1].text.count("data:")
     assert 2 == len(files_of(tmp_path / "recordings"))
     assert ("recordings: 2 recorded\n", "recordings: 2 replayed\n") == (recording.rest, replaying.rest)
-    assert f"replay from {tmp_path / 'recordings'} at " in replaying.announced
+    assert f"replay, recordings in {tmp_path / 'recordings'}, at " in replaying.announced
 
 
 @slow

@@ -58,6 +58,8 @@ REFUSED: dict[str, tuple[int, bytes]] = {
     "a form without a boundary": (400, request_bytes().replace(b"application/json", b"multipart/form-data")),
     "no HTTP": (400, b"\x16\x03\x01\x02\x00\r\n\r\n"),
 }
+UNREADABLE = ("a negative length", "no HTTP", "not ASCII", "NUL")
+"""What uvicorn refuses itself."""
 ANSWERED: dict[str, bytes] = {
     "a path of less than 64 KiB": request_bytes(b"/v1/" + b"a" * 60_000),
     "%00": request_bytes(b"/v1/files/%00"),
@@ -87,6 +89,7 @@ def test_a_request_out_of_bounds_is_refused_and_not_sent_on(name: str, server: O
         after = answered(running.url, request_bytes())
 
     assert (status, 200) == (answer[0], after[0]), answer
+    assert [True] * (name not in UNREADABLE) == [str(error) in answer[1].decode() for _, error in running.reports]
     assert [CHAT] == [received.path for received in server.received]
     assert 1 == len(files_of(recordings))
     assert b"X-Evil" not in b"".join(path.read_bytes() for path in recordings.glob("*.json"))

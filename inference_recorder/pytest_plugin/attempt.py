@@ -191,7 +191,9 @@ class Attempt:
             return
         if errors := [error for error in self.server_errors if not isinstance(error, MissingRecording)]:
             name, text = type(errors[0]).__name__, errors[0]
-            pytest.fail(f"inference_server failed, and the code under test went on:\n\n{name}: {text}", pytrace=False)
+            pytest.fail(
+                f"inference_server met an error, and the code under test went on:\n\n{name}: {text}", pytrace=False
+            )
         if self.allows_misses:
             return
         misses = [*self.missed_in_fixtures, *self.session.missed]

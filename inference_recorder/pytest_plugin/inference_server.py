@@ -98,7 +98,7 @@ class _WorkerServer:
         if self._session is not None and self._session.is_open and is_running:
             return self._test
         if ended := self._tests.get(attempt):
-            self._run.late_requests[ended] += 1
+            self._run.outside.late_requests[ended] += 1
         raise UnrecordableCall(
             f"{ended or test_id or 'the test of this request'} has ended, or does not run here; nothing was sent\n"
             "  end the program before its test ends, and use the whole url of that test's inference_server"

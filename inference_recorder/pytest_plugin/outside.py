@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -28,6 +29,8 @@ class OutsideSessions:
         """The same of each call that `unmarked = "error"` refused, whose error the test may have caught."""
         self.blocked: list[tuple[str | None, str]] = []
         """Test and host of each connection that `block_network` refused."""
+        self.late_requests: Counter[str] = Counter()
+        """Test id -> how many requests to its `inference_server` came after its end, and were refused."""
         self._run = run
         self._ran_on: WeakKeyDictionary[threading.Thread, str] = WeakKeyDictionary()
         """Each thread that still ran when a test had ended -> the first such test."""

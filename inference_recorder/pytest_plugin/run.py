@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -71,8 +70,6 @@ class Run(TestRun):
         """What processes that the running test started have overwritten; None without a shared directory."""
         self._defaults = (config.directory().value, absolute(LLAMA_STACK_COMMON, config.root))
         """Where recorders write that were given no directory, when the run began; the second if llama_stack's."""
-        self.late_requests: Counter[str] = Counter()
-        """Test id -> how many requests to `inference_server` came after the test's end."""
         self._guard = threading.Lock()
         """Held while an AttemptSeries is made: calls in several threads may be the first."""
         self._ended: dict[tuple[str, Path | None], Attempt] = {}
@@ -279,7 +276,7 @@ class Run(TestRun):
             attempt.add_to(report, beside_live_session=has_live_session)
         for session, opened_in in self._other_sessions:
             report.calls += calls_of(session, opened_in, {}, for_page=self._for_page)
-        add_late_calls(report, self.late_requests)
+        add_late_calls(report, self.outside.late_requests)
         return report
 
     def _attempt_of(self, item: pytest.Item) -> Attempt:

@@ -353,6 +353,7 @@ def test_test_ids_with_odd_characters_reach_the_recordings(suite: Suite, as_mark
 
         @pytest.mark.parametrize((), [{cases}])
         def test_it(inference_server):
+            assert "/../" not in inference_server.url
             assert say("same", inference_server.env) != say("same", inference_server.env)
             with openai.OpenAI(base_url=inference_server.url, api_key="x", max_retries=0) as client:
                 assert client.chat.completions.create(**question("same")).choices

@@ -126,6 +126,59 @@ def test_a_wide_fixture_and_the_programs_of_a_test_each_keep_their_own(suite: Su
     assert 5 == requests == suite.server.count == len(suite.files())
 
 
+def test_a_session_that_a_test_opens_itself_answers_its_programs(suite: Suite) -> None:
+    """As it answers its own calls: the innermost session that is open then."""
+    write(
+        suite,
+        """
+        def test_it(inference_server, inference_session):
+            answers = [say("Hi", inference_server.env)]
+            with inference_recording(storage_dir="inner") as inner:
+                answers.append(say("Hi", inference_server.env))
+            answers.append(say("Hi", inference_server.env))
+            assert ["Hello 0!", "Hello 1!", "Hello 2!"] == answers
+            assert (1, 2) == (sum(inner.counts.values()), sum(inference_session.counts.values()))
+        """,
+    )
+
+    suite.run(RECORD).assert_outcomes(passed=1)
+    suite.run().assert_outcomes(passed=1)
+
+    assert (2, 1) == (len(suite.files()), len(suite.files("inner")))
+    assert 3 == suite.server.count
+
+
+def test_a_server_of_a_wide_fixture_answers_each_test(suite: Suite) -> None:
+    """An app that runs for many tests asks it, and passes on the headers that name the test."""
+    tests = """
+        from inference_recorder.asgi import default_headers
+
+        @pytest.fixture(scope="session")
+        def served():
+            command = [sys.executable, "-c", "from inference_recorder.cli.main import main; main()", "serve"]
+            with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+                yield process.stderr.readline().split()[-1]
+                process.terminate()
+
+        @pytest.mark.inference_recording
+        @pytest.mark.parametrize("number", [1, 2, 3])
+        def test_it(served, number):
+            named = {{"url": served, "headers": default_headers()}}
+            assert say("same", os.environ, **named) != say("same", os.environ, **named)
+            {more}
+    """
+    write(suite, tests.format(more=""))
+    suite.run(RECORD).assert_outcomes(passed=3)
+    write(suite, tests.format(more="number != 2 or say('more', os.environ, **named)"))
+
+    result = suite.run()
+
+    result.assert_outcomes(passed=3, errors=1)
+    result.stdout.fnmatch_lines(["*ERROR at teardown of test_it?2? *"])
+    assert [f"test_it.py::test_it[{number}]" for number in (1, 1, 2, 2, 3, 3)] == suite.test_ids()
+    assert 6 == suite.server.count
+
+
 def test_a_header_names_the_test_of_a_program_that_runs_for_many(suite: Suite) -> None:
     """An app that the first test has started knows that test's url alone; it can pass on what names the next one."""
     write(

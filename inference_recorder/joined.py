@@ -94,7 +94,7 @@ def join() -> None:
         if origin.is_replay:  # its calls are refused as those after its end
             _enter(Engine(InferenceMode.REPLAY, Store(Directories(Path(os.devnull), ()))), origin)
         return
-    own_servers.add(f"/r/{description['attempt']}")  # see `prefix` in server/paths.py
+    own_servers.append(f"/r/{description['attempt']}")  # see `prefix` in server/paths.py
     mode = InferenceMode(description["mode"])
     roots = description["roots"] and Roots(Path(description["roots"][0]), tuple(map(Path, description["roots"][1:])))
     directories = Directories(Path(description["written"]), tuple(map(Path, description["read"])), roots)

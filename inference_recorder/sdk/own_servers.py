@@ -9,18 +9,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-own_servers: set[str] = set()
+own_servers: list[str] = []
 """The starts of their URLs; in a process that joined a test's session, what the URLs for that test have in them."""
 
 
 @contextmanager
 def running_at(url: str) -> Iterator[None]:
     """Leave calls to this URL, which has no path, alone while the block runs."""
-    own_servers.add(url)
+    own_servers.append(url)
     try:
         yield
     finally:
-        own_servers.discard(url)
+        own_servers.remove(url)
 
 
 def is_asked_by(client: Any) -> bool:

@@ -11,10 +11,9 @@ from datetime import timedelta
 from types import ModuleType
 from typing import Any
 
-import orjson
-
 from ..errors import CorruptRecording
 from ..json_tree import JsonValue
+from ..recording import json_bytes
 from ..recording.answer import Http, Streamed, raw_headers, response_headers
 from ..recording.body import JSON_TEXT, TEXT, Chunk, chunk_data_start, chunk_value, data_in, is_text
 from ..recording.deep_json import sendable
@@ -106,8 +105,8 @@ def _event_as_kept(chunk: Chunk) -> bytes | None:
         return None
     text = chunk[len(start) : -1]
     try:
-        data: JsonValue = orjson.loads(text)
-    except ValueError:
+        data = json_bytes.loads(text)
+    except (ValueError, RecursionError):
         return None
     if not isinstance(data, dict) or b"\n" in text or b"\r" in text:
         return None

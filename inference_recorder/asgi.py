@@ -103,8 +103,14 @@ def given_test_in(headers: Iterable[tuple[bytes, bytes]]) -> GivenTest | None:
     test_id, *others = ids
     if others:
         raise ValueError(f"the request names two tests; send one {TEST_ID_HEADER}")
-    attempt = b"".join(values.get(ATTEMPT_HEADER.lower(), ()))
-    return GivenTest(checked_id(test_id), attempt[:_LONGEST_ATTEMPT].decode("latin-1"))
+    return GivenTest(checked_id(test_id), attempt_in(headers))
+
+
+def attempt_in(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """Return the run of a test that headers name, "" if they name none."""
+    name = ATTEMPT_HEADER.lower().encode()
+    attempt = b"".join({value for header, value in headers if header.lower() == name})
+    return attempt[:_LONGEST_ATTEMPT].decode("latin-1")
 
 
 def checked_id(test_id: str) -> str:

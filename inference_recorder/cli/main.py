@@ -14,6 +14,12 @@ _OF_SERVER = frozenset({"httpx", "python_multipart", "starlette", "uvicorn"})
 """What the extra `server` installs."""
 
 
+class _ServerNotInstalled(Exception):
+    def __init__(self, package: str) -> None:
+        super().__init__(package)
+        self.package = package
+
+
 @contextmanager
 def _extra_installed() -> Iterator[None]:
     try:
@@ -22,9 +28,10 @@ def _extra_installed() -> Iterator[None]:
         missing = str(error.name).partition(".")[0]
         if missing == "inference_recorder":
             raise
+        if missing in _OF_SERVER:
+            raise _ServerNotInstalled(missing) from None
         # The installed script imports this module: exit instead of a traceback.
-        extras = "cli,server" if missing in _OF_SERVER else "cli"
-        raise SystemExit(f"inference-recorder needs {missing}: pip install 'inference-recorder[{extras}]'") from None
+        raise SystemExit(f"inference-recorder needs {missing}: pip install 'inference-recorder[cli]'") from None
 
 
 with _extra_installed():
@@ -53,6 +60,24 @@ COMMANDS = (
 """Each is a function in the module of the same name, with "_" for "-" and a "_" after a keyword."""
 
 
+def _needing(package: str, name: str) -> click.Command:
+    """Return a command that cannot run without a package: others and their help need not wait for it."""
+    hint = f"needs {package}: pip install 'inference-recorder[cli,server]'"
+
+    def exit_with_hint(arguments: tuple[str, ...]) -> None:
+        raise SystemExit(f"inference-recorder {hint}")
+
+    arguments = click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)
+    return click.Command(
+        name,
+        {"ignore_unknown_options": True},
+        exit_with_hint,
+        [arguments],
+        short_help=f"({hint})",
+        add_help_option=False,
+    )
+
+
 class _Commands(click.Group):
     """Imports a command's module only when it is run or described. A RecorderError ends a command with 1."""
 
@@ -63,8 +88,11 @@ class _Commands(click.Group):
         if name not in COMMANDS:
             return None
         module = name.replace("-", "_") + ("_" if iskeyword(name) else "")
-        with _extra_installed():
-            command: click.Command = getattr(import_module(f".{module}", __package__), module)
+        try:
+            with _extra_installed():
+                command: click.Command = getattr(import_module(f".{module}", __package__), module)
+        except _ServerNotInstalled as error:
+            return _needing(error.package, name)
         return command
 
     def invoke(self, context: click.Context) -> object:

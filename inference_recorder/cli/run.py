@@ -9,23 +9,21 @@ from typing import Any
 
 import click
 
-from ..modes import InferenceMode
 from ..server.environment import environment_of
-from ..server.running import serving
 from .console import remark
 from .served import Served, takes_server_options
 
 _MISSED, _NOT_FOUND, _NOT_EXECUTABLE = 3, 127, 126
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+@click.command(context_settings={"allow_interspersed_args": False})
 @takes_server_options
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(port: int, command: tuple[str, ...], **options: Any) -> None:
     """Run a command whose calls of OpenAI's and Anthropic's API are answered from recordings, or recorded.
 
-    It finds the server in OPENAI_BASE_URL, OPENAI_API_BASE and ANTHROPIC_BASE_URL, which the SDKs read. In replay it
-    needs no keys.
+    It finds the server in OPENAI_BASE_URL, OPENAI_API_BASE and ANTHROPIC_BASE_URL, which the SDKs read. What is
+    recorded needs no keys.
 
     \b
       inference-recorder run -- npm test
@@ -35,13 +33,13 @@ def run(port: int, command: tuple[str, ...], **options: Any) -> None:
     Exit codes:
       that of the command, 128 and the signal's number if one ended it; otherwise
       1    the session cannot be opened
-      2    the options are wrong
+      2    the options are wrong, or the port is taken
       3    the command succeeded, but calls were missed or could not be stored
       127  there is no such command
     """
     served = Served(options)
-    with served.session() as session, serving(served.app(), port=port) as url:
-        code = _code_of(command, environment_of(url, is_replay=session.mode is InferenceMode.REPLAY))
+    with served.session() as session, served.serving(port=port) as url:
+        code = _code_of(command, environment_of(url, may_lack_keys=session.mode.reads))
     if code == 0 and (session.counts["missed"] or served.errors):
         remark(f"the command succeeded, but not all of its calls: exit code {_MISSED}")
         code = _MISSED

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
+from ..children import variables
+from ..engine.test_run import PYTEST_VARIABLE
 from ..network import is_loopback
 from ..server.paths import prefix
-from ..server.running import serving
 from .console import remark
 from .served import Served, takes_server_options
 
@@ -44,25 +47,33 @@ def serve(host: str, port: int, token: str, ready_file: Path | None, **options: 
     if not token and (host in _EVERY_NETWORK or not is_loopback(host)):
         raise click.UsageError(f"{host} can be reached from other machines; say who may ask: --token")
     served = Served(options)
+    if ready_file is not None:  # that of a server which was killed
+        ready_file.unlink(missing_ok=True)
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    with served.session() as session:
-        try:
-            with serving(served.app(token), host, port) as url:
-                # The token is no text for logs.
-                shown = url + prefix(token=token and "TOKEN")
-                remark(f"{session.mode}, recordings in {session.store.directories.written}, at {shown}/v1")
-                if ready_file is not None:
-                    _write_whole(ready_file, url + prefix(token=token))
-                while not stopped.wait(1):  # without a timeout, Windows never sees the signal
-                    pass
-        except OSError as error:
-            raise click.UsageError(f"nothing can listen at {host}:{port}: {error.strerror}") from None
+    with (
+        served.session() as session,
+        served.serving(host, port, token) as url,
+        _announced(ready_file, url + prefix(token=token)),
+    ):
+        shown = url + prefix(token=token and "TOKEN")  # the token is no text for logs
+        remark(f"{session.mode}, recordings in {session.store.directories.written}, at {shown}/v1")
+        if PYTEST_VARIABLE in os.environ and not variables.inherited and served.may_join:
+            remark("a test started this server and has no session that it could join: misses here fail no test")
+        while not stopped.wait(1):  # without a timeout, Windows never sees the signal
+            pass
 
 
-def _write_whole(path: Path, text: str) -> None:
-    """Write a file that only this user can read, since the text may hold the token. Raises click.UsageError."""
+@contextmanager
+def _announced(path: Path | None, text: str) -> Iterator[None]:
+    """Let a file be there, whole, while the block runs. Only this user can read it, since the text may hold the token.
+
+    Raises click.UsageError.
+    """
+    if path is None:
+        yield
+        return
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
@@ -70,3 +81,7 @@ def _write_whole(path: Path, text: str) -> None:
         temporary.replace(path)
     except OSError as error:
         raise click.UsageError(f"{path} cannot be written: {error.strerror}") from None
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -14,20 +15,37 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from ..asgi import checked_id
 from ..children import variables
 from ..config import Config
 from ..engine.test_run import TestRun, set_test_run
 from ..errors import MissingRecording
 from ..joined import join
 from ..modes import InferenceMode
+from ..network import host_and_port, is_loopback
 from ..recorder import inference_recording
 from ..sdk.context import current_engine
 from ..server.app import RecordingServer
 from ..server.environment import base_urls
+from ..server.running import serving
 from ..server.upstream import ANTHROPIC_URL, OPENAI_URL
 from ..session import Session
 from .configured import configured
 from .console import remark, remarks, show_text
+
+
+def _url(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not re.match(r"https?://[^/]", value):
+        raise click.BadParameter(f"{value!r} is not a URL that begins with http:// or https://")
+    return value
+
+
+def _checked_id(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    try:
+        return None if value is None else checked_id(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
 
 _OPTIONS = (
     click.option(
@@ -41,13 +59,16 @@ _OPTIONS = (
         type=click.Path(path_type=Path),
         help="Where recordings are.  [default: that of the environment or the configuration, or recordings]",
     ),
-    click.option("--port", default=0, show_default=True, help="0 is a free port."),
-    click.option("--upstream", help=f"The base URL of OpenAI's API.  [default: OPENAI_BASE_URL, or {OPENAI_URL}]"),
+    click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0 is a free port."),
+    click.option(
+        "--upstream", callback=_url, help=f"The base URL of OpenAI's API.  [default: OPENAI_BASE_URL, or {OPENAI_URL}]"
+    ),
     click.option(
         "--anthropic-upstream",
+        callback=_url,
         help=f"The base URL of Anthropic's API.  [default: ANTHROPIC_BASE_URL, or {ANTHROPIC_URL}]",
     ),
-    click.option("--test-id", help="The test of requests that name none."),
+    click.option("--test-id", callback=_checked_id, help="The test of requests that name none."),
     click.option(
         "--pace",
         type=click.Choice(["none", "live"]),
@@ -88,16 +109,23 @@ class Served:
         """Guarded by `_guard`."""
         self._guard = threading.Lock()
 
-    def app(self, token: str = "") -> RecordingServer:
-        """Return the application to serve."""
+    @contextmanager
+    def serving(self, host: str = "127.0.0.1", port: int = 0, token: str = "") -> Iterator[str]:
+        """Serve while the block runs; yields the URL without a path. Raises click.UsageError."""
         options = self._options
-        return RecordingServer(
-            base_urls(options["upstream"], options["anthropic_upstream"]),
-            test_id=options["test_id"],
-            token=token,
-            is_paced=options["pace"] == "live",
-            report=self._report,
-        )
+        urls = base_urls(options["upstream"], options["anthropic_upstream"])
+        is_paced = options["pace"] == "live"
+        app = RecordingServer(urls, test_id=options["test_id"], token=token, is_paced=is_paced, report=self._report)
+        with ExitStack() as stack:
+            try:
+                url = stack.enter_context(serving(app, host, port))
+            except OSError as error:
+                raise click.UsageError(f"nothing can listen at {host}:{port}: {error.strerror or error}") from None
+            for name, upstream in urls._asdict().items():
+                upstream_host, upstream_port = host_and_port(upstream)
+                if is_loopback(upstream_host) and upstream_port == host_and_port(url)[1]:
+                    raise click.UsageError(f"this server would ask itself: the base URL of {name}'s API is {upstream}")
+            yield url
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -119,8 +147,13 @@ class Served:
         finally:
             restore()
 
+    @property
+    def may_join(self) -> bool:
+        """Whether it would join the session of a test that starts it."""
+        return not (self._options["mode"] or self._options["directory"])
+
     def _joined(self) -> Session | None:
-        if not variables.inherited or self._options["mode"] or self._options["directory"]:
+        if not variables.inherited or not self.may_join:
             return None
         join()
         engine = current_engine()

@@ -31,10 +31,9 @@ class InferenceServer:
     @property
     def env(self) -> dict[str, str]:
         """The environment of this process, with what makes SDKs ask this server: for `subprocess.run(…, env=…)`."""
-        from ..modes import InferenceMode
         from ..server.environment import environment_of
 
-        return environment_of(self.anthropic_url, is_replay=self._session.mode is InferenceMode.REPLAY)
+        return environment_of(self.anthropic_url, may_lack_keys=self._session.mode.reads)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import openai
 import python_multipart  # noqa: F401 - starlette imports it when the first form arrives
 from starlette.datastructures import Headers
 
-from ..asgi import given_test_in
+from ..asgi import attempt_in, given_test_in
 from ..engine.given_test import GivenTest, calls_belong_to
 from ..errors import RecorderError, UnwritableRecording
 from ..sdk.capture import STREAM_ENDS
@@ -131,8 +131,9 @@ class RecordingServer:
             raise _Refused("websockets are not recorded")
         if scope["method"] not in _METHODS:
             raise _Refused(f"no request of these APIs has the method {scope['method'][:20]}", 405)
-        test_id = route.test_id or self._test_id
-        return route, given or (GivenTest(test_id, route.run) if test_id or route.run else None)
+        test_id = (route.test_id or self._test_id) if given is None else given.test_id
+        run = attempt_in(scope["headers"]) or route.run
+        return route, GivenTest(test_id, run) if test_id or run else None
 
     async def _received(self, route: Route, scope: _Scope, receive: _Receive) -> HttpRequest:
         """Return a request with its body; raises _Refused."""

@@ -11,7 +11,7 @@ from .upstream import ANTHROPIC_URL, OPENAI_URL, BaseUrls
 _OPENAI_VARIABLES = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
 _ANTHROPIC_VARIABLE = "ANTHROPIC_BASE_URL"
 _KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
-_PLACEHOLDER = "inference-recorder-replays"
+_PLACEHOLDER = "inference-recorder-placeholder"
 
 
 def base_urls(openai: str | None = None, anthropic: str | None = None) -> BaseUrls:
@@ -22,13 +22,14 @@ def base_urls(openai: str | None = None, anthropic: str | None = None) -> BaseUr
     )
 
 
-def environment_of(url: str, *, is_replay: bool) -> dict[str, str]:
+def environment_of(url: str, *, may_lack_keys: bool) -> dict[str, str]:
     """Return the whole environment for a program that is to ask the server at `url`, which has no "/v1".
 
-    A replay needs no keys; clients do. Python processes join no session: what they ask the server, it records. No repr
-    shows the values, since a traceback of `subprocess` has this.
+    `may_lack_keys`: clients get a placeholder for a key that is not there, as recordings may answer all they ask.
+    Python processes join no session: what they ask the server, it records. No repr shows the values, since a traceback
+    of `subprocess` has this.
     """
     given = {name: value for name, value in os.environ.items() if value or name not in _KEYS}
-    placeholders = dict.fromkeys(_KEYS, _PLACEHOLDER) if is_replay else {}
+    placeholders = dict.fromkeys(_KEYS, _PLACEHOLDER) if may_lack_keys else {}
     urls = {**dict.fromkeys(_OPENAI_VARIABLES, f"{url}/v1"), _ANTHROPIC_VARIABLE: url}
     return UnshownDict({**placeholders, **given, **urls, SESSION_VARIABLE: ""})

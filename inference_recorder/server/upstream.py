@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import openai
@@ -31,8 +30,7 @@ _OURS = "x-inference-test-"
 _STREAM = "text/event-stream"
 
 
-@dataclass(frozen=True, slots=True)
-class BaseUrls:
+class BaseUrls(NamedTuple):
     """What clients of each API would have as their base url."""
 
     openai: str = OPENAI_URL

@@ -22,7 +22,7 @@ from inference_recorder.cli.main import main
 from ..conftest import files_of
 from ..support.anthropic_replies import anthropic_reply
 from ..support.openai_server import OpenAIServer, Reply, chunks, completion
-from .serving import COMMAND, TIMEOUT_SECONDS, ask, said, serving
+from .serving import COMMAND, TIMEOUT_SECONDS, ask, run, said, serving
 
 slow = pytest.mark.slow
 STREAM = Reply(events=chunks("Hel", "lo", "!"))
@@ -74,6 +74,65 @@ def test_without_the_extra_the_command_says_what_to_install(package: str, argume
 
     expected = f"inference-recorder needs {package}: pip install 'inference-recorder[cli,server]'\n"
     assert (1, "", expected) == (done.returncode, done.stdout, done.stderr)
+
+
+@slow
+def test_without_the_extra_the_help_lists_all_commands() -> None:
+    """The other commands need nothing of it."""
+    code = f"import sys; sys.modules['httpx'] = None; {COMMAND[2]}"
+
+    done = subprocess.run([COMMAND[0], "-c", code, "--help"], capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "  serve        (needs httpx: pip install 'inference-recorder[cli,server]')\n" in done.stdout
+    assert "  undo " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--upstream", "nonsense"], "begins with http"),
+        (["--upstream", ""], "begins with http"),
+        (["--test-id", "a\nb"], "printable"),
+        (["--port", "99999"], "65535"),
+    ],
+    ids=["no url", "an empty url", "a test id of two lines", "no port"],
+)
+def test_an_option_that_cannot_be_is_refused_at_once(options: list[str], said: str) -> None:
+    """At the first call it would look like a fault of the program that makes it."""
+    for command in (["serve"], ["run"]):
+        result = CliRunner().invoke(main, [*command, *options, *(["true"] if command == ["run"] else [])])
+
+        assert 2 == result.exit_code
+        assert said in result.output
+
+
+@slow
+def test_a_server_whose_upstream_is_itself_is_refused(tmp_path: Path) -> None:
+    """Each request would cause another one, until its client gives up."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    done = run("serve", "--port", port, "--upstream", f"http://localhost:{port}/v1", directory=tmp_path)
+
+    assert 2 == done.returncode
+    assert "this server would ask itself" in done.stderr
+
+
+@slow
+def test_a_run_named_in_the_header_counts_for_a_test_named_in_the_path(server: OpenAIServer, tmp_path: Path) -> None:
+    """A client that can set only one of the two would otherwise get the last answer again."""
+    with serving("--mode", "record", "--upstream", server.base_url, directory=tmp_path) as recording:
+        for _ in range(2):
+            ask(f"{recording.url}/t/a")
+        recording.stop()
+    with serving("--test-id", "a", directory=tmp_path) as replaying:
+        replayed = [
+            said(ask(f"{replaying.url}{path}", X_Inference_Test_Attempt=attempt))
+            for path, attempt in (("/t/a", "1"), ("/t/a", "1"), ("", "2"), ("", "2"))
+        ]
+
+    assert ["Hello 0!", "Hello 1!"] * 2 == replayed
 
 
 @slow
@@ -165,7 +224,7 @@ def test_a_port_can_be_chosen_and_the_ready_file_is_whole_when_requests_are_answ
 
     assert f"http://127.0.0.1:{port}" == url
     assert 200 == health.status_code
-    assert ["ready"] == [path.name for path in tmp_path.iterdir()]
+    assert [] == list(tmp_path.iterdir())
 
 
 @slow
@@ -186,10 +245,11 @@ def test_with_a_token_only_paths_that_have_it_are_answered(
         while not (tmp_path / "ready").exists() and time.monotonic() < until:
             pass
         answered = [ask(f"{url}{start}").status_code for start in ("/k/of%2Fours", "/t/a%3A%3Ab/k/of%2Fours")]
+        written = (tmp_path / "ready").read_text()
         running.stop()
 
     assert ([403] * 4, [200] * 2) == (refused, answered)
-    assert (tmp_path / "ready").read_text().endswith(f":{port}/k/of%2Fours")
+    assert written.endswith(f":{port}/k/of%2Fours")
     assert "of/ours" not in running.announced + running.rest
     assert "of%2Fours" not in running.announced + running.rest
     assert not [path for path in (tmp_path / "recordings").glob("*.json") if "ours" in path.read_text()]
@@ -338,7 +398,9 @@ def test_ctrl_c_ends_it_with_its_counts_and_without_a_traceback(tmp_path: Path) 
     with serving(directory=tmp_path) as running:
         code = running.stop(signal.SIGINT)
 
-    assert (0, "recordings: no calls\n") == (code, running.rest)
+    assert 0 == code
+    assert running.rest.endswith("recordings: no calls\n")
+    assert "Traceback" not in running.rest
 
 
 @slow

@@ -8,7 +8,7 @@ import json
 import re
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter
 from pathlib import Path
 from types import SimpleNamespace
@@ -100,6 +100,11 @@ def sides_of(
         return made_sides[key]
 
     return sides_of
+
+
+def in_turns(rows: Iterable[str]) -> list[tuple[str, bool]]:
+    """Return each row with a colour, sync and async in turns: both read an answer in the same places."""
+    return [(name, bool(position % 2)) for position, name in enumerate(rows)]
 
 
 @pytest.fixture(autouse=True)
@@ -220,7 +225,7 @@ def test_each_way_of_calling_has_one_key(
 
 
 @slow
-@pytest.mark.parametrize("name", ANSWERS)
+@pytest.mark.parametrize(("name", "sides_of"), in_turns(ANSWERS), indirect=["sides_of"])
 def test_each_answer_is_the_same_on_both_sides(
     name: str, sides_of: Callable[[Row], Sides], server: OpenAIServer, recordings: Path
 ) -> None:
@@ -230,7 +235,7 @@ def test_each_answer_is_the_same_on_both_sides(
 
 @slow
 @pytest.mark.parametrize("record_errors", [None, True], ids=["by default", "all"])
-@pytest.mark.parametrize("name", FAILURES)
+@pytest.mark.parametrize(("name", "sides_of"), in_turns(FAILURES), indirect=["sides_of"])
 def test_each_failure_is_the_same_on_both_sides(
     name: str, record_errors: bool | None, sides_of: Callable[[Row], Sides], server: OpenAIServer, recordings: Path
 ) -> None:

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, settings
 from inference_recorder.config import DIRECTORY_VARIABLES, MODE_VARIABLES
 from inference_recorder.engine.test_run import without_test_run
 
-from .support.openai_server import OpenAIServer, running_server
+from .support.openai_server import OpenAIServer, default_reply, running_server
 
 # How long an example takes depends on the machine, not on the code.
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -171,6 +171,7 @@ def _running_server() -> Iterator[OpenAIServer]:
 def server(_running_server: OpenAIServer) -> OpenAIServer:
     _running_server.received.clear()
     _running_server.scripts.clear()
+    _running_server.elsewhere = default_reply
     return _running_server
 
 

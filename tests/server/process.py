@@ -100,7 +100,7 @@ def _serve(directory: str, mode: str, upstream: str) -> None:
     signal.signal(signal.SIGTERM, lambda *_: has_to_end.set())
     app = RecordingServer(BaseUrls(upstream))
     with inference_recording(mode, directory), serving(app) as url:
-        print(url, flush=True)
+        os.write(1, f"{url}\n".encode())  # at once: the others write there too
         has_to_end.wait()
 
 

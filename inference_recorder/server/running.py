@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -16,6 +17,10 @@ from .app import RecordingServer
 
 GRACE_SECONDS = 10
 """How long answers that are being sent or recorded may take at the end."""
+
+
+def _is_not_of_a_lost_client(record: logging.LogRecord) -> bool:
+    return not str(record.msg).startswith("socket.send() raised")
 
 
 class _Server(uvicorn.Server):
@@ -51,6 +56,8 @@ class _Server(uvicorn.Server):
         await self.app.close()
 
     def serve_in_thread(self, listener: socket.socket) -> None:
+        # A client that leaves early is no cause for a warning; its stream is read to the end all the same.
+        logging.getLogger("asyncio").addFilter(_is_not_of_a_lost_client)
         try:
             asyncio.run(self.serve([listener]))
         finally:

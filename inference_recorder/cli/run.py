@@ -34,8 +34,9 @@ def run(port: int, command: tuple[str, ...], **options: Any) -> None:
       that of the command, 128 and the signal's number if one ended it; otherwise
       1    the session cannot be opened
       2    the options are wrong, or the port is taken
-      3    the command succeeded, but calls were missed or could not be stored
-      127  there is no such command
+      3    the command succeeded, but calls were missed, refused or not stored
+      126  the command cannot be run
+      127  the command was not found
     """
     served = Served(options)
     with served.session() as session, served.serving(port=port) as url:
@@ -51,7 +52,7 @@ def _code_of(command: tuple[str, ...], environment: dict[str, str]) -> int:
     try:
         process = subprocess.Popen(command, env=environment)  # noqa: S603 - it is what the user asks for
     except FileNotFoundError:
-        remark(f"there is no command {command[0]}")
+        remark(f"command not found: {command[0]}")
         return _NOT_FOUND
     except OSError as error:
         remark(f"{command[0]} cannot be run: {error.strerror}")

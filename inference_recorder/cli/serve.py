@@ -57,7 +57,7 @@ def serve(host: str, port: int, token: str, ready_file: Path | None, **options: 
         served.serving(host, port, token) as url,
         _announced(ready_file, url + prefix(token=token)),
     ):
-        shown = url + prefix(token=token and "TOKEN")  # the token is no text for logs
+        shown = url + prefix(token=token and "TOKEN")  # keep the token out of logs
         remark(f"{session.mode}, recordings in {session.store.directories.written}, at {shown}/v1")
         if PYTEST_VARIABLE in os.environ and not variables.inherited and served.may_join:
             remark("a test started this server and has no session that it could join: misses here fail no test")
@@ -67,7 +67,7 @@ def serve(host: str, port: int, token: str, ready_file: Path | None, **options: 
 
 @contextmanager
 def _announced(path: Path | None, text: str) -> Iterator[None]:
-    """Let a file be there, whole, while the block runs. Only this user can read it, since the text may hold the token.
+    """Keep a file with this text there while the block runs. Only this user can read it, since it may hold the token.
 
     Raises click.UsageError.
     """

@@ -94,7 +94,7 @@ class _ServedRun(TestRun):
         self.config, self.record_command = config, record_command
 
     def has_test(self, test_id: str, directory: Path, /) -> bool:
-        """Return True: what the tests of any language are, nobody here can tell."""
+        """Return True: this process cannot tell which tests still exist."""
         return True
 
 

@@ -174,7 +174,7 @@ def may_answer(stored: Stored, request: Request, test_id: str | None, rules: Req
 
 
 def _as_asked(recording: Recording, stored: Stored, request: Request) -> Recording:
-    """Return embeddings recorded for a caller who named no format as one who names base64 gets them."""
+    """Return embeddings in base64 to a caller who asks for it, if they were recorded for one who named no format."""
     answer, (name, value) = recording.answer, ENCODING
     if request.endpoint != ENCODING_ENDPOINT or request.body.get(name) != value or not isinstance(answer, Value):
         return recording

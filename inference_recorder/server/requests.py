@@ -1,10 +1,10 @@
 """An HTTP request -> the request of its recording, by the rules for a client in this process that sends the same.
 
 A key is made of what is sent: `extra_body` is part of the JSON, `extra_query` of the query, both as texts and numbers
-are spelled there. Headers are no part of it, except those that `SDK.argument_headers` names. `sent_alike` says what
-clients add. A few requests of the SDKs are others over HTTP than in process, since not all of them is sent, or more:
-None and empty lists in a form, numbers in a field that is not one of NUMBERS, a client's own default query, letters
-that a path needs to escape, and JSON that is given as bytes.
+are spelled there. Headers are not part of it, except those that `SDK.argument_headers` names. `sent_alike` says what
+clients add. A few requests of the SDKs have another key over HTTP than in process, since part of them is not sent, or
+more is: None and empty lists in a form, numbers in a field that is not one of NUMBERS, a client's own default query,
+letters that a path needs to escape, and JSON that is given as bytes.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ class _FormParser(MultiPartParser):
     """Takes a part that has a media type for a file, with or without a name, as the SDKs describe it."""
 
     def on_headers_finished(self) -> None:
-        part = self._current_part
+        part = self._current_part  # a private name of starlette's: without it, every upload of the tests fails
         if part.content_disposition and any(name == b"content-type" for name, _ in part.item_headers):
             # A further name, that of the client, replaces this one.
             part.content_disposition = part.content_disposition.replace(b";", b'; filename="";', 1)

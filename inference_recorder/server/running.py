@@ -1,4 +1,4 @@
-"""Running the server: in a thread of this process, or as what this process does."""
+"""Runs the server in a thread of this process."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ import uvicorn
 from ..sdk.own_servers import running_at
 from .app import RecordingServer
 
-GRACE_SECONDS = 10
+_GRACE_SECONDS = 10
 """How long answers that are being sent or recorded may take at the end."""
 
 
-def _is_not_of_a_lost_client(record: logging.LogRecord) -> bool:
+def _is_worth_showing(record: logging.LogRecord) -> bool:
+    # asyncio warns of clients that left early. Their streams are read to the end all the same.
     return not str(record.msg).startswith("socket.send() raised")
 
 
@@ -39,7 +40,7 @@ class _Server(uvicorn.Server):
             server_header=False,
             date_header=False,
             access_log=False,
-            timeout_graceful_shutdown=GRACE_SECONDS,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
         )
         super().__init__(config)
         self.app = app
@@ -56,11 +57,12 @@ class _Server(uvicorn.Server):
         await self.app.close()
 
     def serve_in_thread(self, listener: socket.socket) -> None:
-        # A client that leaves early is no cause for a warning; its stream is read to the end all the same.
-        logging.getLogger("asyncio").addFilter(_is_not_of_a_lost_client)
+        logger = logging.getLogger("asyncio")
+        logger.addFilter(_is_worth_showing)
         try:
             asyncio.run(self.serve([listener]))
         finally:
+            logger.removeFilter(_is_worth_showing)
             self.has_started.set()
 
 
@@ -71,14 +73,14 @@ def serving(app: RecordingServer, host: str = "127.0.0.1", port: int = 0) -> Ite
     At the end, what is being answered or stored has ten seconds to finish. Raises OSError if the port is taken.
     """
     server = _Server(app)
-    with listening(host, port) as listener:
+    with _listening(host, port) as listener:
         thread = threading.Thread(
             target=server.serve_in_thread, args=(listener,), name="inference_recorder-server", daemon=True
         )
         thread.start()
         server.has_started.wait()
         try:
-            url = url_of(listener)
+            url = _url_of(listener)
             with running_at(url):
                 yield url
         finally:
@@ -86,7 +88,7 @@ def serving(app: RecordingServer, host: str = "127.0.0.1", port: int = 0) -> Ite
             thread.join()
 
 
-def listening(host: str, port: int) -> socket.socket:
+def _listening(host: str, port: int) -> socket.socket:
     """Return a socket that listens there; 0 is a free port. Raises OSError."""
     # Only with an explicit protocol, asyncio disables Nagle's algorithm; otherwise a second answer waits 40 ms.
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -101,7 +103,7 @@ def listening(host: str, port: int) -> socket.socket:
     return listener
 
 
-def url_of(listener: socket.socket) -> str:
+def _url_of(listener: socket.socket) -> str:
     """Return the URL of a socket, without a path."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -17,7 +17,7 @@ from ..sdk.private_names import imported
 from .requests import HttpRequest
 
 OPENAI_URL, ANTHROPIC_URL = "https://api.openai.com/v1", "https://api.anthropic.com"
-TIMEOUT = httpx.Timeout(600, connect=5)
+_TIMEOUT = httpx.Timeout(600, connect=5)
 """In seconds; openai's own. Clients that give up earlier close their connection."""
 _IDLE_SECONDS = 1.0
 """How long an idle connection is used again: later, its server may just be closing it."""
@@ -53,7 +53,7 @@ class Upstream:
     @cached_property
     def _client(self) -> httpx.AsyncClient:
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=_IDLE_SECONDS)
-        return httpx.AsyncClient(timeout=TIMEOUT, limits=limits, follow_redirects=True)
+        return httpx.AsyncClient(timeout=_TIMEOUT, limits=limits, follow_redirects=True)
 
     @cached_property
     def client(self) -> openai.AsyncOpenAI:
@@ -86,7 +86,7 @@ class Upstream:
         sent: Any = request  # openai's newer versions use httpx2
         try:
             response = await self._client.send(request, stream=True)
-            if response.status_code >= 400 or not is_stream(response):
+            if response.status_code >= 400 or media_type_of(response.headers) != _STREAM:
                 await response.aread()
         except httpx.TimeoutException as error:
             raise openai.APITimeoutError(sent) from error
@@ -98,11 +98,6 @@ class Upstream:
         """Close the connections, if there are any."""
         if "_client" in vars(self):
             await self._client.aclose()
-
-
-def is_stream(response: httpx.Response) -> bool:
-    """Return whether a response is a stream of events."""
-    return media_type_of(response.headers) == _STREAM
 
 
 def is_passed_on(name: str) -> bool:

@@ -249,7 +249,7 @@ def test_each_failure_is_the_same_on_both_sides(
 def test_a_request_that_is_not_sent_as_it_was_made_is_another_one(
     name: str, recorded: str, sides_of: Callable[[Row], Sides], server: OpenAIServer, recordings: Path
 ) -> None:
-    """These few have to be recorded on the side that replays them; neither gets a wrong answer."""
+    """These few must be recorded on the side that replays them; neither side gets a wrong answer."""
     sides = sides_of(NOT_SENT[name])
     one, other = sorted(sides.callers, key=lambda side: side != recorded)
     with inference_recording("record", recordings, test_id=TEST):

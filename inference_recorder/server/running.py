@@ -15,7 +15,7 @@ import uvicorn
 from ..sdk.own_servers import running_at
 from .app import RecordingServer
 
-_GRACE_SECONDS = 10
+GRACE_SECONDS = 10
 """How long answers that are being sent or recorded may take at the end."""
 
 
@@ -40,7 +40,7 @@ class _Server(uvicorn.Server):
             server_header=False,
             date_header=False,
             access_log=False,
-            timeout_graceful_shutdown=_GRACE_SECONDS,
+            timeout_graceful_shutdown=GRACE_SECONDS,
         )
         super().__init__(config)
         self.app = app

@@ -17,7 +17,7 @@ from ..sdk.private_names import imported
 from .requests import HttpRequest
 
 OPENAI_URL, ANTHROPIC_URL = "https://api.openai.com/v1", "https://api.anthropic.com"
-_TIMEOUT = httpx.Timeout(600, connect=5)
+TIMEOUT = httpx.Timeout(600, connect=5)
 """In seconds; openai's own. Clients that give up earlier close their connection."""
 _IDLE_SECONDS = 1.0
 """How long an idle connection is used again: later, its server may just be closing it."""
@@ -53,7 +53,7 @@ class Upstream:
     @cached_property
     def _client(self) -> httpx.AsyncClient:
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=_IDLE_SECONDS)
-        return httpx.AsyncClient(timeout=_TIMEOUT, limits=limits, follow_redirects=True)
+        return httpx.AsyncClient(timeout=TIMEOUT, limits=limits, follow_redirects=True)
 
     @cached_property
     def client(self) -> openai.AsyncOpenAI:

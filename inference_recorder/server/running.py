@@ -19,11 +19,6 @@ GRACE_SECONDS = 10
 """How long answers that are being sent or recorded may take at the end."""
 
 
-def _is_worth_showing(record: logging.LogRecord) -> bool:
-    # asyncio warns of clients that left early. Their streams are read to the end all the same.
-    return not str(record.msg).startswith("socket.send() raised")
-
-
 class _Server(uvicorn.Server):
     """Tells when it accepts requests, and closes the application's connections in the loop that made them."""
 
@@ -57,12 +52,17 @@ class _Server(uvicorn.Server):
         await self.app.close()
 
     def serve_in_thread(self, listener: socket.socket) -> None:
-        logger = logging.getLogger("asyncio")
-        logger.addFilter(_is_worth_showing)
+        logger, thread_id = logging.getLogger("asyncio"), threading.get_ident()
+
+        def is_shown(record: logging.LogRecord) -> bool:
+            # asyncio warns when a client of this server left early; its stream is read to the end all the same.
+            return record.thread != thread_id or not str(record.msg).startswith("socket.send() raised")
+
+        logger.addFilter(is_shown)
         try:
             asyncio.run(self.serve([listener]))
         finally:
-            logger.removeFilter(_is_worth_showing)
+            logger.removeFilter(is_shown)
             self.has_started.set()
 
 

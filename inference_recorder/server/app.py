@@ -132,7 +132,7 @@ class RecordingServer:
         if scope["method"] not in _METHODS:
             raise _Refused(f"no request of these APIs has the method {scope['method'][:20]}", 405)
         test_id = (route.test_id or self._test_id) if given is None else given.test_id
-        run = attempt_in(scope["headers"]) or ("" if given else route.run)  # the path's is that of its own test
+        run = attempt_in(scope["headers"]) or ("" if given else route.run)  # a path's run is that of its test
         return route, GivenTest(test_id, run) if test_id or run else None
 
     async def _received(self, route: Route, scope: _Scope, receive: _Receive) -> HttpRequest:

@@ -110,7 +110,7 @@ def _error(message: str, code: str) -> Mapping[str, object]:
 
 
 def _failed_reply(answer: Failed) -> Reply:
-    """Return a recorded failure. Clients need not retry it: they did when it was recorded."""
+    """Return a recorded failure. Clients must not retry it: they would get the next answer of the series."""
     if answer.failure.status_code is None:
         raise CutConnection
     response = failed_response(answer.failure, answer.http, httpx, None)

@@ -143,7 +143,7 @@ def _parameters(items: Iterable[tuple[str, str]]) -> dict[str, JsonValue]:
 
 
 class _FormParser(MultiPartParser):
-    """Takes a part that has a media type for a file, with or without a name, as the SDKs describe it."""
+    """Treats a part that has a media type as a file, with or without a name, as the SDKs describe it."""
 
     def on_headers_finished(self) -> None:
         part = self._current_part  # a private name of starlette's: without it, every upload of the tests fails

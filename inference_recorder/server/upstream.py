@@ -20,7 +20,7 @@ OPENAI_URL, ANTHROPIC_URL = "https://api.openai.com/v1", "https://api.anthropic.
 TIMEOUT = httpx.Timeout(600, connect=5)
 """In seconds; openai's own. Clients that give up earlier close their connection."""
 _IDLE_SECONDS = 1.0
-"""How long an idle connection is used again: later, its server may just be closing it."""
+"""How long an idle connection may be used again; after that, its server may be about to close it."""
 _NOT_PASSED_ON = frozenset(
     {
         "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer",

@@ -167,7 +167,8 @@ class Served:
             if text in self._shown:
                 return
             self._shown.add(text)
-        show_text(remarks(), text if isinstance(error, MissingRecording) else f"{test_id or '(no test)'}: {text}")
+        is_shown_alone = isinstance(error, MissingRecording) or test_id is None
+        show_text(remarks(), text if is_shown_alone else f"{test_id}: {text}")
 
 
 def _summary(session: Session) -> Iterator[str]:

@@ -1,4 +1,7 @@
-"""Every error this package raises, each with its parts as attributes and a text that names the next step."""
+"""Every error this package raises, each with its parts as attributes and a text that names the next step.
+
+docs/errors.md is made of the docstrings: the cause, "Way out:" and "Attributes:".
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ def assert_never(value: NoReturn) -> NoReturn:
 
 
 class RecorderError(Exception):
-    """Base of all errors of this package. They cross process boundaries with all their parts."""
+    """The base of all errors of this package. They cross process boundaries with all their parts."""
 
     def __reduce__(self) -> tuple[object, ...]:
         return _restored, (type(self), self.args), self.__dict__
@@ -42,7 +45,16 @@ def _restored(kind: type[RecorderError], args: tuple[object, ...]) -> RecorderEr
 
 
 class UnknownMode(RecorderError, ValueError):
-    """A mode other than live, record, replay and record-if-missing."""
+    """A mode is none of live, record, replay and record-if-missing. Raised at entry, before anything is sent.
+
+    Way out:
+        Correct it where the message says that it comes from.
+
+    Attributes:
+        value: What was given.
+        source: The argument, option, variable or setting that gave it.
+        known: The four modes.
+    """
 
     def __init__(self, value: object, source: str, known: Sequence[str]) -> None:
         self.value = value
@@ -52,7 +64,15 @@ class UnknownMode(RecorderError, ValueError):
 
 
 class UnusableDirectory(RecorderError, OSError):
-    """A directory of recordings that cannot be read or written as the mode requires."""
+    """The directory of recordings cannot be read or written as the mode requires. Nothing was sent.
+
+    Way out:
+        Pass another `storage_dir`, or repair the directory as the message says.
+
+    Attributes:
+        directory: The directory.
+        reason: What is wrong with it.
+    """
 
     def __init__(
         self, directory: Path, reason: str, advice: str = "pass another storage_dir or repair this one"
@@ -63,12 +83,23 @@ class UnusableDirectory(RecorderError, OSError):
 
 
 class MissingRecording(RecorderError, RuntimeError):
-    """A call in replay without a recording; nothing was sent.
+    """A call in replay has no recording. Nothing was sent.
 
-    Attributes: `key` (64 hex digits), `summary` (endpoint and model), `host` (that it was meant for, "" if unknown),
-    `test_id`, `looked_in` (directories, in order), `explanation` (why it has none) and from it `nearest` (the nearest
-    recording, with its `differences`, or None), `renamed_from` (the test id this test probably had, or None), `command`
-    (the shell command that records the call; None where it is not known, as outside a test).
+    The message begins with "Recording not found".
+
+    Way out:
+        Do what the message names as the cause, or run the command that it ends with.
+
+    Attributes:
+        key: The request's key, 64 hex digits.
+        summary: Endpoint and model.
+        host: The host that the call was meant for, "" if unknown.
+        test_id: The test that made the call, or None.
+        looked_in: The directories that were searched, in order.
+        explanation: Why no recording answers, an `Explanation`.
+        nearest: The nearest recording with its differences, or None.
+        renamed_from: The test id that this test probably had before, or None.
+        command: The shell command that records the call; None where it is not known, as outside a test.
     """
 
     def __init__(
@@ -124,8 +155,18 @@ class MissingRecording(RecorderError, RuntimeError):
 class LiveCallBlocked(RecorderError, RuntimeError):
     """A connection was refused before anything was sent over it.
 
-    Attributes: `host`, `port`, `test_id`, `line` (of the user's own code, as "tests/test_a.py:12 in test_b"; None if
-    none is on the stack), `reason`: "replay", "network" or "unmarked".
+    A session replays and the host is a model's, `block_network` is set, or `unmarked = "error"` refuses calls outside
+    sessions.
+
+    Way out:
+        Make the call through a recorded SDK, mark the test, mock the call, or name the host in `allow_hosts`.
+
+    Attributes:
+        host: The host that it was meant for.
+        port: Its port.
+        test_id: The test that made the call, or None.
+        line: The line of your own code, as "tests/test_a.py:12 in test_b"; None if none is on the stack.
+        reason: "replay", "network" for `block_network`, or "unmarked".
     """
 
     def __init__(self, host: str, port: int, test_id: str | None, line: str | None, reason: Refusal) -> None:
@@ -144,9 +185,14 @@ class LiveCallBlocked(RecorderError, RuntimeError):
 
 
 class IncompleteRecording(RecorderError, RuntimeError):
-    """A consumer read further in a replayed stream than the consumer of the recorded one did.
+    """More of a replayed stream is read than was read while recording.
 
-    Attributes: `path` (the recording's file), `chunks` (how many it holds).
+    Way out:
+        Record it again, and read as far as the test needs.
+
+    Attributes:
+        path: The recording's file.
+        chunks: How many chunks it holds.
     """
 
     def __init__(self, path: Path | str, chunks: int) -> None:
@@ -159,9 +205,16 @@ class IncompleteRecording(RecorderError, RuntimeError):
 
 
 class CorruptRecording(RecorderError, ValueError):
-    """A recording that cannot be read. It does not count as missing, and record-if-missing does not overwrite it.
+    """A recording cannot be read. It does not count as missing, and record-if-missing does not overwrite it.
 
-    Attributes: `path`, `reason`.
+    The file is damaged, holds two answers or none, has conflict markers, or has a newer format.
+
+    Way out:
+        Restore it from version control, or delete it and record it again. For a git conflict, take one side.
+
+    Attributes:
+        path: The recording's file.
+        reason: What is wrong, with the byte or the JSON path.
     """
 
     def __init__(self, path: Path | str, reason: str) -> None:
@@ -180,10 +233,16 @@ class CorruptRecording(RecorderError, ValueError):
 
 
 class UnwritableRecording(RecorderError, OSError):
-    """An answer arrived, but its recording could not be written; an existing recording is unchanged.
+    """An answer arrived, but its recording could not be written. What was stored before is unchanged.
 
-    Attributes: `path`, `reason`, `response`: what the caller would have got (the chunks of a stream as a list, the
-    bytes of a response that was read in parts, the exception of a failed call); None if unknown.
+    Way out:
+        Make room or give the right to write, and record again. The answer that was paid for is in `response`.
+
+    Attributes:
+        path: The recording's file.
+        reason: Why it could not be written.
+        response: What the caller would have got: the answer, the chunks of a stream as a list, the bytes of a response
+            that was read in parts, or the exception of a failed call; None if unknown.
     """
 
     def __init__(self, path: Path | str, reason: str) -> None:
@@ -198,9 +257,14 @@ class UnwritableRecording(RecorderError, OSError):
 
 
 class LockNotAvailable(UserWarning):
-    """A write lock was held for too long, so the recording was changed without it; its file is whole.
+    """A warning: a lock was held for too long, so the recording was changed without it. Its file is whole.
 
-    Attributes: `path` (of the recording), `lock` (its lock file).
+    Way out:
+        Continue or end the process that holds the lock. It is probably stopped.
+
+    Attributes:
+        path: The recording's file.
+        lock: Its lock file.
     """
 
     def __init__(self, path: Path, lock: Path, seconds: float) -> None:
@@ -213,7 +277,15 @@ class LockNotAvailable(UserWarning):
 
 
 class RecorderNotEntered(UserWarning):
-    """A recorder was made and never used, so calls went past it. `file` and `line` say where it was made."""
+    """A warning: `inference_recording()` was called but never entered, so it does nothing.
+
+    Way out:
+        Write `with inference_recording():` around the calls, or decorate a function with it.
+
+    Attributes:
+        file: The file that made it.
+        line: The line there.
+    """
 
     def __init__(self, file: str, line: int) -> None:
         self.file = file
@@ -225,9 +297,14 @@ class RecorderNotEntered(UserWarning):
 
 
 class RecordingConflict(RecorderError):
-    """A recording cannot be renamed, because a different one has the new name; both are unchanged.
+    """A recording cannot be renamed, because a different one has the new name. Both are unchanged.
 
-    Attributes: `path` (of the recording), `conflict` (the other one).
+    Way out:
+        Compare the two with `inference-recorder diff`, and delete the one that is not wanted.
+
+    Attributes:
+        path: The recording's file.
+        conflict: The file that has the new name.
     """
 
     def __init__(self, path: Path | str, conflict: Path | str) -> None:
@@ -240,11 +317,22 @@ class RecordingConflict(RecorderError):
 
 
 class UnrecordableValue(RecorderError, TypeError):
-    """A value in a request or an answer that has no JSON form."""
+    """An argument or an answer has no JSON form, or an argument was passed by position.
+
+    Way out:
+        Pass it by name, as JSON (such as `model_dump()`), or leave it out. The message names where it is.
+    """
 
 
 class UnrecordableCall(RecorderError, RuntimeError):
-    """A call that this package cannot record or replay."""
+    """A call cannot be recorded or replayed.
+
+    Examples are a websocket in replay, an upload that can be read only once, and a call of a child process that
+    outlived the test that started it.
+
+    Way out:
+        The message says what to change. Otherwise mock the call.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,9 +346,13 @@ class OpenSession:
 
 
 class AmbiguousSession(RecorderError, RuntimeError):
-    """A call was made outside every session while several sessions are open that do not enclose one another.
+    """A thread without context made a call while sessions are open side by side. Nothing was sent.
 
-    Attributes: `sessions` (the open ones, each with its `mode`, `directory` and `test_id`).
+    Way out:
+        Pass the context of the code that entered its session on to the thread, by a line of the message.
+
+    Attributes:
+        sessions: The open sessions, each with its `mode`, `directory` and `test_id`.
     """
 
     def __init__(self, sessions: Iterable[OpenSession]) -> None:
@@ -279,9 +371,14 @@ class AmbiguousSession(RecorderError, RuntimeError):
 
 
 class ClosedSession(RecorderError, RuntimeError):
-    """An async call was made in a session and awaited after the session's end; nothing was sent.
+    """An async call was made in a session and awaited after the session's end. Nothing was sent.
 
-    Attributes: `mode` and `directory` of the session.
+    Way out:
+        Await the call, or the task that makes it, before the block or the test ends.
+
+    Attributes:
+        mode: The session's mode.
+        directory: Where the session writes.
     """
 
     def __init__(self, call: str, mode: str, directory: Path) -> None:
@@ -295,4 +392,8 @@ class ClosedSession(RecorderError, RuntimeError):
 
 
 class UnsupportedSDK(RecorderError, RuntimeError):
-    """An installed SDK lacks a method that this package has to intercept, or another name that it relies on."""
+    """An installed SDK lacks a name that this package relies on. Raised at entry for openai, at the call for others.
+
+    Way out:
+        Install a supported version. `inference-recorder doctor` shows what is missing.
+    """

@@ -11,11 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from inference_recorder import errors
 from inference_recorder.cli.main import COMMANDS
 from inference_recorder.config import Table
 from inference_recorder.request.normalizers import BUILT_IN_NAMES
-from inference_recorder.sdk.coverage import coverage_table
 
 from .conftest import files_of
 from .plugin.conftest import Suite, line_of, suite  # noqa: F401 - a fixture
@@ -37,25 +35,9 @@ def sessions() -> str:
     return "\n".join(re.findall(r"```console\n(.*?)```", README, re.DOTALL))
 
 
-def test_the_table_of_what_is_covered_is_the_codes_own() -> None:
-    """A table kept by hand drifts with the first new row."""
-    [table] = re.findall(r"<!-- coverage: .*? -->\n(.*?)\n<!-- end of coverage -->", DOCS["promises.md"], re.DOTALL)
-
-    assert coverage_table() == table
-
-
-def test_every_error_is_explained() -> None:
-    """A reader who meets one looks it up there."""
-    names = {
-        name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.RecorderError)
-    }
-
-    assert [] == [name for name in sorted(names) if f"`{name}`" not in DOCS["errors.md"]]
-
-
 def test_what_a_message_advises_has_a_test_that_follows_it() -> None:
     """A row whose test is gone would promise what nobody checks."""
-    _, _, table = DOCS["errors.md"].partition("## What a message advises")
+    table = DOCS["advice.md"]
     rows = re.findall(r"^\|.*\| `(\S+)::(\w+)` \|$", table, re.MULTILINE)
 
     assert len(rows) == table.count("\n|") - 2

@@ -31,7 +31,7 @@ def coverage(version: str, sdk: SDK = OPENAI) -> list[Covered]:
 
 
 def coverage_table() -> str:
-    """Return the table of docs/promises.md that says what is covered, in Markdown, made from `METHODS`."""
+    """Return the table of docs/coverage.md that says what is covered, in Markdown, made from `METHODS`."""
     rows = [
         "| call | sync and async | streamed | recorded as |",
         "|---|---|---|---|",

@@ -1,0 +1,38 @@
+"""The pages of docs/ that are made from the code are up to date and whole."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from . import made_parts, part_of
+from .errors import error_classes, list_of_errors
+
+PARTS = made_parts()
+
+
+@pytest.mark.parametrize(("page", "name"), PARTS, ids=[name for _, name in PARTS])
+def test_a_page_holds_what_the_code_says(page: Path, name: str) -> None:
+    """A table kept by hand drifts with the first new row."""
+    assert PARTS[page, name] == part_of(page.read_text(encoding="utf-8"), name), "run python -m tests.reference"
+
+
+def test_every_error_names_its_cause_and_a_way_out() -> None:
+    """A reader who meets one looks it up there."""
+    sections = re.split(r"^### ", list_of_errors(), flags=re.MULTILINE)[1:]
+
+    assert [f"`{kind.__name__}`" for kind in error_classes()] == [section.splitlines()[0] for section in sections]
+    assert [] == [
+        section for section in sections if not re.search(r"- \*\*Cause\*\*: .+\n(.*\n)*- \*\*Way out\*\*: \w", section)
+    ]
+
+
+@pytest.mark.parametrize("kind", error_classes(), ids=lambda kind: kind.__name__)
+def test_every_public_attribute_of_an_error_is_named(kind: type[Exception]) -> None:
+    """The parts are for programs, and nobody should have to read the class to find them."""
+    attributes = set(re.findall(r"self\.([a-z]\w*)(?:: \w+)? = ", inspect.getsource(kind)))
+
+    assert attributes == set(re.findall(r"^        (\w+): ", kind.__doc__ or "", re.MULTILINE))

@@ -77,6 +77,7 @@ def body_bytes(answer: Value | ModelList, path: str, *, is_model_list: bool) -> 
 
     Raises CorruptRecording if a body is neither JSON nor of a kind that `kept_as_sent` writes.
     """
+    __tracebackhide__ = True
     body: Any = answer.body if isinstance(answer, Value) else [chunk_value(model, path) for model in answer.models]
     data = untyped(body)
     is_a_text = is_plain(body) and isinstance(data, str) and not _is_json(answer.http)
@@ -109,6 +110,7 @@ def _text(path: str, text: Any) -> bytes:
 
 
 def _binary(path: str, kind: str, data: Any) -> bytes:
+    __tracebackhide__ = True
     if kind == ATTACHED:
         return read_attachment(path, data)
     try:

@@ -135,6 +135,7 @@ def recorded_response(
     recording: Recording, request: Request, client: object, options: object, *, is_async: bool
 ) -> object:
     """Return a response in memory of which the client makes the recorded answer; raises a recorded failure."""
+    __tracebackhide__ = True
     path, answer, library = recording.path, recording.answer, library_of(client)
     http_request, sdk = memory_request(client, options, library), sdk_of_client(client)
     check_end = partial(check_complete, answer, path)

@@ -21,6 +21,8 @@ _NO_OTHER_MODE = " and no other mode=... in the code"  # the plugin's option goe
 _NOTHING_KNOWN = Explanation()
 GIT_CONFLICT = "unresolved git conflict"
 """How the reason of a CorruptRecording begins that holds conflict markers."""
+NOT_FETCHED = "a Git LFS pointer, its content is not fetched"
+"""How the reason of a CorruptRecording ends whose file, or attachment, git-lfs has still to fetch."""
 
 
 def assert_never(value: NoReturn) -> NoReturn:
@@ -207,10 +209,12 @@ class IncompleteRecording(RecorderError, RuntimeError):
 class CorruptRecording(RecorderError, ValueError):
     """A recording cannot be read. It does not count as missing, and record-if-missing does not overwrite it.
 
-    The file is damaged, holds two answers or none, has conflict markers, or has a newer format.
+    The file is damaged, holds two answers or none, has conflict markers, has a newer format, or is not fetched from Git
+    LFS.
 
     Way out:
-        Restore it from version control, or delete it and record it again. For a git conflict, take one side.
+        Restore it from version control, or delete it and record it again. For a git conflict, take one side. Where Git
+        LFS has left a pointer, `git lfs pull`.
 
     Attributes:
         path: The recording's file.
@@ -220,14 +224,17 @@ class CorruptRecording(RecorderError, ValueError):
     def __init__(self, path: Path | str, reason: str) -> None:
         self.path = Path(path)
         self.reason = reason
-        sides, file = "", shlex.quote(str(path))
+        first, file = "restore it from version control, or ", shlex.quote(str(path))
         if reason.startswith(GIT_CONFLICT):
-            sides = (
-                f"while the merge is unfinished: git checkout --ours {file}  (or --theirs), then git add {file}\n  or: "
+            first = (
+                f"while the merge is unfinished: git checkout --ours {file}  (or --theirs), then git add {file}\n"
+                f"  or: {first}"
             )
+        elif reason.endswith(NOT_FETCHED):
+            first = "fetch it (on GitHub: actions/checkout with lfs: true): git lfs install && git lfs pull\n  or: "
         super().__init__(
             f"{path} is not a readable recording: {reason}\n"
-            f"  {sides}restore it from version control, or delete it and record it again "
+            f"  {first}delete it and record it again "
             "(LLAMA_STACK_TEST_INFERENCE_MODE=record-if-missing)"
         )
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from ..errors import GIT_CONFLICT
+from ..errors import GIT_CONFLICT, NOT_FETCHED
 from .json_bytes import DuplicateNames, byte_offset
-from .layout import CONFLICT_MARKERS, RESPONSE_MEMBER
+from .layout import CONFLICT_MARKERS, LFS_POINTER_START, RESPONSE_MEMBER
 
 
 def unreadable(content: bytes, error: ValueError | RecursionError) -> str:
@@ -19,6 +19,8 @@ def unreadable(content: bytes, error: ValueError | RecursionError) -> str:
         return f"it is not UTF-8 at byte {error.start}"
     if isinstance(error, DuplicateNames):
         return f"{error}, as after a bad merge"
+    if content.startswith(LFS_POINTER_START):
+        return f"it is {NOT_FETCHED}"
     if isinstance(error, json.JSONDecodeError):
         if (line := _line_of_conflict(content)) is not None:
             return f"{GIT_CONFLICT} at line {line}; take one side"

@@ -55,6 +55,8 @@ LARGE_INTEGERS_MEMBER = b'\n    "has_large_integers":'
 HTTP_START = b'\n    "http": '
 FILE_END = b',\n  "id_normalization_mapping": {}\n}\n'
 CONFLICT_MARKERS = OURS_MARKER, SEPARATOR_MARKER, THEIRS_MARKER = b"\n<<<<<<<", b"\n=======", b"\n>>>>>>>"
+LFS_POINTER_START = b"version https://git-lfs.github.com/spec/"
+"""Git LFS leaves a text that starts so in the place of a file that it has not fetched."""
 
 # These occur in any layout.
 TYPE_MARK = b'{"__type__":'

@@ -5,9 +5,17 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ..errors import CorruptRecording
+from ..errors import NOT_FETCHED, CorruptRecording
 from ..recording import json_bytes
-from ..recording.layout import ATTACHMENT_REFERENCE, attachment_name, attachment_parts, digest_of, file_of, name_of
+from ..recording.layout import (
+    ATTACHMENT_REFERENCE,
+    LFS_POINTER_START,
+    attachment_name,
+    attachment_parts,
+    digest_of,
+    file_of,
+    name_of,
+)
 from . import files
 
 
@@ -57,6 +65,7 @@ def is_orphan(attachment: Path) -> bool:
 
 def read_attachment(recording_path: str, digest: str) -> bytes:
     """Return a recording's attachment with this sha256; raises CorruptRecording if it is missing or damaged."""
+    __tracebackhide__ = True
     recording = Path(recording_path)
     try:
         path = path_of(recording, digest)
@@ -75,7 +84,9 @@ def read_attachment(recording_path: str, digest: str) -> bytes:
     if content is None:
         raise CorruptRecording(recording, f"its attachment {path.name} is missing")
     if digest_of(content) != digest:
-        raise CorruptRecording(recording, f"its attachment {path.name} has other content than was recorded")
+        is_pointer = content.startswith(LFS_POINTER_START)
+        what = f"is {NOT_FETCHED}" if is_pointer else "has other content than was recorded"
+        raise CorruptRecording(recording, f"its attachment {path.name} {what}")
     return content
 
 

@@ -18,9 +18,9 @@ from .engine.test_run import PYTEST_VARIABLE
 from .sdk.context import current_test
 
 TEST_ID_HEADER = "X-Inference-Test-Id"
-"""A test id, percent-encoded UTF-8."""
+"""The header that names the test; its id is percent-encoded UTF-8."""
 ATTEMPT_HEADER = "X-Inference-Test-Attempt"
-"""Changes with each run of a test; its calls are then counted from the first answer on."""
+"""The header that changes with each run of a test; its calls are then counted from the first answer on."""
 LONGEST_ID = 4096
 _LONGEST_ATTEMPT = 64
 _PROVIDER_DATA = ("x-llamastack-provider-data", "x-ogx-provider-data")
@@ -41,6 +41,9 @@ class TestIdMiddleware:
 
     In a process that does not run pytest, it removes PYTEST_CURRENT_TEST from the environment: that names the test
     during which the server was started, and never another one.
+
+    Args:
+        app: The ASGI application.
     """
 
     __test__ = False  # pytest would take it for a class of tests
@@ -62,9 +65,12 @@ class TestIdMiddleware:
 
 
 def default_headers() -> dict[str, str]:
-    """Return the headers that name the test running now, without secrets; {} outside a test.
+    """Return the headers that name the running test, for a client that one test uses.
 
-    For a client that one test uses: `httpx.Client(headers=default_headers())`, `OpenAI(default_headers=...)`.
+    Such as `httpx.Client(headers=default_headers())` or `requests.get(url, headers=default_headers())`.
+
+    Returns:
+        The headers without secrets; {} outside a test.
     """
     test_id, attempt = current_test()
     encoded = quote(test_id or "", _UNENCODED, errors="backslashreplace")
@@ -77,7 +83,7 @@ def event_hooks() -> dict[str, list[Callable[[Any], Any]]]:
 
 
 def async_event_hooks() -> dict[str, list[Callable[[Any], Any]]]:
-    """Return the same for an async client."""
+    """Return the `event_hooks=` for an async client of httpx or httpx2."""
 
     async def add_headers(request: Any) -> None:
         _add_headers(request)

@@ -19,12 +19,7 @@ MOST_DIFFERENCES_SHOWN = 5
 _LONGEST_VALUE = 160
 
 Reason = Literal["other request", "other test", "other url", "other normalizers", "used up", "gap", "other name"]
-"""Why the nearest recording does not answer.
-
-"other request": its body differs; "other test", "other url", "other normalizers": its body is the same, and this is
-not; "used up": the same request was asked more often than it was recorded; "gap": a later answer to the same request
-is there and the one before it is not; "other name": the same request, in a file not named after its key.
-"""
+"""Why the nearest recording does not answer; see `Nearest.reason`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +32,9 @@ class Difference:
     List positions are those of the request, or of the recording if only the recording has the value.
     """
     recorded: object
+    """The value in the recording."""
     asked: object
+    """The value in the request."""
     only_in: Literal["recording", "request"] | None = None
     """The only side that has the path; the value of the other side is then None."""
     lines: tuple[str, ...] = ()
@@ -49,7 +46,14 @@ class Nearest:
     """The recording that is nearest to a request."""
 
     path: Path
+    """The recording's file."""
     reason: Reason
+    """Why it does not answer.
+
+    "other request": its body differs; "other test", "other url", "other normalizers": its body is the same, and this is
+    not; "used up": the same request was made more often than it was recorded; "gap": a later answer to the same
+    request is there and the one before it is not; "other name": the same request, in a file not named after its key.
+    """
     test_id: str | None
     """The test in which it was recorded; None outside a test."""
     differences: tuple[Difference, ...]
@@ -89,6 +93,7 @@ class Explanation:
     """Why the recordings of some directories do not answer a request."""
 
     nearest: Nearest | None = None
+    """The recording that is nearest to the request."""
     recorded_for: tuple[str | None, ...] = ()
     """Other tests with a recording of the same request, the most similar id first; None stands for no test."""
     renamed_from: str | None = None
@@ -96,15 +101,18 @@ class Explanation:
     renamed_in: Path | None = None
     """The directory in which its recording was found."""
     advice: Advice | None = None
-    """What answers the request without a call, as far as that is certain."""
+    """What answers the request without a call, as far as that is certain: its `lines` and its `shell_command`."""
     is_file_renamed: bool = False
-    """Whether several tests were recorded in that one's file and none of them exists any more."""
+    """Whether the file of `renamed_from` had several recorded tests and none of them exists any more."""
     is_shared: bool = False
     """Whether the request is made under no test's id because of scope="shared"."""
     remarks: tuple[str, ...] = ()
     """What limits the explanation, such as unreadable files, and other likely causes."""
     dropped: Dropped | None = None
-    """The last time that the request was made while recording, if it failed then and was not recorded."""
+    """The last time that the request was made while recording, if it failed then and was not recorded.
+
+    It has `made_at` (seconds since 1970), `mode`, `failure` (such as "429 RateLimitError") and `message`.
+    """
 
 
 Refusal = Literal["replay", "network", "unmarked"]

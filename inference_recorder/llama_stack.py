@@ -48,9 +48,9 @@ class inference_recording(recorder.inference_recording):  # noqa: N801 - it is u
 
     So requests that llama-stack folds together have one recording here too. It records every failure, as that one
     does, unless `record_errors` or the configuration says otherwise. Each call is recorded beside the file of its test
-    or below `storage_dir`, and read from both, also if the session was entered once for all tests: see
-    `storage/beside_tests.py`. In record-if-missing it asks for lists of models again, and records those whose ids are
-    not the ones of a recorded list; if that fails, the recorded lists stay.
+    or below `storage_dir`, and read from both, also if the session was entered once for all tests. In record-if-missing
+    it asks for lists of models again, and records those whose ids are not the ones of a recorded list; if that fails,
+    the recorded lists stay.
     """
 
     _written = _NEWEST
@@ -62,7 +62,11 @@ api_recording = inference_recording
 
 
 def get_inference_mode() -> InferenceMode:
-    """Return the mode that the environment names, otherwise replay; raises UnknownMode."""
+    """Return the mode that the environment or the configuration names, otherwise replay.
+
+    Raises:
+        UnknownMode: It is none of the four.
+    """
     return current_test_run().config.mode().value
 
 
@@ -80,14 +84,31 @@ def setup_inference_recording() -> inference_recording | None:
 def normalize_inference_request(
     method: str, url: str, headers: Mapping[str, object], body: Mapping[str, object]
 ) -> str:
-    """Return the key of a request in the test that runs now: 64 hex digits. `headers` do not matter."""
+    """Return the key of a request in the running test.
+
+    Args:
+        method: The HTTP method.
+        url: The URL, or the endpoint.
+        headers: Not part of the key.
+        body: The arguments of the call.
+
+    Returns:
+        64 hex digits.
+    """
     arguments: JsonObject = plain(body)
     request = Request(method.upper(), "", url, arguments, canonical_text(arguments))
     return request_key(request, running_test_id(), _NEWEST)
 
 
 def set_test_context(value: str | None) -> Token[GivenTest | None]:
-    """Let calls belong to this test until `reset_test_context`; None for the running one."""
+    """Let calls belong to this test until `reset_test_context`.
+
+    Args:
+        value: The test's id, or None for the running test.
+
+    Returns:
+        What `reset_test_context` takes.
+    """
     return given_test.set(None if value is None else GivenTest(value))
 
 
@@ -106,8 +127,8 @@ def deterministic_ids() -> Callable[[str, Callable[[], str]], str]:
     """Return what `set_id_override` of llama-stack and ogx takes: the ids that its recorder gives, counted from now on.
 
     A test's first file is "file-" and a number that the test id gives, the second one more. Other kinds, and calls
-    outside tests, have the ids that the second argument returns. Source: ogx `_allocate_test_scoped_id`.
-    """
+    outside tests, have the ids that the second argument returns.
+    """  # source: ogx `_allocate_test_scoped_id`
     counts: dict[tuple[str, str], itertools.count[int]] = {}
 
     def new_id(kind: str, factory: Callable[[], str]) -> str:
@@ -128,6 +149,9 @@ class ResponseStorage:
     """Recordings by hash, in the directories of `inference_recording`.
 
     They are written beside the running test or to `recordings/` in `base_dir`, and read from both and `base_dir`.
+
+    Args:
+        base_dir: The common directory.
     """
 
     def __init__(self, base_dir: str | os.PathLike[str]) -> None:
@@ -143,10 +167,19 @@ class ResponseStorage:
         return Store(directories)
 
     def store_recording(self, request_hash: str, request: Mapping[str, object], response: Mapping[str, Any]) -> None:
-        """Store a request and its response, {"body": a value or typed object or list of them, "is_streaming": bool}.
+        """Store a request and its response.
 
-        Secrets are replaced as a session replaces them; `find_recording` returns their placeholders. Raises
-        UnrecordableValue, UnwritableRecording, or ValueError for a hash that is not a plain file name.
+        Secrets are replaced as a session replaces them; `find_recording` returns their placeholders.
+
+        Args:
+            request_hash: The name of the file, without ".json".
+            request: The request.
+            response: {"body": a value, a typed object or a list of them, "is_streaming": bool}.
+
+        Raises:
+            UnrecordableValue: A value has no JSON form.
+            UnwritableRecording: The file cannot be written.
+            ValueError: The hash is not a plain file name.
         """
         body = response.get("body")
         name, is_list = request_hash, isinstance(body, (list, tuple))
@@ -164,10 +197,19 @@ class ResponseStorage:
         self._store.write(name, content)
 
     def find_recording(self, request_hash: str) -> dict[str, Any] | None:
-        """Return the recording of a hash as a dict, its body in the SDK's types, or None.
+        """Return the recording of a hash.
 
-        Raises CorruptRecording, or ValueError for a hash that is not a plain file name. The type of a body comes from
-        the request's endpoint, never from the file.
+        The type of a body comes from the request's endpoint, never from the file.
+
+        Args:
+            request_hash: The name of the file, without ".json".
+
+        Returns:
+            The recording as a dict, its body in the SDK's types; None if there is none.
+
+        Raises:
+            CorruptRecording: The file cannot be read.
+            ValueError: The hash is not a plain file name.
         """
         self._store.path_of(request_hash)  # raises for an invalid name
         stored = self._store.read(request_hash)

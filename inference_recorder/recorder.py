@@ -40,44 +40,50 @@ class inference_recording(WarnsIfUnused):  # noqa: N801 - it is used as a functi
 
     Used with `with`, in sync and async code, with `async with`, which does the same, or as a decorator of a function,
     coroutine function or generator; each run of a decorated function is a session of its own. On a class of unittest,
-    it opens one around each test with its setUp and tearDown. Yields the `Session`.
+    it opens one around each test with its setUp and tearDown. `with` yields the `Session`.
+
+    The configuration is `[tool.inference_recorder]` of pyproject.toml. Argument and environment precede it.
 
     Args:
         mode: "live", "record", "replay" or "record-if-missing". By default LLAMA_STACK_TEST_INFERENCE_MODE, then
-            OGX_TEST_INFERENCE_MODE, the configuration, "replay". pytest's `--inference-mode` overrides all of these.
-        storage_dir: the directory of recordings, which no option of pytest changes. By default pytest's
+            OGX_TEST_INFERENCE_MODE, the configuration, "replay". pytest's `--inference-mode` precedes all of these.
+        storage_dir: The directory of recordings, which no option of pytest changes. By default pytest's
             `--inference-recordings`, then LLAMA_STACK_TEST_RECORDING_DIR, OGX_TEST_RECORDING_DIR, the configuration,
             "recordings". Its `recordings/` and `responses/` are searched too; under pytest also `recordings/` beside
             the test, unless argument or option names the directory.
-        test_id: part of every request's identity. By default the test that runs when the call is made, or null.
+        test_id: Part of every request's identity. By default the test that runs when the call is made, or null.
         scope: "test", or "shared" for requests that many tests make: they are stored once, under no test's id.
-        record_errors: whether failed calls are recorded: True all of them, False none. By default, in both recording
+        record_errors: Whether failed calls are recorded: True all of them, False none. By default, in both recording
             modes, those where the server rejects the request itself (400, 404, 413, 422 and others), and not those that
             the next run may not meet: connection errors, timeouts, 401, 402, 403, 408, 409, 429, 5xx and streams that
             broke off. A failure that is not recorded replaces nothing; the session's `dropped` lists it.
-        redact: secrets in addition to those of known shapes, the values of environment variables named *_KEY, *_TOKEN,
-            *_SECRET or *_PASSWORD, and the client's own key: strings of 4 characters or more, compiled patterns (their
-            group "secret", or the whole match), and functions that take a text and return the secrets in it. What the
-            SDK prescribes, such as names and roles, stays. Neither key nor file holds them; a replay inserts the
-            request's own secrets wherever the answer repeats them. Secrets that the configuration declares remain
-            secrets.
-        normalize: what differs from run to run and is left out of the key: built-in rules by name ("cwd",
-            "dates", "hashes", "tmp_path", "tool_call_ids", "uuids") and `Normalizer`s. They replace those of the
-            configuration; [] declares none.
-        secret_env: names, or patterns such as "DB_*", of environment variables whose values are secrets too, from 4
-            characters on; "!NAME" leaves one out. They are added to those of the configuration.
-        repeats: what answers a request that is made more often than it was recorded: "last", by default, the last
+        redact: Secrets in addition to those of known shapes, the values of environment variables named `*_KEY`,
+            `*_TOKEN`, `*_SECRET` or `*_PASSWORD`, and the client's own key: strings of 4 characters or more, compiled
+            patterns (their group "secret", or the whole match), and functions that take a text and return the secrets
+            in it. What the SDK prescribes, such as names and roles, stays. Neither key nor file holds them; a replay
+            inserts the request's own secrets wherever the answer repeats them. Secrets that the configuration declares
+            remain secrets.
+        normalize: What differs from run to run and is left out of the key: built-in rules by name ("cwd", "dates",
+            "hashes", "tmp_path", "tool_call_ids", "uuids") and `Normalizer`s. They replace those of the configuration;
+            `[]` declares none.
+        secret_env: Names, or patterns such as `DB_*`, of environment variables whose values are secrets too, from 4
+            characters on; `!NAME` leaves one out. They are added to those of the configuration.
+        repeats: What answers a request that is made more often than it was recorded: "last", by default, the last
             answer again; "error", none: it raises MissingRecording, and record-if-missing records it.
-        block_network: whether every connection to another machine is refused, beside the calls that are recorded. In
+        block_network: Whether every connection to another machine is refused, beside the calls that are recorded. In
             replay, one to a model host or to the base url of an SDK client is refused anyway.
-        allow_hosts: never refused, as is what the configuration allows: names or addresses, "*.example.org", "host:80".
-        children: whether Python processes that are started in the session join it; by default as the configuration
+        allow_hosts: Hosts that are never refused, in addition to those of the configuration: names or addresses,
+            `*.example.org`, `host:80`.
+        children: Whether Python processes that are started in the session join it; by default as the configuration
             says, otherwise True.
 
-    The configuration is `[tool.inference_recorder]` of pyproject.toml; argument and environment override it.
-
-    Raises RecorderError, TypeError or ValueError for an argument that is not valid; on entering: UnknownMode,
-    UnusableDirectory, UnsupportedSDK.
+    Raises:
+        RecorderError: An argument is not valid.
+        TypeError: An argument has the wrong type.
+        ValueError: An argument has a value that it cannot have.
+        UnknownMode: On entering: the mode is none of the four.
+        UnusableDirectory: On entering: the directory cannot be read or written.
+        UnsupportedSDK: On entering: the installed openai lacks a name that is intercepted.
     """
 
     _written = EXACT

@@ -15,10 +15,7 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """One `inference_recording()`, as `with` yields it.
-
-    Read `counts`, `replayed`, `recorded`, `missed`, `dropped`, `live`, `requests` and `usage`.
-    """
+    """One `inference_recording()`, as `with` and the fixture `inference_session` give it."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -46,10 +43,7 @@ class Session:
 
     @property
     def counts(self) -> Counter[Outcome]:
-        """How many calls were replayed, recorded, missed, dropped and live, without those that are zero.
-
-        Streams that were collected before their end are stored first, as by all of these properties.
-        """
+        """How many calls were "replayed", "recorded", "missed", "dropped" and "live", without those that are zero."""
         self.engine.store_put_off()
         return self.engine.call_log.counts()
 
@@ -71,7 +65,7 @@ class Session:
 
     @property
     def dropped(self) -> tuple[Call, ...]:
-        """The calls that failed and were not recorded; `explanation` and `failure` describe how."""
+        """The calls that failed and were not recorded; their `explanation` and `failure` say how."""
         self.engine.store_put_off()
         return self.engine.call_log.calls("dropped")
 
@@ -82,14 +76,23 @@ class Session:
 
     @property
     def requests(self) -> tuple[Request, ...]:
-        """The requests in order, as their keys are made from them and without secrets; live calls are left out."""
+        """The requests in order, as their keys are made from them and without secrets; live calls are left out.
+
+        Each has `endpoint`, `model` and `body`, the arguments of the call as a dict.
+
+        Raises:
+            CorruptRecording: A recording is gone or cannot be read.
+        """
         return self.engine.call_log.requests(self.engine.rules)
 
     @property
     def usage(self) -> dict[str, Usage]:
         """The tokens used by the answers replayed and recorded so far, by requested model.
 
-        Reads the recordings; raises CorruptRecording if one is gone or cannot be read.
+        They are what the server reported, as the recordings hold it.
+
+        Raises:
+            CorruptRecording: A recording is gone or cannot be read.
         """
         self.engine.store_put_off()
         return self.engine.call_log.usage()

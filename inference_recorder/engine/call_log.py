@@ -37,11 +37,13 @@ class Call:
     """One call of a session."""
 
     endpoint: str
+    """Such as "/v1/chat/completions"."""
     model: str
+    """The requested model, "" if there is none."""
     key: str
-    """"" for a live call, whose key nobody computed, and a call past the SDK, which has none."""
+    """The request's key. It is "" for a live call, whose key nobody computed, and for a call past the SDK."""
     test_id: str | None
-    """None for a live call of the SDK too."""
+    """The test that made the call. None outside a test, and for a live call of the SDK."""
     path: str | None = None
     """The recording's file as it was named then, or None."""
     started: float = 0.0
@@ -51,7 +53,7 @@ class Call:
     chunk_seconds: tuple[float, ...] = ()
     """When each chunk of a stream arrived while recording, counted from `started`."""
     explanation: str = ""
-    """For a missed call the text of its error; for a dropped one, how it failed and that it was not recorded."""
+    """For a missed call the text of its error; for a dropped one, how it failed."""
     number: int = 0
     """Position among all calls of the session, in the order they were made; a clock may stand still or go back."""
     cause: Advice | None = None

@@ -27,9 +27,15 @@ given_test: ContextVar[GivenTest | None] = ContextVar("inference_recorder_test",
 
 
 def test_id_context(test_id: str | None) -> AbstractContextManager[None]:
-    """Let the calls that begin in the block belong to this test, with their streams and tasks; None for no test.
+    """Let the calls that begin in the block belong to this test, with their streams and tasks.
 
-    It precedes the running test. The `test_id=` or `scope="shared"` of a session precedes it. Raises TypeError.
+    It precedes the running test. The `test_id=` or `scope="shared"` of a session precedes it.
+
+    Args:
+        test_id: The test's id, or None for no test.
+
+    Raises:
+        TypeError: The id is not a string.
     """
     check_type("test_id", test_id, str, NoneType, wanted="a string")
     return calls_belong_to(GivenTest(test_id))

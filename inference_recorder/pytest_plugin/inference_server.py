@@ -19,13 +19,13 @@ _SERVER = pytest.StashKey["_WorkerServer"]()
 
 
 class InferenceServer:
-    """A server that answers as the running test's session does. The urls name the test."""
+    """What the fixture `inference_server` gives: a server that answers as the running test's session does."""
 
     def __init__(self, anthropic_url: str, session: Session) -> None:
         self.anthropic_url = anthropic_url
-        """The base url for clients of Anthropic's API."""
+        """The base URL for clients of Anthropic's API. It names the test."""
         self.url = f"{anthropic_url}/v1"
-        """The base url for clients of OpenAI's API."""
+        """The base URL for clients of OpenAI's API. It names the test."""
         self._session = session
 
     @property

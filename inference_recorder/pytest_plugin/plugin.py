@@ -80,6 +80,6 @@ def inference_session(request: pytest.FixtureRequest) -> Session:
     """The session of this test: LLM calls are answered from recordings, or recorded.
 
     Ask it for `counts`, `requests`, `replayed`, `recorded`, `missed`, `dropped` and `usage`. It is open while the
-    test's fixtures are set up and torn down too; the marker `inference_recording` says how.
+    test's fixtures are set up and torn down too. The arguments of the marker `inference_recording` are its arguments.
     """
     return request.config.stash[RUN].session_of_test(request.node)

@@ -34,12 +34,16 @@ _LARGEST_COUNT = 2**53 - 1
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens, as the server counted them; `cached` are among those in, `reasoning` among those out."""
+    """Tokens, as the server counted them. Two of them can be added."""
 
     tokens_in: int = 0
+    """Tokens of the requests."""
     tokens_out: int = 0
+    """Tokens of the answers."""
     cached: int = 0
+    """Those among `tokens_in` that the server had cached."""
     reasoning: int = 0
+    """Those among `tokens_out` that the model used for reasoning."""
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(

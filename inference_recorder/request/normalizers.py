@@ -18,11 +18,16 @@ EVERYWHERE = "$"
 
 @dataclass(frozen=True)
 class Normalizer:
-    """A user's rule: in the key, `placeholder` replaces what `pattern` matches in the texts at and below `path`.
+    """A rule of yours: in the key, a placeholder replaces what a pattern matches. The recording keeps the value.
 
-    `path` is a JSON path into the call's keyword arguments (see `JsonPath`); "$" is the whole request. Without a
-    `pattern`, the whole value at `path` is replaced. `placeholder` may refer to groups, as in `re.sub`.
-    Raises RecorderError for an invalid path, pattern or placeholder.
+    Args:
+        path: A JSON path into the call's arguments: `$.messages[*].content`. Texts at and below it are replaced. `$` is
+            the whole request. Steps are `.name`, `['name']`, `[0]`, `[*]`, `.*` and `..name`.
+        pattern: A regular expression. Without one, the whole value at `path` is replaced.
+        placeholder: What replaces it. It may refer to groups of the pattern, as in `re.sub`.
+
+    Raises:
+        RecorderError: The path, pattern or placeholder is invalid.
     """
 
     path: str = EVERYWHERE

@@ -106,9 +106,10 @@ def possible_engines() -> list[Engine]:
 
 
 def current_test_id() -> str | None:
-    """Return the id of the test that a call made here belongs to, without secrets; None outside a test.
+    """Return the id of the test that a call made here belongs to.
 
-    A running test's is relative to pytest's rootdir.
+    Returns:
+        The id without secrets, for a running test relative to pytest's rootdir; None outside a test.
     """
     return current_test().test_id
 

@@ -55,7 +55,7 @@ def _section(kind: type[Exception], message: str | None) -> str:
     if attributes:
         pairs = re.findall(r"^    (\w+): (.*(?:\n     .*)*)", attributes, re.MULTILINE)
         items += [("Attributes", ", ".join(f"`{name}` ({_within(meaning)})" for name, meaning in pairs) + ".")]
-    lines = [f"### `{kind.__name__}`", "", *(_item(name, text) for name, text in items)]
+    lines = [f"## `{kind.__name__}`", "", *(_item(name, text) for name, text in items)]
     if message is not None:
         lines += ["", "```text", message, "```"]
     return "\n".join(lines)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import inspect
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+import inference_recorder
 
 from . import made_parts, part_of
 from .errors import error_classes, list_of_errors
@@ -22,7 +25,7 @@ def test_a_page_holds_what_the_code_says(page: Path, name: str) -> None:
 
 def test_every_error_names_its_cause_and_a_way_out() -> None:
     """A reader who meets one looks it up there."""
-    sections = re.split(r"^### ", list_of_errors(), flags=re.MULTILINE)[1:]
+    sections = re.split(r"^## ", list_of_errors(), flags=re.MULTILINE)[1:]
 
     assert [f"`{kind.__name__}`" for kind in error_classes()] == [section.splitlines()[0] for section in sections]
     assert [] == [
@@ -36,3 +39,14 @@ def test_every_public_attribute_of_an_error_is_named(kind: type[Exception]) -> N
     attributes = set(re.findall(r"self\.([a-z]\w*)(?:: \w+)? = ", inspect.getsource(kind)))
 
     assert attributes == set(re.findall(r"^        (\w+): ", kind.__doc__ or "", re.MULTILINE))
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    """What cannot be looked up is not used."""
+    page = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+    directives = re.findall(r"^::: (\S+)\.(\w+)$", page, re.MULTILINE)
+    named = {name for module, name in directives if module == "inference_recorder"}
+    named |= {kind.__name__ for kind in error_classes()} | {"RecorderError"}
+
+    assert sorted(named) == sorted(inference_recorder.__all__)
+    assert [] == [name for module, name in directives if not hasattr(import_module(module), name)]

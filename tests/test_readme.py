@@ -21,7 +21,10 @@ from .support.openai_server import OpenAIServer, Reply, chunks
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-DOCS = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
+DOCS = {
+    path.relative_to(ROOT / "docs").as_posix(): path.read_text(encoding="utf-8")
+    for path in sorted((ROOT / "docs").rglob("*.md"))
+}
 
 
 def example(start: str) -> str:
@@ -99,10 +102,17 @@ def _leads_somewhere(page: Path, title: str) -> bool:
     return not title or title in slugs
 
 
-def test_the_readme_is_short_and_links_every_page() -> None:
-    """A newcomer reads one page, and finds the others from there."""
+def test_the_readme_and_every_page_are_short() -> None:
+    """A newcomer reads one page, and looks up the others."""
     assert 250 > README.count("\n")
-    assert [] == [name for name, text in DOCS.items() if f"(docs/{name}" not in README or text.count("\n") >= 150]
+    assert [] == [name for name, text in DOCS.items() if text.count("\n") >= 150]
+
+
+def test_every_page_is_in_the_sites_navigation() -> None:
+    """A page that nothing leads to is read by nobody."""
+    _, _, navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")
+
+    assert sorted(DOCS) == sorted(re.findall(r"^ +- .+: (\S+\.md)$", navigation, re.MULTILINE))
 
 
 def test_its_first_example_records_under_the_printed_name(server: OpenAIServer, tmp_path: Path) -> None:

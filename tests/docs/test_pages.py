@@ -1,0 +1,57 @@
+"""Every block of README.md and docs/ is true."""
+
+from __future__ import annotations
+
+import ast
+from importlib.metadata import PackageNotFoundError, version
+from textwrap import dedent
+
+import pytest
+from packaging.requirements import Requirement
+
+import inference_recorder
+
+from .pages import PAGES, Page
+from .running import run
+
+
+def is_installed(requirement: str) -> bool:
+    """Whether this environment has what a page installs."""
+    parsed = Requirement(requirement)
+    try:
+        return parsed.specifier.contains(version(parsed.name))
+    except PackageNotFoundError:
+        return False
+
+
+SCRIPTS = [str(page) for page in PAGES.values() if page.is_script]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_its_commands_do_what_it_shows(name: str) -> None:
+    """A reader who copies a command gets what the page shows."""
+    page = PAGES[name]
+    missing = [requirement for requirement in page.packages if not is_installed(requirement)]
+    if missing:
+        pytest.skip(f"needs {', '.join(missing)}: python -m tests.docs {name}")
+
+    assert run(page) > 0
+
+
+@pytest.mark.parametrize("page", PAGES.values(), ids=str)
+def test_its_code_is_python_and_imports_what_there_is(page: Page) -> None:
+    """A fragment is not run; it must at least be possible to run it."""
+    for block in page.blocks:
+        if block.language == "python":
+            for node in ast.walk(ast.parse(dedent(block.text), f"{page}:{block.line}")):
+                if isinstance(node, ast.ImportFrom) and node.module == "inference_recorder":
+                    assert {alias.name for alias in node.names} <= set(inference_recorder.__all__), str(page)
+
+
+@pytest.mark.parametrize("page", PAGES.values(), ids=str)
+def test_what_is_not_run_says_why(page: Page) -> None:
+    """Every other console block and file is run, so an exception needs a reason."""
+    assert [] == [
+        f"{page}:{block.line}" for block in page.blocks if block.reason is not None and len(block.reason.split()) < 3
+    ]

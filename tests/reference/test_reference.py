@@ -8,13 +8,16 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import inference_recorder
+from inference_recorder.cli.main import COMMANDS, main
 
-from . import made_parts, part_of
+from . import commands, made_parts, part_of
 from .errors import error_classes, list_of_errors
 
 PARTS = made_parts()
+_DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.mark.parametrize(("page", "name"), PARTS, ids=[name for _, name in PARTS])
@@ -43,10 +46,24 @@ def test_every_public_attribute_of_an_error_is_named(kind: type[Exception]) -> N
 
 def test_every_public_name_is_in_the_reference() -> None:
     """What cannot be looked up is not used."""
-    page = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+    page = (_DOCS / "api.md").read_text(encoding="utf-8")
     directives = re.findall(r"^::: (\S+)\.(\w+)$", page, re.MULTILINE)
     named = {name for module, name in directives if module == "inference_recorder"}
     named |= {kind.__name__ for kind in error_classes()} | {"RecorderError"}
 
     assert sorted(named) == sorted(inference_recorder.__all__)
     assert [] == [name for module, name in directives if not hasattr(import_module(module), name)]
+
+
+def test_every_command_and_option_is_in_the_reference() -> None:
+    """What `--help` says is what the site says."""
+    page = commands.on_page_markdown((_DOCS / "commands.md").read_text(encoding="utf-8"))
+    sections = dict(re.findall(r"^### `([^`]+)`\n(.*?)(?=^### )", page, re.DOTALL | re.MULTILINE))
+
+    assert sorted(COMMANDS) == sorted({name.split()[0] for name in sections})
+    for name, section in sections.items():
+        help_text = CliRunner().invoke(main, [*name.split(), "--help"]).output
+        options = set(re.findall(r"^  (?:-\w, )?(--[a-z-]+)", help_text, re.MULTILINE)) - {"--help"}
+        assert options == set(re.findall(r"^\| `(?:-\w, )?(--[a-z-]+)", section, re.MULTILINE))
+        assert help_text.count("Exit codes:") == section.count("| exit code |")
+        assert "\b" not in section

@@ -50,7 +50,8 @@ def without_key() -> str | None:
 
 def _make(wrapped: Original, instance: Any, args: Args, kwargs: Kwargs) -> object:
     sdk = sdk_of_client(instance)
-    has_credentials, given = any(kwargs.get(name) is not None for name in sdk.credentials), Unshown((args, kwargs))
+    # llama-index gives "" for a key that it does not have.
+    has_credentials, given = any(kwargs.get(name) for name in sdk.credentials), Unshown((args, kwargs))
     is_copy = kwargs.get("api_key") == PLACEHOLDER_KEY
     # The module's client keeps its key in the module, and its first call makes it.
     is_of_module = isinstance(getattr(type(instance), "api_key", None), property)

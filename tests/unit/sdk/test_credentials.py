@@ -40,6 +40,12 @@ def test_a_client_made_in_replay_needs_no_key(
         kind(**options)
 
 
+def test_an_empty_key_is_a_missing_one(recordings: Path, without_plugin: None) -> None:
+    """llama-index gives its client "" where no variable names a key."""
+    with inference_recording("replay", recordings):
+        assert isinstance(openai.OpenAI(api_key=""), openai.OpenAI)
+
+
 @pytest.mark.parametrize("mode", ["record", "record-if-missing", "live"])
 def test_a_client_that_may_send_needs_its_key(mode: str, recordings: Path, without_plugin: None) -> None:
     """A made-up key would turn a clear error into a 401 from the API."""

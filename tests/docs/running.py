@@ -170,6 +170,7 @@ def _environment(home: Path, server: OpenAIServer, python: Path) -> dict[str, st
         "PYTHONWARNINGS": "ignore:The configuration option",  # of pytest-asyncio, where a page has no configuration
         "PYTEST_ADDOPTS": "-p no:randomly -p no:cacheprovider",
         "OPENAI_BASE_URL": server.base_url,
+        "OPENAI_API_BASE": server.base_url,  # llama-index reads this one
         "ANTHROPIC_BASE_URL": origin,
         "MODEL_ORIGIN": origin,
         "OPENAI_AGENTS_DISABLE_TRACING": "1",

@@ -68,7 +68,7 @@ class Sessions:
         """Write the secrets of a session, unless they are written; raises OSError."""
         path = f"{self.path}.{number}"
         if not os.path.exists(path):
-            with open(path, "w", opener=partial(os.open, mode=0o600)) as file:
+            with open(path, "w", encoding="ascii", opener=partial(os.open, mode=0o600)) as file:
                 json.dump(redact, file)
 
     def end(self, number: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -49,8 +51,11 @@ def run(port: int, command: tuple[str, ...], **options: Any) -> None:
 
 def _code_of(command: tuple[str, ...], environment: dict[str, str]) -> int:
     """Run a command to its end, and return its exit code as a shell does."""
+    program, *arguments = command
+    if os.name == "nt":  # npm is npm.cmd there, which a shell would find
+        program = shutil.which(program) or program
     try:
-        process = subprocess.Popen(command, env=environment)  # noqa: S603 - it is what the user asks for
+        process = subprocess.Popen([program, *arguments], env=environment)  # noqa: S603 - it is what the user asks for
     except FileNotFoundError:
         remark(f"command not found: {command[0]}")
         return _NOT_FOUND

@@ -72,7 +72,7 @@ def _show_for_git(path: Path) -> None:
         entry = entry_of(path)
         show_transcript(console, entry, conversation_of(entry), has_file=False)
     except CorruptRecording:
-        click.echo(visible(path.read_text(errors="replace")), nl=False)
+        click.echo(visible(path.read_text(encoding="utf-8", errors="replace")).encode(), nl=False)
 
 
 def _show_raw(entry: Entry, console: Console) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 from ..errors import CorruptRecording, UnwritableRecording
 from ..recording.layout import temporary_name
@@ -20,6 +22,9 @@ for _name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
     _READ_FLAGS |= getattr(os, _name, 0)
 _WRITE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _IS_A_LINK = (errno.ELOOP, errno.EMLINK)
+_LONGEST_USE_SECONDS = 1.0 if os.name == "nt" else 0.0
+_POLL_SECONDS = 0.005
+_Result = TypeVar("_Result")
 
 
 def read(path: str | Path) -> bytes | None:
@@ -41,6 +46,13 @@ def read(path: str | Path) -> bytes | None:
                 return _content_at(_link_target(path), path)
             except OSError as target_error:
                 error = target_error
+        elif isinstance(error, PermissionError) and _LONGEST_USE_SECONDS and not os.path.isdir(path):
+            try:
+                return despite_others(lambda: _content_at(path, path))
+            except FileNotFoundError:
+                return None
+            except OSError as last_error:
+                error = last_error
         raise CorruptRecording(path, reason(error)) from error
 
 
@@ -60,7 +72,27 @@ def replace(path: Path, content: bytes, owner: str) -> None:
     before the file gets its name; to flush the name, call `sync_directory`.
     """
     with _temporary_file(path, content, owner) as temporary:
-        os.replace(temporary, path)
+        despite_others(lambda: os.replace(temporary, path))
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if there is one; raises OSError."""
+    despite_others(lambda: path.unlink(missing_ok=True))
+
+
+def despite_others(change: Callable[[], _Result], seconds: float = _LONGEST_USE_SECONDS) -> _Result:
+    """Return what `change` returns; on Windows, try again for a while if it raises PermissionError.
+
+    There a file cannot be replaced, moved or removed while another process reads it, which takes a moment.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return change()
+        except PermissionError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_POLL_SECONDS)
 
 
 def create(path: Path, content: bytes, owner: str) -> None:

@@ -53,4 +53,4 @@ class Notes(NamedTuple):
             document = {"test_id": test_id, self.member: note}
             files.replace(path, json.dumps(document, indent=1).encode(), path.name)
         elif files.is_directory(path.parent):
-            path.unlink(missing_ok=True)
+            files.remove(path)

@@ -159,7 +159,7 @@ class Store:
             if not is_held and not wait:
                 return False
             content = files.content_of(path)
-            path.unlink(missing_ok=True)
+            files.remove(path)
             _remove_attachment(path, content, None)
         self._warn_without(is_held, name)
         return True
@@ -180,11 +180,11 @@ class Store:
             attachment = None if attachment_path is None else files.content_of(attachment_path)
             if new_attachment_path is not None and attachment is not None:
                 files.replace(new_attachment_path, attachment, new_name)
-            os.replace(path, new_path)
+            files.despite_others(lambda: os.replace(path, new_path))
             files.sync_directory(new_path.parent)
             _remove_attachment(new_path, replaced, new_attachment_path)
             if attachment_path is not None:
-                attachment_path.unlink(missing_ok=True)
+                files.remove(attachment_path)
         self._warn_without(is_held, new_name)
 
     def path_of(self, name: str) -> Path:
@@ -260,7 +260,7 @@ def _remove_attachment(path: Path, replaced: bytes | None, current: Path | None)
     """Remove the attachment of a recording's replaced content, unless it is the current one."""
     attachment_path = attachments.named_in(path, replaced)
     if attachment_path is not None and attachment_path != current:
-        attachment_path.unlink(missing_ok=True)
+        files.remove(attachment_path)
 
 
 def _unlink(path: Path) -> None:

@@ -95,10 +95,10 @@ class Deletion:
             attachment = attachments.named_in(path, files.content_of(path))
             if attachment is not None and os.path.lexists(attachment):
                 copy(attachment, entry / attachment.name, path.stem)
-            os.rename(path, entry / path.name)
+            files.despite_others(lambda: os.rename(path, entry / path.name))
             self.moved[path] = entry / path.name
             if attachment is not None:
-                attachment.unlink(missing_ok=True)
+                files.remove(attachment)
 
     def accept(self, failed: Path) -> Path:
         """Move a recording from `.failed` into place and return its path; what it replaces goes to the trash.

@@ -55,7 +55,7 @@ def undo(entries: Iterable[Path]) -> Undone:
         for deleted in restored:
             with locked(directory / deleted.name):
                 for path in (deleted, *attachment_paths[deleted.name]):
-                    path.unlink(missing_ok=True)
+                    files.remove(path)
             undone.restored.append(directory / deleted.name)
         if not conflict:
             with suppress(OSError):  # another process is still moving recordings to it, for the next undo
@@ -101,7 +101,7 @@ def _set_aside_again(entry: Path) -> tuple[list[Path], list[Path]]:
         store.remove(name)
         back.append(failed.path_of(name))
         for done in (path, *_attachments_in(accepted)[path.name]):
-            done.unlink(missing_ok=True)
+            files.remove(done)
     with suppress(OSError):  # there is none, or something stays in it
         accepted.rmdir()
     return back, kept
@@ -139,5 +139,5 @@ def _restore(deleted: Path, path: Path, attachment_paths: Iterable[Path]) -> boo
             except FileExistsError:  # recorded meanwhile, without the lock
                 return False
             except (OSError, NotImplementedError):  # a file system without links
-                os.rename(deleted, path)
+                files.despite_others(lambda: os.rename(deleted, path))
     return True

@@ -50,9 +50,21 @@ def _resolve_by_name(wrapped: Original, instance: object, args: Args, kwargs: Kw
 
 def _connect(wrapped: Original, instance: Any, args: Args, kwargs: Kwargs) -> Any:
     __tracebackhide__ = True
-    address = args[0] if args else None
+    _judge_connection(instance, args[0] if args else None)
+    return wrapped(*args, **kwargs)
+
+
+async def _async_connect(wrapped: Original, instance: object, args: Args, kwargs: Kwargs) -> Any:
+    """Judge a connection of the event loop of Windows, which does not ask the socket to connect."""
+    __tracebackhide__ = True
+    _judge_connection(args[0] if args else kwargs["sock"], args[1] if len(args) > 1 else kwargs.get("address"))
+    return await wrapped(*args, **kwargs)
+
+
+def _judge_connection(connecting: Any, address: Any) -> None:
+    __tracebackhide__ = True
     # A datagram socket sends nothing when it is connected: so programs ask for their own address.
-    if isinstance(address, tuple) and instance.family in _FAMILIES and instance.type == socket.SOCK_STREAM:
+    if isinstance(address, tuple) and connecting.family in _FAMILIES and connecting.type == socket.SOCK_STREAM:
         from .patches import wrap_imported
 
         is_first = wrap_imported()  # of a library whose requests are judged from now on
@@ -61,9 +73,8 @@ def _connect(wrapped: Original, instance: Any, args: Args, kwargs: Kwargs) -> An
         try:
             judge(Contact(hosts, port, host, is_counted=not (is_judged or is_first or is_counted_above())))
         except BaseException:
-            instance.close()  # its owner expects an OSError, and would leave it to be collected
+            connecting.close()  # its owner expects an OSError, and would leave it to be collected
             raise
-    return wrapped(*args, **kwargs)
 
 
 TARGETS = (
@@ -73,4 +84,5 @@ TARGETS = (
     Target("asyncio.base_events", "BaseEventLoop", "getaddrinfo", _async_resolve),
     Target("socket", "socket", "connect", _connect),
     Target("socket", "socket", "connect_ex", _connect),
+    Target("asyncio.proactor_events", "BaseProactorEventLoop", "sock_connect", _async_connect),
 )

@@ -648,6 +648,25 @@ def test_a_refusal_is_raised_in_a_directory_that_is_gone(
     assert "robustness/model_hosts.py:" in str(caught.value.line)
 
 
+def test_the_event_loop_of_windows_connects_to_no_model(recordings: Path) -> None:
+    """It does not ask the socket to connect, which all other ways of Python's do."""
+    loop_class = importlib.import_module("asyncio.proactor_events").BaseProactorEventLoop
+    asked: list[Any] = []
+
+    async def connect(connecting: socket.socket, address: Any) -> None:
+        asked.append(address)
+
+    loop = loop_class.__new__(loop_class)
+    vars(loop).update(_debug=False, _closed=True, _proactor=SimpleNamespace(connect=connect))
+    with socket.socket() as allowed, socket.socket() as refused:
+        with inference_recording("replay", recordings, block_network=True, allow_hosts=["198.51.100.1"]):
+            asyncio.run(loop.sock_connect(allowed, ("198.51.100.1", 443)))
+            with pytest.raises(LiveCallBlocked):
+                asyncio.run(loop.sock_connect(refused, ("192.0.2.1", 443)))
+
+    assert [("198.51.100.1", 443)] == asked
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_child_waits_for_no_thread_of_its_parent(server: OpenAIServer, recordings: Path) -> None:

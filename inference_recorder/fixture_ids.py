@@ -94,7 +94,10 @@ def moved_id(test_id: str, root: Path, new_root: Path) -> str | None:
 
 def _moved(node_id: str, root: Path, new_root: Path) -> str | None:
     file, separator, names = node_id.partition("::")
-    path = os.path.relpath(os.path.join(root, file), new_root).replace(os.sep, "/")
+    try:
+        path = os.path.relpath(os.path.join(root, file), new_root).replace(os.sep, "/")
+    except ValueError:  # it is on another drive
+        return None
     if path == ".." or path.startswith("../"):
         return None
     return ("" if path == "." else path) + separator + names

@@ -7,7 +7,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -85,5 +85,7 @@ def _around_class_method(method: Any, make_recorder: MakeRecorder, root: str) ->
 def _node_id(test_case: type[TestCase], root: str) -> str:
     """Return what pytest calls a class when it runs in the directory `root`."""
     file = getattr(sys.modules.get(test_case.__module__), "__file__", None)
-    name = test_case.__module__ if file is None else Path(os.path.relpath(file, root)).as_posix()
+    name = test_case.__module__
+    with suppress(ValueError):  # the file is on another drive
+        name = name if file is None else Path(os.path.relpath(file, root)).as_posix()
     return "::".join([name, *test_case.__qualname__.split(".")])

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ..fixture_ids import SESSION, parsed_fixture_id
+from ..storage.walk import common_parent
 from ..text import visible_line
 from .run_report import RunReport
 from .terminal import path_from_here
@@ -53,6 +54,6 @@ def _fewest_arguments(node_ids: list[str], config: pytest.Config) -> list[str]:
     if len(named) > _MOST_NAMED:
         named = list(dict.fromkeys(node_id.partition("::")[0] for node_id in named))
     if len(named) > _MOST_NAMED:
-        parents = [os.path.abspath(config.invocation_params.dir / name / "..") for name in named]
-        named = [path_from_here(Path(os.path.commonpath(parents)), config)]
+        parents = [Path(os.path.abspath(config.invocation_params.dir / name / "..")) for name in named]
+        named = [path_from_here(common, config)] if (common := common_parent(parents)) else named
     return [name for name in named if name != "."]

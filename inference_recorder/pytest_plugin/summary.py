@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -119,7 +118,7 @@ def _set_aside(paths: list[Path], config: pytest.Config) -> tuple[str, list[str]
     """Return a title with the command that accepts what was moved to `.failed`, and a line for each test."""
     from ..storage.catalogue import entry_without_answer
     from ..storage.rollback import FAILED_DIRECTORY
-    from ..storage.walk import is_reached
+    from ..storage.walk import common_parent, is_reached
 
     tests: list[tuple[str | None, str]] = []
     for path in paths:
@@ -127,8 +126,8 @@ def _set_aside(paths: list[Path], config: pytest.Config) -> tuple[str, list[str]
             tests.append((entry_without_answer(path).test_id, ""))
     places = sorted({path.parent.parent for path in paths})
     # Of tests that record into directories of their own, there may be very many.
-    common = Path(os.path.commonpath(places))
-    searched = [common] if all(is_reached(place, common) for place in places) else places
+    common = common_parent(places)
+    searched = [common] if common and all(is_reached(place, common) for place in places) else places
     are_default = all(is_reached(place, config.invocation_params.dir) for place in places)
     options = [] if are_default else [part for place in searched for part in ("--dir", str(place))]
     shown = [shown_path(place / FAILED_DIRECTORY, config.rootpath) for place in places]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 _NEVER_ENTERED = frozenset({"__pycache__", "node_modules", "venv"})
@@ -22,6 +22,14 @@ def is_reached(directory: Path, root: Path) -> bool:
         return False
     names = directory.relative_to(root).parts
     return all(map(_is_entered, names)) and os.path.realpath(directory) == os.path.join(os.path.realpath(root), *names)
+
+
+def common_parent(directories: Iterable[Path]) -> Path | None:
+    """Return the directory that holds all of these, or is one; None if they are on different drives."""
+    try:
+        return Path(os.path.commonpath(list(directories)))
+    except ValueError:
+        return None
 
 
 def _is_entered(name: str) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from ...errors import CorruptRecording
 from ...json_tree import JsonObject, JsonValue
 from ...storage.catalogue import Entry, entries_in, entry_of
+from ...storage.walk import common_parent
 from ..conversation import Conversation, Tool, conversation_of, request_of
 from ..parts import Part, Turn, pretty
 
@@ -52,7 +53,7 @@ class PageData:
         indexes = {path: index for index, path in enumerate(self._recordings)}
         return {
             "written": int(time.time()),
-            "directory": _shown(Path(os.path.commonpath(self._directories))) if self._directories else "",
+            "directory": _shown(common) if (common := common_parent(self._directories)) else "",
             "directories": len(self._directories),
             "longest": longest,
             "recordings": [recording.to_json(turns, tools, longest) for recording in self._recordings.values()],

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner, Result
 
 from inference_recorder.cli.main import main
@@ -34,6 +34,7 @@ def run(*arguments: str | Path) -> Result:
 
 def at_a_terminal(*arguments: str | Path, columns: int = 100, **variables: str) -> tuple[int, str]:
     """Run a command in a process whose stdout and stderr are a terminal; returns its exit code and what it showed."""
+    pty = pytest.importorskip("pty", reason="needs a terminal as POSIX has them")
     ours, theirs = pty.openpty()
     program = [sys.executable, "-c", "from inference_recorder.cli.main import main; main()", *map(str, arguments)]
     environment = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm-256color", **variables}

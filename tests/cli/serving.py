@@ -14,6 +14,8 @@ from typing import Any
 
 import httpx
 
+from ..support.systems import needs_signals
+
 COMMAND = [sys.executable, "-c", "from inference_recorder.cli.main import main; main(prog_name='inference-recorder')"]
 """As the installed script does."""
 CHAT = "/v1/chat/completions"
@@ -42,6 +44,7 @@ class Serving:
 @contextmanager
 def serving(*options: object, directory: Path, **variables: str) -> Iterator[Serving]:
     """Run `serve` in this directory while the block runs, with these options and variables of the environment."""
+    needs_signals()
     command = [*COMMAND, "serve", *map(str, options)]
     environment = {**os.environ, **variables}
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from ..support.openai_server import OpenAIServer
+from ..support.systems import needs_shell
 from .recorded import record, run
 
 CONFIG = ".pre-commit-config.yaml"
@@ -74,6 +75,7 @@ def test_a_new_project_records_and_is_green_in_ci(
 
 
 def shell(command: str) -> str:
+    needs_shell()
     done = subprocess.run(command, shell=True, capture_output=True, text=True)  # noqa: S602 - what a person types
     assert 0 == done.returncode, (command, done.stdout, done.stderr)
     return done.stdout

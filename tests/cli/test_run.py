@@ -19,6 +19,7 @@ from inference_recorder.cli.main import main
 
 from ..conftest import files_of
 from ..support.openai_server import OpenAIServer, error
+from ..support.systems import needs_shell, needs_signals
 from .serving import COMMAND, TIMEOUT_SECONDS, run
 
 slow = pytest.mark.slow
@@ -55,7 +56,7 @@ def ask(tmp_path: Path) -> list[str]:
     ("command", "code", "said"),
     [
         (["sh", "-c", "exit 7"], 7, ""),
-        (["sh", "-c", "kill -KILL $$"], 128 + signal.SIGKILL, ""),
+        (["sh", "-c", "kill -KILL $$"], 128 + 9, ""),
         (["no-such-command", "--mode", "x"], 127, "no-such-command"),
         (["./not-executable"], 126, "./not-executable"),
     ],
@@ -65,6 +66,7 @@ def test_the_exit_code_is_that_of_the_command_as_in_a_shell(
     command: list[str], code: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`run -- npm test` stands where `npm test` stood."""
+    needs_shell()
     monkeypatch.chdir(tmp_path)
     (tmp_path / "not-executable").touch(0o644)
 
@@ -226,6 +228,7 @@ def test_a_session_that_cannot_be_opened_is_1_and_nothing_is_run(tmp_path: Path)
 )
 def test_a_signal_ends_the_command_and_then_the_server(number: int, is_sent_to_all: bool, tmp_path: Path) -> None:
     """A terminal sends Ctrl-C to both, CI its SIGTERM to one; in either case nothing may be left running."""
+    needs_signals()
     program = "import os, signal, time; signal.signal(signal.SIGINT, signal.SIG_DFL); print(os.getpid(), flush=True)"
     command = [*COMMAND, "run", "--", sys.executable, "-c", f"{program}; time.sleep({TIMEOUT_SECONDS})"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}

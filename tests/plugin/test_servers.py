@@ -9,6 +9,7 @@ import pytest
 
 from ..support.chat_app import ROOT
 from ..support.openai_server import Reply, chunks, completion
+from ..support.systems import needs_inherited_sockets
 from .conftest import Suite, line_of
 
 pytestmark = pytest.mark.slow
@@ -60,6 +61,8 @@ def _ready(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def served(suite: Suite, serve: str, arguments: str = "", scope: str = "session") -> None:
+    if serve == "in_process":
+        needs_inherited_sockets()
     suite.write("conftest.py", CONFTEST.format(serve=serve, arguments=arguments, scope=scope))
 
 

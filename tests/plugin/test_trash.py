@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ..support.systems import needs_shell
 from .conftest import Suite, line_of
 
 DELETE = "--inference-prune=delete"
@@ -17,6 +18,7 @@ DELETE = "--inference-prune=delete"
 
 def shell(suite: Suite, line: str) -> subprocess.CompletedProcess[str]:
     """Run a line in a shell at rootdir, with the command of this environment."""
+    needs_shell()
     path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
     return subprocess.run(line, shell=True, cwd=suite.directory, env={"PATH": path}, capture_output=True, text=True)  # noqa: S602
 

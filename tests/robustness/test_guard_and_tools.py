@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import sys
 from collections.abc import Iterator
@@ -56,16 +57,20 @@ def test_a_tool_is_reached_in_replay(host: str, tools: None, server: OpenAIServe
     assert (6, {}) == (server.count, session.counts)
 
 
-def test_what_is_no_connection_passes_though_the_network_is_blocked(recordings: Path, tmp_path: Path) -> None:
+def test_what_is_no_connection_passes_though_the_network_is_blocked(
+    recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Loopback, unix sockets, look-ups, and the datagram socket by which programs ask for their own address."""
+    monkeypatch.chdir(tmp_path)  # the whole path may be longer than a socket's can be
     with inference_recording("replay", recordings, block_network=True):
         socket.getaddrinfo("localhost", 443)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
-            assert datagrams.connect_ex(("192.0.2.1", 53)) in (0, 101)  # or there is no network at all
-        with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as client:
-            listener.bind(str(tmp_path / "socket"))
-            listener.listen()
-            client.connect(str(tmp_path / "socket"))
+            assert datagrams.connect_ex(("192.0.2.1", 53)) in (0, errno.ENETUNREACH)  # or there is no network at all
+        if hasattr(socket, "AF_UNIX"):
+            with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as client:
+                listener.bind("socket")
+                listener.listen()
+                client.connect("socket")
         left, right = socket.socketpair()
         left.close()
         right.close()

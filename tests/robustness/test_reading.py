@@ -180,11 +180,12 @@ def pipe(path: Path, elsewhere: Path) -> None:
 
 def a_socket(path: Path, elsewhere: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
-        directory = os.open(path.parent, os.O_RDONLY)
+        before = os.getcwd()
+        os.chdir(path.parent)  # the whole path may be longer than a socket's can be
         try:
-            listener.bind(f"/proc/self/fd/{directory}/{path.name}")  # the path itself is longer than a socket's may be
+            listener.bind(path.name)
         finally:
-            os.close(directory)
+            os.chdir(before)
 
 
 def unreadable_folder(path: Path, elsewhere: Path) -> None:
@@ -201,7 +202,7 @@ def unreadable_folder(path: Path, elsewhere: Path) -> None:
         (nowhere, "it is a link to not-there.json, which does not exist"),
         (itself, f"which does not exist|{re.escape(os.strerror(errno.ELOOP))}"),
         (pipe, "it is a pipe or a device, not a file"),
-        (a_socket, re.escape(os.strerror(errno.ENXIO))),
+        (a_socket, "|".join(re.escape(os.strerror(number)) for number in (errno.ENXIO, errno.EOPNOTSUPP))),
         (unreadable_folder, re.escape(os.strerror(errno.EISDIR))),
     ],
 )

@@ -22,6 +22,8 @@ from inference_recorder.server.app import RecordingServer
 from inference_recorder.server.running import serving
 from inference_recorder.server.upstream import BaseUrls
 
+from ..support.systems import needs_signals
+
 ROOT = Path(__file__).parents[2]
 _COMMAND = Path(sys.executable).with_name("inference-recorder")
 
@@ -58,6 +60,7 @@ def server_process(
     directory: Path, mode: str, upstream: str, *options: str, ready_file: Path
 ) -> Iterator[ServerProcess]:
     """Run a server while the block runs."""
+    needs_signals()
     command = [str(_COMMAND), "serve", "--mode", mode, "--dir", str(directory), "--ready-file", str(ready_file)]
     upstreams = ["--upstream", upstream, "--anthropic-upstream", upstream.removesuffix("/v1"), *options]
     environment = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
@@ -73,6 +76,7 @@ def server_process(
 @contextmanager
 def server_processes(count: int, directory: Path, mode: str, upstream: str) -> Iterator[list[str]]:
     """Run several servers on one directory while the block runs; yields their URLs."""
+    needs_signals()
     command = [sys.executable, "-m", "tests.server.process", str(count), str(directory), mode, upstream]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

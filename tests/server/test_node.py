@@ -22,6 +22,7 @@ from ..compat.frameworks.scripted import chat_reply, script
 from ..conftest import HELLO, files_of
 from ..support.anthropic_replies import anthropic_reply
 from ..support.openai_server import OpenAIServer, ReceivedRequest, Reply, default_reply, error, running_server
+from ..support.systems import needs_shell
 
 pytestmark = pytest.mark.slow
 
@@ -218,6 +219,7 @@ ASK = json.dumps(HELLO)
 )
 def test_curl_is_recorded_and_replayed(path: str, options: list[str], tmp_path: Path) -> None:
     """It is how people try a server, and what scripts use."""
+    needs_shell()
     if not shutil.which("curl"):
         pytest.skip("curl is not on the PATH")
     (tmp_path / "a.jsonl").write_bytes(b'{"custom_id": "a"}\n')

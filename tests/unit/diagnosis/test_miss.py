@@ -22,6 +22,7 @@ from inference_recorder.explanation import Difference, Dropped, Explanation, Nea
 
 from ...conftest import HELLO, Colour
 from ...support.openai_server import OpenAIServer
+from ...support.systems import needs_shell
 from .directories import TEST, asks
 
 GOODBYE = HELLO | {"messages": [{"role": "user", "content": "Say goodbye."}]}
@@ -227,6 +228,7 @@ SUITE = """
 @pytest.mark.slow
 def test_the_command_of_a_miss_records_it(server: OpenAIServer, tmp_path: Path) -> None:
     """It is to be pasted into a shell as it stands, brackets and spaces of a parametrised id included."""
+    needs_shell()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     environment |= {"SERVER": server.base_url, "PATH": f"{Path(sys.executable).parent}:{environment['PATH']}"}
     suite = tmp_path / "test_suite.py"

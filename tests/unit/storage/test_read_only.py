@@ -18,6 +18,7 @@ from inference_recorder import inference_recording
 
 from ...conftest import HELLO, files_of
 from ...support.openai_server import OpenAIServer
+from ...support.systems import needs_rights
 
 ANOTHER_USER = 65534
 CALLS = """
@@ -74,6 +75,7 @@ def seen_by_a_process_with_few_rights(
 
 def make_read_only(directory: Path, *, below: bool = True) -> None:
     """Take away the right to write to a directory, and to all below it."""
+    needs_rights()
     for path in (*(directory.rglob("*") if below else ()), directory):
         if os.geteuid() == 0:
             os.chown(path, ANOTHER_USER, ANOTHER_USER)

@@ -7,7 +7,6 @@ import json
 import multiprocessing
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import textwrap
@@ -101,7 +100,7 @@ def test_a_dead_holder_of_a_in_flight_request_does_not_block(
     holder = subprocess.Popen([sys.executable, "-c", textwrap.dedent(program)])
     while not server.count:
         time.sleep(0.01)
-    os.kill(holder.pid, signal.SIGKILL)
+    holder.kill()
     holder.wait()
     begun = time.monotonic()
     with inference_recording("record-if-missing", recordings, test_id="t"):

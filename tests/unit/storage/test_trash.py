@@ -32,6 +32,7 @@ from inference_recorder.storage.undo import undo
 from ...cli.recorded import completion, record
 from ...conftest import HELLO
 from ...support.directories import contents_of
+from ...support.systems import needs_rights
 from .test_stopped_writers import stopped_holder
 
 SOUND = b"sound" * 100
@@ -86,6 +87,7 @@ def is_killed_at(step: int, work: Callable[[], object]) -> bool:
 def without_rights(recordings: Path, directory: Path, mode: int, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run Python, also as root, with no more rights to a folder in a directory of recordings than `mode` gives."""
     command = [sys.executable, *arguments]
+    needs_rights()
     if os.geteuid() == 0:
         if shutil.which("setpriv") is None:
             pytest.skip("root may read and write everywhere, and there is no setpriv to take that right away")

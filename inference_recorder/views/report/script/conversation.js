@@ -82,7 +82,7 @@ function explanationNode(text) {
   const block = el("pre", "explanation");
   for (const line of text.split("\n")) {
     const start = line.trimStart();
-    const style = /^-(?!--)/.test(start) ? "gone" : /^\+(?!\+\+)/.test(start) ? "come" : "";
+    const style = start === "- the recording, + this request:" ? "" : /^-(?!--)/.test(start) ? "gone" : /^\+(?!\+\+)/.test(start) ? "come" : "";
     block.append(style ? el("span", style, line) : line, "\n");
   }
   return block;

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from inference_recorder.errors import MissingRecording
+from inference_recorder.explanation import Difference, Explanation, Nearest
 from inference_recorder.recording.answer import Answer, Failed, Streamed, Value
 from inference_recorder.recording.body import typed
 from inference_recorder.recording.codec import encode
@@ -48,19 +50,32 @@ _TOOLS = [
 _FOUND = "IC 521 leaves at 09:39, 31.90 euros\nAP 131 leaves at 10:00, 42.40 euros"
 _ADVICE = "Take the IC 521 for 31.90 euros, a quarter less than the AP 131; it leaves Lisbon at 09:39"
 _POEM = "Asked once, it answers;\nrecorded, it speaks again\nwhile the network sleeps."
-_MISS = """Recording not found for POST /v1/chat/completions (model gpt-4o)
-  test: tests/chat/test_greeting.py::test_a_guest_is_greeted_by_name
-  the nearest recording was made in the same test; it differs in one place:
-    $.messages[0].content
-    --- recorded
-    +++ asked now
-      You are the concierge of a small hotel.
-    - Greet the guest by first name.
-    + Greet the guest by first name, in the language of the guest.
-  to record it, run once with a key:
-    pytest "tests/chat/test_greeting.py::test_a_guest_is_greeted_by_name" --inference-mode=record-if-missing"""
-
-
+_MISS = MissingRecording(
+    key="4b1f0c6a52d7…",
+    summary="POST /v1/chat/completions (model gpt-4o)",
+    test_id=GREETING,
+    node_id=GREETING,
+    looked_in=[Path("recordings")],
+    explanation=Explanation(
+        Nearest(
+            Path("recordings/c2a86e91d04f….json"),
+            "other request",
+            GREETING,
+            (
+                Difference(
+                    "$.messages[0].content",
+                    None,
+                    None,
+                    lines=(
+                        "  You are the concierge of a small hotel.",
+                        "- Greet the guest by first name.",
+                        "+ Greet the guest by first name, in the language of the guest.",
+                    ),
+                ),
+            ),
+        )
+    ),
+)
 _CONCIERGE = "You are the concierge of a small hotel.\nGreet the guest by first name, in the language of the guest."
 
 
@@ -163,7 +178,7 @@ def travel_agency(directory: Path) -> Example:
     body = {"model": "text-embedding-3-small", "input": cities}
     run.call(SEARCH, "/v1/embeddings", body, answer, tokens=(192, 0), seconds=0.0021)
     messages = [{"role": "system", "content": _CONCIERGE}, {"role": "user", "content": "Anna from Lyon is here."}]
-    run.miss(GREETING, "/v1/chat/completions", "gpt-4o", _MISS, messages=messages, temperature=0)
+    run.miss(GREETING, "/v1/chat/completions", "gpt-4o", str(_MISS), messages=messages, temperature=0)
     run.outcomes = dict.fromkeys((AGENT, HAIKU, PLAN, SEARCH, LIMIT), "passed") | {GREETING: "failed", PHOTO: "xfailed"}
     return run
 

@@ -69,7 +69,7 @@ def test_every_option_of_the_plugin_is_in_its_table(suite: Suite) -> None:  # no
 
 def test_every_built_in_normalizer_is_named() -> None:
     """They are known by name only."""
-    assert [] == [name for name in BUILT_IN_NAMES if f"`{name}`" not in README]
+    assert [] == [name for name in BUILT_IN_NAMES if f"`{name}`" not in DOCS["normalizers.md"]]
 
 
 def test_two_commands_set_everything_up_and_the_tests_run_with_known_versions() -> None:

@@ -1,4 +1,7 @@
-"""The picture in the README: `python -m tests.unit.views.report` takes it again, with the chromium on the PATH."""
+"""The pictures of the report in docs/: `python -m tests.unit.views.report` takes them again.
+
+They show a made-up run, in the chromium that is on the PATH.
+"""
 
 from __future__ import annotations
 
@@ -6,32 +9,36 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from urllib.parse import quote
 
 from playwright.sync_api import sync_playwright
 
 from inference_recorder.views import report
 
-from .example import travel_agency
+from .example import AGENT, GREETING, travel_agency
 
-_PICTURE = Path(__file__).with_name("report.png")
+_IMAGES = Path(__file__).parents[4] / "docs" / "images"
+_PICTURES = {"report.png": (AGENT, 1000), "report-miss.png": (GREETING, 700)}
+"""File -> the test that it shows, and its height."""
 
 
 def main() -> None:
-    """Take the picture of the made-up run's first test."""
+    """Take a picture of each of these tests."""
     with tempfile.TemporaryDirectory() as directory, sync_playwright() as playwright:
         os.chdir(directory)  # the page names files from here
         run = travel_agency(Path("recordings"))
         page_file = Path(directory, "report.html")
         report.write(page_file, [run.directory], run.calls, run.misses, run.outcomes)
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
-        page.goto(page_file.as_uri())
-        page.locator("#tree a").first.click()
-        page.locator("article").first.wait_for()
-        page.screenshot(path=_PICTURE)
+        for name, (test_id, height) in _PICTURES.items():
+            page = browser.new_page(viewport={"width": 1400, "height": height})
+            page.goto(f"{page_file.as_uri()}#{quote(test_id)}")
+            page.locator("article").first.wait_for()
+            page.screenshot(path=_IMAGES / name)
         browser.close()
         os.chdir("/")
-    print(f"{_PICTURE}: {_PICTURE.stat().st_size / 1000:.0f} kB")
+    for name in _PICTURES:
+        print(f"{name}: {(_IMAGES / name).stat().st_size / 1000:.0f} kB")
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def test_every_public_attribute_of_an_error_is_named(kind: type[Exception]) -> N
     """The parts are for programs, and nobody should have to read the class to find them."""
     attributes = set(re.findall(r"self\.([a-z]\w*)(?:: \w+)? = ", inspect.getsource(kind)))
 
-    assert attributes == set(re.findall(r"^        (\w+): ", kind.__doc__ or "", re.MULTILINE))
+    assert attributes == set(re.findall(r"^    (\w+): ", inspect.cleandoc(kind.__doc__ or ""), re.MULTILINE))
 
 
 def test_every_public_name_is_in_the_reference() -> None:

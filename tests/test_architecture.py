@@ -72,7 +72,7 @@ def room_of(module: str) -> str:
 
 def imports_of(module: str) -> Iterator[tuple[str, bool]]:
     """Yield (module named, whether at the top of the file) for each import of a module of ours."""
-    tree = ast.parse((PACKAGE / module).read_text())
+    tree = ast.parse((PACKAGE / module).read_text(encoding="utf-8"))
     package = ["inference_recorder", *module.split("/")[:-1]]
     for node in ast.walk(tree):
         is_top = node in tree.body
@@ -104,7 +104,7 @@ def test_an_outside_library_has_one_importer(module: str) -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_state_that_outlives_a_call_is_announced(module: str) -> None:
     """A search for what survives a test ends at the first lines."""
-    tree = ast.parse((PACKAGE / module).read_text())
+    tree = ast.parse((PACKAGE / module).read_text(encoding="utf-8"))
     holders = (ast.Dict, ast.List, ast.Set, ast.ListComp, ast.DictComp)
     state = [
         ast.unparse(node.targets[0] if isinstance(node, ast.Assign) else node.target)
@@ -132,6 +132,6 @@ def test_importing_the_package_imports_no_sdk_and_no_terminal() -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_a_module_says_what_it_is(module: str) -> None:
     """One noun for each file; one that passes 250 lines probably has two."""
-    text = (PACKAGE / module).read_text()
+    text = (PACKAGE / module).read_text(encoding="utf-8")
     assert ast.get_docstring(ast.parse(text))
     assert len(text.splitlines()) <= 400

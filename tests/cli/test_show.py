@@ -154,7 +154,7 @@ def test_raw_prints_the_file(run: Example) -> None:
     piped, coloured = show(path, "--raw"), show(path, "--raw", terminal=True)
 
     assert json.loads(path.read_bytes()) == json.loads(piped.output)
-    assert path.read_text().replace("\u2028", "\\u2028") == piped.output
+    assert path.read_text(encoding="utf-8").replace("\u2028", "\\u2028") == piped.output
     assert piped.output != coloured.output
     assert piped.output.strip() == _ESCAPE.sub("", coloured.output).strip()
 

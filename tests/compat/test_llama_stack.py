@@ -51,7 +51,9 @@ def test_the_environment_sets_recording_up(monkeypatch: pytest.MonkeyPatch, tmp_
 @pytest.mark.usefixtures("without_plugin")
 def test_normalize_request_gives_the_key_of_the_running_test(monkeypatch: pytest.MonkeyPatch) -> None:
     """The specification's recording was made in the test that its file names."""
-    document = json.loads(next((Path(__file__).parents[2] / "recordings").glob("792f*.json")).read_text())
+    document = json.loads(
+        next((Path(__file__).parents[2] / "recordings").glob("792f*.json")).read_text(encoding="utf-8")
+    )
     monkeypatch.setenv("PYTEST_CURRENT_TEST", f"{document['test_id']} (call)")
     request = document["request"]
     key = ancestor.normalize_inference_request("post", request["url"], {"Authorization": "x"}, request["body"])

@@ -20,7 +20,7 @@ REPLAYING = """
     from pathlib import Path
     import openai
 
-    CALLS = json.loads(Path(__file__).with_name("calls.json").read_text())
+    CALLS = json.loads(Path(__file__).with_name("calls.json").read_text(encoding="utf-8"))
     replayed, missed = [], []
 
     def make_calls(test_id):

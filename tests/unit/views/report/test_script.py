@@ -25,7 +25,7 @@ def evaluated(expression: str, calls: list[dict[str, Any]]) -> Any:
         + "".join((SCRIPT / name).read_text() for name in ("elements.js", "calls.js"))
         + f"console.log(JSON.stringify({expression}));"
     )
-    done = subprocess.run([str(NODE), "-"], input=program, capture_output=True, text=True, check=True)
+    done = subprocess.run([str(NODE), "-"], input=program, capture_output=True, encoding="utf-8", check=True)
     return json.loads(done.stdout)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator
+from html import escape
 from typing import Any
 
 import click
@@ -58,16 +59,15 @@ def _paragraph(text: str) -> str:
     r"""Return a paragraph of a help text; one that begins with "\b" has lines that click leaves as they are."""
     if not text.startswith("\b\n"):
         return _text(text)
-    title, *lines = text.splitlines()[1:]
+    lines = inspect.cleandoc(text.removeprefix("\b\n"))
+    title, _, others = lines.partition("\n")
     if title == "Exit codes:":
-        return "\n".join(["| exit code | |", "|---|---|", *map(_exit_code, lines)])
-    indented = inspect.cleandoc("\n".join(["", *lines]))
-    if indented.startswith("- "):
-        items = [_text(item) for item in re.split(r"^- ", indented, flags=re.MULTILINE)[1:]]
-        return "\n".join([_text(title), "", *(f"- {item}" for item in items)])
-    if not title.endswith(":"):
-        return f"```text\n{inspect.cleandoc(text[2:])}\n```"
-    return f"{_text(title)}\n\n```text\n{indented}\n```"
+        return "\n".join(["| exit code | |", "|---|---|", *map(_exit_code, others.splitlines())])
+    if title.startswith("- "):
+        return "\n".join(f"- {_text(item)}" for item in re.split(r"^- ", lines, flags=re.MULTILINE)[1:])
+    if title.endswith(":"):
+        return f"{_text(title)}\n\n```text\n{others}\n```"
+    return f"```text\n{lines}\n```"
 
 
 def _exit_code(line: str) -> str:
@@ -82,6 +82,10 @@ def _cell(names: str) -> str:
 def _text(text: str) -> str:
     """Return plain text as Markdown on one line."""
     pieces = _CODE.split(re.sub(r"\s+", " ", text).strip())
-    pieces[::2] = [re.sub(r"([\\*_<>\[\]|])", r"\\\1", piece) for piece in pieces[::2]]
+    pieces[::2] = [_escaped(piece) for piece in pieces[::2]]
     pieces[1::2] = [f"`{piece.strip('`')}`" for piece in pieces[1::2]]
     return "".join(pieces)
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"([\\*_\[\]])", r"\\\1", escape(text, quote=False)).replace("|", "&#124;")

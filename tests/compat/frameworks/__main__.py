@@ -15,13 +15,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import venv
 from pathlib import Path
 from typing import Any
 
+from ...support.environments import made
 from .table import described, verdicts
 
-CHECKOUT = Path(__file__).parents[3]
 FRAMEWORKS: dict[str, tuple[str, ...]] = {
     "fastapi": ("httpx",),
     "openai-agents": (),
@@ -69,7 +68,7 @@ def tried(name: str, environments: Path, directory: Path) -> dict[str, Any]:
     work = directory / "work" / name
     _copy_of_the_driver(work)
     try:
-        python = _environment(name, environments / name)
+        python = made(environments / name, [name, *FRAMEWORKS[name]])
         print(f"{name}: recording and replaying", file=sys.stderr)
         recorded = json.loads(_driven(python, work, name, "recordings"))
         replayed = json.loads(_driven(python, work, name, "recordings", recorded["base_url"]))
@@ -78,17 +77,6 @@ def tried(name: str, environments: Path, directory: Path) -> dict[str, Any]:
     except subprocess.TimeoutExpired as error:
         return {"error": str(error)}
     return {"recorded": recorded, "replayed": replayed}
-
-
-def _environment(name: str, directory: Path) -> Path:
-    python = directory / "bin" / "python"
-    if not python.exists():
-        venv.create(directory, with_pip=True)
-    packages = [name, *FRAMEWORKS[name], f"{CHECKOUT}[cli,server]"]
-    _run(
-        [python, "-m", "pip", "install", "--quiet", "--upgrade", *packages], os.environ, directory, 3 * _TIMEOUT_SECONDS
-    )
-    return python
 
 
 def _copy_of_the_driver(work: Path) -> None:
@@ -108,7 +96,7 @@ def _copy_of_the_driver(work: Path) -> None:
 
 
 def _driven(python: Path, work: Path, *arguments: str) -> str:
-    ours = ("ANTHROPIC_", "OPENAI_", "LLAMA_STACK_", "OGX_", "PYTHONPATH", "PYTEST_")
+    ours = ("ANTHROPIC_", "OPENAI_", "LLAMA_STACK_", "OGX_", "PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "PYTEST_")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     command = [python, "-m", "tests.compat.frameworks.driver", *arguments]
     return _run(command, inherited | NOTHING_LEAVES, work, _TIMEOUT_SECONDS)

@@ -66,10 +66,11 @@ def _chat(body: dict[str, Any], number: int) -> Reply:
             whole["choices"][0] |= {"finish_reason": finish}
             whole["choices"][0]["message"] |= {"content": None, "tool_calls": [tool_call]}
         return Reply(whole)
+    deltas: list[dict[str, Any]]
     if call is None:
         deltas = [{"role": "assistant", "content": ""}, *({"content": word} for word in _words(text))]
     else:
-        start = {"index": 0, **tool_call, "function": call | {"arguments": ""}}
+        start: dict[str, Any] = {"index": 0, **tool_call, "function": call | {"arguments": ""}}
         parts = [{"index": 0, "function": {"arguments": part}} for part in _words(call["arguments"])]
         deltas = [{"role": "assistant", "content": None, "tool_calls": [start]}]
         deltas += [{"tool_calls": [part]} for part in parts]

@@ -166,7 +166,8 @@ def _environment(home: Path, server: OpenAIServer, python: Path) -> dict[str, st
         "HOME": str(home),
         "LANG": "C.UTF-8",
         "COLUMNS": "120",
-        "PYTHONDONTWRITEBYTECODE": "1",
+        # An environment made for a page is new: its first command compiles what it imports, for all others.
+        **({"PYTHONDONTWRITEBYTECODE": "1"} if python == Path(sys.executable) else {}),
         "PYTHONWARNINGS": "ignore:The configuration option",  # of pytest-asyncio, where a page has no configuration
         "PYTEST_ADDOPTS": "-p no:randomly -p no:cacheprovider",
         "OPENAI_BASE_URL": server.base_url,

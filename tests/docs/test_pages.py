@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import ast
-from importlib.metadata import PackageNotFoundError, version
 from textwrap import dedent
 
 import pytest
-from packaging.requirements import Requirement
 
 import inference_recorder
 
+from .environments import missing
 from .pages import PAGES, Page
 from .running import run
-
-
-def is_installed(requirement: str) -> bool:
-    """Whether this environment has what a page installs."""
-    parsed = Requirement(requirement)
-    try:
-        return parsed.specifier.contains(version(parsed.name))
-    except PackageNotFoundError:
-        return False
-
 
 SCRIPTS = [str(page) for page in PAGES.values() if page.is_script]
 
@@ -32,9 +21,8 @@ SCRIPTS = [str(page) for page in PAGES.values() if page.is_script]
 def test_its_commands_do_what_it_shows(name: str) -> None:
     """A reader who copies a command gets what the page shows."""
     page = PAGES[name]
-    missing = [requirement for requirement in page.packages if not is_installed(requirement)]
-    if missing:
-        pytest.skip(f"needs {', '.join(missing)}: python -m tests.docs {name}")
+    if packages := missing(page):
+        pytest.skip(f"needs {', '.join(packages)}: python -m tests.docs {name}")
 
     assert run(page) > 0
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections import defaultdict
 from collections.abc import Sequence
+from concurrent.futures import Future
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from threading import Lock
@@ -15,8 +15,9 @@ from packaging.requirements import Requirement
 from ..support.environments import made
 from .pages import Page
 
-_locks: defaultdict[str, Lock] = defaultdict(Lock)
-"""By name of an environment: held while it is made, as two pages may share it."""
+_lock = Lock()
+_being_made: dict[Path, Future[Path]] = {}
+"""By directory: the environments of this run. Pages that share one must not update it under each other. `_lock`."""
 _VERSIONS = (
     "import sys, importlib.metadata as m; print(*(f'{name} {m.version(name)}' for name in sys.argv[1:]), sep=', ')"
 )
@@ -30,13 +31,20 @@ def missing(page: Page) -> list[str]:
 def python_for(page: Page, directory: Path) -> Path:
     """Return the Python that has what a page installs: this one, or one of an environment in the directory.
 
-    The environment is named for the page's first package that is missing here, as those of the frameworks' own tests.
+    An environment is named for the packages that are missing here; with one, as those of `tests.compat.frameworks`.
     """
-    if not (names := missing(page)):
+    if not (requirements := missing(page)):
         return Path(sys.executable)
-    name = Requirement(names[0]).name
-    with _locks[name]:
-        return made(directory / name, page.packages)
+    environment = directory / "+".join(Requirement(requirement).name for requirement in requirements)
+    with _lock:
+        is_first = environment not in _being_made
+        future = _being_made.setdefault(environment, Future())
+    if is_first:
+        try:
+            future.set_result(made(environment, page.packages))
+        except Exception as error:
+            future.set_exception(error)
+    return future.result()
 
 
 def versions(python: Path, requirements: Sequence[str]) -> str:

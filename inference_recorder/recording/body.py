@@ -13,6 +13,7 @@ from typing import TypeAlias
 from ..errors import CorruptRecording
 from ..json_tree import JsonObject, JsonValue
 from . import json_bytes
+from .damage import conflict_in
 from .deep_json import is_deep, json_text
 from .layout import DATA_MARK, TYPE_MARK
 
@@ -98,9 +99,8 @@ def chunk_value(chunk: Chunk, path: Path | str) -> JsonValue:
         return json_bytes.loads(chunk, exactly=True)
     except (ValueError, RecursionError) as error:
         start = chunk[:40].decode(errors="replace")
-        raise CorruptRecording(
-            path, f"the chunk of $.response.body that begins {start!r} is not JSON: {error}"
-        ) from None
+        damage = conflict_in(path) or f"the chunk of $.response.body that begins {start!r} is not JSON: {error}"
+        raise CorruptRecording(path, damage) from None
 
 
 def chunk_data_start(chunk: Chunk) -> bytes | None:

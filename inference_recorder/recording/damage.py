@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from ..errors import GIT_CONFLICT, NOT_FETCHED
 from .json_bytes import DuplicateNames, byte_offset
@@ -22,15 +23,26 @@ def unreadable(content: bytes, error: ValueError | RecursionError) -> str:
     if content.startswith(LFS_POINTER_START):
         return f"it is {NOT_FETCHED}"
     if isinstance(error, json.JSONDecodeError):
-        if (line := _line_of_conflict(content)) is not None:
-            return f"{GIT_CONFLICT} at line {line}; take one side"
+        if (conflict := _conflict(content)) is not None:
+            return conflict
         two = "it holds two recordings, as after a bad merge; " if content.count(RESPONSE_MEMBER) > 1 else ""
         return f"{two}its JSON breaks off or is malformed at byte {byte_offset(error)}: {error}"
     return f"its JSON cannot be read: {error}"
 
 
-def _line_of_conflict(content: bytes) -> int | None:
-    """Return the number of the first line that is a marker of a merge conflict, None if no line is."""
+def conflict_in(path: Path | str) -> str | None:
+    """Return where a file has an unresolved git conflict, None if it has none or is gone."""
+    try:
+        return _conflict(Path(path).read_bytes())
+    except OSError:
+        return None
+
+
+def _conflict(content: bytes) -> str | None:
+    """Return the first line that is a marker of a merge conflict, for people, None if no line is."""
     lines = b"\n" + content
     start = min((at for marker in CONFLICT_MARKERS if (at := lines.find(marker)) >= 0), default=None)
-    return None if start is None else lines.count(b"\n", 0, start + 1)
+    if start is None:
+        return None
+    line = lines.count(b"\n", 0, start + 1)
+    return f"{GIT_CONFLICT} at line {line}; take one side"

@@ -202,6 +202,24 @@ def test_a_replay_and_check_say_what_is_wrong_and_the_advice_works(
     assert "Theirs" == replayed
 
 
+def test_a_conflict_within_a_stream_is_named_by_a_replay(sdk: Colour, server: OpenAIServer, recordings: Path) -> None:
+    """The lines around it are JSON, and each is read when its chunk is due; the command for a conflict must come."""
+    server.answers("/v1/chat/completions", Reply(events=chunks("Ours")))
+    with inference_recording("record", recordings):
+        ask(sdk, True)
+    [path] = recordings.glob("*.json")
+    lines = path.read_text().splitlines(keepends=True)
+    [at] = [number for number, line in enumerate(lines) if "Ours" in line]
+    first, between, last = MARKERS
+    path.write_text("".join([*lines[:at], first, lines[at], between, lines[at], last, *lines[at + 1 :]]))
+
+    with inference_recording("replay", recordings), pytest.raises(CorruptRecording) as caught:
+        ask(sdk, True)
+
+    assert f"unresolved git conflict at line {at + 1}; take one side" == caught.value.reason
+    assert "git checkout --ours" in str(caught.value)
+
+
 @pytest.mark.usefixtures("sessions_are_runs")
 @pytest.mark.parametrize("side", ["--ours", "--theirs"])
 def test_the_command_for_a_git_conflict_takes_one_side(

@@ -26,6 +26,9 @@ ANSWERS = {
     "Greet Ada": "Hello Ada, welcome!",
     "Say hello to my tests.": "Hello, tests!",
     "Describe Lisbon": "Lisbon is a city of hills, trams and light.",
+    "Describe Porto": "Porto is a city of bridges, granite and wine.",
+    "Pick a number": "I pick {number}.",  # another one each time
+    '"booking": ': "Your table at the window is booked.",
     "Rain in Lisbon": "Yes, take an umbrella: it rains in Lisbon.",
     "Plan a day in Lisbon": '{"city": "Lisbon", "stops": ["Belém", "Alfama"]}',
     "How do I get to Belém?": "Take tram 15 from Praça do Comércio.",
@@ -33,6 +36,8 @@ ANSWERS = {
 """Text in the last message -> the answer to it; a greeting to all others."""
 
 CALLS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("Book a table for two.", "find_tables", {"people": 2}),
+    ('"free": ["window"', "book_table", {"table": "window"}),
     ("Do I need an umbrella in Lisbon?", "weather", {"city": "Lisbon"}),
     ("Plan a day in Lisbon", "weather", {"city": "Lisbon"}),
     ("Plan a day in Lisbon", "Trip", {"city": "Lisbon", "stops": ["Belém", "Alfama"]}),
@@ -41,20 +46,26 @@ CALLS: tuple[tuple[str, str, dict[str, Any]], ...] = (
 )
 """Text in the last message, a tool, its arguments; the first row whose tool is offered counts, before an answer."""
 
+SPEECH = bytes(range(256)) * 1600
+"""Sound of 400 kB: large enough for a file of its own beside its recording."""
+
 _DIMENSIONS = 64
 
 
 def reply(request: ReceivedRequest, number: int) -> Reply:
     """Answer by the last message of a chat, or item of a response; vectors are near if their texts share words."""
     answers = {"/v1/chat/completions": _chat, "/v1/responses": _response, "/v1/embeddings": _embeddings}
-    answer = answers.get(request.path)
+    path = re.sub("^/openai/deployments/[^/]+", "/v1", request.path)  # Azure's
+    if path == "/v1/audio/speech":
+        return Reply(content=SPEECH, media_type="audio/mpeg")
+    answer = answers.get(path)
     return default_reply(request, number) if answer is None else answer(request.json, number)
 
 
 def _chat(body: dict[str, Any], number: int) -> Reply:
     prompt = str(body["messages"][-1]["content"])
     call = _call(prompt, [tool["function"]["name"] for tool in body.get("tools") or ()])
-    text = _text(prompt)
+    text = _text(prompt).replace("{number}", str(number))
     tokens = {"prompt_tokens": len(prompt.split()), "completion_tokens": len(text.split())}
     tokens["total_tokens"] = sum(tokens.values())
     shared = {"number": number, "model": body["model"]}

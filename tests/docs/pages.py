@@ -91,6 +91,11 @@ class Page:
         ]
         return [word for word in words if re.match(r"(?!inference-recorder)\w[^/]*$", word)]
 
+    @property
+    def programs(self) -> list[str]:
+        """The programs that it needs and pip does not install: `<!-- needs: git-lfs -->`."""
+        return re.findall(r"^<!-- needs: (\S+) -->$", self.path.read_text(encoding="utf-8"), re.MULTILINE)
+
 
 def _blocks(text: str) -> Iterator[Block]:
     for match in _BLOCK.finditer(text):

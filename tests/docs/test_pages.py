@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
+import shutil
 from textwrap import dedent
 
 import pytest
+import yaml
 
 import inference_recorder
 
@@ -21,7 +24,8 @@ SCRIPTS = [str(page) for page in PAGES.values() if page.is_script]
 def test_its_commands_do_what_it_shows(name: str) -> None:
     """A reader who copies a command gets what the page shows."""
     page = PAGES[name]
-    if packages := missing(page):
+    absent = [program for program in page.programs if shutil.which(program) is None]
+    if packages := [*missing(page), *absent]:
         pytest.skip(f"needs {', '.join(packages)}: python -m tests.docs {name}")
 
     assert run(page) > 0
@@ -43,3 +47,17 @@ def test_what_is_not_run_says_why(page: Page) -> None:
     assert [] == [
         f"{page}:{block.line}" for block in page.blocks if block.reason is not None and len(block.reason.split()) < 3
     ]
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES.values() if "```yaml" in page.path.read_text("utf-8")], ids=str
+)
+def test_its_yaml_can_be_read_and_the_commands_of_its_workflows_are_run(page: Page) -> None:
+    """A workflow runs on GitHub only; what can break in it is mostly its commands."""
+    consoles = [block for block in page.blocks if block.language == "console"]
+    commands = "\n".join(command.text for block in consoles for command in block.commands)
+    documents = [yaml.safe_load(block.text) for block in page.blocks if block.language == "yaml"]
+    jobs = [job for document in documents if "jobs" in document for job in document["jobs"].values()]
+    for step in (step["run"] for job in jobs for step in job["steps"] if "run" in step):
+        before, _, after = re.sub(r"\$\{\{.*?\}\}", "\0", step).partition("\0")  # where GitHub fills in a value
+        assert step.startswith("pip install") or (before in commands and after in commands), f"{page}: {step}"

@@ -85,7 +85,8 @@ def test_two_commands_set_everything_up_and_the_tests_run_with_known_versions() 
 def test_links_lead_to_files_and_sections(name: str) -> None:
     """A picture that was moved is a grey box on the page that everybody sees first."""
     page = ROOT / name if name == "README.md" else ROOT / "docs" / name
-    links = re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)", page.read_text(encoding="utf-8"))
+    prose = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    links = re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)", prose)
 
     broken = [
         (path, title) for path, title in links if not _leads_somewhere(page.parent / path if path else page, title)

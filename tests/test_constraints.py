@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from importlib.metadata import requires
+from operator import attrgetter
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
@@ -55,9 +57,10 @@ def test_a_package_is_held_once_on_each_python(python: str) -> None:
     assert ("tomli" in constraints(environment)) == python.startswith("3.10")
 
 
-def test_the_file_holds_exact_versions_and_no_place_of_its_maker() -> None:
+@pytest.mark.parametrize("file", [FILE, FILE.parents[1] / "docs" / "requirements.txt"], ids=attrgetter("name"))
+def test_the_file_holds_exact_versions_and_no_place_of_its_maker(file: Path) -> None:
     """It is installed on machines that reach other registries."""
-    lines = FILE.read_text(encoding="utf-8").splitlines()
+    lines = file.read_text(encoding="utf-8").splitlines()
 
     held = [line for line in lines if not line.startswith("#")]
     assert [] == [line for line in held if not re.fullmatch(r"[a-z0-9-]+==[a-z0-9.]+( ; .+)?", line)]

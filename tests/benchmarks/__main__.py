@@ -4,8 +4,8 @@ What replaying and recording cost, against the plain SDK in memory, the data alo
 
 Each contender runs in a process of its own. They measure in turns, round by round, so that a machine that slows down
 slows all of them; a ratio is the median of the rounds' ratios. All answers are checked for their content.
-The environment with the peers is made on first use, in the temporary directory. A whole run writes results.json and
-chart.svg beside this file.
+The environment with the peers is made on first use, in the temporary directory. A whole run writes results.json beside
+this file, and docs/images/chart.svg.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def main() -> int:
     output = options.output or (None if options.only or options.quick else _HERE)
     if output is not None:
         write_json(output / "results.json", run, machine)
-        write_chart(output / "chart.svg", run.results)
+        write_chart((options.output or CHECKOUT / "docs" / "images") / "chart.svg", run.results)
     return int(run.has_failed)
 
 

@@ -23,6 +23,7 @@ from ..support.openai_server import (
 GREETING = "Hello! Ask me once; your tests will never have to ask again."
 ANSWERS = {
     "One landmark in Lisbon": "Belém",
+    "color": "Blue.",
     "Greet Ada": "Hello Ada, welcome!",
     "Say hello to my tests.": "Hello, tests!",
     "Describe Lisbon": "Lisbon is a city of hills, trams and light.",

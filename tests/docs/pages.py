@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -15,6 +16,7 @@ _BLOCK = re.compile(
     r"^(?P<indent> *)```(?P<language>\w*)(?: title=\"(?P<title>[^\"]+)\")?\n(?P<text>.*?)^(?P=indent)```$",
     re.DOTALL | re.MULTILINE,
 )
+_EDIT = re.compile(r"^<!-- in (?P<file>\S+): (?P<old>.+?) => (?P<new>.+?) -->$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,16 @@ class Block:
         return commands
 
 
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A change of a file that the page describes in words, as `<!-- in FILE: OLD => NEW -->` before them."""
+
+    line: int
+    file: str
+    old: str
+    new: str
+
+
 @dataclass(frozen=True)
 class Page:
     """README.md or a page of docs/."""
@@ -73,6 +85,13 @@ class Page:
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
         return tuple(_blocks(self.path.read_text(encoding="utf-8")))
+
+    @property
+    def steps(self) -> list[Block | Edit]:
+        """What a reader does, in order: write files, run commands, change files."""
+        text = self.path.read_text(encoding="utf-8")
+        edits = (Edit(text.count("\n", 0, edit.start()) + 1, *edit.groups()) for edit in _EDIT.finditer(text))
+        return sorted([*(block for block in self.blocks if block.reason is None), *edits], key=attrgetter("line"))
 
     @property
     def is_script(self) -> bool:

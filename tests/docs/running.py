@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..support.openai_server import OpenAIServer, running_server
 from . import model
-from .pages import Command, Page
+from .pages import Command, Edit, Page
 
 _TIMEOUT_SECONDS = 120
 _KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "AZURE_OPENAI_API_KEY")
@@ -40,18 +40,26 @@ def run(page: Page, python: Path = Path(sys.executable)) -> int:
         directory = Path(name, "project")
         directory.mkdir()
         with _shell(directory, _environment(Path(name), server, python)) as shell:
-            for block in page.blocks:
-                if block.reason is not None:
-                    continue
-                if block.title is not None:
-                    file = directory / block.title
+            for step in page.steps:
+                if isinstance(step, Edit):
+                    _edit(page, step, directory)
+                elif step.title is not None:
+                    file = directory / step.title
                     file.parent.mkdir(parents=True, exist_ok=True)
-                    file.write_text(block.text, encoding="utf-8")
-                elif block.language == "console":
-                    for command in block.commands:
+                    file.write_text(step.text, encoding="utf-8")
+                elif step.language == "console":
+                    for command in step.commands:
                         count += 1
                         _run(page, command, shell, server)
     return count
+
+
+def _edit(page: Page, edit: Edit, directory: Path) -> None:
+    file = directory / edit.file
+    text = file.read_text(encoding="utf-8")
+    if text.count(edit.old) != 1:
+        raise UntruePage(f"{page}:{edit.line}: {edit.file} does not hold this once: {edit.old}")
+    file.write_text(text.replace(edit.old, edit.new), encoding="utf-8")
 
 
 def _run(page: Page, command: Command, shell: Shell, server: OpenAIServer) -> None:

@@ -12,6 +12,7 @@ import yaml
 
 import inference_recorder
 
+from . import picture
 from .environments import missing
 from .pages import PAGES, Page
 from .running import run
@@ -31,6 +32,7 @@ def test_its_commands_do_what_it_shows(name: str) -> None:
     assert run(page) > 0
 
 
+@pytest.mark.quick_cases(200)
 @pytest.mark.parametrize("page", PAGES.values(), ids=str)
 def test_its_code_is_python_and_imports_what_there_is(page: Page) -> None:
     """A fragment is not run; it must at least be possible to run it."""
@@ -41,6 +43,7 @@ def test_its_code_is_python_and_imports_what_there_is(page: Page) -> None:
                     assert {alias.name for alias in node.names} <= set(inference_recorder.__all__), str(page)
 
 
+@pytest.mark.quick_cases(200)
 @pytest.mark.parametrize("page", PAGES.values(), ids=str)
 def test_what_is_not_run_says_why(page: Page) -> None:
     """Every other console block and file is run, so an exception needs a reason."""
@@ -61,3 +64,8 @@ def test_its_yaml_can_be_read_and_the_commands_of_its_workflows_are_run(page: Pa
     for step in (step["run"] for job in jobs for step in job["steps"] if "run" in step):
         before, _, after = re.sub(r"\$\{\{.*?\}\}", "\0", step).partition("\0")  # where GitHub fills in a value
         assert step.startswith("pip install") or (before in commands and after in commands), f"{page}: {step}"
+
+
+def test_the_picture_of_a_miss_is_the_one_that_how_it_works_shows() -> None:
+    """The first thing that a visitor sees; `python -m tests.docs.picture` draws it again."""
+    assert picture.drawn(picture.shown()) == picture.FILE.read_text(encoding="utf-8")

@@ -59,6 +59,20 @@ def test_a_page_that_is_untrue_is_named_with_its_line(
 
 
 @pytest.mark.slow
+def test_a_change_that_a_page_describes_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader edits a file in an editor, not with a command that differs between systems."""
+    monkeypatch.setattr("tests.docs.pages.ROOT", tmp_path)
+    page = page_of(tmp_path, "$ cat file", "two")
+    start = f'{FENCE}text title="file"\none\n{FENCE}\n<!-- in file: one => two -->\nIt says two.\n\n'
+    page.path.write_text(start + page.path.read_text(encoding="utf-8"), encoding="utf-8")
+
+    assert 1 == run(page)
+    page.path.write_text(page.path.read_text(encoding="utf-8").replace("one =>", "three =>"), encoding="utf-8")
+    with pytest.raises(UntruePage, match=r"^page\.md:4: file does not hold this once: three$"):
+        run(page)
+
+
+@pytest.mark.slow
 def test_commands_share_a_directory_a_shell_and_its_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A page is read from top to bottom, as one session at a terminal."""
     monkeypatch.setattr("tests.docs.pages.ROOT", tmp_path)

@@ -29,7 +29,7 @@ else:
 
 _SECTION = f"""\
 {TABLE}
-mode = "replay"  # nothing reaches a model, unless a run says otherwise: --inference-mode=record-if-missing
+mode = "replay"  # tests with the marker reach no model; to record: --inference-mode=record-if-missing
 """
 _HOOK = """\
 - repo: local

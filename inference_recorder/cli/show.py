@@ -34,7 +34,7 @@ def show(recording: str, dirs: tuple[Path, ...], raw: bool, textconv: bool, as_j
     no file holds the time of its call. Keys and tests are searched in --dir, or by default where recorders look.
 
     --json prints an object, or for several recordings a list of objects. --textconv prints a file that is not a
-    recording as it is, since git would end with an error; docs/pytest.md says how to set it up.
+    recording as it is, since git would end with an error; `inference-recorder init` says how to set it up.
 
     \b
     Exit codes:

@@ -1,7 +1,4 @@
-"""Every error this package raises, each with its parts as attributes and a text that names the next step.
-
-docs/errors.md is made of the docstrings: the cause, "Way out:" and "Attributes:".
-"""
+"""Every error of this package, with its parts as attributes and the next step; docs/errors.md shows the docstrings."""
 
 from __future__ import annotations
 
@@ -26,10 +23,7 @@ NOT_FETCHED = "a Git LFS pointer, its content is not fetched"
 
 
 def assert_never(value: NoReturn) -> NoReturn:
-    """Raise AssertionError where a `match` has met all kinds of a value; mypy finds a kind that is not met.
-
-    From Python 3.11 on, it is `typing.assert_never`.
-    """
+    """Raise AssertionError; mypy finds a kind that a `match` does not meet. From 3.11 on: `typing.assert_never`."""
     raise AssertionError(f"unexpected {value!r}")
 
 
@@ -85,9 +79,7 @@ class UnusableDirectory(RecorderError, OSError):
 
 
 class MissingRecording(RecorderError, RuntimeError):
-    """A call in replay has no recording. Nothing was sent.
-
-    The message begins with "Recording not found".
+    """A call in replay has no recording. Nothing was sent. The message begins with "Recording not found".
 
     Way out:
         Do what the message names as the cause, or run the command that it ends with.

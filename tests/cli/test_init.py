@@ -59,9 +59,8 @@ def test_a_new_project_records_and_is_green_in_ci(
     clone = re.findall(r"^  (git config .*)$", written.stdout, re.MULTILINE)
     for command in clone:
         shell(command)
-    assert all(
-        command in (Path(__file__).parents[2] / "docs" / "pytest.md").read_text(encoding="utf-8") for command in clone
-    )
+    page = (Path(__file__).parents[2] / "docs" / "recipes" / "git.md").read_text(encoding="utf-8")
+    assert all(command in page for command in clone)
     [hook] = yaml.safe_load((project / CONFIG).read_text())["repos"][0]["hooks"]
     shell(hook["entry"])
     for step in re.findall(r"^  - run: (.*)$", written.stdout, re.MULTILINE):

@@ -105,9 +105,9 @@ def create(path: Path, content: bytes, owner: str) -> None:
         except OSError:  # a file system without links has no atomic create
             if os.path.lexists(path):
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
-            os.replace(temporary, path)
+            despite_others(lambda: os.replace(temporary, path))
         else:
-            temporary.unlink(missing_ok=True)
+            remove(temporary)
 
 
 @contextmanager

@@ -125,5 +125,5 @@ def _test_file(path: Path) -> str:
     if (fixture := parsed_fixture_id(node_id)) is not None:
         node_id = fixture.definer.rstrip("/:") if fixture.scope == SESSION else fixture.node_id
     file = node_id.partition("::")[0]
-    # A stranger's recording names no other file, on Windows neither.
-    return "" if os.path.isabs(file) or not {"..", "\\", ":"}.isdisjoint((*file.split("/"), *file)) else file
+    parts = Path(file)
+    return "" if parts.anchor or ".." in parts.parts else file  # a stranger's recording names no other file

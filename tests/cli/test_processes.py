@@ -117,7 +117,7 @@ def children(process: int) -> list[int]:
 @pytest.mark.parametrize("start", ["fork", "spawn"])
 @pytest.mark.parametrize(
     ("sent", "after_seconds"),
-    [(signal.SIGINT, 0), (signal.SIGINT, 1), (signal.SIGTERM, 1), (signal.SIGKILL, 1)],
+    [(signal.SIGINT, 0), (signal.SIGINT, 1), (signal.SIGTERM, 1), (9, 1)],
     ids=["Ctrl-C at once", "Ctrl-C", "TERM", "KILL"],
 )
 def test_an_ended_command_leaves_no_process(

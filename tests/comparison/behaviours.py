@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Callable
 from functools import partial
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from ..support.openai_server import Reply, chunks, completion
@@ -305,7 +306,7 @@ def _(trial: Trial) -> None:
     before = trial.server.count
     if trial.name == "ours":
         script = f"curl -s $OPENAI_BASE_URL/chat/completions -H 'content-type: application/json' -d '{body}'"
-        cli = [trial.command[0].replace("python", "inference-recorder"), "run", "--mode=replay"]
+        cli = [str(Path(trial.command[0]).with_name("inference-recorder")), "run", "--mode=replay"]
         printed = _printed([*cli, f"--dir={trial.directory}", "--", "sh", "-c", script])
     else:
         assert trial.name == "aimock", "it works in the process of the tests only"

@@ -10,7 +10,6 @@ import asyncio
 import base64
 import json
 import os
-import resource
 import signal
 import socket
 import sys
@@ -50,6 +49,8 @@ def perform(specification: dict[str, Any]) -> None:
         _wait_for_the_others(specification)
     if specification["limit_bytes"]:
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # the kernel kills the process in the middle of a write
+        import resource  # Windows has none
+
         resource.setrlimit(resource.RLIMIT_FSIZE, (specification["limit_bytes"],) * 2)
     is_opened = block is None or specification["pytest"]
     error = ""

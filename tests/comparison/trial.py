@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import resource
 import shutil
 import subprocess
 import time
@@ -174,6 +173,8 @@ class Trial:
 
         def limit() -> None:
             if limit_bytes:
+                import resource  # Windows has none
+
                 resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes,) * 2)
 
         with subprocess.Popen(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(
-    r"(?P<not_run><!-- not run: (?P<reason>.*?) -->\s*\n)?"
+    r"(?P<not_run><!-- not run: (?P<reason>[^\n]*?) -->\s*\n)?"
     r"^(?P<indent> *)```(?P<language>\w*)(?: title=\"(?P<title>[^\"]+)\")?\n(?P<text>.*?)^(?P=indent)```$",
     re.DOTALL | re.MULTILINE,
 )

@@ -21,7 +21,7 @@ _TIMEOUT_SECONDS = 120
 _KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "AZURE_OPENAI_API_KEY")
 _END = "@@end of command "
 _PIP = re.compile(r"^pip install [^&\n]*(?:&&)? *")
-_DURATION = r"\d+(?:\.\d+)? ?(?:s|ms)"
+_DURATION = r"\b\d+(?:\.\d+)? ?m?s\b"
 
 
 class UntruePage(AssertionError):

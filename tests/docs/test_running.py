@@ -31,6 +31,7 @@ def page_of(directory: Path, *lines: str) -> Page:
         (["…", "end"], "1\n2", False),
         (["one"], "one\ntwo", False),
         (["a.c"], "abc", False),
+        (["0 skipped"], "7 skipped", False),
     ],
 )
 def test_shown_output_is_compared_line_by_line(shown: list[str], output: str, is_equal: bool) -> None:

@@ -100,18 +100,20 @@ def _refuse(client: Any) -> NoReturn:
     __tracebackhide__ = True
     sdk = sdk_of_client(client)
     kind: type[Exception] = sdk.errors[sdk.error]
-    variable, test_id = _variables(client)[0], current_test_run().test_id
+    variables, test_id = _variables(client), current_test_run().test_id
+    unused = next(filter(os.environ.get, variables), None)  # the client was given an empty key, or was made before
+    advice = f"set {variables[0]}" if unused is None else f"pass it the key of {unused}, which it was not made with"
     start = (
         f"Nothing was sent: {test_id or 'a call outside a test'} needs an API key, and its client was made without one"
     )
     if engines := possible_engines():
         if all(engine.is_live for engine in engines):
-            raise kind(f"{start}\n  its session is live; to call the API, set {variable}")
-        raise kind(f"{start}\n  no recording answers the call; to record it, set {variable}")
+            raise kind(f"{start}\n  its session is live; to call the API, {advice}")
+        raise kind(f"{start}\n  no recording answers the call; to record it, {advice}")
     raise kind(
         f"{start}\n  the call is in no session, so no recording can answer it; mark the test with "
         "@pytest.mark.inference_recording, or call inside `with inference_recording():`\n"
-        f"  to call the API, set {variable}"
+        f"  to call the API, {advice}"
     )
 
 

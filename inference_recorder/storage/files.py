@@ -35,9 +35,7 @@ def read(path: str | Path) -> bytes | None:
     """
     # Opened without looking first: a regular file costs nothing more.
     try:
-        if not _NO_LINKS and os.path.islink(path):
-            return _content_at(_link_target(path), path)
-        return _content_at(path, path)
+        return _content_unless_link(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -48,7 +46,7 @@ def read(path: str | Path) -> bytes | None:
                 error = target_error
         elif isinstance(error, PermissionError) and _LONGEST_USE_SECONDS and not os.path.isdir(path):
             try:
-                return despite_others(lambda: _content_at(path, path))
+                return despite_others(lambda: _content_unless_link(path))
             except FileNotFoundError:
                 return None
             except OSError as last_error:
@@ -183,6 +181,13 @@ def is_inside(path: str | Path, directory: str | Path) -> bool:
 def reason(error: OSError) -> str:
     """Return the system's message for an error."""
     return error.strerror or str(error)
+
+
+def _content_unless_link(path: str | Path) -> bytes:
+    """Return the content of a file; where the system cannot refuse to open a link, look for one first."""
+    if not _NO_LINKS and os.path.islink(path):
+        return _content_at(_link_target(path), path)
+    return _content_at(path, path)
 
 
 def _content_at(target: str | Path, path: str | Path) -> bytes:

@@ -46,6 +46,17 @@ def test_an_empty_key_is_a_missing_one(recordings: Path, without_plugin: None) -
         assert isinstance(openai.OpenAI(api_key=""), openai.OpenAI)
 
 
+def test_an_empty_key_beside_the_variable_is_not_answered_with_the_variable(
+    recordings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Setting what is set helps nobody."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-real")
+    with inference_recording("record-if-missing", recordings):
+        client = openai.OpenAI(api_key="")
+        with pytest.raises(openai.OpenAIError, match="to record it, pass it the key of OPENAI_API_KEY, which it was"):
+            client.models.list()
+
+
 @pytest.mark.parametrize("mode", ["record", "record-if-missing", "live"])
 def test_a_client_that_may_send_needs_its_key(mode: str, recordings: Path, without_plugin: None) -> None:
     """A made-up key would turn a clear error into a 401 from the API."""

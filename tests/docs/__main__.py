@@ -60,14 +60,16 @@ def is_named(path: str, name: str) -> bool:
 def _outcome(page: Page, environments: Path) -> tuple[str, bool]:
     """Return what to print of a page's run, and whether the page is true."""
     packages = missing(page)
+    if absent := page.missing_programs:
+        return f"not run: {page} needs {', '.join(absent)}", True
     try:
         python = python_for(page, environments)
         line = f"{page}: {run(page, python)} commands"
         return f"{line}, {versions(python, packages)}" if packages else line, True
     except UntruePage as error:
         return str(error), False
-    except subprocess.CalledProcessError as error:
-        return f"{page}: no environment\n{error.stderr}", False
+    except subprocess.SubprocessError as error:
+        return f"{page}: no environment\n{error}\n{getattr(error, 'stderr', '')}", False
 
 
 if __name__ == "__main__":

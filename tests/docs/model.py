@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
-import struct
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +14,7 @@ from ..support.openai_server import (
     chunk,
     completion,
     default_reply,
+    embeddings,
     response,
     response_events,
 )
@@ -55,10 +54,12 @@ _DIMENSIONS = 64
 
 def reply(request: ReceivedRequest, number: int) -> Reply:
     """Answer by the last message of a chat, or item of a response; vectors are near if their texts share words."""
-    answers = {"/v1/chat/completions": _chat, "/v1/responses": _response, "/v1/embeddings": _embeddings}
+    answers = {"/v1/chat/completions": _chat, "/v1/responses": _response}
     path = re.sub("^/openai/deployments/[^/]+", "/v1", request.path)  # Azure's
     if path == "/v1/audio/speech":
         return Reply(content=SPEECH, media_type="audio/mpeg")
+    if path == "/v1/embeddings":
+        return Reply(embeddings(request.json, _vector))
     answer = answers.get(path)
     return default_reply(request, number) if answer is None else answer(request.json, number)
 
@@ -122,17 +123,6 @@ def _response(body: dict[str, Any], number: int) -> Reply:
 
 def _numbered(*events: dict[str, Any]) -> Iterator[dict[str, Any]]:
     return (event | {"sequence_number": number} for number, event in enumerate(events))
-
-
-def _embeddings(body: dict[str, Any], number: int) -> Reply:
-    texts = body["input"] if isinstance(body["input"], list) else [body["input"]]
-    vectors: list[Any] = [_vector(str(text)) for text in texts]
-    if body.get("encoding_format") == "base64":
-        vectors = [base64.b64encode(struct.pack(f"<{_DIMENSIONS}f", *vector)).decode() for vector in vectors]
-    data = [{"object": "embedding", "index": index, "embedding": vector} for index, vector in enumerate(vectors)]
-    tokens = sum(len(str(text).split()) for text in texts)
-    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-    return Reply({"object": "list", "data": data, "model": body["model"], "usage": usage})
 
 
 def _vector(text: str) -> list[float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -111,9 +112,10 @@ class Page:
         return [word for word in words if re.match(r"(?!inference-recorder)\w[^/]*$", word)]
 
     @property
-    def programs(self) -> list[str]:
-        """The programs that it needs and pip does not install: `<!-- needs: git-lfs -->`."""
-        return re.findall(r"^<!-- needs: (\S+) -->$", self.path.read_text(encoding="utf-8"), re.MULTILINE)
+    def missing_programs(self) -> list[str]:
+        """The programs that it needs, pip does not install and this machine lacks: `<!-- needs: git-lfs -->`."""
+        names = re.findall(r"^<!-- needs: (\S+) -->$", self.path.read_text(encoding="utf-8"), re.MULTILINE)
+        return [name for name in names if shutil.which(name) is None]
 
 
 def _blocks(text: str) -> Iterator[Block]:

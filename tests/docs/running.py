@@ -21,6 +21,7 @@ _TIMEOUT_SECONDS = 120
 _KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "AZURE_OPENAI_API_KEY")
 _END = "@@end of command "
 _PIP = re.compile(r"^pip install [^&\n]*(?:&&)? *")
+_RECORDS = re.compile(r"record-if-missing|mode[= ]record\b|# .*\brecord")
 _DURATION = r"\b\d+(?:\.\d+)? ?m?s\b"
 
 
@@ -31,8 +32,8 @@ class UntruePage(AssertionError):
 def run(page: Page, python: Path = Path(sys.executable)) -> int:
     """Run a page's commands with the programs beside this interpreter; returns how many were run.
 
-    Commands that record have keys; all others have none, and must not send a request to the model. Raises UntruePage
-    with the page, the line and the real output.
+    Commands that record, by their mode or a comment, have keys; all others have none, and must not send a request to
+    the model. Raises UntruePage with the page, the line and the real output.
     """
     count = 0
     with tempfile.TemporaryDirectory() as name, running_server() as server:
@@ -54,6 +55,11 @@ def run(page: Page, python: Path = Path(sys.executable)) -> int:
     return count
 
 
+def without_pip(command: str) -> str:
+    """Return a command without the installation that it begins with: what that installs is here."""
+    return _PIP.sub("", command)
+
+
 def _edit(page: Page, edit: Edit, directory: Path) -> None:
     file = directory / edit.file
     text = file.read_text(encoding="utf-8")
@@ -63,17 +69,17 @@ def _edit(page: Page, edit: Edit, directory: Path) -> None:
 
 
 def _run(page: Page, command: Command, shell: Shell, server: OpenAIServer) -> None:
-    text = _PIP.sub("", command.text)
-    is_recording = "record" in command.text.replace("inference-recorder", "")
+    text = without_pip(command.text)
+    is_recording = _RECORDS.search(command.text.lower()) is not None
     before = server.count
     status, output = shell.run(text, has_keys=is_recording)
     reason = ""
     if command.shown and not pattern(command.shown).fullmatch("\n".join(output)):
         reason = "its output is"
-    elif not command.shown and status:
+    elif status and not any(line.strip("… ") for line in command.shown):
         reason = f"its exit status is {status}, its output"
     if not is_recording and server.count > before:
-        reason = f"it sent {server.count - before} requests to the model, and does not say record; its output is"
+        reason = f"it sent {server.count - before} requests to the model, but not in a mode that records; its output is"
     if reason:
         shown = "\n".join(f"  {line}" for line in output)
         raise UntruePage(f"{page}:{command.line}: $ {command.text}\n{reason}:\n{shown}")

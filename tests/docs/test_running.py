@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ..support.systems import needs_shell
 from .pages import Page
 from .running import UntruePage, pattern, run
 
@@ -14,6 +15,7 @@ FENCE = "```"
 
 def page_of(directory: Path, *lines: str) -> Page:
     """Return a page with one console block of these lines."""
+    needs_shell()
     path = directory / "page.md"
     path.write_text("\n".join([f"{FENCE}console", *lines, FENCE, ""]), encoding="utf-8")
     return Page(path)
@@ -45,6 +47,8 @@ def test_shown_output_is_compared_line_by_line(shown: list[str], output: str, is
     [
         ["$ false"],
         ["$ echo one", "two"],
+        ["$ echo one; false", "…"],
+        ["$ rm -rf recordings && curl -s $OPENAI_BASE_URL/models"],
         ["$ exit 3"],
         ["$ curl -s $OPENAI_BASE_URL/models"],
     ],
@@ -86,9 +90,9 @@ def test_commands_share_a_directory_a_shell_and_its_variables(tmp_path: Path, mo
         "below",
         "value none",
         "$ echo two \\",
-        "  lines; echo record $OPENAI_API_KEY",
+        "  lines; echo $OPENAI_API_KEY    # recorded",
         "two lines",
-        "record sk-of-the-pages",
+        "sk-of-the-pages",
     )
 
     assert 4 == run(page)

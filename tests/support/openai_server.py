@@ -278,7 +278,7 @@ def default_reply(request: ReceivedRequest, number: int) -> Reply:
             return Reply(events=response_events("Hello there !", number=number), is_done_sent=False)
         return Reply(response(f"Hello {number}!", number=number))
     if path == "/embeddings":
-        return Reply(_embeddings(body))
+        return Reply(embeddings(body))
     if path == "/moderations":
         return Reply({"id": f"modr-{number}", "model": "omni-moderation-latest", "results": [_MODERATION]})
     if path == "/images/generations":
@@ -288,14 +288,15 @@ def default_reply(request: ReceivedRequest, number: int) -> Reply:
     return error(404, f"no such path: {path}", code="not_found")
 
 
-def _embeddings(body: dict[str, Any]) -> dict[str, Any]:
+def embeddings(
+    body: dict[str, Any], vector_of: Callable[[str], list[float]] = lambda text: [float(len(text)), 0.5, -0.25]
+) -> dict[str, Any]:
+    """Return the vectors of the texts that a request asks for, in the format that it asks for."""
     texts = body["input"] if isinstance(body["input"], list) else [body["input"]]
-    vectors = [[float(len(str(text))), 0.5, -0.25] for text in texts]
+    vectors: list[Any] = [vector_of(str(text)) for text in texts]
     if body.get("encoding_format") == "base64":
-        encoded: list[Any] = [base64.b64encode(struct.pack("<3f", *vector)).decode() for vector in vectors]
-    else:
-        encoded = vectors
-    data = [{"object": "embedding", "index": position, "embedding": vector} for position, vector in enumerate(encoded)]
+        vectors = [base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode() for vector in vectors]
+    data = [{"object": "embedding", "index": position, "embedding": vector} for position, vector in enumerate(vectors)]
     return {"object": "list", "data": data, "model": body["model"], "usage": {"prompt_tokens": 2, "total_tokens": 2}}
 
 

@@ -41,7 +41,7 @@ def _restored(kind: type[RecorderError], args: tuple[object, ...]) -> RecorderEr
 
 
 class UnknownMode(RecorderError, ValueError):
-    """A mode is none of live, record, replay and record-if-missing. Raised at entry, before anything is sent.
+    """The mode is not one of live, record, replay and record-if-missing. Raised at entry, before anything is sent.
 
     Way out:
         Correct it where the message says that it comes from.

@@ -65,7 +65,7 @@ def get_inference_mode() -> InferenceMode:
     """Return the mode that the environment or the configuration names, otherwise replay.
 
     Raises:
-        UnknownMode: It is none of the four.
+        UnknownMode: It is not one of the four.
     """
     return current_test_run().config.mode().value
 

@@ -81,7 +81,7 @@ class inference_recording(WarnsIfUnused):  # noqa: N801 - it is used as a functi
         RecorderError: An argument is not valid.
         TypeError: An argument has the wrong type.
         ValueError: An argument has a value that it cannot have.
-        UnknownMode: On entering: the mode is none of the four.
+        UnknownMode: On entering: the mode is not one of the four.
         UnusableDirectory: On entering: the directory cannot be read or written.
         UnsupportedSDK: On entering: the installed openai lacks a name that is intercepted.
     """

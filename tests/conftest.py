@@ -207,12 +207,12 @@ def sdk(make_sdk: Callable[..., Colour]) -> Colour:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Name the tests that had no browser in the last lines: a green summary must not hide that they did not run."""
+    """Name the tests that lacked a program in the last lines: a green summary must not hide that they did not run."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     skipped = [] if reporter is None or hasattr(config, "workerinput") else reporter.stats.get("skipped", [])
-    files = Counter(report.nodeid.partition("::")[0] for report in skipped if NEEDS_BROWSER in str(report.longrepr))
-    for file, count in files.items():
-        reporter.write_line(f"not run: {count} tests of {file}: {NEEDS_BROWSER}")
+    reasons = ((report.nodeid.partition("::")[0], str(report.longrepr[-1])) for report in skipped)
+    for (file, reason), count in Counter(each for each in reasons if each[1].endswith("on the PATH")).items():
+        reporter.write_line(f"not run: {count} tests of {file}: {reason.removeprefix('Skipped: ')}")
 
 
 def files_of(directory: Path) -> list[str]:

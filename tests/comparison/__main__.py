@@ -17,9 +17,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from ..reference.__main__ import main as write_parts
 from ..support.openai_server import running_server
 from .behaviours import BEHAVIOURS
-from .table import OLDEST, OLDEST_OPENAI, PAGE, RESULTS, read_results, table, with_table
+from .table import OLDEST, OLDEST_OPENAI, RESULTS, read_results, table
 from .tools import TOOLS
 from .trial import CannotTell, Trial
 
@@ -51,7 +52,8 @@ def main() -> int:
                 print(table({name: results[name]}), flush=True)
                 if options.write:
                     RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
-                    PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8"), results), encoding="utf-8")
+    if options.write:
+        write_parts()
     print(*problems, sep="\n", file=sys.stderr)
     return int(bool(problems))
 

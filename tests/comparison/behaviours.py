@@ -37,10 +37,17 @@ def row(name: str, title: str) -> Callable[[Behaviour], Behaviour]:
     return add
 
 
-def replays(trial: Trial, *calls: dict[str, Any], **how: Any) -> tuple[list[Any], list[Any]]:
-    """Record calls and replay them; nothing may fail, and nothing may be sent in replay."""
+def records(trial: Trial, *calls: dict[str, Any], **how: Any) -> list[Any]:
+    """Record calls; none may fail. What is refused or not sent afterwards would otherwise prove nothing."""
     recorded = trial.run("record", *calls, **how)
     assert not failed(recorded), recorded
+    assert trial.sent, "nothing was recorded"
+    return recorded
+
+
+def replays(trial: Trial, *calls: dict[str, Any], **how: Any) -> tuple[list[Any], list[Any]]:
+    """Record calls and replay them; nothing may fail, and nothing may be sent in replay."""
+    recorded = records(trial, *calls, **how)
     replayed = trial.run("replay", *calls, **how)
     assert not failed(replayed), replayed
     assert trial.sent == 0, f"sent {trial.sent} requests in replay"
@@ -137,7 +144,7 @@ def _(trial: Trial) -> None:
 
 @row("another prompt", "another prompt is refused in replay")
 def _(trial: Trial) -> None:
-    trial.run("record", chat())
+    records(trial, chat())
     refused(trial, chat(prompt="Where is Porto?"))
 
 
@@ -147,21 +154,21 @@ def _(trial: Trial) -> None:
         return chat(changes={"messages": [{"role": "system", "content": text}, {"role": "user", "content": "Hi"}]})
 
     number = "Round 3.14159265 please."
-    trial.run("record", chat(changes={"temperature": 0}), system("Be brief."), chat(prompt=number))
+    records(trial, chat(changes={"temperature": 0}), system("Be brief."), chat(prompt=number))
     for call in (chat(changes={"temperature": 1}), system("Be kind."), chat(prompt=number.replace("65", "66"))):
         refused(trial, call)
 
 
 @row("at once", "the refusal is an error of its own: the SDK neither retries nor wraps it")
 def _(trial: Trial) -> None:
-    trial.run("record", chat())
+    records(trial, chat())
     found = refused(trial, chat(prompt="Where is Porto?", retries=2))
     assert not found["is_sdk_error"], f"{found['error']} after {found['seconds']:.1f} s"
 
 
 @row("difference", "the refusal shows the nearest recording and what differs")
 def _(trial: Trial) -> None:
-    trial.run("record", chat(prompt="Where is Lisbon?"))
+    records(trial, chat(prompt="Where is Lisbon?"))
     text = refused(trial, chat(prompt="Where is Porto?"))["text"]
     assert "Where is Lisbon?" in text, text
     assert "Where is Porto?" in text, text
@@ -169,14 +176,14 @@ def _(trial: Trial) -> None:
 
 @row("how to record", "the refusal names the option that records the call")
 def _(trial: Trial) -> None:
-    trial.run("record", chat())
+    records(trial, chat())
     text = refused(trial, chat(prompt="Where is Porto?"))["text"]
-    assert re.search(r"--record-mode|--inference-mode|INFERENCE_MODE=|--record\b", text), text
+    assert re.search(r"record[-_ ]mode|--inference-mode|INFERENCE_MODE=|--record\b", text), text
 
 
 @row("past the SDK", "in replay, a request by httpx to api.openai.com is not sent")
 def _(trial: Trial) -> None:
-    trial.run("record", chat())
+    records(trial, chat())
     url = trial.server.base_url.replace("127.0.0.1", "api.openai.com") + "/models"
     trial.run("replay", {"kind": "http", "url": url})
     assert trial.sent == 0, "sent"
@@ -184,9 +191,10 @@ def _(trial: Trial) -> None:
 
 @row("no key", "a replay needs no key")
 def _(trial: Trial) -> None:
-    trial.run("record", chat())
+    records(trial, chat())
     replayed = trial.run("replay", chat(), key="")
     assert not failed(replayed), replayed
+    assert trial.sent == 0, "sent"
 
 
 def is_key_stored(trial: Trial) -> bool:
@@ -217,7 +225,7 @@ def _(trial: Trial) -> None:
 @row("400", "a 400 replays as the same exception with its body")
 def _(trial: Trial) -> None:
     trial.server.answers(CHAT, failure(400, "Too long.", code="context_length_exceeded"))
-    trial.run("record", chat())
+    trial.run("record", chat())  # fails, as it is to
     [replayed] = trial.run("replay", chat())
     assert trial.sent == 0, "sent"
     assert replayed.get("error") == "BadRequestError", replayed
@@ -245,7 +253,7 @@ def _(trial: Trial) -> None:
     long = Reply(completion("word " * 50_000))
     trial.server.answers(CHAT, Reply(completion("Portugal.")), long)
     trial.server.answers(SPEECH, Reply(content=b"word " * 50_000, media_type="audio/mpeg"))
-    trial.run("record", chat())
+    records(trial, chat())
     again = [("again", chat())] if trial.name != "aimock" else []  # which sends no request again
     for mode, call in [("add", {"kind": "speech", "prompt": "Hi"}), *again]:
         trial.run(mode, call, limit_bytes=100_000)
@@ -261,7 +269,7 @@ def _(trial: Trial) -> None:
 def _(trial: Trial) -> None:
     numbers = count()
     trial.server.scripts[CHAT] = lambda request, _: Reply(completion("Portugal.", number=next(numbers)))
-    trial.run("record", chat())
+    records(trial, chat())
     files = trial.files()
     trial.run("again", chat())
     assert trial.sent, "nothing was recorded again"
@@ -294,14 +302,14 @@ def _(trial: Trial) -> None:
 def _(trial: Trial) -> None:
     calls = (chat(), chat(prompt="Where is Porto?"))
     in_pytest = bool(trial.tool.pytest_options)
-    trial.run("record", *calls, in_pytest=in_pytest)
+    records(trial, *calls, in_pytest=in_pytest)
     trial.run("replay", calls[0], in_pytest=in_pytest)
     assert re.search(r"\bunused\b(?! 0)|unplayed", trial.output.replace(" 0 unused", "")), trial.output
 
 
 @row("language", "a program in another language gets the recorded answers (curl)")
 def _(trial: Trial) -> None:
-    trial.run("record", chat())
+    records(trial, chat())
     body = json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": chat()["prompt"]}]})
     before = trial.server.count
     if trial.name == "ours":
@@ -342,7 +350,7 @@ def _(trial: Trial) -> None:
 @row("faults", "failures can be injected: a 429 in place of an answer")
 def _(trial: Trial) -> None:
     assert trial.name == "aimock", "it has no such option"
-    trial.run("record", chat())
+    records(trial, chat())
     with trial.served("replay", "--chaos-ratelimit", "1") as base_url:
         url = f"{base_url}/chat/completions"
         printed = _printed(["curl", "-s", "-w", "%{http_code}", url, "-d", '{"model": "gpt-4o", "messages": []}'])
@@ -353,7 +361,7 @@ def _(trial: Trial) -> None:
 def _(trial: Trial) -> None:
     assert trial.name == "cassetter", "it has no such mode"
     trial.server.answers(CHAT, Reply(completion("Portugal.")), Reply(completion("Portugal.")), Reply({"other": 1}))
-    trial.run("record", chat())
+    records(trial, chat())
     trial.run("verify", chat())
     assert trial.sent == 1, "sent nothing"
     assert "differ" not in trial.output, trial.output

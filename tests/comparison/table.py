@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 from .behaviours import BEHAVIOURS
 from .tools import CHECKOUT, TOOLS
 
-PAGE = CHECKOUT / "docs" / "comparison.md"
 RESULTS = Path(__file__).parent / "results.json"
 BENCHMARKS = CHECKOUT / "tests" / "benchmarks" / "results.json"
 OLDEST, OLDEST_OPENAI = "oldest openai", "1.66.0"
@@ -57,14 +55,6 @@ def speed_table() -> str:
             cells.append(f"{times:.2g} ×" if times else "–")
         rows.append([title, f"{ours:.2g} µs", *cells])
     return _markdown(rows)
-
-
-def with_table(page: str, results: dict[str, Any]) -> str:
-    """Return the page with both tables of these results."""
-    for name, content in (("behaviours", table(results)), ("speed", speed_table())):
-        pattern = rf"(<!-- {name}: .*? -->\n).*?(\n<!-- end of {name} -->)"
-        page = re.sub(pattern, lambda found, text=content: found[1] + text + found[2], page, flags=re.DOTALL)  # type: ignore[misc]
-    return page
 
 
 def _markdown(rows: list[list[str]]) -> str:

@@ -27,8 +27,10 @@ def test_its_commands_do_what_it_shows(name: str) -> None:
     """A reader who copies a command gets what the page shows."""
     needs_shell()
     page = PAGES[name]
-    if needed := [*missing(page), *page.missing_programs]:
-        pytest.skip(f"needs {', '.join(needed)}: python -m tests.docs {name}")
+    if packages := missing(page):
+        pytest.skip(f"needs {', '.join(packages)}: python -m tests.docs {name}")
+    if programs := page.missing_programs:
+        pytest.skip(f"no {', '.join(programs)} on the PATH")
 
     assert run(page) > 0
 

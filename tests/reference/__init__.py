@@ -1,4 +1,4 @@
-"""The parts of docs/ that are made from the code. `python -m tests.reference` writes them into the pages again."""
+"""The parts of docs/ that are made from the code and from stored results; `python -m tests.reference` writes them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from inference_recorder.sdk.coverage import coverage_table
 
+from ..comparison.table import read_results, speed_table, table
 from .errors import list_of_errors
 
 _DOCS = Path(__file__).parents[2] / "docs"
@@ -17,6 +18,8 @@ def made_parts() -> dict[tuple[Path, str], str]:
     return {
         (_DOCS / "coverage.md", "coverage"): coverage_table(),
         (_DOCS / "errors.md", "errors"): list_of_errors(),
+        (_DOCS / "comparison.md", "behaviours"): table(read_results()),
+        (_DOCS / "comparison.md", "speed"): speed_table(),
     }
 
 

@@ -54,7 +54,7 @@ def test_a_pointer_in_place_of_a_file_is_named_and_can_be_recorded_again(
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("git-lfs") is None, reason="git-lfs is not installed")
+@pytest.mark.skipif(shutil.which("git-lfs") is None, reason="no git-lfs on the PATH")
 @pytest.mark.usefixtures("sessions_are_runs")
 def test_the_command_for_a_pointer_fetches_the_file(
     sdk: Colour, recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -123,7 +123,7 @@ class CallLog:
         """Log a failed call that is not recorded, for later runs too; neither argument holds a secret."""
         explanation = (
             f"{reason_of(failure)}: {failure.message}\n"
-            "This failed call was not recorded and replaced nothing; record_errors=True records it."
+            "This failed call was not recorded and replaced nothing; run again, or record it with record_errors=True."
         )
         process_usage.tell_unanswered()
         call = replace(_call(decision, request, failure), explanation=explanation)

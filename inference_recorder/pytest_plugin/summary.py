@@ -75,7 +75,7 @@ def summarize(
     dropped = report.calls_with("dropped")
     count, them = ("1 failed call was", "it") if len(dropped) == 1 else (f"{len(dropped)} failed calls were", "them")
     show(
-        f"{count} not recorded; record_errors=True records {them}",
+        f"{count} not recorded; run again, or record {them} with record_errors=True",
         _by_test((call["test_id"], call["failure"]) for call in dropped),
     )
     if lists_unused and not prunes and needless:

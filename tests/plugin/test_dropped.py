@@ -53,7 +53,9 @@ def test_what_was_not_recorded_is_named_by_test_and_what_is_a_failure_counted_ap
     assert line == line_of(result, "recordings:")
     named = result.outlines.index("  recorded failures, which a replay raises again:")
     assert "    test_it.py::test_404: 1 x 404 NotFoundError" == result.outlines[named + 1]
-    start = result.outlines.index("  4 failed calls were not recorded; record_errors=True records them:")
+    start = result.outlines.index(
+        "  4 failed calls were not recorded; run again, or record them with record_errors=True:"
+    )
     assert [
         "    test_it.py::test_429: 1 x 429 RateLimitError",
         "    test_it.py::test_both: 1 x 429 RateLimitError",
@@ -96,6 +98,19 @@ def test_record_errors_records_them_as_the_line_says(setting: str, suite: Suite)
     suite.run().assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize("mode", [RECORD, NEW])
+def test_running_again_records_them_as_the_line_says(mode: str, suite: Suite) -> None:
+    """A server that was off, or a rate limit, is over by then."""
+    suite.write("test_it.py", "@pytest.mark.inference_recording\ndef test_it(): try_to_ask('hi')")
+    fail_at(suite, hi=429)
+    failed = suite.run(mode)
+    fail_at(suite)
+
+    assert "  1 failed call was not recorded; run again, or record it with record_errors=True:" in failed.outlines
+    assert "recordings: 0 replayed, 1 recorded, 0 missed, 0 live, 0 unused" == line_of(suite.run(mode), "recordings:")
+    assert "recordings: 1 replayed, 0 recorded, 0 missed, 0 live, 0 unused" == line_of(suite.run(), "recordings:")
+
+
 @pytest.mark.parametrize("status", [401, 503])
 def test_a_test_that_goes_on_without_the_answer_loses_no_recording(status: int, suite: Suite) -> None:
     """The network was down for a minute: no recording of the calls that did not happen is replaced, cut or pruned."""
@@ -120,7 +135,7 @@ def test_a_test_that_goes_on_without_the_answer_loses_no_recording(status: int, 
     result = suite.run(RECORD, "--inference-prune=delete")
 
     result.assert_outcomes(passed=2)
-    assert "  5 failed calls were not recorded; record_errors=True records them:" in result.outlines
+    assert "  5 failed calls were not recorded; run again, or record them with record_errors=True:" in result.outlines
     assert before == contents_of(suite.directory / "recordings")
     fail_at(suite)
     suite.run().assert_outcomes(passed=2)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 URLS: dict[str, str] = PROJECT["urls"]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+SHELLCHECK = shutil.which("shellcheck")
 ADDRESS = re.compile(
     r"https?://(?:github\.com|raw\.githubusercontent\.com|[\w.-]+\.readthedocs\.io)(?:/[^\s\"'`)<>\]]*)?"
 )
@@ -98,6 +101,22 @@ def test_workflows_may_do_nothing_but_read_and_publish() -> None:
         step
         for _, step in steps()
         if "checkout@" in step.get("uses", "") and step["with"]["persist-credentials"] is not False
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(SHELLCHECK is None, reason="no shellcheck on the PATH; .ci/run installs it")
+def test_the_commands_of_the_workflows_pass_shellcheck() -> None:
+    """actionlint, which also gives them to it, is not on every machine."""
+    commands = [step["run"] for _, step in steps() if "run" in step]
+
+    assert 10 < len(commands)
+    assert [] == [
+        run.stdout
+        for command in commands
+        if (
+            run := subprocess.run([str(SHELLCHECK), "-s", "bash", "-"], input=command, capture_output=True, text=True)
+        ).stdout
     ]
 
 

@@ -67,11 +67,12 @@ class Suite:
         path = self.directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
         head = textwrap.dedent(HEAD) if path.name.startswith(("test_", "conftest")) else ""
-        path.write_text(head + textwrap.dedent(text))
+        path.write_text(head + textwrap.dedent(text), encoding="utf-8")
 
     def configure(self, *lines: str) -> None:
         """Write `[tool.inference_recorder]` with these lines."""
-        (self.directory / "pyproject.toml").write_text("\n".join(["[tool.inference_recorder]", *lines, ""]))
+        text = "\n".join(["[tool.inference_recorder]", *lines, ""])
+        (self.directory / "pyproject.toml").write_text(text, encoding="utf-8")
 
     def run(self, *arguments: str) -> pytest.RunResult:
         """Run the tests in this process: fast, but without workers and without a fresh start."""

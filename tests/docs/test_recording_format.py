@@ -30,6 +30,13 @@ def test_the_page_names_every_member_that_a_file_can_have_and_no_other() -> None
     assert {name for names in named for name in names} == {name for file in files for name in _members(file)}
 
 
+def test_the_page_names_what_a_failure_holds() -> None:
+    [row] = [line for line in SECTION.splitlines() if "`exception_data`" in line]
+    file = json.loads(encode("t", {}, EVERYTHING[0]))
+
+    assert [] == [name for name in file["response"]["exception_data"] if f"`{name}`" not in row]
+
+
 def _members(file: dict[str, Any]) -> Iterator[str]:
     yield from file.keys() - {"request", "response"}
     yield from file["response"].keys() - {"http"}

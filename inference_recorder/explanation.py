@@ -32,9 +32,9 @@ class Difference:
     List positions are those of the request, or of the recording if only the recording has the value.
     """
     recorded: object
-    """The value in the recording."""
+    """The value in the recording, as in its key: with placeholders for secrets and what a normalizer replaces."""
     asked: object
-    """The value in the request."""
+    """The value in the request, in the same form."""
     only_in: Literal["recording", "request"] | None = None
     """The only side that has the path; the value of the other side is then None."""
     lines: tuple[str, ...] = ()

@@ -45,18 +45,20 @@ class inference_recording(WarnsIfUnused):  # noqa: N801 - it is used as a functi
     The configuration is `[tool.inference_recorder]` of pyproject.toml. Argument and environment precede it.
 
     Args:
-        mode: "live", "record", "replay" or "record-if-missing". By default LLAMA_STACK_TEST_INFERENCE_MODE, then
-            OGX_TEST_INFERENCE_MODE, the configuration, "replay". pytest's `--inference-mode` precedes all of these.
+        mode: "live", "record", "replay" or "record-if-missing", in lower or upper case. By default
+            LLAMA_STACK_TEST_INFERENCE_MODE, then OGX_TEST_INFERENCE_MODE, the configuration, "replay". pytest's
+            `--inference-mode` precedes all of these.
         storage_dir: The directory of recordings, which no option of pytest changes. By default pytest's
             `--inference-recordings`, then LLAMA_STACK_TEST_RECORDING_DIR, OGX_TEST_RECORDING_DIR, the configuration,
             "recordings". Its `recordings/` and `responses/` are searched too; under pytest also `recordings/` beside
             the test, unless argument or option names the directory.
         test_id: Part of every request's identity. By default the test that runs when the call is made, or null.
         scope: "test", or "shared" for requests that many tests make: they are stored once, under no test's id.
-        record_errors: Whether failed calls are recorded: True all of them, False none. By default, in both recording
-            modes, those where the server rejects the request itself (400, 404, 413, 422 and others), and not those that
-            the next run may not meet: connection errors, timeouts, 401, 402, 403, 408, 409, 429, 5xx and streams that
-            broke off. A failure that is not recorded replaces nothing; the session's `dropped` lists it.
+        record_errors: Whether failed calls are recorded: True all of them, False none. By default as the configuration
+            says, otherwise, in both recording modes, those where the server rejects the request itself (400, 404, 413,
+            422 and others), and not those that the next run may not meet: connection errors, timeouts, 401, 402, 403,
+            408, 409, 429, 5xx and streams that broke off. A failure that is not recorded replaces nothing; the
+            session's `dropped` lists it.
         redact: Secrets in addition to those of known shapes, the values of environment variables named `*_KEY`,
             `*_TOKEN`, `*_SECRET` or `*_PASSWORD`, and the client's own key: strings of 4 characters or more, compiled
             patterns (their group "secret", or the whole match), and functions that take a text and return the secrets
@@ -68,9 +70,11 @@ class inference_recording(WarnsIfUnused):  # noqa: N801 - it is used as a functi
             `[]` declares none.
         secret_env: Names, or patterns such as `DB_*`, of environment variables whose values are secrets too, from 4
             characters on; `!NAME` leaves one out. They are added to those of the configuration.
-        repeats: What answers a request that is made more often than it was recorded: "last", by default, the last
-            answer again; "error", none: it raises MissingRecording, and record-if-missing records it.
-        block_network: Whether every connection to another machine is refused, beside the calls that are recorded. In
+        repeats: What answers a request that is made more often than it was recorded: "last", the last answer again;
+            "error", none: it raises MissingRecording, and record-if-missing records it. By default as the configuration
+            says, otherwise "last".
+        block_network: Whether every connection to another machine is refused, beside the calls that are recorded. By
+            default as the configuration says, otherwise False; pytest's `--inference-block-network` precedes both. In
             replay, one to a model host or to the base url of an SDK client is refused anyway.
         allow_hosts: Hosts that are never refused, in addition to those of the configuration: names or addresses,
             `*.example.org`, `host:80`.
@@ -258,12 +262,16 @@ def enter_process_wide(recorder: inference_recording) -> Session:
 
 
 def resume(session: Session, *, is_process_wide: bool = False) -> None:
-    """Activate a session. Raises UnsupportedSDK and leaves it inactive if the SDK cannot be patched."""
+    """Activate a session. Raises UnsupportedSDK if the SDK cannot be patched; after an error it is inactive."""
     if session.mode is not InferenceMode.LIVE:
         hold()
     session.engine.is_open = True
     context.enter(session.engine, is_process_wide=is_process_wide)
-    exported.refresh()
+    try:
+        exported.refresh()
+    except BaseException:
+        suspend(session)
+        raise
 
 
 def suspend(session: Session) -> None:

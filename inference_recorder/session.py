@@ -43,7 +43,7 @@ class Session:
 
     @property
     def counts(self) -> Counter[Outcome]:
-        """How many calls were "replayed", "recorded", "missed", "dropped" and "live", without those that are zero."""
+        """How many calls `replayed`, `recorded`, `missed`, `dropped` and `live` list, without those that are zero."""
         self.engine.store_put_off()
         return self.engine.call_log.counts()
 
@@ -60,7 +60,7 @@ class Session:
 
     @property
     def missed(self) -> tuple[Call, ...]:
-        """The calls that raised MissingRecording, even if the code under test caught it."""
+        """The calls that raised MissingRecording or LiveCallBlocked, even if the code under test caught it."""
         return self.engine.call_log.calls("missed")
 
     @property
@@ -71,12 +71,17 @@ class Session:
 
     @property
     def live(self) -> tuple[Call, ...]:
-        """The calls that went out unrecorded."""
+        """The calls that went out unrecorded, past the SDK or in a live session.
+
+        A live session patches nothing: its calls are listed only while another session that is not live is open.
+        """
         return self.engine.call_log.calls("live")
 
     @property
     def requests(self) -> tuple[Request, ...]:
-        """The requests in order, as their keys are made from them and without secrets; live calls are left out.
+        """The requests in order, as their keys are made from them and without secrets.
+
+        Live calls, refused connections, and calls of child processes that got no recording are left out.
 
         Each has `endpoint`, `model` and `body`, the arguments of the call as a dict.
 

@@ -53,7 +53,7 @@ class Call:
     chunk_seconds: tuple[float, ...] = ()
     """When each chunk of a stream arrived while recording, counted from `started`."""
     explanation: str = ""
-    """For a missed call the text of its error; for a dropped one, how it failed."""
+    """For a missed call or a refused connection the text of its error; for a dropped call, how it failed."""
     number: int = 0
     """Position among all calls of the session, in the order they were made; a clock may stand still or go back."""
     cause: Advice | None = None

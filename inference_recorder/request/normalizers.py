@@ -23,7 +23,7 @@ class Normalizer:
     Args:
         path: A JSON path into the call's arguments: `$.messages[*].content`. Texts at and below it are replaced. `$` is
             the whole request. Steps are `.name`, `['name']`, `[0]`, `[*]`, `.*` and `..name`.
-        pattern: A regular expression. Without one, the whole value at `path` is replaced.
+        pattern: A regular expression, as a string. Without one, the whole value at `path` is replaced.
         placeholder: What replaces it. It may refer to groups of the pattern, as in `re.sub`.
 
     Raises:
@@ -35,6 +35,9 @@ class Normalizer:
     placeholder: str = "__NORMALIZED__"
 
     def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if not isinstance(value, str) and not (name == "pattern" and value is None):
+                raise RecorderError(f"the normalizer's {name} is of type {type(value).__name__}; it must be a string")
         JsonPath(self.path)
         if self.pattern is None and self.path == EVERYWHERE:
             raise RecorderError("a normalizer of the whole request needs a pattern")

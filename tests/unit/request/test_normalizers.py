@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -125,8 +126,14 @@ def test_an_invalid_path_is_refused(path: str) -> None:
         ([("$", "(")], "is invalid"),
         ([("$", "a", r"\2")], "is invalid"),
         ([("$",)], "needs a pattern"),
+        ([[1, "x"]], "path is of type int; it must be a string"),
+        ([{"pattern": re.compile("x")}], "pattern is of type Pattern; it must be a string"),
+        ([{"pattern": "x", "placeholder": 3}], "placeholder is of type int; it must be a string"),
     ],
-    ids=["unknown name", "a single text", "unknown part", "no pattern", "unknown group", "everything"],
+    ids=[
+        *("unknown name", "a single text", "unknown part", "no pattern", "unknown group", "everything"),
+        *("path of another type", "compiled pattern", "placeholder of another type"),
+    ],
 )
 def test_an_invalid_rule_is_refused(rules: Any, expected: str) -> None:
     """At the place where it is written down, not at the first miss."""

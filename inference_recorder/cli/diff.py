@@ -80,7 +80,7 @@ def diff(a: str, b: str | None, dirs: tuple[Path, ...], is_json: bool) -> None:
     Exit codes:
       0  they are the same
       1  they differ
-      2  a recording does not exist or cannot be read
+      2  a recording does not exist or cannot be read, there is nothing to compare, or the options are wrong
     """
     comparisons = [_compared(*pair) for pair in _pairs(a, b, dirs)]
     if is_json:

@@ -121,7 +121,7 @@ def searched_directories(directory: Path | None, *, is_recursive: bool = False) 
     if not root.is_dir() and not beside:
         reason = "is a file, not a directory" if root.exists() else "does not exist"
         chosen_by = "" if directory else f" (chosen by {setting.source})"
-        raise click.UsageError(f"the directory {root}{chosen_by} {reason}; name the directory of recordings as DIR")
+        raise click.UsageError(f"the directory {root}{chosen_by} {reason}; name the directory of your recordings")
     own = tuple(dict.fromkeys((*(path for path in directories_from(root).read if path.is_dir()), *beside)))
     if is_recursive:
         return SearchedDirectories(root, tuple(dict.fromkeys((*own, *directories_below(root)))))

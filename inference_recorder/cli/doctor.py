@@ -38,6 +38,7 @@ def doctor(directory: Path | None) -> None:
     Exit codes:
       0  the installed SDKs have everything that should be intercepted
       1  an SDK lacks a name that it should have, the mode is unknown, or the directory cannot be used
+      2  the configuration or an option is wrong
     """
     is_usable = _show_mode_and_directories(directory)
     _show_settings()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import threading
 from collections.abc import Sequence
@@ -34,17 +35,18 @@ from ..views.parts import text_in
 from .amounts import iso_time
 from .configured import configured
 from .console import OUTSIDE_A_TEST, output, remarks, show_json, show_lines, show_text
-from .directories import takes_dir
+from .directories import shown, takes_dir
 from .named_recordings import recordings_named
 from .suite_directories import directories_of_sessions, root_of_suite
 
 _OPENAI = "https://api.openai.com/v1"
+_REQUEST = "--request"
 
 
 @click.command()
 @click.argument("name", metavar="[FILE|KEY|NODEID]", required=False)
 @takes_dir
-@click.option("--request", "file", type=click.File("rb"), help="The request, a JSON file; - reads standard input.")
+@click.option(_REQUEST, "file", type=click.File("rb"), help="The request, a JSON file; - reads standard input.")
 @click.option("--endpoint", help="The endpoint, such as /v1/chat/completions, if the file holds only arguments.")
 @click.option("--base-url", default=_OPENAI, show_default=True, help="The base URL, if the file holds no URL.")
 @click.option("--test", "test_id", help="The id of the test that makes the request.")
@@ -68,7 +70,8 @@ def explain(
     --json prints an object, or for several recordings a list of objects:
       key, test_id, endpoint, model    of the request
       answered_by     the recording that answers it, or null
-      nearest         null, or path, test_id, reason and differences (path, recorded, asked, only_in, lines)
+      nearest         null, or path, test_id, reason and differences (path, recorded, asked, only_in, lines; the
+                      values are those in the keys)
       recorded_for    the tests for which the same request is recorded
       renamed_from    the id that the test probably had before, or null
       dropped         null, or made_at, mode, failure and message of the last time
@@ -82,8 +85,8 @@ def explain(
       2  the options are wrong, or the request cannot be read
     """
     questions = [
-        _question_in(content, position, endpoint, base_url, test_id)
-        for content, position in _contents(name, file, directory)
+        _question_in(source, content, position, endpoint, base_url, test_id)
+        for source, content, position in _contents(name, file, directory)
     ]
     directories = directories_of_sessions(directory, {question.test_id or "" for question, _ in questions} - {""})
     with remarks().status("Reading recordings"):
@@ -102,33 +105,36 @@ def explain(
     sys.exit(0 if all(document["answered_by"] for document in documents) else 1)
 
 
-def _contents(name: str | None, file: IO[bytes] | None, directory: Path | None) -> list[tuple[bytes, int]]:
-    """Return what to explain, as JSON, each with its position in the series of its key; raises click.UsageError."""
+def _contents(name: str | None, file: IO[bytes] | None, directory: Path | None) -> list[tuple[str, bytes, int]]:
+    """Return (source, JSON, position in the series of its key) of what to explain; raises click.UsageError."""
     if (name is None) is (file is None):
         raise click.UsageError("Missing option '--request', or else FILE, KEY or NODEID: one of them, not both")
     if name is None:
-        return [] if file is None else [(file.read(), 1)]
+        return [] if file is None else [(_REQUEST, file.read(), 1)]
     ((paths, _),) = recordings_named((name,), () if directory is None else (directory,), "explain")
-    return [(entry.content, entry.position) for entry in map(entry_of, paths)]
+    try:
+        return [(shown(entry.path), entry.content, entry.position) for entry in map(entry_of, paths)]
+    except CorruptRecording as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _question_in(
-    content: bytes, position: int, endpoint: str | None, base_url: str, test_id: str | None
+    source: str, content: bytes, position: int, endpoint: str | None, base_url: str, test_id: str | None
 ) -> tuple[Question, RequestRules]:
-    """Return the question that a JSON text holds, and the rules of its key; raises click.UsageError."""
+    """Return the question that a JSON text holds, and the rules of its key; raises click.UsageError with its source."""
     try:
         document: JsonValue = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise click.UsageError(f"--request is not valid JSON: {error}") from None
+        raise click.UsageError(f"{source} is not valid JSON: {error}") from None
     if not isinstance(document, dict):
-        raise click.UsageError(f"--request must hold an object, not a {type(document).__name__}")
+        raise click.UsageError(f"{source} must hold an object, not a {type(document).__name__}")
     if isinstance(recorded := document.get("request"), dict):
         test_id = test_id or text_in(document, "test_id") or None
         document = recorded
     is_recorded = isinstance(document.get("body"), dict) and isinstance(document.get("endpoint"), str)
     table = configured().table
     try:
-        request = _request(document if is_recorded else {"body": document}, endpoint, base_url)
+        request = _request(source, document if is_recorded else {"body": document}, endpoint, base_url)
         declared = document.get("normalize") if is_recorded else None
         normalize = cast("Sequence[object]", declared or ())  # RequestRules checks it
         if declared is None:
@@ -137,7 +143,7 @@ def _question_in(
         keyed = rules.asked(without_numbers(request))
         keyed = with_literals(keyed) if is_recorded else keyed
     except (RecorderError, TypeError) as error:
-        raise click.UsageError(f"--request: {error}") from None
+        raise click.UsageError(f"{source}: {error}") from None
     is_configured = declared is None or [*normalize] == Normalizers(table.normalize or ()).declared
     question = Question(
         keyed,
@@ -150,12 +156,13 @@ def _question_in(
     return question, rules
 
 
-def _request(recorded: JsonObject, endpoint: str | None, base_url: str) -> Request:
+def _request(source: str, recorded: JsonObject, endpoint: str | None, base_url: str) -> Request:
     """Return the request of a recording, or of arguments alone; raises click.UsageError or UnrecordableValue."""
     path = endpoint or text_in(recorded, "endpoint")
     if not path:
+        add = "add its" if source == _REQUEST else f"explain them with --request {shlex.quote(source)} and"
         raise click.UsageError(
-            "--request holds only the arguments of a call; add its --endpoint, such as /v1/chat/completions"
+            f"{source} holds only the arguments of a call; {add} --endpoint, such as /v1/chat/completions"
         )
     if not path.startswith("/"):
         path = f"/v1/{path}"

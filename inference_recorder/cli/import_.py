@@ -76,7 +76,7 @@ def vcr(
     \b
     Exit codes:
       0  every call of the cassettes is recorded
-      1  something was skipped or could not be read
+      1  there are no cassettes, or something was skipped or could not be read
       2  the options are wrong
     """
     if test_id is not None and no_test_id:

@@ -52,8 +52,8 @@ def rename_test(old: str, new: str, directories: SearchedDirectories, dry_run: b
         raise click.UsageError("OLD and NEW must be two different test ids")
     renames, other_ids = _planned(directories, old, new)
     if not renames:
-        lines = "\n".join(guesses(old, other_ids))
-        raise click.ClickException(f"no recording in {directories.root} is of {old}{lines and f'; {lines}'}")
+        lines = "\n".join(guesses(old, other_ids) or [TESTS_ARE_LISTED])
+        raise click.ClickException(f"no recording in {directories.root} is of {old}; {lines}")
     carry_out(renames, of=len(renames), is_dry_run=dry_run, is_json=is_json)
 
 
@@ -88,6 +88,9 @@ def _renamed(test_id: str, old: str, new: str, *, has_parameters: bool) -> str |
 def enclosing_ids(test_id: str) -> Iterable[str]:
     """Return a test's id, its file, and the test without parameters: what a mistyped id may have meant."""
     return test_id, test_id.partition("::")[0], test_id.partition("[")[0]
+
+
+TESTS_ARE_LISTED = "`inference-recorder ls` lists the tests that have recordings"
 
 
 def guesses(test_id: str, test_ids: Iterable[str]) -> list[str]:

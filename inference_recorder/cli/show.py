@@ -40,7 +40,8 @@ def show(recording: str, dirs: tuple[Path, ...], raw: bool, textconv: bool, as_j
     Exit codes:
       0  the recording was shown
       1  the file cannot be read
-      2  no recording matches (similar test ids are suggested), or several keys begin with these digits
+      2  no recording matches (similar test ids are suggested), several keys begin with these digits,
+         or the options are wrong
     """
     if raw + textconv + as_json > 1:
         raise click.UsageError("--raw, --textconv and --json exclude each other")

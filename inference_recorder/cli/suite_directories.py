@@ -83,7 +83,8 @@ def directories_with(name: str, dirs: Sequence[Path]) -> list[Path]:
     """
     for directory in dirs:
         if not directory.is_dir():
-            raise click.UsageError(f"the directory {directory} does not exist")
+            reason = "is a file, not a directory" if directory.exists() else "does not exist"
+            raise click.UsageError(f"the directory {directory} {reason}; leave it out to search the whole suite")
     roots = [Path(os.path.abspath(directory)) for directory in dirs] or [chosen_directory(None).value, root_of_suite()]
     walked = (found for root in roots for found in unhidden(root))
     return list(dict.fromkeys(directory for directory, names, _ in walked if name in names))

@@ -186,3 +186,18 @@ def test_a_large_directory_is_read_to_its_end(
     assert "nearest: " not in str(error)
     assert "nearest: " in result.output
     assert "compared with only" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [("{", "is not a readable recording"), ('{"model": "m"}', "explain them with --request {file} and --endpoint")],
+    ids=["broken", "arguments"],
+)
+def test_a_file_that_holds_no_recording_is_named(content: str, reason: str, recordings: Path, tmp_path: Path) -> None:
+    """Exit code 1 would say that a request has no recording."""
+    file = tmp_path / "file.json"
+    file.write_text(content)
+    result = run(recordings, str(file))
+
+    assert 2 == result.exit_code
+    assert reason.format(file=file) in result.output.replace("\n", " ")

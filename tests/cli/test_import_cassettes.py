@@ -255,6 +255,13 @@ def test_an_unreadable_cassette_is_reported_with_its_line(name: str, text: str, 
     assert message in result.output
 
 
+def test_a_directory_without_cassettes_is_an_error(tmp_path: Path) -> None:
+    """It is usually another directory that was meant."""
+    result = import_vcr(tmp_path)
+
+    assert (1, True) == (result.exit_code, "no cassettes were found; name a cassette, or a directory" in result.output)
+
+
 def test_files_of_a_directory_that_are_not_cassettes_are_ignored_and_named(tmp_path: Path) -> None:
     """A directory of tests holds other YAML and JSON too, perhaps our own recordings."""
     cassette(tmp_path / "a.yaml", interaction())

@@ -135,6 +135,32 @@ def test_an_unknown_key_is_refused_with_the_directories_searched(run: Example) -
     assert str(run.directory) in result.output
 
 
+def test_a_position_that_is_not_recorded_is_refused_with_those_that_are(run: Example) -> None:
+    """The directory is right."""
+    key = run.call(None, CHAT, {"model": "gpt-4o", "messages": []}, chat_answer("one", (1, 1))).stem
+    result = show(f"{key}.2", "--dir", run.directory)
+
+    assert 2 == result.exit_code
+    assert f"no recording is named '{key}.2'; there are {key}; searched:" in result.output.replace("\n", " ").replace(
+        "  ", " "
+    )
+
+
+def test_a_file_that_does_not_exist_is_named(run: Example) -> None:
+    """It is not taken for the id of a test."""
+    result = show("nosuch.json", "--dir", run.directory)
+
+    assert (2, True) == (result.exit_code, "there is no file nosuch.json; `inference-recorder ls" in result.output)
+
+
+def test_an_unknown_test_without_a_similar_one_is_refused_with_the_command_that_lists_tests(
+    conversations: Example,
+) -> None:
+    result = show("zzz")
+
+    assert (2, True) == (result.exit_code, "`inference-recorder ls` lists the tests" in result.output)
+
+
 @pytest.mark.parametrize("how", [[], ["--raw"], ["--json"]], ids=["as text", "raw", "as JSON"])
 def test_a_corrupt_file_is_an_error_with_advice(tmp_path: Path, how: list[str]) -> None:
     """Half a file after a merge conflict must not look like an empty conversation."""

@@ -90,6 +90,8 @@ def test_any_file_of_that_name_stays(kind: str, directory: Path) -> None:
 def test_a_directory_that_does_not_exist_is_refused(directory: Path) -> None:
     """A typing error must not look like an empty trash."""
     assert (2, 1) == (run("undo", "nowhere").exit_code, run("undo", "recordings").exit_code)
+    Path("a_file").touch()
+    assert "a_file is a file, not a directory; leave it out" in run("undo", "a_file").stderr
 
 
 def test_only_the_named_directories_are_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

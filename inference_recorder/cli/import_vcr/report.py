@@ -49,6 +49,8 @@ class ImportReport:
                 "no test was found for the following, so their recordings answer only outside tests; give --test-id or "
                 f"--rootdir, or --no-test-id if that is intended: {', '.join(map(str, self.without_test))}"
             )
+        if not (self.imported or lines):
+            lines.append("no cassettes were found; name a cassette, or a directory of them")
         return "\n".join([*lines, self._summary()])
 
     def _summary(self) -> str:

@@ -63,7 +63,7 @@ class UnusableDirectory(RecorderError, OSError):
     """The directory of recordings cannot be read or written as the mode requires. Nothing was sent.
 
     Way out:
-        Pass another `storage_dir`, or repair the directory as the message says.
+        Name another directory where this one was named, or repair it as the message says.
 
     Attributes:
         directory: The directory.
@@ -71,7 +71,7 @@ class UnusableDirectory(RecorderError, OSError):
     """
 
     def __init__(
-        self, directory: Path, reason: str, advice: str = "pass another storage_dir or repair this one"
+        self, directory: Path, reason: str, advice: str = "name another directory, or repair this one"
     ) -> None:
         self.directory = directory
         self.reason = reason

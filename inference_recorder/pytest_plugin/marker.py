@@ -24,9 +24,9 @@ MARKER = "inference_recording"
 _LIKE_OURS = re.compile(r"inference_?record(?:s|er|ers|ed|ing|ings)?|record(?:ing)?_inference", re.IGNORECASE)
 DESCRIPTION = (
     f"{MARKER}(mode=None, storage_dir=None, *, test_id=None, scope='test', record_errors=None, redact=(), "
-    "normalize=None, secret_env=(), block_network=None, allow_hosts=(), repeats=None, allow_misses=False): answer the "
-    "test's LLM calls from recordings, or record them. "
-    "As inference_recorder.inference_recording(); a relative storage_dir is below rootdir. A call without a recording "
+    "normalize=None, secret_env=(), block_network=None, allow_hosts=(), children=None, repeats=None, "
+    "allow_misses=False): answer the test's LLM calls from recordings, or record them. As "
+    "inference_recorder.inference_recording(); a relative storage_dir is below rootdir. A call without a recording "
     "fails the test even where the code under test catches MissingRecording, unless allow_misses."
 )
 
@@ -77,7 +77,7 @@ def open_session(node: pytest.Item | pytest.Collector, config: Config) -> Sessio
         check_may_record(node.config, mode.value, "the marker" if mode.source == "mode" else mode.source)
         return enter_process_wide(inference_recording(**options))
     except (RecorderError, pytest.UsageError) as error:
-        pytest.fail(str(error), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
 def _recorder_arguments(arguments: Arguments) -> Arguments:

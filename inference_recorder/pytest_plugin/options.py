@@ -30,7 +30,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         DIRECTORY_OPTION,
         dest="inference_recorder_recordings",
         metavar="DIR",
-        help="The only directory of recordings. Overrides everything except a storage_dir= in code.",
+        help="The only directory of recordings. Overrides markers, environment and configuration, but not the "
+        "storage_dir= of inference_recording() in code.",
     )
     group.addoption(
         "--inference-allow-recording",
@@ -42,7 +43,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--inference-strict",
         dest="inference_recorder_strict",
         action="store_true",
-        help="Exit with status 1 if a call was live, missed, or failed and was not recorded, or a recording is unused.",
+        help="Exit with status 1 if a call was live, missed, outside a session, or failed and was not recorded, if a "
+        "connection outside a session was refused, if a test's session was live, or if a recording is unused.",
     )
     group.addoption(
         "--inference-keep-failed",

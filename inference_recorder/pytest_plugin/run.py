@@ -134,7 +134,7 @@ class Run(TestRun):
         try:
             check_may_record(self._pytest_config, mode, "inference_recording()" if source == "mode" else source)
         except pytest.UsageError as error:
-            pytest.fail(str(error), pytrace=False)
+            raise pytest.fail.Exception(str(error), pytrace=False) from None
 
     def opened(self, engine: Engine, /) -> None:
         self._processes.watch()

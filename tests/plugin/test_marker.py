@@ -157,6 +157,7 @@ def test_an_unusable_directory_is_reported_without_a_traceback(suite: Suite) -> 
 
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["cannot keep recordings in *ask.py: it is a file, not a directory*"])
+    result.stdout.no_fnmatch_line("*another exception occurred*")
     result.stdout.no_fnmatch_line("*run.py*")
 
 

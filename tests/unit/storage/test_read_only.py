@@ -132,7 +132,7 @@ def test_a_miss_in_a_read_only_directory_is_refused_before_it_is_sent(
     assert ["Hello 0!", "UnusableDirectory", "UnusableDirectory", "Hello 0!"] == [
         one if isinstance(one, str) else one[0] for one in seen
     ]
-    assert all(part in seen[1][1] for part in (str(recordings), "/v1/chat/completions", "pass another storage_dir"))
+    assert all(part in seen[1][1] for part in (str(recordings), "/v1/chat/completions", "name another directory"))
     assert f"cannot be written ({os.strerror(errno.EACCES)})" in seen[1][1]
     assert files == files_of(recordings)
 

@@ -63,7 +63,7 @@ class UnusableDirectory(RecorderError, OSError):
     """The directory of recordings cannot be read or written as the mode requires. Nothing was sent.
 
     Way out:
-        Name another directory where this one was named, or repair it as the message says.
+        Choose another directory in the setting that names this one, or repair it as the message says.
 
     Attributes:
         directory: The directory.

@@ -75,7 +75,7 @@ class inference_recording(WarnsIfUnused):  # noqa: N801 - it is used as a functi
             says, otherwise "last".
         block_network: Whether every connection to another machine is refused, beside the calls that are recorded. By
             default as the configuration says, otherwise False; pytest's `--inference-block-network` precedes both. In
-            replay, one to a model host or to the base url of an SDK client is refused anyway.
+            replay, connections to a model host or to the base url of an SDK client are refused anyway.
         allow_hosts: Hosts that are never refused, in addition to those of the configuration: names or addresses,
             `*.example.org`, `host:80`.
         children: Whether Python processes that are started in the session join it; by default as the configuration

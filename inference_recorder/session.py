@@ -43,7 +43,7 @@ class Session:
 
     @property
     def counts(self) -> Counter[Outcome]:
-        """How many calls `replayed`, `recorded`, `missed`, `dropped` and `live` list, without those that are zero."""
+        """The number of calls in `replayed`, `recorded`, `missed`, `dropped` and `live`, without zeros."""
         self.engine.store_put_off()
         return self.engine.call_log.counts()
 

@@ -160,9 +160,10 @@ def _request(source: str, recorded: JsonObject, endpoint: str | None, base_url: 
     """Return the request of a recording, or of arguments alone; raises click.UsageError or UnrecordableValue."""
     path = endpoint or text_in(recorded, "endpoint")
     if not path:
-        add = "add its" if source == _REQUEST else f"explain them with --request {shlex.quote(source)} and"
+        option = "its" if source == _REQUEST else f"--request {shlex.quote(source)} and"
         raise click.UsageError(
-            f"{source} holds only the arguments of a call; {add} --endpoint, such as /v1/chat/completions"
+            f"{source} is not a recorded request; if it holds the arguments of a call, add {option} --endpoint, "
+            "such as /v1/chat/completions"
         )
     if not path.startswith("/"):
         path = f"/v1/{path}"

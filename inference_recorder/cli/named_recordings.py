@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import click
 
-from ..recording.layout import MODEL_LIST_START, RECORDING_ENDING, RESPONSE_START, file_of, name_of
+from ..recording.layout import MODEL_LIST_START, RESPONSE_START, file_of, name_of
 from ..storage.catalogue import entry_of, key_of, paths_in
 from ..text import visible_line
 from .directories import remark_unreadable
@@ -46,12 +46,9 @@ def recordings_named(names: Sequence[str], dirs: Sequence[Path], command: str) -
                 named[name] = series
             elif _DIGITS.fullmatch(name_of(name)):
                 searched = "".join(f"\n  {directory}" for directory in directories)
-                key = name_of(name).partition(".")[0]
-                others = ", ".join(name_of(path.name) for path in _series(key, paths)) if key != name_of(name) else ""
-                instead = f"there are {others}" if others else "name the directory with --dir"
-                raise click.UsageError(f"no recording is named {name!r}; {instead}; searched:{searched}")
-            elif name.endswith(RECORDING_ENDING):
-                raise click.UsageError(f"there is no file {name}; `inference-recorder ls --long` lists the recordings")
+                raise click.UsageError(
+                    f"no recording is named {name!r}; name the directory with --dir; searched:{searched}"
+                )
             else:
                 node_ids.append(name)
     if node_ids:

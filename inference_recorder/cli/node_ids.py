@@ -15,7 +15,7 @@ from ..fixture_ids import moved_id
 from ..storage.rollback import FAILED_DIRECTORY
 from ..text import visible_line
 from .directories import SearchedDirectories, directories_below, remark_unreadable, searched_directories, shown
-from .rename_test import TESTS_ARE_LISTED, enclosing_ids, guesses, renamed
+from .rename_test import enclosing_ids, guesses, renamed, tests_are_listed_by
 from .suite_directories import directories_of_tests, from_rootdir, other_directories, root_of_suite, searched_in
 
 _MOST_GUESSES = 3
@@ -116,7 +116,7 @@ def recordings_of(
         other_places = () if dirs else other_directories(recordings.directories)
         lines = not_found(missing, recordings, other_places, (command, effect, dir_option))
         is_guessed = len(lines.splitlines()) > len(missing)
-        raise click.UsageError(lines if is_guessed else f"{lines}\n{TESTS_ARE_LISTED}")
+        raise click.UsageError(lines if is_guessed else f"{lines}\n{tests_are_listed_by(dirs)}")
     return recordings
 
 

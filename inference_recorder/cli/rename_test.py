@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from operator import itemgetter
+from pathlib import Path
 
 import click
 
@@ -13,7 +15,7 @@ from ..request.keys import KEY_VERSIONS, KeyVersion, renamed_under, request_key
 from ..storage.catalogue import Entry
 from ..storage.key_versions import is_shared, key_version
 from ..storage.renames import Renaming
-from .directories import SearchedDirectories, takes_directories
+from .directories import SearchedDirectories, shown, takes_directories
 from .renaming import PlannedRename, carry_out
 
 
@@ -52,7 +54,7 @@ def rename_test(old: str, new: str, directories: SearchedDirectories, dry_run: b
         raise click.UsageError("OLD and NEW must be two different test ids")
     renames, other_ids = _planned(directories, old, new)
     if not renames:
-        lines = "\n".join(guesses(old, other_ids) or [TESTS_ARE_LISTED])
+        lines = "\n".join(guesses(old, other_ids) or [tests_are_listed_by([directories.root])])
         raise click.ClickException(f"no recording in {directories.root} is of {old}; {lines}")
     carry_out(renames, of=len(renames), is_dry_run=dry_run, is_json=is_json)
 
@@ -90,13 +92,17 @@ def enclosing_ids(test_id: str) -> Iterable[str]:
     return test_id, test_id.partition("::")[0], test_id.partition("[")[0]
 
 
-TESTS_ARE_LISTED = "`inference-recorder ls` lists the tests that have recordings"
-
-
 def guesses(test_id: str, test_ids: Iterable[str]) -> list[str]:
     """Return lines that ask whether an id was mistyped; [] if no id is similar."""
     similar = get_close_matches(test_id, test_ids, n=3, cutoff=0.4)
     return ["did you mean one of these?", *(f"  {other}" for other in similar)] if similar else []
+
+
+def tests_are_listed_by(directories: Sequence[Path]) -> str:
+    """Return the line that says how to list the tests with recordings in these directories; by default all of them."""
+    ls = ["inference-recorder", "ls"]
+    commands = [shlex.join([*ls, shown(directory)]) for directory in directories] or [shlex.join(ls)]
+    return f"the tests that have recordings are listed by: {' && '.join(commands)}"
 
 
 def _planned(directories: SearchedDirectories, old: str, new: str) -> tuple[list[PlannedRename], set[str]]:

@@ -76,7 +76,7 @@ def engine_after(closed: Engine, call: str) -> Engine | None:
     """Return the session of a call that was made in one which is closed now that it is awaited.
 
     That is the one that is open here; None, to send it, only for a call made in a live session. Raises ClosedSession
-    where there is none, or where a call made in replay would be sent.
+    where there is none, or where a call made in replay would be answered in another mode.
     """
     engine = current_engine()
     is_replay = closed.mode is InferenceMode.REPLAY

@@ -190,8 +190,12 @@ def test_a_large_directory_is_read_to_its_end(
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [("{", "is not a readable recording"), ('{"model": "m"}', "explain them with --request {file} and --endpoint")],
-    ids=["broken", "arguments"],
+    [
+        ("{", "is not a readable recording"),
+        ('{"model": "m"}', "is not a recorded request; if it holds the arguments of a call, add --request {file} and"),
+        ('{"version": 1, "interactions": []}', "is not a recorded request"),
+    ],
+    ids=["broken", "arguments", "a cassette"],
 )
 def test_a_file_that_holds_no_recording_is_named(content: str, reason: str, recordings: Path, tmp_path: Path) -> None:
     """Exit code 1 would say that a request has no recording."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -135,30 +136,17 @@ def test_an_unknown_key_is_refused_with_the_directories_searched(run: Example) -
     assert str(run.directory) in result.output
 
 
-def test_a_position_that_is_not_recorded_is_refused_with_those_that_are(run: Example) -> None:
-    """The directory is right."""
-    key = run.call(None, CHAT, {"model": "gpt-4o", "messages": []}, chat_answer("one", (1, 1))).stem
-    result = show(f"{key}.2", "--dir", run.directory)
-
-    assert 2 == result.exit_code
-    assert f"no recording is named '{key}.2'; there are {key}; searched:" in result.output.replace("\n", " ").replace(
-        "  ", " "
-    )
-
-
-def test_a_file_that_does_not_exist_is_named(run: Example) -> None:
-    """It is not taken for the id of a test."""
-    result = show("nosuch.json", "--dir", run.directory)
-
-    assert (2, True) == (result.exit_code, "there is no file nosuch.json; `inference-recorder ls" in result.output)
-
-
-def test_an_unknown_test_without_a_similar_one_is_refused_with_the_command_that_lists_tests(
-    conversations: Example,
+def test_an_unknown_test_without_a_similar_one_is_refused_with_the_command_that_lists_all(
+    conversations: Example, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    result = show("zzz")
+    """In the directory that was searched, which need not be the default one."""
+    monkeypatch.chdir(tmp_path)
+    for dirs in ([], ["--dir", conversations.directory]):
+        result = show("zzz", *dirs)
+        program, *command = shlex.split(result.output.rpartition("are listed by: ")[2])
 
-    assert (2, True) == (result.exit_code, "`inference-recorder ls` lists the tests" in result.output)
+        assert (2, "inference-recorder") == (result.exit_code, program)
+        assert f"{TESTS}::test_b[x]" in CliRunner().invoke(main, command).output
 
 
 @pytest.mark.parametrize("how", [[], ["--raw"], ["--json"]], ids=["as text", "raw", "as JSON"])

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 from openai.resources.chat.completions import Completions
 
-from inference_recorder import exported, inference_recording
+from inference_recorder import inference_recording
 from inference_recorder.sdk.context import innermost_engines
 
 
@@ -34,10 +34,15 @@ def test_an_argument_of_another_type_is_refused(argument: dict[str, Any], messag
 
 
 def test_a_session_that_could_not_be_entered_is_not_open(recordings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Otherwise later calls of the process would be answered by it, and the SDK would stay patched."""
+    """After Ctrl-C at that moment, it would answer later calls of the process, and the SDK would stay patched."""
+
+    def interrupted(*arguments: Any) -> None:
+        raise KeyboardInterrupt
+
     before = innermost_engines(), vars(Completions)["create"]
-    monkeypatch.setattr(exported, "refresh", Mock(side_effect=[OSError(28, "No space left on device"), None]))
-    with pytest.raises(OSError, match="No space left"):
+    monkeypatch.setattr("inference_recorder.children.sessions._sessions", None)  # it needs a directory again
+    monkeypatch.setattr(os, "mkdir", interrupted)
+    with pytest.raises(KeyboardInterrupt):
         inference_recording("replay", recordings).__enter__()
 
     assert before == (innermost_engines(), vars(Completions)["create"])

@@ -119,9 +119,10 @@ def searched_directories(directory: Path | None, *, is_recursive: bool = False) 
     if is_recursive and directory is None:
         beside = (*beside, *directories_below(Path.cwd()))
     if not root.is_dir() and not beside:
-        reason = "is a file, not a directory" if root.exists() else "does not exist"
         chosen_by = "" if directory else f" (chosen by {setting.source})"
-        raise click.UsageError(f"the directory {root}{chosen_by} {reason}; name the directory of your recordings")
+        raise click.UsageError(
+            f"the directory {root}{chosen_by} {why_no_directory(root)}; name the directory of your recordings"
+        )
     own = tuple(dict.fromkeys((*(path for path in directories_from(root).read if path.is_dir()), *beside)))
     if is_recursive:
         return SearchedDirectories(root, tuple(dict.fromkeys((*own, *directories_below(root)))))
@@ -130,6 +131,11 @@ def searched_directories(directory: Path | None, *, is_recursive: bool = False) 
     number = counted(len(below), "directory", "directories")
     remark(f"{root} has no recordings of its own; searching {number} below it")
     return SearchedDirectories(root, below)
+
+
+def why_no_directory(path: Path) -> str:
+    """Return the words that say why a path is not that of a directory."""
+    return "is a file, not a directory" if path.exists() else "does not exist"
 
 
 def directories_beside(path: Path) -> Iterator[Path]:

@@ -12,7 +12,6 @@ from ..errors import RecorderError
 from ..storage.catalogue import position_of
 from ..storage.rollback import FAILED_DIRECTORY
 from ..storage.trash import Deletion
-from ..text import visible_line
 from .console import Column, counted, remark, show_json, show_table
 from .directories import SearchedDirectories, remark_unreadable, shown, takes_dirs
 from .node_ids import TestRecordings, not_found, recordings_in
@@ -94,11 +93,9 @@ def _not_found(missing: list[str], recordings: TestRecordings) -> str:
     test_ids = sorted({*recordings_in(recordings.directories, ()).test_ids.values()})
     if not test_ids:
         return f"nothing is set aside for {', '.join(missing)}, nor for any other test; nothing was kept"
-    lines = not_found(missing, recordings, (), ("keep", "; nothing was kept", "--dir")).splitlines()
-    if len(lines) == len(missing):  # no id is similar
-        more = [f"  and {len(test_ids) - _MOST_SHOWN} more"] if len(test_ids) > _MOST_SHOWN else []
-        lines += ["there are some of", *(f"  {visible_line(test_id)}" for test_id in test_ids[:_MOST_SHOWN]), *more]
-    return "\n".join(lines)
+    more = [f"  and {len(test_ids) - _MOST_SHOWN} more"] if len(test_ids) > _MOST_SHOWN else []
+    listing = ["there are some of", *(f"  {test_id}" for test_id in test_ids[:_MOST_SHOWN]), *more]
+    return not_found(missing, recordings, (), ("keep", "; nothing was kept", "--dir"), listing)
 
 
 def _path_when_kept(failed: Path) -> Path:

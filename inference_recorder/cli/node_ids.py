@@ -114,9 +114,8 @@ def recordings_of(
         for error in recordings.unreadable:
             remark_unreadable(error)  # it may be what was meant
         other_places = () if dirs else other_directories(recordings.directories)
-        lines = not_found(missing, recordings, other_places, (command, effect, dir_option))
-        is_guessed = len(lines.splitlines()) > len(missing)
-        raise click.UsageError(lines if is_guessed else f"{lines}\n{tests_are_listed_by(dirs)}")
+        advised, listing = (command, effect, dir_option), [tests_are_listed_by(dirs)]
+        raise click.UsageError(not_found(missing, recordings, other_places, advised, listing))
     return recordings
 
 
@@ -150,9 +149,13 @@ def is_part_of(test_id: str, node_id: str) -> bool:
 
 
 def not_found(
-    missing: Sequence[str], recordings: TestRecordings, other_places: Iterable[Path], advised: tuple[str, str, str]
+    missing: Sequence[str],
+    recordings: TestRecordings,
+    other_places: Iterable[Path],
+    advised: tuple[str, str, str],
+    listing: Iterable[str],
 ) -> str:
-    """Return the lines that say which ids match nothing, and what may have been meant."""
+    """Return the lines that say which ids match nothing, and what may have been meant; `listing` where nothing may."""
     command, effect, dir_option = advised
     directories = recordings.directories
     searched = ", ".join(map(shown, directories.searched or (directories.root,)))
@@ -170,6 +173,8 @@ def not_found(
             lines.append(f"there are some elsewhere: {words}")
         if not places and index < _MOST_GUESSES:
             lines += guesses(node_id, recordings.other_ids)
+    if len(lines) == len(missing):
+        lines += listing
     return "\n".join(map(visible_line, lines))
 
 

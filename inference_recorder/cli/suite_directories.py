@@ -18,6 +18,7 @@ from .directories import (
     directories_beside,
     inside_root,
     searched_directories,
+    why_no_directory,
 )
 
 
@@ -83,7 +84,7 @@ def directories_with(name: str, dirs: Sequence[Path]) -> list[Path]:
     """
     for directory in dirs:
         if not directory.is_dir():
-            reason = "is a file, not a directory" if directory.exists() else "does not exist"
+            reason = why_no_directory(directory)
             raise click.UsageError(f"the directory {directory} {reason}; leave it out to search the whole suite")
     roots = [Path(os.path.abspath(directory)) for directory in dirs] or [chosen_directory(None).value, root_of_suite()]
     walked = (found for root in roots for found in unhidden(root))
